@@ -1,0 +1,159 @@
+//! Who holds a slot right now?
+
+use jiff::Timestamp;
+
+use crate::identity::{Name, NameError};
+use crate::slot::Claim;
+
+/// A claim, read once when its Slot changes, so that a request only compares names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClaimView {
+    /// The people of the claim as they are shown; the first is the owner.
+    pub users: Vec<Name>,
+    /// Further names of the same people.
+    pub aliases: Vec<Name>,
+    /// Groups whose members all are claimants, by exact name.
+    pub groups: Vec<String>,
+    /// Why the slot is claimed; may be empty.
+    pub purpose: String,
+    /// When the claim lapses.
+    pub until: Option<Timestamp>,
+}
+
+/// What a slot's claim amounts to at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing<'a> {
+    /// Nobody claims the slot.
+    Free,
+    /// The claim's `until` has passed: it counts as none.
+    Lapsed(&'a ClaimView),
+    /// The claim is in force.
+    Held(&'a ClaimView),
+}
+
+impl ClaimView {
+    /// Reads a claim.
+    ///
+    /// # Errors
+    /// Every entry of `users` and `aliases` that is not a name, with its field.
+    pub fn parse(claim: &Claim) -> Result<Self, Vec<(String, NameError)>> {
+        let mut problems = Vec::new();
+        let mut names = |field: &str, texts: &[String]| -> Vec<Name> {
+            let mut names = Vec::new();
+            for (i, text) in texts.iter().enumerate() {
+                match Name::parse(text) {
+                    Ok(name) if names.contains(&name) => {}
+                    Ok(name) => names.push(name),
+                    Err(e) => problems.push((format!("spec.claim.{field}[{i}]"), e)),
+                }
+            }
+            names
+        };
+        let (users, aliases) = (names("users", &claim.users), names("aliases", &claim.aliases));
+        let view = Self {
+            users,
+            aliases,
+            groups: claim.groups.clone(),
+            purpose: claim.purpose.clone().unwrap_or_default(),
+            until: claim.until.as_ref().map(|t| t.0),
+        };
+        if problems.is_empty() { Ok(view) } else { Err(problems) }
+    }
+
+    /// Reads a claim that is already stored, leaving out what is not a name: it matches nobody.
+    #[must_use]
+    pub fn lenient(claim: &Claim) -> Self {
+        let readable = |texts: &[String]| texts.iter().filter(|t| Name::parse(t).is_ok()).cloned().collect();
+        let claim = Claim { users: readable(&claim.users), aliases: readable(&claim.aliases), ..claim.clone() };
+        Self::parse(&claim).unwrap_or_default()
+    }
+
+    /// The first user of the claim.
+    #[must_use]
+    pub fn owner(&self) -> Option<&Name> {
+        self.users.first()
+    }
+
+    /// True if one of these names or groups is a claimant's.
+    #[must_use]
+    pub fn admits(&self, names: &[Name], groups: &[String]) -> bool {
+        let known = |name: &Name| self.users.contains(name) || self.aliases.contains(name);
+        names.iter().any(known) || groups.iter().any(|group| self.groups.contains(group))
+    }
+
+    /// Whether the claim is in force at a moment. The moment of `until` itself is past it.
+    #[must_use]
+    pub fn standing(&self, now: Timestamp) -> Standing<'_> {
+        match self.until {
+            Some(until) if until <= now => Standing::Lapsed(self),
+            _ => Standing::Held(self),
+        }
+    }
+}
+
+impl<'a> Standing<'a> {
+    /// The standing of an optional claim.
+    #[must_use]
+    pub fn of(claim: Option<&'a ClaimView>, now: Timestamp) -> Self {
+        claim.map_or(Self::Free, |claim| claim.standing(now))
+    }
+
+    /// The claim, if it is in force.
+    #[must_use]
+    pub fn held(self) -> Option<&'a ClaimView> {
+        match self {
+            Self::Held(claim) => Some(claim),
+            Self::Free | Self::Lapsed(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(users: &[&str]) -> Claim {
+        Claim { users: users.iter().map(|u| (*u).to_owned()).collect(), ..Claim::default() }
+    }
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    #[test]
+    fn two_people_never_match_by_prefix() {
+        let view = ClaimView::parse(&claim(&["alice@example.com"])).unwrap();
+        assert!(view.admits(&[name("Alice@Example.com")], &[]));
+        for other in ["alice@example.co", "alice@example.com.evil.org", "malice@example.com", "alice"] {
+            assert!(!view.admits(&[name(other)], &[]), "{other}");
+        }
+    }
+
+    #[test]
+    fn groups_match_exactly() {
+        let view = ClaimView { groups: vec!["payments".to_owned()], ..ClaimView::default() };
+        assert!(view.admits(&[], &["payments".to_owned()]));
+        assert!(!view.admits(&[], &["Payments".to_owned(), "payments-ro".to_owned()]));
+    }
+
+    #[test]
+    fn a_claim_lapses_at_its_until() {
+        let until: Timestamp = "2026-11-23T18:00:00Z".parse().unwrap();
+        let view = ClaimView { until: Some(until), ..ClaimView::default() };
+        assert_eq!(view.standing(until - jiff::SignedDuration::from_secs(1)), Standing::Held(&view));
+        assert_eq!(view.standing(until), Standing::Lapsed(&view));
+    }
+
+    #[test]
+    fn every_unreadable_name_is_reported_with_its_field() {
+        let problems = ClaimView::parse(&claim(&["alice", "", "a,b"])).unwrap_err();
+        let fields: Vec<&str> = problems.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["spec.claim.users[1]", "spec.claim.users[2]"]);
+    }
+
+    #[test]
+    fn a_stored_name_that_cannot_be_read_matches_nobody() {
+        let view = ClaimView::lenient(&claim(&["a,b", "alice"]));
+        assert_eq!(view.users, [name("alice")]);
+    }
+}

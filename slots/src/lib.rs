@@ -1,0 +1,21 @@
+//! The vocabulary of hotdesk: what a slot is, who may use it, and what marks its objects.
+//!
+//! Everything here is data and pure functions. Time is an argument; there is no client, clock,
+//! environment or file, so every rule can be read and tested by itself.
+//!
+//! Architecture Invariant: this crate does no I/O. Its `Cargo.toml` holds that: kube comes with
+//! its derive and data types only.
+
+pub mod claim;
+pub mod crd;
+pub mod identity;
+pub mod keys;
+pub mod label;
+pub mod slot;
+pub mod stamp;
+pub mod text;
+pub mod window;
+
+pub use claim::{ClaimView, Standing};
+pub use identity::{IdentitySettings, Name, People, Requester};
+pub use slot::{Claim, Mode, Slot, SlotSpec, SlotStatus, VerdictState};

@@ -1,0 +1,237 @@
+//! What is a Slot? The one object that everything else reads.
+//!
+//! The CustomResourceDefinition in the chart is generated from these types: `make crd` writes it and
+//! a test holds it current.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The name of every Slot: a namespace has one, and it is called this.
+pub const SLOT_NAME: &str = "slot";
+
+/// A namespace that people take turns using.
+#[derive(CustomResource, JsonSchema, Serialize, Deserialize, Debug, Clone, Default, PartialEq)]
+#[kube(
+    group = "hotdesk.dev",
+    version = "v1alpha1",
+    kind = "Slot",
+    plural = "slots",
+    namespaced,
+    status = "SlotStatus",
+    category = "hotdesk",
+    derive = "Default",
+    derive = "PartialEq",
+    doc = "A namespace that people take turns using: who holds it, why, and whether anyone uses it.",
+    validation = Rule::new("self.metadata.name == 'slot'")
+        .message("a namespace has one Slot, and its name is 'slot': set metadata.name to slot"),
+    printcolumn(json_path = ".spec.claim.users[0]", name = "Owner", type_ = "string"),
+    printcolumn(json_path = ".spec.claim.purpose", name = "Purpose", type_ = "string"),
+    printcolumn(json_path = ".spec.claim.until", name = "Until", type_ = "string"),
+    printcolumn(json_path = ".status.lastActivity.time", name = "Last Activity", type_ = "date"),
+    printcolumn(json_path = ".status.verdict.state", name = "Verdict", type_ = "string"),
+    printcolumn(json_path = ".status.nextReapAt", name = "Reap At", type_ = "string"),
+    printcolumn(json_path = ".status.verdict.reason", name = "Reason", type_ = "string", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+pub struct SlotSpec {
+    /// The host name under which the slot is reached; what CI exports as HOST.
+    #[schemars(length(max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+
+    /// Who holds the slot. Absent: the slot is free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+
+    /// Nothing in the slot is reaped before this moment (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_until: Option<Time>,
+
+    /// What happens to a write by somebody who does not hold the slot; the installation's setting if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+}
+
+/// Who holds a slot, and why.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// The people who hold the slot, by e-mail or login; the first is the owner.
+    /// They are trimmed and lower-cased when the Slot is written.
+    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 256), regex(pattern = r"^[^,\x00-\x1f\x7f]+$")))]
+    pub users: Vec<String>,
+
+    /// Further names of the same people. Written by hotdesk from its list of people; what others write here is replaced.
+    #[schemars(length(max = 1024), inner(length(min = 1, max = 256), regex(pattern = r"^[^,\x00-\x1f\x7f]+$")))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+
+    /// Everyone in one of these groups may deploy too.
+    #[schemars(length(max = 64), inner(length(min = 1, max = 256)))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+
+    /// Why the slot is held; shown to whoever wants it.
+    #[schemars(length(max = 200), regex(pattern = r"^[^\x00-\x1f\x7f]*$"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+
+    /// When the claim lapses (RFC 3339). From then on it counts as none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+}
+
+/// What happens to a write by somebody who does not hold the slot.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    /// It is denied.
+    #[default]
+    Enforce,
+    /// It is admitted, and the client sees a warning.
+    Warn,
+    /// It is admitted, and only the audit log and the metrics tell.
+    Audit,
+}
+
+/// What hotdesk has seen of a slot.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SlotStatus {
+    /// When the present claim was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed_at: Option<Time>,
+    /// The newest deploy of a helm release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_deploy: Option<LastDeploy>,
+    /// The newest exec, attach or port-forward.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_session: Option<LastSession>,
+    /// The newest sign of use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_activity: Option<LastActivity>,
+    /// What the last check found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<SlotVerdict>,
+    /// How far the evidence of the last check reaches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
+    /// When the slot will be reaped if nobody uses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_reap_at: Option<Time>,
+    /// Releases whose uninstall has begun and is not finished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reaping: Option<Reaping>,
+    /// The last reap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_reap: Option<LastReap>,
+    /// Conditions, in Kubernetes' own form.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+}
+
+/// A deploy of a helm release.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LastDeploy {
+    /// When.
+    pub time: Time,
+    /// The release.
+    pub release: String,
+    /// Who sent the request, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// A person at work inside a pod.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LastSession {
+    /// When it began.
+    pub time: Time,
+    /// Who.
+    pub by: String,
+    /// `exec`, `attach`, `portforward` or `ephemeralcontainers`.
+    pub kind: String,
+}
+
+/// A sign of use.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LastActivity {
+    /// When, by the clock of what saw it.
+    pub time: Time,
+    /// What saw it: `traffic`, `deploy`, `session`.
+    pub signal: String,
+    /// One line on what exactly.
+    pub detail: String,
+}
+
+/// What a check found.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SlotVerdict {
+    /// Whether the slot is in use.
+    pub state: VerdictState,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// When the check was made.
+    pub at: Time,
+}
+
+/// Whether a slot is in use. Only `Idle` is ever reaped.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VerdictState {
+    /// Somebody used it within the window.
+    Active,
+    /// Every signal could be read in full, and none saw anybody.
+    Idle,
+    /// Not judged by use: somebody asked to keep it, or there is nothing to reap.
+    Kept,
+    /// Something could not be read. No error, gap or surprise ever reads as `Idle`.
+    Unknown,
+}
+
+/// How far the evidence of a check reaches.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Observed {
+    /// The earliest moment that the evidence covers without a gap.
+    pub from: Time,
+    /// The latest moment.
+    pub through: Time,
+    /// Access log entries, of any slot, that were read.
+    pub samples: u64,
+}
+
+/// Uninstalls under way.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Reaping {
+    /// When the reap began.
+    pub since: Time,
+    /// The releases that it set out to uninstall.
+    pub releases: Vec<ReleaseRevision>,
+}
+
+/// One revision of a helm release.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseRevision {
+    /// The release's name.
+    pub name: String,
+    /// Its revision, counted from 1.
+    pub revision: i64,
+}
+
+/// A finished reap.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LastReap {
+    /// When.
+    pub time: Time,
+    /// The names of the releases that were uninstalled.
+    pub releases: Vec<String>,
+}

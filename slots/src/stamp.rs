@@ -1,0 +1,241 @@
+//! Which marks does an object in a slot carry, and which patch puts them there?
+//!
+//! The stamp is a pure function of the slot's claim, never of the requester: controllers dry-run
+//! through admission as themselves, and a stamp that depended on them would show as drift for ever.
+//! A lapsed claim still stamps: what is in the slot is still its holder's, and the policy inside the
+//! API server, which has no clock, must expect the same stamp as the webhook writes.
+
+use std::borrow::Cow;
+
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation};
+use serde_json::{Map, Value};
+
+use crate::claim::ClaimView;
+use crate::keys;
+use crate::label::label_safe;
+
+/// The reserved labels and annotations that an object shall carry, in the order of their keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Labels: key and value.
+    pub labels: Vec<(&'static str, String)>,
+    /// Annotations: key and value.
+    pub annotations: Vec<(&'static str, String)>,
+}
+
+/// What an object's `labels` or `annotations` hold of hotdesk's own, before the stamp.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marks<'a> {
+    /// False when the field is absent or null.
+    pub present: bool,
+    /// Only the entries with a reserved key (see [`keys::is_reserved`]).
+    pub reserved: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl Stamp {
+    /// The stamp of every object of a slot. In a free slot: the slot's name only.
+    #[must_use]
+    pub fn of(slot: &str, claim: Option<&ClaimView>) -> Self {
+        let mut stamp = Self { labels: vec![(keys::SLOT, slot.to_owned())], annotations: Vec::new() };
+        if let Some((claim, owner)) = claim.and_then(|c| c.owner().map(|owner| (c, owner))) {
+            let users: Vec<&str> = claim.users.iter().map(crate::Name::as_str).collect();
+            stamp.labels.insert(0, (keys::OWNER, label_safe(owner.as_str())));
+            stamp.annotations = vec![(keys::CLAIMANTS, users.join(",")), (keys::OWNER, owner.as_str().to_owned())];
+            if !claim.purpose.is_empty() {
+                stamp.annotations.push((keys::PURPOSE, claim.purpose.clone()));
+            }
+        }
+        stamp
+    }
+
+    /// The stamp of the Slot itself: its objects' stamp, and the label-safe spelling of every name of
+    /// the claim. The policy in the API server compares objects and requests with these.
+    #[must_use]
+    pub fn of_slot(slot: &str, claim: Option<&ClaimView>) -> Self {
+        let mut stamp = Self::of(slot, claim);
+        if let Some(claim) = claim {
+            let labels: Vec<String> = claim.users.iter().chain(&claim.aliases).map(|n| label_safe(n.as_str())).collect();
+            stamp.annotations.insert(0, (keys::CLAIMANT_LABELS, labels.join(",")));
+        }
+        stamp
+    }
+
+    /// The stamp of a helm release record: also who sent the request.
+    #[must_use]
+    pub fn with_deployed_by(mut self, who: &str) -> Self {
+        self.annotations.push((keys::DEPLOYED_BY, who.to_owned()));
+        self.annotations.sort_unstable_by_key(|(key, _)| *key);
+        self
+    }
+
+    /// The smallest patch that makes an object's reserved keys exactly this stamp.
+    ///
+    /// It touches `/metadata/labels` and `/metadata/annotations` and nothing else; on an object that
+    /// already carries the stamp it is empty.
+    #[must_use]
+    pub fn patch(&self, labels: &Marks<'_>, annotations: &Marks<'_>) -> Patch {
+        let mut operations = Vec::new();
+        patch_field("labels", &self.labels, labels, &mut operations);
+        patch_field("annotations", &self.annotations, annotations, &mut operations);
+        Patch(operations)
+    }
+}
+
+fn patch_field(field: &str, wanted: &[(&str, String)], found: &Marks<'_>, operations: &mut Vec<PatchOperation>) {
+    if !found.present {
+        if !wanted.is_empty() {
+            let entries: Map<String, Value> = wanted.iter().map(|(k, v)| ((*k).to_owned(), v.as_str().into())).collect();
+            operations.push(add(PointerBuf::from_tokens(["metadata", field]), Value::Object(entries)));
+        }
+        return;
+    }
+    for (key, value) in wanted {
+        if !found.reserved.iter().any(|(k, v)| k == key && v == value) {
+            operations.push(add(PointerBuf::from_tokens(["metadata", field, key]), value.as_str().into()));
+        }
+    }
+    for (key, _) in &found.reserved {
+        if !wanted.iter().any(|(k, _)| k == key) {
+            let path = PointerBuf::from_tokens(["metadata", field, key]);
+            operations.push(PatchOperation::Remove(RemoveOperation { path }));
+        }
+    }
+}
+
+fn add(path: PointerBuf, value: Value) -> PatchOperation {
+    PatchOperation::Add(AddOperation { path, value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Name;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn alices() -> ClaimView {
+        ClaimView {
+            users: ["alice@example.com", "octocat"].iter().map(|n| Name::parse(n).unwrap()).collect(),
+            purpose: "payments refactor".to_owned(),
+            ..ClaimView::default()
+        }
+    }
+
+    fn marks(object: &Value, field: &str) -> Marks<'static> {
+        let entries = object.pointer(&format!("/metadata/{field}")).and_then(Value::as_object);
+        let own = |(k, v): (&String, &Value)| (k.clone().into(), v.as_str().unwrap().to_owned().into());
+        Marks {
+            present: entries.is_some(),
+            reserved: entries.into_iter().flatten().filter(|(k, _)| keys::is_reserved(k)).map(own).collect(),
+        }
+    }
+
+    fn stamped(object: &Value, stamp: &Stamp) -> Value {
+        let mut result = object.clone();
+        json_patch::patch(&mut result, &stamp.patch(&marks(object, "labels"), &marks(object, "annotations"))).unwrap();
+        result
+    }
+
+    #[test]
+    fn stamps_the_owner_and_the_claim() {
+        let object = stamped(&json!({"metadata": {"name": "web"}}), &Stamp::of("pikachu", Some(&alices())));
+        assert_eq!(
+            object["metadata"],
+            json!({
+                "name": "web",
+                "labels": {"hotdesk.dev/slot": "pikachu", "hotdesk.dev/owner": "alice_at_example.com"},
+                "annotations": {
+                    "hotdesk.dev/owner": "alice@example.com",
+                    "hotdesk.dev/claimants": "alice@example.com,octocat",
+                    "hotdesk.dev/purpose": "payments refactor",
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn stamps_only_the_slot_where_it_is_free() {
+        let object = stamped(&json!({"metadata": {"annotations": {"a": "b"}}}), &Stamp::of("mew", None));
+        assert_eq!(object["metadata"], json!({"labels": {"hotdesk.dev/slot": "mew"}, "annotations": {"a": "b"}}));
+    }
+
+    #[test]
+    fn a_former_owners_stamp_is_overwritten_and_forgeries_removed() {
+        let forged = json!({"metadata": {
+            "labels": {"hotdesk.dev/owner": "bob", "hotdesk.dev/admin": "yes", "hotdesk.dev/for": "bob", "app": "web"},
+            "annotations": {"hotdesk.dev/deployed-by": "root"},
+        }});
+        let object = stamped(&forged, &Stamp::of("mew", None));
+        assert_eq!(
+            object["metadata"],
+            json!({"labels": {"hotdesk.dev/slot": "mew", "hotdesk.dev/for": "bob", "app": "web"}, "annotations": {}})
+        );
+    }
+
+    #[test]
+    fn a_release_record_says_who_deployed_it() {
+        let stamp = Stamp::of("mew", Some(&alices())).with_deployed_by("ci@example.com");
+        assert!(stamp.annotations.contains(&(keys::DEPLOYED_BY, "ci@example.com".to_owned())));
+    }
+
+    /// Any metadata: arbitrary keys, reserved keys true and forged, absent and empty fields.
+    fn objects() -> impl Strategy<Value = Value> {
+        let key = prop_oneof!["[a-z]{1,5}", "[a-z]{1,4}/[~a-z]{1,4}", "hotdesk.dev/(slot|owner|claimants|purpose|x~/y|for)"];
+        let field = prop::option::of(prop::collection::btree_map(key, "\\PC{0,8}", 0..5));
+        (field.clone(), field, any::<bool>()).prop_map(|(labels, annotations, spec)| {
+            let mut object = json!({"metadata": {"name": "x"}, "spec": {"template": {"metadata": {"labels": {"a": "b"}}}}});
+            if let Some(labels) = labels {
+                object["metadata"]["labels"] = json!(labels);
+            }
+            if let Some(annotations) = annotations {
+                object["metadata"]["annotations"] = json!(annotations);
+            }
+            if !spec {
+                object.as_object_mut().unwrap().remove("spec");
+            }
+            object
+        })
+    }
+
+    fn claims() -> impl Strategy<Value = Option<ClaimView>> {
+        prop_oneof![Just(None), Just(Some(alices())), Just(Some(ClaimView { purpose: String::new(), ..alices() }))]
+    }
+
+    fn without_reserved(mut object: Value) -> Value {
+        for field in ["labels", "annotations"] {
+            if let Some(entries) = object["metadata"].get_mut(field).and_then(Value::as_object_mut) {
+                entries.retain(|key, _| !keys::is_reserved(key));
+                if entries.is_empty() {
+                    object["metadata"].as_object_mut().unwrap().remove(field);
+                }
+            }
+        }
+        object
+    }
+
+    proptest! {
+        #[test]
+        fn stamping_twice_changes_nothing(object in objects(), claim in claims()) {
+            let stamp = Stamp::of("mew", claim.as_ref());
+            let once = stamped(&object, &stamp);
+            prop_assert!(stamp.patch(&marks(&once, "labels"), &marks(&once, "annotations")).0.is_empty());
+        }
+
+        #[test]
+        fn only_reserved_keys_change(object in objects(), claim in claims()) {
+            let after = stamped(&object, &Stamp::of("mew", claim.as_ref()));
+            prop_assert_eq!(without_reserved(after), without_reserved(object));
+        }
+
+        #[test]
+        fn whatever_was_there_the_reserved_keys_are_the_stamp(object in objects(), claim in claims()) {
+            let stamp = Stamp::of("mew", claim.as_ref());
+            let after = stamped(&object, &stamp);
+            let mut found = marks(&after, "labels").reserved;
+            found.sort();
+            let wanted: Vec<_> = stamp.labels.iter().map(|(k, v)| (Cow::from(*k), Cow::from(v.as_str()))).collect();
+            prop_assert_eq!(found, wanted);
+        }
+    }
+}

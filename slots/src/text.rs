@@ -1,0 +1,112 @@
+//! How is something that a person wrote, or a moment, shown to another person?
+
+use std::fmt::Write as _;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+/// The longest piece of user-written text that a message quotes, in characters.
+const MAX_QUOTED: usize = 120;
+
+/// Text that cannot harm a terminal, a log line or an event: control characters, line breaks and
+/// the invisible signs that reorder text are replaced by `�`, and long text is cut with `…`.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let mut shown: String = text.chars().take(MAX_QUOTED).map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(MAX_QUOTED).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// True for characters that a name or a purpose must not contain.
+#[must_use]
+pub fn is_harmful(c: char) -> bool {
+    // Bidirectional and zero-width signs are listed in Unicode TR 36, section 3.6 on spoofing by display.
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A moment as people say it: `18:00 UTC` today, `Fri 18:00 UTC` within six days, else with the date.
+#[must_use]
+pub fn human_time(at: Timestamp, now: Timestamp) -> String {
+    let (then, today) = (at.to_zoned(TimeZone::UTC), now.to_zoned(TimeZone::UTC));
+    let days = at.duration_since(now).as_hours().abs() / 24;
+    let format = if then.date() == today.date() {
+        "%H:%M UTC"
+    } else if days < 6 {
+        "%a %H:%M UTC"
+    } else {
+        "%a %-d %b %Y %H:%M UTC"
+    };
+    then.strftime(format).to_string()
+}
+
+/// A length of time in its two largest units, rounded down: `2 d 4 h`, `1 h 5 min`, `40 s`.
+#[must_use]
+pub fn human_duration(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().unsigned_abs();
+    let parts = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+    let mut shown = String::new();
+    let largest = parts.iter().position(|(n, _)| *n > 0).unwrap_or(parts.len() - 1);
+    for (n, unit) in parts.iter().skip(largest).take(2).filter(|(n, _)| *n > 0) {
+        let gap = if shown.is_empty() { "" } else { " " };
+        let _infallible = write!(shown, "{gap}{n} {unit}");
+    }
+    if shown.is_empty() { "0 s".to_owned() } else { shown }
+}
+
+/// `a`, `a and b`, `a, b and c`; `none` for nothing.
+#[must_use]
+pub fn list<S: AsRef<str>>(items: &[S]) -> String {
+    match items {
+        [] => "none".to_owned(),
+        [one] => one.as_ref().to_owned(),
+        [first @ .., last] => {
+            let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", first.join(", "), last.as_ref())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn shows_a_time_as_near_as_it_is() {
+        let now = at("2026-11-23T15:00:00Z"); // a Monday
+        for (when, expected) in [
+            ("2026-11-23T18:00:00Z", "18:00 UTC"),
+            ("2026-11-27T18:00:00Z", "Fri 18:00 UTC"),
+            ("2026-12-05T18:00:00Z", "Sat 5 Dec 2026 18:00 UTC"),
+            ("2026-11-22T23:59:00Z", "Sun 23:59 UTC"),
+        ] {
+            assert_eq!(human_time(at(when), now), expected);
+        }
+    }
+
+    #[test]
+    fn shows_a_duration_in_two_units() {
+        for (seconds, expected) in
+            [(0, "0 s"), (40, "40 s"), (3_900, "1 h 5 min"), (3_601, "1 h"), (187_200, "2 d 4 h"), (-60, "1 min")]
+        {
+            assert_eq!(human_duration(SignedDuration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn disarms_terminal_escapes_and_cuts_long_text() {
+        assert_eq!(plain("a\u{1b}[31mb\n\u{202e}c"), "a\u{fffd}[31mb\u{fffd}\u{fffd}c");
+        assert_eq!(plain(&"x".repeat(500)).chars().count(), MAX_QUOTED + 1);
+    }
+
+    #[test]
+    fn lists_read_like_a_sentence() {
+        assert_eq!(list::<&str>(&[]), "none");
+        assert_eq!(list(&["mew", "onix", "abra"]), "mew, onix and abra");
+    }
+}

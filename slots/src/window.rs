@@ -1,0 +1,1 @@
+//! How long may a slot go unused before it counts as idle?
