@@ -37,7 +37,10 @@ pub const SLOT_NAME: &str = "slot";
 #[serde(rename_all = "camelCase")]
 pub struct SlotSpec {
     /// The host name under which the slot is reached; what CI exports as HOST.
-    #[schemars(length(max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"))]
+    #[schemars(
+        length(max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+    )]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
 
@@ -60,7 +63,10 @@ pub struct SlotSpec {
 pub struct Claim {
     /// The people who hold the slot, by e-mail or login; the first is the owner.
     /// They are trimmed and lower-cased when the Slot is written.
-    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 256), regex(pattern = r"^[^,\x00-\x1f\x7f]+$")))]
+    #[schemars(
+        length(min = 1, max = 256),
+        inner(length(min = 1, max = 256), regex(pattern = r"^[^,\x00-\x1f\x7f]+$"))
+    )]
     pub users: Vec<String>,
 
     /// Further names of the same people. Written by hotdesk from its list of people; what others write here is replaced.

@@ -55,7 +55,8 @@ impl Stamp {
     pub fn of_slot(slot: &str, claim: Option<&ClaimView>) -> Self {
         let mut stamp = Self::of(slot, claim);
         if let Some(claim) = claim {
-            let labels: Vec<String> = claim.users.iter().chain(&claim.aliases).map(|n| label_safe(n.as_str())).collect();
+            let labels: Vec<String> =
+                claim.users.iter().chain(&claim.aliases).map(|n| label_safe(n.as_str())).collect();
             stamp.annotations.insert(0, (keys::CLAIMANT_LABELS, labels.join(",")));
         }
         stamp
@@ -85,7 +86,8 @@ impl Stamp {
 fn patch_field(field: &str, wanted: &[(&str, String)], found: &Marks<'_>, operations: &mut Vec<PatchOperation>) {
     if !found.present {
         if !wanted.is_empty() {
-            let entries: Map<String, Value> = wanted.iter().map(|(k, v)| ((*k).to_owned(), v.as_str().into())).collect();
+            let entries: Map<String, Value> =
+                wanted.iter().map(|(k, v)| ((*k).to_owned(), v.as_str().into())).collect();
             operations.push(add(PointerBuf::from_tokens(["metadata", field]), Value::Object(entries)));
         }
         return;
@@ -181,10 +183,12 @@ mod tests {
 
     /// Any metadata: arbitrary keys, reserved keys true and forged, absent and empty fields.
     fn objects() -> impl Strategy<Value = Value> {
-        let key = prop_oneof!["[a-z]{1,5}", "[a-z]{1,4}/[~a-z]{1,4}", "hotdesk.dev/(slot|owner|claimants|purpose|x~/y|for)"];
+        let key =
+            prop_oneof!["[a-z]{1,5}", "[a-z]{1,4}/[~a-z]{1,4}", "hotdesk.dev/(slot|owner|claimants|purpose|x~/y|for)"];
         let field = prop::option::of(prop::collection::btree_map(key, "\\PC{0,8}", 0..5));
         (field.clone(), field, any::<bool>()).prop_map(|(labels, annotations, spec)| {
-            let mut object = json!({"metadata": {"name": "x"}, "spec": {"template": {"metadata": {"labels": {"a": "b"}}}}});
+            let mut object =
+                json!({"metadata": {"name": "x"}, "spec": {"template": {"metadata": {"labels": {"a": "b"}}}}});
             if let Some(labels) = labels {
                 object["metadata"]["labels"] = json!(labels);
             }

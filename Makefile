@@ -1,0 +1,47 @@
+# Every command of the project. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check unit e2e build cluster install down crd fmt deny clean
+
+help: ## List every command
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: ## Set everything up, and play the story: a denial, a deploy, a reap (first time about 20 min, then 2)
+	@tests/demo
+
+test: ## Run every check and test, end to end on a real Kubernetes too (first time about 35 min)
+	@tests/run all
+
+check: ## Formatting, clippy and the dependency rules (1 min)
+	@tests/run check
+
+unit: ## Unit and property tests (1 min)
+	@tests/run unit
+
+e2e: ## End-to-end tests on the real cluster; E2E=name runs those whose name contains it
+	@tests/run e2e
+
+build: ## Build all programs for release
+	cargo build --release --locked
+
+cluster: ## Start the test cluster and print its KUBECONFIG (first time about 9 min, then seconds)
+	@tests/cluster/up
+
+install: cluster ## Build the images and install both charts into the test cluster
+	@tests/cluster/images
+	@tests/install
+
+down: ## Stop the test cluster and remove what it made; the cache stays
+	@tests/cluster/down
+
+crd: ## Write the Slot's CustomResourceDefinition into the chart
+	cargo run --quiet --locked -p hotdesk-slots --example crd > target/crd-slots.yaml
+	mv target/crd-slots.yaml charts/hotdesk/templates/crd-slots.yaml
+
+fmt: ## Format the code
+	cargo fmt --all
+
+deny: ## Licences, advisories and banned crates (needs: cargo install cargo-deny)
+	cargo deny check
+
+clean: ## Remove what cargo built
+	cargo clean
