@@ -1,0 +1,2 @@
+# shellcheck shell=bash
+prepare_foreign_cluster() { die "not yet"; }
