@@ -1,1 +1,19 @@
-//! End-to-end tests.
+//! What the end-to-end tests share: people with kubeconfigs, slots of their own, and conditions to wait on.
+//!
+//! Every test makes its own [`slot::TestSlot`] and holds the installation through
+//! [`installation::shared`], or [`installation::exclusive`] where it takes hotdesk itself apart.
+
+// A test may end by a panic: that is how it says no.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+pub mod ingress;
+pub mod installation;
+pub mod people;
+pub mod ran;
+pub mod slot;
+pub mod wait;
+
+pub use people::{Helm, Person, admin, alice, bob, carol, ci};
+pub use ran::Ran;
+pub use slot::TestSlot;
+pub use wait::until;

@@ -1,0 +1,98 @@
+//! A real nginx that logs as ingress-nginx does, in a namespace of a test's own.
+
+use std::time::Duration;
+
+use crate::slot::{test_image, unique};
+use crate::{Ran, admin, until};
+
+/// How the controller writes its access log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// ingress-nginx's default.
+    Text,
+    /// One JSON object a line, with `proxyUpstreamName`.
+    Json,
+    /// Nothing that anybody could parse.
+    Strange,
+}
+
+impl LogFormat {
+    fn directive(self) -> &'static str {
+        match self {
+            Self::Text => {
+                r#"'$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $request_id'"#
+            }
+            Self::Json => {
+                r#"escape=json '{"time":"$time_iso8601","requestMethod":"$request_method","requestUrl":"$request_uri","status":"$status","userAgent":"$http_user_agent","proxyUpstreamName":"$proxy_upstream_name"}'"#
+            }
+            Self::Strange => r#"'served $request_uri to $remote_addr'"#,
+        }
+    }
+}
+
+/// The controller; its namespace is deleted when the test ends.
+#[derive(Debug)]
+pub struct Ingress {
+    namespace: String,
+}
+
+/// What a path is served by: the upstream's name in the log, and the Service address to pass on to,
+/// or nothing to answer 200 at once.
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub path: String,
+    pub upstream: String,
+    pub address: Option<String>,
+}
+
+impl Route {
+    /// `/<upstream>` is answered at once and logged as that upstream's.
+    pub fn answering(upstream: &str) -> Self {
+        Self { path: format!("/{upstream}"), upstream: upstream.to_owned(), address: None }
+    }
+}
+
+impl Ingress {
+    /// Starts a controller, and waits until it answers.
+    pub fn start(format: LogFormat, routes: &[Route]) -> Self {
+        let ingress = Self { namespace: unique("ingress") };
+        let namespace = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {}}}\n", ingress.namespace);
+        admin().kubectl_with(&["apply", "-f", "-"], &namespace).succeeded();
+        admin().apply(&ingress.namespace, &manifest(format, routes)).succeeded();
+        until("nginx to answer", Duration::from_secs(90), || ingress.request("/healthz").as_result());
+        ingress
+    }
+
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// A real request, through the API server's proxy so that it works in any cluster.
+    pub fn request(&self, path: &str) -> Ran {
+        admin().kubectl(&["get", "--raw", &format!("/api/v1/namespaces/{}/services/http:controller:80/proxy{path}", self.namespace)])
+    }
+
+    /// kubectl in the controller's namespace, as the administrator.
+    pub fn kubectl(&self, args: &[&str]) -> Ran {
+        admin().kubectl(&[&["-n", self.namespace()], args].concat())
+    }
+}
+
+impl Drop for Ingress {
+    fn drop(&mut self) {
+        drop(admin().kubectl(&["delete", "namespace", &self.namespace, "--wait=false", "--ignore-not-found"]));
+    }
+}
+
+fn location(route: &Route) -> String {
+    let serve = route.address.as_ref().map_or("return 200 ok;".to_owned(), |a| format!("proxy_pass http://{a}/;"));
+    format!("      location {} {{ set $proxy_upstream_name {}; {serve} }}\n", route.path, route.upstream)
+}
+
+fn manifest(format: LogFormat, routes: &[Route]) -> String {
+    let locations: String = routes.iter().map(location).collect();
+    include_str!("ingress.yaml")
+        .replace("@LOG_FORMAT@", format.directive())
+        .replace("@LOCATIONS@", &locations)
+        .replace("@IMAGE@", &test_image("nginx"))
+}

@@ -1,0 +1,174 @@
+//! A slot of a test's own, made from the chart that users install.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::people::{cluster_dir, root};
+use crate::{Person, Ran, admin, until};
+
+/// A slot namespace that is deleted when the test ends.
+#[derive(Debug)]
+pub struct TestSlot {
+    name: String,
+}
+
+/// What a test slot shall be like.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    users: Vec<String>,
+    purpose: &'static str,
+    slot: Value,
+    reaper: Value,
+    name: Option<String>,
+}
+
+/// Words that no other test has: the suite runs twice in a row, in any order and in parallel.
+pub fn unique(prefix: &str) -> String {
+    format!("{prefix}-{:06x}", RandomState::new().hash_one(std::process::id()) & 0x00ff_ffff)
+}
+
+impl Wish {
+    /// A slot that nobody holds.
+    pub fn free() -> Self {
+        Self { users: Vec::new(), purpose: "", slot: json!({}), reaper: json!({}), name: None }
+    }
+
+    /// A slot that these people hold.
+    pub fn held_by(users: &[&str]) -> Self {
+        Self { users: users.iter().map(|u| (*u).to_owned()).collect(), purpose: "checkout", ..Self::free() }
+    }
+
+    /// A particular name, where the name is what is tested.
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// Values of the chart for all reapers.
+    pub fn reaper(mut self, values: Value) -> Self {
+        self.reaper = values;
+        self
+    }
+
+    /// Makes the slot, and waits until hotdesk knows it.
+    pub fn make(self) -> TestSlot {
+        let slot = TestSlot { name: self.name.clone().unwrap_or_else(|| unique("slot")) };
+        slot.install(&self);
+        if !self.users.is_empty() {
+            let claim = json!({"users": self.users, "purpose": self.purpose});
+            slot.patch(&json!({"spec": {"claim": claim}}));
+        }
+        slot.wait_until_known();
+        slot
+    }
+}
+
+impl TestSlot {
+    /// A slot that nobody holds.
+    pub fn free() -> Self {
+        Wish::free().make()
+    }
+
+    /// A slot that this person holds.
+    pub fn held_by(user: &str) -> Self {
+        Wish::held_by(&[user]).make()
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn install(&self, wish: &Wish) {
+        let mut slot = wish.slot.clone();
+        slot["name"] = json!(self.name);
+        let mut reaper = wish.reaper.clone();
+        reaper["image"] = product_image("reaper");
+        let values = json!({"slots": [slot], "editors": {"groups": ["developers"]}, "reaper": reaper});
+        let mut template = Command::new(cluster_dir().join("bin/helm"));
+        let chart = root().join("charts/slots");
+        template.args(["template", "slots", "-n", "hotdesk", "-f", "-"]).arg(chart);
+        let manifest = Ran::run(template, &values.to_string()).succeeded().stdout;
+        let namespaces_first = format!("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {}\n", self.name);
+        admin().kubectl_with(&["apply", "-f", "-"], &namespaces_first).succeeded();
+        admin().kubectl_with(&["-n", self.name(), "apply", "-f", "-"], &manifest).succeeded();
+    }
+
+    /// Changes the Slot object, as the administrator.
+    pub fn patch(&self, patch: &Value) {
+        let patch = patch.to_string();
+        admin().kubectl(&["-n", &self.name, "patch", "slot", "slot", "--type=merge", "-p", &patch]).succeeded();
+    }
+
+    /// The Slot object.
+    pub fn object(&self) -> Value {
+        admin().kubectl(&["-n", &self.name, "get", "slot", "slot", "-o", "json"]).succeeded().json()
+    }
+
+    /// Waits until a probe is answered from the Slot as it is now, by the webhook and by the policy.
+    pub fn wait_until_known(&self) {
+        let owner = self.object()["spec"]["claim"]["users"][0].as_str().map(str::to_owned);
+        until(&format!("hotdesk to know slot {}", self.name), Duration::from_secs(30), || {
+            let who = owner.as_deref().unwrap_or("nobody@example.com");
+            let probe = self.probe(who);
+            let as_it_is = if owner.is_some() { probe.ok() } else { probe.stderr.contains("is free") };
+            if as_it_is { Ok(()) } else { Err(probe.to_string()) }
+        });
+    }
+
+    /// A write that is judged and not done.
+    pub fn probe(&self, who: &str) -> Ran {
+        let create = ["-n", &self.name, "create", "configmap", "probe", "--dry-run=server"];
+        admin().kubectl(&[&create[..], &["--as", who, "--as-group", "developers"]].concat())
+    }
+
+    /// An object of the slot as the administrator sees it.
+    pub fn get(&self, kind: &str, name: &str) -> Value {
+        admin().kubectl(&["-n", &self.name, "get", kind, name, "-o", "json"]).succeeded().json()
+    }
+
+    /// The names of all objects of a kind.
+    pub fn names(&self, kind: &str) -> Vec<String> {
+        let listed = admin().kubectl(&["-n", &self.name, "get", kind, "-o", "name"]).succeeded().stdout;
+        listed.lines().filter_map(|line| line.split_once('/')).map(|(_, name)| name.to_owned()).collect()
+    }
+
+    /// kubectl in this slot.
+    pub fn kubectl(&self, who: &Person, args: &[&str]) -> Ran {
+        who.kubectl(&[&["-n", self.name()], args].concat())
+    }
+
+    /// `helm install` of one of the tests' charts, and more arguments.
+    pub fn helm_install(&self, who: &Person, helm: crate::Helm, release: &str, chart: &str, more: &[&str]) -> Ran {
+        let path = crate::people::chart(chart);
+        let args = ["install", release, &path, "-n", self.name(), "--set", &format!("image={}", test_image("app"))];
+        who.helm(helm, &[&args[..], more].concat())
+    }
+}
+
+impl Drop for TestSlot {
+    fn drop(&mut self) {
+        // The deletion goes on by itself; a namespace that is left over harms no other test.
+        drop(admin().kubectl(&["delete", "namespace", &self.name, "--wait=false", "--ignore-not-found"]));
+    }
+}
+
+/// The reference of one of the test images that `tests/cluster/images` loaded: `app` or `nginx`.
+pub fn test_image(name: &str) -> String {
+    format!("{}/{name}:{}", images_env("HOTDESK_TEST_IMAGE_PREFIX"), images_env("HOTDESK_TEST_IMAGE_TAG"))
+}
+
+/// One of hotdesk's own images, as the charts' values name it.
+pub fn product_image(name: &str) -> Value {
+    let repository = format!("{}/{name}", images_env("HOTDESK_IMAGE_PREFIX"));
+    json!({"repository": repository, "tag": images_env("HOTDESK_IMAGE_TAG"), "pullPolicy": "IfNotPresent"})
+}
+
+fn images_env(key: &str) -> String {
+    let path = cluster_dir().join("images.env");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}; run `make install`", path.display()));
+    text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix('=')).unwrap().to_owned()
+}
