@@ -69,7 +69,11 @@ impl Ingress {
 
     /// A real request, through the API server's proxy so that it works in any cluster.
     pub fn request(&self, path: &str) -> Ran {
-        admin().kubectl(&["get", "--raw", &format!("/api/v1/namespaces/{}/services/http:controller:80/proxy{path}", self.namespace)])
+        admin().kubectl(&[
+            "get",
+            "--raw",
+            &format!("/api/v1/namespaces/{}/services/http:controller:80/proxy{path}", self.namespace),
+        ])
     }
 
     /// kubectl in the controller's namespace, as the administrator.

@@ -10,6 +10,7 @@ pub mod ingress;
 pub mod installation;
 pub mod people;
 pub mod ran;
+pub mod reaper;
 pub mod slot;
 pub mod wait;
 

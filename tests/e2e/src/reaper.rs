@@ -1,0 +1,144 @@
+//! Running a slot's reaper by hand, and reading what it says.
+
+use std::io::{Read as _, Write as _};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use crate::ingress::Ingress;
+use crate::slot::unique;
+use crate::{TestSlot, admin, until};
+
+/// A finished run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub exit_code: i64,
+    pub message: String,
+    pub log: String,
+}
+
+impl Run {
+    /// The Job failed, and the termination message says each of these.
+    #[track_caller]
+    pub fn failed_saying(self, parts: &[&str]) -> Self {
+        assert_ne!(self.exit_code, 0, "expected failure: {self:?}");
+        for part in parts {
+            assert!(self.message.contains(part), "expected {part:?} in the termination message of {self:?}");
+        }
+        self
+    }
+
+    /// The Job succeeded.
+    #[track_caller]
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.exit_code, 0, "expected success: {self:?}");
+        self
+    }
+}
+
+/// Chart values for a reaper that reads this controller, with a window in the charts' spelling and no office hours.
+pub fn reading(ingress: &Ingress, window: &str) -> Value {
+    json!({"window": window, "officeHours": [], "ingress": {"namespace": ingress.namespace()}, "pause": "1s"})
+}
+
+/// Starts a Job from the slot's CronJob, as `kubectl create job --from` does, with more environment.
+pub fn start(slot: &TestSlot, env: &[(&str, &str)]) -> String {
+    let name = unique("run");
+    let from = ["create", "job", &name, "--from=cronjob/hotdesk-reaper", "--dry-run=client", "-o", "json"];
+    let mut job = slot.kubectl(&admin(), &from).succeeded().json();
+    let container = &mut job["spec"]["template"]["spec"]["containers"][0];
+    let list = container["env"].as_array().cloned().unwrap_or_default();
+    let replaced = |e: &&Value| !env.iter().any(|(key, _)| e["name"] == *key);
+    let mut list: Vec<Value> = list.iter().filter(replaced).cloned().collect();
+    list.extend(env.iter().map(|(key, value)| json!({"name": key, "value": value})));
+    container["env"] = json!(list);
+    admin().apply(slot.name(), &job.to_string()).succeeded();
+    name
+}
+
+/// Runs the reaper to its end.
+pub fn run(slot: &TestSlot) -> Run {
+    run_with(slot, &[])
+}
+
+/// Runs the reaper to its end, with more environment.
+pub fn run_with(slot: &TestSlot, env: &[(&str, &str)]) -> Run {
+    finished(slot, &start(slot, env))
+}
+
+/// Waits for a Job and reads what its pod said.
+pub fn finished(slot: &TestSlot, job: &str) -> Run {
+    let selector = format!("job-name={job}");
+    let pod = until(&format!("job {job} to end"), Duration::from_secs(180), || {
+        let pods = slot.kubectl(&admin(), &["get", "pods", "-l", &selector, "-o", "json"]).succeeded().json();
+        let pod = &pods["items"][0];
+        let ended = !pod["status"]["containerStatuses"][0]["state"]["terminated"].is_null();
+        if ended { Ok(pod.clone()) } else { Err(pod["status"].to_string()) }
+    });
+    let terminated = &pod["status"]["containerStatuses"][0]["state"]["terminated"];
+    let name = pod["metadata"]["name"].as_str().unwrap();
+    Run {
+        exit_code: terminated["exitCode"].as_i64().unwrap(),
+        message: terminated["message"].as_str().unwrap_or_default().to_owned(),
+        log: slot.kubectl(&admin(), &["logs", name]).stdout,
+    }
+}
+
+/// The verdict in the Slot's status.
+pub fn verdict(slot: &TestSlot) -> String {
+    slot.object()["status"]["verdict"]["state"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The releases that helm knows of in the slot.
+pub fn releases(slot: &TestSlot) -> Vec<String> {
+    let listed = admin().helm(crate::Helm::V4, &["list", "-n", slot.name(), "-o", "json"]).succeeded().json();
+    listed.as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Makes a release look as if it had been deployed this long ago, in helm's own record.
+pub fn backdate(slot: &TestSlot, release: &str, by: jiff::SignedDuration) {
+    let name = format!("sh.helm.release.v1.{release}.v1");
+    let stored = slot.get("secret", &name)["data"]["release"].as_str().unwrap().to_owned();
+    let outer = BASE64.decode(stored).unwrap();
+    let mut json = String::new();
+    GzDecoder::new(BASE64.decode(outer).unwrap().as_slice()).read_to_string(&mut json).unwrap();
+    let mut record: Value = serde_json::from_str(&json).unwrap();
+    record["info"]["last_deployed"] = json!((now() - by).to_string());
+    let mut zipped = GzEncoder::new(Vec::new(), Compression::default());
+    zipped.write_all(record.to_string().as_bytes()).unwrap();
+    let data = BASE64.encode(BASE64.encode(zipped.finish().unwrap()));
+    let patch = json!({"data": {"release": data}}).to_string();
+    slot.kubectl(&admin(), &["patch", "secret", &name, "--type=merge", "-p", &patch]).succeeded();
+}
+
+/// Waits until the controller has run for this long.
+pub fn until_running_for(ingress: &Ingress, seconds: i64) {
+    until("the controller to be older than the window", Duration::from_secs(180), || {
+        let pods = ingress.kubectl(&["get", "pods", "-l", "app.kubernetes.io/name=ingress-nginx", "-o", "json"]).json();
+        let started = pods["items"][0]["status"]["containerStatuses"][0]["state"]["running"]["startedAt"].clone();
+        let age = now().duration_since(started.as_str().unwrap().parse().unwrap()).as_secs();
+        if age > seconds { Ok(()) } else { Err(format!("{age} s old")) }
+    });
+}
+
+/// Waits until every release of the slot is older than this.
+pub fn until_older(slot: &TestSlot, seconds: i64) {
+    until("the releases to be older than the window", Duration::from_secs(120), || {
+        let list = ["list", "-n", slot.name(), "-o", "json", "--time-format", "2006-01-02T15:04:05Z07:00"];
+        let listed = admin().helm(crate::Helm::V4, &list).succeeded().json();
+        let newest =
+            listed.as_array().unwrap().iter().map(|r| r["updated"].as_str().unwrap().to_owned()).max().unwrap();
+        let age = now().duration_since(newest.parse().unwrap()).as_secs();
+        if age > seconds { Ok(()) } else { Err(format!("{age} s old")) }
+    });
+}
+
+#[allow(clippy::disallowed_methods)] // a test's own edge
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}

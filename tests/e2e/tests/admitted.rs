@@ -1,0 +1,140 @@
+//! Who is let in, and that what they bring works.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::time::Duration;
+
+use hotdesk_e2e::people::chart;
+use hotdesk_e2e::slot::Wish;
+use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, ci, installation, until};
+use serde_json::{Value, json};
+
+#[test]
+fn a_claimant_installs_upgrades_rolls_back_and_uninstalls() {
+    let _held = installation::shared();
+    for helm in Helm::BOTH {
+        let slot = TestSlot::held_by("alice@example.com");
+        let run =
+            |args: &[&str]| alice().helm(helm, &[args, &["-n", slot.name(), "--timeout", "120s"]].concat()).succeeded();
+        slot.helm_install(&alice(), helm, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
+        run(&["upgrade", "web", &chart("web"), "--reuse-values", "--set", "greeting=hi", "--wait"]);
+        assert_eq!(slot.get("configmap", "web-settings")["data"]["greeting"], "hi");
+        run(&["rollback", "web", "1", "--wait"]);
+        assert_eq!(slot.get("configmap", "web-settings")["data"]["greeting"], "hello");
+        run(&["uninstall", "web", "--wait"]);
+        assert!(slot.names("deployments").is_empty());
+    }
+}
+
+#[test]
+fn hooks_subcharts_and_config_map_records_work_for_a_claimant() {
+    let _held = installation::shared();
+    for helm in Helm::BOTH {
+        let slot = TestSlot::held_by("alice@example.com");
+        slot.helm_install(&alice(), helm, "hooked", "hooked", &["--timeout", "120s"]).succeeded();
+        let who = alice().with_env("HELM_DRIVER", "configmap");
+        slot.helm_install(&who, helm, "web", "web", &["--create-namespace", "--set", "replicas=0"]).succeeded();
+        assert!(slot.names("configmaps").contains(&"sh.helm.release.v1.web.v1".to_owned()));
+        assert!(slot.names("services").contains(&"web-cache".to_owned()));
+        alice().helm(helm, &["uninstall", "hooked", "-n", slot.name(), "--timeout", "120s"]).succeeded();
+    }
+}
+
+#[test]
+fn every_user_and_every_group_of_a_claim_is_a_claimant_in_any_case() {
+    let _held = installation::shared();
+    let slot = Wish::held_by(&[" Carol@Example.com ", "dave@example.com"]).make();
+    slot.patch(&json!({"spec": {"claim": {"groups": ["payments"]}}}));
+    slot.wait_until_known();
+    until("the group to be seen", Duration::from_secs(20), || {
+        as_(&slot, "erin@example.com", Some("payments")).as_result()
+    });
+    as_(&slot, "carol@example.com", None).succeeded();
+    as_(&slot, "DAVE@example.com", None).succeeded();
+    as_(&slot, "erin@example.com", Some("payments-readers")).failed_saying(&["is held by carol@example.com"]);
+    as_(&slot, "dave@example.com.evil.test", None).failed_saying(&["is held by carol@example.com"]);
+}
+
+/// A probe as somebody, perhaps in a group.
+fn as_(slot: &TestSlot, who: &str, group: Option<&str>) -> Ran {
+    let create = ["create", "configmap", "probe", "--dry-run=server", "--as", who, "--as-group", "developers"];
+    let groups: Vec<&str> = group.into_iter().flat_map(|g| ["--as-group", g]).collect();
+    slot.kubectl(&admin(), &[&create[..], &groups].concat())
+}
+
+#[test]
+fn ci_deploys_as_the_person_whom_it_impersonates() {
+    let _held = installation::shared();
+    for helm in Helm::BOTH {
+        let slot = TestSlot::held_by("alice@example.com");
+        let person =
+            |name: &'static str| ["--kube-as-user", name, "--kube-as-group", "developers", "--set", "replicas=0"];
+        slot.helm_install(&ci(), helm, "web", "web", &person("bob@example.com"))
+            .failed_saying(&["is held by alice@example.com", "you are bob@example.com"]);
+        slot.helm_install(&ci(), helm, "web", "web", &person("alice@example.com")).succeeded();
+        let record = slot.get("secret", "sh.helm.release.v1.web.v1");
+        assert_eq!(record["metadata"]["annotations"]["hotdesk.dev/deployed-by"], "alice@example.com");
+    }
+}
+
+fn as_deployer(slot: &TestSlot, deployed_for: Option<&str>) -> Ran {
+    let labels: Value = deployed_for.map_or(json!({}), |person| json!({"hotdesk.dev/for": person}));
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "labels": labels}});
+    let who = ["--as", "deployer@example.com", "--as-group", "developers"];
+    let args = [&["-n", slot.name(), "create", "--dry-run=server", "-f", "-"][..], &who].concat();
+    admin().kubectl_with(&args, &object.to_string())
+}
+
+#[test]
+fn a_trusted_deployer_acts_for_a_claimant_or_where_somebody_holds_the_slot() {
+    let _held = installation::shared();
+    let (slot, free) = (TestSlot::held_by("alice@example.com"), TestSlot::free());
+    as_deployer(&slot, None).succeeded();
+    as_deployer(&slot, Some("alice_at_example.com")).succeeded();
+    as_deployer(&slot, Some("bob_at_example.com")).failed_saying(&["bob_at_example.com"]);
+    as_deployer(&free, None).failed_saying(&["is free"]);
+    as_deployer(&free, Some("alice_at_example.com")).failed_saying(&["is free"]);
+}
+
+#[test]
+fn the_slots_own_service_account_is_let_in_by_its_token() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    slot.kubectl(&alice(), &["create", "serviceaccount", "builder"]).succeeded();
+    let binding = ["create", "rolebinding", "builder", "--clusterrole=edit"];
+    let account = format!("--serviceaccount={}:builder", slot.name());
+    slot.kubectl(&admin(), &[&binding[..], &[&account]].concat()).succeeded();
+    let token = slot.kubectl(&alice(), &["create", "token", "builder"]).succeeded().stdout;
+    let mut config = admin().kubectl(&["config", "view", "--raw", "-o", "json"]).succeeded().json();
+    config["users"][0]["user"] = json!({"token": token.trim()});
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), config.to_string()).unwrap();
+    let mut command = admin().command("kubectl");
+    command.env("KUBECONFIG", file.path()).args(["-n", slot.name(), "create", "configmap", "built"]);
+    Ran::run(command, "").succeeded();
+    assert_eq!(slot.get("configmap", "built")["metadata"]["labels"]["hotdesk.dev/owner"], "alice_at_example.com");
+}
+
+#[test]
+fn break_glass_is_let_in_with_a_warning() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    slot.kubectl(&admin(), &["create", "configmap", "repair"]).succeeded().said(&[
+        "Warning:",
+        "alice@example.com",
+        slot.name(),
+    ]);
+}
+
+#[test]
+fn controllers_create_and_replace_pods_whoever_holds_the_slot() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
+    slot.patch(&json!({"spec": {"claim": null}}));
+    slot.wait_until_known();
+    let pod = slot.names("pods").remove(0);
+    slot.kubectl(&admin(), &["delete", "pod", &pod, "--wait=false"]).succeeded();
+    slot.kubectl(&admin(), &["wait", "--for=delete", "pod", &pod, "--timeout=60s"]).succeeded();
+    slot.kubectl(&admin(), &["rollout", "status", "deployment/web", "--timeout=60s"]).succeeded();
+}

@@ -1,0 +1,313 @@
+//! Who is turned away, by which means, and with what words.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::time::Duration;
+
+use hotdesk_e2e::people::chart;
+use hotdesk_e2e::slot::{Wish, test_image, unique};
+use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, alice, bob, installation, until};
+use serde_json::json;
+
+const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: intruder}\ndata: {a: b}\n";
+
+/// Turned away with the holder's name, the purpose, and one's own name.
+#[track_caller]
+fn denied(slot: &TestSlot, ran: Ran) -> Ran {
+    let held = format!("slot \"{}\" is held by alice@example.com (\"checkout\"", slot.name());
+    ran.failed_saying(&[&held, "and you are bob@example.com"])
+}
+
+/// Alice's slot, with a deployment of hers that runs.
+fn alices_slot_in_use() -> TestSlot {
+    let slot = TestSlot::held_by("alice@example.com");
+    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
+    slot
+}
+
+fn pod(slot: &TestSlot) -> String {
+    slot.names("pods").into_iter().find(|name| name.starts_with("web-")).expect("a pod of web")
+}
+
+/// Lets bob do by RBAC what the edit role does not give.
+fn grant_bob(slot: &TestSlot, rule: &str) {
+    let manifest = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: more}}\nrules: [{rule}]\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: more}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: more}}\n\
+         subjects: [{{kind: User, name: bob@example.com, apiGroup: rbac.authorization.k8s.io}}]\n"
+    );
+    admin().apply(slot.name(), &manifest).succeeded();
+}
+
+#[test]
+fn a_stranger_creates_nothing_by_kubectl() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    denied(&slot, slot.kubectl(&bob(), &["create", "configmap", "intruder"])).said(&["(Forbidden)"]);
+    denied(&slot, bob().apply(slot.name(), CONFIG_MAP));
+    denied(&slot, bob().kubectl_with(&["-n", slot.name(), "apply", "--server-side", "-f", "-"], CONFIG_MAP));
+    denied(&slot, bob().kubectl_with(&["-n", slot.name(), "create", "--dry-run=server", "-f", "-"], CONFIG_MAP));
+    assert!(!slot.names("configmaps").contains(&"intruder".to_owned()));
+}
+
+#[test]
+fn nobody_writes_into_nobodys_slot() {
+    let _held = installation::shared();
+    let slot = TestSlot::free();
+    let free = format!("slot \"{}\" is free", slot.name());
+    slot.kubectl(&alice(), &["create", "configmap", "x"]).failed_saying(&[&free, "claim it first", "hotdesk claim"]);
+    slot.helm_install(&alice(), Helm::V4, "web", "web", &[]).failed_saying(&[&free]);
+}
+
+#[test]
+fn a_lapsed_claim_counts_as_none() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    slot.patch(&json!({"spec": {"claim": {"until": "2020-01-01T00:00:00Z"}}}));
+    let lapsed = "lapsed";
+    until("the lapse to be seen", Duration::from_secs(20), || {
+        let ran = slot.kubectl(&alice(), &["create", "configmap", "x", "--dry-run=server"]);
+        if ran.ok() { Err(ran.to_string()) } else { Ok(ran) }
+    })
+    .said(&[lapsed, "alice@example.com"]);
+}
+
+#[test]
+fn a_service_account_of_another_namespace_is_a_stranger_even_with_the_same_name() {
+    let _held = installation::shared();
+    let (slot, other) = (TestSlot::held_by("alice@example.com"), TestSlot::held_by("bob@example.com"));
+    for name in [&slot, &other] {
+        admin().kubectl(&["-n", name.name(), "create", "serviceaccount", "builder"]).succeeded();
+    }
+    let user = format!("system:serviceaccount:{}:builder", other.name());
+    let role = format!("--user={user}");
+    admin().kubectl(&["-n", slot.name(), "create", "rolebinding", "b", "--clusterrole=edit", &role]).succeeded();
+    let token = admin().kubectl(&["-n", other.name(), "create", "token", "builder"]).succeeded().stdout;
+    let ran = with_token(token.trim(), slot.name(), &["create", "configmap", "x"]);
+    ran.failed_saying(&["is held by alice@example.com", &user]);
+}
+
+fn with_token(token: &str, namespace: &str, args: &[&str]) -> Ran {
+    let config = admin().kubectl(&["config", "view", "--raw", "-o", "json"]).succeeded().json();
+    let mut config = config;
+    config["users"][0]["user"] = json!({"token": token});
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), config.to_string()).unwrap();
+    let mut command = admin().command("kubectl");
+    command.env("KUBECONFIG", file.path()).args(["-n", namespace]).args(args);
+    Ran::run(command, "")
+}
+
+#[test]
+fn a_stranger_who_impersonates_the_slots_own_service_account_is_turned_away() {
+    // The built-in edit role lets its holders impersonate the namespace's service accounts.
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    let own = format!("system:serviceaccount:{}:default", slot.name());
+    let ran = slot.kubectl(&bob(), &["create", "configmap", "x", "--as", &own]);
+    ran.failed_saying(&["is held by alice@example.com", "token of its own"]);
+}
+
+#[test]
+fn a_stranger_changes_and_deletes_nothing() {
+    let _held = installation::shared();
+    let slot = alices_slot_in_use();
+    let bob = bob();
+    let patch = r#"{"data":{"greeting":"changed"}}"#;
+    denied(&slot, slot.kubectl(&bob, &["patch", "configmap", "web-settings", "--type=merge", "-p", patch]));
+    denied(&slot, slot.kubectl(&bob, &["label", "deployment", "web", "a=b"]));
+    denied(&slot, slot.kubectl(&bob, &["set", "image", "deployment/web", "app=evil"]));
+    denied(&slot, slot.kubectl(&bob, &["delete", "configmap", "web-settings"]));
+    denied(&slot, slot.kubectl(&bob, &["delete", "configmaps", "--all"]));
+    denied(&slot, slot.kubectl(&bob, &["delete", "all", "--all"]));
+    let collection = format!("/api/v1/namespaces/{}/configmaps", slot.name());
+    denied(&slot, bob.kubectl(&["delete", "--raw", &collection]));
+    denied(&slot, slot.kubectl(&bob, &["scale", "deployment", "web", "--replicas=0"]));
+    denied(&slot, slot.kubectl(&bob, &["rollout", "restart", "deployment", "web"]));
+    denied(&slot, slot.kubectl(&bob, &["create", "token", "default"]));
+    assert_eq!(slot.get("configmap", "web-settings")["data"]["greeting"], "hello");
+    assert_eq!(slot.get("deployment", "web")["spec"]["replicas"], 1);
+}
+
+#[test]
+fn a_stranger_gets_no_session_in_a_pod() {
+    let _held = installation::shared();
+    let slot = alices_slot_in_use();
+    let pod = pod(&slot);
+    denied(&slot, slot.kubectl(&bob(), &["exec", &pod, "--", "true"]));
+    denied(&slot, slot.kubectl(&bob(), &["attach", &pod]));
+    denied(&slot, slot.kubectl(&bob(), &["port-forward", &pod, ":8080"]));
+    denied(&slot, slot.kubectl(&bob(), &["debug", &pod, "--image", &test_image("app"), "--", "true"]));
+    let proxy = format!("/api/v1/namespaces/{}/pods/{pod}:8080/proxy/", slot.name());
+    denied(&slot, bob().kubectl(&["get", "--raw", &proxy]));
+}
+
+#[test]
+fn a_stranger_rewrites_no_labels_through_a_subresource() {
+    let _held = installation::shared();
+    let slot = alices_slot_in_use();
+    let pod = pod(&slot);
+    grant_bob(
+        &slot,
+        "{apiGroups: ['', apps], resources: [pods/status, deployments/status, deployments/scale], verbs: [get, patch, update]}",
+    );
+    let patch = r#"{"metadata":{"labels":{"hotdesk.dev/owner":"bob"}}}"#;
+    for (kind, name) in [("pod", pod.as_str()), ("deployment", "web")] {
+        let args = ["patch", kind, name, "--subresource=status", "--type=merge", "-p", patch];
+        until("bob's rights", Duration::from_secs(10), || {
+            let ran = slot.kubectl(&bob(), &args);
+            if ran.stderr.contains("cannot patch resource") { Err(ran.to_string()) } else { Ok(ran) }
+        })
+        .failed_saying(&["is held by alice@example.com"]);
+        assert_eq!(slot.get(kind, name)["metadata"]["labels"]["hotdesk.dev/owner"], "alice_at_example.com");
+    }
+}
+
+#[test]
+fn a_stranger_takes_no_label_off_a_slots_namespace() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    let name = unique("namespaces");
+    let manifest = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: {name}}}\n\
+         rules: [{{apiGroups: [''], resources: [namespaces, namespaces/status, namespaces/finalize], verbs: ['*']}}]\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: {name}}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {name}}}\n\
+         subjects: [{{kind: User, name: bob@example.com, apiGroup: rbac.authorization.k8s.io}}]\n"
+    );
+    admin().kubectl_with(&["apply", "-f", "-"], &manifest).succeeded();
+    let guarded = "hotdesk.dev/";
+    let remove = r#"{"metadata":{"labels":{"hotdesk.dev/slot":null}}}"#;
+    let change = r#"{"metadata":{"labels":{"hotdesk.dev/slot":"mine"}}}"#;
+    for patch in [remove, change] {
+        for sub in [&[][..], &["--subresource=status"], &["--subresource=finalize"]] {
+            let args = [&["patch", "namespace", slot.name(), "--type=merge", "-p", patch], sub].concat();
+            until("bob's rights", Duration::from_secs(10), || {
+                let ran = bob().kubectl(&args);
+                if ran.stderr.contains("cannot patch resource") { Err(ran.to_string()) } else { Ok(ran) }
+            })
+            .failed_saying(&[guarded, slot.name()]);
+        }
+    }
+    bob().kubectl(&["delete", "namespace", slot.name()]).failed_saying(&["administrator"]);
+    bob().kubectl(&["label", "namespace", slot.name(), "team=payments"]).succeeded();
+    drop(admin().kubectl(&["delete", "clusterrole,clusterrolebinding", &name]));
+    assert_eq!(
+        admin().kubectl(&["get", "namespace", slot.name(), "-o", "json"]).json()["metadata"]["labels"]["hotdesk.dev/slot"],
+        slot.name()
+    );
+}
+
+#[test]
+fn a_denied_install_leaves_nothing_behind() {
+    let _held = installation::shared();
+    for helm in Helm::BOTH {
+        let slot = TestSlot::held_by("alice@example.com");
+        let before = everything(&slot);
+        denied(&slot, slot.helm_install(&bob(), helm, "web", "web", &[]));
+        denied(&slot, slot.helm_install(&bob(), helm, "web", "web", &["--create-namespace"]));
+        denied(&slot, slot.helm_install(&bob(), helm, "hooked", "hooked", &[]));
+        let by_config_map = bob().with_env("HELM_DRIVER", "configmap");
+        denied(&slot, slot.helm_install(&by_config_map, helm, "web", "web", &[]));
+        // Without a record to deny, every object is denied by itself.
+        let in_memory = bob().with_env("HELM_DRIVER", "memory");
+        denied(&slot, slot.helm_install(&in_memory, helm, "web", "web", &[]));
+        assert_eq!(everything(&slot), before, "after {helm:?}");
+    }
+}
+
+fn everything(slot: &TestSlot) -> Vec<String> {
+    let kinds = "all,configmaps,secrets,serviceaccounts,roles,rolebindings,persistentvolumeclaims";
+    let mut names = slot.names(kinds);
+    names.sort();
+    names
+}
+
+#[test]
+fn of_a_denied_chart_with_crds_only_the_crds_exist() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    let name = unique("crds");
+    admin()
+        .kubectl(&[
+            "create",
+            "clusterrole",
+            &name,
+            "--verb=get,list,watch,create",
+            "--resource=customresourcedefinitions.apiextensions.k8s.io",
+        ])
+        .succeeded();
+    admin()
+        .kubectl(&["create", "clusterrolebinding", &name, "--clusterrole", &name, "--user=bob@example.com"])
+        .succeeded();
+    until("bob's rights", Duration::from_secs(10), || {
+        bob().kubectl(&["auth", "can-i", "create", "customresourcedefinitions.apiextensions.k8s.io"]).as_result()
+    });
+    for helm in Helm::BOTH {
+        denied(&slot, slot.helm_install(&bob(), helm, "gadgets", "gadgets", &[]));
+        assert!(slot.names("gadgets.e2e.hotdesk.test").is_empty());
+        assert!(!slot.names("secrets").iter().any(|s| s.starts_with("sh.helm.release")));
+    }
+    drop(admin().kubectl(&["delete", "clusterrole,clusterrolebinding", &name]));
+}
+
+#[test]
+fn a_stranger_upgrades_rolls_back_and_uninstalls_nothing() {
+    let _held = installation::shared();
+    for helm in Helm::BOTH {
+        let slot = TestSlot::held_by("alice@example.com");
+        slot.helm_install(&alice(), helm, "web", "web", &["--set", "replicas=0"]).succeeded();
+        let more = ["--set", "greeting=hi", "--set", "replicas=0"];
+        helm_in(&slot, &alice(), helm, &[&["upgrade", "web", &chart("web"), "--reuse-values"][..], &more].concat())
+            .succeeded();
+        denied(&slot, helm_in(&slot, &bob(), helm, &["upgrade", "web", &chart("web"), "--reuse-values"]));
+        denied(&slot, helm_in(&slot, &bob(), helm, &["upgrade", "--install", "web", &chart("web"), "--reuse-values"]));
+        denied(&slot, helm_in(&slot, &bob(), helm, &["rollback", "web", "1"]));
+        denied(&slot, helm_in(&slot, &bob(), helm, &["uninstall", "web"]));
+        assert_eq!(slot.get("configmap", "web-settings")["data"]["greeting"], "hi");
+        let releases = helm_in(&slot, &alice(), helm, &["list", "-o", "json"]).succeeded().json();
+        assert_eq!((&releases[0]["name"], &releases[0]["revision"]), (&json!("web"), &json!("2")), "{helm:?}");
+    }
+}
+
+fn helm_in(slot: &TestSlot, who: &Person, helm: Helm, args: &[&str]) -> Ran {
+    who.helm(helm, &[args, &["-n", slot.name()]].concat())
+}
+
+#[test]
+fn a_namespace_with_the_label_and_no_slot_admits_nobody() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    slot.kubectl(&admin(), &["delete", "slot", "slot"]).succeeded();
+    until("the Slot's end to be seen", Duration::from_secs(20), || {
+        let ran = slot.kubectl(&alice(), &["create", "configmap", "x", "--dry-run=server"]);
+        if ran.ok() || ran.stderr.contains("is free") { Err(ran.to_string()) } else { Ok(ran) }
+    })
+    .said(&["no Slot"]);
+}
+
+#[test]
+fn the_holder_of_one_slot_is_a_stranger_in_another_and_is_told_what_is_free() {
+    let _held = installation::shared();
+    let (slot, own, free) =
+        (TestSlot::held_by("alice@example.com"), TestSlot::held_by("bob@example.com"), TestSlot::free());
+    let ran = denied(&slot, slot.kubectl(&bob(), &["create", "configmap", "x"]));
+    let ran = ran.said(&["You hold:", own.name(), "Free:", "kubectl hotdesk claim"]);
+    drop((ran, free));
+}
+
+#[test]
+fn a_purpose_cannot_reach_another_persons_terminal_as_an_escape() {
+    let _held = installation::shared();
+    let slot = Wish::held_by(&["alice@example.com"]).make();
+    let bad = json!({"spec": {"claim": {"purpose": "x\u{1b}[2Jy"}}}).to_string();
+    let ran = slot.kubectl(&alice(), &["patch", "slot", "slot", "--type=merge", "-p", &bad]);
+    assert!(!ran.ok(), "a control character was accepted as a purpose: {ran}");
+    let tricky = json!({"spec": {"claim": {"purpose": "x\u{202e}y"}}}).to_string();
+    let ran = slot.kubectl(&alice(), &["patch", "slot", "slot", "--type=merge", "-p", &tricky]);
+    if ran.ok() {
+        let said = slot.kubectl(&bob(), &["create", "configmap", "x"]);
+        assert!(!said.stderr.contains('\u{202e}'), "{said}");
+    }
+}

@@ -1,0 +1,322 @@
+//! What is reaped, and what never is: the CronJob's own image on a real node, with real logs and a real helm.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::time::Duration;
+
+use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
+use hotdesk_e2e::people::chart;
+use hotdesk_e2e::reaper::{self, releases, verdict};
+use hotdesk_e2e::slot::{Wish, test_image, unique};
+use hotdesk_e2e::{Helm, TestSlot, admin, alice, installation, until};
+use serde_json::{Value, json};
+
+/// A window that has passed by the time that a Job's pod runs.
+const SHORT: &str = "1s";
+
+const DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
+fn install(slot: &TestSlot, helm: Helm, release: &str) {
+    slot.helm_install(&alice(), helm, release, "web", &["--wait", "--timeout", "120s"]).succeeded();
+}
+
+/// A slot of alice's, whose reaper reads this controller.
+fn slot(ingress: &Ingress, window: &str) -> TestSlot {
+    Wish::held_by(&["alice@example.com"]).reaper(reaper::reading(ingress, window)).make()
+}
+
+/// A controller that has served somebody else: it can see.
+fn seeing() -> Ingress {
+    let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
+    ingress.request("/other-web-80").succeeded();
+    ingress
+}
+
+/// Nothing was touched, and the Job failed with these words in the termination message.
+#[track_caller]
+fn blind(slot: &TestSlot, run: reaper::Run, says: &[&str]) {
+    run.failed_saying(says);
+    assert_eq!(releases(slot), ["web"]);
+    assert_eq!(slot.names("deployments"), ["web"]);
+}
+
+fn neighbours(format: LogFormat, busy_is_the_longer_name: bool) {
+    let _held = installation::shared();
+    let mew = unique("mew");
+    let mewtwo = format!("{mew}two");
+    let (busy, idle) = if busy_is_the_longer_name { (&mewtwo, &mew) } else { (&mew, &mewtwo) };
+    let ingress = Ingress::start(format, &[Route::answering(&format!("{busy}-web-80"))]);
+    let make = |name: &str| {
+        let slot = Wish::held_by(&["alice@example.com"]).named(name).reaper(reaper::reading(&ingress, "15s")).make();
+        install(&slot, Helm::V4, "web");
+        slot
+    };
+    let (busy_slot, idle_slot) = (make(busy), make(idle));
+    reaper::until_older(&idle_slot, 16);
+    ingress.request(&format!("/{busy}-web-80")).succeeded();
+    reaper::run(&busy_slot).succeeded();
+    reaper::run(&idle_slot).succeeded();
+    assert_eq!((verdict(&busy_slot).as_str(), verdict(&idle_slot).as_str()), ("Active", "Idle"));
+    assert_eq!(busy_slot.object()["status"]["lastActivity"]["signal"], "traffic");
+    assert_eq!(releases(&busy_slot), ["web"]);
+    assert!(releases(&idle_slot).is_empty());
+    assert!(idle_slot.names("deployments").is_empty());
+}
+
+#[test]
+fn mew_is_reaped_while_mewtwo_has_traffic() {
+    neighbours(LogFormat::Text, true);
+}
+
+#[test]
+fn mewtwo_is_reaped_while_mew_has_traffic() {
+    neighbours(LogFormat::Text, false);
+}
+
+#[test]
+fn mew_is_reaped_while_mewtwo_has_traffic_in_json_logs() {
+    neighbours(LogFormat::Json, true);
+}
+
+#[test]
+fn an_idle_slot_loses_its_releases_and_keeps_roles_config_and_data() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    for helm in Helm::BOTH {
+        let slot = slot(&ingress, SHORT);
+        for release in ["web", "roles", "app-config-eu"] {
+            slot.helm_install(&alice(), helm, release, "web", &["--set", "replicas=0"]).succeeded();
+        }
+        let run = reaper::run(&slot).succeeded();
+        assert!(run.message.contains("web"), "{run:?}");
+        assert_eq!(releases(&slot), ["app-config-eu", "roles"], "{helm:?}");
+        assert!(!slot.names("deployments").contains(&"web".to_owned()));
+        assert!(slot.names("configmaps").contains(&"web-settings".to_owned()), "{helm:?}");
+        assert!(slot.names("secrets").contains(&"web-password".to_owned()), "{helm:?}");
+        let status = slot.object()["status"].clone();
+        assert_eq!(status["lastReap"]["releases"], json!(["web"]));
+        assert_eq!(status["reaping"], Value::Null);
+        let events = slot.kubectl(&admin(), &["get", "events", "-o", "json"]).json().to_string();
+        assert!(events.contains("hotdesk"), "no Event tells of the reap");
+
+        let again = reaper::run(&slot).succeeded();
+        assert_eq!(releases(&slot), ["app-config-eu", "roles"], "{again:?}");
+        assert_eq!(slot.object()["status"]["lastReap"], status["lastReap"], "a second run does nothing");
+        // What was kept is adopted by a plain install of the same name.
+        slot.helm_install(&alice(), helm, "web", "web", &["--set", "replicas=0"]).succeeded();
+    }
+}
+
+#[test]
+fn releases_recorded_in_config_maps_are_seen_and_reaped() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    let slot = slot(&ingress, SHORT);
+    let who = alice().with_env("HELM_DRIVER", "configmap");
+    slot.helm_install(&who, Helm::V3, "web", "web", &["--set", "replicas=0"]).succeeded();
+    reaper::run(&slot).succeeded();
+    assert!(slot.names("deployments").is_empty());
+    assert!(!slot.names("configmaps").iter().any(|name| name.starts_with("sh.helm.release")));
+}
+
+#[test]
+fn keeps_a_release_deployed_within_the_window() {
+    let _held = installation::shared();
+    let slot = slot(&seeing(), "1h");
+    install(&slot, Helm::V4, "web");
+    reaper::run(&slot).succeeded();
+    assert_eq!((verdict(&slot).as_str(), releases(&slot)), ("Active", vec!["web".to_owned()]));
+    assert_eq!(slot.object()["status"]["lastActivity"]["signal"], "deploy");
+}
+
+#[test]
+fn keeps_everything_while_a_deploy_is_under_way() {
+    let _held = installation::shared();
+    let slot = slot(&seeing(), "30s");
+    install(&slot, Helm::V4, "web");
+    reaper::until_older(&slot, 31);
+    let mut helm = alice().command("helm");
+    let image = format!("image={}", test_image("app"));
+    helm.args(["install", "hooked", &chart("hooked"), "-n", slot.name(), "--set", &image, "--set", "hookSeconds=600"]);
+    let mut helm = helm.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    until("the release to be pending", Duration::from_secs(30), || {
+        let listed = admin().kubectl(&[
+            "-n",
+            slot.name(),
+            "get",
+            "secrets",
+            "-l",
+            "owner=helm,status=pending-install",
+            "-o",
+            "name",
+        ]);
+        if listed.stdout.contains("hooked") { Ok(()) } else { Err(listed.to_string()) }
+    });
+    let run = reaper::run(&slot);
+    helm.kill().unwrap();
+    helm.wait().unwrap();
+    run.succeeded();
+    assert_ne!(verdict(&slot), "Idle");
+    assert!(slot.names("deployments").contains(&"web".to_owned()));
+}
+
+#[test]
+fn keeps_a_slot_until_its_keep_until() {
+    let _held = installation::shared();
+    let slot = slot(&seeing(), SHORT);
+    install(&slot, Helm::V4, "web");
+    slot.patch(&json!({"spec": {"keepUntil": "2099-01-01T00:00:00Z"}}));
+    reaper::run(&slot).succeeded();
+    assert_eq!((verdict(&slot).as_str(), releases(&slot)), ("Kept", vec!["web".to_owned()]));
+}
+
+#[test]
+fn uninstalls_nothing_when_the_logs_cannot_be_read() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    let slot = slot(&ingress, SHORT);
+    install(&slot, Helm::V4, "web");
+    ingress.kubectl(&["delete", "rolebindings", "--all"]).succeeded();
+    until("the reaper's right to be gone", Duration::from_secs(10), || {
+        let who = format!("--as=system:serviceaccount:{}:hotdesk-reaper", slot.name());
+        let can = ingress.kubectl(&["auth", "can-i", "get", "pods/log", &who]);
+        if can.ok() { Err(can.to_string()) } else { Ok(()) }
+    });
+    blind(&slot, reaper::run(&slot), &["Unknown", ingress.namespace()]);
+    assert_eq!(verdict(&slot), "Unknown");
+}
+
+#[test]
+fn uninstalls_nothing_when_the_controller_is_missing() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    let slot = slot(&ingress, SHORT);
+    install(&slot, Helm::V4, "web");
+    ingress.kubectl(&["scale", "deployment", "controller", "--replicas=0"]).succeeded();
+    ingress.kubectl(&["wait", "--for=delete", "pod", "--all", "--timeout=60s"]).succeeded();
+    blind(&slot, reaper::run(&slot), &["Unknown", ingress.namespace()]);
+}
+
+#[test]
+fn uninstalls_nothing_when_nothing_proves_that_the_log_can_see() {
+    let _held = installation::shared();
+    let ingress = Ingress::start(LogFormat::Text, &[]);
+    let slot = slot(&ingress, SHORT);
+    install(&slot, Helm::V4, "web");
+    blind(&slot, reaper::run(&slot), &["Unknown"]);
+}
+
+#[test]
+fn uninstalls_nothing_when_the_controller_started_within_the_window() {
+    let _held = installation::shared();
+    let slot = slot(&seeing(), "10m");
+    install(&slot, Helm::V4, "web");
+    reaper::backdate(&slot, "web", DAY);
+    blind(&slot, reaper::run(&slot), &["Unknown", "started"]);
+}
+
+#[test]
+fn uninstalls_nothing_when_the_log_has_an_unknown_format() {
+    let _held = installation::shared();
+    let ingress = Ingress::start(LogFormat::Strange, &[Route::answering("other-web-80")]);
+    ingress.request("/other-web-80").succeeded();
+    // The window reaches back over the unreadable lines.
+    let slot = slot(&ingress, "20s");
+    install(&slot, Helm::V4, "web");
+    reaper::until_older(&slot, 21);
+    ingress.request("/other-web-80").succeeded();
+    blind(&slot, reaper::run(&slot), &["Unknown"]);
+}
+
+#[test]
+fn uninstalls_nothing_when_the_log_was_rotated_within_the_window() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    let slot = slot(&ingress, "90s");
+    install(&slot, Helm::V4, "web");
+    reaper::backdate(&slot, "web", DAY);
+    // Else the reason would be that the controller is too young.
+    reaper::until_running_for(&ingress, 90);
+    flood(&ingress);
+    blind(&slot, reaper::run(&slot), &["Unknown", "rotated"]);
+}
+
+/// Real requests of 7 KB each until the kubelet has put the log aside (10 MiB by default).
+fn flood(ingress: &Ingress) {
+    let image = format!("--image={}", test_image("app"));
+    let script = "path=$(head -c 7000 /dev/zero | tr '\\0' a); i=0; \
+                  while [ $i -lt 1800 ]; do wget -q -O /dev/null \"http://$CONTROLLER_SERVICE_HOST/other-web-80?$path\"; i=$((i+1)); done";
+    let run = [
+        "run",
+        "flood",
+        &image,
+        "--restart=Never",
+        "--image-pull-policy=IfNotPresent",
+        "--command",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    ingress.kubectl(&run).succeeded();
+    ingress.kubectl(&["wait", "pod/flood", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s"]).succeeded();
+    until("the kubelet to rotate the log", Duration::from_secs(60), || {
+        let head = ingress.kubectl(&["logs", "deployment/controller", "--limit-bytes=200"]);
+        if head.stdout.contains("aaaa") { Ok(()) } else { Err(head.stdout) }
+    });
+}
+
+#[test]
+fn uninstalls_nothing_when_the_api_server_is_out_of_reach() {
+    let _held = installation::shared();
+    let slot = slot(&seeing(), SHORT);
+    install(&slot, Helm::V4, "web");
+    // An address of TEST-NET-1, which nobody has.
+    let run = reaper::run_with(&slot, &[("KUBERNETES_SERVICE_HOST", "192.0.2.1"), ("HOTDESK_API_TIMEOUT", "3s")]);
+    blind(&slot, run, &["192.0.2.1"]);
+}
+
+#[test]
+fn uninstalls_nothing_when_helm_is_missing() {
+    let _held = installation::shared();
+    let slot = slot(&seeing(), SHORT);
+    install(&slot, Helm::V4, "web");
+    blind(&slot, reaper::run_with(&slot, &[("HOTDESK_HELM", "/nowhere/helm")]), &["/nowhere/helm"]);
+}
+
+#[test]
+fn a_dry_run_says_what_it_would_do_and_does_nothing() {
+    let _held = installation::shared();
+    let slot = slot(&seeing(), SHORT);
+    install(&slot, Helm::V4, "web");
+    let run = reaper::run_with(&slot, &[("HOTDESK_DRY_RUN", "true")]).succeeded();
+    assert!(run.log.contains("web"), "{run:?}");
+    assert_eq!(releases(&slot), ["web"]);
+}
+
+#[test]
+fn an_uninstall_killed_half_way_is_finished_by_the_next_run() {
+    let _held = installation::shared();
+    let slot = slot(&seeing(), SHORT);
+    install(&slot, Helm::V4, "web");
+    // Something holds the Service, so that helm waits with the release half gone.
+    let hold = |list: Value| json!({"metadata": {"finalizers": list}}).to_string();
+    let patch =
+        |patch: String| slot.kubectl(&alice(), &["patch", "service", "web", "--type=merge", "-p", &patch]).succeeded();
+    patch(hold(json!(["e2e.hotdesk.test/hold"])));
+    let job = reaper::start(&slot, &[]);
+    until("the release to be half gone", Duration::from_secs(60), || {
+        let service = slot.get("service", "web");
+        let going = !service["metadata"]["deletionTimestamp"].is_null() && slot.names("deployments").is_empty();
+        if going { Ok(()) } else { Err(service["metadata"].to_string()) }
+    });
+    slot.kubectl(&admin(), &["delete", "job", &job, "--cascade=foreground", "--grace-period=0", "--force"]).succeeded();
+    slot.kubectl(&admin(), &["wait", "--for=delete", "pod", "-l", &format!("job-name={job}"), "--timeout=60s"])
+        .succeeded();
+    assert_eq!(releases(&slot), ["web"], "the record says that the release is half gone");
+    patch(hold(json!([])));
+    reaper::run(&slot).succeeded();
+    assert!(releases(&slot).is_empty());
+    assert!(slot.names("configmaps").contains(&"web-settings".to_owned()));
+    assert_eq!(slot.object()["status"]["reaping"], Value::Null);
+}
