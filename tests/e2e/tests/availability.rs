@@ -1,0 +1,180 @@
+//! What happens while hotdesk itself is being restarted, killed or renewed. These tests have the installation to themselves.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hotdesk_e2e::slot::unique;
+use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, bob, installation, people, until};
+
+const NAMESPACE: [&str; 2] = ["-n", "hotdesk"];
+const WEBHOOK: &str = "deployment/hotdesk-webhook";
+
+fn in_hotdesk(args: &[&str]) -> Ran {
+    admin().kubectl(&[&NAMESPACE[..], args].concat())
+}
+
+/// Puts the installation back as `tests/install` makes it, also when the test fails.
+struct PutBack;
+
+impl Drop for PutBack {
+    fn drop(&mut self) {
+        let mut install = std::process::Command::new(people::root().join("tests/install"));
+        install.arg("hotdesk");
+        let ran = Ran::run(install, "");
+        drop(in_hotdesk(&["scale", WEBHOOK, "--replicas=2"]));
+        let ready = in_hotdesk(&["rollout", "status", WEBHOOK, "--timeout=120s"]);
+        assert!(std::thread::panicking() || (ran.ok() && ready.ok()), "{ran}\n{ready}");
+    }
+}
+
+fn create(slot: &TestSlot, who: &people::Person) -> Ran {
+    slot.kubectl(who, &["create", "configmap", &unique("object"), "--request-timeout=15s"])
+}
+
+/// Does something to hotdesk while a stranger tries again and again; says how often the stranger was denied.
+fn with_a_stranger_at_the_door(slot: &TestSlot, act: impl FnOnce()) -> usize {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let stranger = scope.spawn(|| {
+            let mut tries = 0;
+            while !over.load(Ordering::Relaxed) {
+                let ran = create(slot, &bob());
+                assert!(!ran.ok(), "a stranger was admitted: {ran}");
+                tries += 1;
+            }
+            tries
+        });
+        act();
+        over.store(true, Ordering::Relaxed);
+        stranger.join().expect("no stranger is admitted")
+    })
+}
+
+fn webhooks_are_gone() {
+    in_hotdesk(&["scale", WEBHOOK, "--replicas=0"]).succeeded();
+    in_hotdesk(&["wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=webhook", "--timeout=90s"])
+        .succeeded();
+}
+
+#[test]
+fn no_stranger_is_admitted_while_the_webhook_restarts_and_holders_hardly_notice() {
+    let _held = installation::exclusive();
+    let slot = TestSlot::held_by("alice@example.com");
+    let tries = with_a_stranger_at_the_door(&slot, || {
+        in_hotdesk(&["rollout", "restart", WEBHOOK]).succeeded();
+        let mut denied = Vec::new();
+        let restarted =
+            || in_hotdesk(&["rollout", "status", WEBHOOK, "--watch=false"]).stdout.contains("successfully rolled out");
+        while !restarted() {
+            let ran = create(&slot, &alice());
+            if !ran.ok() {
+                denied.push(ran.to_string());
+            }
+        }
+        assert!(denied.is_empty(), "a holder was turned away {} times: {denied:?}", denied.len());
+    });
+    assert!(tries > 0);
+}
+
+#[test]
+fn no_stranger_is_admitted_while_both_webhooks_are_killed() {
+    let _held = installation::exclusive();
+    let _put_back = PutBack;
+    let slot = TestSlot::held_by("alice@example.com");
+    let tries = with_a_stranger_at_the_door(&slot, || {
+        in_hotdesk(&["delete", "pods", "-l", "app.kubernetes.io/component=webhook", "--force", "--grace-period=0"])
+            .succeeded();
+        in_hotdesk(&["rollout", "status", WEBHOOK, "--timeout=120s"]).succeeded();
+        webhooks_are_gone();
+        // Strict: without the webhook nobody's object would be stamped, so nobody writes.
+        create(&slot, &alice()).failed_saying(&["failed calling webhook"]);
+    });
+    assert!(tries > 0);
+}
+
+#[test]
+fn controllers_carry_on_while_no_webhook_is_alive() {
+    let _held = installation::exclusive();
+    let _put_back = PutBack;
+    let slot = TestSlot::held_by("alice@example.com");
+    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
+    webhooks_are_gone();
+    let pod = slot.names("pods").remove(0);
+    // The administrator's delete needs the webhook as well, so the pod is ended from inside.
+    drop(admin().kubectl(&["get", "--raw", "/livez"]));
+    let evicted = admin().kubectl(&[
+        "-n",
+        slot.name(),
+        "delete",
+        "pod",
+        &pod,
+        "--wait=false",
+        "--as=system:serviceaccount:kube-system:replicaset-controller",
+        "--as-group=system:masters",
+    ]);
+    evicted.succeeded();
+    until("a new pod in its place", Duration::from_secs(90), || {
+        let pods = slot.names("pods");
+        if pods.len() == 1 && pods[0] != pod { Ok(()) } else { Err(format!("{pods:?}")) }
+    });
+}
+
+#[test]
+fn with_availability_continue_and_no_webhook_a_claimant_deploys_and_a_stranger_does_not() {
+    let _held = installation::exclusive();
+    let _put_back = PutBack;
+    let slot = TestSlot::held_by("alice@example.com");
+    let chart = people::root().join("charts/hotdesk");
+    let more =
+        ["upgrade", "hotdesk", chart.to_str().unwrap(), "--reuse-values", "--set", "availability=continue", "--wait"];
+    admin().helm(Helm::V4, &[&more[..], &NAMESPACE].concat()).succeeded();
+    webhooks_are_gone();
+    until("a claimant to deploy without a webhook", Duration::from_secs(30), || {
+        slot.kubectl(&alice(), &["create", "configmap", "probe", "--dry-run=server"]).as_result()
+    });
+    for helm in Helm::BOTH {
+        let release = if helm == Helm::V3 { "three" } else { "four" };
+        slot.helm_install(&alice(), helm, release, "web", &["--wait", "--timeout", "120s"]).succeeded();
+        let said = ["is held by alice@example.com", "ValidatingAdmissionPolicy"];
+        slot.helm_install(&bob(), helm, "bobs", "web", &[]).failed_saying(&said);
+        bob().helm(helm, &["uninstall", release, "-n", slot.name()]).failed_saying(&said);
+    }
+    // What the webhook did not stamp nobody can forge either.
+    slot.kubectl(&alice(), &["label", "configmap", "three-settings", "hotdesk.dev/owner=bob"])
+        .failed_saying(&["hotdesk.dev/"]);
+}
+
+#[test]
+fn certificates_rotate_under_load_without_a_denial_of_holders_or_an_admission_of_strangers() {
+    let _held = installation::exclusive();
+    let slot = TestSlot::held_by("alice@example.com");
+    for what in ["leaf", "ca"] {
+        let before = served_certificate();
+        let tries = with_a_stranger_at_the_door(&slot, || {
+            let job = unique("renew");
+            let from = ["create", "job", &job, "--from=cronjob/hotdesk-certs", "--dry-run=client", "-o", "json"];
+            let mut object = in_hotdesk(&from).succeeded().json();
+            let container = &mut object["spec"]["template"]["spec"]["containers"][0];
+            let mut args = container["args"].as_array().cloned().unwrap_or_default();
+            args.push(format!("--renew-now={what}").into());
+            container["args"] = args.into();
+            admin().apply("hotdesk", &object.to_string()).succeeded();
+            until("the renewed certificate to be served", Duration::from_secs(180), || {
+                create(&slot, &alice()).succeeded();
+                let now = served_certificate();
+                if now == before { Err("the old certificate".to_owned()) } else { Ok(()) }
+            });
+            in_hotdesk(&["wait", "--for=condition=complete", &format!("job/{job}"), "--timeout=60s"]).succeeded();
+            (0..10).for_each(|_| drop(create(&slot, &alice()).succeeded()));
+            in_hotdesk(&["delete", "job", &job]).succeeded();
+        });
+        assert!(tries > 0, "{what}");
+    }
+}
+
+/// The certificate in the Secret that the pods mount; pods follow within seconds.
+fn served_certificate() -> String {
+    in_hotdesk(&["get", "secret", "hotdesk-webhook-tls", "-o", "jsonpath={.data.tls\\.crt}"]).succeeded().stdout
+}

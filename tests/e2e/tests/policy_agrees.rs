@@ -1,0 +1,203 @@
+//! The policy inside the API server gives the webhook's answer, row by row.
+//!
+//! The same requests go into two slots that are alike, but that only one of them is watched by the webhook: the other
+//! carries another label, on which a copy of the chart's policy is bound.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::time::Duration;
+
+use hotdesk_e2e::slot::{Wish, unique};
+use hotdesk_e2e::{Ran, TestSlot, admin, installation, until};
+use serde_json::{Value, json};
+
+/// Who asks: user, groups, and whether a label names a person.
+const REQUESTERS: &[(&str, &[&str], Option<&str>)] = &[
+    ("alice@example.com", &[], None),
+    (" Alice@Example.COM ", &[], None),
+    ("alice@example.com.evil.test", &[], None),
+    ("malice@example.com", &[], None),
+    ("carol@example.com", &[], None),
+    ("bob@example.com", &[], None),
+    ("dave@example.com", &["payments"], None),
+    ("dave@example.com", &["payments-readers"], None),
+    ("octocat", &[], None),
+    ("github:alice@example.com", &[], None),
+    ("deployer@example.com", &[], None),
+    ("deployer@example.com", &[], Some("alice_at_example.com")),
+    ("deployer@example.com", &[], Some("bob_at_example.com")),
+    ("bob@example.com", &[], Some("alice_at_example.com")),
+    ("system:serviceaccount:elsewhere:default", &[], None),
+    ("system:serviceaccount:@SLOT@:default", &[], None),
+    ("system:serviceaccount:kube-system:deployment-controller", &[], None),
+    ("system:serviceaccount:kube-system:deployment-controller-2", &[], None),
+    ("system:serviceaccount:elsewhere:deployment-controller", &[], None),
+    ("system:kube-controller-manager", &[], None),
+    ("system:node:one", &["system:nodes"], None),
+    ("system:node:one", &[], None),
+    ("nobody", &["system:nodes"], None),
+    ("root", &["system:masters"], None),
+    ("root", &["System:Masters"], None),
+    ("system:anonymous", &["system:unauthenticated"], None),
+];
+
+const STATES: &[(&str, &str)] = &[
+    (
+        "held",
+        r#"{"claim": {"users": ["alice@example.com", "carol@example.com"], "groups": ["payments"], "purpose": "checkout"}}"#,
+    ),
+    ("free", r#"{"claim": null}"#),
+    ("in warn mode", r#"{"mode": "warn", "claim": {"users": ["alice@example.com"]}}"#),
+    ("in audit mode", r#"{"mode": "audit", "claim": {"users": ["alice@example.com"]}}"#),
+];
+
+const OPERATIONS: [&str; 3] = ["create", "update", "delete"];
+
+/// A copy of the chart's gate policy, bound to another label.
+struct PolicyAlone {
+    label: String,
+}
+
+impl PolicyAlone {
+    fn bind() -> Self {
+        let alone = Self { label: format!("e2e.hotdesk.test/{}", unique("policy")) };
+        let name = alone.name();
+        let get = |kind: &str| admin().kubectl(&["get", kind, "hotdesk-gate", "-o", "json"]).succeeded().json();
+        let (mut policy, mut binding) = (get("validatingadmissionpolicy"), get("validatingadmissionpolicybinding"));
+        for object in [&mut policy, &mut binding] {
+            object["metadata"] = json!({"name": name});
+            object.as_object_mut().unwrap().remove("status");
+        }
+        let selector = json!({"matchExpressions": [{"key": alone.label, "operator": "Exists"}]});
+        for (object, field) in [(&mut policy, "matchConstraints"), (&mut binding, "matchResources")] {
+            if object["spec"][field]["namespaceSelector"] != Value::Null {
+                object["spec"][field]["namespaceSelector"] = selector.clone();
+            }
+        }
+        binding["spec"]["policyName"] = json!(name);
+        for object in [policy, binding] {
+            admin().kubectl_with(&["apply", "-f", "-"], &object.to_string()).succeeded();
+        }
+        alone
+    }
+
+    fn name(&self) -> &str {
+        self.label.split_once('/').unwrap().1
+    }
+
+    /// Takes a slot out of the webhook's sight and into the policy's.
+    fn adopt(&self, slot: &TestSlot) {
+        let own = format!("{}=", self.label);
+        admin().kubectl(&["label", "namespace", slot.name(), "hotdesk.dev/slot-", &own]).succeeded();
+        until("the policy alone to judge", Duration::from_secs(60), || {
+            let ran = slot.probe("bob@example.com");
+            if ran.stderr.contains(self.name()) { Ok(()) } else { Err(ran.to_string()) }
+        });
+    }
+}
+
+impl Drop for PolicyAlone {
+    fn drop(&mut self) {
+        let kinds = "validatingadmissionpolicybinding,validatingadmissionpolicy";
+        drop(admin().kubectl(&["delete", kinds, self.name(), "--ignore-not-found"]));
+    }
+}
+
+fn stamp(slot: &TestSlot) -> (Value, Value) {
+    let metadata = slot.object()["metadata"].clone();
+    let own = |field: &str, keys: &[&str]| -> Value {
+        let entries = keys.iter().filter_map(|k| Some(((*k).to_owned(), metadata[field].get(*k)?.clone())));
+        Value::Object(entries.collect())
+    };
+    let annotations = ["hotdesk.dev/owner", "hotdesk.dev/claimants", "hotdesk.dev/purpose"];
+    (own("labels", &["hotdesk.dev/slot", "hotdesk.dev/owner"]), own("annotations", &annotations))
+}
+
+fn object(slot: &TestSlot, name: &str, person: Option<&str>) -> String {
+    // As the webhook would have stamped it: what is compared is the gate.
+    let (mut labels, annotations) = stamp(slot);
+    if let Some(person) = person {
+        labels["hotdesk.dev/for"] = json!(person);
+    }
+    let metadata = json!({"name": name, "labels": labels, "annotations": annotations});
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "b"}}).to_string()
+}
+
+fn ask(slot: &TestSlot, operation: &str, user: &str, groups: &[&str], person: Option<&str>) -> Ran {
+    let user = user.replace("@SLOT@", slot.name());
+    let name = if operation == "create" {
+        "new".to_owned()
+    } else {
+        format!("for-{}", person.unwrap_or("nobody").replace('_', "-"))
+    };
+    let manifest = object(slot, &name, person);
+    let verb: &[&str] = match operation {
+        "create" => &["create"],
+        "update" => &["replace"],
+        _ => &["delete", "--wait=false"],
+    };
+    let mut args = vec!["-n", slot.name(), "--dry-run=server", "-f", "-", "--as", &user, "--as-group", "e2e-writers"];
+    groups.iter().for_each(|group| args.extend(["--as-group", *group]));
+    admin().kubectl_with(&[verb, &args[..]].concat(), &manifest)
+}
+
+fn prepare(slot: &TestSlot) {
+    let bind = ["create", "rolebinding", "writers", "--clusterrole=edit", "--group=e2e-writers"];
+    slot.kubectl(&admin(), &bind).succeeded();
+    for person in ["nobody", "alice_at_example.com", "bob_at_example.com"] {
+        let name = format!("for-{}", person.replace('_', "-"));
+        let label = (person != "nobody").then_some(person);
+        admin().kubectl_with(&["-n", slot.name(), "create", "-f", "-"], &object(slot, &name, label)).succeeded();
+    }
+}
+
+#[test]
+fn the_policy_and_the_webhook_agree_over_the_whole_decision_table() {
+    let _held = installation::shared();
+    let (both, alone) = (Wish::free().make(), Wish::free().make());
+    let policy = PolicyAlone::bind();
+    prepare(&both);
+    prepare(&alone);
+    policy.adopt(&alone);
+    let mut differences = Vec::new();
+    for (state, spec) in STATES {
+        let patch = json!({"spec": serde_json::from_str::<Value>(spec).unwrap()});
+        for slot in [&both, &alone] {
+            slot.patch(&json!({"spec": null}));
+            slot.patch(&patch);
+        }
+        settle(&both, &alone, state);
+        for operation in OPERATIONS {
+            for (user, groups, person) in REQUESTERS {
+                let by_webhook = ask(&both, operation, user, groups, *person);
+                let by_policy = ask(&alone, operation, user, groups, *person);
+                let row = format!("{state}: {operation} by {user:?} of {groups:?} for {person:?}");
+                if by_webhook.ok() != by_policy.ok() {
+                    differences.push(format!("{row}\nwebhook: {by_webhook}\npolicy: {by_policy}"));
+                } else if !by_webhook.ok() {
+                    assert!(
+                        by_webhook.stderr.contains("admission webhook \"gate.hotdesk.dev\" denied"),
+                        "{row}: {by_webhook}"
+                    );
+                    assert!(by_policy.stderr.contains("ValidatingAdmissionPolicy"), "{row}: {by_policy}");
+                }
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{} rows differ:\n{}", differences.len(), differences.join("\n"));
+}
+
+/// Waits until both see the Slots as they are now.
+fn settle(both: &TestSlot, alone: &TestSlot, state: &str) {
+    let expected = |ran: &Ran| match state {
+        "held" => ran.stderr.contains("is held by"),
+        "free" => ran.stderr.contains("is free"),
+        _ => ran.ok(),
+    };
+    for slot in [both, alone] {
+        until(&format!("{state} to be seen"), Duration::from_secs(30), || {
+            let ran = ask(slot, "create", "bob@example.com", &[], None);
+            if expected(&ran) { Ok(()) } else { Err(ran.to_string()) }
+        });
+    }
+}
