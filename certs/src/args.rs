@@ -1,0 +1,205 @@
+//! What can be set from outside?
+
+use clap::{Parser, ValueEnum};
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+use rustls_pki_types::DnsName;
+
+use crate::plan::{Renew, Wanted};
+
+/// Where the kubelet looks for a termination message, unless the pod says otherwise.
+pub(crate) const TERMINATION_LOG: &str = "/dev/termination-log";
+
+/// Issues the certificate of hotdesk's webhook, publishes its CA in the webhook configurations, and
+/// renews both after two thirds of their life. Run it as often as you like: it does only what is due.
+///
+/// Exit codes: 0 all is well, 1 something failed, 2 a flag is wrong.
+#[derive(Parser, Debug, Clone)]
+#[command(version, about, verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Namespace of the Secrets and of the webhook's Service.
+    #[arg(long, env = "HOTDESK_NAMESPACE", default_value = "hotdesk")]
+    pub(crate) namespace: String,
+
+    /// Secret that keeps the CA: ca.crt, ca.key, and previous.crt (the CAs before it).
+    #[arg(long, env = "HOTDESK_CA_SECRET", default_value = "hotdesk-ca", value_name = "NAME")]
+    pub(crate) ca_secret: String,
+
+    /// Secret that the webhook mounts: tls.crt and tls.key.
+    #[arg(long, env = "HOTDESK_TLS_SECRET", default_value = "hotdesk-webhook-tls", value_name = "NAME")]
+    pub(crate) tls_secret: String,
+
+    /// The webhook's Service; the certificate is for its DNS names.
+    #[arg(long, env = "HOTDESK_SERVICE", default_value = "hotdesk-webhook", value_name = "NAME")]
+    pub(crate) service: String,
+
+    /// The DNS domain of the cluster.
+    #[arg(long, env = "HOTDESK_CLUSTER_DOMAIN", default_value = "cluster.local", value_name = "DOMAIN")]
+    pub(crate) cluster_domain: String,
+
+    /// MutatingWebhookConfiguration whose entries shall trust the CA.
+    #[arg(long, env = "HOTDESK_MUTATING_CONFIGURATION", default_value = "hotdesk", value_name = "NAME")]
+    pub(crate) mutating_configuration: String,
+
+    /// ValidatingWebhookConfiguration whose entries shall trust the CA.
+    #[arg(long, env = "HOTDESK_VALIDATING_CONFIGURATION", default_value = "hotdesk", value_name = "NAME")]
+    pub(crate) validating_configuration: String,
+
+    /// A configuration that does not exist is no error: before the first install there is none.
+    #[arg(long, env = "HOTDESK_CONFIGURATIONS_OPTIONAL")]
+    pub(crate) configurations_optional: bool,
+
+    /// How long a CA lives; at least twice as long as a certificate.
+    #[arg(long, env = "HOTDESK_CA_LIFETIME", default_value = "730d", value_name = "DURATION", value_parser = duration)]
+    pub(crate) ca_lifetime: SignedDuration,
+
+    /// How long a certificate lives; at least one hour.
+    #[arg(long, env = "HOTDESK_LEAF_LIFETIME", default_value = "90d", value_name = "DURATION", value_parser = duration)]
+    pub(crate) leaf_lifetime: SignedDuration,
+
+    /// How long a new CA is published before it signs what the webhook serves: API servers learn of it by a watch.
+    #[arg(long, env = "HOTDESK_SETTLE", default_value = "10s", value_name = "DURATION", value_parser = duration)]
+    pub(crate) settle: SignedDuration,
+
+    /// Renew now, whatever the dates say.
+    #[arg(long, env = "HOTDESK_RENEW_NOW", value_enum)]
+    pub(crate) renew_now: Option<Renew>,
+
+    /// Trust the CAs before the present one no longer, for instance because a key leaked. To replace such a CA:
+    /// run with --renew-now ca, wait until every webhook pod serves the new certificate (two minutes), then run
+    /// with this flag.
+    #[arg(long, env = "HOTDESK_FORGET_PREVIOUS_CA", conflicts_with = "renew_now")]
+    pub(crate) forget_previous_ca: bool,
+
+    /// Mark the Secrets as part of this helm release, so that its chart may hold them and its uninstall removes them.
+    #[arg(long, env = "HOTDESK_HELM_RELEASE", value_name = "NAME")]
+    pub(crate) helm_release: Option<String>,
+
+    /// Where the reason of a failure is written, if that file exists; the kubelet makes it.
+    #[arg(long, env = "HOTDESK_TERMINATION_LOG", default_value = TERMINATION_LOG, value_name = "FILE")]
+    pub(crate) termination_log: std::path::PathBuf,
+
+    /// How log lines look.
+    #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value = "text")]
+    pub(crate) log_format: LogFormat,
+
+    /// Which log lines are written: error, warn, info, debug, trace, or a tracing filter.
+    #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info", value_name = "FILTER", value_parser = filter)]
+    pub(crate) log_level: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines, one object a line.
+    Json,
+}
+
+/// No certificate lives shorter: a job that runs once a day could not keep it alive anyway.
+const SHORTEST_LEAF: SignedDuration = SignedDuration::from_hours(1);
+
+impl Args {
+    /// What the certificates shall be like.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the flags, at once.
+    pub(crate) fn wanted(&self) -> Result<Wanted, String> {
+        let mut problems = Vec::new();
+        if self.leaf_lifetime < SHORTEST_LEAF {
+            problems.push(format!("--leaf-lifetime {:#} is under an hour", self.leaf_lifetime));
+        }
+        if self.ca_lifetime < self.leaf_lifetime.saturating_mul(2) {
+            problems.push(format!(
+                "--ca-lifetime {:#} is under twice --leaf-lifetime {:#}: a CA must outlive the certificates it signs",
+                self.ca_lifetime, self.leaf_lifetime
+            ));
+        }
+        let names = self.names();
+        for name in names.iter().filter(|name| DnsName::try_from(name.as_str()).is_err()) {
+            problems.push(format!("{name:?} is not a DNS name: see --service, --namespace, --cluster-domain"));
+        }
+        if !problems.is_empty() {
+            return Err(problems.join("\n"));
+        }
+        Ok(Wanted {
+            names,
+            ca_lifetime: self.ca_lifetime,
+            leaf_lifetime: self.leaf_lifetime,
+            renew_now: self.renew_now,
+            forget_previous: self.forget_previous_ca,
+        })
+    }
+
+    /// Every name under which the Service is known inside the cluster; API servers use the third.
+    fn names(&self) -> Vec<String> {
+        let (service, namespace) = (&self.service, &self.namespace);
+        vec![
+            service.clone(),
+            format!("{service}.{namespace}"),
+            format!("{service}.{namespace}.svc"),
+            format!("{service}.{namespace}.svc.{}", self.cluster_domain),
+        ]
+    }
+}
+
+/// `90d`, `12h`, `1h 30m`: a day has 24 hours.
+fn duration(text: &str) -> Result<SignedDuration, String> {
+    let span: Span = text.parse().map_err(|e| format!("{e}; write it like 90d, 12h or 10s"))?;
+    let length = span.to_duration(SpanRelativeTo::days_are_24_hours());
+    let length = length.map_err(|_| "months and years differ in length: write it in days, like 730d".to_owned())?;
+    if length.is_negative() { Err("it is negative".to_owned()) } else { Ok(length) }
+}
+
+fn filter(text: &str) -> Result<String, String> {
+    let readable = tracing_subscriber::EnvFilter::try_new(text);
+    readable.map(|_| text.to_owned()).map_err(|e| format!("{e}; write it like info, or info,kube=debug"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(extra: &[&str]) -> Args {
+        Args::try_parse_from(std::iter::once("hotdesk-certs").chain(extra.iter().copied())).unwrap()
+    }
+
+    #[test]
+    fn durations_are_written_as_people_write_them() {
+        for (text, hours) in [("90d", 90 * 24), ("12h", 12), ("2 weeks", 336), ("1d 12h", 36)] {
+            assert_eq!(duration(text), Ok(SignedDuration::from_hours(hours)), "{text}");
+        }
+        for text in ["", "90", "-1h", "2y", "soon"] {
+            assert!(duration(text).is_err(), "{text:?} was read");
+        }
+    }
+
+    #[test]
+    fn the_certificate_is_for_every_name_of_the_service() {
+        let wanted = args(&["--namespace", "desk", "--cluster-domain", "corp.example"]).wanted().unwrap();
+        assert_eq!(
+            wanted.names,
+            [
+                "hotdesk-webhook",
+                "hotdesk-webhook.desk",
+                "hotdesk-webhook.desk.svc",
+                "hotdesk-webhook.desk.svc.corp.example"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_wrong_flag_is_named_at_once() {
+        let problems =
+            args(&["--leaf-lifetime", "30m", "--ca-lifetime", "40m", "--cluster-domain", "a b"]).wanted().unwrap_err();
+        for flag in ["--leaf-lifetime", "--ca-lifetime", "--cluster-domain"] {
+            assert!(problems.contains(flag), "{flag} is missing in: {problems}");
+        }
+    }
+
+    #[test]
+    fn the_flags_are_consistent() {
+        use clap::CommandFactory as _;
+        Args::command().debug_assert();
+    }
+}
