@@ -18,7 +18,13 @@ clear_cluster() {
 }
 
 # Every process of every pod is in our cgroup: no list of containers is needed, and none can be stale.
-container_pids() { cat /sys/fs/cgroup/{,pids/,systemd/}"$CGROUP"/{,**/}cgroup.procs 2>/dev/null | sort -u; }
+# Which hierarchies exist depends on the machine.
+container_pids() {
+  local procs
+  for procs in /sys/fs/cgroup/"$CGROUP"/**/cgroup.procs /sys/fs/cgroup/*/"$CGROUP"/**/cgroup.procs; do
+    cat "$procs" 2>/dev/null || true
+  done | sort -u
+}
 
 kill_containers() {
   shopt -s globstar nullglob

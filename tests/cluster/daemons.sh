@@ -19,20 +19,20 @@ start() {
   echo $! >"$STATE/run/$name.pid"
 }
 
-# is_ours PID: a cluster daemon of this cache, or a containerd or shim of this state directory. Judged by
-# what the process is and not by its number, which may belong to somebody else by now.
+# is_ours PID: one of the cluster's daemons or a containerd shim, with an argument below our state directory.
+# Judged by what the process is and not by its number, which may belong to somebody else by now; and not by
+# its program alone, for others may run a kube-apiserver or a containerd too.
 is_ours() {
   local exe words word
   exe=$(readlink "/proc/$1/exe" 2>/dev/null) || return 1
   case ${exe% (deleted)} in
-    "$CACHE"/bin-*/etcd | "$CACHE"/bin-*/kube-apiserver | "$CACHE"/bin-*/kube-controller-manager | \
-      "$CACHE"/bin-*/kube-scheduler | "$CACHE"/bin-*/kubelet | "$CACHE"/bin-*/kube-proxy) return 0 ;;
+    */etcd | */kube-apiserver | */kube-controller-manager | */kube-scheduler | */kubelet | */kube-proxy) ;;
     */containerd | */containerd-shim*) ;;
     *) return 1 ;;
   esac
   mapfile -d '' words 2>/dev/null <"/proc/$1/cmdline" || return 1
   for word in "${words[@]}"; do
-    case $word in "$STATE"/*) return 0 ;; esac
+    case ${word#--*=} in "$STATE"/*) return 0 ;; esac
   done
   return 1
 }

@@ -103,9 +103,11 @@ cgroupDriver: cgroupfs
 cgroupRoot: /$CGROUP
 failCgroupV1: false
 failSwapOn: false
+clusterDNS: [$DNS_SERVICE_IP]
+clusterDomain: cluster.local
 podLogsDir: $STATE/pod-logs
 volumePluginDir: $STATE/volume-plugins
-syncFrequency: 5s
+syncFrequency: 2s
 configMapAndSecretChangeDetectionStrategy: Watch
 nodeStatusUpdateFrequency: 10s
 containerLogMaxSize: $CONTAINER_LOG_MAX_SIZE
