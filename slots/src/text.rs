@@ -7,15 +7,21 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 /// The longest piece of user-written text that a message quotes, in characters.
 const MAX_QUOTED: usize = 120;
 
-/// Text that cannot harm a terminal, a log line or an event: control characters, line breaks and
-/// the invisible signs that reorder text are replaced by `�`, and long text is cut with `…`.
+/// [`harmless`] text that a message quotes: long text is cut with `…`.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    let mut shown: String = text.chars().take(MAX_QUOTED).map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect();
+    let mut shown = harmless(&text.chars().take(MAX_QUOTED).collect::<String>());
     if text.chars().nth(MAX_QUOTED).is_some() {
         shown.push('…');
     }
     shown
+}
+
+/// Text in full that cannot harm a terminal, a log line or an event: control characters, line breaks
+/// and the invisible signs that reorder text are replaced by `�`.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// True for characters that a name or a purpose must not contain.
@@ -102,6 +108,7 @@ mod tests {
     fn disarms_terminal_escapes_and_cuts_long_text() {
         assert_eq!(plain("a\u{1b}[31mb\n\u{202e}c"), "a\u{fffd}[31mb\u{fffd}\u{fffd}c");
         assert_eq!(plain(&"x".repeat(500)).chars().count(), MAX_QUOTED + 1);
+        assert_eq!(harmless(&"\u{7}".repeat(500)), "\u{fffd}".repeat(500));
     }
 
     #[test]
