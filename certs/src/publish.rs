@@ -5,6 +5,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use kube::api::{ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client};
+use tracing::info;
 
 use crate::api::{ApiError, FIELD_MANAGER};
 use crate::args::Args;
@@ -45,7 +46,7 @@ impl Configurations {
             };
             match read.map_err(|e| ApiError::of(&format!("read {} {name}", kind.as_str()), &e))? {
                 Some(configuration) => found.push(configuration),
-                None if self.optional => {}
+                None if self.optional => info!("{} {name} does not exist yet: nothing to publish there", kind.as_str()),
                 None => {
                     return Err(ApiError::Failed(format!(
                         "{} {name} does not exist: install the chart, or, before its first install, \

@@ -77,6 +77,12 @@ fn report(plan: &Plan, held: &Held, wanted: &Wanted) {
         let leaf = &leaf.certificate;
         info!(until = %leaf.not_after, renewal = %leaf.due(), "the certificate is good");
     }
+    if plan.ca.is_none() && plan.previous.len() < held.others.len() {
+        info!(
+            "{} of the CAs before the present one shall be trusted no longer",
+            held.others.len() - plan.previous.len()
+        );
+    }
     if wanted.forget_previous && !plan.previous.is_empty() {
         warn!(
             "the previous CA stays trusted: the webhook served a certificate of it until now; run again in two minutes"

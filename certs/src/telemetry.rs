@@ -15,7 +15,11 @@ const MAX_MESSAGE: usize = 4096;
 
 /// Sends log lines to standard error.
 pub(crate) fn start(args: &Args) {
-    let filter = EnvFilter::new(&args.log_level);
+    let mut filter = EnvFilter::new(&args.log_level);
+    if !args.log_level.contains("kube") {
+        // The client reports each failed request before it returns the error, which is reported where it is handled.
+        filter = filter.add_directive("kube_client=off".parse().unwrap_or_default());
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
     match args.log_format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
