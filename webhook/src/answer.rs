@@ -1,0 +1,126 @@
+//! Which answer does a review get?
+//!
+//! The wire on one side, the decision on the other: this file reads the question, asks the pure
+//! functions, and writes down what they said.
+
+use std::time::Instant;
+
+use hotdesk_slots::Requester;
+use hotdesk_slots::text::plain;
+use jiff::Timestamp;
+
+use crate::book::Book;
+use crate::reply::Reply;
+use crate::review::{Operation, Request, Unreadable};
+use crate::settings::Settings;
+
+pub mod gate;
+pub mod slots;
+
+/// What every answer depends on besides the question.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The operator's settings.
+    pub settings: &'a Settings,
+    /// The Slots.
+    pub book: &'a Book,
+    /// The time on the wall, for claims that lapse.
+    pub now: Timestamp,
+    /// The time that never jumps, for how long the API server was silent.
+    pub steady: Instant,
+}
+
+/// The way on which a question came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Path {
+    /// CREATE and UPDATE: gated and stamped.
+    Mutate,
+    /// DELETE and CONNECT: gated.
+    Validate,
+    /// Slots: guarded.
+    Slots,
+}
+
+/// An answer, and what the log and the metrics shall know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What the API server gets.
+    pub reply: Reply,
+    /// What happened.
+    pub note: Note,
+}
+
+/// What the log and the metrics shall know of an answer. The texts are sanitised; the words come from small fixed sets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Note {
+    /// `CREATE`, `UPDATE`, `DELETE`, `CONNECT`; empty if it could not be read.
+    pub operation: &'static str,
+    /// `allow`, `warn`, `audit`, `deny`.
+    pub decision: &'static str,
+    /// As whom, or why not.
+    pub reason: &'static str,
+    /// The namespace.
+    pub slot: String,
+    /// The user name.
+    pub requester: String,
+    /// `deployments.apps/scale web`.
+    pub resource: String,
+}
+
+/// Answers a review.
+///
+/// # Errors
+/// Only where not even the request's uid can be read. Every other problem is answered with a denial.
+pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, Unreadable> {
+    let answered = match path {
+        Path::Mutate | Path::Validate => gate::answer(path, body, context),
+        Path::Slots => slots::answer(body, context),
+    };
+    match answered {
+        Err(Unreadable { uid: Some(uid), what }) => Ok(refusal(uid, 400, "unreadable", &what)),
+        other => other,
+    }
+}
+
+/// A denial for a reason that has to do with the request itself, not with people.
+#[must_use]
+pub fn refusal(uid: String, code: u16, reason: &'static str, what: &str) -> Answer {
+    let message = format!("hotdesk cannot judge this request, so it is denied: {}", plain(what));
+    Answer { reply: Reply::refused(uid, code, message), note: Note { decision: "deny", reason, ..Note::default() } }
+}
+
+impl Note {
+    fn of<O>(request: &Request<'_, O>, requester: &Requester) -> Self {
+        Self {
+            operation: request.operation.word(),
+            slot: plain(request.namespace()),
+            requester: plain(&requester.username),
+            resource: resource_of(request),
+            ..Self::default()
+        }
+    }
+}
+
+fn resource_of<O>(request: &Request<'_, O>) -> String {
+    let mut shown = request.resource.resource.0.to_string();
+    for (sign, part) in [(".", request.resource.group.as_str()), ("/", request.subresource()), (" ", request.name())] {
+        if !part.is_empty() {
+            shown.push_str(sign);
+            shown.push_str(part);
+        }
+    }
+    plain(&shown)
+}
+
+/// True for the Slots themselves, which the guard judges wherever they come in.
+fn is_slot<O>(request: &Request<'_, O>) -> bool {
+    request.resource.group.0 == "hotdesk.dev" && request.resource.resource.0 == "slots"
+}
+
+/// What a CREATE or an UPDATE must carry, and others need not.
+fn requires_object(operation: Operation) -> bool {
+    matches!(operation, Operation::Create | Operation::Update)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! How is a write into a slot judged and stamped?
+
+use hotdesk_slots::stamp::Stamp;
+use hotdesk_slots::text::plain;
+use hotdesk_slots::{Mode, Requester, keys};
+use json_patch::Patch;
+
+use crate::answer::{Answer, Context, Note, Path, is_slot, refusal, requires_object, slots};
+use crate::book::{Listing, Look, Page};
+use crate::decide::{Decision, Facts, Reason, Role, decide};
+use crate::message::{self, denial, holder};
+use crate::reply::{Audit, Denial, Reply};
+use crate::review::object::{Entries, Object};
+use crate::review::{GateReview, Operation, Request, Unreadable};
+
+/// The subresources whose write stores the object's own metadata.
+const STORES_METADATA: [&str; 6] = ["", "status", "resize", "ephemeralcontainers", "finalize", "approval"];
+
+/// Kinds, with their groups, that are questions or orders and are stored nowhere.
+const NOT_STORED: [(&str, &str); 5] = [
+    ("", "Binding"),
+    ("authentication.k8s.io", "TokenRequest"),
+    ("authorization.k8s.io", "LocalSubjectAccessReview"),
+    ("autoscaling", "Scale"),
+    ("policy", "Eviction"),
+];
+
+/// The type of helm's release Secrets, and how its Secrets and ConfigMaps are named.
+const RELEASE_TYPE: &str = "helm.sh/release.v1";
+const RELEASE_NAME: &str = "sh.helm.release.v1.";
+
+/// Answers a review of `/mutate` or `/validate`.
+///
+/// # Errors
+/// Where the review cannot be read.
+pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, Unreadable> {
+    let mut review = GateReview::parse(body)?;
+    if is_slot(&review.request) {
+        return slots::answer(body, context);
+    }
+    let requester = review.request.take_requester();
+    let request = &review.request;
+    if requires_object(request.operation) && request.object.is_none() {
+        return Ok(refusal(request.uid.0.to_string(), 400, "unreadable", "request.object is missing"));
+    }
+    let look = context.book.look(request.namespace(), context.steady);
+    let facts = Facts { namespace: request.namespace(), requester: &requester, deployed_for: deployed_for(request) };
+    let decision = decide(&facts, look.view(), context.settings, context.now);
+    let stamps = path == Path::Mutate && decision.admits();
+    Ok(Answer {
+        reply: Reply {
+            uid: request.uid.0.to_string(),
+            denial: denied(decision, &facts, &look, context),
+            patch: if stamps { patch(request, decision, &requester, look.page()) } else { Patch::default() },
+            warnings: warnings(decision, &facts, &look, context),
+            audit: audit(decision, request.namespace(), look.page()),
+        },
+        note: Note { decision: decision.word(), reason: decision.why(), ..Note::of(request, &requester) },
+    })
+}
+
+/// The person whom the object names. A DELETE has only the old object.
+fn deployed_for<'a>(request: &'a Request<'_, Object<'_>>) -> Option<&'a str> {
+    let object = match request.operation {
+        Operation::Delete => request.old_object.as_ref(),
+        Operation::Create | Operation::Update | Operation::Connect => request.object.as_ref(),
+    };
+    object?.label(keys::FOR)
+}
+
+fn denied(decision: Decision, facts: &Facts<'_>, look: &Look, context: &Context<'_>) -> Option<Denial> {
+    let Decision::Deny(reason) = decision else { return None };
+    Some(Denial { code: 403, message: explain(reason, facts, look, context) })
+}
+
+/// The sentences. Only here are the slots of a person and the free ones looked up.
+fn explain(reason: Reason, facts: &Facts<'_>, look: &Look, context: &Context<'_>) -> String {
+    let listing = if reason == Reason::Held {
+        let names = facts.requester.names(&context.settings.identity);
+        context.book.listing(&names, &facts.requester.groups, context.now)
+    } else {
+        Listing::default()
+    };
+    denial(reason, facts, &told(look, &listing, context))
+}
+
+fn told<'a>(look: &'a Look, listing: &'a Listing, context: &Context<'a>) -> message::Context<'a> {
+    message::Context {
+        claim: look.page().and_then(|page| page.claim.as_ref()),
+        listing,
+        claim_url: context.settings.claim_url.as_deref(),
+        now: context.now,
+    }
+}
+
+fn warnings(decision: Decision, facts: &Facts<'_>, look: &Look, context: &Context<'_>) -> Vec<String> {
+    match decision {
+        Decision::Tolerate(reason, Mode::Warn) => {
+            vec![format!("hotdesk would deny this: {}", explain(reason, facts, look, context))]
+        }
+        Decision::Allow(Role::BreakGlass) => {
+            let slot = plain(facts.namespace);
+            let held_by = holder(&told(look, &Listing::default(), context));
+            vec![format!("hotdesk let you into slot \"{slot}\" by a break-glass group; it is held by {held_by}")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn audit(decision: Decision, namespace: &str, page: Option<&Page>) -> Audit {
+    let owner = page.and_then(|page| page.claim.as_ref()).and_then(|claim| claim.owner());
+    Audit {
+        slot: plain(namespace),
+        owner: owner.map_or_else(String::new, |name| plain(name.as_str())),
+        decision: format!("{} {}", decision.word(), decision.why()),
+    }
+}
+
+fn patch(request: &Request<'_, Object<'_>>, decision: Decision, requester: &Requester, page: Option<&Page>) -> Patch {
+    let object = request.object.as_ref().filter(|_| is_stamped(request, decision));
+    let (Some(object), Some(page)) = (object, page) else { return Patch::default() };
+    // An object without metadata has no room for a stamp; the policy in the API server will say so.
+    let Some(metadata) = &object.metadata else { return Patch::default() };
+    let (labels, annotations) =
+        (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
+    if is_release_record(request, object) {
+        release_stamp(page, requester).patch(&labels, &annotations)
+    } else {
+        page.stamp.patch(&labels, &annotations)
+    }
+}
+
+fn release_stamp(page: &Page, requester: &Requester) -> Stamp {
+    page.stamp.clone().with_deployed_by(&requester.username)
+}
+
+fn is_stamped(request: &Request<'_, Object<'_>>, decision: Decision) -> bool {
+    let kind = (request.kind.group.as_str(), request.kind.kind.as_str());
+    // Machinery is stamped as it creates; what it merely updates is left to the audit.
+    let wanted = match request.operation {
+        Operation::Create => true,
+        Operation::Update => decision != Decision::Allow(Role::Machinery),
+        Operation::Delete | Operation::Connect => false,
+    };
+    wanted && STORES_METADATA.contains(&request.subresource()) && !NOT_STORED.contains(&kind)
+}
+
+/// helm's record of a release: a Secret of its type, or a Secret or ConfigMap that is labelled and named so.
+fn is_release_record(request: &Request<'_, Object<'_>>, object: &Object<'_>) -> bool {
+    let kind = request.kind.kind.as_str();
+    let core = request.kind.group.0.is_empty();
+    let typed = kind == "Secret" && object.type_.0.as_deref() == Some(RELEASE_TYPE);
+    let name = object.metadata.as_ref().and_then(|m| m.name.as_ref()).map_or("", |name| name.as_str());
+    let labelled = matches!(kind, "Secret" | "ConfigMap") && object.is_helms() && name.starts_with(RELEASE_NAME);
+    core && (typed || labelled)
+}

@@ -1,0 +1,151 @@
+//! How is a write of a Slot judged, and put into the form in which it is stored?
+
+use hotdesk_slots::slot::Slot;
+use hotdesk_slots::text::plain;
+use hotdesk_slots::{Claim, ClaimView, Name, Requester};
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation};
+use serde_json::value::RawValue;
+
+use crate::answer::{Answer, Context, Note, is_slot, refusal, requires_object};
+use crate::guard::{self, Asked, Writer};
+use crate::reply::{Audit, Denial, Reply};
+use crate::review::object::{Entries, Object};
+use crate::review::{Operation, Request, SlotReview, Unreadable};
+
+type SlotRequest<'a> = Request<'a, &'a RawValue>;
+
+/// Answers a review of `/slots`.
+///
+/// # Errors
+/// Where the review cannot be read.
+pub fn answer(body: &[u8], context: &Context<'_>) -> Result<Answer, Unreadable> {
+    let mut review = SlotReview::parse(body)?;
+    let requester = review.request.take_requester();
+    let request = &review.request;
+    let refuse = |what: &str| Ok(refusal(request.uid.0.to_string(), 400, "unreadable", what));
+    if !is_slot(request) {
+        return refuse("/slots judges slots.hotdesk.dev only: mend the rules of the webhook configuration");
+    }
+    if requires_object(request.operation) && request.object.is_none() {
+        return refuse("request.object is missing");
+    }
+    Ok(judged(request, &requester, context))
+}
+
+fn judged(request: &SlotRequest<'_>, requester: &Requester, context: &Context<'_>) -> Answer {
+    let new = request.object.filter(|_| requires_object(request.operation)).map(read);
+    let result = match new {
+        Some(Err(problem)) => Err(vec![problem]),
+        None => rule(request, requester, None, context),
+        Some(Ok(new)) => rule(request, requester, Some(&new), context),
+    };
+    let note = Note::of(request, requester);
+    let uid = request.uid.0.to_string();
+    let audit = |decision: &str, why: &str| Audit {
+        slot: plain(request.namespace()),
+        owner: String::new(),
+        decision: format!("{decision} {why}"),
+    };
+    match result {
+        Ok((writer, patch)) => Answer {
+            reply: Reply {
+                uid,
+                patch,
+                warnings: warnings(writer, request),
+                denial: None,
+                audit: audit("allow", writer.word()),
+            },
+            note: Note { decision: "allow", reason: writer.word(), ..note },
+        },
+        Err(problems) => Answer {
+            reply: Reply {
+                uid,
+                denial: Some(Denial { code: 403, message: sentence(request, &problems) }),
+                audit: audit("deny", "guard"),
+                ..Reply::default()
+            },
+            note: Note { decision: "deny", reason: "guard", ..note },
+        },
+    }
+}
+
+/// Who may, and what is changed on the way. The reasons of both kinds are told at once.
+fn rule(
+    request: &SlotRequest<'_>,
+    requester: &Requester,
+    new: Option<&Slot>,
+    context: &Context<'_>,
+) -> Result<(Writer, Patch), Vec<String>> {
+    // What is stored and cannot be read stays away; then only administrators may write.
+    let old = request.old_object.and_then(|raw| read(raw).ok());
+    let asked = Asked {
+        operation: request.operation,
+        subresource: request.subresource(),
+        namespace: request.namespace(),
+        requester,
+        old: old.as_ref(),
+        new,
+    };
+    let judged = guard::judge(&asked, context.settings, context.now);
+    let patched = match new {
+        Some(new) if asked.subresource.is_empty() => normalised(request, new, context),
+        _ => Ok(Patch::default()),
+    };
+    match (judged, patched) {
+        (Ok(writer), Ok(patch)) => Ok((writer, patch)),
+        (judged, patched) => Err(judged.err().into_iter().chain(patched.err()).flatten().collect()),
+    }
+}
+
+fn normalised(request: &SlotRequest<'_>, new: &Slot, context: &Context<'_>) -> Result<Patch, Vec<String>> {
+    let claim = new.spec.claim.as_ref();
+    let view = claim.map(|claim| guard::normalise(claim, &context.settings.people)).transpose()?;
+    let mut operations = Vec::new();
+    if let (Some(claim), Some(view)) = (claim, &view) {
+        respell(claim, view, &mut operations);
+    }
+    let object: Object<'_> = request.object.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let metadata = object.metadata.unwrap_or_default();
+    let (labels, annotations) =
+        (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
+    operations.extend(guard::stamp(request.namespace(), view.as_ref()).patch(&labels, &annotations).0);
+    Ok(Patch(operations))
+}
+
+/// Brings the names of the claim into the spelling in which they are compared.
+fn respell(claim: &Claim, view: &ClaimView, operations: &mut Vec<PatchOperation>) {
+    let texts = |names: &[Name]| -> Vec<String> { names.iter().map(Name::to_string).collect() };
+    let (users, aliases) = (texts(&view.users), texts(&view.aliases));
+    let path = |field: &str| PointerBuf::from_tokens(["spec", "claim", field]);
+    if users != claim.users {
+        operations.push(PatchOperation::Add(AddOperation { path: path("users"), value: users.into() }));
+    }
+    match (aliases.is_empty(), aliases == claim.aliases) {
+        (_, true) => {}
+        (true, _) => operations.push(PatchOperation::Remove(RemoveOperation { path: path("aliases") })),
+        (false, _) => {
+            operations.push(PatchOperation::Add(AddOperation { path: path("aliases"), value: aliases.into() }))
+        }
+    }
+}
+
+fn read(raw: &RawValue) -> Result<Slot, String> {
+    serde_json::from_str(raw.get()).map_err(|e| format!("the Slot cannot be read: {}", plain(&e.to_string())))
+}
+
+fn sentence(request: &SlotRequest<'_>, problems: &[String]) -> String {
+    let slot = plain(request.namespace());
+    let verb = match request.operation {
+        Operation::Create => "created",
+        Operation::Delete => "deleted",
+        Operation::Update | Operation::Connect => "changed",
+    };
+    format!("the Slot of \"{slot}\" may not be {verb}: {}", problems.join("; "))
+}
+
+fn warnings(writer: Writer, request: &SlotRequest<'_>) -> Vec<String> {
+    let slot = plain(request.namespace());
+    let warning = || format!("hotdesk let you write the Slot of \"{slot}\" by a break-glass group");
+    (writer == Writer::BreakGlass).then(warning).into_iter().collect()
+}

@@ -1,0 +1,198 @@
+//! Which settings does the webhook take, and what do they mean?
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::{Parser, ValueEnum};
+use hotdesk_slots::{IdentitySettings, Mode, People};
+use jiff::SignedDuration;
+
+use crate::settings::Settings;
+
+/// The admission server of hotdesk: gates and stamps what is written into a slot.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "hotdesk-webhook", version, about)]
+pub struct Args {
+    /// Address on which reviews are answered, over TLS: /mutate, /validate, /slots
+    #[arg(long, env = "HOTDESK_LISTEN", default_value = "0.0.0.0:8443")]
+    pub listen: SocketAddr,
+    /// Address of /livez, /readyz and /metrics, without TLS
+    #[arg(long, env = "HOTDESK_HEALTH_LISTEN", default_value = "0.0.0.0:8080")]
+    pub health_listen: SocketAddr,
+    /// File with the certificate chain, as PEM
+    #[arg(long, env = "HOTDESK_TLS_CERT", default_value = "/etc/hotdesk/tls/tls.crt", value_name = "FILE")]
+    pub tls_cert: PathBuf,
+    /// File with the certificate's private key, as PEM
+    #[arg(long, env = "HOTDESK_TLS_KEY", default_value = "/etc/hotdesk/tls/tls.key", value_name = "FILE")]
+    pub tls_key: PathBuf,
+    /// How often the certificate's files are read again
+    #[arg(long, env = "HOTDESK_TLS_RELOAD_INTERVAL", default_value = "5s", value_parser = positive_duration, value_name = "DURATION")]
+    pub tls_reload_interval: Duration,
+    /// The largest review that is read, in bytes, or with Ki or Mi. A review of a large Secret holds it twice
+    #[arg(long, env = "HOTDESK_MAX_REVIEW_BYTES", default_value = "8388608", value_parser = bytes, value_name = "BYTES")]
+    pub max_review_bytes: usize,
+    /// How many reviews are read and answered at the same time; a large one counts once per MiB. Others wait a little, then get 503
+    #[arg(long, env = "HOTDESK_MAX_IN_FLIGHT", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=65536), value_name = "REVIEWS")]
+    pub max_in_flight: u32,
+    /// Threads that answer reviews
+    #[arg(long, env = "HOTDESK_WORKERS", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "THREADS")]
+    pub workers: u16,
+    /// How long reviews are still answered after SIGTERM, so that nobody is sent here any more
+    #[arg(long, env = "HOTDESK_SHUTDOWN_DELAY", default_value = "5s", value_parser = duration, value_name = "DURATION")]
+    pub shutdown_delay: Duration,
+    /// How long reviews under way may then take
+    #[arg(long, env = "HOTDESK_SHUTDOWN_TIMEOUT", default_value = "20s", value_parser = positive_duration, value_name = "DURATION")]
+    pub shutdown_timeout: Duration,
+    /// What happens to a write by somebody who does not hold the slot, where the Slot itself does not say
+    #[arg(long, env = "HOTDESK_MODE", value_enum, default_value_t = ModeArg::Enforce)]
+    pub mode: ModeArg,
+    /// Group that may do anything in any slot, with a warning. An empty value: none. Repeat it, or separate by commas
+    #[arg(
+        long,
+        env = "HOTDESK_BREAK_GLASS_GROUP",
+        default_value = "system:masters",
+        value_delimiter = ',',
+        value_name = "GROUP"
+    )]
+    pub break_glass_group: Vec<String>,
+    /// Exact user name that may write any Slot. Repeat it, or separate by commas
+    #[arg(long, env = "HOTDESK_ADMINISTRATOR_USER", value_delimiter = ',', value_name = "USER")]
+    pub administrator_user: Vec<String>,
+    /// Group that may write any Slot. Repeat it, or separate by commas
+    #[arg(long, env = "HOTDESK_ADMINISTRATOR_GROUP", value_delimiter = ',', value_name = "GROUP")]
+    pub administrator_group: Vec<String>,
+    /// Exact user name that is never gated, like the cluster's own controllers. Repeat it, or separate by commas
+    #[arg(long, env = "HOTDESK_MACHINERY_USER", value_delimiter = ',', value_name = "USER")]
+    pub machinery_user: Vec<String>,
+    /// Exact user name of a CI or GitOps tool that may deploy for a claimant. Repeat it, or separate by commas
+    #[arg(long, env = "HOTDESK_TRUSTED_DEPLOYER", value_delimiter = ',', value_name = "USER")]
+    pub trusted_deployer: Vec<String>,
+    /// Prefix of user names that claims leave out, such as `github:`. Repeat it, or separate by commas
+    #[arg(long, env = "HOTDESK_STRIP_PREFIX", value_delimiter = ',', value_name = "PREFIX")]
+    pub strip_prefix: Vec<String>,
+    /// Key of the user's `extra` whose values are further names. Repeat it, or separate by commas
+    #[arg(long, env = "HOTDESK_EXTRA_KEY", value_delimiter = ',', value_name = "KEY")]
+    pub extra_key: Vec<String>,
+    /// JSON file with a list of lists of names: one person each, the name to show first
+    #[arg(long, env = "HOTDESK_PEOPLE", value_name = "FILE")]
+    pub people: Option<PathBuf>,
+    /// Where people claim a slot besides the command line, such as the sheet; shown in denials
+    #[arg(long, env = "HOTDESK_CLAIM_URL", value_name = "URL", value_parser = url)]
+    pub claim_url: Option<String>,
+    /// Service account in each slot's namespace that may write the Slot's status
+    #[arg(long, env = "HOTDESK_REAPER_SERVICE_ACCOUNT", default_value = "hotdesk-reaper", value_name = "NAME")]
+    pub reaper_service_account: String,
+    /// How log lines are written
+    #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, or a filter such as `info,kube=debug`
+    #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info", value_name = "FILTER")]
+    pub log_level: String,
+}
+
+/// What happens to a denied write.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ModeArg {
+    /// It is denied
+    Enforce,
+    /// It is admitted, and the client sees a warning
+    Warn,
+    /// It is admitted, and only the audit log and the metrics tell
+    Audit,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl Args {
+    /// The settings that decisions depend on. Reads the file of people.
+    ///
+    /// # Errors
+    /// Every problem of the file at once, or an entry that would match nobody or everybody.
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(Settings {
+            mode: self.mode.into(),
+            break_glass_groups: given(&self.break_glass_group),
+            administrator_users: given(&self.administrator_user),
+            administrator_groups: given(&self.administrator_group),
+            machinery_users: given(&self.machinery_user),
+            trusted_deployers: given(&self.trusted_deployer),
+            identity: IdentitySettings {
+                strip_prefixes: given(&self.strip_prefix),
+                extra_keys: given(&self.extra_key),
+            },
+            people: self.people()?,
+            claim_url: self.claim_url.clone(),
+            reaper_service_account: self.reaper_service_account.clone(),
+        })
+    }
+
+    fn people(&self) -> anyhow::Result<People> {
+        let Some(path) = &self.people else { return Ok(People::default()) };
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("--people {shown}: it cannot be read"))?;
+        let rows: Vec<Vec<String>> = serde_json::from_str(&text)
+            .with_context(|| format!("--people {shown}: write a JSON list of lists of names, one list a person"))?;
+        match People::from_rows(rows) {
+            Ok(people) => Ok(people),
+            Err(problems) => bail!("--people {shown}: {}", problems.join("; ")),
+        }
+    }
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Enforce => Self::Enforce,
+            ModeArg::Warn => Self::Warn,
+            ModeArg::Audit => Self::Audit,
+        }
+    }
+}
+
+/// Without the empty entries that an empty value or a trailing comma leaves.
+fn given(entries: &[String]) -> Vec<String> {
+    entries.iter().map(|entry| entry.trim()).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let help = || format!("write a length of time such as 5s, 500ms or 1m30s, not {text:?}");
+    let parsed: SignedDuration = text.parse().map_err(|_| help())?;
+    Duration::try_from(parsed).map_err(|_| help())
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it must be longer than 0s".to_owned()),
+        longer => Ok(longer),
+    }
+}
+
+/// Reviews below 64 KiB would refuse ordinary objects, and above 1 GiB no API server sends any.
+fn bytes(text: &str) -> Result<usize, String> {
+    let (digits, unit) = match text {
+        _ if text.ends_with("Ki") => (text.trim_end_matches("Ki"), 1 << 10),
+        _ if text.ends_with("Mi") => (text.trim_end_matches("Mi"), 1 << 20),
+        _ => (text, 1),
+    };
+    let size = digits.parse::<usize>().ok().and_then(|n| n.checked_mul(unit));
+    size.filter(|n| (1 << 16..=1 << 30).contains(n))
+        .ok_or_else(|| format!("write a number of bytes from 64Ki to 1024Mi, such as 8388608 or 8Mi, not {text:?}"))
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let plain = (text.starts_with("https://") || text.starts_with("http://"))
+        && !text.contains(|c: char| c.is_whitespace() || hotdesk_slots::text::is_harmful(c));
+    if plain { Ok(text.to_owned()) } else { Err("write an address that starts with https:// or http://".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests;

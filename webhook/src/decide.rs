@@ -1,0 +1,215 @@
+//! May this request write into this slot, and why?
+//!
+//! One pure function over borrowed data. Whatever is not known to be allowed is denied, and the
+//! policy inside the API server gives the same answers from the same rows.
+
+use hotdesk_slots::claim::Standing;
+use hotdesk_slots::label::label_safe;
+use hotdesk_slots::{ClaimView, Mode, Name, Requester};
+use jiff::Timestamp;
+
+use crate::settings::{Settings, carries_token, is_service_account_of};
+
+/// What a decision needs to know of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The namespace of the request; empty for a cluster-scoped object, which the gate never lets pass.
+    pub namespace: &'a str,
+    /// Who is asking.
+    pub requester: &'a Requester,
+    /// The label `hotdesk.dev/for` of the object, of the old object on DELETE.
+    pub deployed_for: Option<&'a str>,
+}
+
+/// What is known of the namespace's Slot.
+#[derive(Debug, Clone, Copy)]
+pub enum SlotView<'a> {
+    /// The Slots have not been read, or have not been heard of for too long.
+    NotSynced,
+    /// The Slots have been read, and the namespace has none.
+    Missing,
+    /// The Slot is there, and its claim cannot be read.
+    Unreadable,
+    /// The Slot as it was last seen.
+    Known {
+        /// Its claim, lapsed or not; absent where it is free.
+        claim: Option<&'a ClaimView>,
+        /// Its own mode.
+        mode: Option<Mode>,
+    },
+}
+
+/// As whom a request is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The cluster's own machinery.
+    Machinery,
+    /// A break-glass group: allowed with a warning.
+    BreakGlass,
+    /// A service account of the slot's own namespace, with a token of its own.
+    OwnServiceAccount,
+    /// A trusted deployer.
+    Deployer,
+    /// A claimant of the slot.
+    Claimant,
+}
+
+/// Why a request is denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The request has no namespace.
+    NoNamespace,
+    /// The Slots have not been read.
+    NotSynced,
+    /// The namespace has no Slot.
+    NoSlot,
+    /// The Slot's claim cannot be read.
+    UnreadableSlot,
+    /// Nobody claims the slot.
+    Free,
+    /// The claim has lapsed.
+    Lapsed,
+    /// Somebody else holds the slot.
+    Held,
+    /// A service account of the slot without a token of its own.
+    NoToken,
+    /// A trusted deployer deploys for somebody who does not hold the slot.
+    ForStranger,
+    /// A trusted deployer deploys into a slot that nobody holds.
+    DeployerUnclaimed,
+}
+
+/// The gate's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The write may go on.
+    Allow(Role),
+    /// The write would be denied, and the mode lets it pass.
+    Tolerate(Reason, Mode),
+    /// The write is denied.
+    Deny(Reason),
+}
+
+/// Judges a request, in the order of the decision table.
+#[must_use]
+pub fn decide(facts: &Facts<'_>, slot: SlotView<'_>, settings: &Settings, now: Timestamp) -> Decision {
+    if settings.is_machinery(facts.requester) {
+        return Decision::Allow(Role::Machinery);
+    }
+    if settings.breaks_glass(facts.requester) {
+        return Decision::Allow(Role::BreakGlass);
+    }
+    if facts.namespace.is_empty() {
+        return Decision::Deny(Reason::NoNamespace);
+    }
+    match slot {
+        SlotView::NotSynced => Decision::Deny(Reason::NotSynced),
+        SlotView::Missing => Decision::Deny(Reason::NoSlot),
+        SlotView::Unreadable => Decision::Deny(Reason::UnreadableSlot),
+        SlotView::Known { claim, mode } => {
+            soften(judge(facts, Standing::of(claim, now), settings), mode.unwrap_or(settings.mode))
+        }
+    }
+}
+
+fn judge(facts: &Facts<'_>, standing: Standing<'_>, settings: &Settings) -> Result<Role, Reason> {
+    let own = is_service_account_of(facts.requester, facts.namespace);
+    if own && carries_token(facts.requester) {
+        return Ok(Role::OwnServiceAccount);
+    }
+    if settings.is_deployer(facts.requester) {
+        return judge_deployer(facts, standing);
+    }
+    let names = facts.requester.names(&settings.identity);
+    match standing {
+        Standing::Held(claim) if claim.admits(&names, &facts.requester.groups) => Ok(Role::Claimant),
+        _ if own => Err(Reason::NoToken),
+        Standing::Held(_) => Err(Reason::Held),
+        Standing::Lapsed(_) => Err(Reason::Lapsed),
+        Standing::Free => Err(Reason::Free),
+    }
+}
+
+/// A deployer acts for whomever the object names. It need name nobody, but somebody must hold the slot.
+fn judge_deployer(facts: &Facts<'_>, standing: Standing<'_>) -> Result<Role, Reason> {
+    let Some(claim) = standing.held() else { return Err(Reason::DeployerUnclaimed) };
+    let is_person =
+        |person: &str| claim.users.iter().chain(&claim.aliases).any(|n: &Name| label_safe(n.as_str()) == person);
+    match facts.deployed_for {
+        Some(person) if !is_person(person) => Err(Reason::ForStranger),
+        _ => Ok(Role::Deployer),
+    }
+}
+
+/// The mode lets a denial about people pass; it never excuses a missing Slot or an error.
+fn soften(judged: Result<Role, Reason>, mode: Mode) -> Decision {
+    match (judged, mode) {
+        (Ok(role), _) => Decision::Allow(role),
+        (Err(reason), Mode::Enforce) => Decision::Deny(reason),
+        (Err(reason), Mode::Warn | Mode::Audit) => Decision::Tolerate(reason, mode),
+    }
+}
+
+impl Role {
+    /// One word for metrics and audit logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Machinery => "machinery",
+            Self::BreakGlass => "break-glass",
+            Self::OwnServiceAccount => "own-service-account",
+            Self::Deployer => "deployer",
+            Self::Claimant => "claimant",
+        }
+    }
+}
+
+impl Reason {
+    /// One word for metrics and audit logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NoNamespace => "no-namespace",
+            Self::NotSynced => "not-synced",
+            Self::NoSlot => "no-slot",
+            Self::UnreadableSlot => "unreadable-slot",
+            Self::Free => "free",
+            Self::Lapsed => "lapsed",
+            Self::Held => "held",
+            Self::NoToken => "no-token",
+            Self::ForStranger => "for-stranger",
+            Self::DeployerUnclaimed => "deployer-unclaimed",
+        }
+    }
+}
+
+impl Decision {
+    /// One word for metrics and audit logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allow(_) => "allow",
+            Self::Tolerate(_, Mode::Warn) => "warn",
+            Self::Tolerate(..) => "audit",
+            Self::Deny(_) => "deny",
+        }
+    }
+
+    /// As whom, or why not, in one word.
+    #[must_use]
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Allow(role) => role.word(),
+            Self::Tolerate(reason, _) | Self::Deny(reason) => reason.word(),
+        }
+    }
+
+    /// True unless the write is denied.
+    #[must_use]
+    pub fn admits(self) -> bool {
+        !matches!(self, Self::Deny(_))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! Who may write which Slot, and how is a claim spelled once it is written?
+//!
+//! A person claims a free slot for themselves and does with their own claim what they like; never
+//! with another's. Everything that would have to be worked out for each later request (names as they
+//! are compared, aliases, the Slot's own stamp) is worked out here, once.
+
+use hotdesk_slots::claim::Standing;
+use hotdesk_slots::identity::Name;
+use hotdesk_slots::slot::Slot;
+use hotdesk_slots::stamp::Stamp;
+use hotdesk_slots::text::{is_harmful, plain};
+use hotdesk_slots::{Claim, ClaimView, People, Requester};
+use jiff::Timestamp;
+use kube::api::ObjectMeta;
+
+use crate::book::Listing;
+use crate::message::{Context, holder};
+use crate::review::Operation;
+use crate::settings::{Settings, carries_token, service_account_in};
+
+/// What is asked of a Slot.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// What is to be done.
+    pub operation: Operation,
+    /// Empty, or `status`.
+    pub subresource: &'a str,
+    /// The slot.
+    pub namespace: &'a str,
+    /// Who is asking.
+    pub requester: &'a Requester,
+    /// The Slot as it is; absent on CREATE, and where what is stored cannot be read.
+    pub old: Option<&'a Slot>,
+    /// The Slot as it shall be; absent on DELETE.
+    pub new: Option<&'a Slot>,
+}
+
+/// As whom a Slot may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writer {
+    /// A break-glass group: allowed with a warning.
+    BreakGlass,
+    /// An administrator.
+    Administrator,
+    /// The cluster's own machinery.
+    Machinery,
+    /// The slot's reaper, its status only.
+    Reaper,
+    /// A person, for themselves.
+    Person,
+}
+
+/// Two controllers delete what is in a namespace; one process runs them where they have no names of their own.
+const CLEANERS: [&str; 3] = [
+    "system:serviceaccount:kube-system:namespace-controller",
+    "system:serviceaccount:kube-system:generic-garbage-collector",
+    "system:kube-controller-manager",
+];
+
+/// Judges a write of a Slot.
+///
+/// # Errors
+/// Every reason against it at once.
+pub fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Result<Writer, Vec<String>> {
+    let requester = asked.requester;
+    if settings.breaks_glass(requester) {
+        return Ok(Writer::BreakGlass);
+    }
+    if settings.is_administrator(requester) {
+        return Ok(Writer::Administrator);
+    }
+    match (asked.operation, asked.subresource) {
+        (Operation::Delete, "") if CLEANERS.contains(&requester.username.as_str()) => Ok(Writer::Machinery),
+        (Operation::Update, "status") if settings.is_machinery(requester) => Ok(Writer::Machinery),
+        (Operation::Update, "status") if is_reaper(asked, settings) => Ok(Writer::Reaper),
+        (Operation::Update, "") if settings.is_machinery(requester) && keeps_spec(asked) => Ok(Writer::Machinery),
+        (Operation::Update, "") => judge_person(asked, settings, now),
+        (Operation::Create | Operation::Delete, "") => {
+            Err(vec!["only administrators create and delete Slots".to_owned()])
+        }
+        (_, "status") => Err(vec!["only the slot's reaper and administrators write the status of a Slot".to_owned()]),
+        _ => Err(vec![format!("nobody may {} slots/{}", asked.operation.word(), plain(asked.subresource))]),
+    }
+}
+
+/// The claim as it shall be stored: names as they are compared, aliases from the list of people.
+///
+/// # Errors
+/// Every entry that cannot be read, with its field.
+pub fn normalise(claim: &Claim, people: &People) -> Result<ClaimView, Vec<String>> {
+    // What was written as aliases is replaced, so it need not be readable.
+    let parsed = ClaimView::parse(&Claim { aliases: Vec::new(), ..claim.clone() });
+    let harmful = claim.purpose.as_deref().is_some_and(|purpose| purpose.contains(is_harmful));
+    let purpose = harmful.then(|| "spec.claim.purpose: it contains a line break or an invisible character".to_owned());
+    let view = match (parsed, purpose) {
+        (Ok(view), None) => view,
+        (parsed, purpose) => {
+            let names = parsed.err().into_iter().flatten().map(|(field, problem)| format!("{field}: {problem}"));
+            return Err(names.chain(purpose).collect());
+        }
+    };
+    let (mut users, mut aliases): (Vec<Name>, Vec<Name>) = (Vec::new(), Vec::new());
+    for user in &view.users {
+        let (shown, others) = people.resolve(user);
+        push_new(&mut users, shown);
+        others.into_iter().for_each(|other| push_new(&mut aliases, other));
+    }
+    aliases.retain(|alias| !users.contains(alias));
+    Ok(ClaimView { users, aliases, ..view })
+}
+
+/// The stamp of the Slot itself.
+#[must_use]
+pub fn stamp(namespace: &str, claim: Option<&ClaimView>) -> Stamp {
+    Stamp::of_slot(namespace, claim)
+}
+
+fn is_reaper(asked: &Asked<'_>, settings: &Settings) -> bool {
+    let account = service_account_in(asked.requester, asked.namespace);
+    account == Some(settings.reaper_service_account.as_str()) && carries_token(asked.requester)
+}
+
+fn keeps_spec(asked: &Asked<'_>) -> bool {
+    matches!((asked.old, asked.new), (Some(old), Some(new)) if old.spec == new.spec)
+}
+
+fn judge_person(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Result<Writer, Vec<String>> {
+    let (Some(old), Some(new)) = (asked.old, asked.new) else {
+        return Err(vec!["the present Slot cannot be read: only an administrator can mend it".to_owned()]);
+    };
+    let mut problems = administrators_only(old, new);
+    problems.extend(takes_from_another(asked, settings, old, new, now));
+    problems.extend(lapses_at_once(old, new, now));
+    if problems.is_empty() { Ok(Writer::Person) } else { Err(problems) }
+}
+
+/// What a person may not change even of their own slot. Whoever could set an owner reference could have
+/// the garbage collector delete the Slot.
+fn administrators_only(old: &Slot, new: &Slot) -> Vec<String> {
+    let (was, is) = (&old.metadata, &new.metadata);
+    let fields = [
+        ("spec.host", old.spec.host != new.spec.host),
+        ("spec.mode", old.spec.mode != new.spec.mode),
+        ("metadata.ownerReferences", was.owner_references != is.owner_references),
+        ("metadata.finalizers", was.finalizers != is.finalizers),
+    ];
+    let changed = fields.into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(field, _)| format!("{field}: only administrators change it")).collect()
+}
+
+fn takes_from_another(
+    asked: &Asked<'_>,
+    settings: &Settings,
+    old: &Slot,
+    new: &Slot,
+    now: Timestamp,
+) -> Option<String> {
+    let touched = old.spec.claim != new.spec.claim
+        || old.spec.keep_until != new.spec.keep_until
+        || marks_differ(&old.metadata, &new.metadata);
+    let mine = own_names(asked.requester, settings);
+    let was = old.spec.claim.as_ref().map(ClaimView::lenient);
+    let was_mine = was.as_ref().is_some_and(|claim| claim.admits(&mine, &asked.requester.groups));
+    if !touched || was_mine {
+        return None;
+    }
+    let who = plain(&asked.requester.username);
+    if let Standing::Held(_) = Standing::of(was.as_ref(), now) {
+        let context = Context { claim: was.as_ref(), listing: &Listing::default(), claim_url: None, now };
+        return Some(format!(
+            "it is held by {}, and you are {who}: only its claimants and administrators change it",
+            holder(&context)
+        ));
+    }
+    let owner = new.spec.claim.as_ref().and_then(|claim| claim.users.first()).map(|text| Name::parse(text));
+    match owner {
+        Some(Ok(owner)) if mine.contains(&owner) => None,
+        Some(_) => {
+            Some(format!("spec.claim.users[0]: claim a free slot for yourself: the first user must be you, {who}"))
+        }
+        None => Some(format!("spec.claim: nobody holds the slot, and you are {who}: claim it before you change it")),
+    }
+}
+
+fn lapses_at_once(old: &Slot, new: &Slot, now: Timestamp) -> Option<String> {
+    let until = |slot: &Slot| slot.spec.claim.as_ref().and_then(|claim| claim.until.as_ref()).map(|t| t.0);
+    let past = until(new).filter(|end| *end <= now && until(old) != Some(*end))?;
+    Some(format!("spec.claim.until: {past} has passed; name a later time, or remove spec.claim to release the slot"))
+}
+
+/// All names of the requester, with those that the list of people adds.
+fn own_names(requester: &Requester, settings: &Settings) -> Vec<Name> {
+    let mut names = requester.names(&settings.identity);
+    for name in names.clone() {
+        let (shown, others) = settings.people.resolve(&name);
+        std::iter::once(shown).chain(others).for_each(|name| push_new(&mut names, name));
+    }
+    names
+}
+
+/// Whether labels or annotations differ, besides hotdesk's own, which the stamp restores.
+fn marks_differ(old: &ObjectMeta, new: &ObjectMeta) -> bool {
+    fn theirs(entries: Option<&std::collections::BTreeMap<String, String>>) -> Vec<(&String, &String)> {
+        entries.into_iter().flatten().filter(|(key, _)| !hotdesk_slots::keys::is_reserved(key)).collect()
+    }
+    theirs(old.labels.as_ref()) != theirs(new.labels.as_ref())
+        || theirs(old.annotations.as_ref()) != theirs(new.annotations.as_ref())
+}
+
+fn push_new(names: &mut Vec<Name>, name: Name) {
+    if !names.contains(&name) {
+        names.push(name);
+    }
+}
+
+impl Writer {
+    /// One word for metrics and audit logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::BreakGlass => "break-glass",
+            Self::Administrator => "administrator",
+            Self::Machinery => "machinery",
+            Self::Reaper => "reaper",
+            Self::Person => "claimant",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

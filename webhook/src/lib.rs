@@ -1,0 +1,27 @@
+//! The admission server of hotdesk: gates and stamps what is written into a slot.
+//!
+//! The rooms, from the pure to the edge:
+//! [`settings`], [`decide`], [`guard`], [`message`] decide, and touch nothing;
+//! [`review`], [`reply`] read and write the API server's JSON; [`answer`] joins the two;
+//! [`book`] holds the Slots, [`watch`] fills it; [`tls`], [`intake`], [`serve`], [`health`],
+//! [`metrics`], [`run`] are the server.
+//!
+//! Architecture Invariant: the server asks the cluster for nothing while it answers a request. The
+//! Slots that the watch has read are its only state, and what it cannot know it denies.
+
+pub mod answer;
+pub mod args;
+pub mod book;
+pub mod decide;
+pub mod guard;
+pub mod health;
+pub mod intake;
+pub mod message;
+pub mod metrics;
+pub mod reply;
+pub mod review;
+pub mod run;
+pub mod serve;
+pub mod settings;
+pub mod tls;
+pub mod watch;

@@ -1,0 +1,116 @@
+//! What does a person read when the gate says no, and what can they do about it?
+
+use hotdesk_slots::text::{human_time, list, plain};
+use hotdesk_slots::{ClaimView, keys};
+use jiff::Timestamp;
+
+use crate::book::{Listing, Some5};
+use crate::decide::{Facts, Reason};
+
+/// What a denial may mention besides the request itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The slot's claim, lapsed or not.
+    pub claim: Option<&'a ClaimView>,
+    /// The slots that the person holds, and the free ones.
+    pub listing: &'a Listing,
+    /// Where people claim a slot, besides the command line.
+    pub claim_url: Option<&'a str>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// The denial, in sentences that say what is the matter and what to do.
+#[must_use]
+pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> String {
+    let (slot, who) = (plain(facts.namespace), plain(&facts.requester.username));
+    let held_by = || holder(context);
+    match reason {
+        Reason::Held => {
+            format!("slot \"{slot}\" is held by {} and you are {who}. {}", held_by(), elsewhere(context))
+        }
+        Reason::Free => format!(
+            "nobody holds slot \"{slot}\", so nobody deploys there, and you are {who}. {}",
+            claim_it(&slot, context)
+        ),
+        Reason::Lapsed => format!(
+            "the claim of {} on slot \"{slot}\" has lapsed, so nobody deploys there, and you are {who}. {}",
+            held_by(),
+            claim_it(&slot, context)
+        ),
+        Reason::NoToken => format!(
+            "{who} belongs to slot \"{slot}\", but this request carries no token of its own: it is impersonated, or uses a \
+             token Secret. Send it from a pod or with `kubectl create token`, or claim the slot as yourself."
+        ),
+        Reason::ForStranger => format!(
+            "{who} deploys for \"{}\" (label {}), who does not hold slot \"{slot}\": it is held by {}. Deploy for a \
+             claimant, written as in the label {} of the slot's objects, or claim another slot.",
+            plain(facts.deployed_for.unwrap_or_default()),
+            keys::FOR,
+            held_by(),
+            keys::OWNER,
+        ),
+        Reason::DeployerUnclaimed => format!(
+            "nobody holds slot \"{slot}\", and {who} deploys only where somebody does. {}",
+            claim_it(&slot, context)
+        ),
+        Reason::NotSynced => format!(
+            "hotdesk cannot see the Slots at the moment, so nothing may change in slot \"{slot}\". Try again in a minute; if it \
+             stays so, the log of the hotdesk webhook says why."
+        ),
+        Reason::NoSlot => format!(
+            "namespace \"{slot}\" is labelled {} and has no Slot, so nobody can hold it. An administrator creates the Slot \
+             \"slot\" there, or removes the label from the namespace.",
+            keys::SLOT
+        ),
+        Reason::UnreadableSlot => format!(
+            "the Slot of \"{slot}\" cannot be read, so nobody holds it. An administrator mends it: kubectl edit slot slot -n {slot}"
+        ),
+        Reason::NoNamespace => {
+            "hotdesk was asked about an object without a namespace, and judges slots only. An administrator \
+             restricts the rules of the hotdesk webhooks to scope Namespaced."
+                .to_owned()
+        }
+    }
+}
+
+/// `bob@example.com ("checkout", until Fri 18:00 UTC)`.
+#[must_use]
+pub fn holder(context: &Context<'_>) -> String {
+    let Some(claim) = context.claim else { return "nobody".to_owned() };
+    let owner =
+        claim.owner().map_or_else(|| format!("the groups {}", list(&claim.groups)), |name| plain(name.as_str()));
+    let purpose = (!claim.purpose.is_empty()).then(|| format!("\"{}\"", plain(&claim.purpose)));
+    let until = claim.until.map(|until| format!("until {}", human_time(until, context.now)));
+    let details: Vec<String> = purpose.into_iter().chain(until).collect();
+    if details.is_empty() { owner } else { format!("{owner} ({})", details.join(", ")) }
+}
+
+fn elsewhere(context: &Context<'_>) -> String {
+    let Listing { yours, free } = context.listing;
+    let advice = match free.names.first() {
+        Some(first) => format!("Claim one: kubectl hotdesk claim {first}{}", or_edit(context)),
+        None => format!("Ask for it: the holder can hand it over, or release it{}", or_edit(context)),
+    };
+    format!("You hold: {}. Free: {}. {advice}", some(yours), some(free))
+}
+
+fn claim_it(slot: &str, context: &Context<'_>) -> String {
+    format!("Claim it first: kubectl hotdesk claim {slot}{}", or_edit(context))
+}
+
+fn or_edit(context: &Context<'_>) -> String {
+    context.claim_url.map_or_else(String::new, |url| format!(", or edit {url}"))
+}
+
+fn some(slots: &Some5) -> String {
+    let names: Vec<String> = slots.names.iter().map(|name| plain(name)).collect();
+    match (names.len(), slots.more) {
+        (0, _) => "none".to_owned(),
+        (_, 0) => names.join(", "),
+        (_, more) => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

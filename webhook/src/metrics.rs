@@ -1,0 +1,163 @@
+//! What can be seen of the webhook from outside?
+//!
+//! Label values come from small fixed sets: no slot, no user name, nothing that a request could make up.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::answer::{Note, Path};
+use crate::book::Book;
+
+/// From a tenth of a millisecond, which a small review takes, to the few seconds that an API server waits.
+const BUCKETS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
+
+/// The counters, and the registry that shows them.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    decisions: Family<Decided, Counter>,
+    refused: Family<Refused, Counter>,
+    durations: Family<Answered, Histogram, fn() -> Histogram>,
+    break_glass: Counter,
+    in_flight: Gauge,
+    slots: Gauge,
+    synced: Gauge,
+    age: Gauge<f64, std::sync::atomic::AtomicU64>,
+    expiry: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Decided {
+    operation: &'static str,
+    decision: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    path: &'static str,
+}
+
+/// Counts a review as under way until it is dropped.
+#[derive(Debug)]
+pub struct InFlight(Gauge);
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("hotdesk_webhook"),
+            decisions: Family::default(),
+            refused: Family::default(),
+            durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            break_glass: Counter::default(),
+            in_flight: Gauge::default(),
+            slots: Gauge::default(),
+            synced: Gauge::default(),
+            age: Gauge::default(),
+            expiry: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("decisions", "Reviews answered, by what was decided and why", self.decisions.clone());
+        r.register("refused_requests", "Requests that were no review that could be answered", self.refused.clone());
+        r.register("break_glass", "Writes allowed to a break-glass group", self.break_glass.clone());
+        r.register("in_flight", "Reviews being read or answered", self.in_flight.clone());
+        r.register("slots", "Slots known", self.slots.clone());
+        r.register("synced", "1 if the Slots are known and up to date, else 0", self.synced.clone());
+        r.register_with_unit(
+            "watch_age",
+            "Time since the API server was last heard of",
+            Unit::Seconds,
+            self.age.clone(),
+        );
+        r.register_with_unit(
+            "certificate_expiry_timestamp",
+            "When the certificate shown expires, in Unix time; 0 if there is none",
+            Unit::Seconds,
+            self.expiry.clone(),
+        );
+        r.register_with_unit(
+            "review_duration",
+            "Time from a review's first byte to its answer",
+            Unit::Seconds,
+            self.durations.clone(),
+        );
+    }
+
+    /// Counts an answer.
+    pub fn answered(&self, path: Path, note: &Note, took: Duration) {
+        let operation = if note.operation.is_empty() { "unknown" } else { note.operation };
+        let decided = Decided { operation, decision: note.decision, reason: note.reason };
+        self.decisions.get_or_create(&decided).inc();
+        self.durations.get_or_create(&Answered { path: path.word() }).observe(took.as_secs_f64());
+        if note.reason == "break-glass" {
+            self.break_glass.inc();
+        }
+    }
+
+    /// Counts a request that was no review.
+    pub fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&Refused { reason }).inc();
+    }
+
+    /// Counts a review as under way.
+    #[must_use]
+    pub fn begin(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    /// The text that Prometheus reads.
+    ///
+    /// # Errors
+    /// Never for a text in memory; the encoder asks for it.
+    pub fn encode(
+        &self,
+        book: &Book,
+        expires: Option<jiff::Timestamp>,
+        now: std::time::Instant,
+    ) -> Result<String, std::fmt::Error> {
+        self.slots.set(i64::try_from(book.len()).unwrap_or(i64::MAX));
+        self.synced.set(i64::from(book.is_synced(now)));
+        self.age.set(book.age(now).as_secs_f64());
+        self.expiry.set(expires.map_or(0, jiff::Timestamp::as_second));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Path {
+    /// One word for metrics and logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Mutate => "mutate",
+            Self::Validate => "validate",
+            Self::Slots => "slots",
+        }
+    }
+}

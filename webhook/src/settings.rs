@@ -1,0 +1,115 @@
+//! What did the operator decide: who is machinery, who may break the glass, and how strict is the gate?
+
+use std::collections::HashSet;
+
+use hotdesk_slots::{IdentitySettings, Mode, People, Requester};
+
+/// The cluster's own machinery, one exact user name a line. The chart renders its policy from the
+/// same file, so that webhook and policy cannot drift apart. The names are those of Kubernetes 1.30
+/// to 1.37, of its controllers and of the cloud controller manager.
+const MACHINERY: &str = include_str!("../../charts/hotdesk/files/machinery.txt");
+
+/// The user names that the node authorizer reserves to kubelets; only together with [`NODES`].
+const NODE_PREFIX: &str = "system:node:";
+const NODES: &str = "system:nodes";
+
+/// `userInfo.extra` keys that the API server writes for a token that was really presented. An
+/// impersonator would need rights on `userextras`, which the built-in `edit` role does not give.
+const TOKEN_EXTRAS: [&str; 2] = ["authentication.kubernetes.io/credential-id", "authentication.kubernetes.io/pod-name"];
+
+/// Everything that a decision depends on besides the request, the Slot and the time.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// What happens to a denied write where the Slot itself does not say.
+    pub mode: Mode,
+    /// Groups that may do anything, with a warning.
+    pub break_glass_groups: Vec<String>,
+    /// Exact user names that may write any Slot.
+    pub administrator_users: Vec<String>,
+    /// Groups that may write any Slot.
+    pub administrator_groups: Vec<String>,
+    /// Exact user names treated as machinery besides the built-in ones.
+    pub machinery_users: Vec<String>,
+    /// Exact user names that may deploy for a claimant.
+    pub trusted_deployers: Vec<String>,
+    /// How user names relate to the names in claims.
+    pub identity: IdentitySettings,
+    /// Who goes by several names.
+    pub people: People,
+    /// Where people claim a slot, besides the command line.
+    pub claim_url: Option<String>,
+    /// The service account in each slot's namespace that may write the Slot's status.
+    pub reaper_service_account: String,
+}
+
+impl Settings {
+    /// True for the cluster's own machinery, by exact user name; for a kubelet, by name and group.
+    #[must_use]
+    pub fn is_machinery(&self, requester: &Requester) -> bool {
+        let name = requester.username.as_str();
+        let node = name.starts_with(NODE_PREFIX) && requester.groups.iter().any(|g| g == NODES);
+        node || built_in_machinery().contains(name) || self.machinery_users.iter().any(|user| user == name)
+    }
+
+    /// True for a member of a break-glass group.
+    #[must_use]
+    pub fn breaks_glass(&self, requester: &Requester) -> bool {
+        requester.in_any(&self.break_glass_groups)
+    }
+
+    /// True for who may write any Slot.
+    #[must_use]
+    pub fn is_administrator(&self, requester: &Requester) -> bool {
+        self.breaks_glass(requester)
+            || self.administrator_users.contains(&requester.username)
+            || requester.in_any(&self.administrator_groups)
+    }
+
+    /// True for a trusted deployer, by exact user name.
+    #[must_use]
+    pub fn is_deployer(&self, requester: &Requester) -> bool {
+        self.trusted_deployers.contains(&requester.username)
+    }
+}
+
+/// True for a service account of this namespace, whether or not it presented a token.
+#[must_use]
+pub fn is_service_account_of(requester: &Requester, namespace: &str) -> bool {
+    service_account_in(requester, namespace).is_some()
+}
+
+/// The service account's name, if the requester is one of this namespace.
+#[must_use]
+pub fn service_account_in<'a>(requester: &'a Requester, namespace: &str) -> Option<&'a str> {
+    let rest = requester.username.strip_prefix("system:serviceaccount:")?;
+    let name = rest.strip_prefix(namespace)?.strip_prefix(':')?;
+    (!name.is_empty() && !name.contains(':')).then_some(name)
+}
+
+/// True if the request carries a token of its own, which an impersonated one does not.
+#[must_use]
+pub fn carries_token(requester: &Requester) -> bool {
+    let shown = |key: &str| requester.extra.get(key).is_some_and(|values| values.iter().any(|v| !v.is_empty()));
+    TOKEN_EXTRAS.into_iter().any(shown)
+}
+
+fn built_in_machinery() -> &'static HashSet<&'static str> {
+    static NAMES: std::sync::OnceLock<HashSet<&'static str>> = std::sync::OnceLock::new();
+    NAMES.get_or_init(|| MACHINERY.lines().map(str::trim).filter(|l| !l.is_empty()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machinery_file_holds_exact_sorted_names_only() {
+        let names: Vec<&str> = MACHINERY.lines().collect();
+        assert!(names.iter().all(|n| n.starts_with("system:") && !n.contains(char::is_whitespace)), "{names:?}");
+        assert!(names.iter().all(|n| !n.ends_with(':') && !n.contains('*') && *n != "system:masters"));
+        let mut unique = names.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), names.len(), "a name is listed twice");
+    }
+}
