@@ -1,0 +1,102 @@
+{{/*
+CEL that the webhook configurations and the policies share, so that they cannot drift apart.
+Values enter CEL through toJson only: a JSON string or list is a CEL string or list, and cannot end early.
+*/}}
+
+{{/* The exact user names of cluster machinery, as a CEL list: files/machinery.txt and machinery.users. */}}
+{{- define "hotdesk.cel.machineryNames" -}}
+{{- $names := list -}}
+{{- range .Files.Lines "files/machinery.txt" -}}
+{{- $name := regexReplaceAll "#.*" . "" | trim -}}
+{{- if $name }}{{ $names = append $names ($name | toJson) }}{{ end -}}
+{{- end -}}
+{{- range .Values.machinery.users }}{{ $names = append $names (. | toJson) }}{{ end -}}
+[
+  {{ $names | uniq | join ",\n  " }}
+]
+{{- end }}
+
+{{/* True for cluster machinery. A kubelet's name and group are both the authenticator's. */}}
+{{- define "hotdesk.cel.isMachinery" -}}
+request.userInfo.username in {{ include "hotdesk.cel.machineryNames" . }} ||
+request.userInfo.username.startsWith("system:node:") && {{ include "hotdesk.cel.inGroup" (list "system:nodes") }}
+{{- end }}
+
+{{/* True if the requester is in one of these groups. Takes a list. */}}
+{{- define "hotdesk.cel.inGroup" -}}
+(has(request.userInfo.groups) && request.userInfo.groups.exists(g, g in {{ . | toJson }}))
+{{- end }}
+
+{{/* True for break-glass groups and administrators. */}}
+{{- define "hotdesk.cel.isAdministrator" -}}
+request.userInfo.username in {{ .Values.administrators.users | toJson }} ||
+{{ include "hotdesk.cel.inGroup" (concat .Values.breakGlass.groups .Values.administrators.groups) }}
+{{- end }}
+
+{{/*
+True for a service account of the request's own namespace that shows a token of its own. The role `edit` lets people
+impersonate the service accounts of a namespace; an impersonated request has no such extra.
+*/}}
+{{- define "hotdesk.cel.isOwnWorkload" -}}
+request.userInfo.username.startsWith("system:serviceaccount:" + request.namespace + ":") &&
+has(request.userInfo.extra) &&
+["authentication.kubernetes.io/credential-id", "authentication.kubernetes.io/pod-name"].exists(k,
+  k in request.userInfo.extra && request.userInfo.extra[k].exists(v, v != ""))
+{{- end }}
+
+{{/* True for what is written all the time and marks nothing: heartbeats, events, lists of endpoints. */}}
+{{- define "hotdesk.cel.isChatter" -}}
+request.resource.resource in ["endpoints", "endpointslices", "events", "leases"]
+{{- end }}
+
+{{/* The matchConditions of the two gate entries. The first false one leaves the request out. */}}
+{{- define "hotdesk.gateConditions" -}}
+- name: not-machinery
+  expression: |-
+    !({{ include "hotdesk.cel.isMachinery" . | nindent 6 }}
+    )
+- name: not-a-slot
+  expression: '!(request.resource.group == "hotdesk.dev" && request.resource.resource == "slots")'
+- name: not-a-question
+  expression: request.resource.group != "authorization.k8s.io"
+- name: not-chatter-of-the-slots-own-workload
+  expression: |-
+    !({{ include "hotdesk.cel.isChatter" . }} &&
+      {{- include "hotdesk.cel.isOwnWorkload" . | nindent 6 }}
+    )
+{{- end }}
+
+{{/* The rules of everything: every namespaced resource and subresource. Takes the operations. */}}
+{{- define "hotdesk.everything" -}}
+- apiGroups: ["*"]
+  apiVersions: ["*"]
+  resources: ["*/*"]
+  operations: {{ . | toJson }}
+  scope: Namespaced
+{{- end }}
+
+{{/* The namespaces that are slots. */}}
+{{- define "hotdesk.slotNamespaces" -}}
+matchExpressions:
+  - key: hotdesk.dev/slot
+    operator: Exists
+{{- end }}
+
+{{/* The webhook's address for the API server. Takes [path, context]. */}}
+{{- define "hotdesk.clientConfig" -}}
+{{- $root := index . 1 -}}
+# No caBundle: the certs job or cert-manager publishes it, and an upgrade leaves it as it is.
+service:
+  namespace: {{ $root.Release.Namespace }}
+  name: {{ include "hotdesk.webhookName" $root }}
+  path: {{ index . 0 }}
+  port: 443
+{{- end }}
+
+{{/* Where cert-manager is to write its CA. */}}
+{{- define "hotdesk.injectAnnotations" -}}
+{{- if eq .Values.certs.mode "cert-manager" }}
+annotations:
+  cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "hotdesk.webhookName" . }}
+{{- end }}
+{{- end }}

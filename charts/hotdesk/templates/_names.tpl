@@ -1,0 +1,70 @@
+{{/* The names and labels that the objects of this chart share. */}}
+
+{{- define "hotdesk.fullname" -}}
+{{- .Values.fullnameOverride | default .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "hotdesk.webhookName" -}}
+{{ include "hotdesk.fullname" . }}-webhook
+{{- end }}
+
+{{- define "hotdesk.certsName" -}}
+{{ include "hotdesk.fullname" . }}-certs
+{{- end }}
+
+{{- define "hotdesk.caSecret" -}}
+{{ include "hotdesk.fullname" . }}-ca
+{{- end }}
+
+{{- define "hotdesk.tlsSecret" -}}
+{{ include "hotdesk.fullname" . }}-webhook-tls
+{{- end }}
+
+{{/* Takes [component, context]. */}}
+{{- define "hotdesk.selector" -}}
+{{- $root := index . 1 -}}
+app.kubernetes.io/name: {{ $root.Chart.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 0 }}
+{{- end }}
+
+{{/* Takes [component, context]. */}}
+{{- define "hotdesk.labels" -}}
+{{- $root := index . 1 -}}
+{{ include "hotdesk.selector" . }}
+app.kubernetes.io/part-of: hotdesk
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* An image reference. Takes [the component's image value, context]. */}}
+{{- define "hotdesk.image" -}}
+{{- $image := index . 0 -}}
+{{- $root := index . 1 -}}
+{{- $tag := $image.tag | default $root.Values.image.tag | default $root.Chart.AppVersion -}}
+{{- list $root.Values.image.registry $image.repository | compact | join "/" }}:{{ $tag }}
+{{- end }}
+
+{{/* One command line argument of a container, quoted. Kubernetes reads `$$` as `$` and expands `$(NAME)`. */}}
+{{- define "hotdesk.arg" -}}
+{{ . | replace "$" "$$" | toJson }}
+{{- end }}
+
+{{/* The security context of every container: no user, no rights, nothing to write to. */}}
+{{- define "hotdesk.containerSecurity" -}}
+allowPrivilegeEscalation: false
+capabilities:
+  drop: [ALL]
+readOnlyRootFilesystem: true
+{{- end }}
+
+{{/* The security context of every pod. The images run as 65532; the group lets that user read mounted Secrets. */}}
+{{- define "hotdesk.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
