@@ -1,1 +1,320 @@
+//! The decision table, row by row, with those who would like to slip between the rows.
 
+use std::collections::BTreeMap;
+
+use hotdesk_slots::{ClaimView, IdentitySettings, Mode, Name, Requester};
+use jiff::Timestamp;
+
+use super::*;
+
+const NOW: &str = "2026-11-23T15:00:00Z";
+const POD: &str = "authentication.kubernetes.io/pod-name";
+const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
+
+/// Who asks, what for, and where: alice holds `pikachu` unless the test says otherwise.
+struct Case {
+    namespace: &'static str,
+    requester: Requester,
+    deployed_for: Option<&'static str>,
+    claim: Option<ClaimView>,
+    slot_mode: Option<Mode>,
+    settings: Settings,
+    view: View,
+}
+
+enum View {
+    Known,
+    NotSynced,
+    Missing,
+    Unreadable,
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn by(username: &str) -> Case {
+    Case {
+        namespace: "pikachu",
+        requester: Requester { username: username.to_owned(), ..Requester::default() },
+        deployed_for: None,
+        claim: Some(ClaimView {
+            users: vec![Name::parse("alice@example.com").unwrap()],
+            aliases: vec![Name::parse("octocat").unwrap()],
+            groups: vec!["payments".to_owned()],
+            until: Some(at("2026-11-23T18:00:00Z")),
+            ..ClaimView::default()
+        }),
+        slot_mode: None,
+        settings: Settings {
+            break_glass_groups: vec!["system:masters".to_owned()],
+            machinery_users: vec!["system:serviceaccount:cert-manager:cert-manager".to_owned()],
+            trusted_deployers: vec!["system:serviceaccount:ci:deployer".to_owned()],
+            identity: IdentitySettings {
+                strip_prefixes: vec!["github:".to_owned()],
+                extra_keys: vec!["example.com/login".to_owned()],
+            },
+            ..Settings::default()
+        },
+        view: View::Known,
+    }
+}
+
+impl Case {
+    fn groups(mut self, groups: &[&str]) -> Self {
+        self.requester.groups = groups.iter().map(|g| (*g).to_owned()).collect();
+        self
+    }
+    fn extra(mut self, key: &str, value: &str) -> Self {
+        self.requester.extra = BTreeMap::from([(key.to_owned(), vec![value.to_owned()])]);
+        self
+    }
+    fn in_namespace(mut self, namespace: &'static str) -> Self {
+        self.namespace = namespace;
+        self
+    }
+    fn deploying_for(mut self, person: &'static str) -> Self {
+        self.deployed_for = Some(person);
+        self
+    }
+    fn free(mut self) -> Self {
+        self.claim = None;
+        self
+    }
+    fn until(mut self, until: &str) -> Self {
+        self.claim.as_mut().unwrap().until = Some(at(until));
+        self
+    }
+    fn seeing(mut self, view: View) -> Self {
+        self.view = view;
+        self
+    }
+    fn modes(mut self, installation: Mode, slot: Option<Mode>) -> Self {
+        self.settings.mode = installation;
+        self.slot_mode = slot;
+        self
+    }
+    fn claimed_by(mut self, name: &str) -> Self {
+        self.claim.as_mut().unwrap().users = vec![Name::parse(name).unwrap()];
+        self
+    }
+    fn decide(&self) -> Decision {
+        let facts = Facts { namespace: self.namespace, requester: &self.requester, deployed_for: self.deployed_for };
+        let view = match self.view {
+            View::Known => SlotView::Known { claim: self.claim.as_ref(), mode: self.slot_mode },
+            View::NotSynced => SlotView::NotSynced,
+            View::Missing => SlotView::Missing,
+            View::Unreadable => SlotView::Unreadable,
+        };
+        decide(&facts, view, &self.settings, at(NOW))
+    }
+}
+
+#[track_caller]
+fn allows(role: Role, case: Case) {
+    assert_eq!(case.decide(), Decision::Allow(role), "{:?}", case.requester);
+}
+
+#[track_caller]
+fn denies(reason: Reason, case: Case) {
+    assert_eq!(case.decide(), Decision::Deny(reason), "{:?}", case.requester);
+}
+
+#[test]
+fn machinery_is_let_in_by_its_exact_name_whatever_the_slot() {
+    for name in [
+        "system:apiserver",
+        "system:kube-controller-manager",
+        "system:kube-scheduler",
+        "system:serviceaccount:kube-system:replicaset-controller",
+        "system:serviceaccount:kube-system:generic-garbage-collector",
+        "system:serviceaccount:cert-manager:cert-manager",
+    ] {
+        allows(Role::Machinery, by(name));
+        allows(Role::Machinery, by(name).free());
+        allows(Role::Machinery, by(name).seeing(View::NotSynced));
+        allows(Role::Machinery, by(name).seeing(View::Missing));
+    }
+}
+
+#[test]
+fn what_only_resembles_machinery_is_denied() {
+    for name in [
+        "system:apiserver2",
+        "xsystem:apiserver",
+        "System:apiserver",
+        " system:apiserver",
+        "system:apiserver ",
+        "system:kube-scheduler\n",
+        "system:kube-something",
+        "system:serviceaccount:kube-system:default",
+        "system:serviceaccount:kube-system:replicaset-controller2",
+        "system:serviceaccount:kube-system:replicaset",
+        "system:serviceaccount:pikachu2:replicaset-controller",
+        "system:serviceaccount:cert-manager:cert-manager-cainjector",
+        "system:serviceaccount:kube-system",
+        "",
+    ] {
+        denies(Reason::Held, by(name).groups(&["system:serviceaccounts", "system:serviceaccounts:kube-system"]));
+    }
+}
+
+#[test]
+fn a_node_is_one_by_name_and_group_together() {
+    allows(Role::Machinery, by("system:node:worker-1").groups(&["system:nodes", "system:authenticated"]));
+    denies(Reason::Held, by("system:node:worker-1").groups(&["system:authenticated"]));
+    denies(Reason::Held, by("system:node:worker-1").groups(&["system:nodes2"]));
+    denies(Reason::Held, by("bob@example.com").groups(&["system:nodes"]));
+    denies(Reason::Held, by("system:nodes:worker-1").groups(&["system:nodes"]));
+}
+
+#[test]
+fn break_glass_goes_by_exact_group() {
+    allows(Role::BreakGlass, by("root").groups(&["system:masters"]));
+    allows(Role::BreakGlass, by("root").groups(&["system:masters"]).seeing(View::NotSynced));
+    allows(Role::BreakGlass, by("root").groups(&["system:masters"]).seeing(View::Missing));
+    for group in ["system:master", "system:masters2", "System:Masters", " system:masters", "masters"] {
+        denies(Reason::Held, by("root").groups(&[group]));
+    }
+    denies(Reason::Held, by("system:masters"));
+}
+
+#[test]
+fn what_is_not_known_is_denied_even_to_the_claimant_and_in_any_mode() {
+    for (view, reason) in [
+        (View::NotSynced, Reason::NotSynced),
+        (View::Missing, Reason::NoSlot),
+        (View::Unreadable, Reason::UnreadableSlot),
+    ] {
+        denies(reason, by("alice@example.com").seeing(view).modes(Mode::Audit, Some(Mode::Warn)));
+    }
+    denies(Reason::NotSynced, by("system:serviceaccount:pikachu:web").extra(POD, "web-1").seeing(View::NotSynced));
+}
+
+#[test]
+fn a_request_without_a_namespace_is_nobodys() {
+    denies(Reason::NoNamespace, by("alice@example.com").in_namespace(""));
+    denies(Reason::NoNamespace, by("system:serviceaccount::web").extra(POD, "web-1").in_namespace(""));
+    allows(Role::BreakGlass, by("root").groups(&["system:masters"]).in_namespace(""));
+}
+
+#[test]
+fn the_slots_own_service_accounts_are_let_in_with_a_token_of_their_own() {
+    let own = "system:serviceaccount:pikachu:web";
+    allows(Role::OwnServiceAccount, by(own).extra(POD, "web-1"));
+    allows(Role::OwnServiceAccount, by(own).extra(CREDENTIAL, "JTI=1"));
+    allows(Role::OwnServiceAccount, by(own).extra(POD, "web-1").free());
+    allows(Role::OwnServiceAccount, by(own).extra(POD, "web-1").until(NOW));
+}
+
+#[test]
+fn an_impersonated_service_account_of_the_slot_is_judged_like_anybody() {
+    let own = "system:serviceaccount:pikachu:web";
+    denies(Reason::NoToken, by(own));
+    denies(Reason::NoToken, by(own).free());
+    denies(Reason::NoToken, by(own).extra(POD, ""));
+    denies(Reason::NoToken, by(own).extra("authentication.kubernetes.io/node-name", "n"));
+    denies(Reason::NoToken, by(own).extra("Authentication.kubernetes.io/pod-name", "web-1"));
+    allows(Role::Claimant, by(own).claimed_by(own));
+}
+
+#[test]
+fn a_service_account_of_another_namespace_is_a_stranger() {
+    for name in [
+        "system:serviceaccount:mew:web",
+        "system:serviceaccount:pikachu2:web",
+        "system:serviceaccount:pika:web",
+        "system:serviceaccount:pikachu",
+        "system:serviceaccount:pikachu:",
+        "system:serviceaccount:pikachu:web:x",
+        "system:serviceaccounts:pikachu:web",
+        "System:serviceaccount:pikachu:web",
+        "x:system:serviceaccount:pikachu:web",
+    ] {
+        denies(Reason::Held, by(name).extra(POD, "web-1").groups(&["system:serviceaccounts:pikachu"]));
+    }
+}
+
+#[test]
+fn a_deployer_may_act_for_a_claimant_and_for_nobody_else() {
+    let ci = "system:serviceaccount:ci:deployer";
+    allows(Role::Deployer, by(ci));
+    allows(Role::Deployer, by(ci).deploying_for("alice_at_example.com"));
+    allows(Role::Deployer, by(ci).deploying_for("octocat"));
+    for forged in ["bob_at_example.com", "alice@example.com", "alice", "Alice_at_example.com", "payments", ""] {
+        denies(Reason::ForStranger, by(ci).deploying_for(forged));
+    }
+    denies(Reason::DeployerUnclaimed, by(ci).free());
+    denies(Reason::DeployerUnclaimed, by(ci).deploying_for("alice_at_example.com").until(NOW));
+    for other in ["system:serviceaccount:ci:deployer2", "System:serviceaccount:ci:deployer", "ci:deployer"] {
+        denies(Reason::Held, by(other).deploying_for("alice_at_example.com"));
+    }
+}
+
+#[test]
+fn a_label_for_a_claimant_does_not_help_who_is_no_deployer() {
+    denies(Reason::Held, by("bob@example.com").deploying_for("alice_at_example.com"));
+}
+
+#[test]
+fn a_claimant_is_let_in_by_name_alias_group_prefix_or_extra() {
+    for name in ["alice@example.com", "Alice@Example.COM", " alice@example.com ", "octocat", "github:octocat"] {
+        allows(Role::Claimant, by(name));
+    }
+    allows(Role::Claimant, by("bob@example.com").groups(&["payments"]));
+    allows(Role::Claimant, by("arn:aws:something").extra("example.com/login", "Octocat"));
+}
+
+#[test]
+fn what_only_resembles_a_claimant_is_denied() {
+    for name in [
+        "bob@example.com",
+        "alice@example.com.evil.org",
+        "alice@example.co",
+        "malice@example.com",
+        "alice",
+        "ali ce@example.com",
+        "alice@example.com,bob@example.com",
+        "alice@example.com\u{200b}",
+        "oidc:alice@example.com",
+        "gitlab:octocat",
+        "github:github:octocat",
+        "alice_at_example.com",
+        "payments",
+        "",
+    ] {
+        denies(Reason::Held, by(name));
+    }
+    for group in ["Payments", "payments-ro", " payments", "octocat", "alice@example.com"] {
+        denies(Reason::Held, by("bob@example.com").groups(&[group]));
+    }
+    denies(Reason::Held, by("bob@example.com").extra("example.com/logins", "octocat"));
+}
+
+#[test]
+fn a_claim_ends_at_its_moment_and_a_free_slot_is_nobodys() {
+    allows(Role::Claimant, by("alice@example.com").until("2026-11-23T15:00:01Z"));
+    denies(Reason::Lapsed, by("alice@example.com").until(NOW));
+    denies(Reason::Lapsed, by("bob@example.com").until("2026-11-23T14:59:59Z"));
+    denies(Reason::Free, by("alice@example.com").free());
+}
+
+#[test]
+fn the_slots_mode_goes_before_the_installations() {
+    let held = Reason::Held;
+    for (installation, slot, expected) in [
+        (Mode::Enforce, None, Decision::Deny(held)),
+        (Mode::Warn, None, Decision::Tolerate(held, Mode::Warn)),
+        (Mode::Audit, None, Decision::Tolerate(held, Mode::Audit)),
+        (Mode::Warn, Some(Mode::Enforce), Decision::Deny(held)),
+        (Mode::Enforce, Some(Mode::Warn), Decision::Tolerate(held, Mode::Warn)),
+        (Mode::Enforce, Some(Mode::Audit), Decision::Tolerate(held, Mode::Audit)),
+    ] {
+        assert_eq!(by("bob@example.com").modes(installation, slot).decide(), expected, "{installation:?} {slot:?}");
+    }
+    allows(Role::Claimant, by("alice@example.com").modes(Mode::Audit, None));
+    assert_eq!(
+        by("bob@example.com").free().modes(Mode::Warn, None).decide(),
+        Decision::Tolerate(Reason::Free, Mode::Warn)
+    );
+}

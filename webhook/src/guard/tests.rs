@@ -1,1 +1,255 @@
+//! Who may write which Slot: alice holds `pikachu`, nobody holds `mew`.
 
+use std::collections::BTreeMap;
+
+use hotdesk_slots::slot::{Slot, SlotSpec};
+use hotdesk_slots::{Claim, Mode, People, Requester};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+
+use super::*;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn settings() -> Settings {
+    Settings {
+        break_glass_groups: vec!["system:masters".to_owned()],
+        administrator_users: vec!["system:serviceaccount:hotdesk:sync".to_owned()],
+        administrator_groups: vec!["platform".to_owned()],
+        people: People::from_rows([["alice@example.com", "octocat"], ["bob@example.com", "bobcat"]]).unwrap(),
+        reaper_service_account: "hotdesk-reaper".to_owned(),
+        ..Settings::default()
+    }
+}
+
+fn slot(users: &[&str]) -> Slot {
+    let users: Vec<String> = users.iter().map(|u| (*u).to_owned()).collect();
+    let claim = (!users.is_empty()).then(|| Claim { users, ..Claim::default() });
+    let mut slot = Slot::new("slot", SlotSpec { claim, ..SlotSpec::default() });
+    slot.metadata.namespace = Some("pikachu".to_owned());
+    slot
+}
+
+fn alices() -> Slot {
+    slot(&["alice@example.com", "dave@example.com"])
+}
+
+fn with(mut slot: Slot, change: impl FnOnce(&mut Slot)) -> Slot {
+    change(&mut slot);
+    slot
+}
+
+fn until(slot: Slot, until: &str) -> Slot {
+    with(slot, |s| s.spec.claim.as_mut().unwrap().until = Some(Time(at(until))))
+}
+
+fn user(name: &str) -> Requester {
+    Requester { username: name.to_owned(), ..Requester::default() }
+}
+
+fn update(requester: &Requester, old: &Slot, new: &Slot) -> Result<Writer, Vec<String>> {
+    ask(Operation::Update, "", requester, Some(old), Some(new))
+}
+
+fn ask(
+    operation: Operation,
+    subresource: &str,
+    requester: &Requester,
+    old: Option<&Slot>,
+    new: Option<&Slot>,
+) -> Result<Writer, Vec<String>> {
+    let asked = Asked { operation, subresource, namespace: "pikachu", requester, old, new };
+    judge(&asked, &settings(), at("2026-11-23T15:00:00Z"))
+}
+
+#[track_caller]
+fn allows(who: &str, old: &Slot, new: &Slot) {
+    assert_eq!(update(&user(who), old, new), Ok(Writer::Person), "{who}");
+}
+
+#[track_caller]
+fn denies(who: &str, old: &Slot, new: &Slot, because: &str) {
+    let problems = update(&user(who), old, new).unwrap_err();
+    assert!(problems.iter().any(|p| p.contains(because)), "{who}: {problems:?} does not say {because:?}");
+}
+
+#[test]
+fn a_person_claims_a_free_or_lapsed_slot_for_themselves() {
+    let free = slot(&[]);
+    allows("bob@example.com", &free, &slot(&["bob@example.com"]));
+    allows("bob@example.com", &free, &slot(&["Bob@Example.com "]));
+    allows("bob@example.com", &free, &slot(&["bob@example.com", "carol@example.com"]));
+    allows("bobcat", &free, &slot(&["bob@example.com"]));
+    allows("bob@example.com", &free, &slot(&["bobcat"]));
+    let lapsed = until(alices(), "2026-11-23T15:00:00Z");
+    allows("bob@example.com", &lapsed, &slot(&["bob@example.com"]));
+}
+
+#[test]
+fn nobody_claims_a_free_slot_for_another() {
+    let (free, because) = (slot(&[]), "spec.claim.users[0]: claim a free slot for yourself");
+    denies("bob@example.com", &free, &slot(&["carol@example.com"]), because);
+    denies("bob@example.com", &free, &slot(&["carol@example.com", "bob@example.com"]), because);
+    denies("bob@example.com", &free, &slot(&["bob@example.com.evil.org"]), because);
+    denies("bob@example.com", &free, &slot(&["a,b"]), because);
+    denies("bob@example.com", &until(alices(), "2026-11-23T15:00:00Z"), &slot(&[]), "claim it before you change it");
+}
+
+#[test]
+fn a_claimant_extends_releases_and_hands_over() {
+    for who in ["alice@example.com", "octocat", "dave@example.com"] {
+        allows(who, &alices(), &until(alices(), "2026-12-01T00:00:00Z"));
+        allows(who, &alices(), &slot(&[]));
+        allows(who, &alices(), &slot(&["bob@example.com"]));
+        allows(who, &alices(), &with(alices(), |s| s.spec.keep_until = Some(Time(at("2026-11-24T00:00:00Z")))));
+        allows(who, &until(alices(), "2026-11-23T14:00:00Z"), &until(alices(), "2026-12-01T00:00:00Z"));
+    }
+    let payments = with(alices(), |s| s.spec.claim.as_mut().unwrap().groups = vec!["payments".to_owned()]);
+    let member = Requester { groups: vec!["payments".to_owned()], ..user("erin") };
+    assert_eq!(update(&member, &payments, &slot(&[])), Ok(Writer::Person));
+}
+
+#[test]
+fn nobody_touches_anothers_claim() {
+    let because = "held by alice@example.com";
+    denies("bob@example.com", &alices(), &slot(&["bob@example.com"]), because);
+    denies("bob@example.com", &alices(), &slot(&[]), because);
+    denies("bob@example.com", &alices(), &slot(&["alice@example.com", "bob@example.com"]), because);
+    denies("bob@example.com", &alices(), &until(alices(), "2026-12-01T00:00:00Z"), because);
+    let kept = with(alices(), |s| s.spec.keep_until = Some(Time(at("2026-11-24T00:00:00Z"))));
+    denies("bob@example.com", &alices(), &kept, because);
+    let noted = with(alices(), |s| s.metadata.annotations = Some(BTreeMap::from([("a".to_owned(), "b".to_owned())])));
+    denies("bob@example.com", &alices(), &noted, because);
+    let renamed = with(alices(), |s| s.spec.claim.as_mut().unwrap().aliases = vec!["bob@example.com".to_owned()]);
+    denies("bob@example.com", &alices(), &renamed, because);
+}
+
+#[test]
+fn an_update_that_changes_nothing_is_nobodys_business() {
+    allows("bob@example.com", &alices(), &alices());
+    allows("bob@example.com", &slot(&[]), &slot(&[]));
+}
+
+#[test]
+fn only_a_claimant_sets_how_long_a_slot_is_kept() {
+    let kept = with(slot(&[]), |s| s.spec.keep_until = Some(Time(at("2026-11-24T00:00:00Z"))));
+    denies("bob@example.com", &slot(&[]), &kept, "claim it before you change it");
+}
+
+#[test]
+fn host_mode_owners_and_finalizers_are_the_administrators() {
+    let host = with(alices(), |s| s.spec.host = Some("pikachu.example.com".to_owned()));
+    denies("alice@example.com", &alices(), &host, "spec.host: only administrators");
+    let mode = with(alices(), |s| s.spec.mode = Some(Mode::Audit));
+    denies("alice@example.com", &alices(), &mode, "spec.mode: only administrators");
+    let owned = with(alices(), |s| s.metadata.owner_references = Some(vec![OwnerReference::default()]));
+    denies("alice@example.com", &alices(), &owned, "metadata.ownerReferences: only administrators");
+    let held = with(alices(), |s| s.metadata.finalizers = Some(vec!["x/y".to_owned()]));
+    denies("bob@example.com", &alices(), &held, "metadata.finalizers: only administrators");
+}
+
+#[test]
+fn every_reason_is_told_at_once() {
+    let new = with(slot(&["bob@example.com"]), |s| {
+        s.spec.mode = Some(Mode::Audit);
+        s.spec.claim.as_mut().unwrap().until = Some(Time(at("2020-01-01T00:00:00Z")));
+    });
+    let problems = update(&user("bob@example.com"), &alices(), &new).unwrap_err();
+    assert_eq!(problems.len(), 3, "{problems:?}");
+}
+
+#[test]
+fn a_claim_that_has_already_lapsed_is_refused() {
+    let new = until(slot(&["bob@example.com"]), "2026-11-23T15:00:00Z");
+    denies("bob@example.com", &slot(&[]), &new, "spec.claim.until: 2026-11-23T15:00:00Z has passed");
+}
+
+#[test]
+fn administrators_write_everything() {
+    let admins = [
+        (Requester { groups: vec!["system:masters".to_owned()], ..user("root") }, Writer::BreakGlass),
+        (Requester { groups: vec!["platform".to_owned()], ..user("erin") }, Writer::Administrator),
+        (user("system:serviceaccount:hotdesk:sync"), Writer::Administrator),
+    ];
+    for (who, writer) in admins {
+        let mode = with(slot(&["carol@example.com"]), |s| s.spec.mode = Some(Mode::Audit));
+        assert_eq!(update(&who, &alices(), &mode), Ok(writer), "{who:?}");
+        assert_eq!(ask(Operation::Create, "", &who, None, Some(&alices())), Ok(writer), "{who:?}");
+        assert_eq!(ask(Operation::Delete, "", &who, Some(&alices()), None), Ok(writer), "{who:?}");
+        assert_eq!(ask(Operation::Update, "status", &who, Some(&alices()), Some(&alices())), Ok(writer), "{who:?}");
+    }
+}
+
+#[test]
+fn only_administrators_and_cleaners_create_and_delete() {
+    for who in ["alice@example.com", "bob@example.com", "system:kube-scheduler", "system:serviceaccount:hotdesk:sync2"]
+    {
+        assert!(ask(Operation::Create, "", &user(who), None, Some(&slot(&[who]))).is_err(), "{who}");
+        assert!(ask(Operation::Delete, "", &user(who), Some(&alices()), None).is_err(), "{who}");
+    }
+    for who in [
+        "system:serviceaccount:kube-system:namespace-controller",
+        "system:serviceaccount:kube-system:generic-garbage-collector",
+    ] {
+        assert_eq!(ask(Operation::Delete, "", &user(who), Some(&alices()), None), Ok(Writer::Machinery));
+        assert!(update(&user(who), &alices(), &slot(&[])).is_err(), "{who} may not change a spec");
+        assert_eq!(update(&user(who), &alices(), &alices()), Ok(Writer::Machinery), "but metadata");
+    }
+}
+
+#[test]
+fn the_status_is_the_reapers_with_a_token_of_its_own() {
+    let token = BTreeMap::from([("authentication.kubernetes.io/pod-name".to_owned(), vec!["reap-1".to_owned()])]);
+    let status = |name: &str, extra: &BTreeMap<String, Vec<String>>| {
+        let who = Requester { extra: extra.clone(), ..user(name) };
+        ask(Operation::Update, "status", &who, Some(&alices()), Some(&alices()))
+    };
+    assert_eq!(status("system:serviceaccount:pikachu:hotdesk-reaper", &token), Ok(Writer::Reaper));
+    for stranger in [
+        "system:serviceaccount:mew:hotdesk-reaper",
+        "system:serviceaccount:pikachu:hotdesk-reaper2",
+        "system:serviceaccount:pikachu:default",
+        "alice@example.com",
+    ] {
+        assert!(status(stranger, &token).is_err(), "{stranger}");
+    }
+    assert!(status("system:serviceaccount:pikachu:hotdesk-reaper", &BTreeMap::new()).is_err(), "impersonated");
+    let reaper = Requester { extra: token, ..user("system:serviceaccount:pikachu:hotdesk-reaper") };
+    assert!(update(&reaper, &alices(), &slot(&[])).is_err(), "the reaper may not change a spec");
+}
+
+#[test]
+fn what_is_unknown_is_denied() {
+    let alice = user("alice@example.com");
+    assert!(ask(Operation::Connect, "", &alice, None, Some(&alices())).is_err());
+    assert!(ask(Operation::Update, "scale", &alice, Some(&alices()), Some(&alices())).is_err());
+    assert!(ask(Operation::Update, "", &alice, None, Some(&alices())).is_err());
+}
+
+#[test]
+fn a_claim_is_stored_as_it_is_compared() {
+    let claim = Claim {
+        users: vec![" Octocat".to_owned(), "bob@example.com".to_owned(), "ALICE@example.com".to_owned()],
+        aliases: vec!["mallory".to_owned()],
+        ..Claim::default()
+    };
+    let view = normalise(&claim, &settings().people).unwrap();
+    let names = |names: &[Name]| names.iter().map(Name::to_string).collect::<Vec<_>>();
+    assert_eq!(names(&view.users), ["alice@example.com", "bob@example.com"]);
+    assert_eq!(names(&view.aliases), ["octocat", "bobcat"]);
+}
+
+#[test]
+fn every_bad_field_of_a_claim_is_named() {
+    let claim = Claim {
+        users: vec!["ok".to_owned(), " ".to_owned(), "a,b".to_owned()],
+        purpose: Some("x\u{202e}y".to_owned()),
+        ..Claim::default()
+    };
+    let problems = normalise(&claim, &People::default()).unwrap_err().join("; ");
+    for field in ["spec.claim.users[1]", "spec.claim.users[2]", "spec.claim.purpose"] {
+        assert!(problems.contains(field), "{problems}");
+    }
+}
