@@ -3,6 +3,7 @@
 # starts, for a predecessor that was killed. Sourced; needs common.sh, daemons.sh and network.sh.
 
 clear_cluster() {
+  refuse_other_home
   # The kubelet first, or it starts again what is stopped.
   stop kubelet kube-proxy
   stop kube-controller-manager kube-scheduler
@@ -66,31 +67,21 @@ remove_cgroups() {
 }
 
 remove_files() {
-  local address link
-  # Shims keep their sockets outside the state directory, under names that only they know.
-  if [ -d "$STATE/containerd" ]; then
-    find "$STATE/containerd" -name address -path '*runtime.v2.task*' 2>/dev/null | while IFS= read -r address; do
-      rm -f "$(sed 's|^unix://||' "$address")"
-    done
-  fi
+  local task note link
+  # Shims and runc keep sockets and notes outside the state directory, under names that only these know.
+  for task in "$STATE"/containerd/run/io.containerd.runtime.v2.task/k8s.io/*/; do
+    [ ! -r "$task/address" ] || rm -f "$(sed 's|^unix://||' "$task/address")"
+    rm -rf "/run/containerd/runc/k8s.io/$(basename "$task")"
+  done
+  for note in /var/lib/cni/results/*; do
+    ! grep -qs "$STATE/" "$note" || rm -f "$note"
+  done
   for link in /var/log/containers/*; do
     case $(readlink "$link" || true) in "$STATE"/*) rm -f "$link" ;; esac
   done
-  # The kubelet makes these wherever its own directories are.
+  # The kubelet makes these wherever its own directories are; no other kubelet runs here.
+  rm -f /var/lib/kubelet/device-plugins/kubelet_internal_checkpoint /var/lib/kubelet/device-plugins/kubelet.sock
   rmdir /var/lib/kubelet/device-plugins /var/lib/kubelet /var/log/containers 2>/dev/null || true
   # Whatever is still mounted below is not ours to delete.
   rm -rf --one-file-system "$STATE"
-}
-
-# The cluster's chains and cgroups have fixed names: two kubelets in one network namespace would fight.
-refuse_neighbours() {
-  local pid comm
-  for pid in /proc/[0-9]*; do
-    pid=${pid#/proc/}
-    comm=$(cat "/proc/$pid/comm" 2>/dev/null) || continue
-    case $comm in kubelet | kube-proxy | k3s | k3s-server | k3s-agent | k0s | microk8s*) ;; *) continue ;; esac
-    [ "$(readlink "/proc/$pid/ns/net" 2>/dev/null)" = "$(readlink /proc/self/ns/net)" ] || continue
-    is_ours "$pid" ||
-      die "another Kubernetes runs on this machine (pid $pid, $comm), and would share its packet filter rules with the test cluster: stop it, or use it by HOTDESK_TEST_KUBECONFIG"
-  done
 }

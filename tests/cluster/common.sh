@@ -26,7 +26,6 @@ POD_CIDR=10.213.64.0/20
 POD_GATEWAY=10.213.64.1
 SERVICE_CIDR=10.213.80.0/20
 API_SERVICE_IP=10.213.80.1
-DNS_SERVICE_IP=10.213.80.10
 CGROUP=hotdesk
 
 API_PORT=26443
@@ -43,6 +42,11 @@ NODE_PORTS=26500-26999
 CONTAINERD_SOCKET=$STATE/containerd.sock
 API_URL=https://$NODE_IP:$API_PORT
 PAUSE_IMAGE=docker.io/hotdesk-test/pause:1
+
+# What the caller named relative to where it stands; the scripts have changed their directory by now.
+from_caller() { case $1 in '' | /*) echo "$1" ;; *) echo "$OLDPWD/$1" ;; esac }
+HOTDESK_TEST_KUBECONFIG=$(from_caller "${HOTDESK_TEST_KUBECONFIG:-}")
+HOTDESK_BIN_DIR=$(from_caller "${HOTDESK_BIN_DIR:-}")
 
 step() { printf '==> %s\n' "$*"; }
 note() { printf '    %s\n' "$*"; }

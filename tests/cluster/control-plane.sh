@@ -50,23 +50,9 @@ api() {
 
 kubectl_admin() { "$BIN/kubectl" --kubeconfig="$PKI/admin.kubeconfig" "$@"; }
 
-# There is no DNS in this cluster. A Service without endpoints in its place refuses each query at once; without
-# it the kubelet complains about every pod, and a look-up takes many seconds to fail.
-refuse_dns() {
-  kubectl_admin apply -f - >/dev/null <<YAML
-apiVersion: v1
-kind: Service
-metadata: {name: kube-dns, namespace: kube-system}
-spec:
-  clusterIP: $DNS_SERVICE_IP
-  ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53, protocol: TCP}]
-YAML
-}
-
 start_control_plane() {
   start_etcd
   start_apiserver
   wait_for 60 "the API server is ready" "$LOGS/kube-apiserver.log" api /readyz
   start_controllers
-  refuse_dns
 }

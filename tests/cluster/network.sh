@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Which links, routes, sysctls and packet filter chains does a node need, and how do they go again?
-# Sourced; needs common.sh and packages.sh.
+# Sourced; needs common.sh, daemons.sh and packages.sh.
 #
 # Pods are joined to the host by `ptp` (one veth pair each, routed) and not by a bridge: between two pods
 # on one bridge a Service's translation works only with br_netfilter, which not every machine has.
@@ -68,8 +68,6 @@ remove_links() {
     ip link delete "$link" 2>/dev/null || true
   done
   ip link delete "$NODE_LINK" 2>/dev/null || true
-  # libcni's notes of our network's attachments; containerd gives them no place of our own.
-  rm -f /var/lib/cni/results/hotdesk-* 2>/dev/null || true
 }
 
 # remove_chains IPTABLES: drops every chain of kube-proxy, kubelet and portmap, and every rule that jumps to
@@ -93,8 +91,40 @@ remove_chains() {
   done
 }
 
+# neighbour: another Kubernetes in this network namespace, whose packet filter chains have the same names.
+neighbour() {
+  local pid comm
+  for pid in /proc/[0-9]*; do
+    pid=${pid#/proc/}
+    { read -r comm <"/proc/$pid/comm"; } 2>/dev/null || continue
+    case $comm in kubelet | kube-proxy | k3s | k3s-server | k3s-agent | k0s | microk8s*) ;; *) continue ;; esac
+    [ "$(readlink "/proc/$pid/ns/net" 2>/dev/null)" = "$(readlink /proc/self/ns/net)" ] || continue
+    is_ours "$pid" || echo "$comm, pid $pid"
+  done
+}
+
+# The links and cgroups have fixed names, so clearing would hit a test cluster of another HOTDESK_CLUSTER_HOME.
+refuse_other_home() {
+  local found
+  found=$(neighbour | sed -nE 's/^kubelet, pid //p')
+  [ -n "$found" ] || return 0
+  ! tr '\0' '\n' <"/proc/${found%%$'\n'*}/cmdline" 2>/dev/null | grep -qx -- "--hostname-override=$NODE_NAME" ||
+    die "the test cluster that runs (kubelet, pid $found) was started with another HOTDESK_CLUSTER_HOME; set that, and try again"
+}
+
+refuse_neighbours() {
+  local found
+  found=$(neighbour)
+  [ -z "$found" ] ||
+    die "another Kubernetes runs on this machine (${found//$'\n'/; }), and would share its packet filter rules with the test cluster: stop it, or use it by HOTDESK_TEST_KUBECONFIG"
+}
+
 remove_firewall() {
   while masquerade -D 2>/dev/null; do :; done
+  if [ -n "$(neighbour)" ]; then
+    note "the KUBE-* packet filter chains stay: another Kubernetes on this machine uses them"
+    return 0
+  fi
   remove_chains iptables
   remove_chains ip6tables
 }

@@ -82,6 +82,8 @@ make_cgroups() {
 
 write_kubelet_config() {
   # Watch, and a short syncFrequency: a mounted Secret changes within seconds, not minutes.
+  # There is no DNS in this cluster. A pod's own loopback address refuses each query at once; with no address
+  # the kubelet complains about every pod, and with any other a look-up takes seconds to fail.
   # The eviction and image limits are absolute: a nearly full disk of a developer's machine is no emergency,
   # and an image that was imported cannot be pulled again.
   cat >"$STATE/kubelet.yaml" <<YAML
@@ -103,7 +105,7 @@ cgroupDriver: cgroupfs
 cgroupRoot: /$CGROUP
 failCgroupV1: false
 failSwapOn: false
-clusterDNS: [$DNS_SERVICE_IP]
+clusterDNS: [127.0.0.1]
 clusterDomain: cluster.local
 podLogsDir: $STATE/pod-logs
 volumePluginDir: $STATE/volume-plugins
