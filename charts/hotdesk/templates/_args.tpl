@@ -1,0 +1,87 @@
+{{/* The command lines. */}}
+
+{{- define "hotdesk.webhookArgs" -}}
+{{- $args := list -}}
+{{- $args = append $args (printf "--mode=%s" .Values.mode) -}}
+{{- range (.Values.breakGlass.groups | default (list "")) }}{{ $args = append $args (printf "--break-glass-group=%s" .) }}{{ end -}}
+{{- range .Values.administrators.users }}{{ $args = append $args (printf "--administrator-user=%s" .) }}{{ end -}}
+{{- range .Values.administrators.groups }}{{ $args = append $args (printf "--administrator-group=%s" .) }}{{ end -}}
+{{- range .Values.machinery.users }}{{ $args = append $args (printf "--machinery-user=%s" .) }}{{ end -}}
+{{- range .Values.trustedDeployers }}{{ $args = append $args (printf "--trusted-deployer=%s" .) }}{{ end -}}
+{{- range .Values.identity.stripPrefixes }}{{ $args = append $args (printf "--strip-prefix=%s" .) }}{{ end -}}
+{{- range .Values.identity.extraKeys }}{{ $args = append $args (printf "--extra-key=%s" .) }}{{ end -}}
+{{- if .Values.identity.people }}{{ $args = append $args "--people=/etc/hotdesk/people/people.json" }}{{ end -}}
+{{- with .Values.claimUrl }}{{ $args = append $args (printf "--claim-url=%s" .) }}{{ end -}}
+{{- with .Values.webhook -}}
+{{- $args = append $args (printf "--reaper-service-account=%s" .reaperServiceAccount) -}}
+{{- $args = append $args (printf "--workers=%d" (int .workers)) -}}
+{{- $args = append $args (printf "--max-in-flight=%d" (int .maxInFlight)) -}}
+{{- $args = append $args (printf "--max-review-bytes=%d" (int64 .maxReviewBytes)) -}}
+{{- $args = append $args (printf "--tls-reload-interval=%s" .tlsReloadInterval) -}}
+{{- $args = append $args (printf "--shutdown-delay=%ds" (int .shutdownDelaySeconds)) -}}
+{{- $args = append $args (printf "--shutdown-timeout=%ds" (int .shutdownTimeoutSeconds)) -}}
+{{- $args = append $args (printf "--log-format=%s" .logFormat) -}}
+{{- $args = append $args (printf "--log-level=%s" .logLevel) -}}
+{{- $args = concat $args .extraArgs -}}
+{{- end -}}
+{{- range $args }}
+- {{ include "hotdesk.arg" . }}
+{{- end }}
+{{- end }}
+
+{{- define "hotdesk.certsArgs" -}}
+{{- $args := list -}}
+{{- $args = append $args (printf "--namespace=%s" .Release.Namespace) -}}
+{{- $args = append $args (printf "--ca-secret=%s" (include "hotdesk.caSecret" .)) -}}
+{{- $args = append $args (printf "--tls-secret=%s" (include "hotdesk.tlsSecret" .)) -}}
+{{- $args = append $args (printf "--service=%s" (include "hotdesk.webhookName" .)) -}}
+{{- $args = append $args (printf "--mutating-configuration=%s" (include "hotdesk.fullname" .)) -}}
+{{- $args = append $args (printf "--validating-configuration=%s" (include "hotdesk.fullname" .)) -}}
+{{- /* With the gate switched off there are none. */ -}}
+{{- if not .Values.gate.enabled }}{{ $args = append $args "--configurations-optional" }}{{ end -}}
+{{- $args = append $args (printf "--leaf-lifetime=%s" .Values.certs.leafLifetime) -}}
+{{- $args = append $args (printf "--ca-lifetime=%s" .Values.certs.caLifetime) -}}
+{{- $args = append $args (printf "--log-format=%s" .Values.certs.logFormat) -}}
+{{- range $args }}
+- {{ include "hotdesk.arg" . }}
+{{- end }}
+{{- end }}
+
+{{/* The pod of the certs job, as the Job of each upgrade and the daily CronJob run it. */}}
+{{- define "hotdesk.certsPod" -}}
+metadata:
+  labels:
+    {{- include "hotdesk.labels" (list "certs" .) | nindent 4 }}
+spec:
+  serviceAccountName: {{ include "hotdesk.certsName" . }}
+  automountServiceAccountToken: true
+  enableServiceLinks: false
+  restartPolicy: Never
+  {{- with .Values.image.pullSecrets }}
+  imagePullSecrets:
+    {{- range . }}
+    - name: {{ . | quote }}
+    {{- end }}
+  {{- end }}
+  securityContext:
+    {{- include "hotdesk.podSecurity" . | nindent 4 }}
+  containers:
+    - name: certs
+      image: {{ include "hotdesk.image" (list .Values.certs.image .) | quote }}
+      imagePullPolicy: {{ .Values.image.pullPolicy }}
+      args:
+        {{- include "hotdesk.certsArgs" . | trim | nindent 8 }}
+      terminationMessagePolicy: FallbackToLogsOnError
+      securityContext:
+        {{- include "hotdesk.containerSecurity" . | nindent 8 }}
+      resources:
+        {{- toYaml .Values.certs.resources | nindent 8 }}
+  {{- with .Values.certs.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.certs.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}

@@ -1,0 +1,9 @@
+{{/* What the schema cannot say. */}}
+{{- define "hotdesk.checks" -}}
+{{- if not (concat .Values.breakGlass.groups .Values.administrators.users .Values.administrators.groups) }}
+{{- fail "nobody could create a slot or change a claim: name somebody in breakGlass.groups, administrators.users or administrators.groups" }}
+{{- end }}
+{{- if hasPrefix "kube-" .Release.Namespace }}
+{{- fail (printf "do not install hotdesk in %s: use a namespace of its own, such as hotdesk" .Release.Namespace) }}
+{{- end }}
+{{- end }}
