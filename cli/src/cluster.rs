@@ -1,0 +1,136 @@
+//! How is the cluster asked and told?
+
+use std::time::Duration;
+
+use hotdesk_slots::slot::SLOT_NAME;
+use hotdesk_slots::text::{harmless, list, plain};
+use hotdesk_slots::{Requester, Slot};
+use jiff::Zoned;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Api, Client, Config};
+use serde_json::Value;
+
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::me::Me;
+use crate::row::slot_name;
+
+/// Longer than any answer takes that a person would wait for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The manager under which a claim made here appears in `managedFields`.
+const FIELD_MANAGER: &str = "hotdesk";
+
+/// A cluster, and the moment at which it is asked.
+pub(crate) struct Cluster {
+    client: Client,
+    /// Where it is, for messages.
+    pub(crate) server: String,
+    /// Now, in this machine's time zone.
+    pub(crate) now: Zoned,
+}
+
+impl Cluster {
+    /// Finds the cluster as kubectl does. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When no kubeconfig is found, or what is in it cannot be used.
+    pub(crate) async fn find(global: &Global) -> Result<Self, Failure> {
+        let mut config = config(global).await?;
+        config.connect_timeout = Some(PATIENCE);
+        config.read_timeout = Some(PATIENCE);
+        config.write_timeout = Some(PATIENCE);
+        // A person waits: say soon what is wrong, rather than try again in silence.
+        config.default_retry = false;
+        let server = harmless(&config.cluster_url.to_string()).trim_end_matches('/').to_owned();
+        let client = Client::try_from(config)
+            .map_err(|e| Failure::NoCluster(format!("cannot use the kubeconfig for {server}: {e}")))?;
+        #[expect(clippy::disallowed_methods, reason = "the edge: the one place where the clock is read")]
+        let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::system());
+        Ok(Self { client, server, now })
+    }
+
+    /// Every Slot, by name.
+    ///
+    /// # Errors
+    /// Why they cannot be listed.
+    pub(crate) async fn slots(&self) -> Result<Vec<Slot>, Failure> {
+        let all: Api<Slot> = Api::all(self.client.clone());
+        let found = all.list(&ListParams::default()).await;
+        let mut slots = found.map_err(|e| Failure::of("list slots", &self.server, &e))?.items;
+        slots.sort_by(|a, b| slot_name(a).cmp(slot_name(b)));
+        Ok(slots)
+    }
+
+    /// Who the API server says is asking.
+    ///
+    /// # Errors
+    /// Why it does not say.
+    pub(crate) async fn me(&self) -> Result<Me, Failure> {
+        let reviews: Api<SelfSubjectReview> = Api::all(self.client.clone());
+        let review = reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await;
+        let review = review.map_err(|e| Failure::of("ask who you are", &self.server, &e))?;
+        let user = review.status.and_then(|status| status.user_info).unwrap_or_default();
+        Ok(Me::of(&Requester {
+            username: user.username.unwrap_or_default(),
+            groups: user.groups.unwrap_or_default(),
+            extra: user.extra.unwrap_or_default(),
+        }))
+    }
+
+    /// Merges a change into a Slot, if nobody else has changed it since it was read.
+    ///
+    /// A patch rather than the whole object: fields that a newer hotdesk knows, and this one does
+    /// not, stay as they are.
+    ///
+    /// # Errors
+    /// [`Failure::Conflict`] if somebody has, and whatever the server says against it.
+    pub(crate) async fn change(&self, slot: &Slot, spec: &Value) -> Result<Slot, Failure> {
+        let name = slot_name(slot);
+        let api: Api<Slot> = Api::namespaced(self.client.clone(), name);
+        let patch = serde_json::json!({
+            "apiVersion": "hotdesk.dev/v1alpha1",
+            "kind": "Slot",
+            "metadata": {"resourceVersion": slot.metadata.resource_version},
+            "spec": spec,
+        });
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patched = api.patch(SLOT_NAME, &params, &Patch::Merge(&patch)).await;
+        patched.map_err(|e| Failure::of(&format!("change the slot {}", plain(name)), &self.server, &e))
+    }
+}
+
+async fn config(global: &Global) -> Result<Config, Failure> {
+    let named = global.kubeconfig.is_some() || global.context.is_some();
+    let kubeconfig = match &global.kubeconfig {
+        Some(file) => Kubeconfig::read_from(file),
+        None => Kubeconfig::read(),
+    };
+    let kubeconfig = match kubeconfig {
+        Ok(kubeconfig) => kubeconfig,
+        // In a pod there is no kubeconfig, but a service account.
+        Err(e) if !named => return Config::incluster().map_err(|_no_service_account| no_kubeconfig(&e)),
+        Err(e) => return Err(no_kubeconfig(&e)),
+    };
+    let contexts: Vec<String> = kubeconfig.contexts.iter().map(|context| plain(&context.name)).collect();
+    let options = KubeConfigOptions { context: global.context.clone(), ..KubeConfigOptions::default() };
+    Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| no_context(&e, &contexts))
+}
+
+fn no_kubeconfig(error: &KubeconfigError) -> Failure {
+    Failure::NoCluster(format!(
+        "no cluster to ask: {}. Set KUBECONFIG, or pass --kubeconfig FILE",
+        harmless(&error.to_string())
+    ))
+}
+
+fn no_context(error: &KubeconfigError, contexts: &[String]) -> Failure {
+    let has = format!("the kubeconfig has the contexts {}", list(contexts));
+    Failure::NoCluster(match error {
+        KubeconfigError::LoadContext(name) => format!("there is no context \"{}\": {has}", plain(name)),
+        KubeconfigError::CurrentContextNotSet => format!("no context is chosen; pass --context NAME: {has}"),
+        other => format!("cannot use the kubeconfig: {}", harmless(&other.to_string())),
+    })
+}

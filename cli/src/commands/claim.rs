@@ -1,0 +1,214 @@
+//! `hotdesk claim SLOT`: may it be claimed, and what is written?
+
+use hotdesk_slots::text::list;
+use hotdesk_slots::{ClaimView, Name, Slot, Standing};
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::{Map, Value, json};
+
+use crate::args::{Claim, Form};
+use crate::cluster::Cluster;
+use crate::commands::{ATTEMPTS, moment};
+use crate::failure::Failure;
+use crate::me::Me;
+use crate::moment as moments;
+use crate::near;
+use crate::output::machine;
+use crate::row::Row;
+
+/// When a claim shall end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// As it was; a new claim has none.
+    AsItWas,
+    Never,
+    At(Timestamp),
+}
+
+/// Claims a slot, or changes one's own claim.
+///
+/// # Errors
+/// Who holds it, or whatever the server says against it.
+pub(crate) async fn run(cluster: &Cluster, args: &Claim, form: Form) -> Result<String, Failure> {
+    let now = cluster.now.timestamp();
+    let end = match args.until.as_deref() {
+        None => End::AsItWas,
+        Some("never") => End::Never,
+        Some(text) => End::At(moments::parse(text, &cluster.now).map_err(|e| Failure::Usage(format!("--until: {e}")))?),
+    };
+    let me = cluster.me().await?;
+    for _attempt in 0..ATTEMPTS {
+        let slots = cluster.slots().await?;
+        let slot = near::find(&slots, &args.slot, now)?;
+        let claim = judge(slot, &slots, &me, args, end, now)?;
+        match cluster.change(slot, &json!({"claim": claim})).await {
+            // Somebody changed it just now; if they took it, the next reading says who.
+            Err(Failure::Conflict) => {}
+            Err(other) => return Err(other),
+            Ok(changed) => {
+                let row = Row::of(&changed, Some(&me), now);
+                let local = cluster.now.time_zone();
+                return Ok(machine(&row, form)?.unwrap_or_else(|| next(&row, local, now)));
+            }
+        }
+    }
+    Err(Failure::Conflict)
+}
+
+/// The claim to write, as a JSON merge patch, or who stands in the way.
+fn judge(slot: &Slot, slots: &[Slot], me: &Me, args: &Claim, end: End, now: Timestamp) -> Result<Value, Failure> {
+    let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    match Standing::of(view.as_ref(), now).held() {
+        None => new_claim(slot, me, args, end),
+        Some(claim) if me.holds(claim) => changed_claim(slot, args, end),
+        Some(_) => Err(held_by_another(&Row::of(slot, Some(me), now), slots, now)),
+    }
+}
+
+fn new_claim(slot: &Slot, me: &Me, args: &Claim, end: End) -> Result<Value, Failure> {
+    let Some(purpose) = &args.purpose else {
+        let slot = crate::row::slot_name(slot);
+        return Err(Failure::Usage(format!("say what for: hotdesk claim {slot} --purpose 'payments refactor'")));
+    };
+    let users: Vec<&str> = match (args.users.as_slice(), me.name()) {
+        ([], Some(name)) => vec![name.as_str()],
+        ([], None) => return Err(Failure::Usage("your user name cannot be a claim's: pass --user NAME".to_owned())),
+        (users, _) => users.iter().map(Name::as_str).collect(),
+    };
+    // Null takes away what a lapsed claim left.
+    let until = if let End::At(at) = end { json!(at) } else { Value::Null };
+    Ok(json!({"users": users, "purpose": purpose, "until": until, "groups": null, "aliases": null}))
+}
+
+/// Only what was typed changes.
+fn changed_claim(slot: &Slot, args: &Claim, end: End) -> Result<Value, Failure> {
+    let mut changes = Map::new();
+    if let Some(purpose) = &args.purpose {
+        changes.insert("purpose".to_owned(), json!(purpose));
+    }
+    match end {
+        End::AsItWas => {}
+        End::Never => drop(changes.insert("until".to_owned(), Value::Null)),
+        End::At(at) => drop(changes.insert("until".to_owned(), json!(at))),
+    }
+    if !args.users.is_empty() {
+        let users: Vec<&str> = args.users.iter().map(Name::as_str).collect();
+        changes.insert("users".to_owned(), json!(users));
+        changes.insert("aliases".to_owned(), Value::Null);
+    }
+    if changes.is_empty() {
+        let slot = crate::row::slot_name(slot);
+        return Err(Failure::Refused(format!(
+            "{slot} is yours already. To change the claim, say what: --until, --purpose, or --user"
+        )));
+    }
+    Ok(Value::Object(changes))
+}
+
+fn held_by_another(row: &Row, slots: &[Slot], now: Timestamp) -> Failure {
+    let purpose = row.purpose.as_ref().map(|purpose| format!(" for \"{purpose}\"")).unwrap_or_default();
+    let until = row.until.map(|at| format!(", until {}", moment(at, now))).unwrap_or_default();
+    Failure::Refused(format!("{} is held by {}{purpose}{until}. {}", row.slot, row.holders(), near::free(slots, now)))
+}
+
+/// What was done, and what to do next.
+fn next(row: &Row, local: &TimeZone, now: Timestamp) -> String {
+    let slot = &row.slot;
+    let whose = if row.mine == Some(true) { "yours".to_owned() } else { format!("held by {}", row.holders()) };
+    let until = row.until.map_or("without an end".to_owned(), |at| format!("until {}", on_the_clock(at, local, now)));
+    let others: Vec<String> = row.users.iter().skip(1).cloned().collect();
+    let with = if others.is_empty() { String::new() } else { format!(" The others on it: {}.", list(&others)) };
+    format!(
+        "{slot} is {whose}, {until}.{with}\n\
+         \n\
+         Deploy there:       helm install NAME CHART -n {slot}\n\
+         See how it stands:  hotdesk why {slot}\n\
+         When you are done:  hotdesk release {slot}\n"
+    )
+}
+
+/// The moment, and what the clock on this wall will show then, if it is not UTC.
+fn on_the_clock(at: Timestamp, local: &TimeZone, now: Timestamp) -> String {
+    let shown = moment(at, now);
+    let here = at.to_zoned(local.clone());
+    if here.offset().is_zero() { shown } else { format!("{shown}, which is {} here", here.strftime("%a %H:%M")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::tests::{claimed, slot};
+
+    fn now() -> Timestamp {
+        "2026-11-23T15:00:00Z".parse().unwrap()
+    }
+
+    fn args(purpose: Option<&str>, users: &[&str]) -> Claim {
+        Claim {
+            slot: "mew".to_owned(),
+            purpose: purpose.map(str::to_owned),
+            until: None,
+            users: users.iter().map(|user| Name::parse(user).unwrap()).collect(),
+        }
+    }
+
+    #[track_caller]
+    fn check(slot: &Slot, args: &Claim, end: End, expected: Result<Value, &str>) {
+        let slots = [slot.clone(), crate::row::tests::slot("onix")];
+        let judged = judge(slot, &slots, &Me::test("Alice"), args, end, now());
+        assert_eq!(judged.map_err(|e| e.to_string()), expected.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn a_free_slot_becomes_mine() {
+        let until: Timestamp = "2026-11-27T18:00:00Z".parse().unwrap();
+        let claim = json!({
+            "users": ["alice"], "purpose": "demo", "until": "2026-11-27T18:00:00Z", "groups": null, "aliases": null,
+        });
+        check(&slot("mew"), &args(Some("demo"), &[]), End::At(until), Ok(claim));
+    }
+
+    #[test]
+    fn a_lapsed_claim_leaves_nothing_behind() {
+        let mut lapsed = claimed("mew", "bob");
+        lapsed.spec.claim.as_mut().unwrap().until = serde_json::from_value("2026-11-23T14:00:00Z".into()).unwrap();
+        let claim =
+            json!({"users": ["carol", "dan"], "purpose": "demo", "until": null, "groups": null, "aliases": null});
+        check(&lapsed, &args(Some("demo"), &["carol", "dan"]), End::AsItWas, Ok(claim));
+    }
+
+    #[test]
+    fn anothers_slot_is_refused_with_the_holders_name() {
+        let expected = "mew is held by bob for \"payments refactor\". Free: onix";
+        check(&claimed("mew", "bob"), &args(Some("demo"), &[]), End::AsItWas, Err(expected));
+    }
+
+    #[test]
+    fn of_my_own_claim_only_what_i_typed_changes() {
+        let mine = claimed("mew", "alice");
+        let until: Timestamp = "2026-11-27T18:00:00Z".parse().unwrap();
+        check(&mine, &args(None, &[]), End::At(until), Ok(json!({"until": "2026-11-27T18:00:00Z"})));
+        check(&mine, &args(None, &[]), End::Never, Ok(json!({"until": null})));
+        check(&mine, &args(Some("other"), &[]), End::AsItWas, Ok(json!({"purpose": "other"})));
+        let nothing = "mew is yours already. To change the claim, say what: --until, --purpose, or --user";
+        check(&mine, &args(None, &[]), End::AsItWas, Err(nothing));
+    }
+
+    #[test]
+    fn a_new_claim_says_what_it_is_for() {
+        let expected = "say what for: hotdesk claim mew --purpose 'payments refactor'";
+        check(&slot("mew"), &args(None, &[]), End::AsItWas, Err(expected));
+    }
+
+    #[test]
+    fn what_to_do_next_is_said() {
+        let mut mine = claimed("mew", "alice");
+        mine.spec.claim.as_mut().unwrap().until = serde_json::from_value("2026-11-27T18:00:00Z".into()).unwrap();
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let text = next(&Row::of(&mine, Some(&Me::test("alice")), now()), &berlin, now());
+        assert!(
+            text.starts_with("mew is yours, until Fri 18:00 UTC (in 4 d 3 h), which is Fri 19:00 here.\n"),
+            "{text}"
+        );
+        assert!(text.contains("helm install NAME CHART -n mew"), "{text}");
+    }
+}

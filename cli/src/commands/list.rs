@@ -1,0 +1,205 @@
+//! `hotdesk list`: who holds which slot, and is it in use?
+
+use anstyle::{AnsiColor, Style};
+use hotdesk_slots::text::{human_duration, human_time};
+use hotdesk_slots::{Slot, VerdictState};
+use jiff::Timestamp;
+
+use crate::args::{Form, List};
+use crate::cluster::Cluster;
+use crate::commands::relative;
+use crate::failure::Failure;
+use crate::me::Me;
+use crate::output::machine;
+use crate::row::{Row, Stand};
+use crate::table::{self, Cell};
+
+/// A longer purpose is cut, so that a line fits a screen; `wide` shows it whole.
+const PURPOSE: usize = 40;
+
+/// Shows the slots.
+///
+/// # Errors
+/// Why they cannot be read.
+pub(crate) async fn run(cluster: &Cluster, args: &List, form: Form) -> Result<String, Failure> {
+    let slots = cluster.slots().await?;
+    // Not to know who asks spoils nothing but `--mine`.
+    let me = match cluster.me().await {
+        Ok(me) => Some(me),
+        Err(failure) if args.mine => return Err(failure),
+        Err(_no_matter) => None,
+    };
+    let now = cluster.now.timestamp();
+    let rows = rows(&slots, me.as_ref(), args, now);
+    match machine(&rows, form)? {
+        Some(text) => Ok(text),
+        None if rows.is_empty() => Ok(nothing(&slots, args)),
+        None => Ok(show(&rows, form == Form::Wide, now)),
+    }
+}
+
+fn rows(slots: &[Slot], me: Option<&Me>, args: &List, now: Timestamp) -> Vec<Row> {
+    let all = slots.iter().map(|slot| Row::of(slot, me, now));
+    all.filter(|row| (!args.mine || row.mine == Some(true)) && (!args.free || row.is_free())).collect()
+}
+
+fn nothing(slots: &[Slot], args: &List) -> String {
+    if slots.is_empty() {
+        "There are no slots yet. Make some: helm install slots charts/slots -n hotdesk\n".to_owned()
+    } else if args.mine {
+        "You hold no slot. See what is free: hotdesk list --free\n".to_owned()
+    } else {
+        "No slot is free. See who holds which, and until when: hotdesk list\n".to_owned()
+    }
+}
+
+fn show(rows: &[Row], wide: bool, now: Timestamp) -> String {
+    let mut header = vec!["SLOT", "OWNER", "PURPOSE", "UNTIL", "LAST ACTIVITY", "VERDICT", "REAP AT"];
+    if wide {
+        header.extend(["USERS", "KEEP UNTIL", "HOST", "REASON"]);
+    }
+    let lines: Vec<Vec<Cell>> = rows.iter().map(|row| line(row, wide, now)).collect();
+    table::render(&header, &lines)
+}
+
+fn line(row: &Row, wide: bool, now: Timestamp) -> Vec<Cell> {
+    let time = |at: Option<Timestamp>| Cell::new(at.map(|at| human_time(at, now)).unwrap_or_default());
+    let purpose = row.purpose.clone().unwrap_or_default();
+    let mut cells = vec![
+        Cell::new(&row.slot).styled(if row.mine == Some(true) { Style::new().bold() } else { Style::new() }),
+        owner(row),
+        Cell::new(if wide { purpose } else { cut(&purpose) }),
+        time(row.until),
+        Cell::new(row.last_activity.as_ref().map(|seen| relative(seen.time, now)).unwrap_or_default()),
+        verdict(row),
+        reap_at(row, now),
+    ];
+    if wide {
+        let reason = row.verdict.as_ref().map(|verdict| verdict.reason.clone()).unwrap_or_default();
+        let users = row.users.iter().cloned().chain(row.groups.iter().map(|group| format!("group:{group}")));
+        cells.push(Cell::new(users.collect::<Vec<_>>().join(",")));
+        cells.extend([time(row.keep_until), Cell::new(row.host.clone().unwrap_or_default()), Cell::new(reason)]);
+    }
+    cells
+}
+
+/// The owner, and how many share the slot.
+fn owner(row: &Row) -> Cell {
+    let mut name = row.users.first().or(row.groups.first()).cloned().unwrap_or_default();
+    if row.users.len() > 1 {
+        name = format!("{name} +{}", row.users.len() - 1);
+    }
+    match row.standing {
+        Stand::Free => Cell::new("(free)").styled(Style::new().fg_color(Some(AnsiColor::Green.into()))),
+        Stand::Lapsed => Cell::new(format!("{name} (lapsed)")).styled(Style::new().dimmed()),
+        Stand::Held if row.mine == Some(true) => Cell::new(format!("{name} (you)")).styled(Style::new().bold()),
+        Stand::Held => Cell::new(name),
+    }
+}
+
+fn verdict(row: &Row) -> Cell {
+    let Some(verdict) = &row.verdict else { return Cell::new("") };
+    let (name, colour) = match verdict.state {
+        VerdictState::Active => ("Active", AnsiColor::Green),
+        VerdictState::Idle => ("Idle", AnsiColor::Yellow),
+        VerdictState::Kept => ("Kept", AnsiColor::Cyan),
+        VerdictState::Unknown => ("Unknown", AnsiColor::Red),
+    };
+    Cell::new(name).styled(Style::new().fg_color(Some(colour.into())))
+}
+
+/// A reap that should have been by now is said to be due: the reaper runs once an hour.
+fn reap_at(row: &Row, now: Timestamp) -> Cell {
+    Cell::new(match row.reap_at {
+        None => String::new(),
+        Some(at) if at <= now => format!("due for {}", human_duration(now.duration_since(at))),
+        Some(at) => human_time(at, now),
+    })
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(PURPOSE) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default().trim_end()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::tests::{claimed, slot};
+    use hotdesk_slots::SlotStatus;
+
+    fn now() -> Timestamp {
+        "2026-11-23T15:00:00Z".parse().unwrap()
+    }
+
+    fn slots() -> Vec<Slot> {
+        let mut lapsed = claimed("abra", "carol@example.com");
+        lapsed.spec.claim = serde_json::from_value(serde_json::json!({
+            "users": ["carol@example.com"], "until": "2026-11-23T14:00:00Z",
+        }))
+        .unwrap();
+        let mut used = claimed("mew", "alice@example.com");
+        used.status = serde_json::from_value::<Option<SlotStatus>>(serde_json::json!({
+            "lastActivity": {"time": "2026-11-23T14:48:00Z", "signal": "traffic", "detail": "web"},
+            "verdict": {"state": "Active", "reason": "14 requests", "at": "2026-11-23T14:50:00Z"},
+            "nextReapAt": "2026-11-23T16:00:00Z",
+        }))
+        .unwrap();
+        vec![lapsed, used, slot("onix")]
+    }
+
+    fn shown(args: &List, wide: bool) -> String {
+        let me = Me::test("alice@example.com");
+        let text = show(&rows(&slots(), Some(&me), args, now()), wide, now());
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    const ALL: List = List { mine: false, free: false };
+
+    #[test]
+    fn the_table_says_who_why_until_when_and_whether_it_is_used() {
+        assert_eq!(
+            shown(&ALL, false),
+            "\
+SLOT  OWNER                       PURPOSE            UNTIL      LAST ACTIVITY  VERDICT  REAP AT
+abra  carol@example.com (lapsed)  -                  14:00 UTC  -              -        -
+mew   alice@example.com (you)     payments refactor  -          12 min ago     Active   16:00 UTC
+onix  (free)                      -                  -          -              -        -
+"
+        );
+    }
+
+    #[test]
+    fn wide_adds_everybody_and_the_reason() {
+        let text = shown(&ALL, true);
+        assert!(text.contains("USERS") && text.contains("14 requests"), "{text}");
+    }
+
+    #[test]
+    fn free_shows_what_may_be_claimed_and_mine_what_i_hold() {
+        let names = |args: &List| -> Vec<String> {
+            let me = Me::test("alice@example.com");
+            rows(&slots(), Some(&me), args, now()).into_iter().map(|row| row.slot).collect()
+        };
+        assert_eq!(names(&List { mine: false, free: true }), ["abra", "onix"]);
+        assert_eq!(names(&List { mine: true, free: false }), ["mew"]);
+    }
+
+    #[test]
+    fn an_escape_sequence_in_a_purpose_does_not_reach_the_terminal() {
+        let mut evil = claimed("mew", "alice@example.com");
+        evil.spec.claim.as_mut().unwrap().purpose = Some("\u{1b}]0;owned\u{7}\u{9b}2J".to_owned());
+        let text = show(&[Row::of(&evil, None, now())], true, now());
+        let text = anstream::adapter::strip_str(&text).to_string();
+        assert!(text.contains("\u{fffd}]0;owned\u{fffd}\u{fffd}2J"), "{text:?}");
+        assert!(!text.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{text:?}");
+    }
+
+    #[test]
+    fn a_long_purpose_is_cut_in_the_table() {
+        assert_eq!(cut(&"x".repeat(41)), format!("{}…", "x".repeat(40)));
+        assert_eq!(cut(&"x".repeat(40)), "x".repeat(40));
+    }
+}

@@ -1,0 +1,180 @@
+//! `hotdesk why SLOT`: how does a slot stand, and why?
+
+use hotdesk_slots::text::list;
+use hotdesk_slots::{Mode, Slot, VerdictState};
+use jiff::Timestamp;
+
+use crate::args::{Form, Why};
+use crate::cluster::Cluster;
+use crate::commands::{moment, relative};
+use crate::failure::Failure;
+use crate::near;
+use crate::output::machine;
+use crate::row::{Row, Stand, Verdict};
+
+/// Tells the slot's story.
+///
+/// # Errors
+/// When the slot cannot be read, or there is none of that name.
+pub(crate) async fn run(cluster: &Cluster, args: &Why, form: Form) -> Result<String, Failure> {
+    let slots = cluster.slots().await?;
+    let now = cluster.now.timestamp();
+    let slot = near::find(&slots, &args.slot, now)?;
+    // Not to know who asks costs one sentence.
+    let me = cluster.me().await.ok();
+    let row = Row::of(slot, me.as_ref(), now);
+    Ok(machine(&row, form)?.unwrap_or_else(|| tell(&row, &slots, now)))
+}
+
+fn tell(row: &Row, slots: &[Slot], now: Timestamp) -> String {
+    let mut lines = claim(row, slots, now);
+    lines.extend(row.mode.and_then(|mode| mode_says(mode).map(str::to_owned)));
+    lines.extend(row.host.as_ref().map(|host| format!("It is reached at {host}.")));
+    lines.extend(use_of(row, now));
+    lines.extend(reaping(row, now));
+    lines.extend(
+        row.conditions
+            .iter()
+            .map(|c| format!("{} is {} since {}: {}: {}", c.kind, c.status, moment(c.since, now), c.reason, c.message)),
+    );
+    lines.join("\n") + "\n"
+}
+
+fn claim(row: &Row, slots: &[Slot], now: Timestamp) -> Vec<String> {
+    let slot = &row.slot;
+    let since = row.claimed_at.map(|at| format!(", since {}", moment(at, now))).unwrap_or_default();
+    let purpose = row.purpose.as_ref().map(|purpose| format!(" for \"{purpose}\"")).unwrap_or_default();
+    match row.standing {
+        Stand::Free => vec![format!("{slot} is free. Claim it: hotdesk claim {slot} --purpose …")],
+        Stand::Lapsed => {
+            let ended = row.until.map(|at| moment(at, now)).unwrap_or_default();
+            vec![
+                format!("{slot} was held by {}{purpose}; the claim lapsed at {ended}.", row.holders()),
+                format!("So it is free. Claim it: hotdesk claim {slot} --purpose …"),
+            ]
+        }
+        Stand::Held => {
+            let until = row.until.map_or(", without an end".to_owned(), |at| format!(", until {}", moment(at, now)));
+            let mut lines = vec![format!("{slot} is held by {}{purpose}{since}{until}.", row.holders())];
+            match row.mine {
+                Some(true) => lines.push("That is you: you may deploy there.".to_owned()),
+                Some(false) => lines.push(format!("You may not deploy there. {}.", near::free(slots, now))),
+                None => {}
+            }
+            lines
+        }
+    }
+}
+
+fn mode_says(mode: Mode) -> Option<&'static str> {
+    match mode {
+        Mode::Enforce => None,
+        Mode::Warn => Some("Others may write there too, with a warning: its mode is warn."),
+        Mode::Audit => Some("Others may write there too, which is only recorded: its mode is audit."),
+    }
+}
+
+fn use_of(row: &Row, now: Timestamp) -> Vec<String> {
+    let mut lines = Vec::new();
+    match &row.verdict {
+        Some(verdict) => lines.push(found(verdict, now)),
+        None => lines.push("Nobody has checked yet whether it is in use: the reaper has not run there.".to_owned()),
+    }
+    if let Some(seen) = &row.last_activity {
+        lines.push(format!("It was last used at {}: {}, {}.", moment(seen.time, now), seen.signal, seen.detail));
+    }
+    if let Some(deploy) = &row.last_deploy {
+        let by = deploy.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        lines.push(format!("The last deploy was {}{by}, at {}.", deploy.release, moment(deploy.time, now)));
+    }
+    lines
+}
+
+fn found(verdict: &Verdict, now: Timestamp) -> String {
+    let state = match verdict.state {
+        VerdictState::Active => "in use",
+        VerdictState::Idle => "idle",
+        VerdictState::Kept => "kept",
+        VerdictState::Unknown => "in doubt, so nothing is cleared",
+    };
+    format!("The check {} found it {state}: {}.", relative(verdict.at, now), verdict.reason.trim_end_matches('.'))
+}
+
+fn reaping(row: &Row, now: Timestamp) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(at) = row.keep_until.filter(|at| *at > now) {
+        lines.push(format!("Nothing in it is cleared before {}: somebody asked to keep it.", moment(at, now)));
+    }
+    match row.reap_at {
+        Some(at) if at <= now => lines.push("It is due to be cleared at the reaper's next run.".to_owned()),
+        Some(at) => lines.push(format!("If nobody uses it, it is cleared at {}.", moment(at, now))),
+        None => {}
+    }
+    if let Some(reap) = &row.last_reap {
+        lines.push(format!("It was last cleared at {}: {}.", moment(reap.time, now), list(&reap.releases)));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::me::Me;
+    use crate::row::tests::{claimed, slot};
+
+    fn now() -> Timestamp {
+        "2026-11-23T15:00:00Z".parse().unwrap()
+    }
+
+    #[track_caller]
+    fn check(slot: &Slot, me: &str, expected: &[&str]) {
+        let slots = [slot.clone(), crate::row::tests::slot("onix")];
+        let told = tell(&Row::of(slot, Some(&Me::test(me)), now()), &slots, now());
+        assert_eq!(told.lines().collect::<Vec<_>>(), expected);
+    }
+
+    const UNCHECKED: &str = "Nobody has checked yet whether it is in use: the reaper has not run there.";
+
+    #[test]
+    fn a_free_slot_says_how_to_claim_it() {
+        check(&slot("mew"), "alice", &["mew is free. Claim it: hotdesk claim mew --purpose …", UNCHECKED]);
+    }
+
+    #[test]
+    fn a_held_slot_says_whose_it_is_and_what_is_free() {
+        let held = "mew is held by bob for \"payments refactor\", without an end.";
+        check(&claimed("mew", "bob"), "alice", &[held, "You may not deploy there. Free: onix.", UNCHECKED]);
+        check(&claimed("mew", "bob"), "bob", &[held, "That is you: you may deploy there.", UNCHECKED]);
+    }
+
+    #[test]
+    fn the_whole_story_is_told_in_sentences() {
+        let mut slot = claimed("mew", "bob");
+        slot.spec.claim.as_mut().unwrap().until = serde_json::from_value("2026-11-27T18:00:00Z".into()).unwrap();
+        slot.spec.keep_until = serde_json::from_value("2026-11-23T17:00:00Z".into()).unwrap();
+        slot.status = serde_json::from_value(serde_json::json!({
+            "claimedAt": "2026-11-20T09:00:00Z",
+            "lastActivity": {"time": "2026-11-23T14:48:00Z", "signal": "traffic", "detail": "14 requests to web"},
+            "lastDeploy": {"time": "2026-11-23T12:00:00Z", "release": "web", "by": "bob"},
+            "verdict": {"state": "Active", "reason": "14 requests in the last hour", "at": "2026-11-23T14:50:00Z"},
+            "nextReapAt": "2026-11-23T15:48:00Z",
+            "lastReap": {"time": "2026-11-19T12:00:00Z", "releases": ["web", "worker"]},
+        }))
+        .unwrap();
+        check(
+            &slot,
+            "bob",
+            &[
+                "mew is held by bob for \"payments refactor\", since Fri 09:00 UTC (3 d 6 h ago), \
+                 until Fri 18:00 UTC (in 4 d 3 h).",
+                "That is you: you may deploy there.",
+                "The check 10 min ago found it in use: 14 requests in the last hour.",
+                "It was last used at 14:48 UTC (12 min ago): traffic, 14 requests to web.",
+                "The last deploy was web by bob, at 12:00 UTC (3 h ago).",
+                "Nothing in it is cleared before 17:00 UTC (in 2 h): somebody asked to keep it.",
+                "If nobody uses it, it is cleared at 15:48 UTC (in 48 min).",
+                "It was last cleared at Thu 12:00 UTC (4 d 3 h ago): web and worker.",
+            ],
+        );
+    }
+}

@@ -1,0 +1,19 @@
+//! How is a result written for machines?
+
+use serde::Serialize;
+
+use crate::args::Form;
+use crate::failure::Failure;
+
+/// The value as JSON or YAML; none for the forms that people read.
+///
+/// # Errors
+/// When it cannot be written, which no value of ours should cause.
+pub(crate) fn machine<T: Serialize>(value: &T, form: Form) -> Result<Option<String>, Failure> {
+    let text = match form {
+        Form::Table | Form::Wide => return Ok(None),
+        Form::Json => serde_json::to_string_pretty(value).map(|json| json + "\n").map_err(|e| e.to_string()),
+        Form::Yaml => serde_saphyr::to_string(value).map_err(|e| e.to_string()),
+    };
+    text.map(Some).map_err(|e| Failure::Refused(format!("cannot write the output: {e}")))
+}

@@ -1,0 +1,215 @@
+//! What is shown of a slot?
+//!
+//! Architecture Invariant: everything that a person wrote passes through `harmless` here, so that no
+//! form of the output can carry it to a terminal as it is.
+
+use hotdesk_slots::text::harmless;
+use hotdesk_slots::{ClaimView, Mode, Slot, Standing, VerdictState};
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use serde::Serialize;
+
+use crate::me::Me;
+
+/// A slot as it is shown; also the form of `-o json` and `-o yaml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Row {
+    pub(crate) slot: String,
+    pub(crate) standing: Stand,
+    /// Absent if nobody knows who asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mine: Option<bool>,
+    pub(crate) users: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) groups: Vec<String>,
+    pub(crate) purpose: Option<String>,
+    pub(crate) claimed_at: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) keep_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mode: Option<Mode>,
+    pub(crate) last_activity: Option<Seen>,
+    pub(crate) last_deploy: Option<Deployed>,
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) reap_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_reap: Option<Reaped>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) conditions: Vec<Condition>,
+}
+
+/// Whether a claim is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Stand {
+    Free,
+    /// There is a claim, and it is over.
+    Lapsed,
+    Held,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Seen {
+    pub(crate) time: Timestamp,
+    pub(crate) signal: String,
+    pub(crate) detail: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Deployed {
+    pub(crate) time: Timestamp,
+    pub(crate) release: String,
+    pub(crate) by: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Verdict {
+    pub(crate) state: VerdictState,
+    pub(crate) reason: String,
+    pub(crate) at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Reaped {
+    pub(crate) time: Timestamp,
+    pub(crate) releases: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Condition {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) status: String,
+    pub(crate) reason: String,
+    pub(crate) message: String,
+    pub(crate) since: Timestamp,
+}
+
+/// A slot's name is its namespace's.
+pub(crate) fn slot_name(slot: &Slot) -> &str {
+    slot.metadata.namespace.as_deref().unwrap_or_default()
+}
+
+/// Everybody in a list, disarmed.
+fn all(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| harmless(text)).collect()
+}
+
+impl Row {
+    /// What is shown of a slot at a moment.
+    pub(crate) fn of(slot: &Slot, me: Option<&Me>, now: Timestamp) -> Self {
+        let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+        let standing = Standing::of(view.as_ref(), now);
+        let claim = slot.spec.claim.clone().unwrap_or_default();
+        let status = slot.status.clone().unwrap_or_default();
+        let time = |t: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| t.map(|t| t.0);
+        Self {
+            slot: harmless(&slot.namespace().unwrap_or_default()),
+            standing: Stand::of(standing),
+            mine: me.map(|me| standing.held().is_some_and(|claim| me.holds(claim))),
+            users: view.iter().flat_map(|view| &view.users).map(|name| harmless(name.as_str())).collect(),
+            groups: all(&claim.groups),
+            purpose: claim.purpose.as_deref().map(harmless).filter(|purpose| !purpose.is_empty()),
+            claimed_at: time(status.claimed_at),
+            until: time(claim.until),
+            keep_until: time(slot.spec.keep_until.clone()),
+            host: slot.spec.host.as_deref().map(harmless),
+            mode: slot.spec.mode,
+            last_activity: status.last_activity.map(|seen| Seen {
+                time: seen.time.0,
+                signal: harmless(&seen.signal),
+                detail: harmless(&seen.detail),
+            }),
+            last_deploy: status.last_deploy.map(|deploy| Deployed {
+                time: deploy.time.0,
+                release: harmless(&deploy.release),
+                by: deploy.by.as_deref().map(harmless),
+            }),
+            verdict: status.verdict.map(|verdict| Verdict {
+                state: verdict.state,
+                reason: harmless(&verdict.reason),
+                at: verdict.at.0,
+            }),
+            reap_at: time(status.next_reap_at),
+            last_reap: status.last_reap.map(|reap| Reaped { time: reap.time.0, releases: all(&reap.releases) }),
+            conditions: status.conditions.iter().map(condition).collect(),
+        }
+    }
+
+    /// True if anyone may claim it.
+    pub(crate) fn is_free(&self) -> bool {
+        self.standing != Stand::Held
+    }
+
+    /// Who holds it, in a sentence: users, or members of groups.
+    pub(crate) fn holders(&self) -> String {
+        let mut holders = self.users.clone();
+        holders.extend(self.groups.iter().map(|group| format!("everyone in {group}")));
+        hotdesk_slots::text::list(&holders)
+    }
+}
+
+impl Stand {
+    fn of(standing: Standing<'_>) -> Self {
+        match standing {
+            Standing::Free => Self::Free,
+            Standing::Lapsed(_) => Self::Lapsed,
+            Standing::Held(_) => Self::Held,
+        }
+    }
+}
+
+fn condition(found: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition) -> Condition {
+    Condition {
+        kind: harmless(&found.type_),
+        status: harmless(&found.status),
+        reason: harmless(&found.reason),
+        message: harmless(&found.message),
+        since: found.last_transition_time.0,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use hotdesk_slots::slot::SLOT_NAME;
+    use hotdesk_slots::{Claim, SlotSpec};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    pub(crate) fn slot(name: &str) -> Slot {
+        let mut slot = Slot::new(SLOT_NAME, SlotSpec::default());
+        slot.metadata.namespace = Some(name.to_owned());
+        slot
+    }
+
+    pub(crate) fn claimed(name: &str, user: &str) -> Slot {
+        let mut slot = slot(name);
+        let purpose = Some("payments refactor".to_owned());
+        slot.spec.claim = Some(Claim { users: vec![user.to_owned()], purpose, ..Claim::default() });
+        slot
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-23T15:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn a_lapsed_claim_is_free_to_take_and_nobodys() {
+        let mut slot = claimed("mew", "alice@example.com");
+        slot.spec.claim.as_mut().unwrap().until = Some(Time(now()));
+        let row = Row::of(&slot, Some(&Me::test("alice@example.com")), now());
+        assert_eq!((row.standing, row.is_free(), row.mine), (Stand::Lapsed, true, Some(false)));
+    }
+
+    #[test]
+    fn nothing_that_a_person_wrote_is_kept_as_it_is() {
+        let mut slot = claimed("mew", "alice@example.com");
+        slot.spec.claim.as_mut().unwrap().purpose = Some("a\u{1b}[31mb\u{9b}c\u{202e}d".to_owned());
+        let json = serde_json::to_string(&Row::of(&slot, None, now())).unwrap();
+        assert!(!json.contains(hotdesk_slots::text::is_harmful) && !json.contains("\\u001b"), "{json}");
+    }
+}
