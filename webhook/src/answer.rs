@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use hotdesk_slots::Requester;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::{harmless, plain};
 use jiff::Timestamp;
 
 use crate::book::Book;
@@ -85,7 +85,7 @@ pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, 
 /// A denial for a reason that has to do with the request itself, not with people.
 #[must_use]
 pub fn refusal(uid: String, code: u16, reason: &'static str, what: &str) -> Answer {
-    let message = format!("hotdesk cannot judge this request, so it is denied: {}", plain(what));
+    let message = format!("hotdesk cannot judge this request, so it is denied: {}", harmless(what));
     Answer { reply: Reply::refused(uid, code, message), note: Note { decision: "deny", reason, ..Note::default() } }
 }
 

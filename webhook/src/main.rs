@@ -8,6 +8,9 @@ use hotdesk_webhook::args::{Args, LogFormat};
 use hotdesk_webhook::run::{End, run};
 use tracing_subscriber::EnvFilter;
 
+/// Libraries that say again, and less clearly, what is logged here; `--log-level` can bring them back.
+const QUIET: &str = "actix_server=warn,kube_client=off";
+
 fn main() -> ExitCode {
     let args = Args::parse();
     match start(&args) {
@@ -31,7 +34,7 @@ fn start(args: &Args) -> anyhow::Result<End> {
 }
 
 fn log_to_stderr(args: &Args) -> anyhow::Result<()> {
-    let (filter, problem) = match EnvFilter::try_new(&args.log_level) {
+    let (filter, problem) = match EnvFilter::try_new(format!("{QUIET},{}", args.log_level)) {
         Ok(filter) => (filter, None),
         Err(e) => (EnvFilter::new("info"), Some(e)),
     };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures::{Stream, StreamExt as _};
 use hotdesk_slots::ClaimView;
 use hotdesk_slots::slot::{Claim, Mode, SLOT_NAME, Slot};
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::{harmless, plain};
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::client::ClientBuilder;
 use kube::runtime::WatchStreamExt as _;
@@ -85,7 +85,8 @@ where
             Err(error) => {
                 // The first is worth a line; the rest are the same outage.
                 if !std::mem::replace(&mut failing, true) {
-                    tracing::warn!(error = %error, "the watch on Slots fails; trying again");
+                    let error = format!("{:#}", anyhow::Error::new(error));
+                    tracing::warn!(error = %harmless(&error), "the watch on Slots fails; trying again");
                 }
             }
         }

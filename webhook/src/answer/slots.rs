@@ -1,7 +1,7 @@
 //! How is a write of a Slot judged, and put into the form in which it is stored?
 
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::{harmless, plain};
 use hotdesk_slots::{Claim, ClaimView, Name, Requester};
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation};
@@ -131,7 +131,7 @@ fn respell(claim: &Claim, view: &ClaimView, operations: &mut Vec<PatchOperation>
 }
 
 fn read(raw: &RawValue) -> Result<Slot, String> {
-    serde_json::from_str(raw.get()).map_err(|e| format!("the Slot cannot be read: {}", plain(&e.to_string())))
+    serde_json::from_str(raw.get()).map_err(|e| format!("the Slot cannot be read: {}", harmless(&e.to_string())))
 }
 
 fn sentence(request: &SlotRequest<'_>, problems: &[String]) -> String {
