@@ -128,6 +128,3 @@ fn is_empty(warnings: &&[String]) -> bool {
 fn is_default(audit: &&Audit) -> bool {
     **audit == Audit::default()
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,1 +1,74 @@
+use clap::CommandFactory as _;
 
+use super::*;
+
+fn parse(args: &[&str]) -> Result<Args, String> {
+    let args = std::iter::once("hotdesk-webhook").chain(args.iter().copied());
+    Args::try_parse_from(args).map_err(|e| e.to_string())
+}
+
+#[test]
+fn every_flag_has_an_environment_name_and_a_help_text() {
+    Args::command().debug_assert();
+    for arg in Args::command().get_arguments().filter(|a| !matches!(a.get_id().as_str(), "help" | "version")) {
+        let name = arg.get_id().as_str();
+        let env = arg.get_env().and_then(|env| env.to_str()).map(str::to_owned);
+        assert_eq!(env, Some(format!("HOTDESK_{}", name.to_uppercase())), "{name}");
+        assert!(arg.get_help().is_some(), "{name} has no help");
+    }
+}
+
+#[test]
+fn the_defaults_are_safe() {
+    let args = parse(&[]).unwrap();
+    let settings = args.settings().unwrap();
+    assert_eq!(settings.mode, Mode::Enforce);
+    assert_eq!(settings.break_glass_groups, ["system:masters"]);
+    assert!(settings.trusted_deployers.is_empty() && settings.machinery_users.is_empty());
+    assert_eq!((args.max_review_bytes, args.max_in_flight), (8 << 20, 64));
+}
+
+#[test]
+fn lists_may_be_repeated_separated_and_emptied() {
+    let args = parse(&["--trusted-deployer", "a,b", "--trusted-deployer", " c,", "--break-glass-group", ""]).unwrap();
+    let settings = args.settings().unwrap();
+    assert_eq!(settings.trusted_deployers, ["a", "b", "c"]);
+    assert!(settings.break_glass_groups.is_empty(), "no group, not the empty one");
+}
+
+#[track_caller]
+fn refuses(args: &[&str], because: &str) {
+    let problem = parse(args).unwrap_err();
+    assert!(problem.contains(because), "{problem:?} does not say {because:?}");
+}
+
+#[test]
+fn a_bad_value_is_refused_with_what_to_write() {
+    refuses(&["--tls-reload-interval", "soon"], "such as 5s");
+    refuses(&["--tls-reload-interval", "0s"], "longer than 0s");
+    refuses(&["--shutdown-delay=-5s"], "such as 5s");
+    refuses(&["--max-review-bytes", "8MB"], "such as 8388608 or 8Mi");
+    refuses(&["--max-review-bytes", "1"], "from 64Ki");
+    refuses(&["--max-in-flight", "0"], "1..");
+    refuses(&["--mode", "off"], "enforce, warn, audit");
+    refuses(&["--listen", "8443"], "--listen");
+    refuses(&["--claim-url", "javascript:alert(1)"], "https://");
+    refuses(&["--polite"], "--polite");
+}
+
+#[test]
+fn a_file_of_people_is_read_or_refused_with_every_problem() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("people.json");
+    let with = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let args = parse(&["--people", file.to_str().unwrap()]).unwrap();
+        args.settings().map(drop).map_err(|e| format!("{e:#}"))
+    };
+    assert_eq!(with(r#"[["alice@example.com", "octocat"]]"#), Ok(()));
+    let problem = with(r#"[["a", "b"], ["b", "c,d"]]"#).unwrap_err();
+    assert!(problem.contains("b is also in row 1") && problem.contains("c,d"), "{problem}");
+    assert!(with("{}").unwrap_err().contains("a JSON list of lists"));
+    let missing = parse(&["--people", "/nowhere.json"]).unwrap().settings().unwrap_err();
+    assert!(format!("{missing:#}").contains("/nowhere.json"));
+}

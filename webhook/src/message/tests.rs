@@ -1,1 +1,69 @@
+use hotdesk_slots::{Name, Requester};
 
+use super::*;
+
+fn some(names: &[&str], more: usize) -> Some5 {
+    Some5 { names: names.iter().map(|n| (*n).to_owned()).collect(), more }
+}
+
+fn bobs() -> ClaimView {
+    ClaimView {
+        users: vec![Name::parse("bob@example.com").unwrap()],
+        purpose: "checkout".to_owned(),
+        until: Some("2026-11-27T18:00:00Z".parse().unwrap()),
+        ..ClaimView::default()
+    }
+}
+
+fn tell(reason: Reason, username: &str, claim: Option<&ClaimView>, listing: &Listing, url: Option<&str>) -> String {
+    let requester = Requester { username: username.to_owned(), ..Requester::default() };
+    let facts = Facts { namespace: "pikachu", requester: &requester, deployed_for: Some("carol") };
+    let now = "2026-11-23T15:00:00Z".parse().unwrap();
+    denial(reason, &facts, &Context { claim, listing, claim_url: url, now })
+}
+
+#[test]
+fn a_denial_says_who_holds_the_slot_and_what_to_do() {
+    let listing = Listing { yours: some(&["eevee"], 0), free: some(&["mew", "onix"], 0) };
+    assert_eq!(
+        tell(Reason::Held, "alice@example.com", Some(&bobs()), &listing, Some("https://sheet.example.com")),
+        "slot \"pikachu\" is held by bob@example.com (\"checkout\", until Fri 18:00 UTC) and you are alice@example.com. \
+         You hold: eevee. Free: mew, onix. Claim one: kubectl hotdesk claim mew, or edit https://sheet.example.com"
+    );
+}
+
+#[test]
+fn many_free_slots_are_counted_and_none_is_said() {
+    let many = Listing { yours: some(&[], 0), free: some(&["a", "b", "c", "d", "e"], 7) };
+    let message = tell(Reason::Held, "alice", Some(&bobs()), &many, None);
+    assert!(message.contains("You hold: none. Free: a, b, c, d, e and 7 more."), "{message}");
+    let message = tell(Reason::Held, "alice", Some(&bobs()), &Listing::default(), None);
+    assert!(message.ends_with("Free: none. Ask for it: the holder can hand it over, or release it"), "{message}");
+}
+
+#[test]
+fn every_reason_has_a_sentence_of_its_own_that_says_what_to_do() {
+    for (reason, parts) in [
+        (Reason::Free, ["nobody holds slot \"pikachu\"", "kubectl hotdesk claim pikachu"]),
+        (Reason::Lapsed, ["the claim of bob@example.com", "kubectl hotdesk claim pikachu"]),
+        (Reason::NoToken, ["no token of its own", "kubectl create token"]),
+        (Reason::ForStranger, ["deploys for \"carol\"", "Deploy for a claimant"]),
+        (Reason::DeployerUnclaimed, ["only where somebody does", "kubectl hotdesk claim pikachu"]),
+        (Reason::NotSynced, ["cannot see the Slots", "Try again"]),
+        (Reason::NoSlot, ["has no Slot", "An administrator creates"]),
+        (Reason::UnreadableSlot, ["cannot be read", "kubectl edit slot slot -n pikachu"]),
+        (Reason::NoNamespace, ["without a namespace", "scope Namespaced"]),
+    ] {
+        let message = tell(reason, "alice", Some(&bobs()), &Listing::default(), None);
+        for part in parts {
+            assert!(message.contains(part), "{reason:?}: {message:?} does not say {part:?}");
+        }
+    }
+}
+
+#[test]
+fn what_people_wrote_cannot_harm_a_terminal() {
+    let claim = ClaimView { purpose: "\u{1b}[2J\u{202e}x".to_owned(), ..bobs() };
+    let message = tell(Reason::Held, "eve\n\u{1b}]0;x\u{7}", Some(&claim), &Listing::default(), None);
+    assert!(!message.contains(|c: char| c.is_control() || c == '\u{202e}'), "{message:?}");
+}
