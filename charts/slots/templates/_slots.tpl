@@ -1,0 +1,96 @@
+{{/* What the objects of every slot share. */}}
+
+{{/* Takes [component, context]. */}}
+{{- define "slots.labels" -}}
+{{- $root := index . 1 -}}
+app.kubernetes.io/name: {{ $root.Chart.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 0 }}
+app.kubernetes.io/part-of: hotdesk
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* The name of what stands outside the slots' own namespaces. */}}
+{{- define "slots.reaperName" -}}
+{{ .Release.Name }}-reaper
+{{- end }}
+
+{{/*
+The reaper's values for one slot, as JSON: those of the slot before those of all, one level deep. (merge would leave out
+`false` and empty lists.) Takes [slot, context].
+*/}}
+{{- define "slots.reaper" -}}
+{{- $slot := index . 0 -}}
+{{- $reaper := deepCopy (index . 1).Values.reaper -}}
+{{- range $key, $value := ($slot.reaper | default dict) -}}
+{{- if and (kindIs "map" $value) (kindIs "map" (index $reaper $key)) -}}
+{{- range $inner, $v := $value }}{{ $_ := set (index $reaper $key) $inner $v }}{{ end -}}
+{{- else -}}
+{{- $_ := set $reaper $key $value -}}
+{{- end -}}
+{{- end -}}
+{{ toJson $reaper }}
+{{- end }}
+
+{{/* Stops at what the schema cannot say. */}}
+{{- define "slots.checks" -}}
+{{- $seen := dict -}}
+{{- range .Values.slots -}}
+{{- if hasKey $seen .name }}{{ fail (printf "slots: %s is there twice" .name) }}{{ end -}}
+{{- $_ := set $seen .name true -}}
+{{- if eq .name $.Release.Namespace }}
+{{- fail (printf "slots: %s is the namespace of this release; hotdesk must not gate its own namespace" .name) }}
+{{- end -}}
+{{- $reaper := include "slots.reaper" (list . $) | fromJson -}}
+{{- if and $reaper.enabled (eq .name $reaper.ingress.namespace) }}
+{{- fail (printf "slots: %s is the namespace of the ingress controller; a slot is cleared when nobody uses it" .name) }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The subjects of a RoleBinding. Takes viewers or editors. */}}
+{{- define "slots.subjects" -}}
+{{- range .groups }}
+- {apiGroup: rbac.authorization.k8s.io, kind: Group, name: {{ . | quote }}}
+{{- end }}
+{{- range .users }}
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: {{ . | quote }}}
+{{- end }}
+{{- end }}
+
+{{/* One setting of the reaper. Kubernetes reads `$$` as `$` and expands `$(NAME)`. Takes [name, value]. */}}
+{{- define "slots.env" -}}
+- name: {{ index . 0 }}
+  value: {{ index . 1 | toString | replace "$" "$$" | toJson }}
+{{- end }}
+
+{{/* The settings of the reaper, as its variables: `create job --from` can change one. Takes the reaper's values. */}}
+{{- define "slots.reaperEnv" -}}
+- name: HOTDESK_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+{{ include "slots.env" (list "HOTDESK_SOURCE" .source) }}
+{{ include "slots.env" (list "HOTDESK_INGRESS_NAMESPACE" .ingress.namespace) }}
+{{ include "slots.env" (list "HOTDESK_INGRESS_SELECTOR" .ingress.selector) }}
+{{ include "slots.env" (list "HOTDESK_INGRESS_CONTAINER" .ingress.container) }}
+{{ include "slots.env" (list "HOTDESK_INGRESS_LOG_FORMAT" .ingress.logFormat) }}
+{{ include "slots.env" (list "HOTDESK_OTHER_NAMESPACES" (join "," .otherNamespaces)) }}
+{{ include "slots.env" (list "HOTDESK_WINDOW" .window) }}
+{{ include "slots.env" (list "HOTDESK_OFFICE_HOURS" (toJson .officeHours)) }}
+{{ include "slots.env" (list "HOTDESK_LOOK_BACK" .lookBack) }}
+{{ include "slots.env" (list "HOTDESK_SILENCE_IS_FINE" .silenceIsFine) }}
+{{ include "slots.env" (list "HOTDESK_MAX_UNPARSED" .maxUnparsed) }}
+{{ include "slots.env" (list "HOTDESK_IGNORE_USER_AGENT" (join "," .ignoreUserAgents)) }}
+{{ include "slots.env" (list "HOTDESK_IGNORE_PATH" (join "," .ignorePaths)) }}
+{{ include "slots.env" (list "HOTDESK_KEEP" (join "," .keep)) }}
+{{ include "slots.env" (list "HOTDESK_PRESERVE" (join "," .preserve)) }}
+{{ include "slots.env" (list "HOTDESK_PAUSE" .pause) }}
+{{ include "slots.env" (list "HOTDESK_UNINSTALL_TIMEOUT" .uninstallTimeout) }}
+{{ include "slots.env" (list "HOTDESK_RETRIES" (int .retries)) }}
+{{ include "slots.env" (list "HOTDESK_DRY_RUN" .dryRun) }}
+{{ include "slots.env" (list "HOTDESK_LOG_FORMAT" .logFormat) }}
+{{ include "slots.env" (list "HOTDESK_LOG_LEVEL" .logLevel) }}
+# helm keeps its caches under the home directory.
+- {name: HOME, value: /tmp}
+{{- end }}
