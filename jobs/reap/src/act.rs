@@ -1,0 +1,239 @@
+//! How is an idle slot reaped so that nobody who comes back meanwhile loses anything?
+//!
+//! One release at a time. Before each attempt everything is looked at again, and [`next_step`] says
+//! whether it still holds. Killed at any moment, the next run finishes: what was begun stands in the
+//! Slot's status, and each step can be taken twice.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use hotdesk_slots::slot::{Slot, VerdictState};
+use hotdesk_slots::text::plain;
+
+use crate::decide::{Evidence, Verdict};
+use crate::helm::HelmError;
+use crate::release::Release;
+
+/// The wait before the second attempt; each further one is three times as long.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+
+/// What was decided, and on what.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The Slot as it was.
+    pub slot: Slot,
+    /// All releases as they were.
+    pub releases: Vec<Release>,
+    /// Those to uninstall.
+    pub targets: Vec<Release>,
+}
+
+/// What may be done about one release right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Uninstall it.
+    Uninstall(Release),
+    /// It is not there any more.
+    Gone,
+    /// Leave this one.
+    Skip(String),
+    /// Leave everything: the slot is not what was judged.
+    Stop(String, VerdictState),
+}
+
+/// How far the uninstall of one release came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Progress {
+    /// It is as it was judged.
+    Untouched,
+    /// Its record says what to preserve; nothing of the release has changed.
+    Marked,
+    /// helm began: some of its objects may be gone.
+    Begun,
+}
+
+/// How far a reap came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Releases that are gone.
+    pub gone: Vec<String>,
+    /// Releases that were left, and why.
+    pub skipped: Vec<(String, String)>,
+    /// Releases that could not be uninstalled.
+    pub failed: Vec<Failed>,
+    /// Why the reap ended early, if it did, and what the slot was then.
+    pub stopped: Option<(String, VerdictState)>,
+    /// Objects that were told to stay.
+    pub preserved: Vec<String>,
+}
+
+/// A release that could not be uninstalled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Its name.
+    pub name: String,
+    /// Its revision.
+    pub revision: i64,
+    /// True if helm began, so that some of its objects may be gone.
+    pub begun: bool,
+    /// Why.
+    pub why: String,
+}
+
+/// What a reap does to the world; a test has its own.
+#[expect(async_fn_in_trait, reason = "the futures are awaited where they are made, on one task")]
+pub trait Hands {
+    /// Looks at everything again.
+    async fn look(&mut self) -> (Verdict, Evidence);
+    /// Marks what is to be preserved in the release's record; returns the objects that will stay.
+    async fn preserve(&mut self, release: &Release) -> Result<Vec<String>, String>;
+    /// Runs helm once.
+    async fn uninstall(&mut self, release: &Release) -> Result<(), HelmError>;
+    /// True if the release's record is still there.
+    async fn remains(&mut self, release: &Release) -> Result<bool, String>;
+    /// Waits.
+    async fn wait(&mut self, how_long: Duration);
+}
+
+/// Whether a release may be uninstalled, by what is seen right now.
+#[must_use]
+pub fn next_step(plan: &Plan, target: &Release, progress: Progress, verdict: &Verdict, now: &Evidence) -> Step {
+    let (Some(Ok(slot)), Some(Ok(releases))) = (&now.slot, &now.releases) else {
+        return Step::Stop(verdict.reason.clone(), VerdictState::Unknown);
+    };
+    if let Some(change) = changed_hands(&plan.slot, slot).or_else(|| deployed_meanwhile(plan, releases)) {
+        return Step::Stop(change, VerdictState::Active);
+    }
+    let Some(found) = releases.iter().find(|release| is_same(release, target)) else { return Step::Gone };
+    if verdict.state != VerdictState::Idle {
+        return Step::Stop(verdict.reason.clone(), verdict.state);
+    }
+    // From then on this run and helm change the record themselves.
+    if progress == Progress::Untouched && found.resource_version != target.resource_version {
+        return Step::Skip("its record has changed meanwhile".to_owned());
+    }
+    Step::Uninstall(found.clone())
+}
+
+fn is_same(a: &Release, b: &Release) -> bool {
+    a.driver == b.driver && a.name == b.name
+}
+
+fn changed_hands(before: &Slot, now: &Slot) -> Option<String> {
+    let status = |slot: &Slot| slot.status.clone().unwrap_or_default();
+    let (old, new) = (status(before), status(now));
+    [
+        (before.metadata.uid != now.metadata.uid, "the Slot was made anew meanwhile"),
+        (before.spec.claim != now.spec.claim || old.claimed_at != new.claimed_at, "the slot's claim changed meanwhile"),
+        (before.spec.keep_until != now.spec.keep_until, "somebody asked to keep the slot meanwhile"),
+        (old.last_session != new.last_session, "somebody began a session in the slot meanwhile"),
+    ]
+    .into_iter()
+    .find_map(|(changed, text)| changed.then(|| text.to_owned()))
+}
+
+fn deployed_meanwhile(plan: &Plan, releases: &[Release]) -> Option<String> {
+    let known =
+        |release: &Release| plan.releases.iter().any(|old| is_same(old, release) && old.revision == release.revision);
+    let new = releases.iter().find(|release| !known(release))?;
+    Some(format!("release {} was deployed meanwhile (revision {})", plain(&new.name), new.revision))
+}
+
+/// Uninstalls the releases of a plan.
+pub async fn reap(hands: &mut impl Hands, plan: &Plan, retries: usize, pause: Duration) -> Outcome {
+    let mut outcome = Outcome::default();
+    for (index, target) in plan.targets.iter().enumerate() {
+        if index > 0 {
+            hands.wait(pause).await;
+        }
+        one(hands, plan, target, retries, &mut outcome).await;
+        if outcome.stopped.is_some() {
+            break;
+        }
+    }
+    outcome
+}
+
+async fn one(hands: &mut impl Hands, plan: &Plan, target: &Release, retries: usize, outcome: &mut Outcome) {
+    let waits = ExponentialBuilder::new().with_min_delay(FIRST_RETRY).with_factor(3.0).with_jitter();
+    let mut waits = waits.with_max_times(retries).build();
+    let mut progress = Progress::Untouched;
+    loop {
+        let (verdict, evidence) = hands.look().await;
+        let found = match next_step(plan, target, progress, &verdict, &evidence) {
+            Step::Uninstall(found) => found,
+            Step::Gone if progress == Progress::Begun => return outcome.gone.push(target.name.clone()),
+            Step::Gone => return outcome.skip(target, "somebody else uninstalled it meanwhile"),
+            Step::Skip(why) => return outcome.skip(target, &why),
+            Step::Stop(why, state) => return outcome.stop(target, progress, why, state),
+        };
+        let why = match attempt(hands, &found, &mut progress, outcome).await {
+            Ok(()) => return outcome.gone.push(target.name.clone()),
+            Err(why) => why,
+        };
+        let Some(wait) = waits.next() else { return outcome.fail(target, progress, &why) };
+        tracing::warn!(release = target.name, "{why}; trying again in {} s", wait.as_secs());
+        hands.wait(wait).await;
+    }
+}
+
+/// One attempt: mark, uninstall, and see that the release is gone.
+async fn attempt(
+    hands: &mut impl Hands,
+    release: &Release,
+    progress: &mut Progress,
+    outcome: &mut Outcome,
+) -> Result<(), String> {
+    let preserved = hands.preserve(release).await?;
+    outcome.note_preserved(preserved);
+    *progress = (*progress).max(Progress::Marked);
+    match hands.uninstall(release).await {
+        Err(HelmError::NotRun(why)) => return Err(why),
+        Err(HelmError::Failed(why)) => {
+            *progress = Progress::Begun;
+            return Err(why);
+        }
+        Ok(()) => *progress = Progress::Begun,
+    }
+    match hands.remains(release).await {
+        Ok(false) => Ok(()),
+        Ok(true) => Err("helm said that it is uninstalled, and its record is still there".to_owned()),
+        Err(why) => Err(why),
+    }
+}
+
+impl Outcome {
+    /// True if something was begun and is not finished.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
+    fn skip(&mut self, release: &Release, why: &str) {
+        self.skipped.push((release.name.clone(), why.to_owned()));
+    }
+
+    fn stop(&mut self, release: &Release, progress: Progress, why: String, state: VerdictState) {
+        if progress == Progress::Begun {
+            self.fail(release, progress, &why);
+        }
+        self.stopped = Some((why, state));
+    }
+
+    fn fail(&mut self, release: &Release, progress: Progress, why: &str) {
+        let begun = progress == Progress::Begun;
+        self.failed.push(Failed { name: release.name.clone(), revision: release.revision, begun, why: why.to_owned() });
+    }
+
+    fn note_preserved(&mut self, objects: Vec<String>) {
+        for object in objects {
+            if !self.preserved.contains(&object) {
+                self.preserved.push(object);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "act_tests.rs"]
+mod tests;

@@ -1,0 +1,320 @@
+//! What does the operator want? Everything is read and checked here, before anything is asked or done.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use hotdesk_slots::window::{OfficeHours, Windows};
+use jiff::SignedDuration;
+
+use crate::decide::Rules;
+use crate::traffic::Format;
+
+/// Reaps one slot: asks the logs whether anyone used it and, if not, runs helm uninstall.
+///
+/// Only a slot that is seen to be idle is reaped; whatever cannot be read counts as in use.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "hotdesk-reap", version, after_help = EXIT_CODES)]
+pub struct Args {
+    /// The slot's namespace. Default: the pod's own.
+    #[arg(long, env = "HOTDESK_NAMESPACE")]
+    pub namespace: Option<String>,
+
+    #[arg(long, env = "POD_NAMESPACE", hide = true)]
+    pod_namespace: Option<String>,
+
+    /// Where traffic is seen.
+    #[arg(long, env = "HOTDESK_SOURCE", value_enum, default_value = "ingress-logs")]
+    pub source: Source,
+
+    /// The namespace of the ingress controller.
+    #[arg(long, env = "HOTDESK_INGRESS_NAMESPACE", default_value = "ingress-nginx")]
+    pub ingress_namespace: String,
+
+    /// The labels of the ingress controller's pods.
+    #[arg(long, env = "HOTDESK_INGRESS_SELECTOR", default_value = DEFAULT_SELECTOR)]
+    pub ingress_selector: String,
+
+    /// The container of those pods that writes the access log.
+    #[arg(long, env = "HOTDESK_INGRESS_CONTAINER", default_value = "controller")]
+    pub ingress_container: String,
+
+    /// The format of the access log.
+    #[arg(long, env = "HOTDESK_INGRESS_LOG_FORMAT", value_enum, default_value = "auto")]
+    pub ingress_log_format: Format,
+
+    /// Namespaces that are no slots, and whose names begin with a slot's name and a dash: their traffic is told
+    /// apart by these names. Comma-separated.
+    #[arg(long, env = "HOTDESK_OTHER_NAMESPACES", value_delimiter = ',')]
+    pub other_namespaces: Vec<String>,
+
+    /// How long a slot may go unused, for example 1h or 90m.
+    #[arg(long, env = "HOTDESK_WINDOW", default_value = "1h", value_parser = positive)]
+    pub window: SignedDuration,
+
+    /// When it may go unused for longer, as a JSON list of {timeZone, days, from, to, window}; the longest window wins.
+    #[arg(long, env = "HOTDESK_OFFICE_HOURS", value_parser = office_hours, default_value = DEFAULT_OFFICE_HOURS)]
+    pub office_hours: Hours,
+
+    /// How far back a request of any slot proves that the log can tell, for example 24h.
+    #[arg(long, env = "HOTDESK_LOOK_BACK", default_value = "24h", value_parser = positive)]
+    pub look_back: SignedDuration,
+
+    /// A log without a single request, of any slot, is normal here.
+    #[arg(long, env = "HOTDESK_SILENCE_IS_FINE", default_value_t = false, num_args = 0..=1,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub silence_is_fine: bool,
+
+    /// The share of log lines within the window that may be unreadable, for example 1% or 0.
+    #[arg(long, env = "HOTDESK_MAX_UNPARSED", default_value = "1%", value_parser = share)]
+    pub max_unparsed: f64,
+
+    /// User agents whose requests are nobody's use: globs, comma-separated.
+    #[arg(long, env = "HOTDESK_IGNORE_USER_AGENT", value_delimiter = ',', default_value = DEFAULT_AGENTS)]
+    pub ignore_user_agent: Vec<String>,
+
+    /// Paths that are nobody's use, for example health checks: globs, comma-separated.
+    #[arg(long, env = "HOTDESK_IGNORE_PATH", value_delimiter = ',')]
+    pub ignore_path: Vec<String>,
+
+    /// Releases that stay: globs, comma-separated.
+    #[arg(long, env = "HOTDESK_KEEP", value_delimiter = ',', default_value = "roles,*config*")]
+    pub keep: Vec<String>,
+
+    /// Kinds of objects that survive the uninstall of their release, comma-separated.
+    #[arg(long, env = "HOTDESK_PRESERVE", value_delimiter = ',', value_parser = kind, default_value = DEFAULT_KINDS)]
+    pub preserve: Vec<String>,
+
+    /// How long to wait between two uninstalls: bulk deletes have overloaded operators' webhooks.
+    #[arg(long, env = "HOTDESK_PAUSE", default_value = "5s", value_parser = duration)]
+    pub pause: Duration,
+
+    /// How long one uninstall may take.
+    #[arg(long, env = "HOTDESK_UNINSTALL_TIMEOUT", default_value = "5m", value_parser = positive)]
+    pub uninstall_timeout: SignedDuration,
+
+    /// How often a failed uninstall is tried again, each time after a longer wait.
+    #[arg(long, env = "HOTDESK_RETRIES", default_value_t = 3)]
+    pub retries: usize,
+
+    /// The helm program, version 3 or 4.
+    #[arg(long, env = "HOTDESK_HELM", default_value = "helm")]
+    pub helm: PathBuf,
+
+    /// Say what would be done, and do nothing.
+    #[arg(long, env = "HOTDESK_DRY_RUN", default_value_t = false, num_args = 0..=1,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub dry_run: bool,
+
+    /// Where the outcome is left for Kubernetes to show.
+    #[arg(long, env = "HOTDESK_TERMINATION_LOG", default_value = "/dev/termination-log")]
+    pub termination_log: PathBuf,
+
+    /// How long one answer of the API server may take.
+    #[arg(long, env = "HOTDESK_API_TIMEOUT", default_value = "30s", value_parser = positive)]
+    pub api_timeout: SignedDuration,
+
+    /// How the log is written.
+    #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// What is logged, as a tracing filter: info, debug, hotdesk_reap=debug.
+    #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+}
+
+const DEFAULT_SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller";
+const DEFAULT_OFFICE_HOURS: &str = r#"[{"timeZone": "UTC", "from": "03:00", "to": "15:00", "window": "2h"}]"#;
+const DEFAULT_AGENTS: &str =
+    "kube-probe/*,GoogleHC/*,ELB-HealthChecker/*,Prometheus/*,*UptimeRobot/*,Pingdom.com_bot_version_*";
+const DEFAULT_KINDS: &str = "ConfigMap,Secret,ExternalSecret,PersistentVolumeClaim";
+
+const EXIT_CODES: &str = "Exit codes:
+  0  the slot is in use, is kept, has nothing to reap, or was reaped
+  1  an error that has nothing to do with the slot
+  2  wrong usage
+  3  unknown: something could not be read, so nothing was touched
+  4  the slot is idle and its reap could not finish; the Slot's status says what is left";
+
+/// Where traffic is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Source {
+    /// The logs of the ingress controller's pods, through the Kubernetes API.
+    IngressLogs,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Office hours, as one value of the command line.
+#[derive(Debug, Clone)]
+pub struct Hours(Vec<OfficeHours>);
+
+/// The patterns of the command line, compiled.
+#[derive(Debug, Clone)]
+pub struct Patterns {
+    /// User agents to ignore.
+    pub agents: GlobSet,
+    /// Paths to ignore.
+    pub paths: GlobSet,
+}
+
+impl Args {
+    /// The namespace that was named, or that the pod is in.
+    #[must_use]
+    pub fn own_namespace(&self) -> Option<&str> {
+        [&self.namespace, &self.pod_namespace].into_iter().flatten().map(String::as_str).find(|name| !name.is_empty())
+    }
+
+    /// The rules of the decision.
+    ///
+    /// # Errors
+    /// Names every glob that is none: a release that should stay must not go for a typing error.
+    pub fn rules(&self) -> Result<(Rules, Patterns), String> {
+        let sets = [
+            ("--keep", &self.keep),
+            ("--ignore-user-agent", &self.ignore_user_agent),
+            ("--ignore-path", &self.ignore_path),
+        ];
+        let mut problems = Vec::new();
+        let mut compiled = sets.map(|(flag, patterns)| globs(flag, patterns, &mut problems)).into_iter();
+        let mut next = || compiled.next().unwrap_or_default();
+        let (keep, patterns) = (next(), Patterns { agents: next(), paths: next() });
+        let windows = Windows { always: self.window, office: self.office_hours.0.clone() };
+        if problems.is_empty() {
+            Ok((Rules { windows, keep, silence_is_fine: self.silence_is_fine }, patterns))
+        } else {
+            Err(problems.join("\n"))
+        }
+    }
+}
+
+fn globs(flag: &str, patterns: &[String], problems: &mut Vec<String>) -> GlobSet {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns.iter().map(|pattern| pattern.trim()).filter(|pattern| !pattern.is_empty()) {
+        match Glob::new(pattern) {
+            Ok(glob) => {
+                set.add(glob);
+            }
+            Err(error) => problems.push(format!("{flag}: {error}")),
+        }
+    }
+    set.build().unwrap_or_else(|error| {
+        problems.push(format!("{flag}: {error}"));
+        GlobSet::empty()
+    })
+}
+
+fn positive(text: &str) -> Result<SignedDuration, String> {
+    let length = SignedDuration::from_str(text).map_err(|_| "write it like 90s, 5m or 1h".to_owned())?;
+    if length.is_positive() { Ok(length) } else { Err("it must be longer than nothing".to_owned()) }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let length = SignedDuration::from_str(text).map_err(|_| "write it like 90s, 5m or 1h".to_owned())?;
+    length.try_into().map_err(|_| "it must not be negative".to_owned())
+}
+
+fn office_hours(text: &str) -> Result<Hours, String> {
+    let text = if text.trim().is_empty() { "[]" } else { text };
+    serde_json::from_str(text).map(Hours).map_err(|error| error.to_string())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let (number, whole) = text.trim().strip_suffix('%').map_or((text.trim(), 1.0), |percent| (percent.trim(), 100.0));
+    let share = number.parse::<f64>().map_err(|_| "write it like 1% or 0.01".to_owned())? / whole;
+    if (0.0..1.0).contains(&share) { Ok(share) } else { Err("it must be at least 0 and less than all".to_owned()) }
+}
+
+fn kind(text: &str) -> Result<String, String> {
+    let kind = text.trim();
+    let named = kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.chars().all(|c| c.is_ascii_alphanumeric());
+    if named || kind.is_empty() {
+        Ok(kind.to_owned())
+    } else {
+        Err("write a kind as objects do, for example ConfigMap".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parse(args: &[&str]) -> Result<Args, String> {
+        Args::try_parse_from([&["hotdesk-reap"], args].concat()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_flags_are_sound_and_each_has_a_variable() {
+        let command = Args::command();
+        command.clone().debug_assert();
+        for arg in command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
+            assert!(arg.get_env().is_some(), "{}", arg.get_id());
+        }
+    }
+
+    #[test]
+    fn the_default_windows_are_those_of_the_vocabulary() {
+        let (rules, _) = parse(&[]).unwrap().rules().unwrap();
+        assert_eq!(rules.windows, Windows::default());
+    }
+
+    #[test]
+    fn by_default_roles_and_configs_stay() {
+        let (rules, _) = parse(&[]).unwrap().rules().unwrap();
+        for (release, stays) in
+            [("roles", true), ("app-config", true), ("configs", true), ("web", false), ("roles2", false)]
+        {
+            assert_eq!(rules.keep.is_match(release), stays, "{release}");
+        }
+    }
+
+    #[test]
+    fn every_bad_glob_is_named_at_once() {
+        let error = parse(&["--keep", "ro[les,ok", "--ignore-path", "/{a"]).unwrap().rules().unwrap_err();
+        assert!(error.contains("--keep: ") && error.contains("--ignore-path: "), "{error}");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for args in [
+            ["--window", "0s"],
+            ["--window", "soon"],
+            ["--window", "-1h"],
+            ["--max-unparsed", "100%"],
+            ["--max-unparsed", "-1"],
+            ["--pause", "-1s"],
+            ["--preserve", "configmap"],
+            ["--office-hours", "{}"],
+            ["--office-hours", "[{}]"],
+            ["--source", "rumour"],
+            ["--log-format", "nginx"],
+            ["--retries", "-1"],
+            ["--api-timeout", "0s"],
+        ] {
+            assert!(parse(&args).is_err(), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_a_percentage_or_a_fraction() {
+        assert!((share("1%").unwrap() - 0.01).abs() < 1e-9);
+        assert!((share("0.5").unwrap() - 0.5).abs() < 1e-9);
+        assert!(share("NaN").is_err());
+    }
+
+    #[test]
+    fn the_pods_namespace_counts_where_none_is_named() {
+        assert_eq!(parse(&["--pod-namespace", "mew"]).unwrap().own_namespace(), Some("mew"));
+        assert_eq!(parse(&["--pod-namespace", "mew", "--namespace", "onix"]).unwrap().own_namespace(), Some("onix"));
+    }
+}

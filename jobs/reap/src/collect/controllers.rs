@@ -1,0 +1,176 @@
+//! Which pods is the ingress controller, and did the same ones serve for the whole window?
+
+use std::fmt::Debug;
+
+use jiff::Timestamp;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{DaemonSet, ReplicaSet, StatefulSet};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::ListParams;
+use kube::{Api, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+
+use crate::api::Cluster;
+use crate::args::Args;
+use crate::traffic::tally::CLOCK_TOLERANCE;
+
+/// One controller pod whose log can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Controller {
+    /// The pod's name.
+    pub pod: String,
+    /// When its container started.
+    pub started: Timestamp,
+    /// When the container before it started, if there was one.
+    pub before: Option<Timestamp>,
+}
+
+/// The controller's pods.
+///
+/// # Errors
+/// When they cannot be listed, or there is none.
+pub async fn pods(cluster: &Cluster, args: &Args) -> Result<Vec<Pod>, String> {
+    let api: Api<Pod> = Api::namespaced(cluster.client.clone(), &args.ingress_namespace);
+    let filter = ListParams::default().labels(&args.ingress_selector);
+    let pods = cluster.answer("the ingress controller's pods cannot be listed", api.list(&filter)).await?.items;
+    let place = format!("{} in namespace {}", args.ingress_selector, args.ingress_namespace);
+    if pods.is_empty() {
+        Err(format!("there is no ingress controller: no pod has the labels {place}"))
+    } else {
+        Ok(pods)
+    }
+}
+
+/// A pod, if its log can be read and its clock believed.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn readable(pod: &Pod, container: &str) -> Result<Controller, String> {
+    let name = pod.name_any();
+    let status = pod.status.as_ref();
+    let phase = status.and_then(|s| s.phase.as_deref()).unwrap_or("unknown");
+    if phase != "Running" {
+        return Err(format!("the controller pod {name} is {phase}, so its log cannot be relied on"));
+    }
+    let statuses = status.and_then(|s| s.container_statuses.as_deref()).unwrap_or_default();
+    let found = statuses.iter().find(|status| status.name == container);
+    let found = found
+        .ok_or_else(|| format!("the controller pod {name} has no container {container}: set --ingress-container"))?;
+    let state = found.state.as_ref().and_then(|state| state.running.as_ref());
+    let started = state.and_then(|running| running.started_at.as_ref()).map(|time| time.0);
+    let started =
+        started.ok_or_else(|| format!("the container {container} of the controller pod {name} is not running"))?;
+    // The API server writes the one, the node the other.
+    let created = pod.creation_timestamp().map(|time| time.0);
+    if created.is_some_and(|created| created.duration_since(started) > CLOCK_TOLERANCE) {
+        return Err(format!("the controller pod {name} started before it was created: set its node's clock"));
+    }
+    Ok(Controller { pod: name, started, before: before(found) })
+}
+
+fn before(status: &ContainerStatus) -> Option<Timestamp> {
+    let terminated = status.last_state.as_ref()?.terminated.as_ref()?;
+    Some(terminated.started_at.as_ref()?.0)
+}
+
+/// Checks that no pod of the controller has gone since a moment: its log went with it.
+///
+/// The pods themselves cannot tell, but the status of what runs them was written when one went.
+///
+/// # Errors
+/// Says what changed, or that it cannot be read.
+pub async fn unchanged(cluster: &Cluster, args: &Args, since: Timestamp) -> Result<(), String> {
+    check::<ReplicaSet>(cluster, args, since).await?;
+    check::<DaemonSet>(cluster, args, since).await?;
+    check::<StatefulSet>(cluster, args, since).await
+}
+
+async fn check<K>(cluster: &Cluster, args: &Args, since: Timestamp) -> Result<(), String>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+{
+    let kind = K::kind(&());
+    let api: Api<K> = Api::namespaced(cluster.client.clone(), &args.ingress_namespace);
+    let filter = ListParams::default().labels(&args.ingress_selector);
+    let sets = cluster
+        .answer(&format!("the ingress controller's {kind}s cannot be listed"), api.list_metadata(&filter))
+        .await?;
+    match sets
+        .items
+        .iter()
+        .find_map(|set| status_written(&set.metadata).filter(|at| *at > since).map(|at| (set.name_any(), at)))
+    {
+        None => Ok(()),
+        Some((name, at)) => Err(format!(
+            "the ingress controller's {kind} {name} changed at {}, within the window: a pod may have gone, and its log with it",
+            at.strftime("%H:%M:%S UTC")
+        )),
+    }
+}
+
+/// When the status of an object was last written.
+fn status_written(metadata: &ObjectMeta) -> Option<Timestamp> {
+    let fields = metadata.managed_fields.as_deref().unwrap_or_default();
+    let status = fields.iter().filter(|entry| entry.subresource.as_deref() == Some("status"));
+    status.filter_map(|entry| entry.time.as_ref().map(|time| time.0)).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn pod(status: Value) -> Pod {
+        let metadata = json!({"name": "controller-0", "creationTimestamp": "2026-11-23T10:00:00Z"});
+        serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap()
+    }
+
+    fn running(started: &str) -> Value {
+        json!({"phase": "Running", "containerStatuses": [{
+            "name": "controller", "image": "x", "imageID": "x", "ready": false, "restartCount": 0,
+            "state": {"running": {"startedAt": started}},
+            "lastState": {"terminated": {"exitCode": 1, "startedAt": "2026-11-23T10:00:01Z", "finishedAt": "2026-11-23T11:00:00Z"}},
+        }]})
+    }
+
+    #[test]
+    fn a_running_container_is_read_with_its_predecessor() {
+        let controller = readable(&pod(running("2026-11-23T11:00:05Z")), "controller").unwrap();
+        assert_eq!(controller.started, "2026-11-23T11:00:05Z".parse().unwrap());
+        assert_eq!(controller.before, Some("2026-11-23T10:00:01Z".parse().unwrap()));
+    }
+
+    #[track_caller]
+    fn check_error(status: Value, container: &str, expected: &str) {
+        let error = readable(&pod(status), container).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn whatever_is_not_running_is_said() {
+        check_error(json!({"phase": "Pending"}), "controller", "controller-0 is Pending");
+        check_error(json!({"phase": "Failed"}), "controller", "controller-0 is Failed");
+        check_error(json!({}), "controller", "is unknown");
+        check_error(running("2026-11-23T11:00:05Z"), "traefik", "has no container traefik");
+        let mut crashing = running("2026-11-23T11:00:05Z");
+        crashing["containerStatuses"][0]["state"] = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        check_error(crashing, "controller", "is not running");
+    }
+
+    #[test]
+    fn a_node_whose_clock_is_behind_is_not_believed() {
+        check_error(running("2026-11-23T08:00:00Z"), "controller", "set its node's clock");
+    }
+
+    #[test]
+    fn the_time_of_a_status_is_told_by_who_wrote_it() {
+        let metadata: ObjectMeta = serde_json::from_value(json!({"managedFields": [
+            {"manager": "helm", "time": "2026-11-23T12:00:00Z"},
+            {"manager": "kube-controller-manager", "subresource": "status", "time": "2026-11-23T10:00:00Z"},
+        ]}))
+        .unwrap();
+        assert_eq!(status_written(&metadata), Some("2026-11-23T10:00:00Z".parse().unwrap()));
+        assert_eq!(status_written(&ObjectMeta::default()), None);
+    }
+}

@@ -1,0 +1,202 @@
+//! What do the logs of the ingress controller's pods show?
+//!
+//! Each container's log is read as one stream from its first line on, not from the window on: its
+//! first line shows how far back it reaches, and no rotation can come between that and the reading.
+
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::{AsyncBufRead, AsyncBufReadExt as _};
+use hotdesk_slots::text::plain;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::LogParams;
+
+use super::controllers::{self, Controller};
+use crate::api::Cluster;
+use crate::args::Args;
+use crate::decide::Traffic;
+use crate::traffic::coverage::{Life, covers};
+use crate::traffic::tally::{Tally, Watch};
+
+/// How long all logs together may take: longer than a gibibyte needs, shorter than a run's hour.
+const LOOK_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// The longest line that is kept, in bytes: far more than an nginx with default buffers can write.
+const MAX_LINE: usize = 256 * 1024;
+
+/// Looks for a request of the slot, in all pods, until there is one.
+pub async fn look(cluster: &Cluster, args: &Args, watch: &Watch) -> Traffic {
+    let mut look = Look { cluster, args, watch, tally: Tally::default(), doubts: Vec::new() };
+    if tokio::time::timeout(LOOK_LIMIT, look.all()).await.is_err() {
+        look.doubts.push(format!("the ingress controller's logs took longer than {} min", LOOK_LIMIT.as_secs() / 60));
+    }
+    let mut doubts = look.doubts;
+    doubts.extend(look.tally.doubts(watch));
+    Traffic { hit: look.tally.hit, doubts, samples: look.tally.samples, from: watch.since, through: watch.now }
+}
+
+struct Look<'a> {
+    cluster: &'a Cluster,
+    args: &'a Args,
+    watch: &'a Watch,
+    tally: Tally,
+    doubts: Vec<String>,
+}
+
+impl Look<'_> {
+    async fn all(&mut self) {
+        if let Err(why) = controllers::unchanged(self.cluster, self.args, self.watch.since).await {
+            self.doubts.push(why);
+        }
+        let pods = match controllers::pods(self.cluster, self.args).await {
+            Ok(pods) => pods,
+            Err(why) => return self.doubts.push(why),
+        };
+        for pod in &pods {
+            match controllers::readable(pod, &self.args.ingress_container) {
+                Ok(controller) => self.controller(&controller).await,
+                Err(why) => self.doubts.push(why),
+            }
+            if self.tally.hit.is_some() {
+                return;
+            }
+        }
+    }
+
+    async fn controller(&mut self, controller: &Controller) {
+        let mut lives = Vec::new();
+        let before = controller.before.filter(|_| controller.started > self.watch.since);
+        for (started, previous) in [(Some(controller.started), false), (before, true)] {
+            let Some(started) = started else { continue };
+            match self.stream(&controller.pod, previous).await {
+                Ok(earliest) => lives.push(Life { started, earliest }),
+                Err(why) => return self.doubts.push(why),
+            }
+            if self.tally.hit.is_some() {
+                return;
+            }
+        }
+        if let Err(gap) = covers(&lives, self.watch.since) {
+            self.doubts.push(format!("the controller pod {} {gap}", controller.pod));
+        }
+    }
+
+    /// Reads one log to its end, or to a hit, and returns the time of its first line.
+    async fn stream(&mut self, pod: &str, previous: bool) -> Result<Option<Timestamp>, String> {
+        let api: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &self.args.ingress_namespace);
+        let container = Some(self.args.ingress_container.clone());
+        let wanted = LogParams { container, previous, timestamps: true, ..LogParams::default() };
+        let which = if previous { "log before the restart" } else { "log" };
+        let what = format!("the {which} of the controller pod {pod} cannot be read");
+        let stream = self.cluster.answer(&what, api.log_stream(pod, &wanted)).await?;
+        read_all(stream, self.watch, &mut self.tally).await.map_err(|why| format!("{what}: {why}"))
+    }
+}
+
+/// Reads a stream line by line in constant memory.
+async fn read_all(stream: impl AsyncBufRead, watch: &Watch, tally: &mut Tally) -> Result<Option<Timestamp>, String> {
+    let mut stream = pin!(stream);
+    let mut line = Vec::new();
+    let mut first = None;
+    loop {
+        match next_line(stream.as_mut(), &mut line).await.map_err(|error| plain(&error.to_string()))? {
+            End::Stream if line.is_empty() => return Ok(first),
+            End::Stream => return Err("it ends in the middle of a line".to_owned()),
+            End::Overlong => tally.take_overlong(),
+            End::Line => match tally.take(watch, &String::from_utf8_lossy(&line)) {
+                ControlFlow::Break(()) => return Ok(first),
+                ControlFlow::Continue(time) => first = first.or(time),
+            },
+        }
+    }
+}
+
+enum End {
+    Line,
+    Overlong,
+    Stream,
+}
+
+/// Reads up to the next line break; what is longer than [`MAX_LINE`] is dropped.
+async fn next_line(mut stream: impl AsyncBufRead + Unpin, line: &mut Vec<u8>) -> std::io::Result<End> {
+    line.clear();
+    let mut overlong = false;
+    loop {
+        let available = stream.fill_buf().await?;
+        if available.is_empty() {
+            return Ok(End::Stream);
+        }
+        let end = available.iter().position(|byte| *byte == b'\n');
+        let (piece, _rest) = available.split_at(end.unwrap_or(available.len()));
+        let used = piece.len() + usize::from(end.is_some());
+        overlong |= line.len() + piece.len() > MAX_LINE;
+        if !overlong {
+            line.extend_from_slice(piece);
+        }
+        stream.consume_unpin(used);
+        match end {
+            Some(_) if overlong => return Ok(End::Overlong),
+            Some(_) => return Ok(End::Line),
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::Names;
+    use crate::traffic::Format;
+    use futures::io::{BufReader, Cursor};
+
+    fn watch() -> Watch {
+        let at = |text: &str| format!("2026-11-23T{text}Z").parse().unwrap();
+        Watch {
+            format: Format::Auto,
+            names: Names::new("mew", &[], &[]),
+            slot: "mew".to_owned(),
+            since: at("14:00:00"),
+            look_back: at("03:00:00"),
+            now: at("15:00:00"),
+            ignore_agents: globset::GlobSet::empty(),
+            ignore_paths: globset::GlobSet::empty(),
+            max_unparsed: 0.0,
+        }
+    }
+
+    fn read(text: &[u8]) -> (Result<Option<Timestamp>, String>, Tally) {
+        let mut tally = Tally::default();
+        let stream = BufReader::with_capacity(7, Cursor::new(text.to_vec()));
+        let first = futures::executor::block_on(read_all(stream, &watch(), &mut tally));
+        (first, tally)
+    }
+
+    #[test]
+    fn the_first_line_tells_how_far_back_a_log_reaches() {
+        let (first, _) = read(b"2026-11-23T12:00:00Z \n2026-11-23T14:30:00.5Z \n");
+        assert_eq!(first.unwrap(), Some("2026-11-23T12:00:00Z".parse().unwrap()));
+        assert_eq!(read(b"").0.unwrap(), None);
+    }
+
+    #[test]
+    fn a_stream_that_ends_within_a_line_is_an_error() {
+        assert!(read(b"2026-11-23T12:00:00Z \n2026-11-23T14:3").0.unwrap_err().contains("in the middle of a line"));
+    }
+
+    #[test]
+    fn a_line_without_end_takes_no_memory_and_counts_as_unparsed() {
+        let mut text = b"2026-11-23T12:00:00Z ".to_vec();
+        text.extend(std::iter::repeat_n(b'x', MAX_LINE * 3));
+        text.extend(b"\n2026-11-23T14:30:00Z \n");
+        let (first, tally) = read(&text);
+        assert_eq!((tally.unparsed, first.unwrap()), (1, Some("2026-11-23T14:30:00Z".parse().unwrap())));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_unparsed() {
+        assert_eq!(read(b"2026-11-23T14:30:00Z \xff\xfe\n").1.unparsed, 1);
+    }
+}

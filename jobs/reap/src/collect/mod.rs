@@ -1,0 +1,78 @@
+//! What can be learned about the slot right now? Everything that reads; nothing here judges or writes.
+
+pub mod controllers;
+pub mod logs;
+pub mod releases;
+pub mod services;
+pub mod slots;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::Cluster;
+use crate::args::{Args, Patterns};
+use crate::attribute::Names;
+use crate::decide::{Decision, Evidence, Rules, Traffic, Verdict, decide};
+use crate::traffic::tally::Watch;
+
+/// Where evidence is collected, for one slot.
+pub struct Collector<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// What the operator set.
+    pub args: &'a Args,
+    /// The rules of the decision.
+    pub rules: &'a Rules,
+    /// The operator's patterns.
+    pub patterns: &'a Patterns,
+    /// The slot.
+    pub slot: &'a str,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+impl Collector<'_> {
+    /// Collects what the verdict needs, and no more: the logs are read only if everything else says idle.
+    pub async fn verdict(&self) -> (Verdict, Evidence) {
+        let now = (self.now)();
+        let mut evidence = Evidence { slot: Some(slots::own(self.cluster, self.slot).await), ..Evidence::default() };
+        evidence.releases = Some(releases::newest(self.cluster, self.slot).await);
+        if let Decision::Settled(verdict) = decide(&evidence, self.rules, now) {
+            return (verdict, evidence);
+        }
+        evidence.traffic = Some(self.traffic(now).await);
+        match decide(&evidence, self.rules, now) {
+            Decision::Settled(verdict) => (verdict, evidence),
+            Decision::AskTraffic => (Verdict::unknown("traffic was not read"), evidence),
+        }
+    }
+
+    async fn traffic(&self, now: Timestamp) -> Traffic {
+        let blind = |why| Traffic { doubts: vec![why], from: now, through: now, ..Traffic::default() };
+        if let Err(why) = self.cluster.check_clock(self.now).await {
+            return blind(why);
+        }
+        match self.watch(now).await {
+            Ok(watch) => logs::look(self.cluster, self.args, &watch).await,
+            Err(why) => blind(why),
+        }
+    }
+
+    async fn watch(&self, now: Timestamp) -> Result<Watch, String> {
+        let services = services::own(self.cluster, self.slot).await?;
+        let mut neighbours = slots::names(self.cluster).await?;
+        neighbours.extend(self.args.other_namespaces.iter().cloned());
+        let ago = |length: SignedDuration| now.saturating_sub(length).unwrap_or(Timestamp::MIN);
+        let window = self.rules.windows.at(now);
+        Ok(Watch {
+            format: self.args.ingress_log_format,
+            names: Names::new(self.slot, &services, &neighbours),
+            slot: self.slot.to_owned(),
+            since: ago(window),
+            look_back: ago(window.max(self.args.look_back)),
+            now,
+            ignore_agents: self.patterns.agents.clone(),
+            ignore_paths: self.patterns.paths.clone(),
+            max_unparsed: self.args.max_unparsed,
+        })
+    }
+}

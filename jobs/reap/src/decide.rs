@@ -1,0 +1,246 @@
+//! Is the slot in use? Only `Idle` is ever reaped; no error, gap or surprise ever reads as `Idle`.
+//!
+//! The rows of the decision stand in [`decide`] and [`judge_traffic`] in the order in which they apply.
+
+use globset::GlobSet;
+use hotdesk_slots::slot::{Reaping, Slot, VerdictState};
+use hotdesk_slots::text::{human_duration, human_time, list, plain};
+use hotdesk_slots::window::Windows;
+use jiff::Timestamp;
+
+use crate::release::{Phase, Release};
+use crate::traffic::tally::{CLOCK_TOLERANCE, Hit};
+
+/// What was collected.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// The Slot, or why it cannot be read.
+    pub slot: Option<Result<Slot, String>>,
+    /// The newest record of every release, or why they cannot be read.
+    pub releases: Option<Result<Vec<Release>, String>>,
+    /// What the traffic sources saw; none if they were not asked.
+    pub traffic: Option<Traffic>,
+}
+
+/// What the traffic sources saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// A request of the slot within the window.
+    pub hit: Option<Hit>,
+    /// Why nothing seen does not mean nobody there.
+    pub doubts: Vec<String>,
+    /// Entries of anybody within the look-back.
+    pub samples: u64,
+    /// The start of the window that was looked at.
+    pub from: Timestamp,
+    /// When it was looked at.
+    pub through: Timestamp,
+}
+
+/// What the operator has set.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// The idle windows.
+    pub windows: Windows,
+    /// Releases that stay.
+    pub keep: GlobSet,
+    /// No entry at all, of any slot, is fine.
+    pub silence_is_fine: bool,
+}
+
+/// A sign of use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// When.
+    pub time: Timestamp,
+    /// What saw it.
+    pub signal: &'static str,
+    /// One line on what exactly.
+    pub detail: String,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the slot is in use.
+    pub state: VerdictState,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// The newest sign of use that this check found.
+    pub activity: Option<Activity>,
+    /// When the slot will be reaped if nobody uses it.
+    pub reap_at: Option<Timestamp>,
+}
+
+/// What the evidence so far comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It is settled.
+    Settled(Verdict),
+    /// Everything but traffic says idle: the logs must be read.
+    AskTraffic,
+}
+
+/// Judges a slot at a moment.
+#[must_use]
+pub fn decide(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Decision {
+    let unknown = |reason: &str| Decision::Settled(Verdict::unknown(reason));
+    let slot = match &evidence.slot {
+        Some(Ok(slot)) => slot,
+        Some(Err(why)) => return unknown(why),
+        None => return unknown("the Slot was not read"),
+    };
+    let releases = match &evidence.releases {
+        Some(Ok(releases)) => releases,
+        Some(Err(why)) => return unknown(why),
+        None => return unknown("the releases were not read"),
+    };
+    let activity = newest_activity(slot, releases);
+    let early = kept_until(slot, now)
+        .or_else(|| nothing_left(releases, rules))
+        .or_else(|| under_way(slot, releases, rules, now))
+        .or_else(|| from_the_future(activity.as_ref(), now))
+        .or_else(|| in_use(activity, rules, now))
+        .or_else(|| unreadable(releases));
+    match (early, &evidence.traffic) {
+        (Some(verdict), _) => Decision::Settled(verdict),
+        (None, None) => Decision::AskTraffic,
+        (None, Some(traffic)) => Decision::Settled(judge_traffic(traffic, rules, now)),
+    }
+}
+
+/// The releases that would be uninstalled: those that are there, but for the ones to keep.
+#[must_use]
+pub fn targets(releases: &[Release], rules: &Rules) -> Vec<Release> {
+    releases.iter().filter(|release| release.is_live() && !rules.keep.is_match(&release.name)).cloned().collect()
+}
+
+fn kept_until(slot: &Slot, now: Timestamp) -> Option<Verdict> {
+    let until = slot.spec.keep_until.as_ref()?.0;
+    let reason = || format!("somebody asked to keep it until {}", human_time(until, now));
+    (until > now).then(|| Verdict { reap_at: Some(until), ..Verdict::kept(&reason()) })
+}
+
+fn nothing_left(releases: &[Release], rules: &Rules) -> Option<Verdict> {
+    let kept: Vec<String> = releases.iter().filter(|r| r.is_live()).map(|r| plain(&r.name)).collect();
+    let reason = || match kept.as_slice() {
+        [] => "nothing to reap: there is no release".to_owned(),
+        names => format!("nothing to reap: only {} is there, which stays", list(names)),
+    };
+    targets(releases, rules).is_empty().then(|| Verdict::kept(&reason()))
+}
+
+/// A deploy or an uninstall by somebody, that is younger than the window.
+fn under_way(slot: &Slot, releases: &[Release], rules: &Rules, now: Timestamp) -> Option<Verdict> {
+    let reaping = slot.status.as_ref().and_then(|status| status.reaping.as_ref());
+    releases.iter().filter(|release| !begun_by_us(release, reaping)).find_map(|release| {
+        let (doing, since) = release.under_way()?;
+        let reason = || {
+            format!("release {} has been in the state {doing} since {}", plain(&release.name), human_time(since, now))
+        };
+        (rules.windows.idle_at(since) > now)
+            .then(|| Verdict { reap_at: Some(rules.windows.idle_at(since)), ..Verdict::kept(&reason()) })
+    })
+}
+
+/// True for a release whose uninstall an earlier run of the reaper began and did not finish.
+fn begun_by_us(release: &Release, reaping: Option<&Reaping>) -> bool {
+    let listed =
+        |reaping: &Reaping| reaping.releases.iter().any(|r| r.name == release.name && r.revision == release.revision);
+    matches!(&release.state, Ok(state) if state.phase == Phase::Uninstalling) && reaping.is_some_and(listed)
+}
+
+fn newest_activity(slot: &Slot, releases: &[Release]) -> Option<Activity> {
+    let status = slot.status.clone().unwrap_or_default();
+    let deploys = releases.iter().filter_map(|release| {
+        let state = release.state.as_ref().ok()?;
+        let detail = format!("release {} was deployed (revision {})", plain(&release.name), release.revision);
+        Some(Activity { time: state.last_deployed, signal: "deploy", detail })
+    });
+    let session = status.last_session.map(|session| Activity {
+        time: session.time.0,
+        signal: "session",
+        detail: format!("{} used {}", plain(&session.by), plain(&session.kind)),
+    });
+    let claim =
+        status.claimed_at.map(|at| Activity { time: at.0, signal: "claim", detail: "the slot was claimed".to_owned() });
+    deploys.chain(session).chain(claim).max_by_key(|activity| activity.time)
+}
+
+fn from_the_future(activity: Option<&Activity>, now: Timestamp) -> Option<Verdict> {
+    let activity = activity.filter(|activity| activity.time.duration_since(now) > CLOCK_TOLERANCE)?;
+    Some(Verdict::unknown(&format!(
+        "{} at {}, which is in the future: check the clocks",
+        activity.detail, activity.time
+    )))
+}
+
+fn in_use(activity: Option<Activity>, rules: &Rules, now: Timestamp) -> Option<Verdict> {
+    let activity = activity.filter(|activity| is_within(activity.time, rules, now))?;
+    Some(Verdict::active(activity, rules, now))
+}
+
+fn unreadable(releases: &[Release]) -> Option<Verdict> {
+    let (release, why) = releases.iter().find_map(|release| release.state.as_ref().err().map(|why| (release, why)))?;
+    Some(Verdict::unknown(&format!(
+        "the record {} of release {} cannot be read: {why}",
+        plain(&release.object),
+        plain(&release.name)
+    )))
+}
+
+fn judge_traffic(traffic: &Traffic, rules: &Rules, now: Timestamp) -> Verdict {
+    if let Some(hit) = &traffic.hit {
+        let detail = format!("a request of {} was served by {}", hit.path, hit.upstream);
+        return Verdict::active(Activity { time: hit.time, signal: "traffic", detail }, rules, now);
+    }
+    if let Some(doubt) = traffic.doubts.first() {
+        let more = traffic.doubts.len() - 1;
+        let more = if more > 0 { format!(" (and {more} more: see the log)") } else { String::new() };
+        return Verdict::unknown(&format!("{doubt}{more}"));
+    }
+    if traffic.samples == 0 && !rules.silence_is_fine {
+        return Verdict::unknown(
+            "the ingress log shows no request for any slot, which is also what a log that cannot tell would show; \
+             if that is normal here, set --silence-is-fine",
+        );
+    }
+    if traffic.from > now.saturating_sub(rules.windows.at(now)).unwrap_or(Timestamp::MIN) {
+        return Verdict::unknown("the ingress log was read for less than the window");
+    }
+    let window = human_duration(rules.windows.at(now));
+    let reason =
+        format!("no request, deploy, session or claim for {window} ({} requests of others were seen)", traffic.samples);
+    Verdict { state: VerdictState::Idle, reason, activity: None, reap_at: None }
+}
+
+/// True if a moment is within the window. The moment exactly one window ago is.
+fn is_within(moment: Timestamp, rules: &Rules, now: Timestamp) -> bool {
+    now.duration_since(moment) <= rules.windows.at(now)
+}
+
+impl Verdict {
+    /// The slot cannot be judged.
+    #[must_use]
+    pub fn unknown(reason: &str) -> Self {
+        Self { state: VerdictState::Unknown, reason: reason.to_owned(), activity: None, reap_at: None }
+    }
+
+    fn kept(reason: &str) -> Self {
+        Self { state: VerdictState::Kept, reason: reason.to_owned(), activity: None, reap_at: None }
+    }
+
+    fn active(activity: Activity, rules: &Rules, now: Timestamp) -> Self {
+        let ago = human_duration(now.duration_since(activity.time));
+        Self {
+            state: VerdictState::Active,
+            reason: format!("{}, {ago} ago", activity.detail),
+            reap_at: Some(rules.windows.idle_at(activity.time)),
+            activity: Some(activity),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

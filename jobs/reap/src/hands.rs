@@ -1,0 +1,89 @@
+//! The reap, done for real: records through the API server, uninstalls through helm.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Api;
+use kube::api::PostParams;
+
+use crate::act::Hands;
+use crate::collect::Collector;
+use crate::collect::releases::Holder;
+use crate::decide::{Evidence, Verdict};
+use crate::helm::{Helm, HelmError};
+use crate::manifest::preserve;
+use crate::record::Record;
+use crate::release::{Driver, Release};
+
+/// The hands of one run.
+pub struct RealHands<'a> {
+    /// Looks.
+    pub collector: &'a Collector<'a>,
+    /// Uninstalls.
+    pub helm: &'a Helm,
+    /// Why, for helm's description of the uninstall.
+    pub reason: String,
+}
+
+impl Hands for RealHands<'_> {
+    async fn look(&mut self) -> (Verdict, Evidence) {
+        self.collector.verdict().await
+    }
+
+    async fn preserve(&mut self, release: &Release) -> Result<Vec<String>, String> {
+        match release.driver {
+            Driver::Secret => self.mark::<Secret>(release).await,
+            Driver::ConfigMap => self.mark::<ConfigMap>(release).await,
+        }
+    }
+
+    async fn uninstall(&mut self, release: &Release) -> Result<(), HelmError> {
+        tracing::info!(release = release.name, revision = release.revision, "uninstalling");
+        self.helm.uninstall(release, &self.reason).await
+    }
+
+    async fn remains(&mut self, release: &Release) -> Result<bool, String> {
+        match release.driver {
+            Driver::Secret => self.exists::<Secret>(release).await,
+            Driver::ConfigMap => self.exists::<ConfigMap>(release).await,
+        }
+    }
+
+    async fn wait(&mut self, how_long: Duration) {
+        tokio::time::sleep(how_long).await;
+    }
+}
+
+impl RealHands<'_> {
+    fn api<K: Holder>(&self) -> Api<K> {
+        Api::namespaced(self.collector.cluster.client.clone(), self.collector.slot)
+    }
+
+    async fn mark<K: Holder>(&self, release: &Release) -> Result<Vec<String>, String> {
+        let (api, cluster) = (self.api::<K>(), self.collector.cluster);
+        let mut holder = cluster.answer("its record cannot be read", api.get(&release.object)).await?;
+        let mut record = Record::decode(holder.release().unwrap_or_default())
+            .map_err(|e| format!("its record cannot be read: {e}"))?;
+        let manifest = record.manifest().map_err(|e| format!("its record cannot be read: {e}"))?;
+        let preserved = preserve(&manifest, &self.collector.args.preserve).map_err(|e| e.to_string())?;
+        if preserved.changed {
+            let written = record.set_manifest(&preserved.manifest).and_then(|()| record.encode());
+            holder.set_release(written.map_err(|e| e.to_string())?);
+            // The object carries the version that was judged: whoever wrote it since then wins.
+            holder.meta_mut().resource_version = Some(release.resource_version.clone());
+            let what = "its record cannot be told what to preserve";
+            cluster.answer(what, api.replace(&release.object, &PostParams::default(), &holder)).await?;
+        }
+        Ok(preserved.objects)
+    }
+
+    async fn exists<K: Holder>(&self, release: &Release) -> Result<bool, String> {
+        let api = self.api::<K>();
+        let found = self
+            .collector
+            .cluster
+            .answer("its record cannot be looked for", api.get_metadata_opt(&release.object))
+            .await?;
+        Ok(found.is_some())
+    }
+}

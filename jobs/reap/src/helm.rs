@@ -1,0 +1,135 @@
+//! How is helm run? As a program with arguments, never through a shell, and never for ever.
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use hotdesk_slots::text::plain;
+use jiff::SignedDuration;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::args::Args;
+use crate::release::Release;
+
+/// What helm gets on top of its own time limit, which does not count every request that it makes.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// How long helm may take to say which version it is.
+const VERSION_LIMIT: Duration = Duration::from_secs(30);
+
+/// helm, for one namespace.
+#[derive(Debug)]
+pub struct Helm {
+    program: PathBuf,
+    namespace: String,
+    timeout: SignedDuration,
+    /// The image's root file system is read-only, and helm wants to write caches.
+    home: TempDir,
+}
+
+/// Why helm did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HelmError {
+    /// It did not even begin.
+    #[error("{0}")]
+    NotRun(String),
+    /// It began, and failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Helm {
+    /// Prepares helm.
+    ///
+    /// # Errors
+    /// When there is no place for its caches.
+    pub fn new(args: &Args, namespace: &str) -> anyhow::Result<Self> {
+        let home =
+            TempDir::with_prefix("hotdesk-helm-").context("no directory for helm's caches: mount one at /tmp")?;
+        Ok(Self { program: args.helm.clone(), namespace: namespace.to_owned(), timeout: args.uninstall_timeout, home })
+    }
+
+    /// Asks helm for its version, and so whether it works at all.
+    ///
+    /// # Errors
+    /// When it cannot be run, or is neither version 3 nor 4.
+    pub async fn version(&self) -> Result<String, HelmError> {
+        let mut command = self.command();
+        command.args(["version", "--short"]);
+        let output = self.run(command, VERSION_LIMIT).await?;
+        let version = plain(String::from_utf8_lossy(&output.stdout).trim());
+        let known = version.starts_with("v3.") || version.starts_with("v4.");
+        if known {
+            Ok(version)
+        } else {
+            Err(HelmError::NotRun(format!("helm must be version 3 or 4, and says \"{version}\"")))
+        }
+    }
+
+    /// Uninstalls a release and waits until its objects are gone.
+    ///
+    /// # Errors
+    /// When helm cannot be run, says that it failed, or takes too long.
+    pub async fn uninstall(&self, release: &Release, reason: &str) -> Result<(), HelmError> {
+        let limit = format!("{}s", self.timeout.as_secs().max(1));
+        let mut command = self.command();
+        command.env("HELM_DRIVER", release.driver.as_str());
+        command.args([
+            "uninstall",
+            "--namespace",
+            &self.namespace,
+            "--wait",
+            "--timeout",
+            &limit,
+            "--description",
+            reason,
+        ]);
+        command.args(["--", &release.name]);
+        let limit = Duration::try_from(self.timeout).unwrap_or(VERSION_LIMIT) + GRACE;
+        let output = self.run(command, limit).await?;
+        for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| !line.trim().is_empty()) {
+            tracing::info!(release = release.name, "helm: {}", plain(line));
+        }
+        Ok(())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        let home = self.home.path();
+        command.env("HOME", home);
+        for (variable, place) in [
+            ("HELM_CACHE_HOME", "cache"),
+            ("HELM_CONFIG_HOME", "config"),
+            ("HELM_DATA_HOME", "data"),
+            ("HELM_PLUGINS", "plugins"),
+        ] {
+            command.env(variable, home.join(place));
+        }
+        // What else helm would take from the environment could point it at another place.
+        for variable in ["HELM_NAMESPACE", "HELM_DRIVER", "HELM_KUBECONTEXT", "HELM_DEBUG"] {
+            command.env_remove(variable);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    async fn run(&self, mut command: Command, limit: Duration) -> Result<Output, HelmError> {
+        let program = self.program.display();
+        let child =
+            command.spawn().map_err(|e| HelmError::NotRun(format!("{program} cannot be run: {e}; set --helm")))?;
+        let output = tokio::time::timeout(limit, child.wait_with_output()).await;
+        let output = output
+            .map_err(|_| HelmError::Failed(format!("helm took longer than {} s and was ended", limit.as_secs())))?;
+        let output = output.map_err(|e| HelmError::Failed(format!("helm cannot be waited for: {e}")))?;
+        if output.status.success() { Ok(output) } else { Err(HelmError::Failed(said(&output))) }
+    }
+}
+
+/// The last thing that helm said, which is why it failed.
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing was said");
+    format!("helm failed ({}): {}", output.status, plain(last.trim()))
+}

@@ -1,0 +1,40 @@
+//! The reaper of one slot: did anyone use it, and if not, what goes?
+//!
+//! A run **collects** (`collect`: the Slot, the releases, the ingress controller's logs), **decides** (`decide`:
+//! pure, one verdict out of four), **acts** only on `Idle` (`act`, `hands`, `helm`), and **reports** (`report`).
+//!
+//! Architecture Invariant: no error, gap or surprise ever reads as `Idle`. The modules `act` (its decisions),
+//! `attribute`, `decide`, `manifest`, `record`, `release` and `traffic` have no client, clock, environment or file.
+//!
+//! # Rights
+//!
+//! What the reaper's service account needs, and nothing else:
+//!
+//! | where | what | verbs | for |
+//! |---|---|---|---|
+//! | cluster | `slots.hotdesk.dev` | list | names of the other slots (everybody has it) |
+//! | ingress namespace | `pods` | list | which pods are the controller |
+//! | ingress namespace | `pods/log` | get | what they logged |
+//! | ingress namespace | `replicasets`, `daemonsets`, `statefulsets` (apps) | list | whether one of the pods has gone |
+//! | slot | `slots` | get | claim, keepUntil, sessions |
+//! | slot | `slots/status` | patch | the verdict |
+//! | slot | `events` (events.k8s.io) | create | telling people |
+//! | slot | `services` | list | whose an upstream is |
+//! | slot | `secrets`, `configmaps` | get, list, update | helm's records, and what to preserve in them |
+//! | slot | all that charts install | get, list, watch, delete | `helm uninstall --wait` |
+//! | slot | what pre- and post-delete hooks create | create, patch | the hooks of `helm uninstall` |
+
+pub mod act;
+pub mod api;
+pub mod args;
+pub mod attribute;
+pub mod collect;
+pub mod decide;
+pub mod hands;
+pub mod helm;
+pub mod manifest;
+pub mod record;
+pub mod release;
+pub mod report;
+pub mod run;
+pub mod traffic;

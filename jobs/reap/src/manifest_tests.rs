@@ -1,0 +1,134 @@
+//! What is preserved, and that nothing else changes.
+
+use super::*;
+use proptest::prelude::*;
+
+fn kinds() -> Vec<String> {
+    ["ConfigMap", "Secret", "ExternalSecret", "PersistentVolumeClaim"].map(str::to_owned).to_vec()
+}
+
+#[track_caller]
+fn preserved(manifest: &str) -> Preserved {
+    preserve(manifest, &kinds()).unwrap()
+}
+
+fn objects(manifest: &str) -> Vec<Value> {
+    let read = |document: &Document<'_>| serde_saphyr::from_str_with_options::<Value>(document.body, yaml()).unwrap();
+    documents(manifest).iter().map(read).filter(|object| !object.is_null()).collect()
+}
+
+const MANIFEST: &str = include_str!("../tests/data/manifest.yaml");
+
+#[test]
+fn marks_the_kinds_to_preserve_and_leaves_the_rest_byte_by_byte() {
+    let result = preserved(MANIFEST);
+    let names = [
+        "ConfigMap/settings",
+        "Secret/keys",
+        "PersistentVolumeClaim/data",
+        "ConfigMap/kept",
+        "ConfigMap/in-a-list",
+        "Secret/typed",
+    ];
+    assert_eq!(result.objects, names);
+    for document in documents(MANIFEST) {
+        let object: Value = serde_saphyr::from_str_with_options(document.body, yaml()).unwrap();
+        let untouched =
+            !matches!(text(&object, "/kind"), "ConfigMap" | "Secret" | "PersistentVolumeClaim" | "List" | "SecretList");
+        if untouched {
+            assert!(result.manifest.contains(document.body), "{}", document.body);
+        }
+    }
+    assert!(result.manifest.contains("# Source: web/templates/settings.yaml\n{"), "{}", result.manifest);
+}
+
+#[test]
+fn a_marked_object_is_otherwise_what_it_was() {
+    let after = objects(&preserved(MANIFEST).manifest);
+    let settings = after.iter().find(|object| shown(object) == "ConfigMap/settings").unwrap();
+    assert_eq!(
+        *settings,
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "settings", "labels": {"app": "web"}, "annotations": {"note": "mine", POLICY: "keep"}},
+            "data": {"yes": "no", "port": "0080", "text": "first\n  ---\nlast\n"},
+        })
+    );
+}
+
+#[test]
+fn objects_inside_lists_become_documents_of_their_own() {
+    let after = objects(&preserved(MANIFEST).manifest);
+    for name in ["ConfigMap/in-a-list", "Secret/typed"] {
+        assert!(after.iter().any(|object| shown(object) == name && is_marked(object)), "{name}");
+    }
+    let list = after.iter().find(|object| text(object, "/kind") == "List").unwrap();
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    assert_eq!(shown(&list["items"][0]), "Service/in-a-list");
+}
+
+#[test]
+fn doing_it_twice_changes_nothing() {
+    let once = preserved(MANIFEST);
+    let twice = preserved(&once.manifest);
+    assert_eq!((twice.changed, &twice.manifest), (false, &once.manifest));
+}
+
+#[test]
+fn a_document_that_cannot_be_read_stops_it() {
+    let error = preserve("a: b\n---\nkind: [unclosed\n", &kinds()).unwrap_err().to_string();
+    assert!(error.contains("document 2 of its manifest"), "{error}");
+}
+
+#[test]
+fn a_manifest_with_nothing_to_preserve_stays_as_it_is() {
+    for manifest in [
+        "",
+        "---\n",
+        "---\n# only a comment\n",
+        "kind: Service\nmetadata: {name: a}\n",
+        "--- # odd\nkind: Service\n---\n",
+    ] {
+        assert_eq!(preserved(manifest), Preserved { manifest: manifest.to_owned(), objects: vec![], changed: false });
+    }
+}
+
+#[test]
+fn a_policy_is_read_as_helm_reads_it() {
+    for (policy, kept) in [("keep", true), (" Keep ", true), ("delete", false), ("", false)] {
+        let manifest =
+            format!("kind: ConfigMap\nmetadata:\n  name: a\n  annotations: {{\"{POLICY}\": \"{policy}\"}}\n");
+        assert_eq!(!preserved(&manifest).changed, kept, "{policy}");
+    }
+}
+
+/// Manifests of documents of many kinds, written as YAML.
+fn manifests() -> impl Strategy<Value = String> {
+    let kind =
+        prop_oneof![Just("ConfigMap"), Just("Secret"), Just("Service"), Just("Deployment"), Just("ConfigMapList")];
+    let annotation = prop_oneof![
+        Just(""),
+        Just("  annotations: {a: b}\n"),
+        Just("  annotations: {helm.sh/resource-policy: keep}\n")
+    ];
+    let document = (kind, "[a-z]{1,8}", annotation, "[ -~]{0,20}").prop_map(|(kind, name, annotations, text)| {
+        let text = serde_json::to_string(&text).unwrap();
+        format!("---\n# Source: a/{name}.yaml\nkind: {kind}\nmetadata:\n  name: {name}\n{annotations}data:\n  text: {text}\n")
+    });
+    prop::collection::vec(document, 0..6).prop_map(|documents| documents.concat())
+}
+
+proptest! {
+    #[test]
+    fn the_mark_is_on_the_kinds_to_preserve_and_no_others(manifest in manifests()) {
+        let result = preserved(&manifest);
+        let (before, after) = (objects(&manifest), objects(&result.manifest));
+        prop_assert_eq!(before.len(), after.len());
+        for (before, after) in before.iter().zip(&after) {
+            let wanted = kinds().iter().any(|kind| kind == text(before, "/kind"));
+            prop_assert_eq!(is_marked(after), wanted || is_marked(before));
+            prop_assert_eq!(&before["data"], &after["data"]);
+        }
+        prop_assert_eq!(preserved(&result.manifest).manifest, result.manifest);
+    }
+}

@@ -1,0 +1,264 @@
+//! What is said about a run, and where: the Slot's status, an Event, the termination message, the log.
+//!
+//! What cannot be said changes nothing: the verdict stands, and what was done is done.
+
+use hotdesk_slots::slot::{LastActivity, LastDeploy, LastReap, Observed, Reaping, ReleaseRevision, SLOT_NAME, Slot};
+use hotdesk_slots::slot::{SlotVerdict, VerdictState};
+use hotdesk_slots::text::{list, plain};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, ObjectMeta, Time};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Resource as _};
+use serde_json::{Value, json};
+
+use crate::act::Outcome;
+use crate::api::Cluster;
+use crate::decide::{Activity, Evidence, Verdict};
+use crate::release::Release;
+
+/// The longest note that an Event may have, in bytes.
+const MAX_NOTE: usize = 1024;
+
+/// The longest termination message that Kubernetes shows is 4096 bytes.
+const MAX_TERMINATION: usize = 4000;
+
+/// How a run ended; the number is its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// In use, kept, nothing to do, or reaped.
+    Fine = 0,
+    /// An error that has nothing to do with the slot.
+    Error = 1,
+    /// Wrong usage.
+    Usage = 2,
+    /// Something could not be read; nothing was touched.
+    Unknown = 3,
+    /// A reap that could not finish.
+    Unfinished = 4,
+}
+
+/// A run, as it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conclusion {
+    /// How it ended.
+    pub exit: Exit,
+    /// One or two sentences.
+    pub message: String,
+}
+
+impl Conclusion {
+    /// Of a run that reaped nothing, because of its verdict.
+    #[must_use]
+    pub fn of_verdict(slot: &str, verdict: &Verdict) -> Self {
+        let exit = if verdict.state == VerdictState::Unknown { Exit::Unknown } else { Exit::Fine };
+        let hands_off = if exit == Exit::Unknown { " Nothing was uninstalled." } else { "" };
+        Self { exit, message: format!("{slot} is {}: {}.{hands_off}", state(verdict.state), verdict.reason) }
+    }
+
+    /// Of a reap.
+    #[must_use]
+    pub fn of_reap(slot: &str, verdict: &Verdict, outcome: &Outcome) -> Self {
+        let exit = match &outcome.stopped {
+            _ if outcome.is_unfinished() => Exit::Unfinished,
+            Some((_, VerdictState::Unknown)) => Exit::Unknown,
+            _ => Exit::Fine,
+        };
+        let mut message = format!("{slot} was idle: {}. Uninstalled: {}.", verdict.reason, list(&outcome.gone));
+        let failed = outcome.failed.iter().map(|failed| {
+            let how = if failed.begun { "may be half gone and the next run goes on" } else { "was not touched" };
+            format!(" {} {how}: {}.", plain(&failed.name), failed.why)
+        });
+        let skipped = outcome.skipped.iter().map(|(name, why)| format!(" {} was left: {why}.", plain(name)));
+        let stopped = outcome.stopped.iter().map(|(why, _)| format!(" Stopped: {why}."));
+        message.extend(failed.chain(skipped).chain(stopped));
+        Self { exit, message }
+    }
+}
+
+fn state(state: VerdictState) -> &'static str {
+    match state {
+        VerdictState::Active => "in use",
+        VerdictState::Idle => "idle",
+        VerdictState::Kept => "kept",
+        VerdictState::Unknown => "not known to be idle",
+    }
+}
+
+/// The change of the Slot's status that tells a verdict and, after a reap, what was done.
+#[must_use]
+pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Outcome>, now: Timestamp) -> Value {
+    let before = evidence
+        .slot
+        .as_ref()
+        .and_then(|slot| slot.as_ref().ok())
+        .and_then(|slot| slot.status.clone())
+        .unwrap_or_default();
+    let mut status = json!({
+        "verdict": SlotVerdict { state: verdict.state, reason: verdict.reason.clone(), at: Time(now) },
+        "nextReapAt": verdict.reap_at.map(Time),
+        "conditions": conditions(&before.conditions, verdict, evidence, now),
+    });
+    let mut tell =
+        |field: &str, value: Value| status.as_object_mut().map(|status| status.insert(field.to_owned(), value));
+    if let Some(traffic) =
+        evidence.traffic.as_ref().filter(|traffic| traffic.hit.is_some() || traffic.doubts.is_empty())
+    {
+        tell(
+            "observed",
+            json!(Observed { from: Time(traffic.from), through: Time(traffic.through), samples: traffic.samples }),
+        );
+    }
+    let newer = |new: &&Activity| before.last_activity.as_ref().is_none_or(|old| old.time.0 < new.time);
+    if let Some(Activity { time, signal, detail }) = verdict.activity.as_ref().filter(newer) {
+        let activity = LastActivity { time: Time(*time), signal: (*signal).to_owned(), detail: detail.clone() };
+        tell("lastActivity", json!(activity));
+    }
+    if let Some(deploy) = newest_deploy(evidence) {
+        tell("lastDeploy", json!(deploy));
+    }
+    match outcome {
+        Some(outcome) => {
+            tell("reaping", half_gone(outcome, before.reaping.as_ref(), now));
+            if !outcome.gone.is_empty() {
+                tell("lastReap", json!(LastReap { time: Time(now), releases: outcome.gone.clone() }));
+            }
+        }
+        None if before.reaping.is_some() => {
+            tell("reaping", still_reaping(before.reaping.as_ref(), evidence));
+        }
+        None => {}
+    }
+    json!({"status": status})
+}
+
+/// The status while a reap is under way, so that the next run can finish what a killed one began.
+#[must_use]
+pub fn reaping_patch(targets: &[Release], now: Timestamp) -> Value {
+    let releases =
+        targets.iter().map(|target| ReleaseRevision { name: target.name.clone(), revision: target.revision }).collect();
+    json!({"status": {"reaping": Reaping { since: Time(now), releases }}})
+}
+
+fn half_gone(outcome: &Outcome, before: Option<&Reaping>, now: Timestamp) -> Value {
+    let begun = outcome.failed.iter().filter(|failed| failed.begun);
+    let releases: Vec<_> = begun.map(|f| ReleaseRevision { name: f.name.clone(), revision: f.revision }).collect();
+    let since = before.map_or(Time(now), |reaping| reaping.since.clone());
+    if releases.is_empty() { Value::Null } else { json!(Reaping { since, releases }) }
+}
+
+/// What an earlier run left: only releases that are still there, in the revision that it began with.
+fn still_reaping(before: Option<&Reaping>, evidence: &Evidence) -> Value {
+    let (Some(before), Some(Ok(releases))) = (before, &evidence.releases) else { return json!(before) };
+    let there = |old: &&ReleaseRevision| {
+        releases.iter().any(|r| r.is_live() && r.name == old.name && r.revision == old.revision)
+    };
+    let left: Vec<ReleaseRevision> = before.releases.iter().filter(there).cloned().collect();
+    if left.is_empty() { Value::Null } else { json!(Reaping { since: before.since.clone(), releases: left }) }
+}
+
+fn newest_deploy(evidence: &Evidence) -> Option<LastDeploy> {
+    let releases = evidence.releases.as_ref()?.as_ref().ok()?;
+    let deploys = releases.iter().filter_map(|release| Some((release.state.as_ref().ok()?.last_deployed, release)));
+    let (time, release) = deploys.max_by_key(|(time, _)| *time)?;
+    Some(LastDeploy { time: Time(time), release: release.name.clone(), by: release.deployed_by.clone() })
+}
+
+/// `Sighted`: could everything be read? `Reapable`: is it idle? Others' conditions stay.
+fn conditions(before: &[Condition], verdict: &Verdict, evidence: &Evidence, now: Timestamp) -> Vec<Condition> {
+    let (reapable, reason) = match verdict.state {
+        VerdictState::Active => ("False", "InUse"),
+        VerdictState::Idle => ("True", "Idle"),
+        VerdictState::Kept => ("False", "Kept"),
+        VerdictState::Unknown => ("Unknown", "Blind"),
+    };
+    let mut told = vec![("Reapable", reapable, reason)];
+    if verdict.state == VerdictState::Unknown {
+        told.push(("Sighted", "False", "Blind"));
+    } else if evidence.traffic.is_some() {
+        told.push(("Sighted", "True", "EverythingRead"));
+    }
+    let own = told.iter().map(|(type_, status, reason)| {
+        let old = before.iter().find(|old| old.type_ == *type_ && old.status == *status);
+        Condition {
+            type_: (*type_).to_owned(),
+            status: (*status).to_owned(),
+            reason: (*reason).to_owned(),
+            message: verdict.reason.clone(),
+            last_transition_time: old.map_or(Time(now), |old| old.last_transition_time.clone()),
+            observed_generation: None,
+        }
+    });
+    let others = before.iter().filter(|old| !told.iter().any(|(type_, ..)| old.type_ == *type_)).cloned();
+    others.chain(own).collect()
+}
+
+/// Writes to the Slot's status.
+///
+/// # Errors
+/// When it cannot be written; the caller says so and goes on.
+pub async fn write_status(cluster: &Cluster, slot: &str, patch: &Value) -> Result<(), String> {
+    let api: Api<Slot> = Api::namespaced(cluster.client.clone(), slot);
+    let (parameters, patch) = (PatchParams::default(), Patch::Merge(patch));
+    let written = api.patch_status(SLOT_NAME, &parameters, &patch);
+    cluster.answer("the Slot's status cannot be written", written).await.map(|_| ())
+}
+
+/// Puts an Event on the Slot.
+///
+/// # Errors
+/// When it cannot be written; the caller says so and goes on.
+pub async fn write_event(cluster: &Cluster, slot: &Slot, about: &Conclusion, now: Timestamp) -> Result<(), String> {
+    let api: Api<Event> =
+        Api::namespaced(cluster.client.clone(), slot.metadata.namespace.as_deref().unwrap_or_default());
+    let event = event(slot, about, now);
+    cluster.answer("the Event cannot be written", api.create(&PostParams::default(), &event)).await.map(|_| ())
+}
+
+fn event(slot: &Slot, about: &Conclusion, now: Timestamp) -> Event {
+    let (type_, reason) = match about.exit {
+        Exit::Fine => ("Normal", "Reaped"),
+        Exit::Unfinished => ("Warning", "ReapUnfinished"),
+        Exit::Unknown => ("Warning", "ReaperBlind"),
+        Exit::Error | Exit::Usage => ("Warning", "ReaperFailed"),
+    };
+    Event {
+        metadata: ObjectMeta { generate_name: Some("hotdesk-reaper-".to_owned()), ..ObjectMeta::default() },
+        action: Some("Reap".to_owned()),
+        event_time: Some(MicroTime(now)),
+        note: Some(cut(&about.message, MAX_NOTE)),
+        reason: Some(reason.to_owned()),
+        regarding: Some(ObjectReference {
+            api_version: Some(Slot::api_version(&()).into_owned()),
+            kind: Some(Slot::kind(&()).into_owned()),
+            name: slot.metadata.name.clone(),
+            namespace: slot.metadata.namespace.clone(),
+            uid: slot.metadata.uid.clone(),
+            ..ObjectReference::default()
+        }),
+        reporting_controller: Some("hotdesk.dev/reaper".to_owned()),
+        reporting_instance: Some("hotdesk-reaper".to_owned()),
+        type_: Some(type_.to_owned()),
+        ..Event::default()
+    }
+}
+
+/// The text that Kubernetes shows for the ended container.
+#[must_use]
+pub fn termination_message(conclusion: &Conclusion) -> String {
+    cut(&conclusion.message, MAX_TERMINATION)
+}
+
+/// Cuts a text to so many bytes, at a character.
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at + '…'.len_utf8() <= most).last().unwrap_or(0);
+    format!("{}…", text.get(..end).unwrap_or_default())
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

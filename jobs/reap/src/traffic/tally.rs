@@ -1,0 +1,312 @@
+//! What do the lines of the controllers' logs come to, for one slot?
+
+use std::ops::ControlFlow;
+
+use globset::GlobSet;
+use hotdesk_slots::text::plain;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Entry, Format, Line, read};
+use crate::attribute::{Names, Whose};
+
+/// How far a clock may be ahead before what it says about the window is not believed.
+pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What is looked for, and where.
+#[derive(Debug)]
+pub struct Watch {
+    /// The format of the log.
+    pub format: Format,
+    /// The slot's names.
+    pub names: Names,
+    /// The slot.
+    pub slot: String,
+    /// The start of the window.
+    pub since: Timestamp,
+    /// The start of the look-back, in which an entry of anybody proves that the log can tell.
+    pub look_back: Timestamp,
+    /// When the run looks.
+    pub now: Timestamp,
+    /// User agents whose requests are nobody's use.
+    pub ignore_agents: GlobSet,
+    /// Paths that are nobody's use.
+    pub ignore_paths: GlobSet,
+    /// The share of lines in the window that may be unparsed.
+    pub max_unparsed: f64,
+}
+
+/// A request that somebody made of the slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// When it was logged, by the node's clock.
+    pub time: Timestamp,
+    /// Which upstream served it.
+    pub upstream: String,
+    /// The path.
+    pub path: String,
+}
+
+/// What was read so far. Everything kept is bounded, however long the logs are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The first request of the slot within the window; no more is read after it.
+    pub hit: Option<Hit>,
+    /// Entries within the look-back that say whom they were for.
+    pub samples: u64,
+    /// Access entries within the window.
+    pub entries: u64,
+    /// Lines within the window that could have been entries.
+    pub unparsed: u64,
+    /// The first problem of each kind: why nothing seen does not mean nobody there.
+    pub ambiguous: Option<String>,
+    /// Traffic that begins like the slot's.
+    pub orphan: Option<String>,
+    /// An unparsed line that mentions the slot.
+    pub suspect: Option<String>,
+    /// A line from the future.
+    pub future: Option<Timestamp>,
+    /// The stream said something that no container wrote.
+    pub broken: Option<String>,
+}
+
+impl Tally {
+    /// Takes one line of the stream, as `TIMESTAMP text`, and returns its time. Breaks at a hit.
+    pub fn take(&mut self, watch: &Watch, line: &str) -> ControlFlow<(), Option<Timestamp>> {
+        let (stamp, text) = line.split_once(' ').unwrap_or((line, ""));
+        let Ok(time) = stamp.parse::<Timestamp>() else {
+            // The kubelet reports some of its errors inside a stream that it began as a success.
+            self.broken.get_or_insert_with(|| plain(line));
+            return ControlFlow::Continue(None);
+        };
+        if time > watch.now.saturating_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX) {
+            self.future.get_or_insert(time);
+        }
+        if time >= watch.look_back {
+            self.judge(watch, time, text);
+        }
+        if self.hit.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(Some(time)) }
+    }
+
+    /// Takes a line that was too long to be kept.
+    pub fn take_overlong(&mut self) {
+        self.unparsed += 1;
+    }
+
+    fn judge(&mut self, watch: &Watch, time: Timestamp, text: &str) {
+        let in_window = time >= watch.since;
+        match read(text, watch.format) {
+            Line::Noise => {}
+            Line::Unparsed if in_window => {
+                self.unparsed += 1;
+                if mentions(text, &watch.slot) {
+                    self.suspect.get_or_insert_with(|| plain(text));
+                }
+            }
+            Line::Unparsed => {}
+            Line::Access(entry) => {
+                self.samples += u64::from(entry.names_somebody());
+                if in_window {
+                    self.entries += 1;
+                    self.attribute(watch, time, &entry);
+                }
+            }
+        }
+    }
+
+    fn attribute(&mut self, watch: &Watch, time: Timestamp, entry: &Entry<'_>) {
+        let whose = watch.names.whose(entry);
+        if whose == Whose::Theirs || watch.ignores(entry) {
+            return;
+        }
+        let upstream = || plain(entry.upstream.as_deref().or(entry.namespace.as_deref()).unwrap_or("?"));
+        match whose {
+            Whose::Ours => {
+                let path = plain(entry.path.as_deref().unwrap_or("?"));
+                self.hit.get_or_insert_with(|| Hit { time, upstream: upstream(), path });
+            }
+            Whose::Ambiguous => {
+                self.ambiguous.get_or_insert_with(upstream);
+            }
+            Whose::Orphan => {
+                self.orphan.get_or_insert_with(upstream);
+            }
+            Whose::Theirs => {}
+        }
+    }
+
+    /// Every reason why nothing seen does not mean nobody there.
+    #[must_use]
+    pub fn doubts(&self, watch: &Watch) -> Vec<String> {
+        let slot = &watch.slot;
+        let lines = self.entries + self.unparsed;
+        let shares = [
+            self.broken.as_ref().map(|line| format!("a log stream broke off with \"{line}\"")),
+            self.future.map(|time| format!("a controller's log has lines from the future ({time}): check the clocks")),
+            self.suspect.as_ref().map(|line| format!("a line that mentions {slot} cannot be read as an access entry: \"{line}\"")),
+            self.ambiguous.as_ref().map(|name| format!(
+                "traffic for {name} could be this slot's or another's: name the namespaces so that none begins with another's name and a dash, or add the namespace to the log format"
+            )),
+            self.orphan.as_ref().map(|name| format!(
+                "traffic for {name}, which matches no Service that exists: was one renamed? If it is a namespace of its own, name it in --other-namespaces"
+            )),
+            self.over(watch).then(|| format!(
+                "{} of {lines} lines within the window cannot be read as access entries: set --ingress-log-format, or --max-unparsed", self.unparsed
+            )),
+        ];
+        shares.into_iter().flatten().collect()
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a share of lines needs no more than a float holds")]
+    fn over(&self, watch: &Watch) -> bool {
+        self.unparsed as f64 > watch.max_unparsed * (self.entries + self.unparsed) as f64
+    }
+}
+
+impl Watch {
+    fn ignores(&self, entry: &Entry<'_>) -> bool {
+        let matches = |set: &GlobSet, text: Option<&str>| text.is_some_and(|text| set.is_match(text));
+        matches(&self.ignore_agents, entry.agent.as_deref()) || matches(&self.ignore_paths, entry.path.as_deref())
+    }
+}
+
+/// True if a text holds a name as a word of its own: `mew-web-80` mentions mew, `mewtwo` does not.
+fn mentions(text: &str, name: &str) -> bool {
+    let edge = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric());
+    let alone = |(at, found): (usize, &str)| {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + found.len()..).unwrap_or_default());
+        edge(before.chars().next_back()) && edge(after.chars().next())
+    };
+    text.match_indices(name).any(alone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::Service;
+    use globset::{Glob, GlobSetBuilder};
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-11-23T{text}Z").parse().unwrap()
+    }
+
+    fn globs(patterns: &[&str]) -> GlobSet {
+        let mut set = GlobSetBuilder::new();
+        for pattern in patterns {
+            set.add(Glob::new(pattern).unwrap());
+        }
+        set.build().unwrap()
+    }
+
+    fn watch() -> Watch {
+        let service = |name: &str| Service { name: name.to_owned(), ports: vec!["80".to_owned()], external: false };
+        Watch {
+            format: Format::Auto,
+            names: Names::new(
+                "mew",
+                &[service("web"), service("two-web")],
+                &["mewtwo".to_owned(), "mew-two".to_owned()],
+            ),
+            slot: "mew".to_owned(),
+            since: at("14:00:00"),
+            look_back: at("03:00:00"),
+            now: at("15:00:00"),
+            ignore_agents: globs(&["kube-probe/*"]),
+            ignore_paths: globs(&["/healthz", "/ready*"]),
+            max_unparsed: 0.01,
+        }
+    }
+
+    fn line(time: &str, upstream: &str, path: &str, agent: &str) -> String {
+        format!(
+            "2026-11-23T{time}.123456789Z 203.0.113.9 - - [23/Nov/2026:15:04:05 +0000] \"GET {path} HTTP/1.1\" 200 6 \"-\" \
+             \"{agent}\" 512 0.004 [{upstream}] [] 10.244.0.7:8080 612 0.004 200 0af1"
+        )
+    }
+
+    fn tally(lines: &[String]) -> Tally {
+        let mut tally = Tally::default();
+        for line in lines {
+            if tally.take(&watch(), line).is_break() {
+                break;
+            }
+        }
+        tally
+    }
+
+    #[test]
+    fn a_request_within_the_window_is_a_hit_and_ends_the_reading() {
+        let found =
+            tally(&[line("14:00:00", "mew-web-80", "/cart", "curl"), line("14:10:00", "mew-web-80", "/x", "curl")]);
+        let hit = found.hit.unwrap();
+        assert_eq!((hit.upstream.as_str(), hit.path.as_str(), found.entries), ("mew-web-80", "/cart", 1));
+    }
+
+    #[test]
+    fn what_was_before_the_window_proves_sight_and_is_no_use() {
+        let found = tally(&[line("02:59:59", "mew-web-80", "/", "c"), line("13:59:59", "mew-web-80", "/", "c")]);
+        assert_eq!((found.hit, found.samples, found.entries), (None, 1, 0));
+    }
+
+    #[test]
+    fn traffic_of_others_proves_sight_only() {
+        let found = tally(&[line("14:30:00", "mewtwo-web-80", "/", "c"), line("14:30:00", "-", "/", "c")]);
+        assert_eq!((found.samples, found.entries, found.doubts(&watch())), (1, 2, vec![]));
+    }
+
+    #[test]
+    fn probes_are_no_use() {
+        let lines = [
+            line("14:30:00", "mew-web-80", "/", "kube-probe/1.37"),
+            line("14:30:00", "mew-web-80", "/healthz", "curl"),
+            line("14:30:00", "mew-web-80", "/readyz?full=1", "curl"),
+        ];
+        assert_eq!(tally(&lines).hit, None);
+    }
+
+    #[track_caller]
+    fn check_doubt(lines: &[String], expected: &str) {
+        let found = tally(lines);
+        assert_eq!(found.hit, None);
+        let doubts = found.doubts(&watch());
+        assert!(doubts.iter().any(|doubt| doubt.contains(expected)), "{expected}: {doubts:?}");
+    }
+
+    #[test]
+    fn every_surprise_is_a_doubt() {
+        check_doubt(&[line("14:30:00", "mew-gone-80", "/", "c")], "mew-gone-80, which matches no Service");
+        check_doubt(
+            &[line("14:30:00", "mew-two-web-80", "/", "c")],
+            "mew-two-web-80 could be this slot's or another's",
+        );
+        check_doubt(&[line("15:06:00", "mewtwo-web-80", "/", "c")], "from the future");
+        check_doubt(&["2026-11-23T14:30:00Z what is this".to_owned()], "1 of 1 lines within the window");
+        check_doubt(&["unable to retrieve container logs for containerd://0a".to_owned()], "unable to retrieve");
+        check_doubt(&[String::new()], "a log stream broke off");
+        let mut busy: Vec<String> = (0..1000).map(|_| line("14:30:00", "mewtwo-web-80", "/", "c")).collect();
+        busy.push("2026-11-23T14:30:00Z GET mew-web-80".to_owned());
+        check_doubt(&busy, "a line that mentions mew cannot be read");
+    }
+
+    #[test]
+    fn a_few_unparsed_lines_are_no_doubt() {
+        let mut lines: Vec<String> = (0..1000).map(|_| line("14:30:00", "mewtwo-web-80", "/", "c")).collect();
+        lines.push("2026-11-23T14:30:00Z GET mewtwo-web-80".to_owned());
+        assert_eq!(tally(&lines).doubts(&watch()), Vec::<String>::new());
+        lines.extend((0..10).map(|_| "2026-11-23T14:30:00Z what is this".to_owned()));
+        assert_eq!(tally(&lines).doubts(&watch()).len(), 1);
+    }
+
+    #[test]
+    fn a_name_is_mentioned_only_as_a_word() {
+        for (text, expected) in [
+            ("mew", true),
+            ("[mew-web-80]", true),
+            ("/mew/", true),
+            ("mewtwo", false),
+            ("homew", false),
+            ("mewmew mew", true),
+        ] {
+            assert_eq!(mentions(text, "mew"), expected, "{text}");
+        }
+    }
+}
