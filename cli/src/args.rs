@@ -9,13 +9,17 @@ use hotdesk_slots::Name;
 /// Slots are namespaces of a shared cluster that people take turns using, like desks in an office.
 /// See who holds which, claim a free one, deploy there, and release it when you are done.
 #[derive(Parser, Debug)]
-#[command(name = "hotdesk", version, about, verbatim_doc_comment, after_help = AFTER_HELP)]
+#[command(name = "hotdesk", version, verbatim_doc_comment, after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
 
     #[command(flatten)]
     pub(crate) global: Global,
+
+    /// What people type to run this program; messages that say what to type next use it.
+    #[arg(skip = "hotdesk")]
+    pub(crate) program: &'static str,
 }
 
 const AFTER_HELP: &str = "\
@@ -107,7 +111,7 @@ pub(crate) struct Claim {
     /// When the claim lapses: 4h, 2d, 18:00, 'Fri 18:00', 'tomorrow 18:00', 2026-12-01, or RFC 3339.
     /// Times of day are those of this machine's time zone. `never` takes an end away.
     /// [default: a new claim has no end]
-    #[arg(long, short)]
+    #[arg(long, value_name = "MOMENT")]
     pub(crate) until: Option<String>,
 
     /// Who holds it; may be given more than once, the owner first [default: you].
@@ -134,10 +138,11 @@ impl Args {
     /// # Errors
     /// What clap says, help and version included.
     pub(crate) fn read(typed: Vec<OsString>) -> Result<Self, clap::Error> {
-        let called = called(typed.first());
-        let mut command = Self::command().bin_name(called).display_name(called);
+        let program = called(typed.first());
+        let mut command = Self::command().bin_name(program).display_name(program);
         let matches = command.try_get_matches_from_mut(typed)?;
-        Self::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
+        let args = Self::from_arg_matches(&matches).map_err(|e| e.format(&mut command))?;
+        Ok(Self { program, ..args })
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Cluster {
     pub(crate) server: String,
     /// Now, in this machine's time zone.
     pub(crate) now: Zoned,
+    /// What people type to run this program.
+    pub(crate) program: &'static str,
 }
 
 impl Cluster {
@@ -37,7 +39,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When no kubeconfig is found, or what is in it cannot be used.
-    pub(crate) async fn find(global: &Global) -> Result<Self, Failure> {
+    pub(crate) async fn find(global: &Global, program: &'static str) -> Result<Self, Failure> {
         let mut config = config(global).await?;
         config.connect_timeout = Some(PATIENCE);
         config.read_timeout = Some(PATIENCE);
@@ -49,7 +51,7 @@ impl Cluster {
             .map_err(|e| Failure::NoCluster(format!("cannot use the kubeconfig for {server}: {e}")))?;
         #[expect(clippy::disallowed_methods, reason = "the edge: the one place where the clock is read")]
         let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::system());
-        Ok(Self { client, server, now })
+        Ok(Self { client, server, now, program })
     }
 
     /// Every Slot, by name.
@@ -120,10 +122,11 @@ async fn config(global: &Global) -> Result<Config, Failure> {
 }
 
 fn no_kubeconfig(error: &KubeconfigError) -> Failure {
-    Failure::NoCluster(format!(
-        "no cluster to ask: {}. Set KUBECONFIG, or pass --kubeconfig FILE",
-        harmless(&error.to_string())
-    ))
+    let why = match error {
+        KubeconfigError::ReadConfig(e, file) => format!("cannot read the kubeconfig {}: {e}", file.display()),
+        other => other.to_string(),
+    };
+    Failure::NoCluster(format!("no cluster to ask: {}. Set KUBECONFIG, or pass --kubeconfig FILE", harmless(&why)))
 }
 
 fn no_context(error: &KubeconfigError, contexts: &[String]) -> Failure {

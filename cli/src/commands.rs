@@ -21,7 +21,7 @@ const ATTEMPTS: usize = 3;
 /// # Errors
 /// What went wrong, for people.
 pub(crate) async fn run(args: &Args) -> Result<String, Failure> {
-    let cluster = Cluster::find(&args.global).await?;
+    let cluster = Cluster::find(&args.global, args.program).await?;
     let form = args.global.output;
     match &args.command {
         Command::List(list) => list::run(&cluster, list, form).await,

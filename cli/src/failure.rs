@@ -74,8 +74,7 @@ fn denied(tried: &str, message: &str) -> String {
     match by_admission.iter().find_map(|mark| message.split_once(mark)) {
         Some((_around, words)) => words.to_owned(),
         None => format!(
-            "Kubernetes does not let you {tried}: {message}. Ask whoever runs the cluster for that right (RBAC); \
-             the chart's group of deployers has it"
+            "Kubernetes does not let you {tried}: {message}. Ask whoever runs the cluster for that right (RBAC)"
         ),
     }
 }

@@ -1,5 +1,7 @@
 //! What the program says and how it ends, before it reaches any cluster.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot start the program has failed")]
+
 use std::process::{Command, Output};
 
 fn hotdesk(args: &[&str]) -> Output {

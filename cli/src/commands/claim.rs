@@ -47,7 +47,7 @@ pub(crate) async fn run(cluster: &Cluster, args: &Claim, form: Form) -> Result<S
             Ok(changed) => {
                 let row = Row::of(&changed, Some(&me), now);
                 let local = cluster.now.time_zone();
-                return Ok(machine(&row, form)?.unwrap_or_else(|| next(&row, local, now)));
+                return Ok(machine(&row, form)?.unwrap_or_else(|| next(&row, cluster.program, local, now)));
             }
         }
     }
@@ -58,16 +58,15 @@ pub(crate) async fn run(cluster: &Cluster, args: &Claim, form: Form) -> Result<S
 fn judge(slot: &Slot, slots: &[Slot], me: &Me, args: &Claim, end: End, now: Timestamp) -> Result<Value, Failure> {
     let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
     match Standing::of(view.as_ref(), now).held() {
-        None => new_claim(slot, me, args, end),
+        None => new_claim(me, args, end),
         Some(claim) if me.holds(claim) => changed_claim(slot, args, end),
         Some(_) => Err(held_by_another(&Row::of(slot, Some(me), now), slots, now)),
     }
 }
 
-fn new_claim(slot: &Slot, me: &Me, args: &Claim, end: End) -> Result<Value, Failure> {
+fn new_claim(me: &Me, args: &Claim, end: End) -> Result<Value, Failure> {
     let Some(purpose) = &args.purpose else {
-        let slot = crate::row::slot_name(slot);
-        return Err(Failure::Usage(format!("say what for: hotdesk claim {slot} --purpose 'payments refactor'")));
+        return Err(Failure::Usage("say what for: --purpose 'payments refactor'".to_owned()));
     };
     let users: Vec<&str> = match (args.users.as_slice(), me.name()) {
         ([], Some(name)) => vec![name.as_str()],
@@ -111,7 +110,7 @@ fn held_by_another(row: &Row, slots: &[Slot], now: Timestamp) -> Failure {
 }
 
 /// What was done, and what to do next.
-fn next(row: &Row, local: &TimeZone, now: Timestamp) -> String {
+fn next(row: &Row, program: &str, local: &TimeZone, now: Timestamp) -> String {
     let slot = &row.slot;
     let whose = if row.mine == Some(true) { "yours".to_owned() } else { format!("held by {}", row.holders()) };
     let until = row.until.map_or("without an end".to_owned(), |at| format!("until {}", on_the_clock(at, local, now)));
@@ -121,8 +120,8 @@ fn next(row: &Row, local: &TimeZone, now: Timestamp) -> String {
         "{slot} is {whose}, {until}.{with}\n\
          \n\
          Deploy there:       helm install NAME CHART -n {slot}\n\
-         See how it stands:  hotdesk why {slot}\n\
-         When you are done:  hotdesk release {slot}\n"
+         See how it stands:  {program} why {slot}\n\
+         When you are done:  {program} release {slot}\n"
     )
 }
 
@@ -195,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_new_claim_says_what_it_is_for() {
-        let expected = "say what for: hotdesk claim mew --purpose 'payments refactor'";
+        let expected = "say what for: --purpose 'payments refactor'";
         check(&slot("mew"), &args(None, &[]), End::AsItWas, Err(expected));
     }
 
@@ -204,11 +203,13 @@ mod tests {
         let mut mine = claimed("mew", "alice");
         mine.spec.claim.as_mut().unwrap().until = serde_json::from_value("2026-11-27T18:00:00Z".into()).unwrap();
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
-        let text = next(&Row::of(&mine, Some(&Me::test("alice")), now()), &berlin, now());
+        let text = next(&Row::of(&mine, Some(&Me::test("alice")), now()), "kubectl hotdesk", &berlin, now());
         assert!(
             text.starts_with("mew is yours, until Fri 18:00 UTC (in 4 d 3 h), which is Fri 19:00 here.\n"),
             "{text}"
         );
-        assert!(text.contains("helm install NAME CHART -n mew"), "{text}");
+        for says in ["helm install NAME CHART -n mew", "kubectl hotdesk release mew"] {
+            assert!(text.contains(says), "{text}");
+        }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) async fn run(cluster: &Cluster, args: &List, form: Form) -> Result<St
     let rows = rows(&slots, me.as_ref(), args, now);
     match machine(&rows, form)? {
         Some(text) => Ok(text),
-        None if rows.is_empty() => Ok(nothing(&slots, args)),
+        None if rows.is_empty() => Ok(nothing(&slots, args, cluster.program)),
         None => Ok(show(&rows, form == Form::Wide, now)),
     }
 }
@@ -43,13 +43,13 @@ fn rows(slots: &[Slot], me: Option<&Me>, args: &List, now: Timestamp) -> Vec<Row
     all.filter(|row| (!args.mine || row.mine == Some(true)) && (!args.free || row.is_free())).collect()
 }
 
-fn nothing(slots: &[Slot], args: &List) -> String {
+fn nothing(slots: &[Slot], args: &List, program: &str) -> String {
     if slots.is_empty() {
         "There are no slots yet. Make some: helm install slots charts/slots -n hotdesk\n".to_owned()
     } else if args.mine {
-        "You hold no slot. See what is free: hotdesk list --free\n".to_owned()
+        format!("You hold no slot. See what is free: {program} list --free\n")
     } else {
-        "No slot is free. See who holds which, and until when: hotdesk list\n".to_owned()
+        format!("No slot is free. See who holds which, and until when: {program} list\n")
     }
 }
 

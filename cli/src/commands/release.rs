@@ -30,7 +30,7 @@ pub(crate) async fn run(cluster: &Cluster, args: &Release, form: Form) -> Result
     for _attempt in 0..ATTEMPTS {
         let slots = cluster.slots().await?;
         let slot = near::find(&slots, &args.slot, now)?;
-        let released = match judge(slot, &me, args.force, now)? {
+        let released = match judge(slot, &me, args.force, cluster.program, now)? {
             Verdict::FreeAlready => Ok(slot.clone()),
             // What was to be kept was kept for whoever held it.
             Verdict::Release => cluster.change(slot, &json!({"claim": null, "keepUntil": null})).await,
@@ -50,7 +50,7 @@ pub(crate) async fn run(cluster: &Cluster, args: &Release, form: Form) -> Result
 }
 
 /// The server decides what is allowed; this is against slips of the hand.
-fn judge(slot: &Slot, me: &Me, force: bool, now: Timestamp) -> Result<Verdict, Failure> {
+fn judge(slot: &Slot, me: &Me, force: bool, program: &str, now: Timestamp) -> Result<Verdict, Failure> {
     let Some(claim) = slot.spec.claim.as_ref().map(ClaimView::lenient) else { return Ok(Verdict::FreeAlready) };
     let row = Row::of(slot, Some(me), now);
     if force || me.holds(&claim) {
@@ -59,7 +59,7 @@ fn judge(slot: &Slot, me: &Me, force: bool, now: Timestamp) -> Result<Verdict, F
         Ok(Verdict::FreeAlready)
     } else {
         Err(Failure::Refused(format!(
-            "{} is held by {}, and you are {}. If you run this cluster: hotdesk release {} --force",
+            "{} is held by {}, and you are {}. If you run this cluster: {program} release {} --force",
             row.slot,
             row.holders(),
             hotdesk_slots::text::plain(&me.username),
@@ -92,7 +92,7 @@ mod tests {
 
     #[track_caller]
     fn check(slot: &Slot, force: bool, expected: Result<Verdict, &str>) {
-        let judged = judge(slot, &Me::test("alice"), force, now());
+        let judged = judge(slot, &Me::test("alice"), force, "hotdesk", now());
         assert_eq!(judged.map_err(|e| e.to_string()), expected.map_err(str::to_owned));
     }
 

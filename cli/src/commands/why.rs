@@ -23,11 +23,11 @@ pub(crate) async fn run(cluster: &Cluster, args: &Why, form: Form) -> Result<Str
     // Not to know who asks costs one sentence.
     let me = cluster.me().await.ok();
     let row = Row::of(slot, me.as_ref(), now);
-    Ok(machine(&row, form)?.unwrap_or_else(|| tell(&row, &slots, now)))
+    Ok(machine(&row, form)?.unwrap_or_else(|| tell(&row, &slots, cluster.program, now)))
 }
 
-fn tell(row: &Row, slots: &[Slot], now: Timestamp) -> String {
-    let mut lines = claim(row, slots, now);
+fn tell(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> String {
+    let mut lines = claim(row, slots, program, now);
     lines.extend(row.mode.and_then(|mode| mode_says(mode).map(str::to_owned)));
     lines.extend(row.host.as_ref().map(|host| format!("It is reached at {host}.")));
     lines.extend(use_of(row, now));
@@ -40,17 +40,18 @@ fn tell(row: &Row, slots: &[Slot], now: Timestamp) -> String {
     lines.join("\n") + "\n"
 }
 
-fn claim(row: &Row, slots: &[Slot], now: Timestamp) -> Vec<String> {
+fn claim(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> Vec<String> {
     let slot = &row.slot;
+    let claim_it = format!("Claim it: {program} claim {slot} --purpose …");
     let since = row.claimed_at.map(|at| format!(", since {}", moment(at, now))).unwrap_or_default();
     let purpose = row.purpose.as_ref().map(|purpose| format!(" for \"{purpose}\"")).unwrap_or_default();
     match row.standing {
-        Stand::Free => vec![format!("{slot} is free. Claim it: hotdesk claim {slot} --purpose …")],
+        Stand::Free => vec![format!("{slot} is free. {claim_it}")],
         Stand::Lapsed => {
             let ended = row.until.map(|at| moment(at, now)).unwrap_or_default();
             vec![
                 format!("{slot} was held by {}{purpose}; the claim lapsed at {ended}.", row.holders()),
-                format!("So it is free. Claim it: hotdesk claim {slot} --purpose …"),
+                format!("So it is free. {claim_it}"),
             ]
         }
         Stand::Held => {
@@ -129,7 +130,7 @@ mod tests {
     #[track_caller]
     fn check(slot: &Slot, me: &str, expected: &[&str]) {
         let slots = [slot.clone(), crate::row::tests::slot("onix")];
-        let told = tell(&Row::of(slot, Some(&Me::test(me)), now()), &slots, now());
+        let told = tell(&Row::of(slot, Some(&Me::test(me)), now()), &slots, "hotdesk", now());
         assert_eq!(told.lines().collect::<Vec<_>>(), expected);
     }
 
