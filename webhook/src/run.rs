@@ -54,10 +54,11 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     let shared = Arc::new(Shared::new(settings, book.clone(), certificates.clone(), Intake::new(limits)));
 
     let mut signals = Signals::new()?;
-    let health = health::health(shared.clone(), bind(args.health_listen, "--health-listen")?)?;
-    let listener = bind(args.listen, "--listen")?;
+    let (plain, listener) = (bind(args.health_listen, "--health-listen")?, bind(args.listen, "--listen")?);
+    let (health_at, reviews_at) = (plain.local_addr()?, listener.local_addr()?);
+    let health = health::health(shared.clone(), plain)?;
     let reviews = serve::reviews(shared.clone(), listener, tls, args.workers.into(), args.shutdown_timeout)?;
-    tracing::info!(reviews = %args.listen, health = %args.health_listen, version = env!("CARGO_PKG_VERSION"), "listening");
+    tracing::info!(reviews = %reviews_at, health = %health_at, version = env!("CARGO_PKG_VERSION"), "listening");
 
     tokio::spawn(watch::follow(client, book));
     let every = args.tls_reload_interval;

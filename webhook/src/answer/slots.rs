@@ -121,13 +121,14 @@ fn respell(claim: &Claim, view: &ClaimView, operations: &mut Vec<PatchOperation>
     if users != claim.users {
         operations.push(PatchOperation::Add(AddOperation { path: path("users"), value: users.into() }));
     }
-    match (aliases.is_empty(), aliases == claim.aliases) {
-        (_, true) => {}
-        (true, _) => operations.push(PatchOperation::Remove(RemoveOperation { path: path("aliases") })),
-        (false, _) => {
-            operations.push(PatchOperation::Add(AddOperation { path: path("aliases"), value: aliases.into() }))
-        }
+    if aliases == claim.aliases {
+        return;
     }
+    operations.push(if aliases.is_empty() {
+        PatchOperation::Remove(RemoveOperation { path: path("aliases") })
+    } else {
+        PatchOperation::Add(AddOperation { path: path("aliases"), value: aliases.into() })
+    });
 }
 
 fn read(raw: &RawValue) -> Result<Slot, String> {

@@ -397,10 +397,7 @@ fn others(object: &Value) -> Value {
         if let Some(entries) = metadata.get_mut(field).and_then(Value::as_object_mut) {
             entries.retain(|key, _| !keys::is_reserved(key));
         }
-        if metadata
-            .get(field)
-            .is_none_or(|entries| entries.is_null() || entries.as_object().is_some_and(|e| e.is_empty()))
-        {
+        if metadata.get(field).is_none_or(|entries| entries.is_null() || entries == &json!({})) {
             metadata.remove(field);
         }
     }

@@ -110,11 +110,13 @@ impl Case {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a case is made for one check")]
 #[track_caller]
 fn allows(role: Role, case: Case) {
     assert_eq!(case.decide(), Decision::Allow(role), "{:?}", case.requester);
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a case is made for one check")]
 #[track_caller]
 fn denies(reason: Reason, case: Case) {
     assert_eq!(case.decide(), Decision::Deny(reason), "{:?}", case.requester);

@@ -14,7 +14,7 @@ fn review_of(payload: &str) -> String {
 }
 
 fn fastest(mut run: impl FnMut()) -> Duration {
-    let times = (0..30).map(|_| {
+    let times = (0..5).map(|_| {
         let began = Instant::now();
         run();
         began.elapsed()
@@ -35,7 +35,7 @@ fn nulls_where_the_api_server_may_write_them_are_read_as_absent() {
 /// only the order is held: skipping is much cheaper than building a tree.
 #[test]
 fn a_large_object_is_skipped_and_not_built() {
-    let entries: Vec<String> = (0..1 << 16).map(|i| format!(r#""key-{i}":"QUJDREVG""#)).collect();
+    let entries: Vec<String> = (0..1 << 14).map(|i| format!(r#""key-{i}":"QUJDREVG""#)).collect();
     let many = review_of("x").replace(r#""blob":"x""#, &entries.join(","));
     for (what, body) in [("one value", review_of(&"QUJD".repeat(1 << 18))), ("many values", many.clone())] {
         let parse = fastest(|| assert_eq!(GateReview::parse(body.as_bytes()).unwrap().request.name(), "big"));

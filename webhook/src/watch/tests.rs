@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::book::Look;
 
+#[expect(clippy::needless_pass_by_value, reason = "a value is made for one Slot")]
 fn slot(namespace: &str, spec: Value) -> DynamicObject {
     serde_json::from_value(json!({
         "apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot",
