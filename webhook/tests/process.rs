@@ -1,4 +1,5 @@
 //! The binary itself: configuration, the watch, signals.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 mod support;
 

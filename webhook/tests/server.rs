@@ -1,4 +1,5 @@
 //! The server on loopback ports, with a book that the test writes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 mod support;
 
