@@ -1,1 +1,219 @@
+//! What is done when the world changes between the verdict and each uninstall.
 
+use super::*;
+use crate::release::{Driver, Phase, State};
+use hotdesk_slots::slot::{Claim, LastSession};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+fn release(name: &str) -> Release {
+    let state = State { phase: Phase::Deployed, last_deployed: Timestamp::UNIX_EPOCH, deleted: None };
+    Release {
+        driver: Driver::Secret,
+        name: name.to_owned(),
+        revision: 1,
+        object: format!("sh.helm.release.v1.{name}.v1"),
+        resource_version: "7".to_owned(),
+        deployed_by: None,
+        state: Ok(state),
+    }
+}
+
+fn plan(names: &[&str]) -> Plan {
+    let releases: Vec<Release> = names.iter().map(|name| release(name)).collect();
+    Plan { slot: Slot::default(), targets: releases.clone(), releases }
+}
+
+fn verdict(state: VerdictState) -> Verdict {
+    Verdict { state, reason: format!("it is {state:?}"), activity: None, reap_at: None }
+}
+
+/// A slot in memory, in which something happens before the n-th look.
+struct World {
+    slot: Slot,
+    releases: Vec<Release>,
+    state: VerdictState,
+    looks: usize,
+    happens: Vec<(usize, fn(&mut World))>,
+    /// What helm answers, in turn; then success.
+    helm: Vec<Result<(), HelmError>>,
+    done: Vec<String>,
+}
+
+fn world(names: &[&str]) -> World {
+    let releases = names.iter().map(|name| release(name)).collect();
+    World {
+        slot: Slot::default(),
+        releases,
+        state: VerdictState::Idle,
+        looks: 0,
+        happens: vec![],
+        helm: vec![],
+        done: vec![],
+    }
+}
+
+impl World {
+    fn before_look(mut self, number: usize, change: fn(&mut World)) -> Self {
+        self.happens.push((number, change));
+        self
+    }
+
+    fn helm(mut self, answers: Vec<Result<(), HelmError>>) -> Self {
+        self.helm = answers;
+        self
+    }
+}
+
+impl Hands for World {
+    async fn look(&mut self) -> (Verdict, Evidence) {
+        self.looks += 1;
+        let due: Vec<_> =
+            self.happens.iter().filter(|(number, _)| *number == self.looks).map(|(_, change)| *change).collect();
+        due.iter().for_each(|change| change(self));
+        let evidence =
+            Evidence { slot: Some(Ok(self.slot.clone())), releases: Some(Ok(self.releases.clone())), traffic: None };
+        (verdict(self.state), evidence)
+    }
+
+    async fn preserve(&mut self, release: &Release) -> Result<Vec<String>, String> {
+        if release.name == "broken" {
+            return Err("document 1 of its manifest cannot be read".to_owned());
+        }
+        self.done.push(format!("mark {}", release.name));
+        Ok(vec![format!("ConfigMap/{}", release.name)])
+    }
+
+    async fn uninstall(&mut self, release: &Release) -> Result<(), HelmError> {
+        self.done.push(format!("helm {}", release.name));
+        if !self.helm.is_empty() {
+            self.helm.remove(0)?;
+        }
+        self.releases.retain(|other| other.name != release.name);
+        Ok(())
+    }
+
+    async fn remains(&mut self, release: &Release) -> Result<bool, String> {
+        Ok(self.releases.iter().any(|other| other.name == release.name))
+    }
+
+    async fn wait(&mut self, _how_long: Duration) {
+        self.done.push("wait".to_owned());
+    }
+}
+
+fn run(world: &mut World, plan: &Plan) -> Outcome {
+    futures::executor::block_on(reap(world, plan, 2, Duration::from_secs(5)))
+}
+
+fn failed() -> Result<(), HelmError> {
+    Err(HelmError::Failed("helm failed: webhook timed out".to_owned()))
+}
+
+#[test]
+fn releases_go_one_at_a_time_with_a_pause() {
+    let mut world = world(&["web", "api"]);
+    let outcome = run(&mut world, &plan(&["web", "api"]));
+    assert_eq!(world.done, ["mark web", "helm web", "wait", "mark api", "helm api"]);
+    assert_eq!(outcome.gone, ["web", "api"]);
+    assert_eq!(outcome.preserved, ["ConfigMap/web", "ConfigMap/api"]);
+    assert!(!outcome.is_unfinished());
+}
+
+#[track_caller]
+fn check_stops(change: fn(&mut World), expected: &str) {
+    let mut world = world(&["web", "api"]).before_look(2, change);
+    let outcome = run(&mut world, &plan(&["web", "api"]));
+    assert_eq!(outcome.gone, ["web"], "{expected}");
+    assert!(!world.done.contains(&"helm api".to_owned()), "{expected}");
+    let (why, _) = outcome.stopped.unwrap();
+    assert!(why.contains(expected), "{why}");
+}
+
+#[test]
+fn everything_stops_when_somebody_comes_back() {
+    check_stops(|world| world.state = VerdictState::Active, "it is Active");
+    check_stops(|world| world.state = VerdictState::Unknown, "it is Unknown");
+    check_stops(|world| world.state = VerdictState::Kept, "it is Kept");
+    check_stops(|world| world.slot.spec.claim = Some(Claim::default()), "claim changed");
+    check_stops(
+        |world| world.slot.status.get_or_insert_default().claimed_at = Some(Time(Timestamp::UNIX_EPOCH)),
+        "claim changed",
+    );
+    check_stops(|world| world.slot.spec.keep_until = Some(Time(Timestamp::UNIX_EPOCH)), "asked to keep");
+    check_stops(|world| world.slot.metadata.uid = Some("new".to_owned()), "made anew");
+    check_stops(
+        |world| {
+            let session =
+                LastSession { time: Time(Timestamp::UNIX_EPOCH), by: "alice".to_owned(), kind: "exec".to_owned() };
+            world.slot.status.get_or_insert_default().last_session = Some(session);
+        },
+        "began a session",
+    );
+    check_stops(|world| world.releases.push(release("new")), "release new was deployed meanwhile");
+    check_stops(
+        |world| world.releases.iter_mut().for_each(|r| r.revision = 2),
+        "release api was deployed meanwhile (revision 2)",
+    );
+}
+
+#[test]
+fn a_slot_that_cannot_be_read_again_stops_everything() {
+    let (plan, target) = (plan(&["web"]), release("web"));
+    let step = next_step(&plan, &target, Progress::Untouched, &verdict(VerdictState::Unknown), &Evidence::default());
+    assert_eq!(step, Step::Stop("it is Unknown".to_owned(), VerdictState::Unknown));
+}
+
+#[test]
+fn a_release_whose_record_changed_is_left() {
+    let mut world = world(&["web", "api"]).before_look(1, |world| world.releases[0].resource_version = "8".to_owned());
+    let outcome = run(&mut world, &plan(&["web", "api"]));
+    assert_eq!(outcome.gone, ["api"]);
+    assert_eq!(outcome.skipped, [("web".to_owned(), "its record has changed meanwhile".to_owned())]);
+}
+
+#[test]
+fn a_release_that_somebody_else_uninstalled_is_left() {
+    let mut world = world(&["web", "api"]).before_look(1, |world| world.releases.retain(|r| r.name != "web"));
+    let outcome = run(&mut world, &plan(&["web", "api"]));
+    assert_eq!((outcome.gone, outcome.skipped.len()), (vec!["api".to_owned()], 1));
+}
+
+#[test]
+fn a_failed_uninstall_is_tried_again_and_the_others_go_on() {
+    let mut world = world(&["web", "api"]).helm(vec![failed(), failed()]);
+    let outcome = run(&mut world, &plan(&["web", "api"]));
+    assert_eq!(outcome.gone, ["web", "api"]);
+    assert_eq!(world.done.iter().filter(|step| *step == "helm web").count(), 3);
+}
+
+#[test]
+fn a_release_that_keeps_failing_is_said_to_be_half_gone() {
+    let mut world = world(&["web", "api"]).helm(vec![failed(), failed(), failed()]);
+    let outcome = run(&mut world, &plan(&["web", "api"]));
+    assert_eq!(outcome.gone, ["api"]);
+    let [failed] = outcome.failed.as_slice() else { panic!("{outcome:?}") };
+    assert!(failed.name == "web" && failed.begun && failed.why.contains("webhook timed out"), "{failed:?}");
+}
+
+#[test]
+fn a_release_whose_manifest_cannot_be_read_is_not_touched() {
+    let mut world = world(&["broken", "api"]);
+    let outcome = run(&mut world, &plan(&["broken", "api"]));
+    assert_eq!(outcome.gone, ["api"]);
+    assert!(!world.done.contains(&"helm broken".to_owned()));
+    assert!(!outcome.failed[0].begun);
+}
+
+#[test]
+fn somebody_who_comes_back_between_two_attempts_stops_it_and_what_is_half_gone_is_said() {
+    let mut world = world(&["web"]).helm(vec![failed()]).before_look(2, |world| world.state = VerdictState::Active);
+    let outcome = run(&mut world, &plan(&["web"]));
+    assert!(outcome.stopped.is_some() && outcome.failed[0].begun, "{outcome:?}");
+}
+
+#[test]
+fn a_helm_that_failed_and_still_removed_it_has_removed_it() {
+    let mut world = world(&["web"]).helm(vec![failed()]).before_look(2, |world| world.releases.clear());
+    assert_eq!(run(&mut world, &plan(&["web"])).gone, ["web"]);
+}

@@ -1,1 +1,267 @@
+//! Every row of the decision. Each starts from an idle slot and changes one thing.
 
+use super::*;
+use crate::release::{Driver, State};
+use globset::{Glob, GlobSetBuilder};
+use hotdesk_slots::slot::{LastSession, ReleaseRevision, SlotStatus};
+use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+/// A Monday, out of office hours: the window is one hour.
+const NOW: &str = "2026-11-23T20:00:00Z";
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn ago(minutes: i64) -> Timestamp {
+    now() - SignedDuration::from_mins(minutes)
+}
+
+fn rules() -> Rules {
+    let mut keep = GlobSetBuilder::new();
+    keep.add(Glob::new("roles").unwrap()).add(Glob::new("*config*").unwrap());
+    Rules { windows: Windows::default(), keep: keep.build().unwrap(), silence_is_fine: false }
+}
+
+fn release(name: &str, phase: Phase, deployed: i64) -> Release {
+    Release {
+        driver: Driver::Secret,
+        name: name.to_owned(),
+        revision: 3,
+        object: format!("sh.helm.release.v1.{name}.v3"),
+        resource_version: "7".to_owned(),
+        deployed_by: None,
+        state: Ok(State { phase, last_deployed: ago(deployed), deleted: None }),
+    }
+}
+
+/// A slot with one old release, whose traffic was read in full and showed only others.
+struct Case {
+    slot: Slot,
+    releases: Vec<Release>,
+    traffic: Traffic,
+}
+
+fn idle() -> Case {
+    let traffic = Traffic { samples: 40, from: ago(60), through: now(), ..Traffic::default() };
+    Case {
+        slot: Slot { status: Some(SlotStatus::default()), ..Slot::default() },
+        releases: vec![release("web", Phase::Deployed, 300)],
+        traffic,
+    }
+}
+
+impl Case {
+    fn status(mut self, change: impl FnOnce(&mut SlotStatus)) -> Self {
+        change(self.slot.status.get_or_insert_default());
+        self
+    }
+
+    fn releases(mut self, releases: &[Release]) -> Self {
+        self.releases = releases.to_vec();
+        self
+    }
+
+    fn traffic(mut self, change: impl FnOnce(&mut Traffic)) -> Self {
+        change(&mut self.traffic);
+        self
+    }
+
+    fn evidence(self) -> Evidence {
+        Evidence { slot: Some(Ok(self.slot)), releases: Some(Ok(self.releases)), traffic: Some(self.traffic) }
+    }
+}
+
+fn settled(evidence: &Evidence, rules: &Rules) -> Verdict {
+    match decide(evidence, rules, now()) {
+        Decision::Settled(verdict) => verdict,
+        Decision::AskTraffic => panic!("traffic was there"),
+    }
+}
+
+#[track_caller]
+fn check(case: Case, state: VerdictState, reason: &str) {
+    let verdict = settled(&case.evidence(), &rules());
+    assert_eq!(verdict.state, state, "{}", verdict.reason);
+    assert!(verdict.reason.contains(reason), "{}", verdict.reason);
+}
+
+#[test]
+fn idle_only_when_everything_was_read_and_nothing_seen() {
+    check(idle(), VerdictState::Idle, "no request, deploy, session or claim for 1 h (40 requests of others were seen)");
+}
+
+#[test]
+fn unknown_when_the_slot_or_the_releases_cannot_be_read() {
+    let mut evidence = idle().evidence();
+    evidence.slot = Some(Err("the Slot cannot be read: forbidden".to_owned()));
+    assert_eq!(settled(&evidence, &rules()).state, VerdictState::Unknown);
+    let mut evidence = idle().evidence();
+    evidence.releases = Some(Err("the helm records cannot be listed".to_owned()));
+    assert_eq!(settled(&evidence, &rules()).state, VerdictState::Unknown);
+    assert_eq!(settled(&Evidence::default(), &rules()).state, VerdictState::Unknown);
+}
+
+#[test]
+fn keeps_a_slot_that_somebody_asked_to_keep() {
+    let keep = |minutes| {
+        let mut case = idle();
+        case.slot.spec.keep_until = Some(Time(ago(minutes)));
+        case
+    };
+    check(keep(-30), VerdictState::Kept, "asked to keep it until 20:30 UTC");
+    check(keep(0), VerdictState::Idle, "");
+    check(keep(30), VerdictState::Idle, "");
+}
+
+#[test]
+fn keeps_a_slot_with_nothing_to_reap() {
+    check(idle().releases(&[]), VerdictState::Kept, "there is no release");
+    let kept = [release("roles", Phase::Deployed, 300), release("app-config", Phase::Deployed, 300)];
+    check(idle().releases(&kept), VerdictState::Kept, "the only releases are roles and app-config, which stay");
+    let history = [release("web", Phase::Uninstalled, 300), release("api", Phase::Superseded, 300)];
+    check(idle().releases(&history), VerdictState::Kept, "there is no release");
+}
+
+#[test]
+fn keeps_a_release_deployed_within_the_window() {
+    check(
+        idle().releases(&[release("web", Phase::Deployed, 59)]),
+        VerdictState::Active,
+        "release web was deployed (revision 3), 59 min ago",
+    );
+    check(idle().releases(&[release("web", Phase::Deployed, 60)]), VerdictState::Active, "1 h ago");
+    check(idle().releases(&[release("web", Phase::Deployed, 61)]), VerdictState::Idle, "");
+    check(idle().releases(&[release("web", Phase::Failed, 10)]), VerdictState::Active, "release web");
+    let two = [release("web", Phase::Deployed, 300), release("roles", Phase::Deployed, 10)];
+    check(idle().releases(&two), VerdictState::Active, "release roles was deployed");
+}
+
+#[test]
+fn keeps_what_is_being_deployed_or_uninstalled_within_the_window() {
+    check(
+        idle().releases(&[release("web", Phase::Pending, 10)]),
+        VerdictState::Kept,
+        "release web has been in the state pending",
+    );
+    check(idle().releases(&[release("web", Phase::Pending, 61)]), VerdictState::Idle, "");
+    let mut leaving = release("web", Phase::Uninstalling, 300);
+    leaving.state = Ok(State { phase: Phase::Uninstalling, last_deployed: ago(300), deleted: Some(ago(5)) });
+    check(idle().releases(&[leaving.clone()]), VerdictState::Kept, "in the state uninstalling since 19:55 UTC");
+    leaving.state = Ok(State { phase: Phase::Uninstalling, last_deployed: ago(300), deleted: Some(ago(61)) });
+    check(idle().releases(&[leaving]), VerdictState::Idle, "");
+}
+
+#[test]
+fn finishes_at_once_what_an_earlier_run_began() {
+    let mut leaving = release("web", Phase::Uninstalling, 300);
+    leaving.state = Ok(State { phase: Phase::Uninstalling, last_deployed: ago(300), deleted: Some(ago(5)) });
+    let begun = |name: &str, revision| Reaping {
+        since: Time(ago(6)),
+        releases: vec![ReleaseRevision { name: name.to_owned(), revision }],
+    };
+    let case = |reaping: Reaping| idle().releases(&[leaving.clone()]).status(|status| status.reaping = Some(reaping));
+    check(case(begun("web", 3)), VerdictState::Idle, "");
+    check(case(begun("web", 2)), VerdictState::Kept, "uninstalling");
+    check(case(begun("api", 3)), VerdictState::Kept, "uninstalling");
+    let used = case(begun("web", 3)).traffic(|traffic| traffic.hit = Some(hit()));
+    check(used, VerdictState::Active, "mew-web-80");
+    let pending =
+        idle().releases(&[release("web", Phase::Pending, 5)]).status(|status| status.reaping = Some(begun("web", 3)));
+    check(pending, VerdictState::Kept, "pending");
+}
+
+#[test]
+fn a_session_and_a_claim_are_use() {
+    let session = |minutes| LastSession { time: Time(ago(minutes)), by: "alice".to_owned(), kind: "exec".to_owned() };
+    check(idle().status(|s| s.last_session = Some(session(20))), VerdictState::Active, "alice used exec, 20 min ago");
+    check(idle().status(|s| s.last_session = Some(session(61))), VerdictState::Idle, "");
+    check(
+        idle().status(|s| s.claimed_at = Some(Time(ago(20)))),
+        VerdictState::Active,
+        "the slot was claimed, 20 min ago",
+    );
+    check(idle().status(|s| s.claimed_at = Some(Time(ago(61)))), VerdictState::Idle, "");
+}
+
+#[test]
+fn what_is_in_the_future_is_not_believed() {
+    check(idle().releases(&[release("web", Phase::Deployed, -4)]), VerdictState::Active, "");
+    check(idle().releases(&[release("web", Phase::Deployed, -6)]), VerdictState::Unknown, "in the future");
+}
+
+#[test]
+fn unknown_when_a_record_cannot_be_read() {
+    let broken = |name| Release { state: Err("it is not base64".to_owned()), ..release(name, Phase::Deployed, 0) };
+    check(
+        idle().releases(&[broken("web")]),
+        VerdictState::Unknown,
+        "sh.helm.release.v1.web.v3 of release web cannot be read",
+    );
+    let beside = [release("web", Phase::Deployed, 300), broken("roles")];
+    check(idle().releases(&beside), VerdictState::Unknown, "roles");
+    let used = [release("web", Phase::Deployed, 10), broken("api")];
+    check(idle().releases(&used), VerdictState::Active, "web");
+}
+
+fn hit() -> Hit {
+    Hit { time: ago(12), upstream: "mew-web-80".to_owned(), path: "/cart".to_owned() }
+}
+
+#[test]
+fn a_request_is_use_even_where_others_are_in_doubt() {
+    let case = idle().traffic(|traffic| traffic.hit = Some(hit()));
+    check(case, VerdictState::Active, "a request of /cart was served by mew-web-80, 12 min ago");
+    let case = idle().traffic(|traffic| {
+        traffic.hit = Some(hit());
+        traffic.doubts = vec!["a pod is Pending".to_owned()];
+    });
+    check(case, VerdictState::Active, "/cart");
+}
+
+#[test]
+fn any_doubt_is_unknown() {
+    let case = idle().traffic(|traffic| traffic.doubts = vec!["the log was rotated".to_owned(), "two".to_owned()]);
+    check(case, VerdictState::Unknown, "the log was rotated (and 1 more: see the log)");
+    check(idle().traffic(|traffic| traffic.from = ago(59)), VerdictState::Unknown, "less than the window");
+}
+
+#[test]
+fn a_log_that_shows_nobody_proves_nothing() {
+    check(idle().traffic(|traffic| traffic.samples = 0), VerdictState::Unknown, "--silence-is-fine");
+    let fine = Rules { silence_is_fine: true, ..rules() };
+    let silent =
+        |change: fn(&mut Traffic)| settled(&idle().traffic(|t| t.samples = 0).traffic(change).evidence(), &fine).state;
+    assert_eq!(silent(|_| {}), VerdictState::Idle);
+    assert_eq!(silent(|traffic| traffic.doubts = vec!["an empty log".to_owned()]), VerdictState::Unknown);
+}
+
+#[test]
+fn the_logs_are_read_only_if_everything_else_says_idle() {
+    let without = |case: Case| Evidence { traffic: None, ..case.evidence() };
+    assert_eq!(decide(&without(idle()), &rules(), now()), Decision::AskTraffic);
+    for case in [idle().releases(&[]), idle().releases(&[release("web", Phase::Deployed, 5)])] {
+        assert!(matches!(decide(&without(case), &rules(), now()), Decision::Settled(_)));
+    }
+}
+
+#[test]
+fn the_verdict_says_when_the_slot_goes_if_nobody_uses_it() {
+    let reap_at = |case: Case| settled(&case.evidence(), &rules()).reap_at;
+    assert_eq!(reap_at(idle().traffic(|traffic| traffic.hit = Some(hit()))), Some(ago(12 - 60)));
+    assert_eq!(reap_at(idle().releases(&[release("web", Phase::Pending, 10)])), Some(ago(10 - 60)));
+}
+
+#[test]
+fn only_what_is_there_and_not_kept_goes() {
+    let releases = [
+        release("web", Phase::Deployed, 300),
+        release("api", Phase::Failed, 300),
+        release("roles", Phase::Deployed, 300),
+        release("my-config", Phase::Deployed, 300),
+        release("old", Phase::Uninstalled, 300),
+    ];
+    let names: Vec<String> = targets(&releases, &rules()).into_iter().map(|release| release.name).collect();
+    assert_eq!(names, ["web", "api"]);
+}

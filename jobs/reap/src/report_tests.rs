@@ -1,1 +1,109 @@
+//! What is told of a run.
 
+use super::*;
+use crate::act::Failed;
+use crate::decide::Traffic;
+use hotdesk_slots::slot::SlotStatus;
+
+fn now() -> Timestamp {
+    "2026-11-23T15:00:00Z".parse().unwrap()
+}
+
+fn verdict(state: VerdictState) -> Verdict {
+    Verdict { state, reason: "because".to_owned(), activity: None, reap_at: None }
+}
+
+fn evidence(status: SlotStatus) -> Evidence {
+    let slot = Slot { status: Some(status), ..Slot::default() };
+    Evidence { slot: Some(Ok(slot)), releases: Some(Ok(vec![])), traffic: Some(Traffic::default()) }
+}
+
+fn unfinished() -> Outcome {
+    let failed = Failed { name: "api".to_owned(), revision: 4, begun: true, why: "helm failed".to_owned() };
+    Outcome { gone: vec!["web".to_owned()], failed: vec![failed], ..Outcome::default() }
+}
+
+#[test]
+fn the_exit_code_tells_how_a_run_ended() {
+    for (state, exit) in
+        [(VerdictState::Active, Exit::Fine), (VerdictState::Kept, Exit::Fine), (VerdictState::Unknown, Exit::Unknown)]
+    {
+        assert_eq!(Conclusion::of_verdict("mew", &verdict(state)).exit, exit);
+    }
+    let stopped = |state| Outcome { stopped: Some(("x".to_owned(), state)), ..Outcome::default() };
+    for (outcome, exit) in [
+        (Outcome::default(), Exit::Fine),
+        (unfinished(), Exit::Unfinished),
+        (stopped(VerdictState::Active), Exit::Fine),
+        (stopped(VerdictState::Unknown), Exit::Unknown),
+    ] {
+        assert_eq!(Conclusion::of_reap("mew", &verdict(VerdictState::Idle), &outcome).exit, exit, "{outcome:?}");
+    }
+}
+
+#[test]
+fn an_unfinished_reap_says_what_is_gone_and_what_is_half_gone() {
+    let conclusion = Conclusion::of_reap("mew", &verdict(VerdictState::Idle), &unfinished());
+    assert_eq!(
+        conclusion.message,
+        "mew was idle: because. Uninstalled: web. api may be half gone and the next run goes on: helm failed."
+    );
+    let patch =
+        status_patch(&verdict(VerdictState::Idle), &evidence(SlotStatus::default()), Some(&unfinished()), now());
+    assert_eq!(patch["status"]["reaping"]["releases"], json!([{"name": "api", "revision": 4}]));
+    assert_eq!(patch["status"]["lastReap"]["releases"], json!(["web"]));
+}
+
+#[test]
+fn a_finished_reap_leaves_nothing_as_begun() {
+    let outcome = Outcome { gone: vec!["web".to_owned()], ..Outcome::default() };
+    let patch = status_patch(&verdict(VerdictState::Idle), &evidence(SlotStatus::default()), Some(&outcome), now());
+    assert_eq!(patch["status"].get("reaping"), Some(&Value::Null));
+}
+
+#[test]
+fn what_an_earlier_run_left_is_forgotten_once_it_is_gone() {
+    let releases = vec![ReleaseRevision { name: "web".to_owned(), revision: 1 }];
+    let status = SlotStatus { reaping: Some(Reaping { since: Time(now()), releases }), ..SlotStatus::default() };
+    let patch = status_patch(&verdict(VerdictState::Kept), &evidence(status), None, now());
+    assert_eq!(patch["status"].get("reaping"), Some(&Value::Null));
+}
+
+#[test]
+fn a_condition_changes_its_time_only_with_its_state() {
+    let earlier = Time("2026-11-23T14:00:00Z".parse().unwrap());
+    let old = |type_: &str, status: &str| Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: "X".to_owned(),
+        message: String::new(),
+        last_transition_time: earlier.clone(),
+        observed_generation: None,
+    };
+    let before = [old("Reapable", "False"), old("Sighted", "False"), old("Claimed", "True")];
+    let found = conditions(&before, &verdict(VerdictState::Active), &evidence(SlotStatus::default()), now());
+    let times: Vec<_> =
+        found.iter().map(|c| (c.type_.as_str(), c.status.as_str(), c.last_transition_time.0 == now())).collect();
+    assert_eq!(times, [("Claimed", "True", false), ("Reapable", "False", false), ("Sighted", "True", true)]);
+}
+
+#[test]
+fn an_older_activity_does_not_replace_a_newer_one() {
+    let activity = |time: &str| Activity { time: time.parse().unwrap(), signal: "deploy", detail: "x".to_owned() };
+    let last = LastActivity { time: Time(now()), signal: "session".to_owned(), detail: "y".to_owned() };
+    let status = SlotStatus { last_activity: Some(last), ..SlotStatus::default() };
+    let patch = |time| {
+        let verdict = Verdict { activity: Some(activity(time)), ..verdict(VerdictState::Active) };
+        status_patch(&verdict, &evidence(status.clone()), None, now())
+    };
+    assert_eq!(patch("2026-11-23T14:59:00Z")["status"].get("lastActivity"), None);
+    assert_eq!(patch("2026-11-23T15:01:00Z")["status"]["lastActivity"]["signal"], "deploy");
+}
+
+#[test]
+fn a_message_fits_where_kubernetes_shows_it() {
+    let conclusion = Conclusion { exit: Exit::Fine, message: "é".repeat(5000) };
+    assert!(termination_message(&conclusion).len() <= 4096);
+    assert!(event(&Slot::default(), &conclusion, now()).note.unwrap().len() <= MAX_NOTE);
+    assert_eq!(cut("short", 10), "short");
+}
