@@ -28,13 +28,15 @@ fn verdict(state: VerdictState) -> Verdict {
     Verdict { state, reason: format!("it is {state:?}"), activity: None, reap_at: None }
 }
 
+type Change = fn(&mut World);
+
 /// A slot in memory, in which something happens before the n-th look.
 struct World {
     slot: Slot,
     releases: Vec<Release>,
     state: VerdictState,
     looks: usize,
-    happens: Vec<(usize, fn(&mut World))>,
+    happens: Vec<(usize, Change)>,
     /// What helm answers, in turn; then success.
     helm: Vec<Result<(), HelmError>>,
     done: Vec<String>,
@@ -54,7 +56,7 @@ fn world(names: &[&str]) -> World {
 }
 
 impl World {
-    fn before_look(mut self, number: usize, change: fn(&mut World)) -> Self {
+    fn before_look(mut self, number: usize, change: Change) -> Self {
         self.happens.push((number, change));
         self
     }
@@ -121,7 +123,7 @@ fn releases_go_one_at_a_time_with_a_pause() {
 }
 
 #[track_caller]
-fn check_stops(change: fn(&mut World), expected: &str) {
+fn check_stops(change: Change, expected: &str) {
     let mut world = world(&["web", "api"]).before_look(2, change);
     let outcome = run(&mut world, &plan(&["web", "api"]));
     assert_eq!(outcome.gone, ["web"], "{expected}");

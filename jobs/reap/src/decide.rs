@@ -125,7 +125,7 @@ fn nothing_left(releases: &[Release], rules: &Rules) -> Option<Verdict> {
     let kept: Vec<String> = releases.iter().filter(|r| r.is_live()).map(|r| plain(&r.name)).collect();
     let reason = || match kept.as_slice() {
         [] => "nothing to reap: there is no release".to_owned(),
-        names => format!("nothing to reap: the only releases are {}, which stay", list(names)),
+        names => format!("nothing to reap: what is there stays ({})", list(names)),
     };
     targets(releases, rules).is_empty().then(|| Verdict::kept(&reason()))
 }

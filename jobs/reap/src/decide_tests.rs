@@ -119,7 +119,7 @@ fn keeps_a_slot_that_somebody_asked_to_keep() {
 fn keeps_a_slot_with_nothing_to_reap() {
     check(idle().releases(&[]), VerdictState::Kept, "there is no release");
     let kept = [release("roles", Phase::Deployed, 300), release("app-config", Phase::Deployed, 300)];
-    check(idle().releases(&kept), VerdictState::Kept, "the only releases are roles and app-config, which stay");
+    check(idle().releases(&kept), VerdictState::Kept, "what is there stays (roles and app-config)");
     let history = [release("web", Phase::Uninstalled, 300), release("api", Phase::Superseded, 300)];
     check(idle().releases(&history), VerdictState::Kept, "there is no release");
 }

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn pod(status: Value) -> Pod {
+    fn pod(status: &Value) -> Pod {
         let metadata = json!({"name": "controller-0", "creationTimestamp": "2026-11-23T10:00:00Z"});
         serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap()
     }
@@ -136,31 +136,31 @@ mod tests {
 
     #[test]
     fn a_running_container_is_read_with_its_predecessor() {
-        let controller = readable(&pod(running("2026-11-23T11:00:05Z")), "controller").unwrap();
+        let controller = readable(&pod(&running("2026-11-23T11:00:05Z")), "controller").unwrap();
         assert_eq!(controller.started, "2026-11-23T11:00:05Z".parse().unwrap());
         assert_eq!(controller.before, Some("2026-11-23T10:00:01Z".parse().unwrap()));
     }
 
     #[track_caller]
-    fn check_error(status: Value, container: &str, expected: &str) {
+    fn check_error(status: &Value, container: &str, expected: &str) {
         let error = readable(&pod(status), container).unwrap_err();
         assert!(error.contains(expected), "{error}");
     }
 
     #[test]
     fn whatever_is_not_running_is_said() {
-        check_error(json!({"phase": "Pending"}), "controller", "controller-0 is Pending");
-        check_error(json!({"phase": "Failed"}), "controller", "controller-0 is Failed");
-        check_error(json!({}), "controller", "is unknown");
-        check_error(running("2026-11-23T11:00:05Z"), "traefik", "has no container traefik");
+        check_error(&json!({"phase": "Pending"}), "controller", "controller-0 is Pending");
+        check_error(&json!({"phase": "Failed"}), "controller", "controller-0 is Failed");
+        check_error(&json!({}), "controller", "is unknown");
+        check_error(&running("2026-11-23T11:00:05Z"), "traefik", "has no container traefik");
         let mut crashing = running("2026-11-23T11:00:05Z");
         crashing["containerStatuses"][0]["state"] = json!({"waiting": {"reason": "CrashLoopBackOff"}});
-        check_error(crashing, "controller", "is not running");
+        check_error(&crashing, "controller", "is not running");
     }
 
     #[test]
     fn a_node_whose_clock_is_behind_is_not_believed() {
-        check_error(running("2026-11-23T08:00:00Z"), "controller", "set its node's clock");
+        check_error(&running("2026-11-23T08:00:00Z"), "controller", "set its node's clock");
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub struct Tally {
     pub entries: u64,
     /// Lines within the window that could have been entries.
     pub unparsed: u64,
+    /// Lines before the window, within the look-back, that could have been entries.
+    pub unparsed_before: u64,
     /// The first problem of each kind: why nothing seen does not mean nobody there.
     pub ambiguous: Option<String>,
     /// Traffic that begins like the slot's.
@@ -102,7 +104,7 @@ impl Tally {
                     self.suspect.get_or_insert_with(|| plain(text));
                 }
             }
-            Line::Unparsed => {}
+            Line::Unparsed => self.unparsed_before += 1,
             Line::Access(entry) => {
                 self.samples += u64::from(entry.names_somebody());
                 if in_window {
@@ -138,22 +140,46 @@ impl Tally {
     #[must_use]
     pub fn doubts(&self, watch: &Watch) -> Vec<String> {
         let slot = &watch.slot;
-        let lines = self.entries + self.unparsed;
-        let shares = [
-            self.broken.as_ref().map(|line| format!("a log stream broke off with \"{line}\"")),
-            self.future.map(|time| format!("a controller's log has lines from the future ({time}): check the clocks")),
-            self.suspect.as_ref().map(|line| format!("a line that mentions {slot} cannot be read as an access entry: \"{line}\"")),
-            self.ambiguous.as_ref().map(|name| format!(
-                "traffic for {name} could be this slot's or another's: name the namespaces so that none begins with another's name and a dash, or add the namespace to the log format"
-            )),
-            self.orphan.as_ref().map(|name| format!(
-                "traffic for {name}, which matches no Service that exists: was one renamed? If it is a namespace of its own, name it in --other-namespaces"
-            )),
-            self.over(watch).then(|| format!(
-                "{} of {lines} lines within the window cannot be read as access entries: set --ingress-log-format, or --max-unparsed", self.unparsed
-            )),
-        ];
-        shares.into_iter().flatten().collect()
+        let broken = self.broken.as_ref().map(|line| format!("a log stream broke off with \"{line}\""));
+        let future =
+            self.future.map(|time| format!("a controller's log has lines from the future ({time}): check the clocks"));
+        let suspect = self
+            .suspect
+            .as_ref()
+            .map(|line| format!("a line that mentions {slot} cannot be read as an access entry: \"{line}\""));
+        let ambiguous = self.ambiguous.as_ref().map(|name| {
+            format!(
+                "traffic for {name} could be this slot's or another's: name the namespaces so that none begins with \
+                 another's name and a dash, or add the namespace to the log format"
+            )
+        });
+        let orphan = self.orphan.as_ref().map(|name| {
+            format!(
+                "traffic for {name}, which matches no Service that exists: was one renamed? If it is a namespace of \
+                 its own, name it in --other-namespaces"
+            )
+        });
+        let unread = [self.unreadable(), self.too_many_unparsed(watch)];
+        [broken, future, suspect, ambiguous, orphan].into_iter().chain(unread).flatten().collect()
+    }
+
+    /// Where silence is fine, a log that nobody can read is still not silent.
+    fn unreadable(&self) -> Option<String> {
+        (self.samples == 0 && self.unparsed + self.unparsed_before > 0).then(|| {
+            "no line of the ingress log can be read as an access entry that says whom it was for: \
+             set --ingress-log-format"
+                .to_owned()
+        })
+    }
+
+    fn too_many_unparsed(&self, watch: &Watch) -> Option<String> {
+        let (unparsed, lines) = (self.unparsed, self.entries + self.unparsed);
+        self.over(watch).then(|| {
+            format!(
+                "{unparsed} of {lines} lines within the window cannot be read as access entries: \
+                 set --ingress-log-format, or --max-unparsed"
+            )
+        })
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a share of lines needs no more than a float holds")]
@@ -280,6 +306,7 @@ mod tests {
         );
         check_doubt(&[line("15:06:00", "mewtwo-web-80", "/", "c")], "from the future");
         check_doubt(&["2026-11-23T14:30:00Z what is this".to_owned()], "1 of 1 lines within the window");
+        check_doubt(&["2026-11-23T13:30:00Z what is this".to_owned()], "no line of the ingress log can be read");
         check_doubt(&["unable to retrieve container logs for containerd://0a".to_owned()], "unable to retrieve");
         check_doubt(&[String::new()], "a log stream broke off");
         let mut busy: Vec<String> = (0..1000).map(|_| line("14:30:00", "mewtwo-web-80", "/", "c")).collect();
