@@ -90,7 +90,7 @@ fn elsewhere(context: &Context<'_>) -> String {
     let Listing { yours, free } = context.listing;
     let advice = match free.names.first() {
         Some(first) => format!("Claim one: kubectl hotdesk claim {first}{}", or_edit(context)),
-        None => format!("Ask for it: the holder can hand it over, or release it{}", or_edit(context)),
+        None => format!("Ask the holder to hand it over or to release it{}", listed_at(context)),
     };
     format!("You hold: {}. Free: {}. {advice}", some(yours), some(free))
 }
@@ -101,6 +101,10 @@ fn claim_it(slot: &str, context: &Context<'_>) -> String {
 
 fn or_edit(context: &Context<'_>) -> String {
     context.claim_url.map_or_else(String::new, |url| format!(", or edit {url}"))
+}
+
+fn listed_at(context: &Context<'_>) -> String {
+    context.claim_url.map_or_else(String::new, |url| format!("; who holds what: {url}"))
 }
 
 fn some(slots: &Some5) -> String {

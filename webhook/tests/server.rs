@@ -181,6 +181,10 @@ fn too_many_reviews_at_once_are_told_to_come_again() {
     wait_for("the large review to take both places", || metric(&server, "hotdesk_webhook_in_flight") == "1");
     let answer = server.client().post("/mutate", &review(ALICE).to_string());
     assert!(answer.0 == 503 && answer.1.contains("try again"), "{answer:?}");
+    let mut larger = server.client();
+    larger.head("/mutate", 9 * MIB);
+    larger.send_while_taken(&vec![b' '; 9 * MIB]);
+    assert_eq!(larger.answer().0, 413, "what is too large waits for no place");
     drop(large);
     wait_for("the places to be free", || metric(&server, "hotdesk_webhook_in_flight") == "0");
     server.lives_on();

@@ -132,7 +132,10 @@ fn respell(claim: &Claim, view: &ClaimView, operations: &mut Vec<PatchOperation>
 }
 
 fn read(raw: &RawValue) -> Result<Slot, String> {
-    serde_json::from_str(raw.get()).map_err(|e| format!("the Slot cannot be read: {}", harmless(&e.to_string())))
+    let mut json = serde_json::Deserializer::from_str(raw.get());
+    serde_path_to_error::deserialize(&mut json).map_err(|e| {
+        format!("{} cannot be read: {}", harmless(&e.path().to_string()), harmless(&e.inner().to_string()))
+    })
 }
 
 fn sentence(request: &SlotRequest<'_>, problems: &[String]) -> String {

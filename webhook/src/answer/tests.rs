@@ -342,6 +342,8 @@ fn a_slot_that_cannot_be_read_is_refused_with_the_reason_to_everybody() {
     review["request"]["object"]["spec"] = json!({"claim": {"users": ["a"], "until": "tomorrow"}});
     let answer = ask(Path::Slots, &review.to_string()).unwrap();
     assert_eq!(answer["response"]["status"]["code"], 403, "{answer}");
+    let message = answer["response"]["status"]["message"].as_str().unwrap();
+    assert!(message.contains("spec.claim.until cannot be read"), "{message}");
 }
 
 /// JSON text for a key: as it is, or with its first letter as an escape, which means the same.

@@ -38,7 +38,7 @@ fn many_free_slots_are_counted_and_none_is_said() {
     let message = tell(Reason::Held, "alice", Some(&bobs()), &many, None);
     assert!(message.contains("You hold: none. Free: a, b, c, d, e and 7 more."), "{message}");
     let message = tell(Reason::Held, "alice", Some(&bobs()), &Listing::default(), None);
-    assert!(message.ends_with("Free: none. Ask for it: the holder can hand it over, or release it"), "{message}");
+    assert!(message.ends_with("Free: none. Ask the holder to hand it over or to release it"), "{message}");
 }
 
 #[test]
