@@ -57,6 +57,9 @@ pub enum Progress {
 pub struct Outcome {
     /// Releases that are gone.
     pub gone: Vec<String>,
+    /// Releases that are gone for helm, which said that some of their objects are not, and why: it drops the
+    /// record also when an object outlasts the wait, so no later run can find them.
+    pub leftovers: Vec<(String, String)>,
     /// Releases that were left, and why.
     pub skipped: Vec<(String, String)>,
     /// Releases that could not be uninstalled.
@@ -157,22 +160,22 @@ pub async fn reap(hands: &mut impl Hands, plan: &Plan, retries: usize, pause: Du
 async fn one(hands: &mut impl Hands, plan: &Plan, target: &Release, retries: usize, outcome: &mut Outcome) {
     let waits = ExponentialBuilder::new().with_min_delay(FIRST_RETRY).with_factor(3.0).with_jitter();
     let mut waits = waits.with_max_times(retries).build();
-    let mut progress = Progress::Untouched;
+    let (mut progress, mut said) = (Progress::Untouched, String::new());
     loop {
         let (verdict, evidence) = hands.look().await;
         let found = match next_step(plan, target, progress, &verdict, &evidence) {
             Step::Uninstall(found) => found,
-            Step::Gone if progress == Progress::Begun => return outcome.gone.push(target.name.clone()),
+            Step::Gone if progress == Progress::Begun => return outcome.leftovers.push((target.name.clone(), said)),
             Step::Gone => return outcome.skip(target, "somebody else uninstalled it meanwhile"),
             Step::Skip(why) => return outcome.skip(target, &why),
             Step::Stop(why, state) => return outcome.stop(target, progress, why, state),
         };
-        let why = match attempt(hands, &found, &mut progress, outcome).await {
+        said = match attempt(hands, &found, &mut progress, outcome).await {
             Ok(()) => return outcome.gone.push(target.name.clone()),
             Err(why) => why,
         };
-        let Some(wait) = waits.next() else { return outcome.fail(target, progress, &why) };
-        tracing::warn!(release = target.name, "{why}; trying again in {} s", wait.as_secs());
+        let Some(wait) = waits.next() else { return outcome.give_up(hands, target, progress, said).await };
+        tracing::warn!(release = target.name, "{said}; looking again in {} s", wait.as_secs());
         hands.wait(wait).await;
     }
 }
@@ -206,7 +209,14 @@ impl Outcome {
     /// True if something was begun and is not finished.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
-        !self.failed.is_empty()
+        !self.failed.is_empty() || !self.leftovers.is_empty()
+    }
+
+    async fn give_up(&mut self, hands: &mut impl Hands, release: &Release, progress: Progress, said: String) {
+        match hands.remains(release).await {
+            Ok(false) if progress == Progress::Begun => self.leftovers.push((release.name.clone(), said)),
+            _ => self.fail(release, progress, &said),
+        }
     }
 
     fn skip(&mut self, release: &Release, why: &str) {

@@ -127,9 +127,12 @@ impl Helm {
     }
 }
 
-/// The last thing that helm said, which is why it failed.
+/// Why helm failed: its error, which may take several lines.
 fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
-    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing was said");
-    format!("helm failed ({}): {}", output.status, plain(last.trim()))
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let error = lines.iter().position(|line| line.starts_with("Error:")).unwrap_or(lines.len().saturating_sub(3));
+    let said: Vec<String> = lines.iter().skip(error).take(3).map(|line| plain(line.trim_end_matches('.'))).collect();
+    let said = if said.is_empty() { "it does not say why".to_owned() } else { said.join("; ") };
+    format!("helm failed ({}): {said}", output.status)
 }

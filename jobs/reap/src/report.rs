@@ -70,9 +70,12 @@ impl Conclusion {
             let how = if failed.begun { "may be half gone and the next run goes on" } else { "was not touched" };
             format!(" {} {how}: {}.", plain(&failed.name), failed.why)
         });
+        let leftovers = outcome.leftovers.iter().map(|(name, why)| {
+            format!(" {} is gone for helm, but some of its objects may be there: {why}.", plain(name))
+        });
         let skipped = outcome.skipped.iter().map(|(name, why)| format!(" {} was left: {why}.", plain(name)));
         let stopped = outcome.stopped.iter().map(|(why, _)| format!(" Stopped: {why}."));
-        message.extend(failed.chain(skipped).chain(stopped));
+        message.extend(failed.chain(leftovers).chain(skipped).chain(stopped));
         Self { exit, message }
     }
 }
@@ -121,8 +124,10 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
     match outcome {
         Some(outcome) => {
             tell("reaping", half_gone(outcome, before.reaping.as_ref(), now));
-            if !outcome.gone.is_empty() {
-                tell("lastReap", json!(LastReap { time: Time(now), releases: outcome.gone.clone() }));
+            let leftovers = outcome.leftovers.iter().map(|(name, _)| name);
+            let releases: Vec<String> = outcome.gone.iter().chain(leftovers).cloned().collect();
+            if !releases.is_empty() {
+                tell("lastReap", json!(LastReap { time: Time(now), releases }));
             }
         }
         None if before.reaping.is_some() => {
