@@ -5,7 +5,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The name of every Slot: a namespace has one, and it is called this.
@@ -49,6 +49,7 @@ pub struct SlotSpec {
     pub claim: Option<Claim>,
 
     /// Nothing in the slot is reaped before this moment (RFC 3339).
+    #[schemars(schema_with = "moment")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Time>,
 
@@ -85,8 +86,16 @@ pub struct Claim {
     pub purpose: Option<String>,
 
     /// When the claim lapses (RFC 3339). From then on it counts as none.
+    #[schemars(schema_with = "moment")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
+}
+
+/// A moment that people write. The format `date-time` alone admits one without a time zone, which no reader of
+/// ours could read: one such Slot would make every list of Slots fail.
+fn moment(_: &mut SchemaGenerator) -> Schema {
+    let pattern = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$";
+    json_schema!({"type": "string", "format": "date-time", "pattern": pattern, "nullable": true})
 }
 
 /// What happens to a write by somebody who does not hold the slot.

@@ -30,7 +30,7 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
             format!("slot \"{slot}\" is held by {} and you are {who}. {}", held_by(), elsewhere(context))
         }
         Reason::Free => format!(
-            "nobody holds slot \"{slot}\", so nobody deploys there, and you are {who}. {}",
+            "slot \"{slot}\" is free, and nobody deploys in a free slot; you are {who}. {}",
             claim_it(&slot, context)
         ),
         Reason::Lapsed => format!(
@@ -51,7 +51,7 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
             keys::OWNER,
         ),
         Reason::DeployerUnclaimed => format!(
-            "nobody holds slot \"{slot}\", and {who} deploys only where somebody does. {}",
+            "slot \"{slot}\" is free, and {who} deploys only where somebody holds the slot. {}",
             claim_it(&slot, context)
         ),
         Reason::NotSynced => format!(

@@ -92,9 +92,7 @@ impl TestSlot {
         let chart = root().join("charts/slots");
         template.args(["template", "slots", "-n", "hotdesk", "-f", "-"]).arg(chart);
         let manifest = Ran::run(template, &values.to_string()).succeeded().stdout;
-        let namespaces_first = format!("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {}\n", self.name);
-        admin().kubectl_with(&["apply", "-f", "-"], &namespaces_first).succeeded();
-        admin().kubectl_with(&["-n", self.name(), "apply", "-f", "-"], &manifest).succeeded();
+        admin().kubectl_with(&["apply", "-f", "-"], &manifest).succeeded();
     }
 
     /// Changes the Slot object, as the administrator.

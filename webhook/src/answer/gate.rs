@@ -98,10 +98,11 @@ fn warnings(decision: Decision, facts: &Facts<'_>, look: &Look, context: &Contex
         Decision::Tolerate(reason, Mode::Warn) => {
             vec![format!("hotdesk would deny this: {}", explain(reason, facts, look, context))]
         }
-        Decision::Allow(Role::BreakGlass) => {
+        Decision::Allow(role @ (Role::BreakGlass | Role::Administrator)) => {
             let slot = plain(facts.namespace);
             let held_by = holder(&told(look, &Listing::default(), context));
-            vec![format!("hotdesk let you into slot \"{slot}\" by a break-glass group; it is held by {held_by}")]
+            let by = if role == Role::BreakGlass { "by a break-glass group" } else { "as an administrator" };
+            vec![format!("hotdesk let you into slot \"{slot}\" {by}; it is held by {held_by}")]
         }
         _ => Vec::new(),
     }

@@ -48,6 +48,8 @@ fn by(username: &str) -> Case {
         slot_mode: None,
         settings: Settings {
             break_glass_groups: vec!["system:masters".to_owned()],
+            administrator_users: vec!["chief@example.com".to_owned()],
+            administrator_groups: vec!["platform".to_owned()],
             machinery_users: vec!["system:serviceaccount:cert-manager:cert-manager".to_owned()],
             trusted_deployers: vec!["system:serviceaccount:ci:deployer".to_owned()],
             identity: IdentitySettings {
@@ -179,6 +181,16 @@ fn break_glass_goes_by_exact_group() {
         denies(Reason::Held, by("root").groups(&[group]));
     }
     denies(Reason::Held, by("system:masters"));
+}
+
+#[test]
+fn administrators_set_slots_up_and_go_by_exact_user_or_group() {
+    allows(Role::Administrator, by("chief@example.com"));
+    allows(Role::Administrator, by("erin@example.com").groups(&["platform"]));
+    allows(Role::Administrator, by("chief@example.com").seeing(View::Missing));
+    for (user, group) in [("Chief@example.com", ""), ("chief@example.com.evil.test", ""), ("platform", "Platform")] {
+        denies(Reason::Held, by(user).groups(&[group]));
+    }
 }
 
 #[test]

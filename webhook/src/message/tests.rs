@@ -44,11 +44,11 @@ fn many_free_slots_are_counted_and_none_is_said() {
 #[test]
 fn every_reason_has_a_sentence_of_its_own_that_says_what_to_do() {
     for (reason, parts) in [
-        (Reason::Free, ["nobody holds slot \"pikachu\"", "kubectl hotdesk claim pikachu"]),
+        (Reason::Free, ["slot \"pikachu\" is free", "kubectl hotdesk claim pikachu"]),
         (Reason::Lapsed, ["the claim of bob@example.com", "kubectl hotdesk claim pikachu"]),
         (Reason::NoToken, ["no token of its own", "kubectl create token"]),
         (Reason::ForStranger, ["deploys for \"carol\"", "Deploy for a claimant"]),
-        (Reason::DeployerUnclaimed, ["only where somebody does", "kubectl hotdesk claim pikachu"]),
+        (Reason::DeployerUnclaimed, ["only where somebody holds the slot", "kubectl hotdesk claim pikachu"]),
         (Reason::NotSynced, ["cannot see the Slots", "Try again"]),
         (Reason::NoSlot, ["has no Slot", "An administrator creates"]),
         (Reason::UnreadableSlot, ["cannot be read", "kubectl edit slot slot -n pikachu"]),
