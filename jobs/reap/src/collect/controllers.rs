@@ -76,44 +76,51 @@ fn before(status: &ContainerStatus) -> Option<Timestamp> {
 
 /// Checks that no pod of the controller has gone since a moment: its log went with it.
 ///
-/// The pods themselves cannot tell, but the status of what runs them was written when one went.
+/// A pod that was replaced is seen by its successor's age. One that was not, because the controller was scaled
+/// down or a node taken away, is seen by when what runs the pods was last written.
 ///
 /// # Errors
 /// Says what changed, or that it cannot be read.
 pub async fn unchanged(cluster: &Cluster, args: &Args, since: Timestamp) -> Result<(), String> {
-    check::<ReplicaSet>(cluster, args, since).await?;
-    check::<DaemonSet>(cluster, args, since).await?;
-    check::<StatefulSet>(cluster, args, since).await
+    check::<ReplicaSet>(cluster, args, since, Written::Spec).await?;
+    check::<StatefulSet>(cluster, args, since, Written::Spec).await?;
+    // How many pods a DaemonSet has stands in its status, beside what changes when a container restarts.
+    check::<DaemonSet>(cluster, args, since, Written::Anything).await
 }
 
-async fn check<K>(cluster: &Cluster, args: &Args, since: Timestamp) -> Result<(), String>
+/// Which writes tell that the number of pods may have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Spec,
+    Anything,
+}
+
+async fn check<K>(cluster: &Cluster, args: &Args, since: Timestamp, what: Written) -> Result<(), String>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
 {
     let kind = K::kind(&());
     let api: Api<K> = Api::namespaced(cluster.client.clone(), &args.ingress_namespace);
     let filter = ListParams::default().labels(&args.ingress_selector);
-    let sets = cluster
-        .answer(&format!("the ingress controller's {kind}s cannot be listed"), api.list_metadata(&filter))
-        .await?;
-    match sets
-        .items
-        .iter()
-        .find_map(|set| status_written(&set.metadata).filter(|at| *at > since).map(|at| (set.name_any(), at)))
-    {
+    let listed = api.list_metadata(&filter);
+    let sets = cluster.answer(&format!("the ingress controller's {kind}s cannot be listed"), listed).await?.items;
+    let changed = |set: &ObjectMeta| last_written(set, what).filter(|at| *at > since);
+    match sets.iter().find_map(|set| changed(&set.metadata).map(|at| (set.name_any(), at))) {
         None => Ok(()),
         Some((name, at)) => Err(format!(
-            "the ingress controller's {kind} {name} changed at {}, within the window: a pod may have gone, and its log with it",
+            "the ingress controller's {kind} {name} changed at {}, within the window: a pod may have gone, and its \
+             log with it",
             at.strftime("%H:%M:%S UTC")
         )),
     }
 }
 
-/// When the status of an object was last written.
-fn status_written(metadata: &ObjectMeta) -> Option<Timestamp> {
+/// When an object was last written.
+fn last_written(metadata: &ObjectMeta, what: Written) -> Option<Timestamp> {
     let fields = metadata.managed_fields.as_deref().unwrap_or_default();
-    let status = fields.iter().filter(|entry| entry.subresource.as_deref() == Some("status"));
-    status.filter_map(|entry| entry.time.as_ref().map(|time| time.0)).max()
+    let counts = |status: bool| what == Written::Anything || !status;
+    let entries = fields.iter().filter(|entry| counts(entry.subresource.as_deref() == Some("status")));
+    entries.filter_map(|entry| entry.time.as_ref().map(|time| time.0)).max()
 }
 
 #[cfg(test)]
@@ -164,13 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_a_status_is_told_by_who_wrote_it() {
+    fn scaling_is_told_from_a_container_that_restarted() {
         let metadata: ObjectMeta = serde_json::from_value(json!({"managedFields": [
-            {"manager": "helm", "time": "2026-11-23T12:00:00Z"},
-            {"manager": "kube-controller-manager", "subresource": "status", "time": "2026-11-23T10:00:00Z"},
+            {"manager": "kube-controller-manager", "time": "2026-11-23T10:00:00Z"},
+            {"manager": "kube-controller-manager", "subresource": "status", "time": "2026-11-23T12:00:00Z"},
         ]}))
         .unwrap();
-        assert_eq!(status_written(&metadata), Some("2026-11-23T10:00:00Z".parse().unwrap()));
-        assert_eq!(status_written(&ObjectMeta::default()), None);
+        assert_eq!(last_written(&metadata, Written::Spec), Some("2026-11-23T10:00:00Z".parse().unwrap()));
+        assert_eq!(last_written(&metadata, Written::Anything), Some("2026-11-23T12:00:00Z".parse().unwrap()));
+        assert_eq!(last_written(&ObjectMeta::default(), Written::Anything), None);
     }
 }
