@@ -29,7 +29,10 @@ pub fn covers(lives: &[Life], since: Timestamp) -> Result<(), String> {
         };
         let from_its_start = earliest <= life.started.saturating_add(FIRST_LINE).unwrap_or(Timestamp::MAX);
         if earliest > since && !from_its_start {
-            return Err(format!("has a log that begins at {}, within the window: it was rotated", seconds(earliest)));
+            return Err(format!(
+                "has a log that begins at {}, within the window: it was rotated, or silent until then",
+                seconds(earliest)
+            ));
         }
         if life.started <= since {
             return Ok(());
