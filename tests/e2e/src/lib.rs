@@ -6,6 +6,7 @@
 // A test may end by a panic: that is how it says no.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+pub mod grant;
 pub mod ingress;
 pub mod installation;
 pub mod people;
@@ -14,6 +15,7 @@ pub mod reaper;
 pub mod slot;
 pub mod wait;
 
+pub use grant::Grant;
 pub use people::{Helm, Person, admin, alice, bob, carol, ci};
 pub use ran::Ran;
 pub use slot::TestSlot;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hotdesk_e2e::people::chart;
 use hotdesk_e2e::slot::Wish;
-use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, ci, installation, until};
+use hotdesk_e2e::{Grant, Helm, Ran, TestSlot, admin, alice, ci, installation, until};
 use serde_json::{Value, json};
 
 #[test]
@@ -29,6 +29,7 @@ fn a_claimant_installs_upgrades_rolls_back_and_uninstalls() {
 #[test]
 fn hooks_subcharts_and_config_map_records_work_for_a_claimant() {
     let _held = installation::shared();
+    let _namespaces = Grant::to(&alice(), "", &["namespaces"], &["create", "patch"]);
     for helm in Helm::BOTH {
         let slot = TestSlot::held_by("alice@example.com");
         slot.helm_install(&alice(), helm, "hooked", "hooked", &["--timeout", "120s"]).succeeded();

@@ -49,7 +49,8 @@ fn nobody_takes_another_persons_slot() {
 fn nobody_claims_for_somebody_else() {
     let _held = installation::shared();
     let slot = TestSlot::free();
-    claim(&slot, &bob(), &["carol@example.com"]).failed_saying(&["carol@example.com", "bob@example.com"]);
+    claim(&slot, &bob(), &["carol@example.com"])
+        .failed_saying(&["spec.claim.users[0]", "the first user must be you, bob@example.com"]);
     claim(&slot, &admin(), &["carol@example.com"]).succeeded();
 }
 
@@ -70,7 +71,7 @@ fn the_status_is_the_reapers_alone() {
     let args = ["patch", "slot", "slot", "--subresource=status", "--type=merge", "-p", &status];
     slot.kubectl(&alice(), &args).failed_saying(&["Forbidden"]);
     let own = format!("system:serviceaccount:{}:hotdesk-reaper", slot.name());
-    slot.kubectl(&admin(), &[&args[..], &["--as", &own]].concat()).failed_saying(&["token of its own"]);
+    slot.kubectl(&admin(), &[&args[..], &["--as", &own]].concat()).failed_saying(&["only the slot's reaper"]);
 }
 
 #[test]

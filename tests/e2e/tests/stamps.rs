@@ -95,27 +95,37 @@ fn a_forged_stamp_in_a_pod_template_does_not_reach_the_pods() {
 }
 
 #[test]
-fn a_stamp_causes_no_rollout() {
+fn a_stamp_that_is_put_right_does_not_even_make_a_new_generation() {
     let _held = installation::shared();
     let slot = web(Helm::V4);
-    let (deployment, pods) = (slot.get("deployment", "web"), slot.names("pods"));
-    slot.patch(&json!({"spec": {"claim": {"users": ["alice@example.com", "carol@example.com"], "purpose": "other"}}}));
-    until("the new claim in a stamp", Duration::from_secs(20), || {
-        slot.kubectl(&alice(), &["annotate", "deployment", "web", &format!("poke={}", jiff_now()), "--overwrite"])
-            .succeeded();
-        let now = slot.get("deployment", "web");
-        let purpose = now["metadata"]["annotations"]["hotdesk.dev/purpose"].clone();
-        if purpose == "other" { Ok(()) } else { Err(purpose.to_string()) }
-    });
+    let (before, pods) = (slot.get("deployment", "web"), slot.names("pods"));
+    slot.kubectl(&alice(), &["label", "deployment", "web", "hotdesk.dev/owner=bob", "--overwrite"]).succeeded();
+    slot.kubectl(&alice(), &["annotate", "deployment", "web", "hotdesk.dev/purpose-", "hotdesk.dev/owner-"])
+        .succeeded();
+    slot.kubectl(&alice(), &["label", "deployment", "web", "team=payments"]).succeeded();
     let after = slot.get("deployment", "web");
-    assert_eq!(after["metadata"]["annotations"]["hotdesk.dev/claimants"], "alice@example.com,carol@example.com");
-    assert_eq!(after["metadata"]["generation"], deployment["metadata"]["generation"]);
+    carries_alices_stamp(&slot, &after);
+    assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
     assert_eq!(slot.names("pods"), pods);
 }
 
-#[allow(clippy::disallowed_methods)] // a test's own edge: any value that was not there before
-fn jiff_now() -> String {
-    jiff::Timestamp::now().as_nanosecond().to_string()
+#[test]
+fn a_changed_claim_causes_no_rollout() {
+    let _held = installation::shared();
+    let slot = web(Helm::V4);
+    let (before, replica_sets, pods) = (slot.get("deployment", "web"), slot.names("replicasets"), slot.names("pods"));
+    slot.patch(&json!({"spec": {"claim": {"users": ["alice@example.com", "carol@example.com"], "purpose": "other"}}}));
+    until("the new claim in a stamp", Duration::from_secs(20), || {
+        let poke = format!("poke={}", hotdesk_e2e::slot::unique("word"));
+        slot.kubectl(&alice(), &["label", "deployment", "web", &poke, "--overwrite"]).succeeded();
+        let purpose = slot.get("deployment", "web")["metadata"]["annotations"]["hotdesk.dev/purpose"].clone();
+        if purpose == "other" { Ok(()) } else { Err(purpose.to_string()) }
+    });
+    slot.kubectl(&alice(), &["rollout", "status", "deployment/web", "--timeout=60s"]).succeeded();
+    let after = slot.get("deployment", "web");
+    assert_eq!(after["metadata"]["annotations"]["hotdesk.dev/claimants"], "alice@example.com,carol@example.com");
+    assert_eq!(after["spec"], before["spec"]);
+    assert_eq!((slot.names("replicasets"), slot.names("pods")), (replica_sets, pods));
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, 
             uid: request.uid.0.to_string(),
             denial: denied(decision, &facts, &look, context),
             patch: if stamps { patch(request, decision, &requester, look.page()) } else { Patch::default() },
-            warnings: warnings(decision, &facts, &look, context),
+            warnings: warnings(request, decision, &facts, &look, context),
             audit: audit(decision, request.namespace(), look.page()),
         },
         note: Note { decision: decision.word(), reason: decision.why(), ..Note::of(request, &requester) },
@@ -93,8 +93,19 @@ fn told<'a>(look: &'a Look, listing: &'a Listing, context: &Context<'a>) -> mess
     }
 }
 
-fn warnings(decision: Decision, facts: &Facts<'_>, look: &Look, context: &Context<'_>) -> Vec<String> {
+fn warnings(
+    request: &Request<'_, Object<'_>>,
+    decision: Decision,
+    facts: &Facts<'_>,
+    look: &Look,
+    context: &Context<'_>,
+) -> Vec<String> {
     match decision {
+        // `helm uninstall` keeps every error to itself, also that of its first write, which marks the record. It shows
+        // warnings, so the person learns why.
+        Decision::Deny(reason) if request.operation == Operation::Update && is_release(request) => {
+            vec![explain(reason, facts, look, context)]
+        }
         Decision::Tolerate(reason, Mode::Warn) => {
             vec![format!("hotdesk would deny this: {}", explain(reason, facts, look, context))]
         }
@@ -144,6 +155,10 @@ fn is_stamped(request: &Request<'_, Object<'_>>, decision: Decision) -> bool {
         Operation::Delete | Operation::Connect => false,
     };
     wanted && STORES_METADATA.contains(&request.subresource()) && !NOT_STORED.contains(&kind)
+}
+
+fn is_release(request: &Request<'_, Object<'_>>) -> bool {
+    request.object.as_ref().is_some_and(|object| is_release_record(request, object))
 }
 
 /// helm's record of a release: a Secret of its type, or a Secret or ConfigMap that is labelled and named so.

@@ -437,3 +437,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_denied_change_of_a_release_record_warns_too_since_helm_uninstall_hides_errors() {
+    let mut review = with("/userInfo/username", json!("bob@example.com"));
+    review["request"]["operation"] = json!("UPDATE");
+    review["request"]["kind"]["kind"] = json!("Secret");
+    review["request"]["object"] = json!({"type": "helm.sh/release.v1", "metadata": {"name": "x"}});
+    let response = mutate(&review);
+    assert_eq!(response["warnings"][0], response["status"]["message"]);
+    review["request"]["object"] = json!({"type": "Opaque", "metadata": {"name": "x"}});
+    assert_eq!(mutate(&review).get("warnings"), None);
+}

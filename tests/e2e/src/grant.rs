@@ -1,0 +1,43 @@
+//! Rights by RBAC that a test adds, so that only hotdesk stands in the way.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::slot::unique;
+use crate::{Person, admin, until};
+
+/// A cluster-wide right, taken back when the test ends.
+#[derive(Debug)]
+pub struct Grant {
+    name: String,
+}
+
+impl Grant {
+    /// Lets a person do these things, and waits until the API server knows.
+    pub fn to(person: &Person, group: &str, resources: &[&str], verbs: &[&str]) -> Self {
+        let grant = Self { name: unique("grant") };
+        let name = &grant.name;
+        let object = |kind: &str, more: &Value| {
+            let mut object =
+                json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": name}});
+            object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            admin().kubectl_with(&["apply", "-f", "-"], &object.to_string()).succeeded();
+        };
+        object("ClusterRole", &json!({"rules": [{"apiGroups": [group], "resources": resources, "verbs": verbs}]}));
+        let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name});
+        let subject = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": person.name});
+        object("ClusterRoleBinding", &json!({"roleRef": role, "subjects": [subject]}));
+        let (resource, sub) = resources[0].split_once('/').unwrap_or((resources[0], ""));
+        let full = if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") };
+        let can = ["auth", "can-i", verbs[0], &full, "--subresource", sub, "-A"];
+        until("the right to be known", Duration::from_secs(20), || person.kubectl(&can).as_result());
+        grant
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        drop(admin().kubectl(&["delete", "clusterrole,clusterrolebinding", &self.name]));
+    }
+}
