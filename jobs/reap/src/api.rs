@@ -19,6 +19,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Cluster {
     /// The client.
     pub client: Client,
+    server: String,
     timeout: Duration,
 }
 
@@ -35,7 +36,9 @@ impl Cluster {
         config.read_timeout = Some(timeout);
         // The client's own retries (429, 503, 504) stay within the limit of each answer below.
         config.default_retry = true;
-        Ok(Self { client: Client::try_from(config).context("the cluster's credentials cannot be used")?, timeout })
+        let server = config.cluster_url.to_string();
+        let client = Client::try_from(config).context("the cluster's credentials cannot be used")?;
+        Ok(Self { client, server, timeout })
     }
 
     /// Waits for one answer, so long and no longer.
@@ -46,8 +49,11 @@ impl Cluster {
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(kube::Error::Api(status))) => Err(format!("{what}: {} ({})", status.message, status.code)),
+            Ok(Err(error @ (kube::Error::Service(_) | kube::Error::HyperError(_)))) => {
+                Err(format!("{what}: the API server {} is out of reach: {}", self.server, chain(&error)))
+            }
             Ok(Err(error)) => Err(format!("{what}: {}", chain(&error))),
-            Err(_) => Err(format!("{what}: no answer within {} s", self.timeout.as_secs())),
+            Err(_) => Err(format!("{what}: no answer from {} within {} s", self.server, self.timeout.as_secs())),
         }
     }
 

@@ -12,6 +12,9 @@ use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+/// The client logs each failure by itself; what it means is said once, where it is handled.
+const QUIET: &str = "kube_client=off";
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -57,7 +60,7 @@ fn clock() -> Timestamp {
 }
 
 fn start_logging(args: &Args) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&args.log_level).map_err(|error| format!("--log-level: {error}"))?;
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", args.log_level)).map_err(|error| format!("--log-level: {error}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match args.log_format {
         LogFormat::Text => log.with_ansi(false).init(),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::ingress::Ingress;
 use crate::slot::unique;
-use crate::{TestSlot, admin, until};
+use crate::{Person, TestSlot, admin, until};
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -44,6 +44,17 @@ impl Run {
 /// Chart values for a reaper that reads this controller, with a window in the charts' spelling and no office hours.
 pub fn reading(ingress: &Ingress, window: &str) -> Value {
     json!({"window": window, "officeHours": [], "ingress": {"namespace": ingress.namespace()}, "pause": "1s"})
+}
+
+/// Waits until the API server knows of the reaper's rights, which the test has only just made.
+pub fn until_it_may_read(slot: &TestSlot, ingress: &Ingress) {
+    let who = format!("--as=system:serviceaccount:{}:hotdesk-reaper", slot.name());
+    until("the reaper's rights", Duration::from_secs(20), || {
+        let list = |what: &str| ingress.kubectl(&["auth", "can-i", "list", what, &who]).as_result();
+        list("pods")
+            .and(list("replicasets.apps"))
+            .and_then(|_| slot.kubectl(&admin(), &["auth", "can-i", "list", "secrets", &who]).as_result())
+    });
 }
 
 /// Starts a Job from the slot's CronJob, as `kubectl create job --from` does, with more environment.
@@ -126,11 +137,11 @@ pub fn until_running_for(ingress: &Ingress, seconds: i64) {
     });
 }
 
-/// Waits until every release of the slot is older than this.
-pub fn until_older(slot: &TestSlot, seconds: i64) {
+/// Waits until every release of the slot, as this person's helm sees them, is older than this.
+pub fn until_older(slot: &TestSlot, who: &Person, seconds: i64) {
     until("the releases to be older than the window", Duration::from_secs(120), || {
         let list = ["list", "-n", slot.name(), "-o", "json", "--time-format", "2006-01-02T15:04:05Z07:00"];
-        let listed = admin().helm(crate::Helm::V4, &list).succeeded().json();
+        let listed = who.helm(crate::Helm::V4, &list).succeeded().json();
         let newest =
             listed.as_array().unwrap().iter().map(|r| r["updated"].as_str().unwrap().to_owned()).max().unwrap();
         let age = now().duration_since(newest.parse().unwrap()).as_secs();
