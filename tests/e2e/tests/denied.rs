@@ -193,9 +193,8 @@ fn a_denied_install_leaves_nothing_behind() {
         // Without a record to deny, every object is denied by itself.
         let image = format!("image={}", test_image("app"));
         let rendered = bob().helm(helm, &["template", "web", &chart("web"), "--set", &image]).succeeded().stdout;
-        for kind in ["deployments.apps", "services", "configmaps", "secrets"] {
-            denied(&slot, bob().apply(slot.name(), &rendered)).said(&[kind]);
-        }
+        let said = denied(&slot, bob().apply(slot.name(), &rendered)).stderr;
+        assert_eq!(said.matches("is held by alice@example.com").count(), 5, "each object is denied: {said}");
         assert_eq!(everything(&slot), before, "after {helm:?}");
     }
 }
@@ -234,7 +233,8 @@ fn a_stranger_upgrades_rolls_back_and_uninstalls_nothing() {
         denied(&slot, helm_in(&slot, &bob(), helm, &["upgrade", "--install", "web", &chart("web"), "--reuse-values"]));
         denied(&slot, helm_in(&slot, &bob(), helm, &["rollback", "web", "1"]));
         // helm keeps the errors of an uninstall to itself; it shows warnings.
-        denied(&slot, helm_in(&slot, &bob(), helm, &["uninstall", "web"]));
+        let uninstall = helm_in(&slot, &bob(), helm, &["uninstall", "web"]);
+        uninstall.failed_saying(&["Warning", "is held by alice@example.com", "you are bob@example.com"]);
         assert_eq!(slot.get("configmap", "web-settings")["data"]["greeting"], "hi");
         let releases = helm_in(&slot, &alice(), helm, &["list", "-o", "json"]).succeeded().json();
         assert_eq!((&releases[0]["name"], &releases[0]["revision"]), (&json!("web"), &json!("2")), "{helm:?}");

@@ -28,6 +28,7 @@ fn slot(ingress: &Ingress, window: &str) -> TestSlot {
 }
 
 /// A controller that has served somebody else: it can see.
+#[must_use = "the controller is deleted when this is dropped"]
 fn seeing() -> Ingress {
     let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
     ingress.request("/other-web-80").succeeded();
@@ -128,7 +129,8 @@ fn releases_recorded_in_config_maps_are_seen_and_reaped() {
 #[test]
 fn keeps_a_release_deployed_within_the_window() {
     let _held = installation::shared();
-    let slot = slot(&seeing(), "1h");
+    let ingress = seeing();
+    let slot = slot(&ingress, "1h");
     install(&slot, Helm::V4, "web");
     reaper::run(&slot).succeeded();
     assert_eq!((verdict(&slot).as_str(), releases(&slot)), ("Active", vec!["web".to_owned()]));
@@ -138,7 +140,8 @@ fn keeps_a_release_deployed_within_the_window() {
 #[test]
 fn keeps_everything_while_a_deploy_is_under_way() {
     let _held = installation::shared();
-    let slot = slot(&seeing(), "30s");
+    let ingress = seeing();
+    let slot = slot(&ingress, "30s");
     install(&slot, Helm::V4, "web");
     reaper::until_older(&slot, &alice(), 31);
     let mut helm = alice().command("helm");
@@ -169,7 +172,8 @@ fn keeps_everything_while_a_deploy_is_under_way() {
 #[test]
 fn keeps_a_slot_until_its_keep_until() {
     let _held = installation::shared();
-    let slot = slot(&seeing(), SHORT);
+    let ingress = seeing();
+    let slot = slot(&ingress, SHORT);
     install(&slot, Helm::V4, "web");
     slot.patch(&json!({"spec": {"keepUntil": "2099-01-01T00:00:00Z"}}));
     reaper::run(&slot).succeeded();
@@ -217,10 +221,11 @@ fn uninstalls_nothing_when_nothing_proves_that_the_log_can_see() {
 #[test]
 fn uninstalls_nothing_when_the_controller_started_within_the_window() {
     let _held = installation::shared();
-    let slot = slot(&seeing(), "10m");
+    let ingress = seeing();
+    let slot = slot(&ingress, "10m");
     install(&slot, Helm::V4, "web");
     reaper::backdate(&slot, "web", DAY);
-    blind(&slot, reaper::run(&slot), &["not known to be idle", "started"]);
+    blind(&slot, reaper::run(&slot), &["not known to be idle", "within the window"]);
 }
 
 #[test]
@@ -278,7 +283,8 @@ fn flood(ingress: &Ingress) {
 #[test]
 fn uninstalls_nothing_when_the_api_server_is_out_of_reach() {
     let _held = installation::shared();
-    let slot = slot(&seeing(), SHORT);
+    let ingress = seeing();
+    let slot = slot(&ingress, SHORT);
     install(&slot, Helm::V4, "web");
     // An address of TEST-NET-1, which nobody has.
     let run = reaper::run_with(&slot, &[("KUBERNETES_SERVICE_HOST", "192.0.2.1"), ("HOTDESK_API_TIMEOUT", "3s")]);
@@ -288,7 +294,8 @@ fn uninstalls_nothing_when_the_api_server_is_out_of_reach() {
 #[test]
 fn uninstalls_nothing_when_helm_is_missing() {
     let _held = installation::shared();
-    let slot = slot(&seeing(), SHORT);
+    let ingress = seeing();
+    let slot = slot(&ingress, SHORT);
     install(&slot, Helm::V4, "web");
     reaper::until_older(&slot, &alice(), 1);
     blind(&slot, reaper::run_with(&slot, &[("HOTDESK_HELM", "/nowhere/helm")]), &["/nowhere/helm"]);
@@ -297,7 +304,8 @@ fn uninstalls_nothing_when_helm_is_missing() {
 #[test]
 fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     let _held = installation::shared();
-    let slot = slot(&seeing(), SHORT);
+    let ingress = seeing();
+    let slot = slot(&ingress, SHORT);
     install(&slot, Helm::V4, "web");
     reaper::until_older(&slot, &alice(), 1);
     let run = reaper::run_with(&slot, &[("HOTDESK_DRY_RUN", "true")]).succeeded();
@@ -308,7 +316,8 @@ fn a_dry_run_says_what_it_would_do_and_does_nothing() {
 #[test]
 fn an_uninstall_killed_half_way_is_finished_by_the_next_run() {
     let _held = installation::shared();
-    let slot = slot(&seeing(), SHORT);
+    let ingress = seeing();
+    let slot = slot(&ingress, SHORT);
     install(&slot, Helm::V4, "web");
     // Something holds the Service, so that helm waits with the release half gone.
     let hold = |list: Value| json!({"metadata": {"finalizers": list}}).to_string();
