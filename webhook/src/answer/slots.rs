@@ -134,7 +134,9 @@ fn respell(claim: &Claim, view: &ClaimView, operations: &mut Vec<PatchOperation>
 fn read(raw: &RawValue) -> Result<Slot, String> {
     let mut json = serde_json::Deserializer::from_str(raw.get());
     serde_path_to_error::deserialize(&mut json).map_err(|e| {
-        format!("{} cannot be read: {}", harmless(&e.path().to_string()), harmless(&e.inner().to_string()))
+        let path = e.path().to_string();
+        let field = if path == "." { "the Slot" } else { &path };
+        format!("{} cannot be read: {}", harmless(field), harmless(&e.inner().to_string()))
     })
 }
 
