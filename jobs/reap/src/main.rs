@@ -60,7 +60,8 @@ fn clock() -> Timestamp {
 }
 
 fn start_logging(args: &Args) -> Result<(), String> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", args.log_level)).map_err(|error| format!("--log-level: {error}"))?;
+    let filter =
+        EnvFilter::try_new(format!("{QUIET},{}", args.log_level)).map_err(|error| format!("--log-level: {error}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match args.log_format {
         LogFormat::Text => log.with_ansi(false).init(),
