@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
+use kube::api::ObjectList;
 use kube::client::Body;
 use kube::{Client, Config};
 
@@ -54,6 +55,22 @@ impl Cluster {
             }
             Ok(Err(error)) => Err(format!("{what}: {}", chain(&error))),
             Err(_) => Err(format!("{what}: no answer from {} within {} s", self.server, self.timeout.as_secs())),
+        }
+    }
+
+    /// Waits for one whole list: what comes in pages, and is read for the first one only, is a gap.
+    ///
+    /// # Errors
+    /// When it does not come, is an error, or is only a part.
+    pub async fn all<T: Clone>(
+        &self,
+        what: &str,
+        answer: impl Future<Output = kube::Result<ObjectList<T>>>,
+    ) -> Result<Vec<T>, String> {
+        let list = self.answer(what, answer).await?;
+        match list.metadata.continue_.as_deref() {
+            None | Some("") => Ok(list.items),
+            Some(_) => Err(format!("{what}: the API server gave only a part of the list")),
         }
     }
 

@@ -41,6 +41,11 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_INGRESS_CONTAINER", default_value = "controller")]
     pub ingress_container: String,
 
+    /// The classes of Ingress that this controller serves, comma-separated. A slot with an Ingress of another class is
+    /// not judged. Default: any, but only one in a slot.
+    #[arg(long, env = "HOTDESK_INGRESS_CLASS", value_delimiter = ',')]
+    pub ingress_class: Vec<String>,
+
     /// The format of the access log.
     #[arg(long, env = "HOTDESK_INGRESS_LOG_FORMAT", value_enum, default_value = "auto")]
     pub ingress_log_format: Format,

@@ -33,7 +33,7 @@ pub struct Controller {
 pub async fn pods(cluster: &Cluster, args: &Args) -> Result<Vec<Pod>, String> {
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), &args.ingress_namespace);
     let filter = ListParams::default().labels(&args.ingress_selector);
-    let pods = cluster.answer("the ingress controller's pods cannot be listed", api.list(&filter)).await?.items;
+    let pods = cluster.all("the ingress controller's pods cannot be listed", api.list(&filter)).await?;
     let place = format!("{} in namespace {}", args.ingress_selector, args.ingress_namespace);
     if pods.is_empty() {
         Err(format!("there is no ingress controller: no pod has the labels {place}"))
@@ -103,7 +103,7 @@ where
     let api: Api<K> = Api::namespaced(cluster.client.clone(), &args.ingress_namespace);
     let filter = ListParams::default().labels(&args.ingress_selector);
     let listed = api.list_metadata(&filter);
-    let sets = cluster.answer(&format!("the ingress controller's {kind}s cannot be listed"), listed).await?.items;
+    let sets = cluster.all(&format!("the ingress controller's {kind}s cannot be listed"), listed).await?;
     let changed = |set: &ObjectMeta| last_written(set, what).filter(|at| *at > since);
     match sets.iter().find_map(|set| changed(&set.metadata).map(|at| (set.name_any(), at))) {
         None => Ok(()),

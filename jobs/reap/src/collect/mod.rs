@@ -1,6 +1,7 @@
 //! What can be learned about the slot right now? Everything that reads; nothing here judges or writes.
 
 pub mod controllers;
+pub mod ingresses;
 pub mod logs;
 pub mod releases;
 pub mod services;
@@ -34,16 +35,24 @@ impl Collector<'_> {
     /// Collects what the verdict needs, and no more: the logs are read only if everything else says idle.
     pub async fn verdict(&self) -> (Verdict, Evidence) {
         let now = (self.now)();
-        let mut evidence = Evidence { slot: Some(slots::own(self.cluster, self.slot).await), ..Evidence::default() };
-        evidence.releases = Some(releases::newest(self.cluster, self.slot).await);
+        let mut evidence = self.cheap().await;
         if let Decision::Settled(verdict) = decide(&evidence, self.rules, now) {
             return (verdict, evidence);
         }
-        evidence.traffic = Some(self.traffic(now).await);
-        match decide(&evidence, self.rules, now) {
+        // Logs may take minutes to read, in which somebody may deploy, claim or begin a session.
+        let traffic = Some(self.traffic(now).await);
+        evidence = Evidence { traffic, ..self.cheap().await };
+        match decide(&evidence, self.rules, (self.now)()) {
             Decision::Settled(verdict) => (verdict, evidence),
             Decision::AskTraffic => (Verdict::unknown("traffic was not read"), evidence),
         }
+    }
+
+    /// What takes one or a few requests to read.
+    async fn cheap(&self) -> Evidence {
+        let slot = Some(slots::own(self.cluster, self.slot).await);
+        let releases = Some(releases::newest(self.cluster, self.slot).await);
+        Evidence { slot, releases, traffic: None }
     }
 
     async fn traffic(&self, now: Timestamp) -> Traffic {
@@ -51,8 +60,15 @@ impl Collector<'_> {
         if let Err(why) = self.cluster.check_clock(self.now).await {
             return blind(why);
         }
+        let unlogged = match ingresses::unlogged(self.cluster, self.slot, &self.args.ingress_class).await {
+            Ok(unlogged) => unlogged,
+            Err(why) => return blind(why),
+        };
         match self.watch(now).await {
-            Ok(watch) => logs::look(self.cluster, self.args, &watch).await,
+            Ok(watch) => {
+                let traffic = logs::look(self.cluster, self.args, &watch).await;
+                Traffic { doubts: [unlogged, traffic.doubts].concat(), ..traffic }
+            }
             Err(why) => blind(why),
         }
     }

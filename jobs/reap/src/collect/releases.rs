@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::Cluster;
 use crate::record::Record;
-use crate::release::{Driver, Release};
+use crate::release::{Driver, Release, State};
 
 /// The type that helm gives to its Secrets.
 pub const SECRET_TYPE: &str = "helm.sh/release.v1";
@@ -82,9 +82,9 @@ async fn listed<K: Holder>(cluster: &Cluster, api: &Api<K>) -> Result<Vec<(Strin
     if K::DRIVER == Driver::Secret {
         filter = filter.fields(&format!("type={SECRET_TYPE}"));
     }
-    let objects = cluster.answer("the helm records cannot be listed", api.list_metadata(&filter)).await?;
+    let objects = cluster.all("the helm records cannot be listed", api.list_metadata(&filter)).await?;
     let mut newest: BTreeMap<String, (i64, String)> = BTreeMap::new();
-    for (name, revision, object) in objects.items.iter().filter_map(|object| identity(&object.metadata)) {
+    for (name, revision, object) in objects.iter().filter_map(|object| identity(&object.metadata)) {
         let known = newest.entry(name).or_insert_with(|| (revision, object.clone()));
         if revision >= known.0 {
             *known = (revision, object);
@@ -114,14 +114,24 @@ pub fn read<K: Holder>(holder: &K, name: String, revision: i64, object: String) 
             Record::decode(release).and_then(|record| record.state(&name, revision)).map_err(|e| e.to_string())
         }
     };
+    let state = state.map(|state| not_before(state, metadata));
     let resource_version = metadata.resource_version.clone().unwrap_or_default();
     let deployed_by = metadata.annotations.as_ref().and_then(|notes| notes.get(keys::DEPLOYED_BY)).cloned();
     Release { driver: K::DRIVER, name, revision, object, resource_version, deployed_by, state }
 }
 
+/// The time of a deploy is by the clock of whoever ran helm, which may be hours behind. A record is not older than
+/// its revision, and the API server says when it was made.
+fn not_before(state: State, metadata: &ObjectMeta) -> State {
+    let created = metadata.creation_timestamp.as_ref().map(|time| time.0);
+    State { last_deployed: created.map_or(state.last_deployed, |at| at.max(state.last_deployed)), ..state }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::{SignedDuration, Timestamp};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     fn secret(name: &str, version: &str, release: Option<&str>) -> Secret {
         let labels = [("name", name), ("version", version)].map(|(k, v)| (k.to_owned(), v.to_owned()));
@@ -156,5 +166,19 @@ mod tests {
         assert!(state(&secret("web", "2", Some(record))).is_err());
         assert!(state(&secret("web", "1", Some("nonsense"))).is_err());
         assert!(state(&secret("web", "1", None)).is_err());
+    }
+
+    #[test]
+    fn a_deploy_by_a_clock_that_is_behind_is_as_new_as_its_record() {
+        let record = include_str!("../../tests/data/record-helm4.txt");
+        let deployed = |created: Option<Timestamp>| {
+            let mut secret = secret("web", "1", Some(record));
+            secret.metadata.creation_timestamp = created.map(Time);
+            read(&secret, "web".to_owned(), 1, "object".to_owned()).state.unwrap().last_deployed
+        };
+        let said = deployed(None);
+        let later = said + SignedDuration::from_hours(3);
+        assert_eq!(deployed(Some(later)), later);
+        assert_eq!(deployed(Some(said - SignedDuration::from_hours(3))), said);
     }
 }

@@ -14,8 +14,8 @@ use crate::attribute::Service;
 /// When they cannot be read.
 pub async fn own(cluster: &Cluster, namespace: &str) -> Result<Vec<Service>, String> {
     let api: Api<Object> = Api::namespaced(cluster.client.clone(), namespace);
-    let services = cluster.answer("the slot's Services cannot be read", api.list(&ListParams::default())).await?;
-    Ok(services.items.into_iter().map(service).collect())
+    let services = cluster.all("the slot's Services cannot be read", api.list(&ListParams::default())).await?;
+    Ok(services.into_iter().map(service).collect())
 }
 
 fn service(object: Object) -> Service {

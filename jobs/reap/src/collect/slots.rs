@@ -21,6 +21,6 @@ pub async fn own(cluster: &Cluster, namespace: &str) -> Result<Slot, String> {
 /// When they cannot be read.
 pub async fn names(cluster: &Cluster) -> Result<Vec<String>, String> {
     let api: Api<Slot> = Api::all(cluster.client.clone());
-    let slots = cluster.answer("the other Slots cannot be read", api.list_metadata(&ListParams::default())).await?;
-    Ok(slots.items.into_iter().filter_map(|slot| slot.metadata.namespace).collect())
+    let slots = cluster.all("the other Slots cannot be read", api.list_metadata(&ListParams::default())).await?;
+    Ok(slots.into_iter().filter_map(|slot| slot.metadata.namespace).collect())
 }
