@@ -1,0 +1,191 @@
+//! What the charts promise: values that are checked, claims that survive upgrades, rights that are least.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::time::Duration;
+
+use hotdesk_e2e::people::root;
+use hotdesk_e2e::slot::{product_image, unique};
+use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, installation, until};
+use serde_json::{Value, json};
+
+fn chart(name: &str) -> String {
+    root().join("charts").join(name).to_string_lossy().into_owned()
+}
+
+/// helm with values from standard input.
+fn helm(helm: Helm, args: &[&str], values: &Value) -> Ran {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), values.to_string()).unwrap();
+    admin().helm(helm, &[args, &["-n", "hotdesk", "-f", file.path().to_str().unwrap()]].concat())
+}
+
+#[test]
+fn both_charts_pass_the_strict_lint_of_both_helms() {
+    for version in Helm::BOTH {
+        for (name, values) in [("hotdesk", json!({})), ("slots", json!({"slots": [{"name": "mew"}]}))] {
+            helm(version, &["lint", "--strict", &chart(name)], &values).succeeded();
+        }
+    }
+}
+
+#[test]
+fn a_mistyped_value_is_an_error_and_not_a_default() {
+    let template = |name: &str, values: Value| helm(Helm::V4, &["template", "x", &chart(name)], &values);
+    template("hotdesk", json!({"availabilty": "continue"})).failed_saying(&["availabilty"]);
+    template("hotdesk", json!({"availability": "sometimes"})).failed_saying(&["availability"]);
+    template("hotdesk", json!({"mode": "off"})).failed_saying(&["mode"]);
+    template("slots", json!({"slots": [{"name": "Mew"}]})).failed_saying(&["name"]);
+    template("slots", json!({"slots": [{"name": "mew"}, {"name": "mew"}]})).failed_saying(&["mew"]);
+    template("slots", json!({"slots": [{"name": "mew"}], "reaper": {"windw": "1h"}})).failed_saying(&["windw"]);
+}
+
+#[test]
+fn a_value_cannot_break_out_of_the_policys_expressions() {
+    let values = json!({
+        "breakGlass": {"groups": ["x\"] || true || [\""]},
+        "trustedDeployers": ["y\\\"] || true || [\""],
+        "claimUrl": "https://example.com/\"+\"x",
+    });
+    let manifest = helm(Helm::V4, &["template", "x", &chart("hotdesk")], &values).succeeded().stdout;
+    let create = ["create", "--dry-run=server", "--validate=strict", "-f", "-"];
+    let policies: Vec<&str> =
+        manifest.split("\n---\n").filter(|o| o.contains("kind: ValidatingAdmissionPolicy\n")).collect();
+    assert_eq!(policies.len(), 2);
+    for policy in policies {
+        admin().kubectl_with(&create, policy).succeeded();
+        assert!(!policy.contains("\"x\"] || true"), "{policy}");
+    }
+}
+
+#[test]
+fn the_policies_have_no_type_errors() {
+    let _held = installation::shared();
+    for name in ["hotdesk-gate", "hotdesk-namespaces"] {
+        let warnings = until("the API server to check the policy", Duration::from_secs(30), || {
+            let policy = admin().kubectl(&["get", "validatingadmissionpolicy", name, "-o", "json"]).succeeded().json();
+            let status = policy["status"].clone();
+            if status["observedGeneration"].is_null() { Err(policy.to_string()) } else { Ok(status) }
+        });
+        assert_eq!(warnings["typeChecking"].get("expressionWarnings"), None, "{warnings}");
+    }
+}
+
+#[test]
+fn a_claim_survives_an_upgrade_and_the_namespace_an_uninstall() {
+    let _held = installation::shared();
+    for version in Helm::BOTH {
+        let (release, name) = (unique("release"), unique("slot"));
+        let values = |host: &str| {
+            let slot = json!({"name": name, "host": host});
+            let reaper = json!({"image": product_image("reaper"), "ingress": {"rbac": false}});
+            json!({"slots": [slot], "editors": {"groups": ["developers"]}, "reaper": reaper})
+        };
+        let chart = chart("slots");
+        helm(version, &["install", &release, &chart], &values("one.example.com")).succeeded();
+        until("alice's claim", Duration::from_secs(20), || {
+            alice().hotdesk(&["claim", &name, "--purpose", "x"]).as_result()
+        });
+        helm(version, &["upgrade", &release, &chart], &values("two.example.com")).succeeded();
+        let slot = admin().kubectl(&["-n", &name, "get", "slot", "slot", "-o", "json"]).succeeded().json();
+        assert_eq!(slot["spec"]["host"], "two.example.com", "{version:?}");
+        assert_eq!(slot["spec"]["claim"]["users"], json!(["alice@example.com"]), "{version:?}");
+        admin().helm(version, &["uninstall", &release, "-n", "hotdesk"]).succeeded();
+        let kept = admin().kubectl(&["-n", &name, "get", "slot", "slot", "-o", "json"]).succeeded().json();
+        assert_eq!(kept["spec"]["claim"]["users"], json!(["alice@example.com"]), "{version:?}");
+        admin().kubectl(&["delete", "namespace", &name, "--wait=false"]).succeeded();
+    }
+}
+
+#[test]
+fn a_deleted_slot_namespace_goes_away() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
+    admin().kubectl(&["delete", "namespace", slot.name(), "--timeout=120s"]).succeeded();
+}
+
+#[test]
+fn the_reaper_may_do_nothing_outside_its_slot_but_read_the_controllers_logs() {
+    let _held = installation::shared();
+    let (slot, other) = (TestSlot::free(), TestSlot::free());
+    let who = format!("--as=system:serviceaccount:{}:hotdesk-reaper", slot.name());
+    let can = |namespace: &str, verb: &str, what: &str| {
+        admin().kubectl(&["auth", "can-i", verb, what, "-n", namespace, &who]).stdout.trim() == "yes"
+    };
+    assert!(can("ingress-nginx", "get", "pods/log") && can(slot.name(), "delete", "deployments.apps"));
+    for (namespace, verb, what) in [
+        (other.name(), "get", "secrets"),
+        (other.name(), "delete", "deployments.apps"),
+        (other.name(), "patch", "slots.hotdesk.dev/status"),
+        ("ingress-nginx", "get", "secrets"),
+        ("ingress-nginx", "delete", "pods"),
+        ("kube-system", "get", "configmaps"),
+        (slot.name(), "create", "deployments.apps"),
+        (slot.name(), "patch", "slots.hotdesk.dev"),
+        (slot.name(), "create", "rolebindings.rbac.authorization.k8s.io"),
+    ] {
+        assert!(!can(namespace, verb, what), "the reaper may {verb} {what} in {namespace}");
+    }
+}
+
+#[test]
+fn the_webhook_may_do_nothing_but_read_slots() {
+    let who = "--as=system:serviceaccount:hotdesk:hotdesk-webhook";
+    let can =
+        |verb: &str, what: &str| admin().kubectl(&["auth", "can-i", verb, what, "-A", who]).stdout.trim() == "yes";
+    assert!(can("list", "slots.hotdesk.dev") && can("watch", "slots.hotdesk.dev"));
+    for (verb, what) in [("get", "secrets"), ("patch", "slots.hotdesk.dev"), ("list", "pods"), ("get", "configmaps")] {
+        assert!(!can(verb, what), "the webhook may {verb} {what}");
+    }
+}
+
+#[test]
+fn every_pod_is_non_root_and_read_only() {
+    let _held = installation::shared();
+    let slot = TestSlot::free();
+    let get = |args: &[&str]| admin().kubectl(&[args, &["-o", "json"]].concat()).succeeded().json();
+    let templates = [
+        get(&["-n", "hotdesk", "get", "deployment", "hotdesk-webhook"])["spec"]["template"].clone(),
+        get(&["-n", "hotdesk", "get", "cronjob", "hotdesk-certs"])["spec"]["jobTemplate"]["spec"]["template"].clone(),
+        get(&["-n", slot.name(), "get", "cronjob", "hotdesk-reaper"])["spec"]["jobTemplate"]["spec"]["template"]
+            .clone(),
+    ];
+    for template in templates {
+        let (pod, container) =
+            (&template["spec"]["securityContext"], &template["spec"]["containers"][0]["securityContext"]);
+        assert_eq!(pod["runAsNonRoot"], true, "{template}");
+        assert_eq!(pod["seccompProfile"]["type"], "RuntimeDefault", "{template}");
+        assert_eq!(container["readOnlyRootFilesystem"], true, "{template}");
+        assert_eq!(container["allowPrivilegeEscalation"], false, "{template}");
+        assert_eq!(container["capabilities"]["drop"], json!(["ALL"]), "{template}");
+    }
+}
+
+#[test]
+fn the_programs_are_small() {
+    const MIB: u64 = 1 << 20;
+    let size = |program: &str| std::fs::metadata(root().join("target/release").join(program)).unwrap().len();
+    assert!(size("hotdesk-webhook") <= 25 * MIB, "the webhook image is its program and a base");
+    assert!(size("hotdesk-reap") <= 20 * MIB, "the reaper image is its program, helm and a base");
+}
+
+#[test]
+fn the_audit_log_says_what_was_decided() {
+    let _held = installation::shared();
+    let log = hotdesk_e2e::people::cluster_dir().join("audit.log");
+    if !log.exists() {
+        return; // somebody else's cluster: its audit log is not ours to read
+    }
+    let slot = TestSlot::held_by("alice@example.com");
+    slot.kubectl(&hotdesk_e2e::bob(), &["create", "configmap", "audited"]).failed_saying(&["is held by"]);
+    let name = format!("\"namespace\":\"{}\",\"name\":\"audited\"", slot.name());
+    until("the audit log's line", Duration::from_secs(20), || {
+        let text = std::fs::read_to_string(&log).map_err(|e| e.to_string())?;
+        let line = text.lines().find(|line| line.contains(&name) && line.contains("gate.hotdesk.dev/decision"));
+        let line = line.ok_or("no line")?;
+        let said = line.contains("\"gate.hotdesk.dev/decision\":\"deny held\"")
+            && line.contains("\"gate.hotdesk.dev/owner\":\"alice@example.com\"");
+        if said { Ok(()) } else { Err(line.to_owned()) }
+    });
+}
