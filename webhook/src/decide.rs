@@ -8,7 +8,7 @@ use hotdesk_slots::label::label_safe;
 use hotdesk_slots::{ClaimView, Mode, Name, Requester};
 use jiff::Timestamp;
 
-use crate::settings::{Settings, carries_token, is_service_account_of};
+use crate::settings::{Settings, carries_pod_token, is_service_account_of};
 
 /// What a decision needs to know of a request.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +48,7 @@ pub enum Role {
     BreakGlass,
     /// An administrator of hotdesk, who installs what a slot needs: allowed with a warning.
     Administrator,
-    /// A service account of the slot's own namespace, with a token of its own.
+    /// A service account of the slot's own namespace, with the token of a pod there.
     OwnServiceAccount,
     /// A trusted deployer.
     Deployer,
@@ -73,7 +73,7 @@ pub enum Reason {
     Lapsed,
     /// Somebody else holds the slot.
     Held,
-    /// A service account of the slot without a token of its own.
+    /// A service account of the slot without a pod's token.
     NoToken,
     /// A trusted deployer deploys for somebody who does not hold the slot.
     ForStranger,
@@ -120,7 +120,7 @@ pub fn decide(facts: &Facts<'_>, slot: SlotView<'_>, settings: &Settings, now: T
 
 fn judge(facts: &Facts<'_>, standing: Standing<'_>, settings: &Settings) -> Result<Role, Reason> {
     let own = is_service_account_of(facts.requester, facts.namespace);
-    if own && carries_token(facts.requester) {
+    if own && carries_pod_token(facts.requester) {
         return Ok(Role::OwnServiceAccount);
     }
     if settings.is_deployer(facts.requester) {

@@ -16,7 +16,7 @@ use kube::api::ObjectMeta;
 use crate::book::Listing;
 use crate::message::{Context, holder};
 use crate::review::Operation;
-use crate::settings::{Settings, carries_token, service_account_in};
+use crate::settings::{Settings, carries_pod_token, service_account_in};
 
 /// What is asked of a Slot.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +117,7 @@ pub fn stamp(namespace: &str, claim: Option<&ClaimView>) -> Stamp {
 
 fn is_reaper(asked: &Asked<'_>, settings: &Settings) -> bool {
     let account = service_account_in(asked.requester, asked.namespace);
-    account == Some(settings.reaper_service_account.as_str()) && carries_token(asked.requester)
+    account == Some(settings.reaper_service_account.as_str()) && carries_pod_token(asked.requester)
 }
 
 fn keeps_spec(asked: &Asked<'_>) -> bool {
@@ -157,7 +157,9 @@ fn takes_from_another(
 ) -> Option<String> {
     let touched = old.spec.claim != new.spec.claim
         || old.spec.keep_until != new.spec.keep_until
-        || marks_differ(&old.metadata, &new.metadata);
+        || marks_differ(&old.metadata, &new.metadata)
+        // Whoever applies another's values anew would own those fields too, and stand in the way of their next apply.
+        || old.metadata.managed_fields != new.metadata.managed_fields;
     let mine = own_names(asked.requester, settings);
     let was = old.spec.claim.as_ref().map(ClaimView::lenient);
     let was_mine = was.as_ref().is_some_and(|claim| claim.admits(&mine, &asked.requester.groups));

@@ -13,9 +13,10 @@ const MACHINERY: &str = include_str!("../../charts/hotdesk/files/machinery.txt")
 const NODE_PREFIX: &str = "system:node:";
 const NODES: &str = "system:nodes";
 
-/// `userInfo.extra` keys that the API server writes for a token that was really presented. An
-/// impersonator would need rights on `userextras`, which the built-in `edit` role does not give.
-const TOKEN_EXTRAS: [&str; 2] = ["authentication.kubernetes.io/credential-id", "authentication.kubernetes.io/pod-name"];
+/// The `userInfo.extra` key that the API server writes for a token that is bound to a pod that exists. An
+/// impersonator would need rights on `userextras`, which the built-in `edit` role does not give. Any other
+/// token does not do: whoever once held the slot may have made it, for a year, and a new holder cannot see it.
+const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
 
 /// Everything that a decision depends on besides the request, the Slot and the time.
 #[derive(Debug, Clone, Default)]
@@ -86,11 +87,10 @@ pub fn service_account_in<'a>(requester: &'a Requester, namespace: &str) -> Opti
     (!name.is_empty() && !name.contains(':')).then_some(name)
 }
 
-/// True if the request carries a token of its own, which an impersonated one does not.
+/// True if the request carries a pod's token. An impersonated one does not, nor one made by `kubectl create token`.
 #[must_use]
-pub fn carries_token(requester: &Requester) -> bool {
-    let shown = |key: &str| requester.extra.get(key).is_some_and(|values| values.iter().any(|v| !v.is_empty()));
-    TOKEN_EXTRAS.into_iter().any(shown)
+pub fn carries_pod_token(requester: &Requester) -> bool {
+    requester.extra.get(POD_NAME).is_some_and(|values| values.iter().any(|v| !v.is_empty()))
 }
 
 fn built_in_machinery() -> &'static HashSet<&'static str> {

@@ -34,19 +34,24 @@ request.userInfo.username in {{ .Values.administrators.users | toJson }} ||
 {{- end }}
 
 {{/*
-True for a service account of the request's own namespace that shows a token of its own. The role `edit` lets people
-impersonate the service accounts of a namespace; an impersonated request has no such extra.
+True for a service account of the request's own namespace that shows the token of a pod. The role `edit` lets people
+impersonate the service accounts of a namespace, and make tokens of theirs that last for a year; neither
+kind of request has this extra. A pod's token ends with the pod.
 */}}
 {{- define "hotdesk.cel.isOwnWorkload" -}}
 request.userInfo.username.startsWith("system:serviceaccount:" + request.namespace + ":") &&
-has(request.userInfo.extra) &&
-["authentication.kubernetes.io/credential-id", "authentication.kubernetes.io/pod-name"].exists(k,
-  k in request.userInfo.extra && request.userInfo.extra[k].exists(v, v != ""))
+has(request.userInfo.extra) && "authentication.kubernetes.io/pod-name" in request.userInfo.extra &&
+request.userInfo.extra["authentication.kubernetes.io/pod-name"].exists(v, v != "")
 {{- end }}
 
 {{/* True for what is written all the time and marks nothing: heartbeats, events, lists of endpoints. */}}
 {{- define "hotdesk.cel.isChatter" -}}
 request.resource.resource in ["endpoints", "endpointslices", "events", "leases"]
+{{- end }}
+
+{{/* The names of what the chart `slots` puts into each slot, as a CEL list. */}}
+{{- define "hotdesk.fixtures" -}}
+{{- list "hotdesk-edit" "hotdesk-view" "hotdesk-reaper" .Values.webhook.reaperServiceAccount | uniq | toJson -}}
 {{- end }}
 
 {{/* The matchConditions of the two gate entries. The first false one leaves the request out. */}}

@@ -42,6 +42,12 @@ impl Cluster {
         Ok(Self { client, server, timeout })
     }
 
+    /// A cluster that a test makes up.
+    #[cfg(test)]
+    pub(crate) fn pretended(client: Client, timeout: Duration) -> Self {
+        Self { client, server: "https://pretended".to_owned(), timeout }
+    }
+
     /// Waits for one answer, so long and no longer.
     ///
     /// # Errors

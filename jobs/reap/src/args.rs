@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use hotdesk_slots::text::plain;
 use hotdesk_slots::window::{OfficeHours, Windows};
 use jiff::SignedDuration;
 
@@ -136,6 +137,17 @@ const DEFAULT_AGENTS: &str =
     "kube-probe/*,GoogleHC/*,ELB-HealthChecker/*,Prometheus/*,*UptimeRobot/*,Pingdom.com_bot_version_*";
 const DEFAULT_KINDS: &str = "ConfigMap,Secret,ExternalSecret,PersistentVolumeClaim";
 
+/// What people's programs call themselves.
+const ANY_AGENT: [&str; 4] = [
+    "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
+    "okhttp/4.12.0",
+];
+
+/// Paths that no health check asks for.
+const ANY_PATH: [&str; 2] = ["/any/7f3a-page.html", "/basket"];
+
 const EXIT_CODES: &str = "Exit codes:
   0  the slot is in use, is kept, has nothing to reap, or was reaped
   1  an error that has nothing to do with the slot
@@ -193,6 +205,8 @@ impl Args {
         let mut compiled = sets.map(|(flag, patterns)| globs(flag, patterns, &mut problems)).into_iter();
         let mut next = || compiled.next().unwrap_or_default();
         let (keep, patterns) = (next(), Patterns { agents: next(), paths: next() });
+        problems.extend(too_wide("--ignore-user-agent", &patterns.agents, &self.ignore_user_agent, &ANY_AGENT));
+        problems.extend(too_wide("--ignore-path", &patterns.paths, &self.ignore_path, &ANY_PATH));
         let windows = Windows { always: self.window, office: self.office_hours.0.clone() };
         if problems.is_empty() {
             Ok((Rules { windows, keep, silence_is_fine: self.silence_is_fine }, patterns))
@@ -216,6 +230,14 @@ fn globs(flag: &str, patterns: &[String], problems: &mut Vec<String>) -> GlobSet
         problems.push(format!("{flag}: {error}"));
         GlobSet::empty()
     })
+}
+
+/// A glob that also takes in what people's browsers send would make every slot look idle.
+fn too_wide(flag: &str, set: &GlobSet, patterns: &[String], anybody: &[&str]) -> Option<String> {
+    let found = anybody.iter().flat_map(|text| set.matches(text)).next()?;
+    let written = patterns.iter().map(|pattern| pattern.trim()).filter(|pattern| !pattern.is_empty());
+    let pattern = written.skip(found).map(plain).next().unwrap_or_default();
+    Some(format!("{flag}: {pattern} takes in the requests of people, so nobody would be seen using a slot: narrow it"))
 }
 
 fn positive(text: &str) -> Result<SignedDuration, String> {
@@ -287,6 +309,26 @@ mod tests {
     fn every_bad_glob_is_named_at_once() {
         let error = parse(&["--keep", "ro[les,ok", "--ignore-path", "/{a"]).unwrap().rules().unwrap_err();
         assert!(error.contains("--keep: ") && error.contains("--ignore-path: "), "{error}");
+    }
+
+    #[test]
+    fn a_glob_that_would_hide_people_is_refused() {
+        for (flag, glob) in [
+            ("--ignore-user-agent", "*"),
+            ("--ignore-user-agent", " kube-probe/*,Mozilla/*"),
+            ("--ignore-user-agent", "*Safari*"),
+            ("--ignore-path", "/*"),
+            ("--ignore-path", "/healthz,**"),
+        ] {
+            let error = parse(&[flag, glob]).unwrap().rules().unwrap_err();
+            let last = glob.trim().rsplit(',').next().unwrap();
+            assert!(error.contains(&format!("{flag}: {last} takes in")), "{flag} {glob}: {error}");
+        }
+        for (flag, glob) in
+            [("--ignore-path", "/,/healthz*,/*/ready"), ("--ignore-user-agent", "*UptimeRobot*,curl/*,*bot*")]
+        {
+            assert!(parse(&[flag, glob]).unwrap().rules().is_ok(), "{glob}");
+        }
     }
 
     #[test]

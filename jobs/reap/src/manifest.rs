@@ -84,7 +84,7 @@ impl<'a> Document<'a> {
 
 /// The documents that stand for one, if it holds anything that must be marked.
 fn marked(object: Value, kinds: &[String], kept: &mut Vec<String>) -> Option<Vec<Value>> {
-    let wanted = |object: &Value| kinds.iter().any(|kind| kind.eq_ignore_ascii_case(text(object, "/kind")));
+    let wanted = |object: &Value| kinds.iter().any(|kind| names(kind, text(object, "/kind")));
     if wanted(&object) {
         kept.push(shown(&object));
         return (!is_marked(&object)).then(|| vec![mark(object)]);
@@ -105,6 +105,17 @@ fn marked(object: Value, kinds: &[String], kept: &mut Vec<String>) -> Option<Vec
         documents.push(Value::Object(list));
     }
     Some(documents)
+}
+
+/// True if an operator means this kind: whoever writes `configmaps` wants them kept as well.
+fn names(written: &str, kind: &str) -> bool {
+    let is = |plural: &str, singular: &str| {
+        let stem = written.len().checked_sub(plural.len()).and_then(|at| written.split_at_checked(at));
+        stem.is_some_and(|(stem, end)| {
+            end.eq_ignore_ascii_case(plural) && kind.eq_ignore_ascii_case(&format!("{stem}{singular}"))
+        })
+    };
+    !kind.is_empty() && (is("", "") || is("s", "") || is("es", "") || is("ies", "y"))
 }
 
 /// An item of a typed list (`ConfigMapList`) may leave its kind to the list.

@@ -102,6 +102,34 @@ fn a_policy_is_read_as_helm_reads_it() {
     }
 }
 
+#[test]
+fn a_kind_is_meant_however_it_is_written() {
+    for (written, kind, meant) in [
+        ("ConfigMap", "ConfigMap", true),
+        ("CONFIGMAP", "ConfigMap", true),
+        ("ConfigMaps", "ConfigMap", true),
+        ("Ingresses", "Ingress", true),
+        ("Ingress", "Ingress", true),
+        ("NetworkPolicies", "NetworkPolicy", true),
+        ("Secret", "ExternalSecret", false),
+        ("ConfigMap", "ConfigMaps", false),
+        ("", "ConfigMap", false),
+        ("s", "", false),
+        ("", "", false),
+    ] {
+        assert_eq!(names(written, kind), meant, "{written} {kind}");
+    }
+}
+
+#[test]
+fn where_no_kind_is_preserved_nothing_changes() {
+    let manifest =
+        "---\n# only a comment\n---\nkind: ConfigMap\nmetadata: {name: a}\n---\nkind: List\nitems: [{a: b}]\n";
+    let unchanged = Preserved { manifest: manifest.to_owned(), objects: vec![], changed: false };
+    assert_eq!(preserve(manifest, &[String::new()]).unwrap(), unchanged);
+    assert_eq!(preserve(manifest, &[]).unwrap(), unchanged);
+}
+
 /// Manifests of documents of many kinds, written as YAML.
 fn manifests() -> impl Strategy<Value = String> {
     let kind =

@@ -213,10 +213,9 @@ fn a_request_without_a_namespace_is_nobodys() {
 }
 
 #[test]
-fn the_slots_own_service_accounts_are_let_in_with_a_token_of_their_own() {
+fn the_slots_own_service_accounts_are_let_in_with_a_pods_token() {
     let own = "system:serviceaccount:pikachu:web";
     allows(Role::OwnServiceAccount, by(own).extra(POD, "web-1"));
-    allows(Role::OwnServiceAccount, by(own).extra(CREDENTIAL, "JTI=1"));
     allows(Role::OwnServiceAccount, by(own).extra(POD, "web-1").free());
     allows(Role::OwnServiceAccount, by(own).extra(POD, "web-1").until(NOW));
 }
@@ -227,6 +226,8 @@ fn an_impersonated_service_account_of_the_slot_is_judged_like_anybody() {
     denies(Reason::NoToken, by(own));
     denies(Reason::NoToken, by(own).free());
     denies(Reason::NoToken, by(own).extra(POD, ""));
+    // Made by `kubectl create token`, perhaps by the holder before.
+    denies(Reason::NoToken, by(own).extra(CREDENTIAL, "JTI=1"));
     denies(Reason::NoToken, by(own).extra("authentication.kubernetes.io/node-name", "n"));
     denies(Reason::NoToken, by(own).extra("Authentication.kubernetes.io/pod-name", "web-1"));
     allows(Role::Claimant, by(own).claimed_by(own));

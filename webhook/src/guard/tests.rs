@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hotdesk_slots::slot::{Slot, SlotSpec};
 use hotdesk_slots::{Claim, Mode, People, Requester};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, OwnerReference, Time};
 
 use super::*;
 
@@ -122,6 +122,10 @@ fn nobody_touches_anothers_claim() {
     denies("bob@example.com", &alices(), &kept, because);
     let noted = with(alices(), |s| s.metadata.annotations = Some(BTreeMap::from([("a".to_owned(), "b".to_owned())])));
     denies("bob@example.com", &alices(), &noted, because);
+    let evil = ManagedFieldsEntry { manager: Some("evil".to_owned()), ..ManagedFieldsEntry::default() };
+    let managed = with(alices(), |s| s.metadata.managed_fields = Some(vec![evil]));
+    denies("bob@example.com", &alices(), &managed, because);
+    allows("alice@example.com", &alices(), &managed);
     let renamed = with(alices(), |s| s.spec.claim.as_mut().unwrap().aliases = vec!["bob@example.com".to_owned()]);
     denies("bob@example.com", &alices(), &renamed, because);
 }
@@ -216,6 +220,8 @@ fn the_status_is_the_reapers_with_a_token_of_its_own() {
         assert!(status(stranger, &token).is_err(), "{stranger}");
     }
     assert!(status("system:serviceaccount:pikachu:hotdesk-reaper", &BTreeMap::new()).is_err(), "impersonated");
+    let minted = BTreeMap::from([("authentication.kubernetes.io/credential-id".to_owned(), vec!["JTI=1".to_owned()])]);
+    assert!(status("system:serviceaccount:pikachu:hotdesk-reaper", &minted).is_err(), "not of a pod");
     let reaper = Requester { extra: token, ..user("system:serviceaccount:pikachu:hotdesk-reaper") };
     assert!(update(&reaper, &alices(), &slot(&[])).is_err(), "the reaper may not change a spec");
 }

@@ -1,5 +1,6 @@
 //! Which pods is the ingress controller, and did the same ones serve for the whole window?
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use jiff::Timestamp;
@@ -77,15 +78,38 @@ fn before(status: &ContainerStatus) -> Option<Timestamp> {
 /// Checks that no pod of the controller has gone since a moment: its log went with it.
 ///
 /// A pod that was replaced is seen by its successor's age. One that was not, because the controller was scaled
-/// down or a node taken away, is seen by when what runs the pods was last written.
+/// down or a node taken away, is seen by when what runs the pods was last written. `pods` are those that were read.
 ///
 /// # Errors
 /// Says what changed, or that it cannot be read.
-pub async fn unchanged(cluster: &Cluster, args: &Args, since: Timestamp) -> Result<(), String> {
-    check::<ReplicaSet>(cluster, args, since, Written::Spec).await?;
-    check::<StatefulSet>(cluster, args, since, Written::Spec).await?;
+pub async fn unchanged(cluster: &Cluster, args: &Args, read: &[Pod], since: Timestamp) -> Result<(), String> {
+    let mut owners = owners(read);
+    check::<ReplicaSet>(cluster, args, &mut owners, since, Written::Spec).await?;
+    check::<StatefulSet>(cluster, args, &mut owners, since, Written::Spec).await?;
     // How many pods a DaemonSet has stands in its status, beside what changes when a container restarts.
-    check::<DaemonSet>(cluster, args, since, Written::Anything).await
+    check::<DaemonSet>(cluster, args, &mut owners, since, Written::Anything).await?;
+    if let Some((kind, name)) = owners.first() {
+        return Err(format!(
+            "the ingress controller's {kind} {name} is not among those with the labels {}, so whether a pod of it has \
+             gone cannot be seen: give it the labels of its pods",
+            args.ingress_selector
+        ));
+    }
+    let now = pods(cluster, args).await?;
+    let name = |pods: &[Pod]| pods.iter().filter_map(|pod| pod.metadata.uid.clone()).collect::<BTreeSet<_>>();
+    if name(read) == name(&now) {
+        Ok(())
+    } else {
+        Err("the ingress controller's pods changed while their logs were read".to_owned())
+    }
+}
+
+/// What runs the pods, as kind and name.
+fn owners(pods: &[Pod]) -> Vec<(String, String)> {
+    let owners = pods.iter().flat_map(|pod| pod.metadata.owner_references.iter().flatten());
+    let owners = owners.filter(|owner| owner.controller == Some(true));
+    let named: BTreeSet<(String, String)> = owners.map(|owner| (owner.kind.clone(), owner.name.clone())).collect();
+    named.into_iter().collect()
 }
 
 /// Which writes tell that the number of pods may have changed.
@@ -95,7 +119,14 @@ enum Written {
     Anything,
 }
 
-async fn check<K>(cluster: &Cluster, args: &Args, since: Timestamp, what: Written) -> Result<(), String>
+/// Checks the sets of one kind, and takes them off the owners that are still to be seen.
+async fn check<K>(
+    cluster: &Cluster,
+    args: &Args,
+    owners: &mut Vec<(String, String)>,
+    since: Timestamp,
+    what: Written,
+) -> Result<(), String>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
 {
@@ -104,6 +135,7 @@ where
     let filter = ListParams::default().labels(&args.ingress_selector);
     let listed = api.list_metadata(&filter);
     let sets = cluster.all(&format!("the ingress controller's {kind}s cannot be listed"), listed).await?;
+    owners.retain(|(of, name)| *of != kind || !sets.iter().any(|set| set.name_any() == *name));
     let changed = |set: &ObjectMeta| last_written(set, what).filter(|at| *at > since);
     match sets.iter().find_map(|set| changed(&set.metadata).map(|at| (set.name_any(), at))) {
         None => Ok(()),

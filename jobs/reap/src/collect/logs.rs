@@ -5,14 +5,14 @@
 
 use std::ops::ControlFlow;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{AsyncBufRead, AsyncBufReadExt as _};
 use hotdesk_slots::text::plain;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 use kube::api::LogParams;
+use kube::{Api, ResourceExt as _};
 
 use super::controllers::{self, Controller};
 use crate::api::Cluster;
@@ -23,6 +23,15 @@ use crate::traffic::tally::{Tally, Watch};
 
 /// How long all logs together may take: longer than a gibibyte needs, shorter than a run's hour.
 const LOOK_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// A reading that took no longer needs no second one of what was logged meanwhile.
+const MOMENT: Duration = Duration::from_secs(10);
+
+/// How much of a log is read twice, so that clocks that differ a little leave no gap between two readings.
+const OVERLAP: Duration = Duration::from_secs(60);
+
+/// Enough for the timestamp before a line.
+const STAMP_BYTES: i64 = 64;
 
 /// The longest line that is kept, in bytes: far more than an nginx with default buffers can write.
 const MAX_LINE: usize = 256 * 1024;
@@ -48,14 +57,13 @@ struct Look<'a> {
 
 impl Look<'_> {
     async fn all(&mut self) {
-        if let Err(why) = controllers::unchanged(self.cluster, self.args, self.watch.since).await {
-            self.doubts.push(why);
-        }
+        let begun = Instant::now();
         let pods = match controllers::pods(self.cluster, self.args).await {
             Ok(pods) => pods,
             Err(why) => return self.doubts.push(why),
         };
         for pod in &pods {
+            self.tally.late = begun.elapsed();
             match controllers::readable(pod, &self.args.ingress_container) {
                 Ok(controller) => self.controller(&controller).await,
                 Err(why) => self.doubts.push(why),
@@ -64,6 +72,34 @@ impl Look<'_> {
                 return;
             }
         }
+        self.catch_up(&pods, begun).await;
+        // Last, so that a pod that goes while the others' logs are read is seen as well.
+        if self.tally.hit.is_none() {
+            let still = controllers::unchanged(self.cluster, self.args, &pods, self.watch.since).await;
+            self.doubts.extend(still.err());
+        }
+    }
+
+    /// Reading takes time, and somebody may come back in it: what was logged meanwhile is read as well, until that
+    /// takes but a moment.
+    async fn catch_up(&mut self, pods: &[Pod], begun: Instant) {
+        let mut read_at = Duration::ZERO;
+        loop {
+            let now = begun.elapsed();
+            if now.saturating_sub(read_at) <= MOMENT || self.tally.hit.is_some() || !self.doubts.is_empty() {
+                return;
+            }
+            let since = self.watch.now.saturating_add(read_at).and_then(|at| at.saturating_sub(OVERLAP)).ok();
+            for pod in pods {
+                self.tally.late = begun.elapsed();
+                let read = self.stream(&pod.name_any(), false, since).await;
+                self.doubts.extend(read.err());
+                if self.tally.hit.is_some() {
+                    return;
+                }
+            }
+            read_at = now;
+        }
     }
 
     async fn controller(&mut self, controller: &Controller) {
@@ -71,7 +107,7 @@ impl Look<'_> {
         let before = controller.before.filter(|_| controller.started > self.watch.since);
         for (started, previous) in [(Some(controller.started), false), (before, true)] {
             let Some(started) = started else { continue };
-            match self.stream(&controller.pod, previous).await {
+            match self.stream(&controller.pod, previous, None).await {
                 Ok(earliest) => lives.push(Life { started, earliest }),
                 Err(why) => return self.doubts.push(why),
             }
@@ -85,30 +121,62 @@ impl Look<'_> {
     }
 
     /// Reads one log to its end, or to a hit, and returns the time of its first line.
-    async fn stream(&mut self, pod: &str, previous: bool) -> Result<Option<Timestamp>, String> {
+    async fn stream(
+        &mut self,
+        pod: &str,
+        previous: bool,
+        since: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, String> {
         let api: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &self.args.ingress_namespace);
         let container = Some(self.args.ingress_container.clone());
-        let wanted = LogParams { container, previous, timestamps: true, ..LogParams::default() };
+        let wanted = LogParams { container, previous, timestamps: true, since_time: since, ..LogParams::default() };
         let which = if previous { "log before the restart" } else { "log" };
         let what = format!("the {which} of the controller pod {pod} cannot be read");
+        let last = LogParams { tail_lines: Some(1), limit_bytes: Some(STAMP_BYTES), ..wanted.clone() };
+        let end =
+            stamp(&self.cluster.answer(&what, api.logs(pod, &last)).await?).map_err(|why| format!("{what}: {why}"))?;
         let stream = self.cluster.answer(&what, api.log_stream(pod, &wanted)).await?;
-        read_all(stream, self.watch, &mut self.tally).await.map_err(|why| format!("{what}: {why}"))
+        let read = read_all(stream, self.watch, &mut self.tally).await.map_err(|why| format!("{what}: {why}"))?;
+        if self.tally.hit.is_none() && read.last < end {
+            // The API server ends its answer as if it were whole when the kubelet's breaks off.
+            return Err(format!("{what}: it broke off before its end, at {}", shown(read.last)));
+        }
+        Ok(read.first)
     }
 }
 
+/// The time of the line that is the last one of a log; none of an empty log.
+fn stamp(line: &str) -> Result<Option<Timestamp>, String> {
+    let Some(first) = line.split_whitespace().next() else { return Ok(None) };
+    first.parse().map(Some).map_err(|_| plain(line.trim()))
+}
+
+fn shown(time: Option<Timestamp>) -> String {
+    time.map_or_else(|| "its beginning".to_owned(), |time| time.strftime("%H:%M:%S UTC").to_string())
+}
+
+/// From when to when a log was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Span {
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
 /// Reads a stream line by line in constant memory.
-async fn read_all(stream: impl AsyncBufRead, watch: &Watch, tally: &mut Tally) -> Result<Option<Timestamp>, String> {
+async fn read_all(stream: impl AsyncBufRead, watch: &Watch, tally: &mut Tally) -> Result<Span, String> {
     let mut stream = pin!(stream);
     let mut line = Vec::new();
-    let mut first = None;
+    let mut read = Span::default();
     loop {
         match next_line(stream.as_mut(), &mut line).await.map_err(|error| plain(&error.to_string()))? {
-            End::Stream if line.is_empty() => return Ok(first),
+            End::Stream if line.is_empty() => return Ok(read),
             End::Stream => return Err("it ends in the middle of a line".to_owned()),
             End::Overlong => tally.take_overlong(),
             End::Line => match tally.take(watch, &String::from_utf8_lossy(&line)) {
-                ControlFlow::Break(()) => return Ok(first),
-                ControlFlow::Continue(time) => first = first.or(time),
+                ControlFlow::Break(()) => return Ok(read),
+                ControlFlow::Continue(time) => {
+                    read = Span { first: read.first.or(time), last: read.last.max(time) };
+                }
             },
         }
     }
@@ -171,7 +239,7 @@ mod tests {
         let mut tally = Tally::default();
         let stream = BufReader::with_capacity(7, Cursor::new(text.to_vec()));
         let first = futures::executor::block_on(read_all(stream, &watch(), &mut tally));
-        (first, tally)
+        (first.map(|read| read.first), tally)
     }
 
     #[test]

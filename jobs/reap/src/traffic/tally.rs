@@ -1,6 +1,7 @@
 //! What do the lines of the controllers' logs come to, for one slot?
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use globset::GlobSet;
 use hotdesk_slots::text::plain;
@@ -51,6 +52,8 @@ pub struct Hit {
 pub struct Tally {
     /// The first request of the slot within the window; no more is read after it.
     pub hit: Option<Hit>,
+    /// How long after the watch's `now` the present log was opened: a line of meanwhile is not from the future.
+    pub late: Duration,
     /// Entries within the look-back that say whom they were for.
     pub samples: u64,
     /// Access entries within the window.
@@ -80,7 +83,8 @@ impl Tally {
             self.broken.get_or_insert_with(|| plain(line));
             return ControlFlow::Continue(None);
         };
-        if time > watch.now.saturating_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX) {
+        let latest = watch.now.saturating_add(self.late).and_then(|at| at.saturating_add(CLOCK_TOLERANCE));
+        if time > latest.unwrap_or(Timestamp::MAX) {
             self.future.get_or_insert(time);
         }
         if time >= watch.look_back {
