@@ -74,6 +74,7 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{ include "slots.env" (list "HOTDESK_INGRESS_NAMESPACE" .ingress.namespace) }}
 {{ include "slots.env" (list "HOTDESK_INGRESS_SELECTOR" .ingress.selector) }}
 {{ include "slots.env" (list "HOTDESK_INGRESS_CONTAINER" .ingress.container) }}
+{{ include "slots.env" (list "HOTDESK_INGRESS_CLASS" (join "," .ingress.classes)) }}
 {{ include "slots.env" (list "HOTDESK_INGRESS_LOG_FORMAT" .ingress.logFormat) }}
 {{ include "slots.env" (list "HOTDESK_OTHER_NAMESPACES" (join "," .otherNamespaces)) }}
 {{ include "slots.env" (list "HOTDESK_WINDOW" .window) }}

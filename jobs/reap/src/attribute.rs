@@ -110,10 +110,16 @@ impl Whose {
     }
 }
 
+/// What controllers put before a name that they join: the error pages and the TCP and UDP services of ingress-nginx, and
+/// the routes of the Gateway API, in newer Traefiks.
+const BEFORE: [&str; 7] =
+    ["custom-default-backend-", "tcp-", "udp-", "httproute-", "grpcroute-", "tcproute-", "tlsroute-"];
+
 /// True if a joined name begins with this namespace and a `-`.
 fn begins(name: &str, namespace: &str) -> bool {
-    let name = name.strip_prefix("custom-default-backend-").unwrap_or(name);
-    name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('-'))
+    let bare = BEFORE.iter().find_map(|before| name.strip_prefix(before));
+    let starts = |name: &str| name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('-'));
+    starts(name) || bare.is_some_and(starts)
 }
 
 #[cfg(test)]
@@ -157,6 +163,9 @@ mod tests {
             ("mew-web", Whose::Orphan),
             ("mew-old-80", Whose::Orphan),
             ("custom-default-backend-mew-old", Whose::Orphan),
+            ("httproute-mew-web-gw-public-ep-web-0-wrr", Whose::Orphan),
+            ("httproute-mewtwo-web-gw-public-ep-web-0-wrr", Whose::Theirs),
+            ("tcp-mew-db-5432", Whose::Orphan),
         ];
         check(&mew, &rows);
     }

@@ -191,7 +191,8 @@ fn unreadable(releases: &[Release]) -> Option<Verdict> {
 
 fn judge_traffic(traffic: &Traffic, rules: &Rules, now: Timestamp) -> Verdict {
     if let Some(hit) = &traffic.hit {
-        let detail = format!("a request of {} was served by {}", hit.path, hit.upstream);
+        let of = hit.path.as_ref().map_or(String::new(), |path| format!(" for {path}"));
+        let detail = format!("a request{of} was served by {}", hit.upstream);
         return Verdict::active(Activity { time: hit.time, signal: "traffic", detail }, rules, now);
     }
     if let Some(doubt) = traffic.doubts.first() {

@@ -206,13 +206,13 @@ fn unknown_when_a_record_cannot_be_read() {
 }
 
 fn hit() -> Hit {
-    Hit { time: ago(12), upstream: "mew-web-80".to_owned(), path: "/cart".to_owned() }
+    Hit { time: ago(12), upstream: "mew-web-80".to_owned(), path: Some("/cart".to_owned()) }
 }
 
 #[test]
 fn a_request_is_use_even_where_others_are_in_doubt() {
     let case = idle().traffic(|traffic| traffic.hit = Some(hit()));
-    check(case, VerdictState::Active, "a request of /cart was served by mew-web-80, 12 min ago");
+    check(case, VerdictState::Active, "a request for /cart was served by mew-web-80, 12 min ago");
     let case = idle().traffic(|traffic| {
         traffic.hit = Some(hit());
         traffic.doubts = vec!["a pod is Pending".to_owned()];

@@ -63,7 +63,7 @@ impl Look<'_> {
             Err(why) => return self.doubts.push(why),
         };
         for pod in &pods {
-            self.tally.late = begun.elapsed();
+            self.tally.opened_after = begun.elapsed();
             match controllers::readable(pod, &self.args.ingress_container) {
                 Ok(controller) => self.controller(&controller).await,
                 Err(why) => self.doubts.push(why),
@@ -91,7 +91,7 @@ impl Look<'_> {
             }
             let since = self.watch.now.saturating_add(read_at).and_then(|at| at.saturating_sub(OVERLAP)).ok();
             for pod in pods {
-                self.tally.late = begun.elapsed();
+                self.tally.opened_after = begun.elapsed();
                 let read = self.stream(&pod.name_any(), false, since).await;
                 self.doubts.extend(read.err());
                 if self.tally.hit.is_some() {

@@ -92,3 +92,7 @@ impl Collector<'_> {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "collect_tests.rs"]
+mod tests;

@@ -11,8 +11,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::{Entry, Line, named};
 
@@ -44,6 +46,9 @@ enum Field {
     TraefikRequest,
     Message,
     Level,
+    Time,
+    /// Whatever only a request has.
+    Request,
 }
 
 fn field(key: &str) -> Option<Field> {
@@ -59,13 +64,18 @@ fn field(key: &str) -> Option<Field> {
         "DownstreamStatus" => Field::TraefikRequest,
         "msg" | "message" | "error" => Field::Message,
         "level" => Field::Level,
+        "time" | "timestamp" | "@timestamp" | "time_iso8601" => Field::Time,
+        "request" | "status" | "method" | "host" | "vhost" | "http_host" | "remote_addr" | "remoteAddr"
+        | "request_method" | "requestMethod" | "request_uri" | "requestUrl" | "request_id" | "requestId"
+        | "ClientAddr" | "ClientHost" | "Duration" | "OriginStatus" | "RequestAddr" | "RequestCount"
+        | "RequestHost" | "RequestMethod" | "RouterName" | "StartUTC" => Field::Request,
         _ => return None,
     })
 }
 
 impl Field {
     fn says_who_served(self) -> bool {
-        !matches!(self, Self::Path | Self::Agent | Self::Message | Self::Level)
+        !matches!(self, Self::Path | Self::Agent | Self::Message | Self::Level | Self::Time | Self::Request)
     }
 }
 
@@ -79,10 +89,20 @@ pub fn read(line: &str, dialect: Dialect) -> Line<'_> {
     match dialect {
         Dialect::Traefik | Dialect::Either if traefik && !has(Field::Upstream) => Line::Access(of_traefik(fields)),
         Dialect::Nginx | Dialect::Either if nginx && !traefik => Line::Access(of_nginx(fields)),
-        // Traefik's own log, and that of ingress-nginx in JSON.
-        _ if !traefik && !nginx && has(Field::Level) && has(Field::Message) => Line::Noise,
+        // Traefik's own log, in which it names Services too, and that of ingress-nginx in JSON.
+        _ if !traefik && (!nginx || dialect == Dialect::Traefik) && says_something(&fields) => Line::Noise,
         _ => Line::Unparsed,
     }
+}
+
+/// True for a message of the controller. An access log may have a level and a message as well, so anything that only a
+/// request has makes it none.
+fn says_something(fields: &BTreeMap<Field, Cow<'_, str>>) -> bool {
+    let has = |field| fields.contains_key(&field);
+    let of_a_request = [Field::Request, Field::Path, Field::Agent, Field::Upstream, Field::Alternative];
+    has(Field::Level)
+        && fields.get(&Field::Message).is_some_and(|text| !text.is_empty())
+        && !of_a_request.into_iter().any(has)
 }
 
 fn of_nginx<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Entry<'a> {
@@ -95,7 +115,12 @@ fn of_nginx<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Entry<'a> {
         namespace: take(Field::Namespace).filter(|_| served),
         path: take(Field::Path),
         agent: take(Field::Agent),
+        logged: logged(take(Field::Time)),
     }
+}
+
+fn logged(time: Option<Cow<'_, str>>) -> Option<Timestamp> {
+    time?.parse().ok()
 }
 
 fn of_traefik<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Entry<'a> {
@@ -105,7 +130,8 @@ fn of_traefik<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Entry<'a> {
         _ => service,
     });
     let mut take = |field| fields.remove(&field).and_then(named);
-    Entry { upstream, path: take(Field::Path), agent: take(Field::Agent), ..Entry::default() }
+    let (path, agent) = (take(Field::Path), take(Field::Agent));
+    Entry { upstream, path, agent, logged: logged(take(Field::Time)), ..Entry::default() }
 }
 
 fn fields(line: &str) -> Result<BTreeMap<Field, Cow<'_, str>>, serde_json::Error> {
@@ -131,7 +157,11 @@ impl<'de> Visitor<'de> for Fields {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            let value = map.next_value_seed(Text)?;
+            let value = match field {
+                // Of any type: `"status": 200.0` takes nothing away from what the line says.
+                Field::Request | Field::Time => Cow::Borrowed(map.next_value::<&RawValue>()?.get().trim_matches('"')),
+                _ => map.next_value_seed(Text)?,
+            };
             if fields.insert(field, value).is_some() && field.says_who_served() {
                 return Err(A::Error::custom(format_args!("{key} comes twice")));
             }
@@ -248,6 +278,40 @@ mod tests {
         let line = r#"{"namespace":"ingress-nginx","proxyUpstreamName":"mew-web-80"}"#;
         assert_eq!(access(line, Dialect::Nginx).namespace, None);
         assert_eq!(read(r#"{"namespace":"ingress-nginx","status":200}"#, Dialect::Nginx), Line::Unparsed);
+    }
+
+    #[test]
+    fn an_access_log_that_names_nobody_is_no_message() {
+        for line in [
+            r#"{"level":"info","msg":"","time":"2026-11-23T15:04:05Z","RequestPath":"/"}"#,
+            r#"{"level":"info","msg":"","time":"2026-11-23T15:04:05Z"}"#,
+            r#"{"level":"info","message":"GET / HTTP/1.1","status":200,"host":"mew.dev.example.com"}"#,
+            r#"{"level":"info","message":"access","http_user_agent":"curl/8.5"}"#,
+            r#"{"level":"info","msg":"x","RouterName":"mew-web@kubernetes"}"#,
+        ] {
+            for dialect in [Dialect::Either, Dialect::Nginx, Dialect::Traefik] {
+                assert_eq!(read(line, dialect), Line::Unparsed, "{dialect:?} {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_of_traefik_about_a_service_is_no_request() {
+        let line = r#"{"level":"error","providerName":"kubernetes","ingress":"web","namespace":"mew","serviceName":"web",
+            "error":"endpoints not found","message":"Skipping service"}"#;
+        assert_eq!(read(line, Dialect::Traefik), Line::Noise);
+    }
+
+    #[test]
+    fn when_a_line_was_logged_is_read_where_it_says_so() {
+        let read = |time: &str| {
+            let line = format!(r#"{{"time":{time},"status":[200.5],"proxyUpstreamName":"mew-web-80"}}"#);
+            access(&line, Dialect::Either).logged
+        };
+        assert_eq!(read(r#""2026-11-23T16:04:05+01:00""#), Some("2026-11-23T15:04:05Z".parse().unwrap()));
+        for other in ["1795446245.123", "null", r#""23/Nov/2026:15:04:05 +0000""#, "{}"] {
+            assert_eq!(read(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub mod tally;
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
+
 /// How a controller writes its access log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -50,6 +52,8 @@ pub struct Entry<'a> {
     pub path: Option<Cow<'a, str>>,
     /// The user agent, as it was written.
     pub agent: Option<Cow<'a, str>>,
+    /// When the controller says that it logged this.
+    pub logged: Option<Timestamp>,
 }
 
 impl Entry<'_> {

@@ -12,6 +12,9 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
+use jiff::fmt::strtime;
+
 use super::{Entry, Line, named};
 
 /// Reads one line.
@@ -27,7 +30,8 @@ fn entry(line: &str) -> Option<Entry<'_>> {
     let (_referer, rest) = rest.split_once('"')?;
     let rest = rest.strip_prefix(" \"")?;
     let (agent, rest) = rest.split_once('"')?;
-    let sound = is_head(before) && are_numbers(numbers.strip_prefix(' ')?.strip_suffix(' ')?);
+    let time = head(before)?;
+    let sound = are_numbers(numbers.strip_prefix(' ')?.strip_suffix(' ')?);
     let (upstream, alternative) = upstreams(rest.strip_prefix(' ')?)?;
     sound.then(|| Entry {
         upstream: named(upstream.into()),
@@ -35,14 +39,21 @@ fn entry(line: &str) -> Option<Entry<'_>> {
         namespace: None,
         path: path(request).map(Cow::from),
         agent: named(agent.into()),
+        logged: logged(time),
     })
 }
 
-/// `$remote_addr - $remote_user [$time_local] `; the user may hold anything but a quote.
-fn is_head(text: &str) -> bool {
-    let Some((address, rest)) = text.split_once(" - ") else { return false };
-    let Some((_user, time)) = rest.strip_suffix("] ").and_then(|rest| rest.rsplit_once(" [")) else { return false };
-    !address.is_empty() && !address.contains(' ') && time.bytes().filter(|b| *b == b':').count() >= 3
+/// `$remote_addr - $remote_user [$time_local] `; the user may hold anything but a quote. Returns the time.
+fn head(text: &str) -> Option<&str> {
+    let (address, rest) = text.split_once(" - ")?;
+    let (_user, time) = rest.strip_suffix("] ")?.rsplit_once(" [")?;
+    let sound = !address.is_empty() && !address.contains(' ') && time.bytes().filter(|b| *b == b':').count() >= 3;
+    sound.then_some(time)
+}
+
+/// `23/Nov/2026:15:04:05 +0000`
+fn logged(time: &str) -> Option<Timestamp> {
+    strtime::parse("%d/%b/%Y:%H:%M:%S %z", time).ok()?.to_timestamp().ok()
 }
 
 /// `$request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr …`
@@ -125,6 +136,7 @@ mod tests {
             upstream: Some("mew-web-80".into()),
             path: Some("/cart".into()),
             agent: Some("Mozilla/5.0 (X11)".into()),
+            logged: Some("2026-11-23T15:04:05Z".parse().unwrap()),
             ..Entry::default()
         };
         assert_eq!(access(&line), expected);
@@ -144,6 +156,12 @@ mod tests {
         let lines = include_str!("../../tests/data/nginx.log").lines();
         let found: Vec<_> = lines.map(|line| access(line).upstream.map(Cow::into_owned)).collect();
         assert_eq!(found.iter().map(Option::as_deref).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn the_time_of_a_line_is_by_its_own_zone() {
+        let line = render("-", "GET / HTTP/1.1", "-", "curl/8", "mew-web-80", "x").replacen("+0000", "+0530", 1);
+        assert_eq!(access(&line).logged, Some("2026-11-23T09:34:05Z".parse().unwrap()));
     }
 
     #[test]

@@ -13,6 +13,10 @@ use crate::attribute::{Names, Whose};
 /// How far a clock may be ahead before what it says about the window is not believed.
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
+/// How long after it was logged an entry may be written. nginx writes at once, unless it is told to buffer its log:
+/// then the newest requests are not in it yet.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(60);
+
 /// What is looked for, and where.
 #[derive(Debug)]
 pub struct Watch {
@@ -43,8 +47,17 @@ pub struct Hit {
     pub time: Timestamp,
     /// Which upstream served it.
     pub upstream: String,
-    /// The path.
-    pub path: String,
+    /// The path, where the log has it, without the query.
+    pub path: Option<String>,
+}
+
+/// An entry that the controller kept to itself for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldBack {
+    /// When it was logged, as the entry says.
+    pub logged: Timestamp,
+    /// When it was written.
+    pub written: Timestamp,
 }
 
 /// What was read so far. Everything kept is bounded, however long the logs are.
@@ -53,9 +66,11 @@ pub struct Tally {
     /// The first request of the slot within the window; no more is read after it.
     pub hit: Option<Hit>,
     /// How long after the watch's `now` the present log was opened: a line of meanwhile is not from the future.
-    pub late: Duration,
+    pub opened_after: Duration,
     /// Entries within the look-back that say whom they were for.
     pub samples: u64,
+    /// Entries within the look-back that do not.
+    pub nameless: u64,
     /// Access entries within the window.
     pub entries: u64,
     /// Lines within the window that could have been entries.
@@ -70,6 +85,8 @@ pub struct Tally {
     pub suspect: Option<String>,
     /// A line from the future.
     pub future: Option<Timestamp>,
+    /// The last entry that was written long after it was logged.
+    pub held_back: Option<HeldBack>,
     /// The stream said something that no container wrote.
     pub broken: Option<String>,
 }
@@ -80,10 +97,10 @@ impl Tally {
         let (stamp, text) = line.split_once(' ').unwrap_or((line, ""));
         let Ok(time) = stamp.parse::<Timestamp>() else {
             // The kubelet reports some of its errors inside a stream that it began as a success.
-            self.broken.get_or_insert_with(|| plain(line));
+            self.broken.get_or_insert_with(|| quoted(line));
             return ControlFlow::Continue(None);
         };
-        let latest = watch.now.saturating_add(self.late).and_then(|at| at.saturating_add(CLOCK_TOLERANCE));
+        let latest = watch.now.saturating_add(self.opened_after).and_then(|at| at.saturating_add(CLOCK_TOLERANCE));
         if time > latest.unwrap_or(Timestamp::MAX) {
             self.future.get_or_insert(time);
         }
@@ -105,12 +122,16 @@ impl Tally {
             Line::Unparsed if in_window => {
                 self.unparsed += 1;
                 if mentions(text, &watch.slot) {
-                    self.suspect.get_or_insert_with(|| plain(text));
+                    self.suspect.get_or_insert_with(|| quoted(text));
                 }
             }
             Line::Unparsed => self.unparsed_before += 1,
             Line::Access(entry) => {
                 self.samples += u64::from(entry.names_somebody());
+                self.nameless += u64::from(!entry.names_somebody());
+                if let Some(logged) = entry.logged.filter(|logged| time.duration_since(*logged) > AT_ONCE) {
+                    self.held_back = Some(HeldBack { logged, written: time });
+                }
                 if in_window {
                     self.entries += 1;
                     self.attribute(watch, time, &entry);
@@ -127,7 +148,7 @@ impl Tally {
         let upstream = || plain(entry.upstream.as_deref().or(entry.namespace.as_deref()).unwrap_or("?"));
         match whose {
             Whose::Ours => {
-                let path = plain(entry.path.as_deref().unwrap_or("?"));
+                let path = entry.path.as_deref().map(quoted);
                 self.hit.get_or_insert_with(|| Hit { time, upstream: upstream(), path });
             }
             Whose::Ambiguous => {
@@ -163,17 +184,28 @@ impl Tally {
                  its own, name it in --other-namespaces"
             )
         });
-        let unread = [self.unreadable(), self.too_many_unparsed(watch)];
+        let unread = [self.unreadable(), self.too_many_unparsed(watch), self.buffered(watch)];
         [broken, future, suspect, ambiguous, orphan].into_iter().chain(unread).flatten().collect()
     }
 
     /// Where silence is fine, a log that nobody can read is still not silent.
     fn unreadable(&self) -> Option<String> {
-        (self.samples == 0 && self.unparsed + self.unparsed_before > 0).then(|| {
+        (self.samples == 0 && self.unparsed + self.unparsed_before + self.nameless > 0).then(|| {
             "no line of the ingress log can be read as an access entry that says whom it was for: \
              set --ingress-log-format"
                 .to_owned()
         })
+    }
+
+    /// What was held back once counts only where nothing newer shows that it no longer is.
+    fn buffered(&self, watch: &Watch) -> Option<String> {
+        let HeldBack { logged, written } =
+            self.held_back.filter(|held| held.written >= watch.since || self.entries == 0)?;
+        let [logged, written] = [logged, written].map(|time| time.strftime("%H:%M:%S UTC"));
+        Some(format!(
+            "the ingress controller holds its log back (a request of {logged} was written at {written}), so the newest \
+             requests may not be in it: set its access log to be written at once, without a buffer"
+        ))
     }
 
     fn too_many_unparsed(&self, watch: &Watch) -> Option<String> {
@@ -197,6 +229,18 @@ impl Watch {
         let matches = |set: &GlobSet, text: Option<&str>| text.is_some_and(|text| set.is_match(text));
         matches(&self.ignore_agents, entry.agent.as_deref()) || matches(&self.ignore_paths, entry.path.as_deref())
     }
+}
+
+/// A piece of a log, as everybody who sees the Slot may read it: without queries, in which tokens travel.
+fn quoted(text: &str) -> String {
+    let mut pieces = text.split('?');
+    let mut shown = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let end = piece.find([' ', '"', '\'', ',']).unwrap_or(piece.len());
+        shown += "?…";
+        shown += piece.get(end..).unwrap_or_default();
+    }
+    plain(&shown)
 }
 
 /// True if a text holds a name as a word of its own: `mew-web-80` mentions mew, `mewtwo` does not.
@@ -268,7 +312,7 @@ mod tests {
         let found =
             tally(&[line("14:00:00", "mew-web-80", "/cart", "curl"), line("14:10:00", "mew-web-80", "/x", "curl")]);
         let hit = found.hit.unwrap();
-        assert_eq!((hit.upstream.as_str(), hit.path.as_str(), found.entries), ("mew-web-80", "/cart", 1));
+        assert_eq!((hit.upstream.as_str(), hit.path.as_deref(), found.entries), ("mew-web-80", Some("/cart"), 1));
     }
 
     #[test]
@@ -325,6 +369,39 @@ mod tests {
         assert_eq!(tally(&lines).doubts(&watch()), Vec::<String>::new());
         lines.extend((0..10).map(|_| "2026-11-23T14:30:00Z what is this".to_owned()));
         assert_eq!(tally(&lines).doubts(&watch()).len(), 1);
+    }
+
+    #[test]
+    fn a_log_that_is_held_back_is_a_doubt() {
+        let held = |written: &str, logged: &str| {
+            line(written, "mewtwo-web-80", "/", "c").replacen(
+                "23/Nov/2026:15:04:05",
+                &format!("23/Nov/2026:{logged}"),
+                1,
+            )
+        };
+        check_doubt(&[held("14:30:00", "14:20:00")], "a request of 14:20:00 UTC was written at 14:30:00 UTC");
+        check_doubt(&[held("13:30:00", "13:20:00")], "holds its log back");
+        let none = |lines: &[String]| assert_eq!(tally(lines).doubts(&watch()), Vec::<String>::new(), "{lines:?}");
+        none(&[held("14:30:00", "14:29:30")]);
+        none(&[held("13:30:00", "13:20:00"), held("14:30:00", "14:30:00")]);
+    }
+
+    #[test]
+    fn a_query_is_never_repeated() {
+        for (text, expected) in [
+            ("/cart?token=geheim", "/cart?…"),
+            ("GET /a?b=c HTTP/1.1\" 200 \"https://x/?d=e\" f", "GET /a?… HTTP/1.1\" 200 \"https://x/?…\" f"),
+            ("/plain", "/plain"),
+        ] {
+            assert_eq!(quoted(text), expected);
+        }
+    }
+
+    #[test]
+    fn where_silence_is_fine_requests_that_name_nobody_are_still_no_silence() {
+        let nobody = |upstream: &str| line("14:30:00", upstream, "/", "c");
+        check_doubt(&[nobody("-"), nobody("")], "says whom it was for");
     }
 
     #[test]

@@ -1,0 +1,204 @@
+//! What is collected from an API server that fails, lies by leaving out, or changes between two answers.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Parser as _;
+use hotdesk_slots::slot::VerdictState;
+use http::{Request, Response};
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn now() -> Timestamp {
+    "2026-11-23T20:00:00Z".parse().unwrap()
+}
+
+const OTHERS: &str = "2026-11-23T18:00:00.5Z 203.0.113.9 - - [23/Nov/2026:18:00:00 +0000] \"GET / HTTP/1.1\" 200 6 \"-\" \
+                      \"curl/8.5\" 512 0.004 [mewtwo-web-80] [] 10.244.0.7:8080 612 0.004 200 0af1\n";
+const OURS: &str = "2026-11-23T19:55:00.5Z 203.0.113.9 - - [23/Nov/2026:19:55:00 +0000] \"GET / HTTP/1.1\" 200 6 \"-\" \
+                    \"curl/8.5\" 512 0.004 [mew-web-80] [] 10.244.0.7:8080 612 0.004 200 0af2\n";
+
+/// An API server in memory: an old release, one controller pod, and a log in which nobody asked for the slot.
+#[derive(Debug, Clone)]
+struct World {
+    records: Vec<Value>,
+    ingresses: Vec<Value>,
+    pods: Vec<Value>,
+    replica_sets: Vec<Value>,
+    log: String,
+    /// What the last line of the log is, where that differs from the last one that is served.
+    end: Option<String>,
+    /// What is said of lists, beside their items.
+    list: Value,
+    /// Happens when the log is read.
+    meanwhile: Option<fn(&mut World)>,
+}
+
+fn record(revision: i64, deployed: &str, created: &str) -> Value {
+    let release =
+        json!({"name": "web", "version": revision, "info": {"status": "deployed", "last_deployed": deployed}});
+    let release = STANDARD.encode(STANDARD.encode(release.to_string()));
+    json!({
+        "metadata": {
+            "name": format!("sh.helm.release.v1.web.v{revision}"), "namespace": "mew", "creationTimestamp": created,
+            "labels": {"owner": "helm", "name": "web", "version": revision.to_string()},
+        },
+        "data": {"release": release},
+    })
+}
+
+fn controller(name: &str) -> Value {
+    json!({
+        "metadata": {
+            "name": name, "uid": name, "creationTimestamp": "2026-11-23T09:59:59Z",
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "controller", "uid": "1", "controller": true}],
+        },
+        "status": {"phase": "Running", "containerStatuses": [{
+            "name": "controller", "image": "x", "imageID": "x", "ready": true, "restartCount": 0,
+            "state": {"running": {"startedAt": "2026-11-23T10:00:00Z"}},
+        }]},
+    })
+}
+
+fn idle() -> World {
+    World {
+        records: vec![record(1, "2026-11-23T12:00:00Z", "2026-11-23T12:00:00Z")],
+        ingresses: vec![],
+        pods: vec![controller("controller-a")],
+        replica_sets: vec![json!({"metadata": {"name": "controller"}})],
+        log: OTHERS.to_owned(),
+        end: None,
+        list: json!({}),
+        meanwhile: None,
+    }
+}
+
+impl World {
+    fn answer(&mut self, request: &Request<Body>) -> Option<String> {
+        let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+        let items = match path {
+            "/version" => return Some("{}".to_owned()),
+            "/apis/hotdesk.dev/v1alpha1/namespaces/mew/slots/slot" => {
+                return Some(json!({"metadata": {"name": "slot", "namespace": "mew"}, "spec": {}}).to_string());
+            }
+            path if path.contains("/secrets/") => {
+                let found = self.records.iter().find(|record| Some(path) == path_of(record).as_deref());
+                return found.map(Value::to_string);
+            }
+            path if path.ends_with("/log") && query.contains("tailLines=1") => {
+                let last = || self.log.lines().next_back().map(|line| format!("{line}\n")).unwrap_or_default();
+                return Some(self.end.clone().unwrap_or_else(last));
+            }
+            path if path.ends_with("/log") => {
+                let log = self.log.clone();
+                if let Some(meanwhile) = self.meanwhile.take() {
+                    meanwhile(self);
+                }
+                return Some(log);
+            }
+            "/api/v1/namespaces/mew/secrets" => &self.records,
+            "/apis/networking.k8s.io/v1/namespaces/mew/ingresses" => &self.ingresses,
+            "/api/v1/namespaces/ingress-nginx/pods" => &self.pods,
+            "/apis/apps/v1/namespaces/ingress-nginx/replicasets" => &self.replica_sets,
+            "/api/v1/namespaces/mew/services" => {
+                let web = json!({"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}});
+                return Some(json!({"metadata": {}, "items": [web]}).to_string());
+            }
+            _ => return Some(json!({"metadata": {}, "items": []}).to_string()),
+        };
+        Some(json!({"metadata": self.list, "items": items}).to_string())
+    }
+}
+
+fn path_of(record: &Value) -> Option<String> {
+    Some(format!("/api/v1/namespaces/mew/secrets/{}", record["metadata"]["name"].as_str()?))
+}
+
+fn verdict(world: World) -> Verdict {
+    let world = Arc::new(Mutex::new(world));
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let answer = world.lock().unwrap().answer(&request);
+        let (status, body) = match answer {
+            Some(body) => (200, body),
+            None => {
+                (404, json!({"kind": "Status", "message": "not found", "reason": "NotFound", "code": 404}).to_string())
+            }
+        };
+        let response = Response::builder().status(status).header("date", "Mon, 23 Nov 2026 20:00:00 GMT");
+        let response = response.body(Body::from(body.into_bytes())).unwrap();
+        async move { Ok::<_, std::convert::Infallible>(response) }
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let cluster = Cluster::pretended(Client::new(service, "mew"), Duration::from_secs(5));
+        let args = Args::try_parse_from(["hotdesk-reap"]).unwrap();
+        let (rules, patterns) = args.rules().unwrap();
+        let collector =
+            Collector { cluster: &cluster, args: &args, rules: &rules, patterns: &patterns, slot: "mew", now };
+        collector.verdict().await.0
+    })
+}
+
+#[track_caller]
+fn check(change: impl FnOnce(&mut World), state: VerdictState, reason: &str) {
+    let mut world = idle();
+    change(&mut world);
+    let verdict = verdict(world);
+    assert!(verdict.state == state && verdict.reason.contains(reason), "{reason}: {verdict:?}");
+}
+
+#[test]
+fn the_slot_from_which_each_test_starts_is_idle() {
+    check(|_| {}, VerdictState::Idle, "");
+}
+
+#[test]
+fn a_request_within_the_window_is_seen() {
+    check(|world| world.log += OURS, VerdictState::Active, "mew-web-80");
+}
+
+#[test]
+fn a_deploy_while_the_logs_are_read_is_seen() {
+    let deploy: fn(&mut World) = |world| world.records.push(record(2, "2026-11-23T19:59:59Z", "2026-11-23T19:59:59Z"));
+    check(|world| world.meanwhile = Some(deploy), VerdictState::Active, "revision 2");
+}
+
+#[test]
+fn a_deploy_by_a_clock_that_is_hours_behind_is_seen() {
+    let skewed = record(2, "2026-11-23T16:59:00Z", "2026-11-23T19:59:00Z");
+    check(|world| world.records.push(skewed), VerdictState::Active, "revision 2");
+}
+
+#[test]
+fn a_log_that_breaks_off_between_two_lines_is_not_whole() {
+    let cut = |world: &mut World| world.end = Some("2026-11-23T19:55:00.5Z 203.0.113.9 - - [23/Nov".to_owned());
+    check(cut, VerdictState::Unknown, "it broke off before its end, at 18:00:00 UTC");
+    let empty = |world: &mut World| (world.log, world.end) = (String::new(), Some(OTHERS.to_owned()));
+    check(empty, VerdictState::Unknown, "it broke off before its end, at its beginning");
+    let error = |world: &mut World| world.end = Some("unable to retrieve container logs".to_owned());
+    check(error, VerdictState::Unknown, "unable to retrieve container logs");
+}
+
+#[test]
+fn a_part_of_a_list_is_not_the_list() {
+    check(|world| world.list = json!({"continue": "abc"}), VerdictState::Unknown, "only a part of the list");
+}
+
+#[test]
+fn an_ingress_that_is_not_logged_leaves_the_slot_alone() {
+    let annotations = json!({"nginx.ingress.kubernetes.io/enable-access-log": "false"});
+    let silent = json!({"metadata": {"name": "web", "annotations": annotations}});
+    check(|world| world.ingresses.push(silent), VerdictState::Unknown, "Ingress web turns its access log off");
+}
+
+#[test]
+fn a_controller_pod_that_changes_while_logs_are_read_is_seen() {
+    let replace: fn(&mut World) = |world| world.pods = vec![controller("controller-b")];
+    check(|world| world.meanwhile = Some(replace), VerdictState::Unknown, "changed while their logs were read");
+    check(|world| world.replica_sets.clear(), VerdictState::Unknown, "ReplicaSet controller is not among those");
+}
