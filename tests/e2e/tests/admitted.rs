@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use hotdesk_e2e::people::chart;
-use hotdesk_e2e::slot::Wish;
+use hotdesk_e2e::slot::{Wish, test_image};
 use hotdesk_e2e::{Grant, Helm, Ran, TestSlot, admin, alice, ci, installation, until};
 use serde_json::{Value, json};
 
@@ -98,22 +98,35 @@ fn a_trusted_deployer_acts_for_a_claimant_or_where_somebody_holds_the_slot() {
 }
 
 #[test]
-fn the_slots_own_service_account_is_let_in_by_its_token() {
+fn the_slots_own_service_account_is_let_in_by_a_pods_token_alone() {
     let _held = installation::shared();
     let slot = TestSlot::held_by("alice@example.com");
     slot.kubectl(&alice(), &["create", "serviceaccount", "builder"]).succeeded();
     let binding = ["create", "rolebinding", "builder", "--clusterrole=edit"];
     let account = format!("--serviceaccount={}:builder", slot.name());
     slot.kubectl(&admin(), &[&binding[..], &[&account]].concat()).succeeded();
-    let token = slot.kubectl(&alice(), &["create", "token", "builder"]).succeeded().stdout;
+    let account = json!({"spec": {"serviceAccountName": "builder"}}).to_string();
+    let image = ["--image", &test_image("app"), "--image-pull-policy=Never"];
+    slot.kubectl(&alice(), &[&["run", "work", "--overrides", &account][..], &image].concat()).succeeded();
+    let token = |bound: &[&str]| {
+        let made = slot.kubectl(&alice(), &[&["create", "token", "builder"], bound].concat());
+        made.succeeded().stdout.trim().to_owned()
+    };
+    let pods = token(&["--bound-object-kind=Pod", "--bound-object-name=work"]);
+    with_token(&pods, &slot, &["create", "configmap", "built"]).succeeded();
+    assert_eq!(slot.get("configmap", "built")["metadata"]["labels"]["hotdesk.dev/owner"], "alice_at_example.com");
+    // Whoever made one while they held the slot would have it when somebody else does.
+    with_token(&token(&["--duration=24h"]), &slot, &["create", "configmap", "late"]).failed_saying(&["token of a pod"]);
+}
+
+fn with_token(token: &str, slot: &TestSlot, args: &[&str]) -> Ran {
     let mut config = admin().kubectl(&["config", "view", "--raw", "-o", "json"]).succeeded().json();
-    config["users"][0]["user"] = json!({"token": token.trim()});
+    config["users"][0]["user"] = json!({"token": token});
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), config.to_string()).unwrap();
     let mut command = admin().command("kubectl");
-    command.env("KUBECONFIG", file.path()).args(["-n", slot.name(), "create", "configmap", "built"]);
-    Ran::run(command, "").succeeded();
-    assert_eq!(slot.get("configmap", "built")["metadata"]["labels"]["hotdesk.dev/owner"], "alice_at_example.com");
+    command.env("KUBECONFIG", file.path()).args(["-n", slot.name()]).args(args);
+    Ran::run(command, "")
 }
 
 #[test]

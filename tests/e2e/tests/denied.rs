@@ -97,7 +97,7 @@ fn a_stranger_who_impersonates_the_slots_own_service_account_is_turned_away() {
     let subject = format!("--serviceaccount={}:default", slot.name());
     slot.kubectl(&admin(), &["create", "rolebinding", "own", "--clusterrole=edit", &subject]).succeeded();
     let ran = slot.kubectl(&bob(), &["create", "configmap", "x", "--as", &own]);
-    ran.failed_saying(&[&own, "no token of its own"]);
+    ran.failed_saying(&[&own, "no token of a pod"]);
 }
 
 #[test]
@@ -119,6 +119,22 @@ fn a_stranger_changes_and_deletes_nothing() {
     denied(&slot, slot.kubectl(&bob, &["create", "token", "default"]));
     assert_eq!(slot.get("configmap", "web-settings")["data"]["greeting"], "hello");
     assert_eq!(slot.get("deployment", "web")["spec"]["replicas"], 1);
+}
+
+#[test]
+fn a_holder_leaves_the_slots_own_fixtures_as_they_are() {
+    // The reaper's CronJob runs on while somebody else holds the slot, with whatever image it was given.
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    let alice = alice();
+    let mut denials = vec![slot.kubectl(&alice, &["patch", "cronjob", "hotdesk-reaper", "-p", r#"{"spec":{"suspend":true}}"#])];
+    denials.push(slot.kubectl(&alice, &["delete", "cronjobs", "--all"]));
+    denials.push(slot.kubectl(&alice, &["delete", "serviceaccount", "hotdesk-reaper"]));
+    denials.push(slot.kubectl(&alice, &["create", "token", "hotdesk-reaper"]));
+    for denial in denials {
+        denial.failed_saying(&["belong to hotdesk", "alice@example.com"]);
+    }
+    slot.kubectl(&alice, &["create", "job", "now", "--from=cronjob/hotdesk-reaper", "--dry-run=server"]).succeeded();
 }
 
 #[test]

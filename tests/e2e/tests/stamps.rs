@@ -95,6 +95,24 @@ fn a_forged_stamp_in_a_pod_template_does_not_reach_the_pods() {
 }
 
 #[test]
+fn no_controller_selects_its_pods_by_what_hotdesk_writes() {
+    // It would not know its pods again once they are stamped, and make new ones for ever.
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    let replica_set = |selector: Value, labels: Value| {
+        let template = json!({"metadata": {"labels": labels}, "spec": {"containers": [{"name": "a", "image": "a"}]}});
+        let spec = json!({"replicas": 0, "selector": selector, "template": template});
+        let object = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "web"}, "spec": spec});
+        alice().kubectl_with(&["-n", slot.name(), "create", "--dry-run=server", "-f", "-"], &object.to_string())
+    };
+    let forged = json!({"app": "web", "hotdesk.dev/owner": "bob"});
+    replica_set(json!({"matchLabels": forged}), forged.clone()).failed_saying(&["hotdesk.dev/owner", "of your own"]);
+    let absent = json!({"matchExpressions": [{"key": "hotdesk.dev/slot", "operator": "DoesNotExist"}]});
+    replica_set(absent, json!({"app": "web"})).failed_saying(&["hotdesk.dev/slot", "of your own"]);
+    replica_set(json!({"matchLabels": {"app": "web"}}), forged).succeeded();
+}
+
+#[test]
 fn a_stamp_that_is_put_right_does_not_even_make_a_new_generation() {
     let _held = installation::shared();
     let slot = web(Helm::V4);
