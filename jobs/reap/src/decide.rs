@@ -210,8 +210,12 @@ fn judge_traffic(traffic: &Traffic, rules: &Rules, now: Timestamp) -> Verdict {
         return Verdict::unknown("the ingress log was read for less than the window");
     }
     let window = human_duration(rules.windows.at(now));
-    let reason =
-        format!("no request, deploy, session or claim for {window} ({} requests of others were seen)", traffic.samples);
+    let requests = if traffic.samples == 1 { "request" } else { "requests" };
+    let reason = format!(
+        "no request, deploy, session or claim for {window} (the ingress log was read in full; with other slots and \
+         earlier, it has {} {requests})",
+        traffic.samples
+    );
     Verdict { state: VerdictState::Idle, reason, activity: None, reap_at: None }
 }
 

@@ -88,7 +88,7 @@ impl Helm {
         ]);
         command.args(["--", &release.name]);
         let limit = Duration::try_from(self.timeout).unwrap_or(VERSION_LIMIT) + GRACE;
-        let output = self.run(command, limit).await?;
+        let output = self.run(command, limit).await.map_err(unbegun)?;
         for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| !line.trim().is_empty()) {
             tracing::info!(release = release.name, "helm: {}", plain(line));
         }
@@ -127,6 +127,16 @@ impl Helm {
     }
 }
 
+/// A release that another run or a person has uninstalled already was not begun here.
+fn unbegun(error: HelmError) -> HelmError {
+    match error {
+        HelmError::Failed(why) if why.contains("not loaded") && why.contains("release: not found") => {
+            HelmError::NotRun(why)
+        }
+        other => other,
+    }
+}
+
 /// Why helm failed: its error, which may take several lines.
 fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
@@ -135,4 +145,19 @@ fn said(output: &Output) -> String {
     let said: Vec<String> = lines.iter().skip(error).take(3).map(|line| plain(line.trim_end_matches('.'))).collect();
     let said = if said.is_empty() { "it does not say why".to_owned() } else { said.join("; ") };
     format!("helm failed ({}): {said}", output.status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_that_is_not_there_was_not_begun() {
+        let failed = |why: &str| HelmError::Failed(format!("helm failed (exit status: 1): Error: {why}"));
+        let not_there = failed("uninstall: Release not loaded: web: release: not found");
+        assert!(matches!(unbegun(not_there), HelmError::NotRun(_)));
+        for other in [failed("context deadline exceeded"), failed("failed to purge the release: release: not found")] {
+            assert_eq!(unbegun(other.clone()), other);
+        }
+    }
 }

@@ -65,16 +65,29 @@ impl Conclusion {
             Some((_, VerdictState::Unknown)) => Exit::Unknown,
             _ => Exit::Fine,
         };
-        let mut message = format!("{slot} was idle: {}. Uninstalled: {}.", verdict.reason, list(&outcome.gone));
+        let mut message = format!("{slot} was idle: {}.", verdict.reason);
+        message += &match outcome.gone.as_slice() {
+            [] => " Nothing was uninstalled.".to_owned(),
+            gone => format!(" Uninstalled: {}.", list(gone)),
+        };
+        if !outcome.gone.is_empty() && !outcome.preserved.is_empty() {
+            let kept: Vec<String> = outcome.preserved.iter().map(|object| plain(object)).collect();
+            message += &format!(" What stays: {}.", list(&kept));
+        }
         let failed = outcome.failed.iter().map(|failed| {
-            let how = if failed.begun { "may be half gone and the next run goes on" } else { "was not touched" };
-            format!(" {} {how}: {}.", plain(&failed.name), failed.why)
+            let next = if failed.begun {
+                "may be half gone; the next run finishes if the slot is still idle, and whoever needs it before \
+                 uninstalls and installs it anew"
+            } else {
+                "was not uninstalled"
+            };
+            format!(" {} {next}: {}.", plain(&failed.name), failed.why)
         });
         let leftovers = outcome.leftovers.iter().map(|(name, why)| {
             format!(" {} is gone for helm, but some of its objects may be there: {why}.", plain(name))
         });
         let skipped = outcome.skipped.iter().map(|(name, why)| format!(" {} was left: {why}.", plain(name)));
-        let stopped = outcome.stopped.iter().map(|(why, _)| format!(" Stopped: {why}."));
+        let stopped = outcome.stopped.iter().map(|(why, _)| format!(" The rest was left: {why}."));
         message.extend(failed.chain(leftovers).chain(skipped).chain(stopped));
         Self { exit, message }
     }
@@ -92,6 +105,11 @@ fn state(state: VerdictState) -> &'static str {
 /// The change of the Slot's status that tells a verdict and, after a reap, what was done.
 #[must_use]
 pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Outcome>, now: Timestamp) -> Value {
+    let stopped = outcome.and_then(|outcome| outcome.stopped.as_ref());
+    // What was found in the middle of a reap is newer than what it began with.
+    let found =
+        stopped.map(|(why, state)| Verdict { state: *state, reason: why.clone(), activity: None, reap_at: None });
+    let verdict = found.as_ref().unwrap_or(verdict);
     let before = evidence
         .slot
         .as_ref()
@@ -157,7 +175,10 @@ fn half_gone(outcome: &Outcome, before: Option<&Reaping>, now: Timestamp) -> Val
 fn still_reaping(before: Option<&Reaping>, evidence: &Evidence) -> Value {
     let (Some(before), Some(Ok(releases))) = (before, &evidence.releases) else { return json!(before) };
     let there = |old: &&ReleaseRevision| {
-        releases.iter().any(|r| r.is_live() && r.name == old.name && r.revision == old.revision)
+        let is = |r: &Release| r.is_live() && r.name == old.name && r.revision == old.revision;
+        // Who uninstalls and installs it again begins with the same revision.
+        let anew = |r: &Release| r.state.as_ref().is_ok_and(|state| state.last_deployed > before.since.0);
+        releases.iter().any(|r| is(r) && !anew(r))
     };
     let left: Vec<ReleaseRevision> = before.releases.iter().filter(there).cloned().collect();
     if left.is_empty() { Value::Null } else { json!(Reaping { since: before.since.clone(), releases: left }) }

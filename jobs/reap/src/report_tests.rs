@@ -46,7 +46,8 @@ fn an_unfinished_reap_says_what_is_gone_and_what_is_half_gone() {
     let conclusion = Conclusion::of_reap("mew", &verdict(VerdictState::Idle), &unfinished());
     assert_eq!(
         conclusion.message,
-        "mew was idle: because. Uninstalled: web. api may be half gone and the next run goes on: helm failed."
+        "mew was idle: because. Uninstalled: web. api may be half gone; the next run finishes if the slot is still idle, \
+         and whoever needs it before uninstalls and installs it anew: helm failed."
     );
     let patch =
         status_patch(&verdict(VerdictState::Idle), &evidence(SlotStatus::default()), Some(&unfinished()), now());
@@ -59,6 +60,60 @@ fn a_finished_reap_leaves_nothing_as_begun() {
     let outcome = Outcome { gone: vec!["web".to_owned()], ..Outcome::default() };
     let patch = status_patch(&verdict(VerdictState::Idle), &evidence(SlotStatus::default()), Some(&outcome), now());
     assert_eq!(patch["status"].get("reaping"), Some(&Value::Null));
+}
+
+#[test]
+fn a_reap_says_what_stays_and_what_was_left_and_why() {
+    let told = |outcome: Outcome| Conclusion::of_reap("mew", &verdict(VerdictState::Idle), &outcome).message;
+    let stopped = Some(("somebody began a session in the slot meanwhile".to_owned(), VerdictState::Active));
+    let reaped = Outcome {
+        gone: vec!["web".to_owned()],
+        preserved: vec!["ConfigMap/settings".to_owned(), "Secret/keys".to_owned()],
+        stopped: stopped.clone(),
+        ..Outcome::default()
+    };
+    assert_eq!(
+        told(reaped),
+        "mew was idle: because. Uninstalled: web. What stays: ConfigMap/settings and Secret/keys. The rest was left: \
+         somebody began a session in the slot meanwhile."
+    );
+    let nothing = Outcome { preserved: vec!["Secret/keys".to_owned()], stopped, ..Outcome::default() };
+    assert_eq!(
+        told(nothing),
+        "mew was idle: because. Nothing was uninstalled. The rest was left: somebody began a session in the slot meanwhile."
+    );
+}
+
+#[test]
+fn a_reap_that_was_stopped_leaves_a_slot_that_is_not_idle() {
+    let stopped = Some(("somebody came back".to_owned(), VerdictState::Active));
+    let outcome = Outcome { stopped, ..Outcome::default() };
+    let patch = status_patch(&verdict(VerdictState::Idle), &evidence(SlotStatus::default()), Some(&outcome), now());
+    assert_eq!(patch["status"]["verdict"]["state"], "Active");
+    assert_eq!(patch["status"]["verdict"]["reason"], "somebody came back");
+}
+
+#[test]
+fn what_was_installed_again_is_not_half_gone() {
+    let releases = vec![ReleaseRevision { name: "web".to_owned(), revision: 1 }];
+    let status = SlotStatus { reaping: Some(Reaping { since: Time(now()), releases }), ..SlotStatus::default() };
+    for (minutes, left) in [(-10, true), (10, false)] {
+        let deployed = now() + jiff::SignedDuration::from_mins(minutes);
+        let state =
+            crate::release::State { phase: crate::release::Phase::Deployed, last_deployed: deployed, deleted: None };
+        let release = Release {
+            driver: crate::release::Driver::Secret,
+            name: "web".to_owned(),
+            revision: 1,
+            object: String::new(),
+            resource_version: String::new(),
+            deployed_by: None,
+            state: Ok(state),
+        };
+        let evidence = Evidence { releases: Some(Ok(vec![release])), ..evidence(status.clone()) };
+        let patch = status_patch(&verdict(VerdictState::Active), &evidence, None, now());
+        assert_eq!(patch["status"]["reaping"].is_object(), left, "{patch}");
+    }
 }
 
 #[test]

@@ -90,9 +90,13 @@ impl Run<'_> {
         };
         if let (VerdictState::Idle, Some(releases)) = (verdict.state, releases) {
             let going = names(targets(releases, self.rules));
-            let kinds = list(&self.args.preserve);
-            conclusion.message +=
-                &format!(" Would uninstall: {}. Their objects of kind {kinds} would stay.", list(&going));
+            let kinds: Vec<&String> = self.args.preserve.iter().filter(|kind| !kind.is_empty()).collect();
+            let stays = if kinds.is_empty() {
+                "Nothing of them".to_owned()
+            } else {
+                format!("Their objects of kind {}", list(&kinds))
+            };
+            conclusion.message += &format!(" Would uninstall: {}. {stays} would stay.", list(&going));
         }
         conclusion.message.insert_str(0, "Dry run: ");
         conclusion
