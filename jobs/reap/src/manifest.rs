@@ -49,11 +49,13 @@ pub fn preserve(manifest: &str, kinds: &[String]) -> Result<Preserved, ManifestE
     Ok(result)
 }
 
-/// helm reads a key that comes twice as its last value, and takes deep documents.
+/// helm reads a key that comes twice as its last value, and takes deep documents. An error must not show the lines
+/// around it: they may be a Secret's.
 fn yaml() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: 256 },
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
+        with_snippet: false,
     }
 }
 

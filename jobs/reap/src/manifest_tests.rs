@@ -81,6 +81,32 @@ fn a_document_that_cannot_be_read_stops_it() {
 }
 
 #[test]
+fn what_is_wrong_with_a_document_is_said_without_what_stands_in_it() {
+    let manifest =
+        "kind: Secret\nmetadata: {name: a}\nstringData:\n  password: hunter2\n  broken: [\n  other: hunter3\n";
+    let error = preserve(manifest, &kinds()).unwrap_err().to_string();
+    assert!(error.contains("line ") && !error.contains("hunter") && !error.contains('\n'), "{error}");
+}
+
+#[test]
+fn a_document_is_read_however_it_is_written() {
+    for manifest in [
+        "kind: ConfigMap\nmetadata:\n  name:\ta\n",
+        "---\r\nkind: ConfigMap\r\nmetadata:\r\n  name: a\r\n---\r\nkind: Service\r\n",
+        "x: &x {a: b}\nkind: ConfigMap\nmetadata:\n  name: a\n  labels:\n    <<: *x\n",
+        "kind: ConfigMap\nmetadata: {name: a}\ndata:\n  1: a\n  true: b\n",
+        "kind: ConfigMap\nmetadata: {name: a}\n...\n---\nkind: Service\n",
+        "kind: ConfigMap\nmetadata: {name: a}\ndata:\n  a: |\n    ---\n    kind: Secret\n",
+        "\u{feff}\"kind\": 'ConfigMap'\nmetadata: {name: a}\n",
+        "kind: Service\nkind: ConfigMap\nmetadata: {name: b}\nmetadata: {name: a}\n",
+        "kind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n",
+        "just text\n---\n  kind: ConfigMap # indented\n  metadata: {name: a}\n---   \nkind: Service\n",
+    ] {
+        assert_eq!(preserved(manifest).objects, ["ConfigMap/a"], "{manifest}");
+    }
+}
+
+#[test]
 fn a_manifest_with_nothing_to_preserve_stays_as_it_is() {
     for manifest in [
         "",
