@@ -127,7 +127,8 @@ fn a_holder_leaves_the_slots_own_fixtures_as_they_are() {
     let _held = installation::shared();
     let slot = TestSlot::held_by("alice@example.com");
     let alice = alice();
-    let mut denials = vec![slot.kubectl(&alice, &["patch", "cronjob", "hotdesk-reaper", "-p", r#"{"spec":{"suspend":true}}"#])];
+    let mut denials =
+        vec![slot.kubectl(&alice, &["patch", "cronjob", "hotdesk-reaper", "-p", r#"{"spec":{"suspend":true}}"#])];
     denials.push(slot.kubectl(&alice, &["delete", "cronjobs", "--all"]));
     denials.push(slot.kubectl(&alice, &["delete", "serviceaccount", "hotdesk-reaper"]));
     denials.push(slot.kubectl(&alice, &["create", "token", "hotdesk-reaper"]));
