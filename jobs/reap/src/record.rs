@@ -103,12 +103,12 @@ impl Record {
         Ok(State { phase, last_deployed, deleted })
     }
 
-    /// The objects of the release, as one YAML text.
+    /// The objects of the release, as one YAML text; helm leaves the field out where there is none.
     ///
     /// # Errors
-    /// When there is none.
+    /// When it is not a text.
     pub fn manifest(&self) -> Result<String, RecordError> {
-        self.field("manifest")
+        if self.fields.contains_key("manifest") { self.field("manifest") } else { Ok(String::new()) }
     }
 
     /// Puts another manifest in.
@@ -200,6 +200,12 @@ mod tests {
             let error = Record::decode(release.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(expected), "{release}: {error}");
         }
+    }
+
+    #[test]
+    fn a_release_without_objects_has_an_empty_manifest() {
+        assert_eq!(Record::decode(pack(r#"{"name":"web"}"#).as_bytes()).unwrap().manifest().unwrap(), "");
+        assert!(Record::decode(pack(r#"{"manifest":7}"#).as_bytes()).unwrap().manifest().is_err());
     }
 
     #[test]

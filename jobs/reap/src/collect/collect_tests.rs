@@ -37,6 +37,8 @@ struct World {
     list: Value,
     /// Happens when the log is read.
     meanwhile: Option<fn(&mut World)>,
+    /// How long that takes, the first time.
+    slow: Duration,
 }
 
 fn record(revision: i64, deployed: &str, created: &str) -> Value {
@@ -75,6 +77,7 @@ fn idle() -> World {
         end: None,
         list: json!({}),
         meanwhile: None,
+        slow: Duration::ZERO,
     }
 }
 
@@ -122,7 +125,10 @@ fn path_of(record: &Value) -> Option<String> {
 fn verdict(world: World) -> Verdict {
     let world = Arc::new(Mutex::new(world));
     let service = tower::service_fn(move |request: Request<Body>| {
-        let answer = world.lock().unwrap().answer(&request);
+        let mut world = world.lock().unwrap();
+        let answer = world.answer(&request);
+        let reads = request.uri().path().ends_with("/log");
+        let takes = if reads { std::mem::take(&mut world.slow) } else { Duration::ZERO };
         let (status, body) = match answer {
             Some(body) => (200, body),
             None => {
@@ -131,11 +137,14 @@ fn verdict(world: World) -> Verdict {
         };
         let response = Response::builder().status(status).header("date", "Mon, 23 Nov 2026 20:00:00 GMT");
         let response = response.body(Body::from(body.into_bytes())).unwrap();
-        async move { Ok::<_, std::convert::Infallible>(response) }
+        async move {
+            tokio::time::advance(takes).await;
+            Ok::<_, std::convert::Infallible>(response)
+        }
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let cluster = Cluster::pretended(Client::new(service, "mew"), Duration::from_secs(5));
+        let cluster = Cluster::pretended(Client::new(service, "mew"), Duration::from_secs(60));
         let args = Args::try_parse_from(["hotdesk-reap"]).unwrap();
         let (rules, patterns) = args.rules().unwrap();
         let collector =
@@ -166,6 +175,15 @@ fn a_request_within_the_window_is_seen() {
 fn a_deploy_while_the_logs_are_read_is_seen() {
     let deploy: fn(&mut World) = |world| world.records.push(record(2, "2026-11-23T19:59:59Z", "2026-11-23T19:59:59Z"));
     check(|world| world.meanwhile = Some(deploy), VerdictState::Active, "revision 2");
+}
+
+#[test]
+fn a_request_while_a_long_log_is_read_is_seen() {
+    let ask: fn(&mut World) = |world| world.log += OURS;
+    let slow = |world: &mut World| (world.meanwhile, world.slow) = (Some(ask), Duration::from_secs(40));
+    check(slow, VerdictState::Active, "mew-web-80");
+    // What comes after the verdict is the next look's.
+    check(|world| world.meanwhile = Some(ask), VerdictState::Idle, "");
 }
 
 #[test]

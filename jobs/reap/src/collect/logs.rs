@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::{AsyncBufRead, AsyncBufReadExt as _};
 use hotdesk_slots::text::plain;
@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::LogParams;
 use kube::{Api, ResourceExt as _};
+use tokio::time::Instant;
 
 use super::controllers::{self, Controller};
 use crate::api::Cluster;
