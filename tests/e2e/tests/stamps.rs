@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use hotdesk_e2e::people::chart;
-use hotdesk_e2e::{Helm, TestSlot, admin, alice, bob, installation, until};
+use hotdesk_e2e::{Grant, Helm, TestSlot, admin, alice, bob, installation, until};
 use serde_json::{Value, json};
 
 const ALICES: [(&str, &str, &str); 5] = [
@@ -92,6 +92,23 @@ fn a_forged_stamp_in_a_pod_template_does_not_reach_the_pods() {
         let bobs = admin().kubectl(&["-n", slot.name(), "get", "pods", "-l", "hotdesk.dev/owner=bob", "-o", "name"]);
         if bobs.stdout.trim().is_empty() { Ok(()) } else { Err(bobs.to_string()) }
     });
+}
+
+#[test]
+fn a_status_is_written_although_the_object_carries_an_older_stamp() {
+    // The API server puts back the labels and annotations that the object had, whatever the webhook made of them.
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    let _rights = Grant::to(&alice(), "", &["pods/ephemeralcontainers"], &["patch", "get"]);
+    slot.kubectl(&alice(), &["run", "web", "--image=a", "--image-pull-policy=Never"]).succeeded();
+    slot.patch(&json!({"spec": {"claim": {"purpose": "refunds"}}}));
+    until("the new purpose to be known", Duration::from_secs(30), || {
+        let made = slot.kubectl(&alice(), &["create", "configmap", "x", "--dry-run=server", "-o", "json"]).succeeded();
+        if made.stdout.contains("refunds") { Ok(()) } else { Err(made.to_string()) }
+    });
+    let debug = json!({"spec": {"ephemeralContainers": [{"name": "look", "image": "a"}]}}).to_string();
+    slot.kubectl(&alice(), &["patch", "pod", "web", "--subresource=ephemeralcontainers", "-p", &debug]).succeeded();
+    assert_eq!(slot.get("pod", "web")["metadata"]["annotations"]["hotdesk.dev/purpose"], "checkout");
 }
 
 #[test]
