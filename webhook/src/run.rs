@@ -21,8 +21,9 @@ use crate::{health, serve, watch};
 
 /// How long a review waits for its place: less than an API server waits for the answer.
 const PLACE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a review's body may take. It comes from an API server, in one go.
-const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a review's body may take. It comes from an API server, in one go. Less than the time for which others
+/// wait for its place: whoever announces large bodies and never sends them keeps nobody out.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How the process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
