@@ -210,11 +210,9 @@ fn judge_traffic(traffic: &Traffic, rules: &Rules, now: Timestamp) -> Verdict {
         return Verdict::unknown("the ingress log was read for less than the window");
     }
     let window = human_duration(rules.windows.at(now));
-    let requests = if traffic.samples == 1 { "request" } else { "requests" };
+    let seen = if traffic.samples == 1 { "1 request".to_owned() } else { format!("{} requests", traffic.samples) };
     let reason = format!(
-        "no request, deploy, session or claim for {window} (the ingress log was read in full; with other slots and \
-         earlier, it has {} {requests})",
-        traffic.samples
+        "no request, deploy, session or claim for {window}; the ingress log could be read in full ({seen} of all slots)"
     );
     Verdict { state: VerdictState::Idle, reason, activity: None, reap_at: None }
 }

@@ -92,7 +92,7 @@ fn idle_only_when_everything_was_read_and_nothing_seen() {
     check(
         idle(),
         VerdictState::Idle,
-        "no request, deploy, session or claim for 1 h (the ingress log was read in full;",
+        "no request, deploy, session or claim for 1 h; the ingress log could be read in full (40 requests of all slots)",
     );
 }
 
