@@ -25,6 +25,10 @@ pub const FOR: &str = "hotdesk.dev/for";
 /// comma-separated, so that the policy in the API server can compare [`FOR`] with it.
 pub const CLAIMANT_LABELS: &str = "hotdesk.dev/claimant-labels";
 
+/// Annotation on the Slot itself: when somebody last lost the slot (RFC 3339), by a release or a hand-over.
+/// Tokens that they may have made for the slot's service accounts do not count for a while.
+pub const LOST_AT: &str = "hotdesk.dev/lost-at";
+
 /// True for a key that only hotdesk may set, change or remove.
 #[must_use]
 pub fn is_reserved(key: &str) -> bool {

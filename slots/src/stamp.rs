@@ -62,6 +62,14 @@ impl Stamp {
         stamp
     }
 
+    /// The stamp of a Slot that somebody lost at this moment.
+    #[must_use]
+    pub fn with_lost_at(mut self, when: Option<String>) -> Self {
+        self.annotations.extend(when.map(|when| (keys::LOST_AT, when)));
+        self.annotations.sort_unstable_by_key(|(key, _)| *key);
+        self
+    }
+
     /// The stamp of a helm release record: also who sent the request.
     #[must_use]
     pub fn with_deployed_by(mut self, who: &str) -> Self {

@@ -30,6 +30,8 @@ pub struct Page {
     pub mode: Option<Mode>,
     /// The stamp of its objects.
     pub stamp: Stamp,
+    /// When somebody last lost the slot.
+    pub lost_at: Option<Timestamp>,
     /// False if the Slot could not be read. Then nobody holds it, and nobody may claim to.
     pub readable: bool,
 }
@@ -87,7 +89,13 @@ impl Page {
     /// A slot with this claim and mode.
     #[must_use]
     pub fn new(namespace: &str, claim: Option<ClaimView>, mode: Option<Mode>) -> Self {
-        Self { stamp: Stamp::of(namespace, claim.as_ref()), claim, mode, readable: true }
+        Self { stamp: Stamp::of(namespace, claim.as_ref()), claim, mode, lost_at: None, readable: true }
+    }
+
+    /// The same slot, lost by somebody at this moment.
+    #[must_use]
+    pub fn lost_at(self, when: Option<Timestamp>) -> Self {
+        Self { lost_at: when, ..self }
     }
 
     /// A Slot that is there and cannot be read.
@@ -105,7 +113,7 @@ impl Look {
             Self::NotSynced => SlotView::NotSynced,
             Self::Missing => SlotView::Missing,
             Self::Found(page) if !page.readable => SlotView::Unreadable,
-            Self::Found(page) => SlotView::Known { claim: page.claim.as_ref(), mode: page.mode },
+            Self::Found(page) => SlotView::Known { claim: page.claim.as_ref(), mode: page.mode, lost_at: page.lost_at },
         }
     }
 

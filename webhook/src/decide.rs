@@ -6,9 +6,9 @@
 use hotdesk_slots::claim::Standing;
 use hotdesk_slots::label::label_safe;
 use hotdesk_slots::{ClaimView, Mode, Name, Requester};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::settings::{Settings, carries_pod_token, is_service_account_of};
+use crate::settings::{Settings, carries_pod_token, carries_token, is_service_account_of};
 
 /// What a decision needs to know of a request.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,10 @@ pub struct Facts<'a> {
     /// The label `hotdesk.dev/for` of the object, of the old object on DELETE.
     pub deployed_for: Option<&'a str>,
 }
+
+/// For how long after a hand-over the tokens that somebody made do not count: as long as the longest of them lasts,
+/// which the policy in the API server limits to an hour, and a little for clocks.
+pub const TOKENS_OUTLIVE: SignedDuration = SignedDuration::from_mins(65);
 
 /// What is known of the namespace's Slot.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +40,8 @@ pub enum SlotView<'a> {
         claim: Option<&'a ClaimView>,
         /// Its own mode.
         mode: Option<Mode>,
+        /// When somebody last lost it, by a release or a hand-over.
+        lost_at: Option<Timestamp>,
     },
 }
 
@@ -48,7 +54,7 @@ pub enum Role {
     BreakGlass,
     /// An administrator of hotdesk, who installs what a slot needs: allowed with a warning.
     Administrator,
-    /// A service account of the slot's own namespace, with the token of a pod there.
+    /// A service account of the slot's own namespace, with a token that counts.
     OwnServiceAccount,
     /// A trusted deployer.
     Deployer,
@@ -73,7 +79,7 @@ pub enum Reason {
     Lapsed,
     /// Somebody else holds the slot.
     Held,
-    /// A service account of the slot without a pod's token.
+    /// A service account of the slot without a token that counts.
     NoToken,
     /// A trusted deployer deploys for somebody who does not hold the slot.
     ForStranger,
@@ -112,15 +118,21 @@ pub fn decide(facts: &Facts<'_>, slot: SlotView<'_>, settings: &Settings, now: T
         SlotView::NotSynced => Decision::Deny(Reason::NotSynced),
         SlotView::Missing => Decision::Deny(Reason::NoSlot),
         SlotView::Unreadable => Decision::Deny(Reason::UnreadableSlot),
-        SlotView::Known { claim, mode } => {
-            soften(judge(facts, Standing::of(claim, now), settings), mode.unwrap_or(settings.mode))
+        SlotView::Known { claim, mode, lost_at } => {
+            let standing = Standing::of(claim, now);
+            let tokens_count = !matches!(standing, Standing::Lapsed(_)) && lost_at.is_none_or(|at| is_past(at, now));
+            soften(judge(facts, standing, tokens_count, settings), mode.unwrap_or(settings.mode))
         }
     }
 }
 
-fn judge(facts: &Facts<'_>, standing: Standing<'_>, settings: &Settings) -> Result<Role, Reason> {
+fn is_past(lost_at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(lost_at) > TOKENS_OUTLIVE
+}
+
+fn judge(facts: &Facts<'_>, standing: Standing<'_>, tokens_count: bool, settings: &Settings) -> Result<Role, Reason> {
     let own = is_service_account_of(facts.requester, facts.namespace);
-    if own && carries_pod_token(facts.requester) {
+    if own && (carries_pod_token(facts.requester) || tokens_count && carries_token(facts.requester)) {
         return Ok(Role::OwnServiceAccount);
     }
     if settings.is_deployer(facts.requester) {

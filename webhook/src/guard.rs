@@ -9,7 +9,7 @@ use hotdesk_slots::identity::Name;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::stamp::Stamp;
 use hotdesk_slots::text::{is_harmful, plain};
-use hotdesk_slots::{Claim, ClaimView, People, Requester};
+use hotdesk_slots::{Claim, ClaimView, People, Requester, keys};
 use jiff::Timestamp;
 use kube::api::ObjectMeta;
 
@@ -111,8 +111,20 @@ pub fn normalise(claim: &Claim, people: &People) -> Result<ClaimView, Vec<String
 
 /// The stamp of the Slot itself.
 #[must_use]
-pub fn stamp(namespace: &str, claim: Option<&ClaimView>) -> Stamp {
-    Stamp::of_slot(namespace, claim)
+pub fn stamp(namespace: &str, claim: Option<&ClaimView>, lost_at: Option<String>) -> Stamp {
+    Stamp::of_slot(namespace, claim).with_lost_at(lost_at)
+}
+
+/// When somebody last lost the slot: now, if one of those who held it does not any more; else as it was noted.
+#[must_use]
+pub fn lost_at(old: Option<&Slot>, claim: Option<&ClaimView>, now: Timestamp) -> Option<String> {
+    let old = old?;
+    let was = old.spec.claim.as_ref().map(ClaimView::lenient).unwrap_or_default();
+    let keeps_user = |name: &Name| claim.is_some_and(|claim| claim.admits(std::slice::from_ref(name), &[]));
+    let keeps_group = |group: &String| claim.is_some_and(|claim| claim.groups.contains(group));
+    let lost = !was.users.iter().all(keeps_user) || !was.groups.iter().all(keeps_group);
+    let noted = old.metadata.annotations.as_ref().and_then(|entries| entries.get(keys::LOST_AT)).cloned();
+    if lost { Some(now.to_string()) } else { noted }
 }
 
 fn is_reaper(asked: &Asked<'_>, settings: &Settings) -> bool {

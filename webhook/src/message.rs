@@ -39,8 +39,9 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
             claim_it(&slot, context)
         ),
         Reason::NoToken => format!(
-            "{who} belongs to slot \"{slot}\", but this request carries no token of a pod: it is impersonated, or its token was \
-             made apart from any pod and would outlive the claim. Send it from a pod, or claim the slot as yourself."
+            "{who} belongs to slot \"{slot}\", but this request carries no token that counts: it is impersonated, or uses a token \
+             Secret, or its token may be from before the slot changed hands within the last hour. Send it from a pod, or \
+             claim the slot as yourself."
         ),
         Reason::ForStranger => format!(
             "{who} deploys for \"{}\" (label {}), who does not hold slot \"{slot}\": it is held by {}. Deploy for a \

@@ -14,9 +14,11 @@ const NODE_PREFIX: &str = "system:node:";
 const NODES: &str = "system:nodes";
 
 /// The `userInfo.extra` key that the API server writes for a token that is bound to a pod that exists. An
-/// impersonator would need rights on `userextras`, which the built-in `edit` role does not give. Any other
-/// token does not do: whoever once held the slot may have made it, for a year, and a new holder cannot see it.
+/// impersonator would need rights on `userextras`, which the built-in `edit` role does not give.
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
+
+/// The same for a token that somebody made, as `kubectl create token` does.
+const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
 
 /// Everything that a decision depends on besides the request, the Slot and the time.
 #[derive(Debug, Clone, Default)]
@@ -87,10 +89,20 @@ pub fn service_account_in<'a>(requester: &'a Requester, namespace: &str) -> Opti
     (!name.is_empty() && !name.contains(':')).then_some(name)
 }
 
-/// True if the request carries a pod's token. An impersonated one does not, nor one made by `kubectl create token`.
+/// True if the request carries a pod's token, which ends with the pod. An impersonated request does not.
 #[must_use]
 pub fn carries_pod_token(requester: &Requester) -> bool {
-    requester.extra.get(POD_NAME).is_some_and(|values| values.iter().any(|v| !v.is_empty()))
+    shows(requester, POD_NAME)
+}
+
+/// True if the request carries a token at all, perhaps one that a person made. An impersonated request does not.
+#[must_use]
+pub fn carries_token(requester: &Requester) -> bool {
+    carries_pod_token(requester) || shows(requester, CREDENTIAL_ID)
+}
+
+fn shows(requester: &Requester, key: &str) -> bool {
+    requester.extra.get(key).is_some_and(|values| values.iter().any(|v| !v.is_empty()))
 }
 
 fn built_in_machinery() -> &'static HashSet<&'static str> {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _};
-use hotdesk_slots::ClaimView;
 use hotdesk_slots::slot::{Claim, Mode, SLOT_NAME, Slot};
 use hotdesk_slots::text::{harmless, plain};
+use hotdesk_slots::{ClaimView, keys};
+use jiff::Timestamp;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::client::ClientBuilder;
 use kube::runtime::WatchStreamExt as _;
@@ -124,13 +125,21 @@ fn page_of(slot: &DynamicObject) -> Option<(String, Page)> {
     let namespace = slot.namespace().filter(|_| slot.name_any() == SLOT_NAME)?;
     let spec = slot.data.get("spec").cloned().unwrap_or_default();
     let page = match Option::<GateSpec>::deserialize(spec).map(Option::unwrap_or_default) {
-        Ok(spec) => Page::new(&namespace, spec.claim.as_ref().map(ClaimView::lenient), spec.mode),
+        Ok(spec) => {
+            Page::new(&namespace, spec.claim.as_ref().map(ClaimView::lenient), spec.mode).lost_at(lost_at(slot))
+        }
         Err(error) => {
             tracing::error!(slot = %plain(&namespace), error = %plain(&error.to_string()), "a Slot cannot be read: its slot is closed");
             Page::unreadable(&namespace)
         }
     };
     Some((namespace, page))
+}
+
+/// When somebody last lost the slot. What cannot be read counts as the far future, so that nothing is trusted for it.
+fn lost_at(slot: &DynamicObject) -> Option<Timestamp> {
+    let text = slot.annotations().get(keys::LOST_AT)?;
+    Some(text.parse().unwrap_or(Timestamp::MAX))
 }
 
 #[cfg(test)]

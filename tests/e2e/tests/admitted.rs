@@ -97,26 +97,42 @@ fn a_trusted_deployer_acts_for_a_claimant_or_where_somebody_holds_the_slot() {
     as_deployer(&free, Some("alice_at_example.com")).failed_saying(&["is free"]);
 }
 
-#[test]
-fn the_slots_own_service_account_is_let_in_by_a_pods_token_alone() {
-    let _held = installation::shared();
+/// Alice's slot with a service account that may write, and a pod of its own.
+fn slot_with_builder() -> TestSlot {
     let slot = TestSlot::held_by("alice@example.com");
     slot.kubectl(&alice(), &["create", "serviceaccount", "builder"]).succeeded();
-    let binding = ["create", "rolebinding", "builder", "--clusterrole=edit"];
     let account = format!("--serviceaccount={}:builder", slot.name());
-    slot.kubectl(&admin(), &[&binding[..], &[&account]].concat()).succeeded();
+    slot.kubectl(&admin(), &["create", "rolebinding", "builder", "--clusterrole=edit", &account]).succeeded();
     let account = json!({"spec": {"serviceAccountName": "builder"}}).to_string();
-    let image = ["--image", &test_image("app"), "--image-pull-policy=Never"];
+    let image = ["--image", &test_image("app"), "--image-pull-policy=IfNotPresent"];
     slot.kubectl(&alice(), &[&["run", "work", "--overrides", &account][..], &image].concat()).succeeded();
-    let token = |bound: &[&str]| {
-        let made = slot.kubectl(&alice(), &[&["create", "token", "builder"], bound].concat());
-        made.succeeded().stdout.trim().to_owned()
-    };
-    let pods = token(&["--bound-object-kind=Pod", "--bound-object-name=work"]);
-    with_token(&pods, &slot, &["create", "configmap", "built"]).succeeded();
+    slot
+}
+
+fn token(slot: &TestSlot, more: &[&str]) -> Ran {
+    slot.kubectl(&alice(), &[&["create", "token", "builder"], more].concat())
+}
+
+#[test]
+fn the_slots_own_service_account_is_let_in_by_its_tokens() {
+    let _held = installation::shared();
+    let slot = slot_with_builder();
+    let pods = token(&slot, &["--bound-object-kind=Pod", "--bound-object-name=work"]).succeeded().stdout;
+    with_token(pods.trim(), &slot, &["create", "configmap", "built"]).succeeded();
     assert_eq!(slot.get("configmap", "built")["metadata"]["labels"]["hotdesk.dev/owner"], "alice_at_example.com");
-    // Whoever made one while they held the slot would have it when somebody else does.
-    with_token(&token(&["--duration=24h"]), &slot, &["create", "configmap", "late"]).failed_saying(&["token of a pod"]);
+    let made = token(&slot, &[]).succeeded().stdout;
+    with_token(made.trim(), &slot, &["create", "configmap", "by-hand"]).succeeded();
+}
+
+#[test]
+fn a_token_that_a_former_holder_made_counts_no_more_when_the_slot_has_changed_hands() {
+    let _held = installation::shared();
+    let slot = slot_with_builder();
+    token(&slot, &["--duration=24h"]).failed_saying(&["an hour at most"]);
+    let made = token(&slot, &[]).succeeded().stdout;
+    slot.patch(&json!({"spec": {"claim": {"users": ["bob@example.com"]}}}));
+    slot.wait_until_known();
+    with_token(made.trim(), &slot, &["create", "configmap", "late"]).failed_saying(&["no token that counts"]);
 }
 
 fn with_token(token: &str, slot: &TestSlot, args: &[&str]) -> Ran {

@@ -97,7 +97,7 @@ fn a_stranger_who_impersonates_the_slots_own_service_account_is_turned_away() {
     let subject = format!("--serviceaccount={}:default", slot.name());
     slot.kubectl(&admin(), &["create", "rolebinding", "own", "--clusterrole=edit", &subject]).succeeded();
     let ran = slot.kubectl(&bob(), &["create", "configmap", "x", "--as", &own]);
-    ran.failed_saying(&[&own, "no token of a pod"]);
+    ran.failed_saying(&[&own, "no token that counts"]);
 }
 
 #[test]

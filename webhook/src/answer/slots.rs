@@ -89,7 +89,7 @@ fn rule(
     };
     let judged = guard::judge(&asked, context.settings, context.now);
     let patched = match new {
-        Some(new) if asked.subresource.is_empty() => normalised(request, new, context),
+        Some(new) if asked.subresource.is_empty() => normalised(request, asked.old, new, context),
         _ => Ok(Patch::default()),
     };
     match (judged, patched) {
@@ -98,7 +98,12 @@ fn rule(
     }
 }
 
-fn normalised(request: &SlotRequest<'_>, new: &Slot, context: &Context<'_>) -> Result<Patch, Vec<String>> {
+fn normalised(
+    request: &SlotRequest<'_>,
+    old: Option<&Slot>,
+    new: &Slot,
+    context: &Context<'_>,
+) -> Result<Patch, Vec<String>> {
     let claim = new.spec.claim.as_ref();
     let view = claim.map(|claim| guard::normalise(claim, &context.settings.people)).transpose()?;
     let mut operations = Vec::new();
@@ -109,7 +114,8 @@ fn normalised(request: &SlotRequest<'_>, new: &Slot, context: &Context<'_>) -> R
     let metadata = object.metadata.unwrap_or_default();
     let (labels, annotations) =
         (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
-    operations.extend(guard::stamp(request.namespace(), view.as_ref()).patch(&labels, &annotations).0);
+    let lost_at = guard::lost_at(old, view.as_ref(), context.now);
+    operations.extend(guard::stamp(request.namespace(), view.as_ref(), lost_at).patch(&labels, &annotations).0);
     Ok(Patch(operations))
 }
 

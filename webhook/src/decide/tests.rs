@@ -19,6 +19,7 @@ struct Case {
     claim: Option<ClaimView>,
     slot_mode: Option<Mode>,
     settings: Settings,
+    lost_at: Option<&'static str>,
     view: View,
 }
 
@@ -58,6 +59,7 @@ fn by(username: &str) -> Case {
             },
             ..Settings::default()
         },
+        lost_at: None,
         view: View::Known,
     }
 }
@@ -87,6 +89,10 @@ impl Case {
         self.claim.as_mut().unwrap().until = Some(at(until));
         self
     }
+    fn lost_at(mut self, when: &'static str) -> Self {
+        self.lost_at = Some(when);
+        self
+    }
     fn seeing(mut self, view: View) -> Self {
         self.view = view;
         self
@@ -103,7 +109,9 @@ impl Case {
     fn decide(&self) -> Decision {
         let facts = Facts { namespace: self.namespace, requester: &self.requester, deployed_for: self.deployed_for };
         let view = match self.view {
-            View::Known => SlotView::Known { claim: self.claim.as_ref(), mode: self.slot_mode },
+            View::Known => {
+                SlotView::Known { claim: self.claim.as_ref(), mode: self.slot_mode, lost_at: self.lost_at.map(at) }
+            }
             View::NotSynced => SlotView::NotSynced,
             View::Missing => SlotView::Missing,
             View::Unreadable => SlotView::Unreadable,
@@ -221,13 +229,24 @@ fn the_slots_own_service_accounts_are_let_in_with_a_pods_token() {
 }
 
 #[test]
+fn a_token_that_somebody_made_counts_unless_a_former_holder_may_have_made_it() {
+    let minted = || by("system:serviceaccount:pikachu:web").extra(CREDENTIAL, "JTI=1");
+    allows(Role::OwnServiceAccount, minted());
+    allows(Role::OwnServiceAccount, minted().free());
+    allows(Role::OwnServiceAccount, minted().lost_at("2026-11-23T13:54:00Z"));
+    denies(Reason::NoToken, minted().lost_at("2026-11-23T13:56:00Z"));
+    denies(Reason::NoToken, minted().lost_at(NOW));
+    denies(Reason::NoToken, minted().lost_at("9999-01-01T00:00:00Z"));
+    denies(Reason::NoToken, minted().until(NOW));
+    denies(Reason::Held, by("system:serviceaccount:mew:web").extra(CREDENTIAL, "JTI=1"));
+}
+
+#[test]
 fn an_impersonated_service_account_of_the_slot_is_judged_like_anybody() {
     let own = "system:serviceaccount:pikachu:web";
     denies(Reason::NoToken, by(own));
     denies(Reason::NoToken, by(own).free());
     denies(Reason::NoToken, by(own).extra(POD, ""));
-    // Made by `kubectl create token`, perhaps by the holder before.
-    denies(Reason::NoToken, by(own).extra(CREDENTIAL, "JTI=1"));
     denies(Reason::NoToken, by(own).extra("authentication.kubernetes.io/node-name", "n"));
     denies(Reason::NoToken, by(own).extra("Authentication.kubernetes.io/pod-name", "web-1"));
     allows(Role::Claimant, by(own).claimed_by(own));

@@ -259,3 +259,20 @@ fn every_bad_field_of_a_claim_is_named() {
         assert!(problems.contains(field), "{problems}");
     }
 }
+
+#[test]
+fn a_slot_that_somebody_lost_says_when() {
+    let now = "2026-11-23T15:00:00Z".parse().unwrap();
+    let view = |slot: &Slot| slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let (alices, both, free) =
+        (slot(&["alice@example.com"]), slot(&["alice@example.com", "bob@example.com"]), slot(&[]));
+    let lost = |old: &Slot, new: &Slot| lost_at(Some(old), view(new).as_ref(), now);
+    assert_eq!(lost(&alices, &both), None, "one more holder takes nothing from anybody");
+    assert_eq!(lost(&free, &alices), None, "nobody held it");
+    assert_eq!(lost(&both, &alices).as_deref(), Some("2026-11-23T15:00:00Z"));
+    let mut noted = free.clone();
+    let before = "2026-11-20T00:00:00Z".to_owned();
+    noted.metadata.annotations = Some([(keys::LOST_AT.to_owned(), before.clone())].into());
+    assert_eq!(lost(&noted, &alices), Some(before), "what was noted stays");
+    assert_eq!(lost_at(None, view(&alices).as_ref(), now), None, "a new Slot was nobody's");
+}

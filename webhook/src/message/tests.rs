@@ -46,7 +46,7 @@ fn every_reason_has_a_sentence_of_its_own_that_says_what_to_do() {
     for (reason, parts) in [
         (Reason::Free, ["slot \"pikachu\" is free", "kubectl hotdesk claim pikachu"]),
         (Reason::Lapsed, ["the claim of bob@example.com", "kubectl hotdesk claim pikachu"]),
-        (Reason::NoToken, ["no token of a pod", "Send it from a pod"]),
+        (Reason::NoToken, ["no token that counts", "Send it from a pod"]),
         (Reason::ForStranger, ["deploys for \"carol\"", "Deploy for a claimant"]),
         (Reason::DeployerUnclaimed, ["only where somebody holds the slot", "kubectl hotdesk claim pikachu"]),
         (Reason::NotSynced, ["cannot see the Slots", "Try again"]),
