@@ -81,6 +81,7 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{ include "slots.env" (list "HOTDESK_OFFICE_HOURS" (toJson .officeHours)) }}
 {{ include "slots.env" (list "HOTDESK_LOOK_BACK" .lookBack) }}
 {{ include "slots.env" (list "HOTDESK_SILENCE_IS_FINE" .silenceIsFine) }}
+{{ include "slots.env" (list "HOTDESK_IGNORE_DIRECT_TRAFFIC" .ignoreDirectTraffic) }}
 {{ include "slots.env" (list "HOTDESK_MAX_UNPARSED" .maxUnparsed) }}
 {{ include "slots.env" (list "HOTDESK_IGNORE_USER_AGENT" (join "," .ignoreUserAgents)) }}
 {{ include "slots.env" (list "HOTDESK_IGNORE_PATH" (join "," .ignorePaths)) }}

@@ -73,6 +73,12 @@ pub struct Args {
           default_missing_value = "true", action = clap::ArgAction::Set)]
     pub silence_is_fine: bool,
 
+    /// Requests that reach a Service past the ingress controller (LoadBalancer, NodePort, external addresses) are nobody's
+    /// use. Without it a slot with such a Service is never known to be idle.
+    #[arg(long, env = "HOTDESK_IGNORE_DIRECT_TRAFFIC", default_value_t = false, num_args = 0..=1,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub ignore_direct_traffic: bool,
+
     /// The share of log lines within the window that may be unreadable, for example 1% or 0.
     #[arg(long, env = "HOTDESK_MAX_UNPARSED", default_value = "1%", value_parser = share)]
     pub max_unparsed: f64,

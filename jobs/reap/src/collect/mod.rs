@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Cluster;
 use crate::args::{Args, Patterns};
-use crate::attribute::Names;
+use crate::attribute::{Names, Service};
 use crate::decide::{Decision, Evidence, Rules, Traffic, Verdict, decide};
 use crate::traffic::tally::Watch;
 
@@ -64,24 +64,28 @@ impl Collector<'_> {
             Ok(unlogged) => unlogged,
             Err(why) => return blind(why),
         };
-        match self.watch(now).await {
+        let services = match services::own(self.cluster, self.slot).await {
+            Ok(services) => services,
+            Err(why) => return blind(why),
+        };
+        let direct = if self.args.ignore_direct_traffic { Vec::new() } else { services::unlogged(&services) };
+        match self.watch(&services, now).await {
             Ok(watch) => {
                 let traffic = logs::look(self.cluster, self.args, &watch).await;
-                Traffic { doubts: [unlogged, traffic.doubts].concat(), ..traffic }
+                Traffic { doubts: [unlogged, direct, traffic.doubts].concat(), ..traffic }
             }
             Err(why) => blind(why),
         }
     }
 
-    async fn watch(&self, now: Timestamp) -> Result<Watch, String> {
-        let services = services::own(self.cluster, self.slot).await?;
+    async fn watch(&self, services: &[Service], now: Timestamp) -> Result<Watch, String> {
         let mut neighbours = slots::names(self.cluster).await?;
         neighbours.extend(self.args.other_namespaces.iter().cloned());
         let ago = |length: SignedDuration| now.saturating_sub(length).unwrap_or(Timestamp::MIN);
         let window = self.rules.windows.at(now);
         Ok(Watch {
             format: self.args.ingress_log_format,
-            names: Names::new(self.slot, &services, &neighbours),
+            names: Names::new(self.slot, services, &neighbours),
             slot: self.slot.to_owned(),
             since: ago(window),
             look_back: ago(window.max(self.args.look_back)),

@@ -272,7 +272,12 @@ mod tests {
     }
 
     fn watch() -> Watch {
-        let service = |name: &str| Service { name: name.to_owned(), ports: vec!["80".to_owned()], external: false };
+        let service = |name: &str| Service {
+            name: name.to_owned(),
+            ports: vec!["80".to_owned()],
+            external: false,
+            direct: false,
+        };
         Watch {
             format: Format::Auto,
             names: Names::new(
