@@ -151,6 +151,8 @@ impl Drop for TestSlot {
     fn drop(&mut self) {
         // The deletion goes on by itself; a namespace that is left over harms no other test.
         drop(admin().kubectl(&["delete", "namespace", &self.name, "--wait=false", "--ignore-not-found"]));
+        let binding = format!("slots-reaper-{}", self.name);
+        drop(admin().kubectl(&["delete", "clusterrolebinding", &binding, "--ignore-not-found"]));
     }
 }
 
