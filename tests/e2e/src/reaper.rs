@@ -1,13 +1,7 @@
 //! Running a slot's reaper by hand, and reading what it says.
 
-use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::ingress::Ingress;
@@ -109,32 +103,6 @@ pub fn verdict(slot: &TestSlot) -> String {
 pub fn releases(slot: &TestSlot) -> Vec<String> {
     let listed = admin().helm(crate::Helm::V4, &["list", "-n", slot.name(), "-o", "json"]).succeeded().json();
     listed.as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap().to_owned()).collect()
-}
-
-/// Makes a release look as if it had been deployed this long ago, in helm's own record.
-pub fn backdate(slot: &TestSlot, release: &str, by: jiff::SignedDuration) {
-    let name = format!("sh.helm.release.v1.{release}.v1");
-    let stored = slot.get("secret", &name)["data"]["release"].as_str().unwrap().to_owned();
-    let outer = BASE64.decode(stored).unwrap();
-    let mut json = String::new();
-    GzDecoder::new(BASE64.decode(outer).unwrap().as_slice()).read_to_string(&mut json).unwrap();
-    let mut record: Value = serde_json::from_str(&json).unwrap();
-    record["info"]["last_deployed"] = json!((now() - by).to_string());
-    let mut zipped = GzEncoder::new(Vec::new(), Compression::default());
-    zipped.write_all(record.to_string().as_bytes()).unwrap();
-    let data = BASE64.encode(BASE64.encode(zipped.finish().unwrap()));
-    let patch = json!({"data": {"release": data}}).to_string();
-    slot.kubectl(&admin(), &["patch", "secret", &name, "--type=merge", "-p", &patch]).succeeded();
-}
-
-/// Waits until the controller has run for this long.
-pub fn until_running_for(ingress: &Ingress, seconds: i64) {
-    until("the controller to be older than the window", Duration::from_secs(180), || {
-        let pods = ingress.kubectl(&["get", "pods", "-l", "app.kubernetes.io/name=ingress-nginx", "-o", "json"]).json();
-        let started = pods["items"][0]["status"]["containerStatuses"][0]["state"]["running"]["startedAt"].clone();
-        let age = now().duration_since(started.as_str().unwrap().parse().unwrap()).as_secs();
-        if age > seconds { Ok(()) } else { Err(format!("{age} s old")) }
-    });
 }
 
 /// Waits until every release of the slot, as this person's helm sees them, is older than this.

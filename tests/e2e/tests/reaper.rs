@@ -14,8 +14,6 @@ use serde_json::{Value, json};
 /// A window that has passed by the time that a Job's pod runs.
 const SHORT: &str = "1s";
 
-const DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
-
 fn install(slot: &TestSlot, helm: Helm, release: &str) {
     slot.helm_install(&alice(), helm, release, "web", &["--wait", "--timeout", "120s"]).succeeded();
 }
@@ -222,9 +220,11 @@ fn uninstalls_nothing_when_nothing_proves_that_the_log_can_see() {
 fn uninstalls_nothing_when_the_controller_started_within_the_window() {
     let _held = installation::shared();
     let ingress = seeing();
-    let slot = slot(&ingress, "10m");
+    let slot = slot(&ingress, "20s");
     install(&slot, Helm::V4, "web");
-    reaper::backdate(&slot, "web", DAY);
+    reaper::until_older(&slot, &alice(), 21);
+    ingress.kubectl(&["rollout", "restart", "deployment", "controller"]).succeeded();
+    ingress.kubectl(&["rollout", "status", "deployment", "controller", "--timeout=60s"]).succeeded();
     blind(&slot, reaper::run(&slot), &["not known to be idle", "within the window"]);
 }
 
@@ -247,9 +247,8 @@ fn uninstalls_nothing_when_the_log_was_rotated_within_the_window() {
     let ingress = seeing();
     let slot = slot(&ingress, "90s");
     install(&slot, Helm::V4, "web");
-    reaper::backdate(&slot, "web", DAY);
-    // Else the reason would be that the controller is too young.
-    reaper::until_running_for(&ingress, 90);
+    // Else the reason would be the deploy, or that the controller is too young.
+    reaper::until_older(&slot, &alice(), 91);
     flood(&ingress);
     blind(&slot, reaper::run(&slot), &["not known to be idle", "rotated"]);
 }
