@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::{Claim, Form};
 use crate::cluster::Cluster;
-use crate::commands::{ATTEMPTS, moment};
+use crate::commands::{change, moment, on_the_clock};
 use crate::failure::Failure;
 use crate::me::Me;
 use crate::moment as moments;
@@ -36,22 +36,13 @@ pub(crate) async fn run(cluster: &Cluster, args: &Claim, form: Form) -> Result<S
         Some(text) => End::At(moments::parse(text, &cluster.now).map_err(|e| Failure::Usage(format!("--until: {e}")))?),
     };
     let me = cluster.me().await?;
-    for _attempt in 0..ATTEMPTS {
-        let slots = cluster.slots().await?;
-        let slot = near::find(&slots, &args.slot, now)?;
-        let claim = judge(slot, &slots, &me, args, end, now)?;
-        match cluster.change(slot, &json!({"claim": claim})).await {
-            // Somebody changed it just now; if they took it, the next reading says who.
-            Err(Failure::Conflict) => {}
-            Err(other) => return Err(other),
-            Ok(changed) => {
-                let row = Row::of(&changed, Some(&me), now);
-                let local = cluster.now.time_zone();
-                return Ok(machine(&row, form)?.unwrap_or_else(|| next(&row, cluster.program, local, now)));
-            }
-        }
-    }
-    Err(Failure::Conflict)
+    let judged = |slot: &Slot, slots: &[Slot]| {
+        judge(slot, slots, &me, args, end, now).map(|claim| Some(json!({"claim": claim})))
+    };
+    let changed = change(cluster, &args.slot, judged).await?;
+    let row = Row::of(&changed.is, Some(&me), now);
+    let local = cluster.now.time_zone();
+    Ok(machine(&row, form)?.unwrap_or_else(|| next(&row, cluster.program, local, now)))
 }
 
 /// The claim to write, as a JSON merge patch, or who stands in the way.
@@ -123,13 +114,6 @@ fn next(row: &Row, program: &str, local: &TimeZone, now: Timestamp) -> String {
          See how it stands:  {program} why {slot}\n\
          When you are done:  {program} release {slot}\n"
     )
-}
-
-/// The moment, and what the clock on this wall will show then, if it is not UTC.
-fn on_the_clock(at: Timestamp, local: &TimeZone, now: Timestamp) -> String {
-    let shown = moment(at, now);
-    let here = at.to_zoned(local.clone());
-    if here.offset().is_zero() { shown } else { format!("{shown}, which is {} here", here.strftime("%a %H:%M")) }
 }
 
 #[cfg(test)]
