@@ -66,7 +66,7 @@ fn new_claim(me: &Me, args: &Claim, end: End) -> Result<Value, Failure> {
     };
     // Null takes away what a lapsed claim left.
     let until = if let End::At(at) = end { json!(at) } else { Value::Null };
-    Ok(json!({"users": users, "purpose": purpose, "until": until, "groups": null, "aliases": null}))
+    Ok(json!({"users": users, "purpose": purpose, "until": until, "groups": null, "aliases": null, "source": null}))
 }
 
 /// Only what was typed changes.
@@ -145,7 +145,7 @@ mod tests {
     fn a_free_slot_becomes_mine() {
         let until: Timestamp = "2026-11-27T18:00:00Z".parse().unwrap();
         let claim = json!({
-            "users": ["alice"], "purpose": "demo", "until": "2026-11-27T18:00:00Z", "groups": null, "aliases": null,
+            "users": ["alice"], "purpose": "demo", "until": "2026-11-27T18:00:00Z", "groups": null, "aliases": null, "source": null,
         });
         check(&slot("mew"), &args(Some("demo"), &[]), End::At(until), Ok(claim));
     }
@@ -154,8 +154,7 @@ mod tests {
     fn a_lapsed_claim_leaves_nothing_behind() {
         let mut lapsed = claimed("mew", "bob");
         lapsed.spec.claim.as_mut().unwrap().until = serde_json::from_value("2026-11-23T14:00:00Z".into()).unwrap();
-        let claim =
-            json!({"users": ["carol", "dan"], "purpose": "demo", "until": null, "groups": null, "aliases": null});
+        let claim = json!({"users": ["carol", "dan"], "purpose": "demo", "until": null, "groups": null, "aliases": null, "source": null});
         check(&lapsed, &args(Some("demo"), &["carol", "dan"]), End::AsItWas, Ok(claim));
     }
 

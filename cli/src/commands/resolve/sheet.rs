@@ -1,4 +1,6 @@
 //! What does a CSV file say about claims, where no cluster can be asked?
+//!
+//! It is read as hotdesk-sync reads the same sheet. Where that knows more (spellings of dates), this refuses the row.
 
 use hotdesk_slots::{ClaimView, Name, People};
 use jiff::tz::TimeZone;
@@ -15,6 +17,11 @@ struct Columns {
     host: Option<usize>,
 }
 
+/// A title may stand above the header.
+const LOOK: usize = 10;
+const SLOT: [&str; 2] = ["slot", "slots"];
+const USERS: [&str; 6] = ["usernames", "username", "emails", "email", "users", "user"];
+
 /// The longest name of a namespace, and of a host.
 const MAX_LABEL: usize = 63;
 const MAX_HOST: usize = 253;
@@ -24,11 +31,10 @@ const MAX_HOST: usize = 253;
 /// # Errors
 /// Why the file cannot be read as a sheet of slots. Nothing of what is in it is repeated.
 pub(super) fn read(text: &str, people: &People) -> Result<Vec<Candidate>, Vec<String>> {
-    let mut records = records(text)?.into_iter();
-    let Some((_, header)) = records.next() else { return Err(vec!["it is empty".to_owned()]) };
-    let columns = Columns::of(&header)?;
+    let records = records(text)?;
+    let (header, columns) = Columns::find(&records)?;
     let mut candidates: Vec<(String, Candidate)> = Vec::new();
-    for (at, record) in records {
+    for (at, record) in records.into_iter().skip(header + 1) {
         let Some(mut candidate) = row(&at, &record, &columns, people) else { continue };
         if let Some((other, first)) = candidates.iter_mut().find(|(_, first)| first.slot == candidate.slot) {
             let problem = format!("the same slot is in {other} and in {at}");
@@ -66,29 +72,37 @@ fn records(text: &str) -> Result<Vec<(String, csv::StringRecord)>, Vec<String>> 
 }
 
 impl Columns {
-    fn of(header: &csv::StringRecord) -> Result<Self, Vec<String>> {
-        let titles: Vec<String> = header.iter().map(normal).collect();
-        let find = |names: &[&str]| titles.iter().position(|title| names.contains(&title.as_str()));
-        let named: Vec<usize> = (0..titles.len())
-            .filter(|i| titles.get(*i).is_some_and(|title| ["usernames", "emails", "users"].contains(&title.as_str())))
-            .collect();
-        let mut problems = Vec::new();
-        let slot = find(&["slot"]);
-        if slot.is_none() {
-            problems.push("its first line has no column called Slot".to_owned());
+    /// The header's place, and its columns.
+    fn find(records: &[(String, csv::StringRecord)]) -> Result<(usize, Self), Vec<String>> {
+        if records.is_empty() {
+            return Err(vec!["it is empty".to_owned()]);
         }
-        match named.as_slice() {
-            [_] => {}
-            [] => problems.push("its first line has no column called Usernames, Emails or Users".to_owned()),
-            _ => problems.push("its first line has several of the columns Usernames, Emails and Users".to_owned()),
-        }
-        match (slot, named.first()) {
-            (Some(slot), Some(users)) if problems.is_empty() => {
-                Ok(Self { slot, users: *users, until: find(&["until"]), host: find(&["host"]) })
+        let titles: Vec<Vec<String>> = records.iter().take(LOOK).map(|(_, r)| r.iter().map(title).collect()).collect();
+        let at = |row: &[String], names: &[&str]| -> Vec<usize> {
+            let known = row.iter().enumerate().filter(|(_, title)| names.contains(&title.as_str()));
+            known.map(|(column, _)| column).collect()
+        };
+        let header =
+            titles.iter().enumerate().find(|(_, row)| !at(row, &SLOT).is_empty() && !at(row, &USERS).is_empty());
+        let Some((place, row)) = header else {
+            return Err(vec![format!(
+                "none of its first {LOOK} lines has the columns Slot and Usernames (or Emails, or Users)"
+            )]);
+        };
+        match [at(row, &SLOT), at(row, &USERS), at(row, &["until"]), at(row, &["host"])].each_ref().map(Vec::as_slice) {
+            [&[slot], &[users], until @ (&[] | &[_]), host @ (&[] | &[_])] => {
+                Ok((place, Self { slot, users, until: until.first().copied(), host: host.first().copied() }))
             }
-            _ => Err(problems),
+            _ => Err(vec![
+                "its header has several columns of one meaning (Usernames, Emails and Users are one)".to_owned(),
+            ]),
         }
     }
+}
+
+/// A title without what people put between its letters: `E-Mails` is `emails`.
+fn title(cell: &str) -> String {
+    cell.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// None for a row without a slot.
@@ -125,7 +139,10 @@ fn row(at: &str, record: &csv::StringRecord, columns: &Columns, people: &People)
 /// The users of a cell, and the other names that they go by.
 fn users(cell: &str, people: &People) -> Result<(Vec<Name>, Vec<Name>), String> {
     let (mut users, mut aliases) = (Vec::new(), Vec::new());
-    for text in cell.split([',', ';', '\n']).map(str::trim).filter(|text| !text.is_empty()) {
+    for text in cell.split([',', ';', '\n', '\r']).map(str::trim).filter(|text| !text.is_empty()) {
+        if text.contains(char::is_whitespace) || text.starts_with('@') {
+            return Err("one of the users is neither an e-mail nor a login: separate people by commas".to_owned());
+        }
         let (shown, others) = people.resolve(&Name::parse(text).map_err(|e| e.to_string())?);
         users.push(shown);
         aliases.extend(others);
@@ -158,7 +175,7 @@ mod tests {
 
     #[test]
     fn columns_are_found_by_their_titles() {
-        let text = "\u{feff}purpose, EMAILS ,Host, slot\n\
+        let text = "\u{feff}Our slots\npurpose, E-Mails ,Host, slot\n\
                     demo,\"alice@example.com, Bob\",mew.dev.example.com, Mew \n\
                     ,,,onix\n\n,,,\n";
         let read = read(text, &People::default()).unwrap();
