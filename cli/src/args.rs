@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::commands::{Claim, Completion, Hand, Keep, List, Release, Resolve, Shell, Why};
+pub(crate) use self::commands::{Claim, Completion, Hand, Keep, List, Release, Resolve, Why};
 
 /// Slots are namespaces of a shared cluster that people take turns using, like desks in an office.
 /// See who holds which, claim a free one, deploy there, and release it when you are done.

@@ -2,7 +2,7 @@
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp, ToSpan as _, Zoned};
+use jiff::{Span, Timestamp, ToSpan as _, Unit, Zoned};
 
 /// The end of a day that is named without a time.
 const END_OF_DAY: Time = Time::constant(23, 59, 0, 0);
@@ -23,7 +23,8 @@ pub(crate) fn parse(text: &str, now: &Zoned) -> Result<Timestamp, String> {
     if moment <= now.timestamp() {
         return Err(format!("{} is in the past: it is {} now", moment, now.strftime("%a %H:%M %Z")));
     }
-    Ok(moment)
+    // Nobody means the nanoseconds of the clock that `4h` was counted from.
+    Ok(moment.round(Unit::Second).unwrap_or(moment))
 }
 
 /// Reads a moment that does not depend on when it is read: a date, a date and a time, or RFC 3339.
@@ -117,6 +118,12 @@ mod tests {
         check("1w", "2026-11-30T15:00:00Z");
         check("1d 12h", "2026-11-25T03:00:00Z");
         check("2 days", "2026-11-25T15:00:00Z");
+    }
+
+    #[test]
+    fn a_length_of_time_ends_at_a_whole_second() {
+        let now: Zoned = "2026-11-23T16:00:00.4567+01:00[Europe/Berlin]".parse().unwrap();
+        assert_eq!(parse("4h", &now).unwrap().to_string(), "2026-11-23T19:00:00Z");
     }
 
     #[test]

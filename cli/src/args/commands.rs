@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
+use clap_complete::aot::Shell;
 use hotdesk_slots::Name;
 
 #[derive(ClapArgs, Debug)]
@@ -60,9 +61,6 @@ pub(crate) struct Release {
     #[arg(long)]
     pub(crate) force: bool,
 }
-
-/// The longest purpose that a Slot can hold, in characters.
-const MAX_PURPOSE: usize = 200;
 
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
@@ -151,16 +149,8 @@ pub(crate) struct Completion {
     pub(crate) shell: Shell,
 }
 
-/// Whose script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "lower")]
-pub(crate) enum Shell {
-    Bash,
-    Elvish,
-    Fish,
-    PowerShell,
-    Zsh,
-}
+/// The longest purpose that a Slot can hold, in characters.
+const MAX_PURPOSE: usize = 200;
 
 fn purpose(text: &str) -> Result<String, String> {
     let text = text.trim();

@@ -3,7 +3,7 @@
 use clap::CommandFactory as _;
 use clap_complete::aot;
 
-use crate::args::{Args, Completion, Shell};
+use crate::args::{Args, Completion};
 use crate::failure::Failure;
 
 /// The program that a shell calls, whatever it was called now: kubectl completes its plugins by itself.
@@ -14,15 +14,8 @@ const PROGRAM: &str = "hotdesk";
 /// # Errors
 /// When it is not text, which no script is.
 pub(crate) fn run(args: &Completion) -> Result<String, Failure> {
-    let shell = match args.shell {
-        Shell::Bash => aot::Shell::Bash,
-        Shell::Elvish => aot::Shell::Elvish,
-        Shell::Fish => aot::Shell::Fish,
-        Shell::PowerShell => aot::Shell::PowerShell,
-        Shell::Zsh => aot::Shell::Zsh,
-    };
     let mut script = Vec::new();
-    aot::generate(shell, &mut Args::command(), PROGRAM, &mut script);
+    aot::generate(args.shell, &mut Args::command(), PROGRAM, &mut script);
     String::from_utf8(script).map_err(|e| Failure::Refused(format!("cannot write the script: {e}")))
 }
 
@@ -33,7 +26,7 @@ mod tests {
 
     #[test]
     fn every_shell_gets_a_script_that_knows_the_commands() {
-        for shell in Shell::value_variants() {
+        for shell in aot::Shell::value_variants() {
             let script = run(&Completion { shell: *shell }).unwrap();
             for word in ["claim", "resolve", "--kubeconfig"] {
                 assert!(script.contains(word.trim_start_matches('-')), "{shell:?} does not know {word}");

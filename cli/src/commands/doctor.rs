@@ -6,7 +6,7 @@ mod probe;
 mod slots;
 
 use anstyle::{AnsiColor, Style};
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::{harmless, list};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -100,24 +100,61 @@ impl Finding {
     }
 }
 
-/// What is well about single slots is counted, unless all is asked for: a dozen good lines would hide a bad one.
-fn show(findings: &[Finding], wide: bool) -> String {
-    let folded = |finding: &&Finding| !wide && finding.level == Level::Ok && finding.about.starts_with(slots::ABOUT);
-    let width = findings.iter().filter(|f| !folded(f)).map(|f| f.about.chars().count()).max().unwrap_or(0);
-    let mut text = String::new();
-    for finding in findings.iter().filter(|finding| !folded(finding)) {
-        let (word, style) = mark(finding.level);
-        text.push_str(&format!("{style}{word:<7}{style:#}  {:<width$}  {}\n", finding.about, finding.says));
-        if let Some(fix) = &finding.fix {
-            text.push_str(&format!("{:<7}  {:<width$}  to mend it: {fix}\n", "", ""));
+/// A line on the screen.
+struct Line<'a> {
+    finding: &'a Finding,
+    /// The slots that it is true of, if it is of slots.
+    slots: Vec<&'a str>,
+}
+
+/// The same of a dozen slots is one line, unless all is asked for; what is well about them is only counted.
+fn lines(findings: &[Finding], wide: bool) -> Vec<Line<'_>> {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for finding in findings {
+        let Some(slot) = finding.about.strip_prefix(slots::ABOUT) else {
+            lines.push(Line { finding, slots: Vec::new() });
+            continue;
+        };
+        let same = |line: &&mut Line<'_>| !wide && !line.slots.is_empty() && like(line.finding, finding);
+        match lines.iter_mut().find(same) {
+            Some(line) => line.slots.push(slot),
+            None => lines.push(Line { finding, slots: vec![slot] }),
         }
     }
-    let well = findings.iter().filter(folded).count();
-    if well > 0 {
-        text.push_str(&format!(
-            "{well} {} nothing to mend (-o wide names them).\n",
-            counted(well, "slot has", "slots have")
-        ));
+    lines
+}
+
+fn like(one: &Finding, other: &Finding) -> bool {
+    one.level == other.level && (one.level == Level::Ok || one.says == other.says)
+}
+
+impl Line<'_> {
+    fn about(&self) -> String {
+        match self.slots.as_slice() {
+            [] | [_] => self.finding.about.clone(),
+            slots => format!("{} slots", slots.len()),
+        }
+    }
+
+    fn says(&self) -> String {
+        match self.slots.as_slice() {
+            [] | [_] => self.finding.says.clone(),
+            slots if self.finding.level == Level::Ok => list(slots),
+            slots => format!("{} ({})", self.finding.says, list(slots)),
+        }
+    }
+}
+
+fn show(findings: &[Finding], wide: bool) -> String {
+    let lines = lines(findings, wide);
+    let width = lines.iter().map(|line| line.about().chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for line in &lines {
+        let (word, style) = mark(line.finding.level);
+        text.push_str(&format!("{style}{word:<7}{style:#}  {:<width$}  {}\n", line.about(), line.says()));
+        if let Some(fix) = &line.finding.fix {
+            text.push_str(&format!("{:<7}  {:<width$}  to mend it: {fix}\n", "", ""));
+        }
     }
     text.push_str(&format!("\n{}\n", summary(findings)));
     text
@@ -167,11 +204,15 @@ mod tests {
     }
 
     fn findings() -> Vec<Finding> {
+        let suspended =
+            |slot: &str| Finding::warning(format!("slot {slot}"), "suspended").mended_by(format!("start {slot}"));
         vec![
             Finding::ok("the cluster", "Kubernetes v1.37.2"),
             Finding::problem("the webhook", "no pod is ready").mended_by("kubectl describe it"),
             Finding::ok("slot mew", "in use"),
-            Finding::ok("slot onix", "in use"),
+            Finding::ok("slot onix", "idle"),
+            suspended("abra"),
+            suspended("eevee"),
             Finding::unseen("the policies", "forbidden"),
         ]
     }
@@ -184,18 +225,22 @@ mod tests {
 ok       the cluster   Kubernetes v1.37.2
 PROBLEM  the webhook   no pod is ready
                        to mend it: kubectl describe it
+ok       2 slots       mew and onix
+warning  2 slots       suspended (abra and eevee)
+                       to mend it: start abra
 unseen   the policies  could not be looked at: forbidden
-2 slots have nothing to mend (-o wide names them).
 
-5 checks, 1 problem. 1 could not be looked at: run this as somebody who may read it all, such as an administrator.
+7 checks, 1 problem, 2 warnings. 1 could not be looked at: run this as somebody who may read it all, such as an administrator.
 "
         );
     }
 
     #[test]
-    fn wide_names_every_slot() {
+    fn wide_says_it_of_every_slot() {
         let text = shown(&findings(), true);
-        assert!(text.contains("ok       slot mew      in use\n") && !text.contains("nothing to mend"), "{text}");
+        for line in ["ok       slot mew      in use\n", "warning  slot eevee    suspended\n"] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]

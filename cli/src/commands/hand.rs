@@ -22,8 +22,8 @@ pub(crate) async fn run(cluster: &Cluster, args: &Hand, form: Form) -> Result<St
     let me = cluster.me().await?;
     let judged = |slot: &Slot, _: &[Slot]| judge(slot, &me, args, cluster.program, now).map(Some);
     let changed = change(cluster, &args.slot, judged).await?;
-    let row = Row::of(&changed.is, Some(&me), now);
-    Ok(machine(&row, form)?.unwrap_or_else(|| say(&row, cluster.program)))
+    let (was, row) = (Row::of(&changed.was, Some(&me), now), Row::of(&changed.is, Some(&me), now));
+    Ok(machine(&row, form)?.unwrap_or_else(|| say(&was, &row)))
 }
 
 /// The new users, as a merge patch of the spec, or what stands in the way.
@@ -70,16 +70,15 @@ fn heirs(claim: &ClaimView, me: &Me, args: &Hand, program: &str) -> Result<Vec<N
     Ok(std::iter::once(&args.user).chain(stay).cloned().collect())
 }
 
-fn say(row: &Row, program: &str) -> String {
-    let slot = &row.slot;
-    let yours = if row.mine == Some(true) {
-        "You may still deploy there.".to_owned()
-    } else {
-        format!(
-            "You may not deploy there any more, and only they or an administrator can give it back: {program} why {slot}"
-        )
+fn say(was: &Row, is: &Row) -> String {
+    let (slot, holders) = (&is.slot, is.holders());
+    let mine = |row: &Row| row.mine == Some(true);
+    let yours = match (mine(was), mine(is)) {
+        (true, false) => "You may not deploy there any more; whoever holds it can hand it back.\n",
+        (true, true) => "You may still deploy there.\n",
+        (false, _) => "",
     };
-    format!("{slot} is held by {} now. What is deployed there stays.\n{yours}\n", row.holders())
+    format!("{slot} is held by {holders} now. What is deployed there stays.\n{yours}")
 }
 
 #[cfg(test)]
@@ -136,5 +135,21 @@ mod tests {
             "nobody holds mew, so there is nothing to hand over. bob claims it with: hotdesk claim mew --purpose …";
         check(&slot("mew"), "bob", false, Err(free));
         check(&held(&["alice"], &[], &[]), "ALICE", false, Err("mew is held by alice already"));
+    }
+
+    #[test]
+    fn whoever_hands_over_is_told_what_it_means_for_them() {
+        let rows = |users: &[&str]| Row::of(&held(users, &[], &[]), Some(&Me::test("alice")), now());
+        for (was, is, says) in [
+            (
+                rows(&["alice"]),
+                rows(&["bob"]),
+                "You may not deploy there any more; whoever holds it can hand it back.\n",
+            ),
+            (rows(&["alice"]), rows(&["bob", "alice"]), "You may still deploy there.\n"),
+            (rows(&["carol"]), rows(&["bob"]), "stays.\n"),
+        ] {
+            assert!(say(&was, &is).ends_with(says), "{}", say(&was, &is));
+        }
     }
 }

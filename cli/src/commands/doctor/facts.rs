@@ -37,7 +37,7 @@ pub(super) struct Facts {
     /// hotdesk's own, in the namespace of the webhook.
     pub(super) deployments: Seen<Vec<Deployment>>,
     pub(super) slots: Seen<Vec<Slot>>,
-    /// Those that are labelled as slots.
+    /// All of them: one without a label must be told from one that is gone.
     pub(super) namespaces: Seen<Vec<Namespace>>,
     /// Every reaper's.
     pub(super) cron_jobs: Seen<Vec<CronJob>>,
@@ -60,7 +60,8 @@ impl Facts {
             Some((namespace, _)) => items(&Api::namespaced(client.clone(), &namespace), &own).await,
             None => all(&client, &own).await,
         };
-        let namespaces: Seen<Vec<Namespace>> = all(&client, &everything.clone().labels(keys::SLOT)).await;
+        // Before the Slots: one that is made meanwhile is then left out, and not taken for one without its namespace.
+        let namespaces: Seen<Vec<Namespace>> = all(&client, &everything).await;
         let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
         Ok(Self {
             server: cluster.server.clone(),
@@ -73,18 +74,16 @@ impl Facts {
             deployments,
             slots: all(&client, &everything).await,
             cron_jobs: all(&client, &everything.clone().fields("metadata.name=hotdesk-reaper")).await,
-            probe: match slot_to_probe(namespaces.as_deref().unwrap_or_default()) {
-                Some(namespace) => Some(probe::run(&client, &namespace).await),
-                None => None,
-            },
+            probe: probe::run(&client, &slots_to_probe(namespaces.as_deref().unwrap_or_default())).await,
             namespaces,
         })
     }
 }
 
-/// Why a request failed, in one line.
-pub(super) fn why(error: &kube::Error) -> String {
+/// Why something could not be read, in one line.
+fn why(error: &kube::Error) -> String {
     match error {
+        kube::Error::Api(status) if status.code == 403 => "Kubernetes does not let you read it (RBAC)".to_owned(),
         kube::Error::Api(status) => harmless(&status.message),
         other => plain(&other.to_string()),
     }
@@ -104,7 +103,9 @@ where
     api.list(which).await.map(|list| list.items).map_err(|e| why(&e))
 }
 
-/// Any that is not on its way out.
-fn slot_to_probe(namespaces: &[Namespace]) -> Option<String> {
-    namespaces.iter().find(|namespace| namespace.metadata.deletion_timestamp.is_none()).map(ResourceExt::name_any)
+/// Those that the gate sees and that are not on their way out.
+fn slots_to_probe(namespaces: &[Namespace]) -> Vec<String> {
+    let stays = |namespace: &&Namespace| namespace.metadata.deletion_timestamp.is_none();
+    let gated = |namespace: &&Namespace| namespace.labels().get(keys::SLOT) == namespace.metadata.name.as_ref();
+    namespaces.iter().filter(stays).filter(gated).map(ResourceExt::name_any).collect()
 }

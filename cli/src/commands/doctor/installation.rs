@@ -5,7 +5,7 @@ use hotdesk_slots::text::list;
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, WebhookClientConfig};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::ResourceExt as _;
+use kube::ResourceExt;
 use serde_json::Value;
 
 use super::Finding;
@@ -223,7 +223,7 @@ fn policies(facts: &Facts) -> Vec<Finding> {
 
 fn fullname(configurations: &[MutatingWebhookConfiguration]) -> Option<String> {
     let gates = |c: &&MutatingWebhookConfiguration| c.webhooks.iter().flatten().any(|hook| hook.name == GATE);
-    configurations.iter().find(gates).map(|configuration| configuration.name_any())
+    configurations.iter().find(gates).map(ResourceExt::name_any)
 }
 
 fn deployments(facts: &Facts) -> Vec<Finding> {

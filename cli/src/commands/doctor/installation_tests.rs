@@ -152,7 +152,7 @@ fn the_webhook_must_run() {
                     .as_mut()
                     .unwrap()
                     .insert("app.kubernetes.io/version".to_owned(), "9.9.9".to_owned()),
-            )
+            );
         },
         Level::Warning,
         "hotdesk 9.9.9, and this is",

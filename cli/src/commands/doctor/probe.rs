@@ -8,11 +8,14 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 
 use super::Finding;
-use super::facts::{Facts, why};
+use super::facts::Facts;
 
 const ABOUT: &str = "a write in a slot";
 /// Nothing of this name is ever stored.
 const NAME: &str = "hotdesk-doctor";
+
+/// In how many slots it is tried.
+const ATTEMPTS: usize = 3;
 
 /// A write that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +41,21 @@ pub(super) enum CameBack {
     Unknown(String),
 }
 
-/// Tries a write in this namespace.
-pub(super) async fn run(client: &Client, namespace: &str) -> Probe {
+/// Tries a write in one of these slots: in another if the first answer says nothing, as where a slot is just being deleted.
+pub(super) async fn run(client: &Client, slots: &[String]) -> Option<Probe> {
+    let mut last = None;
+    for slot in slots.iter().take(ATTEMPTS) {
+        let probe = write(client, slot).await;
+        let said = !matches!(probe.came_back, CameBack::Unknown(_));
+        last = Some(probe);
+        if said {
+            break;
+        }
+    }
+    last
+}
+
+async fn write(client: &Client, namespace: &str) -> Probe {
     let probe = ConfigMap {
         metadata: ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() },
         ..ConfigMap::default()
@@ -51,7 +67,8 @@ pub(super) async fn run(client: &Client, namespace: &str) -> Probe {
             let stamp = admitted.metadata.labels.unwrap_or_default().remove(keys::SLOT);
             if stamp.as_deref() == Some(namespace) { CameBack::Stamped } else { CameBack::Unstamped }
         }
-        Err(error) => refused(&why(&error)),
+        Err(kube::Error::Api(status)) => refused(&status.message),
+        Err(other) => CameBack::Unknown(plain(&other.to_string())),
     };
     Probe { namespace: namespace.to_owned(), came_back }
 }

@@ -24,7 +24,7 @@ const LONG: SignedDuration = SignedDuration::from_hours(25);
 struct Known<'a> {
     name: &'a str,
     slot: Option<&'a Slot>,
-    /// None if namespaces could not be seen.
+    /// None if namespaces could not be seen; `Some(None)` if it is there no more, or was not yet.
     namespace: Option<Option<&'a Namespace>>,
     /// None if CronJobs could not be seen.
     cron_job: Option<Option<&'a CronJob>>,
@@ -43,7 +43,8 @@ pub(super) fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding
     let Ok(slots) = &facts.slots else { return findings };
     let namespaces = facts.namespaces.as_ref().ok();
     let mut names: BTreeSet<String> = slots.iter().map(|slot| slot_name(slot).to_owned()).collect();
-    names.extend(namespaces.iter().flat_map(|all| all.iter()).map(ResourceExt::name_any));
+    let labelled = namespaces.iter().flat_map(|all| all.iter()).filter(|n| n.labels().contains_key(keys::SLOT));
+    names.extend(labelled.map(ResourceExt::name_any));
     if names.is_empty() {
         let none = Finding::warning("the slots", "there are none yet");
         findings.push(none.mended_by("helm install slots charts/slots -n hotdesk -f slots.yaml"));
@@ -66,9 +67,13 @@ pub(super) fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding
 
 fn one(known: &Known<'_>, program: &str, now: Timestamp) -> Vec<Finding> {
     let about = format!("{ABOUT}{}", known.name);
-    let leaving = |namespace: &Namespace| namespace.metadata.deletion_timestamp.is_some();
-    if known.namespace.flatten().is_some_and(leaving) {
-        return vec![Finding::ok(about, "its namespace is being deleted")];
+    match known.namespace {
+        // It comes or goes at this moment.
+        Some(None) => return Vec::new(),
+        Some(Some(namespace)) if namespace.metadata.deletion_timestamp.is_some() => {
+            return vec![Finding::ok(about, "its namespace is being deleted")];
+        }
+        _ => {}
     }
     let Some(slot) = known.slot else {
         let says = "its namespace is labelled as a slot and has no Slot, so nobody writes there";
@@ -92,11 +97,7 @@ fn one(known: &Known<'_>, program: &str, now: Timestamp) -> Vec<Finding> {
 /// The webhook and the policy see only namespaces with the label.
 fn gated(known: &Known<'_>, about: &str) -> Option<Finding> {
     let name = known.name;
-    let label = match known.namespace? {
-        Some(namespace) => namespace.labels().get(keys::SLOT),
-        None => None,
-    };
-    let says = match label {
+    let says = match known.namespace??.labels().get(keys::SLOT) {
         Some(label) if label == name => return None,
         Some(label) => format!("its namespace's label {} is {label}, not {name}", keys::SLOT),
         None => format!("its namespace has no label {}, so everybody may write there", keys::SLOT),
