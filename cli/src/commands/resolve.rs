@@ -114,8 +114,12 @@ fn text(file: &Path) -> Result<String, Failure> {
 }
 
 fn unreadable(file: &Path, problems: &[String]) -> Failure {
-    let file = hotdesk_slots::text::plain(&file.display().to_string());
+    let file = if file == Path::new("-") { "standard input".to_owned() } else { shown(file) };
     Failure::Refused(format!("cannot read {file}: {}", problems.join("; ")))
+}
+
+fn shown(file: &Path) -> String {
+    hotdesk_slots::text::plain(&file.display().to_string())
 }
 
 /// Writes the files of the workflow.
@@ -131,8 +135,8 @@ fn tell(args: &Resolve, slot: &str, host: Option<&str>) -> Result<(), Failure> {
     ];
     for (file, lines) in files {
         if let Some(file) = wanted(file.as_deref()) {
-            let shown = hotdesk_slots::text::plain(&file.display().to_string());
-            github::append(file, &lines).map_err(|e| Failure::Refused(format!("cannot write {shown}: {e}")))?;
+            let failed = |e| Failure::Refused(format!("cannot write {}: {e}", shown(file)));
+            github::append(file, &lines).map_err(failed)?;
         }
     }
     Ok(())
