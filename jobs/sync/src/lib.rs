@@ -16,8 +16,16 @@
 //! | cluster | `slots/status` | patch | the condition `ClaimSource`, and when a claim was made |
 //! | cluster | `events` (events.k8s.io) | create | telling people |
 
+pub mod args;
 pub mod cells;
+pub mod cluster;
 pub mod date;
 pub mod header;
+pub mod health;
+pub mod log;
+pub mod metrics;
 pub mod plan;
+pub mod report;
 pub mod rows;
+pub mod run;
+pub mod source;
