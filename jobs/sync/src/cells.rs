@@ -4,7 +4,17 @@ use hotdesk_slots::text::plain;
 
 /// What a spreadsheet shows in place of a value that it could not work out, or has not yet.
 const ERRORS: [&str; 12] = [
-    "#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#ERROR!", "#SPILL!", "#CALC!", "Loading...",
+    "#REF!",
+    "#N/A",
+    "#VALUE!",
+    "#NAME?",
+    "#DIV/0!",
+    "#NUM!",
+    "#NULL!",
+    "#ERROR!",
+    "#SPILL!",
+    "#CALC!",
+    "Loading...",
     "Loading…",
 ];
 
@@ -66,10 +76,10 @@ impl Table {
         C: IntoIterator<Item = S>,
         S: Into<String>,
     {
-        let lines = rows.into_iter().enumerate().map(|(at, cells)| Line {
-            number: at + 1,
-            cells: cells.into_iter().map(Into::into).collect(),
-        });
+        let lines = rows
+            .into_iter()
+            .enumerate()
+            .map(|(at, cells)| Line { number: at + 1, cells: cells.into_iter().map(Into::into).collect() });
         Self { lines: lines.collect() }
     }
 }
@@ -96,16 +106,8 @@ impl std::fmt::Display for Problem {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Slot,
-        Self::Twice,
-        Self::Name,
-        Self::Date,
-        Self::Text,
-        Self::Error,
-        Self::Limit,
-        Self::Conflict,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Slot, Self::Twice, Self::Name, Self::Date, Self::Text, Self::Error, Self::Limit, Self::Conflict];
 
     /// One word for metrics.
     #[must_use]

@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn what_does_not_stay_the_same_is_refused() {
-        for text in ["", "tomorrow", "Fri 18:00", "4h", "18:00", "46357", "2026-13-01", "2026-02-30", "2026-12-01 25:00"]
+        for text in
+            ["", "tomorrow", "Fri 18:00", "4h", "18:00", "46357", "2026-13-01", "2026-02-30", "2026-12-01 25:00"]
         {
             check(text, "write 2026-12-01");
         }

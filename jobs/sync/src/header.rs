@@ -150,10 +150,7 @@ mod tests {
     fn columns_are_found_in_any_order_and_case() {
         check(&[&["Slot", "Usernames", "Purpose"]], "0: 0 1 2 (None, None, None)");
         check(&[&["PURPOSE", " e-mails ", "notes", "slot"]], "0: 3 1 0 (None, None, None)");
-        check(
-            &[&["Slot", "Users", "Purpose", "Keep-until", "UNTIL", "Host"]],
-            "0: 0 1 2 (Some(4), Some(3), Some(5))",
-        );
+        check(&[&["Slot", "Users", "Purpose", "Keep-until", "UNTIL", "Host"]], "0: 0 1 2 (Some(4), Some(3), Some(5))");
     }
 
     #[test]

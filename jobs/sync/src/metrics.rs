@@ -92,8 +92,18 @@ impl Metrics {
         r.register("slots", "Slots whose claim is the sheet's", self.slots.clone());
         r.register("held_back", "1 while most claims would go and nobody has confirmed it", self.held_back.clone());
         let (stamp, age) = (self.last_success.clone(), self.age.clone());
-        r.register_with_unit("last_success_timestamp", "When the sheet was last read and applied, in Unix time; 0 if never", Unit::Seconds, stamp);
-        r.register_with_unit("age", "How old the sheet is that the Slots follow; counted from the start if none was read", Unit::Seconds, age);
+        r.register_with_unit(
+            "last_success_timestamp",
+            "When the sheet was last read and applied, in Unix time; 0 if never",
+            Unit::Seconds,
+            stamp,
+        );
+        r.register_with_unit(
+            "age",
+            "How old the sheet is that the Slots follow; counted from the start if none was read",
+            Unit::Seconds,
+            age,
+        );
         for outcome in [Outcome::Success, Outcome::Unreadable, Outcome::HeldBack, Outcome::Cluster] {
             drop(self.passes.get_or_create(&Ended { outcome: outcome.word() }));
         }

@@ -146,7 +146,11 @@ impl Plan {
         if confirmed || !suspicious {
             return;
         }
-        let emptied = if rows == 0 { "the sheet has no rows any more".to_owned() } else { format!("{count} of {ours} claims would go") };
+        let emptied = if rows == 0 {
+            "the sheet has no rows any more".to_owned()
+        } else {
+            format!("{count} of {ours} claims would go")
+        };
         let why = format!(
             "{emptied}, so nothing is changed. If that is meant, let one pass run with --confirm-clearing; if not, \
              mend the sheet (File > Version history)"
@@ -248,7 +252,8 @@ impl Present<'_> {
     fn conflict(&self, row: &Row, held: &ClaimView) -> Problem {
         let name = name_of(self.slot);
         let owner = held.owner().map_or_else(|| list(&held.groups), |owner| plain(owner.as_str()));
-        let what = format!("{name} is held by {owner}, who claimed it outside the sheet: it can be had once they release it");
+        let what =
+            format!("{name} is held by {owner}, who claimed it outside the sheet: it can be had once they release it");
         Problem { cell: row.cell.clone(), what, slot: Some(name.to_owned()), kind: Kind::Conflict }
     }
 
@@ -268,7 +273,8 @@ impl Present<'_> {
     fn settings(&self, row: &Row, wanted: Option<&Wanted>) -> Option<Change> {
         let spec = &self.slot.spec;
         let keep = spec.keep_until.as_ref().map(|at| at.0);
-        let differs = |has: bool, cell: bool, same: bool, field: &str| has && if cell { !same } else { self.owns(field) };
+        let differs =
+            |has: bool, cell: bool, same: bool, field: &str| has && if cell { !same } else { self.owns(field) };
         let host = differs(self.judged.has_host, row.host.is_some(), row.host == spec.host, "f:host");
         let kept = differs(self.judged.has_keep_until, row.keep_until.is_some(), row.keep_until == keep, "f:keepUntil");
         (host || kept).then(|| self.change(What::Settings, wanted, row))
@@ -308,7 +314,8 @@ impl Present<'_> {
     fn removal(&self, what: What, wanted: Option<&Wanted>, gives_up_keep: bool) -> Option<Value> {
         let claim = self.claim()?;
         let Some(wanted) = wanted else {
-            let released = if gives_up_keep { json!({"claim": null, "keepUntil": null}) } else { json!({"claim": null}) };
+            let released =
+                if gives_up_keep { json!({"claim": null, "keepUntil": null}) } else { json!({"claim": null}) };
             return (what == What::Released).then_some(released);
         };
         let gone = [

@@ -148,7 +148,10 @@ fn a_claim_made_outside_the_sheet_stays() {
     let plan = make(&sheet(&[("mew", "bob")]), &[claimed("mew", "alice")]);
     assert!(plan.changes.is_empty());
     let told: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["B2: mew is held by alice, who claimed it outside the sheet: it can be had once they release it"]);
+    assert_eq!(
+        told,
+        ["B2: mew is held by alice, who claimed it outside the sheet: it can be had once they release it"]
+    );
     assert!(matches!(&plan.sayings["mew"], Saying::Refused(why) if why.starts_with("B2: ")), "{:?}", plan.sayings);
 }
 
@@ -162,8 +165,9 @@ fn the_sheet_takes_over_a_claim_of_the_same_person() {
 
 #[test]
 fn a_lapsed_claim_is_in_nobodys_way() {
-    let lapsed =
-        with(claimed("mew", "alice"), |s| s.spec.claim.as_mut().unwrap().until = Some(Time(at("2026-11-23T15:00:00Z"))));
+    let lapsed = with(claimed("mew", "alice"), |s| {
+        s.spec.claim.as_mut().unwrap().until = Some(Time(at("2026-11-23T15:00:00Z")))
+    });
     let plan = make(&sheet(&[("mew", "bob")]), &[lapsed]);
     assert_eq!(told(&plan), "mew claimed");
     assert_eq!(only(&plan).remove, Some(json!({"claim": {"until": null}})));

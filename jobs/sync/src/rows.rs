@@ -332,7 +332,8 @@ fn refuse_beyond(
             slots.push(slot);
         } else if let Some(draft) = drafts.get_mut(at) {
             let most = if limit == 1 { "1 slot is".to_owned() } else { format!("{limit} slots are") };
-            let what = format!("{} holds {} already, and {most} the most: release one", plain(owner.as_str()), list(slots));
+            let what =
+                format!("{} holds {} already, and {most} the most: release one", plain(owner.as_str()), list(slots));
             let cell = draft.line.address(column);
             draft.problems.push(Problem { cell, what, slot: Some(slot), kind: Kind::Limit });
         }

@@ -185,7 +185,11 @@ fn a_person_beyond_the_limit_is_told_which_slots_they_hold() {
 #[test]
 fn what_was_claimed_outside_the_sheet_counts_too() {
     let rows: &[&[&str]] = &[&["mew", "bob@example.com", "x"], &["abra", "carol, bob@example.com", "x"]];
-    compare(&judge_with(HEADER, rows, Some(1)), &["abra"], &["B2: bob@example.com holds onix already, and 1 slot is the most"]);
+    compare(
+        &judge_with(HEADER, rows, Some(1)),
+        &["abra"],
+        &["B2: bob@example.com holds onix already, and 1 slot is the most"],
+    );
 }
 
 #[test]

@@ -367,7 +367,8 @@ impl Sync {
         }
         let key = |name: &str| name.trim().to_ascii_lowercase();
         let listed: std::collections::BTreeSet<String> = rows.iter().flatten().map(|name| key(name)).collect();
-        let others = self.settings.people.iter().filter(|person| !person.iter().any(|name| listed.contains(&key(name))));
+        let others =
+            self.settings.people.iter().filter(|person| !person.iter().any(|name| listed.contains(&key(name))));
         let others: Vec<Vec<&str>> = others.map(|person| person.iter().map(String::as_str).collect()).collect();
         rows.extend(others);
         People::from_rows(rows).map_err(|problems| SourceError::Lasting(problems.join("; ")))

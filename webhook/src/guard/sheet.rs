@@ -24,7 +24,8 @@ pub(super) fn against_person(old: &Slot, new: &Slot, settings: &Settings, now: T
         ));
     }
     // What a lapsed claim left behind is not the person's doing; `source` takes it away.
-    (is_sheets(is) && !is_sheets(was)).then(|| "spec.claim.source: only hotdesk's sync sets it: leave it out".to_owned())
+    (is_sheets(is) && !is_sheets(was))
+        .then(|| "spec.claim.source: only hotdesk's sync sets it: leave it out".to_owned())
 }
 
 /// What speaks against this write by the sync: it follows the sheet, and takes from nobody what is not the sheet's.

@@ -150,7 +150,9 @@ impl Access {
             .body(Full::default())
             .map_err(|error| SourceError::Lasting(format!("--metadata-host {}: {error}", plain(host))))?;
         let answer = self.http.send(request).await.map_err(|error| {
-            SourceError::passing(format!("no Google credentials: there is no --google-key, and the metadata server does not answer ({error})"))
+            SourceError::passing(format!(
+                "no Google credentials: there is no --google-key, and the metadata server does not answer ({error})"
+            ))
         })?;
         granted(&answer, now).map_err(|error| match error {
             SourceError::Lasting(what) => SourceError::Lasting(format!(

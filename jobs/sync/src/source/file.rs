@@ -30,9 +30,8 @@ pub fn read(path: &Path) -> Result<Table, SourceError> {
 /// # Errors
 /// What is wrong, and how to save it.
 pub fn parse(bytes: &[u8]) -> Result<Table, String> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        format!("it is not UTF-8 (byte {}): save it as \"CSV UTF-8\"", error.valid_up_to() + 1)
-    })?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| format!("it is not UTF-8 (byte {}): save it as \"CSV UTF-8\"", error.valid_up_to() + 1))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // With one quote too many, all rows after it would be taken for one cell, and their slots for released.
     if text.matches('"').count() % 2 == 1 {
@@ -47,7 +46,8 @@ pub fn parse(bytes: &[u8]) -> Result<Table, String> {
     for record in reader.records() {
         let record = record.map_err(|error| error.to_string())?;
         // The reader counts neither empty lines nor carriage returns as an editor does.
-        let start = record.position().map_or(counted, |at| first_of(text, usize::try_from(at.byte()).unwrap_or(counted)));
+        let start =
+            record.position().map_or(counted, |at| first_of(text, usize::try_from(at.byte()).unwrap_or(counted)));
         number += text.get(counted..start).unwrap_or_default().matches('\n').count();
         counted = start;
         lines.push(Line { number, cells: record.iter().map(str::to_owned).collect() });
@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn commas_semicolons_and_tabs_are_all_csv() {
-        for text in ["Slot,Users\nmew,\"alice, bob\"\n", "Slot;Users\r\nmew;alice, bob\r\n", "Slot\tUsers\nmew\talice, bob"]
+        for text in
+            ["Slot,Users\nmew,\"alice, bob\"\n", "Slot;Users\r\nmew;alice, bob\r\n", "Slot\tUsers\nmew\talice, bob"]
         {
             check(text.as_bytes(), &[(1, &["Slot", "Users"]), (2, &["mew", "alice, bob"])]);
         }
@@ -96,12 +97,10 @@ mod tests {
 
     #[test]
     fn rows_have_the_numbers_of_their_lines() {
-        check(b"Slot,Users\n\nmew,alice\n,,,\nabra\n", &[
-            (1, &["Slot", "Users"]),
-            (3, &["mew", "alice"]),
-            (4, &["", "", "", ""]),
-            (5, &["abra"]),
-        ]);
+        check(
+            b"Slot,Users\n\nmew,alice\n,,,\nabra\n",
+            &[(1, &["Slot", "Users"]), (3, &["mew", "alice"]), (4, &["", "", "", ""]), (5, &["abra"])],
+        );
         check("a,\"żółw\n\"\"x\"\"\"\nb".as_bytes(), &[(1, &["a", "żółw\n\"x\""]), (3, &["b"])]);
     }
 

@@ -66,9 +66,7 @@ impl Http {
         match tokio::time::timeout(self.timeout, self.exchange(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(SourceError::passing(format!("{host}: {error}"))),
-            Err(_) => {
-                Err(SourceError::passing(format!("{host}: no whole answer within {:?}", self.timeout)))
-            }
+            Err(_) => Err(SourceError::passing(format!("{host}: no whole answer within {:?}", self.timeout))),
         }
     }
 
@@ -113,7 +111,9 @@ mod tests {
 
     #[test]
     fn credentials_go_only_where_nobody_listens() {
-        for uri in ["https://sheets.googleapis.com", "http://127.0.0.1:8080/token", "http://localhost", "http://[::1]:1"] {
+        for uri in
+            ["https://sheets.googleapis.com", "http://127.0.0.1:8080/token", "http://localhost", "http://[::1]:1"]
+        {
             assert!(is_safe(&uri.parse().unwrap()), "{uri}");
         }
         for uri in ["http://sheets.googleapis.com", "http://127.0.0.1.example.com", "/v4", "ftp://localhost"] {

@@ -109,7 +109,8 @@ impl Sheets {
         let said = said.unwrap_or(Failure { message: String::new(), status: String::new() });
         let reason = if said.status.is_empty() { status.canonical_reason().unwrap_or_default() } else { &said.status };
         let what = format!("Google Sheets answered {} {}: {}", status.as_u16(), plain(reason), plain(&said.message));
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT {
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT
+        {
             return SourceError::Passing { what, retry_after: answer.retry_after };
         }
         let advice = match status {
@@ -180,7 +181,9 @@ mod tests {
         assert_eq!(table.lines[2].cells, ["mew", "1", "true", ""]);
         assert_eq!(table.lines[2].number, 3);
         assert_eq!(read(br#"{"range":"A:Z","majorDimension":"ROWS"}"#).unwrap(), Table::default());
-        for broken in [&whole[..whole.len() - 8], b"", b"{}", b"<html>", br#"{"range":"A:Z","majorDimension":"COLUMNS"}"#] {
+        for broken in
+            [&whole[..whole.len() - 8], b"", b"{}", b"<html>", br#"{"range":"A:Z","majorDimension":"COLUMNS"}"#]
+        {
             assert!(read(broken).unwrap_err().is_passing(), "{}", String::from_utf8_lossy(broken));
         }
     }
