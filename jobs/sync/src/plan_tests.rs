@@ -43,6 +43,7 @@ fn with(mut slot: Slot, change: impl FnOnce(&mut Slot)) -> Slot {
     slot
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that calls read as JSON")]
 fn managed(slot: Slot, manager: &str, operation: &str, fields: Value) -> Slot {
     with(slot, |s| {
         s.metadata.managed_fields.get_or_insert_default().push(ManagedFieldsEntry {
@@ -166,7 +167,7 @@ fn the_sheet_takes_over_a_claim_of_the_same_person() {
 #[test]
 fn a_lapsed_claim_is_in_nobodys_way() {
     let lapsed = with(claimed("mew", "alice"), |s| {
-        s.spec.claim.as_mut().unwrap().until = Some(Time(at("2026-11-23T15:00:00Z")))
+        s.spec.claim.as_mut().unwrap().until = Some(Time(at("2026-11-23T15:00:00Z")));
     });
     let plan = make(&sheet(&[("mew", "bob")]), &[lapsed]);
     assert_eq!(told(&plan), "mew claimed");

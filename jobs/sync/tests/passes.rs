@@ -1,4 +1,11 @@
 //! Whole passes, from a sheet at Google's stand-in to Slots in an API server's stand-in.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by a panic"
+)]
 
 mod support;
 
