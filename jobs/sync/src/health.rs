@@ -13,21 +13,28 @@ use crate::metrics::Metrics;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Probes and scrapes come one at a time.
 const CONNECTIONS: usize = 64;
-/// The longest that a pass and the wait before it may take, with every time limit used up.
+/// The longest that a pass may take with every time limit used up, beside the wait before it.
 const STUCK: SignedDuration = SignedDuration::from_mins(15);
 
 /// What the handlers need.
 struct Shared {
     metrics: Arc<Metrics>,
     clock: fn() -> Timestamp,
+    stuck: SignedDuration,
 }
 
-/// The server of `/livez`, `/readyz` and `/metrics`.
+/// The server of `/livez`, `/readyz` and `/metrics`, of a sync that makes a pass so often.
 ///
 /// # Errors
 /// If the listener cannot be used.
-pub fn health(metrics: Arc<Metrics>, clock: fn() -> Timestamp, listener: TcpListener) -> std::io::Result<Server> {
-    let shared = web::Data::new(Shared { metrics, clock });
+pub fn health(
+    metrics: Arc<Metrics>,
+    clock: fn() -> Timestamp,
+    listener: TcpListener,
+    poll: Duration,
+) -> std::io::Result<Server> {
+    let poll = SignedDuration::try_from(poll).unwrap_or(SignedDuration::MAX);
+    let shared = web::Data::new(Shared { metrics, clock, stuck: STUCK.saturating_add(poll) });
     let app = move || {
         App::new()
             .app_data(shared.clone())
@@ -48,7 +55,7 @@ pub fn health(metrics: Arc<Metrics>, clock: fn() -> Timestamp, listener: TcpList
 
 async fn livez(shared: web::Data<Shared>) -> HttpResponse {
     let silent = (shared.clock)().duration_since(shared.metrics.last_sign());
-    if silent > STUCK { unavailable("not alive: no pass has ended for a long time") } else { ok() }
+    if silent > shared.stuck { unavailable("not alive: no pass has ended for a long time") } else { ok() }
 }
 
 async fn readyz(shared: web::Data<Shared>) -> HttpResponse {

@@ -66,7 +66,7 @@ async fn follow(args: &Args, sync: &mut Sync, metrics: Arc<Metrics>) -> anyhow::
     let listener = TcpListener::bind(address)
         .with_context(|| format!("--health-listen {address} cannot be bound: is another process there?"))?;
     let listening = listener.local_addr()?;
-    let health = health(metrics.clone(), clock, listener)?;
+    let health = health(metrics.clone(), clock, listener, args.poll)?;
     tracing::info!(health = %listening, poll = ?args.poll, version = env!("CARGO_PKG_VERSION"), "following the sheet");
     let handle = health.handle();
     let ended = tokio::select! {

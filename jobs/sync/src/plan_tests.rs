@@ -2,9 +2,12 @@
 
 use super::*;
 use hotdesk_slots::slot::SlotSpec;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, Time};
+use hotdesk_slots::{ClaimSource, Name};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, Time};
+use serde_json::json;
 
-use crate::rows::Stray;
+use crate::cells::Kind;
+use crate::rows::{Row, Stray};
 
 fn now() -> Timestamp {
     at("2026-11-23T15:00:00Z")

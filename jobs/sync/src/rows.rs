@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hotdesk_slots::text::{is_harmful, list, plain};
+use hotdesk_slots::text::plain;
 use hotdesk_slots::{Name, People};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -12,11 +12,14 @@ use jiff::tz::TimeZone;
 use crate::cells::{Kind, Line, Problem, Table, error_in};
 use crate::date::moment;
 use crate::header::{Columns, Unreadable};
+use crate::rows::limits::{refuse_beyond, refuse_doubles};
+use crate::rows::texts::{host, name, purpose};
 
-/// What a Slot may hold; its CustomResourceDefinition says the same.
-const MAX_PURPOSE: usize = 200;
+mod limits;
+mod texts;
+
+/// How many people a claim may name; the Slot's CustomResourceDefinition says the same.
 const MAX_USERS: usize = 256;
-const MAX_HOST: usize = 253;
 
 /// The operator's rules.
 #[derive(Debug, Clone)]
@@ -238,127 +241,6 @@ impl Reader<'_> {
             _ => moment(text, &self.rules.zone).map(Some).map_err(|what| (Kind::Date, what)),
         }
     }
-}
-
-fn name(text: &str) -> Result<Name, String> {
-    let shown = plain(text);
-    if error_in(text).is_some() {
-        return Err(format!("{shown} is no name: mend the formula"));
-    }
-    if text.contains(char::is_whitespace) {
-        return Err(format!("\"{shown}\" is no e-mail and no login: separate people by commas"));
-    }
-    if let Some(login) = text.strip_prefix('@') {
-        return Err(format!("write {} without the @ before it", plain(login)));
-    }
-    Name::parse(text).map_err(|error| error.to_string())
-}
-
-/// One line of text, whatever breaks it has in the cell.
-fn purpose(text: &str) -> Result<String, Fault> {
-    if let Some(error) = error_in(text) {
-        return Err((Kind::Error, error));
-    }
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.contains(is_harmful) {
-        return Err((Kind::Text, "it contains an invisible character: type it anew".to_owned()));
-    }
-    match line.chars().count() {
-        0..=MAX_PURPOSE => Ok(line),
-        length => Err((Kind::Text, format!("it has {length} characters, and {MAX_PURPOSE} are the most"))),
-    }
-}
-
-fn host(text: &str) -> Result<Option<String>, Fault> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if let Some(error) = error_in(text) {
-        return Err((Kind::Error, error));
-    }
-    let host = text.to_ascii_lowercase();
-    let label = |label: &str| {
-        label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !(label.is_empty() || label.starts_with('-') || label.ends_with('-'))
-    };
-    if host.len() <= MAX_HOST && host.split('.').all(label) {
-        return Ok(Some(host));
-    }
-    Err((Kind::Text, format!("\"{}\" is no host name: write it as in mew.dev.example.com", plain(text))))
-}
-
-/// Of two rows for one slot, neither is better.
-fn refuse_doubles(drafts: &mut [Draft<'_>], column: usize) {
-    let mut rows: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for draft in drafts.iter() {
-        if let Ok(slot) = &draft.slot {
-            rows.entry(slot.clone()).or_default().push(draft.line.number);
-        }
-    }
-    for draft in drafts {
-        let Ok(slot) = &draft.slot else { continue };
-        let others = rows.get(slot).into_iter().flatten().filter(|number| **number != draft.line.number);
-        let others: Vec<String> = others.map(ToString::to_string).collect();
-        if !others.is_empty() {
-            let row = if others.len() == 1 { "row" } else { "rows" };
-            let what = format!("{slot} is also in {row} {}: one row a slot", list(&others));
-            let cell = draft.line.address(column);
-            draft.problems.insert(0, Problem { cell, what, slot: Some(slot.clone()), kind: Kind::Twice });
-        }
-    }
-}
-
-/// Who owns a slot already keeps it; what comes beyond the limit is refused, from the top of the sheet down.
-fn refuse_beyond(
-    limit: usize,
-    drafts: &mut [Draft<'_>],
-    column: usize,
-    present: &BTreeMap<String, Holding>,
-    now: Timestamp,
-) {
-    let mut held = held_otherwise(drafts, present);
-    let mut claims: Vec<(bool, usize, String, Name)> = Vec::new();
-    for (at, draft) in drafts.iter().enumerate().filter(|(_, draft)| draft.problems.is_empty()) {
-        let claim = draft.row.claim.as_ref().filter(|claim| !claim.has_lapsed(now));
-        if let (Ok(slot), Some(owner)) = (&draft.slot, claim.and_then(|claim| claim.users.first())) {
-            let new = present.get(slot).and_then(Holding::owner) != Some(owner);
-            claims.push((new, at, slot.clone(), owner.clone()));
-        }
-    }
-    claims.sort();
-    for (_, at, slot, owner) in claims {
-        let slots = held.entry(owner.clone()).or_default();
-        if slots.len() < limit {
-            slots.push(slot);
-        } else if let Some(draft) = drafts.get_mut(at) {
-            let most = if limit == 1 { "1 slot is".to_owned() } else { format!("{limit} slots are") };
-            let what =
-                format!("{} holds {} already, and {most} the most: release one", plain(owner.as_str()), list(slots));
-            let cell = draft.line.address(column);
-            draft.problems.push(Problem { cell, what, slot: Some(slot), kind: Kind::Limit });
-        }
-    }
-}
-
-/// Slots that stay whose they are, whatever the good rows say: claimed elsewhere, or in a row with a problem.
-fn held_otherwise(drafts: &[Draft<'_>], present: &BTreeMap<String, Holding>) -> BTreeMap<Name, Vec<String>> {
-    let has = |good: bool| -> BTreeSet<&String> {
-        let some = drafts.iter().filter(|draft| draft.problems.is_empty() == good);
-        some.filter_map(|draft| draft.slot.as_ref().ok()).collect()
-    };
-    let (good, refused) = (has(true), has(false));
-    let mut held: BTreeMap<Name, Vec<String>> = BTreeMap::new();
-    for (slot, holding) in present {
-        let stays = match holding {
-            Holding::Nobody => false,
-            Holding::Sheet(_) => refused.contains(slot),
-            Holding::Elsewhere(_) => !good.contains(slot),
-        };
-        if let (true, Some(owner)) = (stays, holding.owner()) {
-            held.entry(owner.clone()).or_default().push(slot.clone());
-        }
-    }
-    held
 }
 
 impl Holding {

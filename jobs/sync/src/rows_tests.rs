@@ -1,6 +1,7 @@
 //! The cluster has `mew` (free), `eevee` (alice's, by the sheet), `onix` (bob's, claimed elsewhere) and `abra`.
 
 use super::*;
+use hotdesk_slots::text::is_harmful;
 
 const HEADER: &[&str] = &["Slot", "Usernames", "Purpose", "Until", "Keep until", "Host"];
 

@@ -9,16 +9,18 @@ use futures::StreamExt as _;
 use hotdesk_slots::People;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::harmless;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::cells::Table;
 use crate::cluster::{Cluster, Listed, WriteError};
 use crate::log::{self, Said};
 use crate::metrics::{Metrics, Outcome};
 use crate::plan::{Change, Memory, Plan, Saying, What, holdings, name_of, plan};
-use crate::report::{concerns_sheet, conditions, event, general, is_told_stale, undone};
+use crate::report::{conditions, event, undone};
 use crate::rows::{Holding, Judged, Rules, judge};
 use crate::source::{Reading, Source, SourceError};
+
+mod stale;
 
 /// How often a pass asks again before it gives up.
 const RETRIES: usize = 3;
@@ -122,24 +124,18 @@ impl Sync {
 
     /// Passes, for ever.
     pub async fn follow(&mut self) {
-        let mut waits = self.waits();
+        let mut waits = waits_from(self.settings.poll);
         loop {
             let ended = self.pass().await;
             let wait = match ended {
                 Ended::Unreadable(true) => waits.next().unwrap_or(MAX_WAIT),
                 _ => {
-                    waits = self.waits();
+                    waits = waits_from(self.settings.poll);
                     self.settings.poll
                 }
             };
             tokio::time::sleep(wait).await;
         }
-    }
-
-    fn waits(&self) -> impl Iterator<Item = Duration> + use<> {
-        let most = MAX_WAIT.max(self.settings.poll);
-        let waits = ExponentialBuilder::new().with_min_delay(self.settings.poll).with_max_delay(most);
-        waits.without_max_times().with_jitter().build()
     }
 
     /// One pass.
@@ -296,67 +292,6 @@ impl Sync {
         }
     }
 
-    /// Nothing is written, and that is said: in the log at once, on the Slots after a while.
-    async fn say_unreadable(&mut self, error: &SourceError) -> Ended {
-        let what = harmless(&error.to_string());
-        tracing::warn!("nothing is changed: {what}");
-        let ended = Ended::Unreadable(error.is_passing());
-        if self.settings.dry_run {
-            return ended;
-        }
-        let now = (self.clock)();
-        let last = self.metrics.last_success();
-        let stale_after = SignedDuration::try_from(self.settings.stale_after).unwrap_or(SignedDuration::MAX);
-        let is_stale = now.duration_since(last.unwrap_or(self.started)) >= stale_after;
-        if self.told_unreadable.is_none() && (is_stale || !error.is_passing()) {
-            self.tell_all("SheetUnreadable", &what).await;
-            self.told_unreadable = Some(what.clone());
-        }
-        if is_stale && !self.told_stale {
-            let since = match last {
-                Some(at) => format!("The sheet was last read at {}", at.strftime("%Y-%m-%d %H:%M:%S UTC")),
-                None => format!("The sheet has not been read since {}", self.started.strftime("%Y-%m-%d %H:%M:%S UTC")),
-            };
-            let url = self.settings.claim_url.as_ref().map(|url| format!(" ({url})")).unwrap_or_default();
-            let why = format!("{since}, and the claim is what it said then{url}: {what}");
-            self.told_stale = self.mark_stale(&Saying::Stale(why), now).await;
-        }
-        ended
-    }
-
-    /// True if every Slot of the sheet says so now.
-    async fn mark_stale(&self, saying: &Saying, now: Timestamp) -> bool {
-        let listed = match self.cluster.slots().await {
-            Ok(listed) => listed,
-            Err(error) => {
-                tracing::error!("{error}");
-                return false;
-            }
-        };
-        let concerned = listed.slots.iter().filter(|slot| concerns_sheet(slot) && !is_told_stale(slot));
-        let writes = concerned.filter_map(|slot| Some((slot, conditions(slot, Some(saying), now)?)));
-        let writes = writes.map(|(slot, changed)| async move {
-            let written = self.cluster.write_status(slot, Some(&changed), None).await;
-            let fine = written.is_ok();
-            complain(written);
-            fine
-        });
-        futures::stream::iter(writes).buffer_unordered(AT_ONCE).all(|fine| async move { fine }).await
-    }
-
-    fn readable_again(&mut self) {
-        if self.told_unreadable.take().is_some() {
-            tracing::info!("the sheet can be read again");
-        }
-        self.told_stale = false;
-    }
-
-    /// Tells the operator, by an Event in our own namespace.
-    async fn tell_all(&self, reason: &str, note: &str) {
-        let event = general(self.cluster.own_namespace(), reason, note, (self.clock)());
-        complain(self.cluster.tell(&event).await);
-    }
-
     /// The people of the source, and those of the operator whom the source does not list.
     fn people(&self, table: Option<&Table>) -> Result<People, SourceError> {
         let mut rows: Vec<Vec<&str>> = Vec::new();
@@ -373,6 +308,12 @@ impl Sync {
         rows.extend(others);
         People::from_rows(rows).map_err(|problems| SourceError::Lasting(problems.join("; ")))
     }
+}
+
+/// How long to wait after each pass that met an error which may pass: longer each time, up to a limit.
+fn waits_from(poll: Duration) -> impl Iterator<Item = Duration> {
+    let waits = ExponentialBuilder::new().with_min_delay(poll).with_max_delay(MAX_WAIT.max(poll));
+    waits.without_max_times().build()
 }
 
 /// A Slot that cannot be read is there all the same: its row is no mistake.
@@ -397,5 +338,19 @@ fn complain(result: Result<(), WriteError>) {
         // Somebody wrote the Slot just now; the next pass says it.
         Err(WriteError::Conflict) => tracing::debug!("a status was written by somebody else at the same time"),
         Err(WriteError::Refused(what)) => tracing::warn!("{what}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_in_trouble_is_asked_less_and_less_often_and_never_given_up() {
+        let seconds = |poll: u64| -> Vec<u64> {
+            waits_from(Duration::from_secs(poll)).skip(1).take(100).map(|wait| wait.as_secs()).collect()
+        };
+        assert_eq!(seconds(15)[..4], [30, 60, 120, 120]);
+        assert_eq!((seconds(15)[99], seconds(600)[99]), (120, 600));
     }
 }

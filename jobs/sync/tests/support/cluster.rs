@@ -77,6 +77,7 @@ impl Server {
 }
 
 impl State {
+    #[expect(clippy::needless_pass_by_value, reason = "so that calls read as JSON")]
     pub(crate) fn put(&mut self, slot: &str, spec: Value) {
         self.version += 1;
         let meta = json!({"name": "slot", "namespace": slot, "uid": slot, "generation": 1, "resourceVersion": self.version.to_string()});
