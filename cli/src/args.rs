@@ -1,10 +1,13 @@
 //! What can be typed?
 
+mod commands;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
-use hotdesk_slots::Name;
+
+pub(crate) use self::commands::{Claim, Completion, Hand, Keep, List, Release, Resolve, Why};
 
 /// Slots are namespaces of a shared cluster that people take turns using, like desks in an office.
 /// See who holds which, claim a free one, deploy there, and release it when you are done.
@@ -62,6 +65,8 @@ pub(crate) enum Form {
     Json,
     /// For machines and people.
     Yaml,
+    /// For spreadsheets; of `list` only.
+    Csv,
 }
 
 #[derive(Subcommand, Debug)]
@@ -75,62 +80,17 @@ pub(crate) enum Command {
     Claim(Claim),
     /// Give your slot back.
     Release(Release),
+    /// Ask that nothing in your slot is cleared for a while, whether or not anyone uses it.
+    Keep(Keep),
+    /// Give your slot to somebody else.
+    Hand(Hand),
+    /// For CI: which slot does this person hold? Prints KUBE_NAMESPACE and HOST.
+    Resolve(Resolve),
+    /// Check the installation and every slot, and say how to mend what is wrong.
+    Doctor,
+    /// Print a script that completes commands and flags in a shell.
+    Completion(Completion),
 }
-
-#[derive(ClapArgs, Debug)]
-pub(crate) struct List {
-    /// Only the slots that you hold.
-    #[arg(long, conflicts_with = "free")]
-    pub(crate) mine: bool,
-
-    /// Only the slots that anyone may claim.
-    #[arg(long)]
-    pub(crate) free: bool,
-}
-
-#[derive(ClapArgs, Debug)]
-pub(crate) struct Why {
-    /// The slot, by its namespace.
-    pub(crate) slot: String,
-}
-
-#[derive(ClapArgs, Debug, Clone)]
-#[command(after_help = "\
-Examples:
-  claim mew --purpose 'payments refactor' --until 'Fri 18:00'
-  claim mew --purpose 'demo' --until 4h --user alice@example.com --user bob@example.com
-  claim mew --until 2d          # your own slot, for longer")]
-pub(crate) struct Claim {
-    /// The slot, by its namespace.
-    pub(crate) slot: String,
-
-    /// What you use it for; shown to whoever wants it. A new claim needs one.
-    #[arg(long, short, value_parser = purpose)]
-    pub(crate) purpose: Option<String>,
-
-    /// When the claim lapses: 4h, 2d, 18:00, 'Fri 18:00', 'tomorrow 18:00', 2026-12-01, or RFC 3339.
-    /// Times of day are those of this machine's time zone. `never` takes an end away.
-    /// [default: a new claim has no end]
-    #[arg(long, value_name = "MOMENT")]
-    pub(crate) until: Option<String>,
-
-    /// Who holds it; may be given more than once, the owner first [default: you].
-    #[arg(long = "user", value_name = "NAME", value_delimiter = ',', value_parser = name)]
-    pub(crate) users: Vec<Name>,
-}
-
-#[derive(ClapArgs, Debug)]
-pub(crate) struct Release {
-    /// The slot, by its namespace.
-    pub(crate) slot: String,
-
-    /// Also if somebody else holds it; for administrators.
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-/// The longest purpose that a Slot can hold, in characters.
-const MAX_PURPOSE: usize = 200;
 
 impl Args {
     /// Reads what was typed, under the name by which this program was called.
@@ -152,26 +112,10 @@ fn called(first: Option<&OsString>) -> &'static str {
     if file.is_some_and(|file| file == "kubectl-hotdesk") { "kubectl hotdesk" } else { "hotdesk" }
 }
 
-fn purpose(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if text.is_empty() {
-        Err("it is empty".to_owned())
-    } else if text.chars().count() > MAX_PURPOSE {
-        Err(format!("it is longer than {MAX_PURPOSE} characters"))
-    } else if text.contains(hotdesk_slots::text::is_harmful) {
-        Err("it contains a line break or an invisible character".to_owned())
-    } else {
-        Ok(text.to_owned())
-    }
-}
-
-fn name(text: &str) -> Result<Name, String> {
-    Name::parse(text).map_err(|e| e.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hotdesk_slots::Name;
 
     fn read(typed: &[&str]) -> Result<Args, clap::Error> {
         Args::read(typed.iter().map(OsString::from).collect())

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::Stream;
 use hotdesk_slots::slot::SLOT_NAME;
 use hotdesk_slots::text::{harmless, list, plain};
 use hotdesk_slots::{Requester, Slot};
@@ -9,6 +10,8 @@ use jiff::Zoned;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Config};
 use serde_json::Value;
 
@@ -20,12 +23,19 @@ use crate::row::slot_name;
 /// Longer than any answer takes that a person would wait for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// For how long one watch lasts before it is renewed, in seconds; and what is longer than that, so that it
+/// strikes only where the connection is dead.
+const WATCH_SECONDS: u32 = 25;
+const WATCH_PATIENCE: Duration = Duration::from_secs(40);
+
 /// The manager under which a claim made here appears in `managedFields`.
 const FIELD_MANAGER: &str = "hotdesk";
 
 /// A cluster, and the moment at which it is asked.
 pub(crate) struct Cluster {
     client: Client,
+    /// For watches, which are silent while nothing happens.
+    following: Client,
     /// Where it is, for messages.
     pub(crate) server: String,
     /// Now, in this machine's time zone.
@@ -47,11 +57,22 @@ impl Cluster {
         // A person waits: say soon what is wrong, rather than try again in silence.
         config.default_retry = false;
         let server = harmless(&config.cluster_url.to_string()).trim_end_matches('/').to_owned();
-        let client = Client::try_from(config)
-            .map_err(|e| Failure::NoCluster(format!("cannot use the kubeconfig for {server}: {e}")))?;
-        #[expect(clippy::disallowed_methods, reason = "the edge: the one place where the clock is read")]
-        let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::system());
-        Ok(Self { client, server, now, program })
+        let unusable = |e| Failure::NoCluster(format!("cannot use the kubeconfig for {server}: {e}"));
+        let client = Client::try_from(config.clone()).map_err(unusable)?;
+        config.read_timeout = Some(WATCH_PATIENCE);
+        let following = Client::try_from(config).map_err(unusable)?;
+        Ok(Self { client, following, server, now: clock(), program })
+    }
+
+    /// Everything that happens to Slots from now on. It goes on through any outage.
+    pub(crate) fn follow(&self) -> impl Stream<Item = watcher::Result<watcher::Event<Slot>>> + use<> {
+        let all: Api<Slot> = Api::all(self.following.clone());
+        watcher(all, watcher::Config::default().timeout(WATCH_SECONDS)).default_backoff()
+    }
+
+    /// For what is asked of one command only.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
     }
 
     /// Every Slot, by name.
@@ -102,6 +123,12 @@ impl Cluster {
         let patched = api.patch(SLOT_NAME, &params, &Patch::Merge(&patch)).await;
         patched.map_err(|e| Failure::of(&format!("change the slot {}", plain(name)), &self.server, &e))
     }
+}
+
+/// Now, in this machine's time zone.
+pub(crate) fn clock() -> Zoned {
+    #[expect(clippy::disallowed_methods, reason = "the edge: the one place where the clock is read")]
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::system())
 }
 
 async fn config(global: &Global) -> Result<Config, Failure> {

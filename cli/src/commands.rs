@@ -1,39 +1,117 @@
 //! Which commands are there? One is one file.
 
 mod claim;
+mod completion;
+mod doctor;
+mod hand;
+mod keep;
 mod list;
 mod release;
+mod resolve;
 mod why;
 
-use hotdesk_slots::text::{human_duration, human_time};
-use jiff::Timestamp;
+use hotdesk_slots::Slot;
+use hotdesk_slots::text::{human_duration, human_time, plain};
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::Value;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Form};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
+use crate::me::Me;
+use crate::near;
+use crate::row::Row;
+
+pub(crate) use self::resolve::is_host;
 
 /// How often a change is tried anew because the slot changed at the same moment. After each, the
 /// slot is read and judged again, so a slot that somebody else took is not fought over.
 const ATTEMPTS: usize = 3;
 
+/// What a command has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// For standard output.
+    pub(crate) text: String,
+    /// False if the command did its work and found something wrong.
+    pub(crate) well: bool,
+}
+
+impl From<String> for Done {
+    fn from(text: String) -> Self {
+        Self { text, well: true }
+    }
+}
+
 /// Runs what was typed, and gives what is to be shown.
 ///
 /// # Errors
 /// What went wrong, for people.
-pub(crate) async fn run(args: &Args) -> Result<String, Failure> {
-    let cluster = Cluster::find(&args.global, args.program).await?;
-    let form = args.global.output;
-    match &args.command {
-        Command::List(list) => list::run(&cluster, list, form).await,
-        Command::Why(why) => why::run(&cluster, why, form).await,
-        Command::Claim(claim) => claim::run(&cluster, claim, form).await,
-        Command::Release(release) => release::run(&cluster, release, form).await,
+pub(crate) async fn run(args: &Args) -> Result<Done, Failure> {
+    let (global, program, form) = (&args.global, args.program, args.global.output);
+    // Said before anything is changed.
+    if form == Form::Csv && !matches!(args.command, Command::List(_)) {
+        return Err(Failure::Usage("-o csv is for list; here there are table, wide, json and yaml".to_owned()));
     }
+    let text = match &args.command {
+        Command::Completion(completion) => completion::run(completion),
+        Command::Resolve(resolve) => resolve::run(global, program, resolve).await,
+        Command::Doctor => return doctor::run(&Cluster::find(global, program).await?, form).await,
+        Command::List(list) => list::run(&Cluster::find(global, program).await?, list, form).await,
+        Command::Why(why) => why::run(&Cluster::find(global, program).await?, why, form).await,
+        Command::Claim(claim) => claim::run(&Cluster::find(global, program).await?, claim, form).await,
+        Command::Release(release) => release::run(&Cluster::find(global, program).await?, release, form).await,
+        Command::Keep(keep) => keep::run(&Cluster::find(global, program).await?, keep, form).await,
+        Command::Hand(hand) => hand::run(&Cluster::find(global, program).await?, hand, form).await,
+    };
+    text.map(Done::from)
+}
+
+/// A slot as it was and as it is.
+struct Changed {
+    was: Slot,
+    is: Slot,
+}
+
+/// Reads a slot, has a change of its spec judged, and makes it; anew if somebody else changed the slot
+/// at the same moment. `judge` gives no change where there is nothing to do.
+async fn change<F>(cluster: &Cluster, typed: &str, judge: F) -> Result<Changed, Failure>
+where
+    F: Fn(&Slot, &[Slot]) -> Result<Option<Value>, Failure>,
+{
+    for _attempt in 0..ATTEMPTS {
+        let slots = cluster.slots().await?;
+        let was = near::find(&slots, typed, cluster.now.timestamp())?;
+        let changed = match judge(was, &slots)? {
+            None => Ok(was.clone()),
+            Some(spec) => cluster.change(was, &spec).await,
+        };
+        match changed {
+            Ok(is) => return Ok(Changed { was: was.clone(), is }),
+            // If they took it, the next reading says who.
+            Err(Failure::Conflict) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Err(Failure::Conflict)
+}
+
+/// Somebody else's slot, and what an administrator would type.
+fn not_yours(row: &Row, me: &Me, forced: &str) -> Failure {
+    let (slot, holders, who) = (&row.slot, row.holders(), plain(&me.username));
+    Failure::Refused(format!("{slot} is held by {holders}, and you are {who}. If you run this cluster: {forced}"))
 }
 
 /// `Fri 18:00 UTC (in 2 d 3 h)`, `16:48 UTC (12 min ago)`.
 fn moment(at: Timestamp, now: Timestamp) -> String {
     format!("{} ({})", human_time(at, now), relative(at, now))
+}
+
+/// The moment, and what the clock on this wall will show then, if it is not UTC.
+fn on_the_clock(at: Timestamp, local: &TimeZone, now: Timestamp) -> String {
+    let shown = moment(at, now);
+    let here = at.to_zoned(local.clone());
+    if here.offset().is_zero() { shown } else { format!("{shown}, which is {} here", here.strftime("%a %H:%M")) }
 }
 
 /// `in 2 d 3 h`, `12 min ago`, `now`.

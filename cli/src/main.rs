@@ -11,10 +11,10 @@ mod output;
 mod row;
 mod table;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::args::Args;
+use crate::commands::Done;
 use crate::failure::Failure;
 
 #[tokio::main(flavor = "current_thread")]
@@ -27,18 +27,18 @@ async fn main() -> ExitCode {
     // is installed already is no error.
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
     match commands::run(&args).await {
-        Ok(text) => print(&text),
+        Ok(done) => print(&done),
         Err(failure) => failure.report(),
     }
 }
 
-fn print(text: &str) -> ExitCode {
-    // Colours go to terminals only, and not where NO_COLOR is set.
-    let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        // `hotdesk list | head -1`: whoever reads has read enough.
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(e) => Failure::Refused(format!("cannot write the output: {e}")).report(),
+fn print(done: &Done) -> ExitCode {
+    match output::show(&done.text) {
+        // Whoever reads has read enough, as in `hotdesk list | head -1`, or has it all.
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Failure::Refused(format!("cannot write the output: {e}")).report()
+        }
+        _ if done.well => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     }
 }

@@ -29,6 +29,11 @@ impl Me {
         claim.admits(&self.names, &self.groups)
     }
 
+    /// True if this is one of this person's names.
+    pub(crate) fn is(&self, name: &Name) -> bool {
+        self.names.contains(name)
+    }
+
     /// The name under which this person claims.
     pub(crate) fn name(&self) -> Option<&Name> {
         self.names.first()

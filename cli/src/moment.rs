@@ -1,7 +1,8 @@
 //! Which moment does a person mean by `4h`, `Fri 18:00`, or `tomorrow 18:00`?
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
-use jiff::{Span, Timestamp, ToSpan as _, Zoned};
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp, ToSpan as _, Unit, Zoned};
 
 /// The end of a day that is named without a time.
 const END_OF_DAY: Time = Time::constant(23, 59, 0, 0);
@@ -22,19 +23,23 @@ pub(crate) fn parse(text: &str, now: &Zoned) -> Result<Timestamp, String> {
     if moment <= now.timestamp() {
         return Err(format!("{} is in the past: it is {} now", moment, now.strftime("%a %H:%M %Z")));
     }
-    Ok(moment)
+    // Nobody means the nanoseconds of the clock that `4h` was counted from.
+    Ok(moment.round(Unit::Second).unwrap_or(moment))
+}
+
+/// Reads a moment that does not depend on when it is read: a date, a date and a time, or RFC 3339.
+pub(crate) fn absolute(typed: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let typed = typed.trim();
+    typed.parse().ok().or_else(|| on_date(typed, zone))
 }
 
 fn read(typed: &str, now: &Zoned) -> Option<Timestamp> {
-    if let Ok(moment) = typed.parse::<Timestamp>() {
+    if let Some(moment) = absolute(typed, now.time_zone()) {
         return Some(moment);
     }
     let lower = typed.to_lowercase();
     let (first, rest) = lower.split_once(char::is_whitespace).map_or((lower.as_str(), ""), |(f, r)| (f, r.trim()));
     if let Some(moment) = on_day(first, rest, now).or_else(|| at_time(&lower, now)) {
-        return Some(moment);
-    }
-    if let Some(moment) = on_date(typed, now) {
         return Some(moment);
     }
     let span: Span = lower.parse().ok().filter(|span: &Span| span.is_positive())?;
@@ -50,10 +55,10 @@ fn on_day(day: &str, time: &str, now: &Zoned) -> Option<Timestamp> {
         "tomorrow" => 1,
         _ => i64::from(today.weekday().until(weekday(day)?)),
     };
-    let moment = zoned(today.checked_add(days_ahead.days()).ok()?, time, now)?;
+    let moment = zoned(today.checked_add(days_ahead.days()).ok()?, time, now.time_zone())?;
     // On a Friday evening, `Fri 18:00` is next week's.
     if days_ahead == 0 && day != "today" && moment <= now.timestamp() {
-        return zoned(today.checked_add(7.days()).ok()?, time, now);
+        return zoned(today.checked_add(7.days()).ok()?, time, now.time_zone());
     }
     Some(moment)
 }
@@ -61,16 +66,16 @@ fn on_day(day: &str, time: &str, now: &Zoned) -> Option<Timestamp> {
 /// `18:00`: the next time that the clock shows it.
 fn at_time(text: &str, now: &Zoned) -> Option<Timestamp> {
     let time = time_of_day(text)?;
-    let today = zoned(now.date(), time, now)?;
-    if today > now.timestamp() { Some(today) } else { zoned(now.date().tomorrow().ok()?, time, now) }
+    let today = zoned(now.date(), time, now.time_zone())?;
+    if today > now.timestamp() { Some(today) } else { zoned(now.date().tomorrow().ok()?, time, now.time_zone()) }
 }
 
 /// `2026-12-01`, `2026-12-01 18:00`, `2026-12-01T18:00`.
-fn on_date(text: &str, now: &Zoned) -> Option<Timestamp> {
+fn on_date(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let (date, time) = text.split_once([' ', 'T', 't']).map_or((text, None), |(d, t)| (d, Some(t)));
     let date = Date::strptime("%Y-%m-%d", date).ok()?;
     let time = time.map_or(Some(END_OF_DAY), |time| time_of_day(time.trim()))?;
-    zoned(date, time, now)
+    zoned(date, time, zone)
 }
 
 fn time_of_day(text: &str) -> Option<Time> {
@@ -84,8 +89,8 @@ fn weekday(text: &str) -> Option<Weekday> {
     Weekday::from_monday_zero_offset(i8::try_from(index).ok()?).ok()
 }
 
-fn zoned(date: Date, time: Time, now: &Zoned) -> Option<Timestamp> {
-    DateTime::from_parts(date, time).to_zoned(now.time_zone().clone()).ok().map(|zoned| zoned.timestamp())
+fn zoned(date: Date, time: Time, zone: &TimeZone) -> Option<Timestamp> {
+    DateTime::from_parts(date, time).to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
 }
 
 #[cfg(test)]
@@ -113,6 +118,12 @@ mod tests {
         check("1w", "2026-11-30T15:00:00Z");
         check("1d 12h", "2026-11-25T03:00:00Z");
         check("2 days", "2026-11-25T15:00:00Z");
+    }
+
+    #[test]
+    fn a_length_of_time_ends_at_a_whole_second() {
+        let now: Zoned = "2026-11-23T16:00:00.4567+01:00[Europe/Berlin]".parse().unwrap();
+        assert_eq!(parse("4h", &now).unwrap().to_string(), "2026-11-23T19:00:00Z");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! form of the output can carry it to a terminal as it is.
 
 use hotdesk_slots::text::harmless;
-use hotdesk_slots::{ClaimView, Mode, Slot, Standing, VerdictState};
+use hotdesk_slots::{ClaimSource, ClaimView, Mode, Slot, Standing, VerdictState};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde::Serialize;
@@ -24,6 +24,9 @@ pub(crate) struct Row {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) groups: Vec<String>,
     pub(crate) purpose: Option<String>,
+    /// Where the claim was made, if not in the Slot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<ClaimSource>,
     pub(crate) claimed_at: Option<Timestamp>,
     pub(crate) until: Option<Timestamp>,
     pub(crate) keep_until: Option<Timestamp>,
@@ -114,6 +117,7 @@ impl Row {
             users: view.iter().flat_map(|view| &view.users).map(|name| harmless(name.as_str())).collect(),
             groups: all(&claim.groups),
             purpose: claim.purpose.as_deref().map(harmless).filter(|purpose| !purpose.is_empty()),
+            source: claim.source,
             claimed_at: time(status.claimed_at),
             until: time(claim.until),
             keep_until: time(slot.spec.keep_until.clone()),

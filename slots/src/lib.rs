@@ -18,4 +18,4 @@ pub mod window;
 
 pub use claim::{ClaimView, Standing};
 pub use identity::{IdentitySettings, Name, People, Requester};
-pub use slot::{Claim, Mode, Slot, SlotSpec, SlotStatus, VerdictState};
+pub use slot::{Claim, ClaimSource, Mode, Slot, SlotSpec, SlotStatus, VerdictState};

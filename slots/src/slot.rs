@@ -89,6 +89,26 @@ pub struct Claim {
     #[schemars(schema_with = "moment")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
+
+    /// Where the claim was made, if not here. `sheet`: it follows a sheet, and is changed there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ClaimSource>,
+}
+
+/// Where a claim was made, if its holder did not write it into the Slot.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum ClaimSource {
+    /// In a sheet or a CSV file; hotdesk-sync writes it here.
+    Sheet,
+}
+
+impl Claim {
+    /// True for a claim that follows a sheet.
+    #[must_use]
+    pub fn is_sheets(&self) -> bool {
+        self.source == Some(ClaimSource::Sheet)
+    }
 }
 
 /// A moment that people write. The format `date-time` alone admits one without a time zone, which no reader of

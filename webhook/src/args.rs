@@ -84,6 +84,9 @@ pub struct Args {
     /// Service account in each slot's namespace that may write the Slot's status
     #[arg(long, env = "HOTDESK_REAPER_SERVICE_ACCOUNT", default_value = "hotdesk-reaper", value_name = "NAME")]
     pub reaper_service_account: String,
+    /// Exact user name of hotdesk-sync, which writes the claims of a sheet. Without it, only administrators do
+    #[arg(long, env = "HOTDESK_SYNC_USER", value_name = "USER")]
+    pub sync_user: Option<String>,
     /// How log lines are written
     #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -132,6 +135,7 @@ impl Args {
             people: self.people()?,
             claim_url: self.claim_url.clone(),
             reaper_service_account: self.reaper_service_account.clone(),
+            sync_user: self.sync_user.clone().filter(|user| !user.is_empty()),
         })
     }
 

@@ -18,6 +18,8 @@ use crate::message::{Context, holder};
 use crate::review::Operation;
 use crate::settings::{Settings, carries_pod_token, service_account_in};
 
+pub(crate) mod sheet;
+
 /// What is asked of a Slot.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
@@ -46,8 +48,19 @@ pub enum Writer {
     Machinery,
     /// The slot's reaper, its status only.
     Reaper,
+    /// What brings the claims of a sheet.
+    Sync,
     /// A person, for themselves.
     Person,
+}
+
+/// What becomes of the aliases that a claim is written with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aliases {
+    /// They give way to those of the webhook's list of people.
+    Replaced,
+    /// They stay beside those.
+    Stay,
 }
 
 /// Two controllers delete what is in a namespace; one process runs them where they have no names of their own.
@@ -70,6 +83,8 @@ pub fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Result<W
         return Ok(Writer::Administrator);
     }
     match (asked.operation, asked.subresource) {
+        (Operation::Update, "status") if settings.is_sync(requester) => Ok(Writer::Sync),
+        (Operation::Update, "") if settings.is_sync(requester) => judge_sync(asked, now),
         (Operation::Delete, "") if CLEANERS.contains(&requester.username.as_str()) => Ok(Writer::Machinery),
         (Operation::Update, "status") if settings.is_machinery(requester) => Ok(Writer::Machinery),
         (Operation::Update, "status") if is_reaper(asked, settings) => Ok(Writer::Reaper),
@@ -83,13 +98,15 @@ pub fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Result<W
     }
 }
 
-/// The claim as it shall be stored: names as they are compared, aliases from the list of people.
+/// The claim as it shall be stored: names as they are compared, aliases from the list of people. The claim's own
+/// aliases are replaced, unless they may stay.
 ///
 /// # Errors
 /// Every entry that cannot be read, with its field.
-pub fn normalise(claim: &Claim, people: &People) -> Result<ClaimView, Vec<String>> {
-    // What was written as aliases is replaced, so it need not be readable.
-    let parsed = ClaimView::parse(&Claim { aliases: Vec::new(), ..claim.clone() });
+pub fn normalise(claim: &Claim, people: &People, aliases: Aliases) -> Result<ClaimView, Vec<String>> {
+    // What is replaced need not be readable.
+    let kept = if aliases == Aliases::Stay { claim.aliases.clone() } else { Vec::new() };
+    let parsed = ClaimView::parse(&Claim { aliases: kept, ..claim.clone() });
     let harmful = claim.purpose.as_deref().is_some_and(|purpose| purpose.contains(is_harmful));
     let purpose = harmful.then(|| "spec.claim.purpose: it contains a line break or an invisible character".to_owned());
     let view = match (parsed, purpose) {
@@ -99,7 +116,7 @@ pub fn normalise(claim: &Claim, people: &People) -> Result<ClaimView, Vec<String
             return Err(names.chain(purpose).collect());
         }
     };
-    let (mut users, mut aliases): (Vec<Name>, Vec<Name>) = (Vec::new(), Vec::new());
+    let (mut users, mut aliases): (Vec<Name>, Vec<Name>) = (Vec::new(), view.aliases.clone());
     for user in &view.users {
         let (shown, others) = people.resolve(user);
         push_new(&mut users, shown);
@@ -142,8 +159,17 @@ fn judge_person(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Resul
     };
     let mut problems = administrators_only(old, new);
     problems.extend(takes_from_another(asked, settings, old, new, now));
+    problems.extend(sheet::against_person(old, new, settings, now));
     problems.extend(lapses_at_once(old, new, now));
     if problems.is_empty() { Ok(Writer::Person) } else { Err(problems) }
+}
+
+fn judge_sync(asked: &Asked<'_>, now: Timestamp) -> Result<Writer, Vec<String>> {
+    let (Some(old), Some(new)) = (asked.old, asked.new) else {
+        return Err(vec!["the present Slot cannot be read: only an administrator can mend it".to_owned()]);
+    };
+    let problems = sheet::against_sync(old, new, now);
+    if problems.is_empty() { Ok(Writer::Sync) } else { Err(problems) }
 }
 
 /// What a person may not change even of their own slot. Whoever could set an owner reference could have
@@ -236,6 +262,7 @@ impl Writer {
             Self::Administrator => "administrator",
             Self::Machinery => "machinery",
             Self::Reaper => "reaper",
+            Self::Sync => "sync",
             Self::Person => "claimant",
         }
     }

@@ -43,6 +43,8 @@ pub struct Settings {
     pub claim_url: Option<String>,
     /// The service account in each slot's namespace that may write the Slot's status.
     pub reaper_service_account: String,
+    /// The exact user name of what brings claims from a sheet.
+    pub sync_user: Option<String>,
 }
 
 impl Settings {
@@ -66,6 +68,12 @@ impl Settings {
         self.breaks_glass(requester)
             || self.administrator_users.contains(&requester.username)
             || requester.in_any(&self.administrator_groups)
+    }
+
+    /// True for what brings claims from a sheet, by exact user name.
+    #[must_use]
+    pub fn is_sync(&self, requester: &Requester) -> bool {
+        self.sync_user.as_ref() == Some(&requester.username)
     }
 
     /// True for a trusted deployer, by exact user name.

@@ -7,6 +7,11 @@
 {{- range .Values.administrators.users }}{{ $args = append $args (printf "--administrator-user=%s" .) }}{{ end -}}
 {{- range .Values.administrators.groups }}{{ $args = append $args (printf "--administrator-group=%s" .) }}{{ end -}}
 {{- range .Values.machinery.users }}{{ $args = append $args (printf "--machinery-user=%s" .) }}{{ end -}}
+{{- with include "hotdesk.syncUser" . -}}
+{{- /* The gate lets it write Events; the guard judges its Slots. */ -}}
+{{- $args = append $args (printf "--machinery-user=%s" .) -}}
+{{- $args = append $args (printf "--sync-user=%s" .) -}}
+{{- end -}}
 {{- range .Values.trustedDeployers }}{{ $args = append $args (printf "--trusted-deployer=%s" .) }}{{ end -}}
 {{- range .Values.identity.stripPrefixes }}{{ $args = append $args (printf "--strip-prefix=%s" .) }}{{ end -}}
 {{- range .Values.identity.extraKeys }}{{ $args = append $args (printf "--extra-key=%s" .) }}{{ end -}}
@@ -84,4 +89,31 @@ spec:
   tolerations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- end }}
+
+{{/* The sync's settings, as environment variables. */}}
+{{- define "hotdesk.syncEnv" -}}
+{{- $env := dict -}}
+{{- with .Values.sync -}}
+{{- if .sheet.id -}}
+{{- $_ := set $env "HOTDESK_SHEET" .sheet.id -}}
+{{- with .sheet.tab }}{{ $_ := set $env "HOTDESK_TAB" . }}{{ end -}}
+{{- with .sheet.peopleTab }}{{ $_ := set $env "HOTDESK_PEOPLE_TAB" . }}{{ end -}}
+{{- if .sheet.keySecret.name }}{{ $_ := set $env "HOTDESK_GOOGLE_KEY" "/etc/hotdesk/google/key.json" }}{{ end -}}
+{{- else -}}
+{{- $_ := set $env "HOTDESK_CSV" (printf "/etc/hotdesk/csv/%s" .csv.key) -}}
+{{- with .csv.peopleKey }}{{ $_ := set $env "HOTDESK_PEOPLE_CSV" (printf "/etc/hotdesk/csv/%s" .) }}{{ end -}}
+{{- end -}}
+{{- $_ := set $env "HOTDESK_POLL" .poll -}}
+{{- $_ := set $env "HOTDESK_STALE_AFTER" .staleAfter -}}
+{{- if .maxClaims }}{{ $_ := set $env "HOTDESK_MAX_CLAIMS" (.maxClaims | int | toString) }}{{ end -}}
+{{- $_ := set $env "HOTDESK_TIME_ZONE" .timeZone -}}
+{{- $_ := set $env "HOTDESK_LOG_FORMAT" .logFormat -}}
+{{- $_ := set $env "HOTDESK_LOG_LEVEL" .logLevel -}}
+{{- end -}}
+{{- if .Values.identity.people }}{{ $_ := set $env "HOTDESK_PEOPLE" "/etc/hotdesk/people/people.json" }}{{ end -}}
+{{- with .Values.claimUrl }}{{ $_ := set $env "HOTDESK_CLAIM_URL" . }}{{ end -}}
+{{- range $name, $value := $env }}
+- {name: {{ $name }}, value: {{ include "hotdesk.arg" $value }}}
+{{- end }}
 {{- end }}

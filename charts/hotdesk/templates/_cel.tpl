@@ -3,7 +3,7 @@ CEL that the webhook configurations and the policies share, so that they cannot 
 Values enter CEL through toJson only: a JSON string or list is a CEL string or list, and cannot end early.
 */}}
 
-{{/* The exact user names of cluster machinery, as a CEL list: files/machinery.txt and machinery.users. */}}
+{{/* The exact user names of cluster machinery, as a CEL list: files/machinery.txt, machinery.users, and the sync. */}}
 {{- define "hotdesk.cel.machineryNames" -}}
 {{- $names := list -}}
 {{- range .Files.Lines "files/machinery.txt" -}}
@@ -11,6 +11,7 @@ Values enter CEL through toJson only: a JSON string or list is a CEL string or l
 {{- if $name }}{{ $names = append $names ($name | toJson) }}{{ end -}}
 {{- end -}}
 {{- range .Values.machinery.users }}{{ $names = append $names (. | toJson) }}{{ end -}}
+{{- with include "hotdesk.syncUser" . }}{{ $names = append $names (. | toJson) }}{{ end -}}
 [
   {{ $names | uniq | join ",\n  " }}
 ]

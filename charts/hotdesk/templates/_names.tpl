@@ -12,6 +12,15 @@
 {{ include "hotdesk.fullname" . }}-certs
 {{- end }}
 
+{{- define "hotdesk.syncName" -}}
+{{ include "hotdesk.fullname" . }}-sync
+{{- end }}
+
+{{/* The sync's user name, as the API server knows it; empty where there is no sync. */}}
+{{- define "hotdesk.syncUser" -}}
+{{- if .Values.sync.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.syncName" . }}{{ end -}}
+{{- end }}
+
 {{- define "hotdesk.caSecret" -}}
 {{ include "hotdesk.fullname" . }}-ca
 {{- end }}

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::{Claim, Form};
 use crate::cluster::Cluster;
-use crate::commands::{ATTEMPTS, moment};
+use crate::commands::{change, moment, on_the_clock};
 use crate::failure::Failure;
 use crate::me::Me;
 use crate::moment as moments;
@@ -36,22 +36,13 @@ pub(crate) async fn run(cluster: &Cluster, args: &Claim, form: Form) -> Result<S
         Some(text) => End::At(moments::parse(text, &cluster.now).map_err(|e| Failure::Usage(format!("--until: {e}")))?),
     };
     let me = cluster.me().await?;
-    for _attempt in 0..ATTEMPTS {
-        let slots = cluster.slots().await?;
-        let slot = near::find(&slots, &args.slot, now)?;
-        let claim = judge(slot, &slots, &me, args, end, now)?;
-        match cluster.change(slot, &json!({"claim": claim})).await {
-            // Somebody changed it just now; if they took it, the next reading says who.
-            Err(Failure::Conflict) => {}
-            Err(other) => return Err(other),
-            Ok(changed) => {
-                let row = Row::of(&changed, Some(&me), now);
-                let local = cluster.now.time_zone();
-                return Ok(machine(&row, form)?.unwrap_or_else(|| next(&row, cluster.program, local, now)));
-            }
-        }
-    }
-    Err(Failure::Conflict)
+    let judged = |slot: &Slot, slots: &[Slot]| {
+        judge(slot, slots, &me, args, end, now).map(|claim| Some(json!({"claim": claim})))
+    };
+    let changed = change(cluster, &args.slot, judged).await?;
+    let row = Row::of(&changed.is, Some(&me), now);
+    let local = cluster.now.time_zone();
+    Ok(machine(&row, form)?.unwrap_or_else(|| next(&row, cluster.program, local, now)))
 }
 
 /// The claim to write, as a JSON merge patch, or who stands in the way.
@@ -75,7 +66,7 @@ fn new_claim(me: &Me, args: &Claim, end: End) -> Result<Value, Failure> {
     };
     // Null takes away what a lapsed claim left.
     let until = if let End::At(at) = end { json!(at) } else { Value::Null };
-    Ok(json!({"users": users, "purpose": purpose, "until": until, "groups": null, "aliases": null}))
+    Ok(json!({"users": users, "purpose": purpose, "until": until, "groups": null, "aliases": null, "source": null}))
 }
 
 /// Only what was typed changes.
@@ -125,13 +116,6 @@ fn next(row: &Row, program: &str, local: &TimeZone, now: Timestamp) -> String {
     )
 }
 
-/// The moment, and what the clock on this wall will show then, if it is not UTC.
-fn on_the_clock(at: Timestamp, local: &TimeZone, now: Timestamp) -> String {
-    let shown = moment(at, now);
-    let here = at.to_zoned(local.clone());
-    if here.offset().is_zero() { shown } else { format!("{shown}, which is {} here", here.strftime("%a %H:%M")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +145,7 @@ mod tests {
     fn a_free_slot_becomes_mine() {
         let until: Timestamp = "2026-11-27T18:00:00Z".parse().unwrap();
         let claim = json!({
-            "users": ["alice"], "purpose": "demo", "until": "2026-11-27T18:00:00Z", "groups": null, "aliases": null,
+            "users": ["alice"], "purpose": "demo", "until": "2026-11-27T18:00:00Z", "groups": null, "aliases": null, "source": null,
         });
         check(&slot("mew"), &args(Some("demo"), &[]), End::At(until), Ok(claim));
     }
@@ -170,8 +154,7 @@ mod tests {
     fn a_lapsed_claim_leaves_nothing_behind() {
         let mut lapsed = claimed("mew", "bob");
         lapsed.spec.claim.as_mut().unwrap().until = serde_json::from_value("2026-11-23T14:00:00Z".into()).unwrap();
-        let claim =
-            json!({"users": ["carol", "dan"], "purpose": "demo", "until": null, "groups": null, "aliases": null});
+        let claim = json!({"users": ["carol", "dan"], "purpose": "demo", "until": null, "groups": null, "aliases": null, "source": null});
         check(&lapsed, &args(Some("demo"), &["carol", "dan"]), End::AsItWas, Ok(claim));
     }
 

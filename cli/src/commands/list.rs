@@ -1,5 +1,8 @@
 //! `hotdesk list`: who holds which slot, and is it in use?
 
+mod sheet;
+mod watch;
+
 use anstyle::{AnsiColor, Style};
 use hotdesk_slots::text::{human_duration, human_time};
 use hotdesk_slots::{Slot, VerdictState};
@@ -22,6 +25,9 @@ const PURPOSE: usize = 40;
 /// # Errors
 /// Why they cannot be read.
 pub(crate) async fn run(cluster: &Cluster, args: &List, form: Form) -> Result<String, Failure> {
+    if args.watch && !matches!(form, Form::Table | Form::Wide) {
+        return Err(Failure::Usage("--watch shows a table; use it with -o table or -o wide".to_owned()));
+    }
     let slots = cluster.slots().await?;
     // Not to know who asks spoils nothing but `--mine`.
     let me = match cluster.me().await {
@@ -29,13 +35,19 @@ pub(crate) async fn run(cluster: &Cluster, args: &List, form: Form) -> Result<St
         Err(failure) if args.mine => return Err(failure),
         Err(_no_matter) => None,
     };
+    if args.watch {
+        return watch::run(cluster, slots, me.as_ref(), args, form).await;
+    }
     let now = cluster.now.timestamp();
     let rows = rows(&slots, me.as_ref(), args, now);
-    match machine(&rows, form)? {
-        Some(text) => Ok(text),
-        None if rows.is_empty() => Ok(nothing(&slots, args, cluster.program)),
-        None => Ok(show(&rows, form == Form::Wide, now)),
+    match form {
+        Form::Csv => sheet::write(&rows),
+        _ => Ok(machine(&rows, form)?.unwrap_or_else(|| table(&rows, &slots, args, form, cluster.program, now))),
     }
+}
+
+fn table(rows: &[Row], slots: &[Slot], args: &List, form: Form, program: &str, now: Timestamp) -> String {
+    if rows.is_empty() { nothing(slots, args, program) } else { show(rows, form == Form::Wide, now) }
 }
 
 fn rows(slots: &[Slot], me: Option<&Me>, args: &List, now: Timestamp) -> Vec<Row> {
@@ -156,7 +168,7 @@ mod tests {
         anstream::adapter::strip_str(&text).to_string()
     }
 
-    const ALL: List = List { mine: false, free: false };
+    const ALL: List = List { mine: false, free: false, watch: false };
 
     #[test]
     fn the_table_says_who_why_until_when_and_whether_it_is_used() {
@@ -183,8 +195,8 @@ onix  (free)                      -                  -          -              -
             let me = Me::test("alice@example.com");
             rows(&slots(), Some(&me), args, now()).into_iter().map(|row| row.slot).collect()
         };
-        assert_eq!(names(&List { mine: false, free: true }), ["abra", "onix"]);
-        assert_eq!(names(&List { mine: true, free: false }), ["mew"]);
+        assert_eq!(names(&List { mine: false, free: true, watch: false }), ["abra", "onix"]);
+        assert_eq!(names(&List { mine: true, free: false, watch: false }), ["mew"]);
     }
 
     #[test]

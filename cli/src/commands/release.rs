@@ -6,10 +6,9 @@ use serde_json::json;
 
 use crate::args::{Form, Release};
 use crate::cluster::Cluster;
-use crate::commands::ATTEMPTS;
+use crate::commands::{change, not_yours};
 use crate::failure::Failure;
 use crate::me::Me;
-use crate::near;
 use crate::output::machine;
 use crate::row::{Row, Stand};
 
@@ -27,26 +26,15 @@ enum Verdict {
 pub(crate) async fn run(cluster: &Cluster, args: &Release, form: Form) -> Result<String, Failure> {
     let now = cluster.now.timestamp();
     let me = cluster.me().await?;
-    for _attempt in 0..ATTEMPTS {
-        let slots = cluster.slots().await?;
-        let slot = near::find(&slots, &args.slot, now)?;
-        let released = match judge(slot, &me, args.force, cluster.program, now)? {
-            Verdict::FreeAlready => Ok(slot.clone()),
-            // What was to be kept was kept for whoever held it.
-            Verdict::Release => cluster.change(slot, &json!({"claim": null, "keepUntil": null})).await,
-        };
-        match released {
-            // Somebody changed it just now: read again what there is to release.
-            Err(Failure::Conflict) => {}
-            Err(other) => return Err(other),
-            Ok(changed) => {
-                let was = Row::of(slot, Some(&me), now);
-                let row = Row::of(&changed, Some(&me), now);
-                return Ok(machine(&row, form)?.unwrap_or_else(|| say(&was)));
-            }
-        }
-    }
-    Err(Failure::Conflict)
+    let judged = |slot: &Slot, _: &[Slot]| {
+        let verdict = judge(slot, &me, args.force, cluster.program, now)?;
+        // What was to be kept was kept for whoever held it.
+        Ok((verdict == Verdict::Release).then(|| json!({"claim": null, "keepUntil": null})))
+    };
+    let changed = change(cluster, &args.slot, judged).await?;
+    let was = Row::of(&changed.was, Some(&me), now);
+    let row = Row::of(&changed.is, Some(&me), now);
+    Ok(machine(&row, form)?.unwrap_or_else(|| say(&was)))
 }
 
 /// The server decides what is allowed; this is against slips of the hand.
@@ -58,13 +46,7 @@ fn judge(slot: &Slot, me: &Me, force: bool, program: &str, now: Timestamp) -> Re
     } else if row.standing == Stand::Lapsed {
         Ok(Verdict::FreeAlready)
     } else {
-        Err(Failure::Refused(format!(
-            "{} is held by {}, and you are {}. If you run this cluster: {program} release {} --force",
-            row.slot,
-            row.holders(),
-            hotdesk_slots::text::plain(&me.username),
-            row.slot
-        )))
+        Err(not_yours(&row, me, &format!("{program} release {} --force", row.slot)))
     }
 }
 

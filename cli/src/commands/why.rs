@@ -1,7 +1,7 @@
 //! `hotdesk why SLOT`: how does a slot stand, and why?
 
 use hotdesk_slots::text::list;
-use hotdesk_slots::{Mode, Slot, VerdictState};
+use hotdesk_slots::{ClaimSource, Mode, Slot, VerdictState};
 use jiff::Timestamp;
 
 use crate::args::{Form, Why};
@@ -57,6 +57,9 @@ fn claim(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> Vec<String
         Stand::Held => {
             let until = row.until.map_or(", without an end".to_owned(), |at| format!(", until {}", moment(at, now)));
             let mut lines = vec![format!("{slot} is held by {}{purpose}{since}{until}.", row.holders())];
+            if row.source == Some(ClaimSource::Sheet) {
+                lines.push("The claim was made in the sheet, and is changed there.".to_owned());
+            }
             match row.mine {
                 Some(true) => lines.push("That is you: you may deploy there.".to_owned()),
                 Some(false) => lines.push(format!("You may not deploy there. {}.", near::free(slots, now))),
@@ -146,6 +149,14 @@ mod tests {
         let held = "mew is held by bob for \"payments refactor\", without an end.";
         check(&claimed("mew", "bob"), "alice", &[held, "You may not deploy there. Free: onix.", UNCHECKED]);
         check(&claimed("mew", "bob"), "bob", &[held, "That is you: you may deploy there.", UNCHECKED]);
+    }
+
+    #[test]
+    fn a_claim_of_the_sheet_says_where_it_is_changed() {
+        let mut slot = claimed("mew", "bob");
+        slot.spec.claim.as_mut().unwrap().source = Some(ClaimSource::Sheet);
+        let told = tell(&Row::of(&slot, Some(&Me::test("bob")), now()), &[slot], "hotdesk", now());
+        assert!(told.contains("\nThe claim was made in the sheet, and is changed there.\n"), "{told}");
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{harmless, plain};
-use hotdesk_slots::{Claim, ClaimView, Name, Requester};
+use hotdesk_slots::{Claim, ClaimSource, ClaimView, Name, Requester};
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation};
 use serde_json::value::RawValue;
 
 use crate::answer::{Answer, Context, Note, is_slot, refusal, requires_object};
-use crate::guard::{self, Asked, Writer};
+use crate::guard::{self, Aliases, Asked, Writer, sheet};
 use crate::reply::{Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
 use crate::review::{Operation, Request, SlotReview, Unreadable};
@@ -89,7 +89,11 @@ fn rule(
     };
     let judged = guard::judge(&asked, context.settings, context.now);
     let patched = match new {
-        Some(new) if asked.subresource.is_empty() => normalised(request, asked.old, new, context),
+        Some(new) if asked.subresource.is_empty() => {
+            // What is denied is put into form as a person's, for its other faults.
+            let writer = judged.as_ref().copied().unwrap_or(Writer::Person);
+            normalised(request, &asked, writer, new, context)
+        }
         _ => Ok(Patch::default()),
     };
     match (judged, patched) {
@@ -100,21 +104,24 @@ fn rule(
 
 fn normalised(
     request: &SlotRequest<'_>,
-    old: Option<&Slot>,
+    asked: &Asked<'_>,
+    writer: Writer,
     new: &Slot,
     context: &Context<'_>,
 ) -> Result<Patch, Vec<String>> {
     let claim = new.spec.claim.as_ref();
-    let view = claim.map(|claim| guard::normalise(claim, &context.settings.people)).transpose()?;
+    let aliases = if sheet::keeps_aliases(writer, asked.old, new) { Aliases::Stay } else { Aliases::Replaced };
+    let view = claim.map(|claim| guard::normalise(claim, &context.settings.people, aliases)).transpose()?;
     let mut operations = Vec::new();
     if let (Some(claim), Some(view)) = (claim, &view) {
         respell(claim, view, &mut operations);
+        attribute(claim, sheet::source(writer, asked.old, new, context.now), &mut operations);
     }
     let object: Object<'_> = request.object.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     let metadata = object.metadata.unwrap_or_default();
     let (labels, annotations) =
         (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
-    let lost_at = guard::lost_at(old, view.as_ref(), context.now);
+    let lost_at = guard::lost_at(asked.old, view.as_ref(), context.now);
     operations.extend(guard::stamp(request.namespace(), view.as_ref(), lost_at).patch(&labels, &annotations).0);
     Ok(Patch(operations))
 }
@@ -135,6 +142,18 @@ fn respell(claim: &Claim, view: &ClaimView, operations: &mut Vec<PatchOperation>
     } else {
         PatchOperation::Add(AddOperation { path: path("aliases"), value: aliases.into() })
     });
+}
+
+/// Notes where the claim comes from, whatever the writer said.
+fn attribute(claim: &Claim, source: Option<ClaimSource>, operations: &mut Vec<PatchOperation>) {
+    let path = PointerBuf::from_tokens(["spec", "claim", "source"]);
+    match source {
+        source if source == claim.source => {}
+        None => operations.push(PatchOperation::Remove(RemoveOperation { path })),
+        Some(source) => {
+            operations.push(PatchOperation::Add(AddOperation { path, value: serde_json::json!(source) }));
+        }
+    }
 }
 
 fn read(raw: &RawValue) -> Result<Slot, String> {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use hotdesk_slots::slot::{Slot, SlotSpec};
-use hotdesk_slots::{Claim, Mode, People, Requester};
+use hotdesk_slots::{Claim, ClaimSource, Mode, People, Requester};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, OwnerReference, Time};
 
 use super::*;
+
+const SYNC: &str = "system:serviceaccount:hotdesk:hotdesk-sync";
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -20,6 +22,8 @@ fn settings() -> Settings {
         administrator_groups: vec!["platform".to_owned()],
         people: People::from_rows([["alice@example.com", "octocat"], ["bob@example.com", "bobcat"]]).unwrap(),
         reaper_service_account: "hotdesk-reaper".to_owned(),
+        sync_user: Some(SYNC.to_owned()),
+        claim_url: Some("https://sheets.example.com/1".to_owned()),
         ..Settings::default()
     }
 }
@@ -241,7 +245,7 @@ fn a_claim_is_stored_as_it_is_compared() {
         aliases: vec!["mallory".to_owned()],
         ..Claim::default()
     };
-    let view = normalise(&claim, &settings().people).unwrap();
+    let view = normalise(&claim, &settings().people, Aliases::Replaced).unwrap();
     let names = |names: &[Name]| names.iter().map(Name::to_string).collect::<Vec<_>>();
     assert_eq!(names(&view.users), ["alice@example.com", "bob@example.com"]);
     assert_eq!(names(&view.aliases), ["octocat", "bobcat"]);
@@ -254,7 +258,7 @@ fn every_bad_field_of_a_claim_is_named() {
         purpose: Some("x\u{202e}y".to_owned()),
         ..Claim::default()
     };
-    let problems = normalise(&claim, &People::default()).unwrap_err().join("; ");
+    let problems = normalise(&claim, &People::default(), Aliases::Replaced).unwrap_err().join("; ");
     for field in ["spec.claim.users[1]", "spec.claim.users[2]", "spec.claim.purpose"] {
         assert!(problems.contains(field), "{problems}");
     }
@@ -275,4 +279,81 @@ fn a_slot_that_somebody_lost_says_when() {
     noted.metadata.annotations = Some([(keys::LOST_AT.to_owned(), before.clone())].into());
     assert_eq!(lost(&noted, &alices), Some(before), "what was noted stays");
     assert_eq!(lost_at(None, view(&alices).as_ref(), now), None, "a new Slot was nobody's");
+}
+
+fn sheets(users: &[&str]) -> Slot {
+    with(slot(users), |s| s.spec.claim.as_mut().unwrap().source = Some(ClaimSource::Sheet))
+}
+
+#[test]
+fn a_sheets_claim_is_changed_in_the_sheet_even_by_its_holders() {
+    let (old, because) = (sheets(&["alice@example.com"]), "edit https://sheets.example.com/1");
+    for who in ["alice@example.com", "octocat", "bob@example.com"] {
+        denies(who, &old, &slot(&[]), because);
+        denies(who, &old, &slot(&["bob@example.com"]), because);
+        denies(who, &old, &slot(&["alice@example.com"]), because);
+        denies(who, &old, &until(old.clone(), "2026-12-01T00:00:00Z"), because);
+    }
+    let kept = with(old.clone(), |s| s.spec.keep_until = Some(Time(at("2026-11-24T00:00:00Z"))));
+    allows("alice@example.com", &old, &kept);
+    denies("bob@example.com", &old, &kept, "held by alice@example.com");
+}
+
+#[test]
+fn a_person_never_claims_in_the_sheets_name() {
+    denies("bob@example.com", &slot(&[]), &sheets(&["bob@example.com"]), "spec.claim.source: only hotdesk's sync");
+    denies("alice@example.com", &alices(), &sheets(&["alice@example.com"]), "spec.claim.source");
+    let (lapsed, taken) = (until(sheets(&["alice@example.com"]), "2026-11-23T14:00:00Z"), sheets(&["bob@example.com"]));
+    allows("bob@example.com", &lapsed, &taken);
+    assert_eq!(sheet::source(Writer::Person, Some(&lapsed), &taken, at("2026-11-23T15:00:00Z")), None);
+}
+
+#[test]
+fn the_sync_writes_what_is_the_sheets_and_nothing_else() {
+    let sync = |old: &Slot, new: &Slot| update(&user(SYNC), old, new);
+    let (free, alice, bob) = (slot(&[]), sheets(&["alice@example.com"]), sheets(&["bob@example.com"]));
+    for (old, new) in [(&free, &alice), (&alice, &bob), (&alice, &free), (&alices(), &alice)] {
+        assert_eq!(sync(old, new), Ok(Writer::Sync), "{old:?} -> {new:?}");
+    }
+    let lapsed = until(alices(), "2026-11-23T14:00:00Z");
+    assert_eq!(sync(&lapsed, &bob), Ok(Writer::Sync), "a lapsed claim counts as none");
+    let host = with(free.clone(), |s| s.spec.host = Some("mew.example.com".to_owned()));
+    assert_eq!(sync(&free, &host), Ok(Writer::Sync));
+    let mode = with(free.clone(), |s| s.spec.mode = Some(Mode::Audit));
+    for (old, new, because) in [
+        (&alices(), &bob, "was not made in the sheet"),
+        (&alices(), &free, "was not made in the sheet"),
+        (&free, &alices(), "spec.claim.source"),
+        (&free, &mode, "spec.mode"),
+    ] {
+        let problems = sync(old, new).unwrap_err().join("; ");
+        assert!(problems.contains(because), "{problems}");
+    }
+    assert_eq!(ask(Operation::Update, "status", &user(SYNC), Some(&alice), Some(&alice)), Ok(Writer::Sync));
+    assert!(ask(Operation::Delete, "", &user(SYNC), Some(&alice), None).is_err());
+    for other in ["system:serviceaccount:hotdesk2:hotdesk-sync", "system:serviceaccount:hotdesk:hotdesk-sync2"] {
+        assert!(update(&user(other), &free, &alice).is_err(), "{other}");
+    }
+}
+
+#[test]
+fn what_an_administrator_writes_over_a_sheets_claim_stays_the_sheets() {
+    let (old, now) = (sheets(&["alice@example.com"]), at("2026-11-23T15:00:00Z"));
+    let source = |old: &Slot, new: &Slot| sheet::source(Writer::Administrator, Some(old), new, now);
+    assert_eq!(source(&old, &slot(&["bob@example.com"])), Some(ClaimSource::Sheet));
+    assert_eq!(source(&slot(&[]), &slot(&["bob@example.com"])), None);
+    assert_eq!(source(&alices(), &slot(&["bob@example.com"])), None);
+}
+
+#[test]
+fn aliases_of_the_sheets_own_people_stay() {
+    let old = with(sheets(&["alice@example.com"]), |s| {
+        s.spec.claim.as_mut().unwrap().aliases = vec!["alicorn".to_owned()];
+    });
+    let kept = with(old.clone(), |s| s.spec.keep_until = Some(Time(at("2026-11-24T00:00:00Z"))));
+    assert!(sheet::keeps_aliases(Writer::Person, Some(&old), &kept), "the claim itself did not change");
+    assert!(sheet::keeps_aliases(Writer::Sync, Some(&slot(&[])), &old));
+    assert!(!sheet::keeps_aliases(Writer::Administrator, Some(&slot(&[])), &old));
+    let view = normalise(old.spec.claim.as_ref().unwrap(), &settings().people, Aliases::Stay).unwrap();
+    assert_eq!(view.aliases, [Name::parse("alicorn").unwrap(), Name::parse("octocat").unwrap()]);
 }

@@ -1,0 +1,180 @@
+//! What does each command take?
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use clap_complete::aot::Shell;
+use hotdesk_slots::Name;
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct List {
+    /// Only the slots that you hold.
+    #[arg(long, conflicts_with = "free")]
+    pub(crate) mine: bool,
+
+    /// Only the slots that anyone may claim.
+    #[arg(long)]
+    pub(crate) free: bool,
+
+    /// Stay, and show the slots anew whenever one changes; Ctrl-C ends it.
+    #[arg(long, short)]
+    pub(crate) watch: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Why {
+    /// The slot, by its namespace.
+    pub(crate) slot: String,
+}
+
+#[derive(ClapArgs, Debug, Clone)]
+#[command(after_help = "\
+Examples:
+  claim mew --purpose 'payments refactor' --until 'Fri 18:00'
+  claim mew --purpose 'demo' --until 4h --user alice@example.com --user bob@example.com
+  claim mew --until 2d          # your own slot, for longer")]
+pub(crate) struct Claim {
+    /// The slot, by its namespace.
+    pub(crate) slot: String,
+
+    /// What you use it for; shown to whoever wants it. A new claim needs one.
+    #[arg(long, short, value_parser = purpose)]
+    pub(crate) purpose: Option<String>,
+
+    /// When the claim lapses: 4h, 2d, 18:00, 'Fri 18:00', 'tomorrow 18:00', 2026-12-01, or RFC 3339.
+    /// Times of day are those of this machine's time zone. `never` takes an end away.
+    /// [default: a new claim has no end]
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) until: Option<String>,
+
+    /// Who holds it; may be given more than once, the owner first [default: you].
+    #[arg(long = "user", value_name = "NAME", value_delimiter = ',', value_parser = name)]
+    pub(crate) users: Vec<Name>,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Release {
+    /// The slot, by its namespace.
+    pub(crate) slot: String,
+
+    /// Also if somebody else holds it; for administrators.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  keep mew 4h
+  keep mew 'Fri 18:00'
+  keep mew off")]
+pub(crate) struct Keep {
+    /// The slot, by its namespace.
+    pub(crate) slot: String,
+
+    /// Until when nothing in it is cleared: 4h, 2d, 18:00, 'Fri 18:00', 'tomorrow 18:00', 2026-12-01, or RFC 3339.
+    /// `off` takes an earlier wish back.
+    #[arg(value_name = "MOMENT")]
+    pub(crate) until: String,
+
+    /// Also if somebody else holds it; for administrators.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Hand {
+    /// The slot, by its namespace.
+    pub(crate) slot: String,
+
+    /// Who shall hold it in your place, by the name that the cluster knows.
+    #[arg(value_name = "USER", value_parser = name)]
+    pub(crate) user: Name,
+
+    /// Also if somebody else holds it: in the place of its owner; for administrators.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Prints KUBE_NAMESPACE and, where the slot has one, HOST. Where GITHUB_ENV and GITHUB_OUTPUT are set, as in a workflow of
+GitHub, it also writes them there (the outputs are called namespace and host). Exit code 1: the person holds no slot.
+
+Examples:
+  resolve --user octocat
+  resolve --user alice@example.com --csv slots.csv --domain dev.example.com")]
+pub(crate) struct Resolve {
+    /// Whose slot: an e-mail or a login, as in the claim.
+    #[arg(long, env = "HOTDESK_USER", value_name = "NAME", value_parser = name)]
+    pub(crate) user: Name,
+
+    /// Which, if they hold several [default: the first, with a notice].
+    #[arg(long, env = "HOTDESK_SLOT", value_name = "NAME")]
+    pub(crate) slot: Option<String>,
+
+    /// Reads the claims from this CSV file and asks no cluster; `-` is standard input.
+    #[arg(long, env = "HOTDESK_CSV", value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+
+    /// With --csv: people who go by several names, one a line.
+    #[arg(long, env = "HOTDESK_PEOPLE", value_name = "FILE", requires = "csv")]
+    pub(crate) people: Option<PathBuf>,
+
+    /// HOST is SLOT.DOMAIN where the slot itself names no host.
+    #[arg(long, env = "HOTDESK_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
+    pub(crate) domain: Option<String>,
+
+    /// Where people claim a slot (the address of the sheet); for the message to those who hold none.
+    #[arg(long, env = "HOTDESK_CLAIM_URL", value_name = "URL")]
+    pub(crate) claim_url: Option<String>,
+
+    /// The file that gives later steps of a workflow their variables.
+    #[arg(long, env = "GITHUB_ENV", value_name = "FILE")]
+    pub(crate) github_env: Option<PathBuf>,
+
+    /// The file that takes the outputs of this step of a workflow.
+    #[arg(long, env = "GITHUB_OUTPUT", value_name = "FILE")]
+    pub(crate) github_output: Option<PathBuf>,
+}
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+For bash:  source <(hotdesk completion bash)        in ~/.bashrc
+For zsh:   source <(hotdesk completion zsh)         in ~/.zshrc, after compinit
+For fish:  hotdesk completion fish > ~/.config/fish/completions/hotdesk.fish")]
+pub(crate) struct Completion {
+    /// Whose script.
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+/// The longest purpose that a Slot can hold, in characters.
+const MAX_PURPOSE: usize = 200;
+
+fn purpose(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        Err("it is empty".to_owned())
+    } else if text.chars().count() > MAX_PURPOSE {
+        Err(format!("it is longer than {MAX_PURPOSE} characters"))
+    } else if text.contains(hotdesk_slots::text::is_harmful) {
+        Err("it contains a line break or an invisible character".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    Name::parse(text).map_err(|e| e.to_string())
+}
+
+/// What follows a slot's name in a host must leave it one.
+fn domain(text: &str) -> Result<String, String> {
+    let domain = text.trim().trim_start_matches('.').to_ascii_lowercase();
+    if crate::commands::is_host(&domain) {
+        Ok(domain)
+    } else {
+        Err("it is not a domain such as dev.example.com".to_owned())
+    }
+}

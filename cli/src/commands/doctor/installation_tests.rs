@@ -1,0 +1,169 @@
+//! Each way in which the installation can be out of order.
+
+use serde_json::json;
+
+use super::super::Level;
+use super::super::judge as judge_all;
+use super::*;
+
+fn now() -> jiff::Timestamp {
+    "2026-11-23T15:00:00Z".parse().unwrap()
+}
+
+fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+/// What the chart installs.
+fn facts() -> Facts {
+    let mut crd = crd();
+    crd["status"] = json!({
+        "acceptedNames": {"kind": "Slot", "plural": "slots"}, "storedVersions": ["v1alpha1"],
+        "conditions": [{"type": "Established", "status": "True"}],
+    });
+    // The base64 of "-----BEGIN CERTIFICATE-----".
+    let client = json!({"service": {"namespace": "hotdesk", "name": "hotdesk-webhook"}, "caBundle": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t"});
+    let hook = |name: &str| json!({"name": name, "clientConfig": client, "sideEffects": "None", "admissionReviewVersions": ["v1"]});
+    let policy = |name: &str| json!({"metadata": {"name": name}});
+    let binding =
+        |name: &str| json!({"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}});
+    let labels =
+        json!({"app.kubernetes.io/component": "webhook", "app.kubernetes.io/version": env!("CARGO_PKG_VERSION")});
+    Facts {
+        server: "https://cluster".to_owned(),
+        version: "v1.37.2".to_owned(),
+        crd: Ok(Some(from(crd))),
+        mutating: Ok(vec![from(json!({"metadata": {"name": "hotdesk"}, "webhooks": MUTATING.map(hook)}))]),
+        validating: Ok(vec![from(json!({"metadata": {"name": "hotdesk"}, "webhooks": [hook(GATE)]}))]),
+        policies: Ok(vec![from(policy("hotdesk-gate")), from(policy("hotdesk-namespaces"))]),
+        bindings: Ok(vec![from(binding("hotdesk-gate")), from(binding("hotdesk-namespaces"))]),
+        deployments: Ok(vec![from(json!({
+            "metadata": {"name": "hotdesk-webhook", "namespace": "hotdesk", "labels": labels},
+            "spec": {"replicas": 2, "selector": {}, "template": {}}, "status": {"readyReplicas": 2},
+        }))]),
+        slots: Ok(vec![]),
+        namespaces: Ok(vec![]),
+        cron_jobs: Ok(vec![]),
+        probe: None,
+    }
+}
+
+#[track_caller]
+fn check(change: impl FnOnce(&mut Facts), level: Level, says: &str) {
+    let mut facts = facts();
+    change(&mut facts);
+    let found = judge(&facts);
+    let odd: Vec<&Finding> = found.iter().filter(|finding| finding.level != Level::Ok).collect();
+    let [finding] = odd.as_slice() else { panic!("{odd:?} is not one finding that says {says:?}") };
+    assert_eq!(finding.level, level, "{finding:?}");
+    assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+    assert_eq!(finding.fix.is_none(), level == Level::Unseen, "{finding:?}");
+}
+
+#[test]
+fn what_the_chart_installs_is_well() {
+    let found = judge(&facts());
+    assert!(found.iter().all(|finding| finding.level == Level::Ok), "{found:?}");
+    assert_eq!(found.len(), 6, "{found:?}");
+}
+
+#[test]
+fn an_old_cluster_is_a_problem() {
+    check(|f| f.version = "v1.29.9".to_owned(), Level::Problem, "too old");
+}
+
+#[test]
+fn the_kind_must_be_there_and_know_every_field() {
+    check(|f| f.crd = Ok(None), Level::Problem, "hotdesk is not installed");
+    check(|f| f.crd = Err("forbidden".to_owned()), Level::Unseen, "forbidden");
+    let without = |path: &'static str, field: &'static str| {
+        move |f: &mut Facts| {
+            let mut crd = serde_json::to_value(f.crd.as_ref().unwrap()).unwrap();
+            crd.pointer_mut(path).unwrap().as_object_mut().unwrap().remove(field).unwrap();
+            f.crd = Ok(Some(from(crd)));
+        }
+    };
+    let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
+    check(without(spec, "keepUntil"), Level::Problem, "drops spec.keepUntil");
+    let claim = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/claim/properties";
+    check(without(claim, "aliases"), Level::Problem, "drops spec.claim.aliases");
+    check(
+        |f| f.crd.as_mut().unwrap().as_mut().unwrap().spec.versions[0].served = false,
+        Level::Problem,
+        "serve v1alpha1",
+    );
+    check(|f| f.crd.as_mut().unwrap().as_mut().unwrap().status = None, Level::Problem, "not established");
+}
+
+#[test]
+fn every_webhook_must_be_there_and_trusted() {
+    check(|f| f.validating = Ok(vec![]), Level::Problem, "gate.hotdesk.dev is not there");
+    check(
+        |f| drop(f.mutating.as_mut().unwrap()[0].webhooks.as_mut().unwrap().remove(2)),
+        Level::Problem,
+        "slots.hotdesk.dev is not there",
+    );
+    check(
+        |f| f.mutating.as_mut().unwrap()[0].webhooks.as_mut().unwrap()[0].client_config.ca_bundle = None,
+        Level::Problem,
+        "gate.hotdesk.dev is without a CA bundle",
+    );
+    check(|f| f.mutating = Err("forbidden".to_owned()), Level::Unseen, "forbidden");
+    check(
+        |f| {
+            let all = f.validating.as_mut().unwrap();
+            let again = all[0].clone();
+            all.push(again);
+        },
+        Level::Warning,
+        "two installations",
+    );
+}
+
+#[test]
+fn every_policy_must_be_there_and_bound() {
+    check(
+        |f| drop(f.policies.as_mut().unwrap().remove(0)),
+        Level::Problem,
+        "no ValidatingAdmissionPolicy hotdesk-gate",
+    );
+    check(|f| drop(f.bindings.as_mut().unwrap().remove(1)), Level::Problem, "hotdesk-namespaces is not bound");
+    check(
+        |f| f.bindings.as_mut().unwrap()[0].spec.as_mut().unwrap().validation_actions = Some(vec!["Audit".to_owned()]),
+        Level::Problem,
+        "hotdesk-gate is not bound",
+    );
+}
+
+#[test]
+fn the_webhook_must_run() {
+    let ready = |n: i32| {
+        move |f: &mut Facts| f.deployments.as_mut().unwrap()[0].status.as_mut().unwrap().ready_replicas = Some(n)
+    };
+    check(ready(0), Level::Problem, "none of 2 pods is ready");
+    check(ready(1), Level::Warning, "1 of 2 pods are ready");
+    check(|f| f.deployments = Ok(vec![]), Level::Problem, "its Deployment is not there");
+    check(
+        |f| {
+            drop(
+                f.deployments.as_mut().unwrap()[0]
+                    .metadata
+                    .labels
+                    .as_mut()
+                    .unwrap()
+                    .insert("app.kubernetes.io/version".to_owned(), "9.9.9".to_owned()),
+            );
+        },
+        Level::Warning,
+        "hotdesk 9.9.9, and this is",
+    );
+}
+
+#[test]
+fn nothing_that_the_cluster_says_can_harm_the_terminal() {
+    let mut facts = facts();
+    facts.slots = Err("\u{1b}]0;owned\u{7}".to_owned());
+    facts.version = "v1.37\u{9b}2J".to_owned();
+    let text = serde_json::to_string(&judge_all(&facts, "hotdesk", now())).unwrap();
+    assert!(!text.contains("\\u001b") && !text.contains("\\u0007") && !text.contains('\u{9b}'), "{text}");
+}

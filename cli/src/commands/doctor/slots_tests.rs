@@ -1,0 +1,145 @@
+//! Each way in which a slot can be out of order.
+
+use serde_json::{Value, json};
+
+use super::super::Level;
+use super::*;
+use crate::row::tests::slot;
+
+fn now() -> Timestamp {
+    "2026-11-23T15:00:00Z".parse().unwrap()
+}
+
+fn namespace(label: Option<&str>) -> Namespace {
+    let labels = label.map_or(json!({}), |label| json!({"hotdesk.dev/slot": label}));
+    serde_json::from_value(json!({"metadata": {"name": "mew", "labels": labels}})).unwrap()
+}
+
+fn cron_job(suspend: bool, dry_run: bool, last: Option<&str>) -> CronJob {
+    let env = json!([{"name": "HOTDESK_DRY_RUN", "value": dry_run.to_string()}]);
+    let template = json!({"spec": {"containers": [{"name": "reaper", "env": env}]}});
+    serde_json::from_value(json!({
+        "metadata": {"name": "hotdesk-reaper", "namespace": "mew"},
+        "spec": {"schedule": "7 * * * *", "suspend": suspend, "jobTemplate": {"spec": {"template": template}}},
+        "status": {"lastScheduleTime": last},
+    }))
+    .unwrap()
+}
+
+fn with_status(status: &Value) -> Slot {
+    let mut slot = slot("mew");
+    slot.status = serde_json::from_value(status.clone()).unwrap();
+    slot
+}
+
+fn active(at: &str) -> Slot {
+    with_status(&json!({"verdict": {"state": "Active", "reason": "14 requests", "at": at}}))
+}
+
+/// A slot in order, but for what a test changes.
+struct Case {
+    slot: Option<Slot>,
+    namespace: Option<Namespace>,
+    cron_job: Option<CronJob>,
+}
+
+fn in_order() -> Case {
+    Case {
+        slot: Some(active("2026-11-23T14:07:10Z")),
+        namespace: Some(namespace(Some("mew"))),
+        cron_job: Some(cron_job(false, false, Some("2026-11-23T14:07:00Z"))),
+    }
+}
+
+#[track_caller]
+fn check(case: &Case, expected: &[(Level, &str)]) {
+    let known = Known {
+        name: "mew",
+        slot: case.slot.as_ref(),
+        namespace: Some(case.namespace.as_ref()),
+        cron_job: Some(case.cron_job.as_ref()),
+    };
+    let found = one(&known, "hotdesk", now());
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (finding, (level, says)) in found.iter().zip(expected) {
+        assert_eq!(finding.level, *level, "{finding:?}");
+        assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+        assert_eq!(finding.fix.is_some(), *level != Level::Ok, "what is wrong comes with how to mend it: {finding:?}");
+    }
+}
+
+#[test]
+fn a_slot_in_order_says_how_it_was_found() {
+    check(&in_order(), &[(Level::Ok, "Active 52 min 50 s ago: 14 requests")]);
+}
+
+#[test]
+fn a_namespace_that_the_gate_does_not_see_is_a_problem_and_one_that_is_gone_is_none() {
+    check(&Case { namespace: None, ..in_order() }, &[]);
+    check(&Case { namespace: Some(namespace(None)), ..in_order() }, &[(Level::Problem, "everybody may write there")]);
+    check(
+        &Case { namespace: Some(namespace(Some("mewtwo"))), ..in_order() },
+        &[(Level::Problem, "is mewtwo, not mew")],
+    );
+    check(&Case { slot: None, ..in_order() }, &[(Level::Problem, "has no Slot, so nobody writes there")]);
+}
+
+#[test]
+fn a_softened_mode_is_a_warning() {
+    let mut case = in_order();
+    case.slot.as_mut().unwrap().spec.mode = Some(Mode::Warn);
+    check(&case, &[(Level::Warning, "its mode is warn")]);
+}
+
+#[test]
+fn a_slot_that_nothing_clears_is_a_warning() {
+    check(&Case { cron_job: None, ..in_order() }, &[(Level::Warning, "no CronJob hotdesk-reaper")]);
+    check(&Case { cron_job: Some(cron_job(true, false, None)), ..in_order() }, &[(Level::Warning, "suspended")]);
+    let dry = cron_job(false, true, Some("2026-11-23T14:07:00Z"));
+    check(&Case { cron_job: Some(dry), ..in_order() }, &[(Level::Warning, "only says what it would do")]);
+}
+
+#[test]
+fn a_reaper_that_cannot_see_is_a_problem() {
+    let reason = "the log begins at 14:31, after the window did";
+    let unknown = json!({"verdict": {"state": "Unknown", "reason": reason, "at": "2026-11-23T14:07:10Z"}});
+    check(&Case { slot: Some(with_status(&unknown)), ..in_order() }, &[(Level::Problem, reason)]);
+    let unsighted = json!({
+        "verdict": {"state": "Kept", "reason": "asked for", "at": "2026-11-23T14:07:10Z"},
+        "conditions": [{
+            "type": "Sighted", "status": "False", "reason": "Blind", "message": reason,
+            "lastTransitionTime": "2026-11-23T13:07:10Z",
+        }],
+    });
+    check(&Case { slot: Some(with_status(&unsighted)), ..in_order() }, &[(Level::Problem, reason)]);
+}
+
+#[test]
+fn a_reaper_that_says_nothing_is_noticed() {
+    let never = Case { slot: Some(slot("mew")), cron_job: Some(cron_job(false, false, None)), ..in_order() };
+    check(&never, &[(Level::Warning, "has not run yet (schedule 7 * * * *)")]);
+    let mute = Case {
+        slot: Some(slot("mew")),
+        cron_job: Some(cron_job(false, false, Some("2026-11-23T13:07:00Z"))),
+        ..in_order()
+    };
+    check(&mute, &[(Level::Problem, "was started 1 h 53 min ago and has found nothing out since; it last did never")]);
+    let stopped = Case {
+        slot: Some(active("2026-11-23T09:07:10Z")),
+        cron_job: Some(cron_job(false, false, Some("2026-11-23T13:07:00Z"))),
+        ..in_order()
+    };
+    check(&stopped, &[(Level::Problem, "it last did 5 h 52 min ago")]);
+    let running = Case {
+        slot: Some(slot("mew")),
+        cron_job: Some(cron_job(false, false, Some("2026-11-23T14:57:00Z"))),
+        ..in_order()
+    };
+    check(&running, &[(Level::Ok, "gated")]);
+    let old = Case {
+        slot: Some(active("2026-11-20T14:07:10Z")),
+        cron_job: Some(cron_job(false, false, Some("2026-11-20T14:07:00Z"))),
+        ..in_order()
+    };
+    check(&old, &[(Level::Warning, "last looked 3 d ago")]);
+}

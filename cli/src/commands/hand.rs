@@ -1,0 +1,155 @@
+//! `hotdesk hand SLOT USER`: whose place does the other one take?
+
+use hotdesk_slots::text::list;
+use hotdesk_slots::{ClaimView, Name, Slot, Standing};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::args::{Form, Hand};
+use crate::cluster::Cluster;
+use crate::commands::{change, not_yours};
+use crate::failure::Failure;
+use crate::me::Me;
+use crate::output::machine;
+use crate::row::Row;
+
+/// Hands a slot over.
+///
+/// # Errors
+/// Whose slot it is, or whatever the server says against it.
+pub(crate) async fn run(cluster: &Cluster, args: &Hand, form: Form) -> Result<String, Failure> {
+    let now = cluster.now.timestamp();
+    let me = cluster.me().await?;
+    let judged = |slot: &Slot, _: &[Slot]| judge(slot, &me, args, cluster.program, now).map(Some);
+    let changed = change(cluster, &args.slot, judged).await?;
+    let (was, row) = (Row::of(&changed.was, Some(&me), now), Row::of(&changed.is, Some(&me), now));
+    Ok(machine(&row, form)?.unwrap_or_else(|| say(&was, &row)))
+}
+
+/// The new users, as a merge patch of the spec, or what stands in the way.
+fn judge(slot: &Slot, me: &Me, args: &Hand, program: &str, now: Timestamp) -> Result<Value, Failure> {
+    let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let row = Row::of(slot, Some(me), now);
+    let Some(claim) = Standing::of(view.as_ref(), now).held() else {
+        return Err(Failure::Refused(format!(
+            "nobody holds {slot}, so there is nothing to hand over. {user} claims it with: \
+             {program} claim {slot} --purpose …",
+            slot = row.slot,
+            user = args.user
+        )));
+    };
+    if !args.force && !me.holds(claim) {
+        return Err(not_yours(&row, me, &format!("{program} hand {} {} --force", row.slot, args.user)));
+    }
+    let users = heirs(claim, me, args, program)?;
+    if users == claim.users {
+        return Err(Failure::Refused(format!("{} is held by {} already", row.slot, args.user)));
+    }
+    // Aliases are those of the former users; the server finds those of the new ones.
+    Ok(json!({"claim": {"users": users.iter().map(Name::as_str).collect::<Vec<_>>(), "aliases": null}}))
+}
+
+/// The new user first, then everybody who was there, but the one who goes.
+fn heirs(claim: &ClaimView, me: &Me, args: &Hand, program: &str) -> Result<Vec<Name>, Failure> {
+    let goes: Vec<&Name> = match claim.users.as_slice() {
+        users if users.iter().any(|user| me.is(user)) => users.iter().filter(|user| me.is(user)).collect(),
+        // Known by another name of theirs, as a member of a group, or an administrator.
+        [owner, ..] if claim.users.len() == 1 || args.force => vec![owner],
+        users => {
+            let users: Vec<&str> = users.iter().map(Name::as_str).collect();
+            return Err(Failure::Refused(format!(
+                "{} hold it together, and you are none of them by name, so it is not clear who goes. \
+                 Say who shall hold it: {program} claim {} --user {},…",
+                list(&users),
+                args.slot.trim(),
+                args.user,
+            )));
+        }
+    };
+    let stay = claim.users.iter().filter(|user| !goes.contains(user) && **user != args.user);
+    Ok(std::iter::once(&args.user).chain(stay).cloned().collect())
+}
+
+fn say(was: &Row, is: &Row) -> String {
+    let (slot, holders) = (&is.slot, is.holders());
+    let mine = |row: &Row| row.mine == Some(true);
+    let yours = match (mine(was), mine(is)) {
+        (true, false) => "You may not deploy there any more; whoever holds it can hand it back.\n",
+        (true, true) => "You may still deploy there.\n",
+        (false, _) => "",
+    };
+    format!("{slot} is held by {holders} now. What is deployed there stays.\n{yours}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::tests::{claimed, slot};
+
+    fn now() -> Timestamp {
+        "2026-11-23T15:00:00Z".parse().unwrap()
+    }
+
+    fn held(users: &[&str], aliases: &[&str], groups: &[&str]) -> Slot {
+        let mut slot = claimed("mew", "x");
+        let claim = json!({"users": users, "aliases": aliases, "groups": groups});
+        slot.spec.claim = serde_json::from_value(claim).unwrap();
+        slot
+    }
+
+    #[track_caller]
+    fn check(slot: &Slot, to: &str, force: bool, expected: Result<&[&str], &str>) {
+        let args = Hand { slot: "mew".to_owned(), user: Name::parse(to).unwrap(), force };
+        let judged = judge(slot, &Me::test("Alice"), &args, "hotdesk", now());
+        let patch = expected.map(|users| json!({"claim": {"users": users, "aliases": null}}));
+        assert_eq!(judged.map_err(|e| e.to_string()), patch.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn the_other_takes_my_place_and_the_others_stay() {
+        check(&held(&["alice"], &[], &[]), "bob", false, Ok(&["bob"]));
+        check(&held(&["carol", "alice"], &[], &[]), "bob", false, Ok(&["bob", "carol"]));
+        check(&held(&["alice", "bob"], &[], &[]), "bob", false, Ok(&["bob"]));
+        check(&held(&["a@example.com"], &["alice"], &[]), "bob", false, Ok(&["bob"]));
+    }
+
+    #[test]
+    fn nobody_is_left_out_by_guessing() {
+        let expected = "a@example.com and carol hold it together, and you are none of them by name, so it is not clear \
+                        who goes. Say who shall hold it: hotdesk claim mew --user bob,…";
+        check(&held(&["a@example.com", "carol"], &["alice"], &[]), "bob", false, Err(expected));
+    }
+
+    #[test]
+    fn only_ones_own_slot_is_handed_over_unless_forced() {
+        let expected = "mew is held by carol, and you are alice. If you run this cluster: hotdesk hand mew bob --force";
+        let judged = |args: &Hand| judge(&held(&["carol"], &[], &[]), &Me::test("alice"), args, "hotdesk", now());
+        let args = Hand { slot: "mew".to_owned(), user: Name::parse("bob").unwrap(), force: false };
+        assert_eq!(judged(&args).unwrap_err().to_string(), expected);
+        check(&held(&["carol", "dan"], &[], &[]), "bob", true, Ok(&["bob", "dan"]));
+    }
+
+    #[test]
+    fn what_is_nobodys_or_theirs_already_is_said() {
+        let free =
+            "nobody holds mew, so there is nothing to hand over. bob claims it with: hotdesk claim mew --purpose …";
+        check(&slot("mew"), "bob", false, Err(free));
+        check(&held(&["alice"], &[], &[]), "ALICE", false, Err("mew is held by alice already"));
+    }
+
+    #[test]
+    fn whoever_hands_over_is_told_what_it_means_for_them() {
+        let rows = |users: &[&str]| Row::of(&held(users, &[], &[]), Some(&Me::test("alice")), now());
+        for (was, is, says) in [
+            (
+                rows(&["alice"]),
+                rows(&["bob"]),
+                "You may not deploy there any more; whoever holds it can hand it back.\n",
+            ),
+            (rows(&["alice"]), rows(&["bob", "alice"]), "You may still deploy there.\n"),
+            (rows(&["carol"]), rows(&["bob"]), "stays.\n"),
+        ] {
+            assert!(say(&was, &is).ends_with(says), "{}", say(&was, &is));
+        }
+    }
+}

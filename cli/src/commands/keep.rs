@@ -1,0 +1,116 @@
+//! `hotdesk keep SLOT 4h`: may it be kept, and until when is it?
+
+use hotdesk_slots::{ClaimView, Slot, Standing};
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::json;
+
+use crate::args::{Form, Keep};
+use crate::cluster::Cluster;
+use crate::commands::{change, moment, not_yours, on_the_clock};
+use crate::failure::Failure;
+use crate::me::Me;
+use crate::moment as moments;
+use crate::output::machine;
+use crate::row::Row;
+
+/// Keeps a slot from being cleared until a moment, or takes that wish back.
+///
+/// # Errors
+/// Whose slot it is, or whatever the server says against it.
+pub(crate) async fn run(cluster: &Cluster, args: &Keep, form: Form) -> Result<String, Failure> {
+    let now = cluster.now.timestamp();
+    let until = match args.until.trim() {
+        "off" => None,
+        text => Some(moments::parse(text, &cluster.now).map_err(Failure::Usage)?),
+    };
+    let me = cluster.me().await?;
+    let judged = |slot: &Slot, _: &[Slot]| {
+        judge(slot, &me, args, cluster.program, now)?;
+        Ok(Some(json!({"keepUntil": until})))
+    };
+    let changed = change(cluster, &args.slot, judged).await?;
+    let row = Row::of(&changed.is, Some(&me), now);
+    Ok(machine(&row, form)?.unwrap_or_else(|| say(&row, cluster.now.time_zone(), now)))
+}
+
+/// The server decides what is allowed; this is against slips of the hand.
+fn judge(slot: &Slot, me: &Me, args: &Keep, program: &str, now: Timestamp) -> Result<(), Failure> {
+    let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let row = Row::of(slot, Some(me), now);
+    match Standing::of(view.as_ref(), now).held() {
+        _ if args.force => Ok(()),
+        Some(claim) if me.holds(claim) => Ok(()),
+        Some(_) => Err(not_yours(&row, me, &format!("{program} keep {} '{}' --force", row.slot, shown(&args.until)))),
+        None => Err(Failure::Refused(format!(
+            "nobody holds {slot}, so nobody can keep it. Claim it first: {program} claim {slot} --purpose …",
+            slot = row.slot
+        ))),
+    }
+}
+
+fn shown(typed: &str) -> String {
+    hotdesk_slots::text::plain(typed.trim())
+}
+
+fn say(row: &Row, local: &TimeZone, now: Timestamp) -> String {
+    let slot = &row.slot;
+    let Some(keep) = row.keep_until.filter(|at| *at > now) else {
+        return format!("{slot} is not kept any more: if nobody uses it, it is cleared as every slot.\n");
+    };
+    let kept = format!("Nothing in {slot} is cleared before {}.\n", on_the_clock(keep, local, now));
+    match row.until {
+        Some(until) if until < keep => {
+            format!("{kept}Your claim lapses before that, at {}; then anyone may claim {slot}.\n", moment(until, now))
+        }
+        _ => kept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::tests::{claimed, slot};
+
+    fn now() -> Timestamp {
+        "2026-11-23T15:00:00Z".parse().unwrap()
+    }
+
+    #[track_caller]
+    fn check(slot: &Slot, force: bool, expected: Result<(), &str>) {
+        let args = Keep { slot: "mew".to_owned(), until: "4h".to_owned(), force };
+        let judged = judge(slot, &Me::test("alice"), &args, "hotdesk", now());
+        assert_eq!(judged.map_err(|e| e.to_string()), expected.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn only_ones_own_slot_is_kept_unless_forced() {
+        check(&claimed("mew", "alice"), false, Ok(()));
+        check(&claimed("mew", "bob"), true, Ok(()));
+        check(&slot("mew"), true, Ok(()));
+        let other = "mew is held by bob, and you are alice. If you run this cluster: hotdesk keep mew '4h' --force";
+        check(&claimed("mew", "bob"), false, Err(other));
+        let free = "nobody holds mew, so nobody can keep it. Claim it first: hotdesk claim mew --purpose …";
+        check(&slot("mew"), false, Err(free));
+    }
+
+    #[track_caller]
+    fn says(keep: Option<&str>, until: Option<&str>, expected: &str) {
+        let mut slot = claimed("mew", "alice");
+        let time = |text: Option<&str>| serde_json::from_value(json!(text)).unwrap();
+        slot.spec.keep_until = time(keep);
+        slot.spec.claim.as_mut().unwrap().until = time(until);
+        assert_eq!(say(&Row::of(&slot, None, now()), &TimeZone::UTC, now()), expected);
+    }
+
+    #[test]
+    fn the_moment_is_shown_and_what_ends_before_it() {
+        says(Some("2026-11-23T19:00:00Z"), None, "Nothing in mew is cleared before 19:00 UTC (in 4 h).\n");
+        says(
+            Some("2026-11-23T19:00:00Z"),
+            Some("2026-11-23T18:00:00Z"),
+            "Nothing in mew is cleared before 19:00 UTC (in 4 h).\n\
+             Your claim lapses before that, at 18:00 UTC (in 3 h); then anyone may claim mew.\n",
+        );
+        says(None, None, "mew is not kept any more: if nobody uses it, it is cleared as every slot.\n");
+    }
+}

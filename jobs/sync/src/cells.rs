@@ -1,0 +1,175 @@
+//! How is a cell found, named and read, whatever the table came from?
+
+use hotdesk_slots::text::plain;
+
+/// What a spreadsheet shows in place of a value that it could not work out, or has not yet.
+const ERRORS: [&str; 12] = [
+    "#REF!",
+    "#N/A",
+    "#VALUE!",
+    "#NAME?",
+    "#DIV/0!",
+    "#NUM!",
+    "#NULL!",
+    "#ERROR!",
+    "#SPILL!",
+    "#CALC!",
+    "Loading...",
+    "Loading…",
+];
+
+/// A table as it was read: rows of texts, some shorter than others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Table {
+    /// The rows, with the number that each has in the sheet or file.
+    pub lines: Vec<Line>,
+}
+
+/// One row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Counted from 1, as the sheet counts.
+    pub number: usize,
+    /// The texts, from column A on.
+    pub cells: Vec<String>,
+}
+
+/// What is wrong with one cell, and what it means for which slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// `B7`
+    pub cell: String,
+    /// What is wrong, and what to do.
+    pub what: String,
+    /// The slot of the row, if it has one.
+    pub slot: Option<String>,
+    /// For the metrics.
+    pub kind: Kind,
+}
+
+/// Sorts of problems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// No slot is named so, or none is named.
+    Slot,
+    /// Two rows for one slot.
+    Twice,
+    /// A name that is none.
+    Name,
+    /// A moment that cannot be read.
+    Date,
+    /// A purpose or host that cannot be stored.
+    Text,
+    /// The spreadsheet shows an error instead of a value.
+    Error,
+    /// One person has too many slots.
+    Limit,
+    /// Somebody holds the slot by a claim that was not made in the sheet.
+    Conflict,
+}
+
+impl Table {
+    /// A table of rows that are numbered from 1.
+    pub fn numbered<R, C, S>(rows: R) -> Self
+    where
+        R: IntoIterator<Item = C>,
+        C: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        let lines = rows
+            .into_iter()
+            .enumerate()
+            .map(|(at, cells)| Line { number: at + 1, cells: cells.into_iter().map(Into::into).collect() });
+        Self { lines: lines.collect() }
+    }
+}
+
+impl Line {
+    /// The trimmed text of a cell; a row that ends before it has an empty one.
+    #[must_use]
+    pub fn cell(&self, column: usize) -> &str {
+        self.cells.get(column).map_or("", |text| text.trim())
+    }
+
+    /// `B7`
+    #[must_use]
+    pub fn address(&self, column: usize) -> String {
+        format!("{}{}", letters(column), self.number)
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.cell, self.what)
+    }
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Slot, Self::Twice, Self::Name, Self::Date, Self::Text, Self::Error, Self::Limit, Self::Conflict];
+
+    /// One word for metrics.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Slot => "slot",
+            Self::Twice => "twice",
+            Self::Name => "name",
+            Self::Date => "date",
+            Self::Text => "text",
+            Self::Error => "error-cell",
+            Self::Limit => "limit",
+            Self::Conflict => "conflict",
+        }
+    }
+}
+
+/// The name of a column: `A`, `Z`, `AA`.
+#[must_use]
+pub fn letters(column: usize) -> String {
+    let mut name = String::new();
+    let mut rest = column + 1;
+    while rest > 0 {
+        let digit = u8::try_from((rest - 1) % 26).unwrap_or_default();
+        name.insert(0, char::from(b'A' + digit));
+        rest = (rest - 1) / 26;
+    }
+    name
+}
+
+/// What is wrong with a cell that shows an error.
+#[must_use]
+pub fn error_in(text: &str) -> Option<String> {
+    let error = ERRORS.iter().find(|error| text.eq_ignore_ascii_case(error))?;
+    Some(format!("it shows {} instead of a value: mend the formula", plain(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_named_as_sheets_name_them() {
+        for (column, name) in [(0, "A"), (1, "B"), (25, "Z"), (26, "AA"), (51, "AZ"), (52, "BA"), (702, "AAA")] {
+            assert_eq!(letters(column), name);
+        }
+        assert_eq!(Line { number: 7, cells: vec![] }.address(1), "B7");
+    }
+
+    #[test]
+    fn a_row_that_ends_early_has_empty_cells() {
+        let line = Line { number: 1, cells: vec![" mew\u{a0}".to_owned()] };
+        assert_eq!((line.cell(0), line.cell(1)), ("mew", ""));
+    }
+
+    #[test]
+    fn error_cells_are_known() {
+        for text in ["#REF!", "#N/A", "#n/a", "Loading..."] {
+            assert!(error_in(text).is_some(), "{text}");
+        }
+        for text in ["", "mew", "#1234", "N/A"] {
+            assert!(error_in(text).is_none(), "{text}");
+        }
+    }
+}

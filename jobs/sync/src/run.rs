@@ -1,0 +1,356 @@
+//! One pass: read, judge, plan, write, report. And then the next.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use futures::StreamExt as _;
+use hotdesk_slots::People;
+use hotdesk_slots::slot::Slot;
+use hotdesk_slots::text::harmless;
+use jiff::Timestamp;
+
+use crate::cells::Table;
+use crate::cluster::{Cluster, Listed, WriteError};
+use crate::log::{self, Said};
+use crate::metrics::{Metrics, Outcome};
+use crate::plan::{Change, Memory, Plan, Saying, What, holdings, name_of, plan};
+use crate::report::{conditions, event, undone};
+use crate::rows::{Holding, Judged, Rules, judge};
+use crate::source::{Reading, Source, SourceError};
+
+mod stale;
+
+/// How often a pass asks again before it gives up.
+const RETRIES: usize = 3;
+
+/// How long a server's own wish is respected within a pass; what is longer waits for the next.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest wait between two passes while the source answers with errors that may pass.
+const MAX_WAIT: Duration = Duration::from_mins(2);
+
+/// Writes at the same time.
+const AT_ONCE: usize = 8;
+
+/// A pass that meets a Slot which changed under it reads the Slots anew so many times.
+const ATTEMPTS: usize = 3;
+
+/// What the operator decided.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How rows are judged.
+    pub rules: Rules,
+    /// People who go by several names, beside those of the source.
+    pub people: Vec<Vec<String>>,
+    /// How often the source is read.
+    pub poll: Duration,
+    /// The first wait after an error that may pass.
+    pub retry_delay: Duration,
+    /// How long the source may be unreadable before the Slots say so.
+    pub stale_after: Duration,
+    /// Clearing most claims at once is meant.
+    pub confirmed: bool,
+    /// Nothing is written.
+    pub dry_run: bool,
+    /// Where people edit the claims.
+    pub claim_url: Option<String>,
+}
+
+/// The sync, and what it remembers between passes.
+pub struct Sync {
+    /// Where claims come from.
+    pub source: Source,
+    /// Where they go.
+    pub cluster: Cluster,
+    /// How.
+    pub settings: Settings,
+    /// The numbers.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: fn() -> Timestamp,
+    started: Timestamp,
+    memory: Memory,
+    said: Said,
+    told_stale: bool,
+    told_unreadable: Option<String>,
+}
+
+/// How a pass ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// The Slots say what the sheet says; so many problems are left in the sheet.
+    Done(usize),
+    /// Most claims would go at once.
+    HeldBack,
+    /// The source cannot be read. True: it may pass.
+    Unreadable(bool),
+    /// The Slots cannot be read, or not all be written.
+    Cluster,
+}
+
+/// What became of a Slot.
+struct Settled {
+    slot: Slot,
+    claimed: bool,
+    undone: Option<String>,
+    failed: Option<WriteError>,
+}
+
+impl Sync {
+    /// A sync that has not begun.
+    #[must_use]
+    pub fn new(
+        source: Source,
+        cluster: Cluster,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+        clock: fn() -> Timestamp,
+    ) -> Self {
+        Self {
+            source,
+            cluster,
+            settings,
+            metrics,
+            clock,
+            started: clock(),
+            memory: Memory::default(),
+            said: Said::default(),
+            told_stale: false,
+            told_unreadable: None,
+        }
+    }
+
+    /// Passes, for ever.
+    pub async fn follow(&mut self) {
+        let mut waits = waits_from(self.settings.poll);
+        loop {
+            let ended = self.pass().await;
+            let wait = match ended {
+                Ended::Unreadable(true) => waits.next().unwrap_or(MAX_WAIT),
+                _ => {
+                    waits = waits_from(self.settings.poll);
+                    self.settings.poll
+                }
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// One pass.
+    pub async fn pass(&mut self) -> Ended {
+        let ended = match self.read().await {
+            Ok(reading) => self.bring(&reading).await,
+            Err(error) => Err(error),
+        };
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(error) => self.say_unreadable(&error).await,
+        };
+        let outcome = match ended {
+            Ended::Done(_) => Outcome::Success,
+            Ended::HeldBack => Outcome::HeldBack,
+            Ended::Unreadable(_) => Outcome::Unreadable,
+            Ended::Cluster => Outcome::Cluster,
+        };
+        self.metrics.ended(outcome, (self.clock)());
+        ended
+    }
+
+    async fn read(&self) -> Result<Reading, SourceError> {
+        let delays = ExponentialBuilder::new().with_min_delay(self.settings.retry_delay).with_max_times(RETRIES);
+        let mut delays = delays.with_jitter().build();
+        loop {
+            let error = match self.source.read(self.clock).await {
+                Err(error) if error.is_passing() => error,
+                other => return other,
+            };
+            let wished = error.retry_after().unwrap_or_default();
+            let Some(delay) = delays.next().filter(|_| wished <= PATIENCE) else { return Err(error) };
+            tracing::debug!("asking again: {}", harmless(&error.to_string()));
+            tokio::time::sleep(delay.max(wished)).await;
+        }
+    }
+
+    /// Judges what was read and writes what follows. An error means: it says nothing that can be trusted.
+    async fn bring(&mut self, reading: &Reading) -> Result<Ended, SourceError> {
+        let people = self.people(reading.people.as_ref())?;
+        let mut ended = Ended::Cluster;
+        for _attempt in 0..ATTEMPTS {
+            let listed = match self.cluster.slots().await {
+                Ok(listed) => listed,
+                Err(error) => {
+                    tracing::error!("{error}");
+                    return Ok(Ended::Cluster);
+                }
+            };
+            let now = (self.clock)();
+            let judged = judge(&reading.slots, &known(&listed, now), &people, &self.settings.rules, now)
+                .map_err(|error| SourceError::Lasting(format!("the sheet cannot be used: {error}")))?;
+            self.readable_again();
+            let plan = plan(&judged, &listed.slots, &self.memory, self.settings.confirmed, now);
+            let conflict;
+            (ended, conflict) = self.carry_out(&judged, plan, listed).await;
+            if !conflict {
+                break;
+            }
+        }
+        Ok(ended)
+    }
+
+    async fn carry_out(&mut self, judged: &Judged, plan: Plan, listed: Listed) -> (Ended, bool) {
+        let follows = plan.sayings.values().filter(|saying| **saying == Saying::Follows).count();
+        self.metrics.judged(judged.rows, follows, &plan);
+        for (slot, what) in &listed.unreadable {
+            tracing::error!("the Slot of {} cannot be read: {what}", harmless(slot));
+        }
+        let general_news = self.said.plan(&plan);
+        if self.settings.dry_run {
+            plan.changes.iter().for_each(|change| log::change(change, false));
+            return (ended(&plan, false), false);
+        }
+        if let Some(news) = general_news {
+            self.tell_all("RowRefused", &news).await;
+        }
+        let settled = self.write(&plan, listed.slots).await;
+        let conflict = settled.iter().any(|settled| settled.failed == Some(WriteError::Conflict));
+        let failed = settled.iter().any(|settled| settled.failed.is_some());
+        self.report(&plan, &settled).await;
+        (ended(&plan, failed), conflict)
+    }
+
+    async fn write(&mut self, plan: &Plan, slots: Vec<Slot>) -> Vec<Settled> {
+        let changes: BTreeMap<&str, &Change> =
+            plan.changes.iter().map(|change| (change.slot.as_str(), change)).collect();
+        let cluster = &self.cluster;
+        let writes = slots.into_iter().map(|slot| {
+            let change = changes.get(name_of(&slot)).copied();
+            async move {
+                match change {
+                    None => (slot, None),
+                    Some(change) => (slot, Some((change, cluster.write(change).await))),
+                }
+            }
+        });
+        let results: Vec<_> = futures::stream::iter(writes).buffered(AT_ONCE).collect().await;
+        results.into_iter().map(|(slot, result)| self.settle(slot, result)).collect()
+    }
+
+    fn settle(&mut self, slot: Slot, result: Option<(&Change, Result<Slot, WriteError>)>) -> Settled {
+        match result {
+            None => Settled { slot, claimed: false, undone: None, failed: None },
+            Some((_, Err(error))) => {
+                match &error {
+                    WriteError::Conflict => tracing::debug!(slot = name_of(&slot), "{error}"),
+                    WriteError::Refused(what) => tracing::error!("{what}"),
+                }
+                Settled { slot, claimed: false, undone: None, failed: Some(error) }
+            }
+            Some((change, Ok(written))) => {
+                if let (Some(wanted), Some(generation)) = (&change.wanted, written.metadata.generation) {
+                    self.memory.note(&change.slot, wanted.clone(), generation);
+                }
+                // The API server stores nothing where an apply changes nothing.
+                let changed = written.metadata.resource_version != slot.metadata.resource_version;
+                if changed {
+                    log::change(change, true);
+                    self.metrics.wrote(change.what);
+                }
+                let claimed = changed && change.what == What::Claimed;
+                Settled { slot: written, claimed, undone: change.undoes.clone(), failed: None }
+            }
+        }
+    }
+
+    async fn report(&self, plan: &Plan, settled: &[Settled]) {
+        let reports = settled.iter().map(|settled| self.report_one(plan, settled));
+        futures::stream::iter(reports).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+    }
+
+    async fn report_one(&self, plan: &Plan, settled: &Settled) {
+        let (slot, now) = (&settled.slot, (self.clock)());
+        let refused;
+        let saying = match &settled.failed {
+            // The next attempt, or the next pass, knows more.
+            Some(WriteError::Conflict) => return,
+            Some(WriteError::Refused(what)) => {
+                refused = Saying::Refused(what.clone());
+                Some(&refused)
+            }
+            None => plan.sayings.get(name_of(slot)),
+        };
+        let changed = conditions(slot, saying, now);
+        let claimed_at = settled.claimed.then_some(now);
+        if changed.is_some() || claimed_at.is_some() {
+            complain(self.cluster.write_status(slot, changed.as_deref(), claimed_at).await);
+        }
+        let news = saying.filter(|_| changed.is_some()).and_then(|saying| event(slot, saying, now));
+        let restored = settled.undone.as_ref().and_then(|manager| undone(slot, manager, now));
+        for event in news.into_iter().chain(restored) {
+            complain(self.cluster.tell(&event).await);
+        }
+    }
+
+    /// The people of the source, and those of the operator whom the source does not list.
+    fn people(&self, table: Option<&Table>) -> Result<People, SourceError> {
+        let mut rows: Vec<Vec<&str>> = Vec::new();
+        for line in table.iter().flat_map(|table| &table.lines) {
+            // So that a problem names the row that it has in the source.
+            rows.resize(line.number.saturating_sub(1).clamp(rows.len(), rows.len() + 10_000), Vec::new());
+            rows.push(line.cells.iter().map(String::as_str).collect());
+        }
+        let key = |name: &str| name.trim().to_ascii_lowercase();
+        let listed: std::collections::BTreeSet<String> = rows.iter().flatten().map(|name| key(name)).collect();
+        let others =
+            self.settings.people.iter().filter(|person| !person.iter().any(|name| listed.contains(&key(name))));
+        let others: Vec<Vec<&str>> = others.map(|person| person.iter().map(String::as_str).collect()).collect();
+        rows.extend(others);
+        People::from_rows(rows).map_err(|problems| SourceError::Lasting(problems.join("; ")))
+    }
+}
+
+/// How long to wait after each pass that met an error which may pass: longer each time, up to a limit.
+fn waits_from(poll: Duration) -> impl Iterator<Item = Duration> {
+    let waits = ExponentialBuilder::new().with_min_delay(poll).with_max_delay(MAX_WAIT.max(poll));
+    waits.without_max_times().build()
+}
+
+/// A Slot that cannot be read is there all the same: its row is no mistake.
+fn known(listed: &Listed, now: Timestamp) -> BTreeMap<String, Holding> {
+    let mut known = holdings(&listed.slots, now);
+    known.extend(listed.unreadable.iter().map(|(slot, _)| (slot.clone(), Holding::Nobody)));
+    known
+}
+
+fn ended(plan: &Plan, failed: bool) -> Ended {
+    match plan.held_back {
+        Some(_) => Ended::HeldBack,
+        None if failed => Ended::Cluster,
+        None => Ended::Done(plan.problems.len()),
+    }
+}
+
+/// What cannot be said changes nothing: what was written is written.
+fn complain(result: Result<(), WriteError>) {
+    match result {
+        Ok(()) => {}
+        // Somebody wrote the Slot just now; the next pass says it.
+        Err(WriteError::Conflict) => tracing::debug!("a status was written by somebody else at the same time"),
+        Err(WriteError::Refused(what)) => tracing::warn!("{what}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_in_trouble_is_asked_less_and_less_often_and_never_given_up() {
+        let seconds = |poll: u64| -> Vec<u64> {
+            waits_from(Duration::from_secs(poll)).skip(1).take(100).map(|wait| wait.as_secs()).collect()
+        };
+        assert_eq!(seconds(15)[..4], [30, 60, 120, 120]);
+        assert_eq!((seconds(15)[99], seconds(600)[99]), (120, 600));
+    }
+}

@@ -1,0 +1,123 @@
+//! How is Google asked, so that no answer is waited for for ever, and none fills the memory?
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::source::SourceError;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A sheet of ten thousand rows has one or two MiB.
+const MAX_ANSWER: usize = 32 << 20;
+
+/// Google closes idle connections after some minutes; to close first means never to write into a closed one.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// A client without cookies, redirects or proxies: it goes where it is told, and nowhere else.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    timeout: Duration,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// How long to wait before asking again.
+    pub retry_after: Option<Duration>,
+    /// The body, in full.
+    pub body: Bytes,
+}
+
+impl Http {
+    /// A client that trusts the system's certificates and waits so long for a whole answer.
+    ///
+    /// # Errors
+    /// When the system has no certificates.
+    pub fn new(timeout: Duration) -> std::io::Result<Self> {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.enforce_http(false);
+        let ring = rustls::crypto::ring::default_provider();
+        let https = hyper_rustls::HttpsConnectorBuilder::new().with_provider_and_native_roots(ring)?;
+        let connector = https.https_or_http().enable_http1().wrap_connector(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
+        Ok(Self { client, timeout })
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// When there is none in time, or only a part of one.
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, SourceError> {
+        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        match tokio::time::timeout(self.timeout, self.exchange(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(SourceError::passing(format!("{host}: {error}"))),
+            Err(_) => Err(SourceError::passing(format!("{host}: no whole answer within {:?}", self.timeout))),
+        }
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
+        let (parts, body) = self.client.request(request).await.map_err(|error| chain(&error))?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                return format!("the answer is larger than {} MiB", MAX_ANSWER >> 20);
+            }
+            format!("the answer broke off: {}", chain(error.as_ref()))
+        })?;
+        let retry_after = parts.headers.get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        Ok(Answer { status: parts.status, retry_after, body: body.to_bytes() })
+    }
+}
+
+/// True for an address to which a credential may be sent: it is encrypted, or stays on this machine.
+#[must_use]
+pub fn is_safe(uri: &Uri) -> bool {
+    match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(_)) => true,
+        (Some("http"), Some(host)) => {
+            let bare = host.trim_start_matches('[').trim_end_matches(']');
+            bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+        _ => false,
+    }
+}
+
+/// An error and what caused it, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_go_only_where_nobody_listens() {
+        for uri in
+            ["https://sheets.googleapis.com", "http://127.0.0.1:8080/token", "http://localhost", "http://[::1]:1"]
+        {
+            assert!(is_safe(&uri.parse().unwrap()), "{uri}");
+        }
+        for uri in ["http://sheets.googleapis.com", "http://127.0.0.1.example.com", "/v4", "ftp://localhost"] {
+            assert!(!is_safe(&uri.parse().unwrap()), "{uri}");
+        }
+    }
+}

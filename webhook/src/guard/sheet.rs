@@ -1,0 +1,87 @@
+//! Who may write a claim that follows a sheet?
+//!
+//! Such a claim is what its sheet says: hotdesk's sync writes it, and people change it in the sheet. What an
+//! administrator writes over it stays the sheet's, so that the next sync brings the sheet's claim back.
+
+use hotdesk_slots::claim::Standing;
+use hotdesk_slots::slot::Slot;
+use hotdesk_slots::{Claim, ClaimSource, ClaimView};
+use jiff::Timestamp;
+
+use super::Writer;
+use crate::settings::Settings;
+
+/// What speaks against this write by a person.
+pub(super) fn against_person(old: &Slot, new: &Slot, settings: &Settings, now: Timestamp) -> Option<String> {
+    let (was, is) = (old.spec.claim.as_ref(), new.spec.claim.as_ref());
+    if was == is {
+        return None;
+    }
+    if in_force(was, now) && is_sheets(was) {
+        let sheet = settings.claim_url.as_deref().unwrap_or("the sheet");
+        return Some(format!(
+            "spec.claim: it comes from a sheet, and is changed there, not here: edit {sheet}, or ask whoever may"
+        ));
+    }
+    // What a lapsed claim left behind is not the person's doing; `source` takes it away.
+    (is_sheets(is) && !is_sheets(was))
+        .then(|| "spec.claim.source: only hotdesk's sync sets it: leave it out".to_owned())
+}
+
+/// What speaks against this write by the sync: it follows the sheet, and takes from nobody what is not the sheet's.
+pub(super) fn against_sync(old: &Slot, new: &Slot, now: Timestamp) -> Vec<String> {
+    let (was, is) = (old.spec.claim.as_ref(), new.spec.claim.as_ref());
+    let fields = [
+        ("spec.mode", old.spec.mode != new.spec.mode),
+        ("metadata.ownerReferences", old.metadata.owner_references != new.metadata.owner_references),
+        ("metadata.finalizers", old.metadata.finalizers != new.metadata.finalizers),
+    ];
+    let mut problems: Vec<String> = fields
+        .into_iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(field, _)| format!("{field}: hotdesk's sync does not change it"))
+        .collect();
+    if was != is {
+        let taken = in_force(was, now) && !is_sheets(was) && !keeps_owner(was, is);
+        problems.extend(taken.then(|| "spec.claim: it was not made in the sheet, and is in force".to_owned()));
+        let foreign = is.is_some() && !is_sheets(is);
+        problems.extend(foreign.then(|| "spec.claim.source: hotdesk's sync writes `sheet` there".to_owned()));
+    }
+    problems
+}
+
+/// The source that the claim is stored with.
+pub(crate) fn source(writer: Writer, old: Option<&Slot>, new: &Slot, now: Timestamp) -> Option<ClaimSource> {
+    let (was, is) = (old.and_then(|old| old.spec.claim.as_ref()), new.spec.claim.as_ref());
+    let written = is.and_then(|claim| claim.source);
+    if was == is {
+        return written;
+    }
+    match writer {
+        Writer::Person => None,
+        Writer::BreakGlass | Writer::Administrator if in_force(was, now) && is_sheets(was) => Some(ClaimSource::Sheet),
+        _ => written,
+    }
+}
+
+/// True if the claim's aliases stay as they are written: they are from the sheet's own list of people.
+pub(crate) fn keeps_aliases(writer: Writer, old: Option<&Slot>, new: &Slot) -> bool {
+    let (was, is) = (old.and_then(|old| old.spec.claim.as_ref()), new.spec.claim.as_ref());
+    is_sheets(is) && (writer == Writer::Sync || was == is)
+}
+
+fn is_sheets(claim: Option<&Claim>) -> bool {
+    claim.is_some_and(Claim::is_sheets)
+}
+
+fn in_force(claim: Option<&Claim>, now: Timestamp) -> bool {
+    let view = claim.map(ClaimView::lenient);
+    Standing::of(view.as_ref(), now).held().is_some()
+}
+
+/// True if who owned the slot is still a claimant: the sheet took the claim over, and nobody lost it.
+fn keeps_owner(was: Option<&Claim>, is: Option<&Claim>) -> bool {
+    let views = (was.map(ClaimView::lenient), is.map(ClaimView::lenient));
+    let (Some(was), Some(is)) = views else { return false };
+    was.owner().is_some_and(|owner| is.admits(std::slice::from_ref(owner), &[]))
+}
