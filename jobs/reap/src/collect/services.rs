@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(spec: serde_json::Value, doubts: usize) {
+    fn check(spec: &serde_json::Value, doubts: usize) {
         let object: Object =
             serde_json::from_value(serde_json::json!({"metadata": {"name": "web"}, "spec": spec})).unwrap();
         let found = unlogged(&[service(object)]);
@@ -75,11 +75,11 @@ mod tests {
 
     #[test]
     fn a_service_that_is_reached_past_the_ingress_controller_is_a_doubt() {
-        check(serde_json::json!({"type": "LoadBalancer"}), 1);
-        check(serde_json::json!({"type": "NodePort"}), 1);
-        check(serde_json::json!({"externalIPs": ["192.0.2.7"]}), 1);
-        check(serde_json::json!({"type": "ClusterIP", "externalIPs": []}), 0);
-        check(serde_json::json!({"type": "ExternalName", "externalName": "example.com"}), 0);
-        check(serde_json::json!({}), 0);
+        check(&serde_json::json!({"type": "LoadBalancer"}), 1);
+        check(&serde_json::json!({"type": "NodePort"}), 1);
+        check(&serde_json::json!({"externalIPs": ["192.0.2.7"]}), 1);
+        check(&serde_json::json!({"type": "ClusterIP", "externalIPs": []}), 0);
+        check(&serde_json::json!({"type": "ExternalName", "externalName": "example.com"}), 0);
+        check(&serde_json::json!({}), 0);
     }
 }
