@@ -28,10 +28,16 @@ impl Grant {
         let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name});
         let subject = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": person.name});
         object("ClusterRoleBinding", &json!({"roleRef": role, "subjects": [subject]}));
+        // Asked of the API server directly: `kubectl auth can-i` knows no resource whose CRD is still to come.
         let (resource, sub) = resources[0].split_once('/').unwrap_or((resources[0], ""));
-        let full = if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") };
-        let can = ["auth", "can-i", verbs[0], &full, "--subresource", sub, "-A"];
-        until("the right to be known", Duration::from_secs(20), || person.kubectl(&can).as_result());
+        let asked = json!({"group": group, "resource": resource, "subresource": sub, "verb": verbs[0]});
+        let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": asked}});
+        until("the right to be known", Duration::from_secs(20), || {
+            let ran =
+                person.kubectl_with(&["create", "-f", "-", "-o", "jsonpath={.status.allowed}"], &review.to_string());
+            if ran.stdout.trim() == "true" { Ok(()) } else { Err(ran.to_string()) }
+        });
         grant
     }
 }
