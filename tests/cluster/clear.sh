@@ -9,7 +9,7 @@ clear_cluster() {
   stop kube-controller-manager kube-scheduler
   stop containerd
   kill_containers
-  stop kube-apiserver etcd
+  stop kube-apiserver etcd nginx
   unmount_state
   remove_cgroups
   remove_links

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # How are etcd, the API server, the controller manager and the scheduler started? Sourced; needs common.sh,
-# daemons.sh, binaries.sh and pki.sh.
+# daemons.sh, binaries.sh, pki.sh and issuer.sh.
 
 AUDIT_LOG=$LOGS/audit.log
 
@@ -17,6 +17,7 @@ start_apiserver() {
   start kube-apiserver "$BIN/kube-apiserver" \
     --bind-address="$NODE_IP" --advertise-address="$NODE_IP" --secure-port="$API_PORT" \
     --tls-cert-file="$PKI/apiserver.crt" --tls-private-key-file="$PKI/apiserver.key" --client-ca-file="$PKI/ca.crt" \
+    --authentication-config="$AUTHENTICATION_CONFIG" \
     --etcd-servers="https://127.0.0.1:$ETCD_PORT" --etcd-cafile="$PKI/ca.crt" \
     --etcd-certfile="$PKI/etcd-client.crt" --etcd-keyfile="$PKI/etcd-client.key" \
     --service-cluster-ip-range="$SERVICE_CIDR" --service-node-port-range="$NODE_PORTS" \
@@ -52,6 +53,7 @@ kubectl_admin() { "$BIN/kubectl" --kubeconfig="$PKI/admin.kubeconfig" "$@"; }
 
 start_control_plane() {
   start_etcd
+  start_issuer
   start_apiserver
   wait_for 60 "the API server is ready" "$LOGS/kube-apiserver.log" api /readyz
   start_controllers

@@ -27,7 +27,7 @@ is_ours() {
   exe=$(readlink "/proc/$1/exe" 2>/dev/null) || return 1
   case ${exe% (deleted)} in
     */etcd | */kube-apiserver | */kube-controller-manager | */kube-scheduler | */kubelet | */kube-proxy) ;;
-    */containerd | */containerd-shim*) ;;
+    */containerd | */containerd-shim* | */nginx) ;;
     *) return 1 ;;
   esac
   mapfile -d '' words 2>/dev/null <"/proc/$1/cmdline" || return 1

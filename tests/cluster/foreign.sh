@@ -19,7 +19,7 @@ prepare_foreign_cluster() {
   local name
   for name in "${PEOPLE[@]}"; do make_person "$name" developers; done
   make_person ci ci
-  rm -f "$OUT/audit.log"
+  rm -f "$OUT/audit.log" "$OUT/issuer.pk8"
   echo "HOTDESK_CLUSTER=foreign" | put cluster.env
   give_to_caller "$OUT"
 }

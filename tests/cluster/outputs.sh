@@ -23,6 +23,7 @@ write_outputs() {
   for name in admin "${PEOPLE[@]}" ci; do
     put "$name.kubeconfig" <"$PKI/$name.kubeconfig"
   done
+  put issuer.pk8 <"$PKI/issuer.pk8"
   ln -sfn "$AUDIT_LOG" "$OUT/audit.log"
   put cluster.env <<ENV
 HOTDESK_CLUSTER=own

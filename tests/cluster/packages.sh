@@ -18,6 +18,7 @@ install_packages() {
   need buildah buildah
   need openssl openssl
   need curl curl
+  need nginx nginx
   need cc gcc
   [ -x "$CNI_BIN/ptp" ] || MISSING_PACKAGES+=(containernetworking-plugins)
   [ "${#MISSING_PACKAGES[@]}" -gt 0 ] || return 0
