@@ -53,6 +53,12 @@ pub struct SlotSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Time>,
 
+    /// From this moment on (RFC 3339) the next run of the reaper clears the slot, used or not, as its last holder asked
+    /// who gave it back (`hotdesk release --clean`). A claim removes it.
+    #[schemars(schema_with = "moment")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear_after: Option<Time>,
+
     /// What happens to a write by somebody who does not hold the slot; the installation's setting if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
@@ -249,6 +255,10 @@ pub struct Reaping {
     pub since: Time,
     /// The releases that it set out to uninstall.
     pub releases: Vec<ReleaseRevision>,
+    /// Until then the reap may be at work, and nobody can take the slot over; extended as the reap goes on. Absent: it is
+    /// not at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
 }
 
 /// One revision of a helm release.

@@ -18,6 +18,7 @@ use crate::message::{Context, holder};
 use crate::review::Operation;
 use crate::settings::{Settings, carries_pod_token, service_account_in};
 
+pub(crate) mod clearing;
 pub(crate) mod sheet;
 
 /// What is asked of a Slot.
@@ -160,6 +161,7 @@ fn judge_person(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Resul
     let mut problems = administrators_only(old, new);
     problems.extend(takes_from_another(asked, settings, old, new, now));
     problems.extend(sheet::against_person(old, new, settings, now));
+    problems.extend(clearing::against(old, new, now));
     problems.extend(lapses_at_once(old, new, now));
     if problems.is_empty() { Ok(Writer::Person) } else { Err(problems) }
 }
@@ -168,7 +170,8 @@ fn judge_sync(asked: &Asked<'_>, now: Timestamp) -> Result<Writer, Vec<String>> 
     let (Some(old), Some(new)) = (asked.old, asked.new) else {
         return Err(vec!["the present Slot cannot be read: only an administrator can mend it".to_owned()]);
     };
-    let problems = sheet::against_sync(old, new, now);
+    let mut problems = sheet::against_sync(old, new, now);
+    problems.extend(clearing::against(old, new, now));
     if problems.is_empty() { Ok(Writer::Sync) } else { Err(problems) }
 }
 
@@ -195,6 +198,7 @@ fn takes_from_another(
 ) -> Option<String> {
     let touched = old.spec.claim != new.spec.claim
         || old.spec.keep_until != new.spec.keep_until
+        || old.spec.clear_after != new.spec.clear_after
         || marks_differ(&old.metadata, &new.metadata)
         // Whoever applies another's values anew would own those fields too, and stand in the way of their next apply.
         || old.metadata.managed_fields != new.metadata.managed_fields;

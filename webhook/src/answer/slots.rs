@@ -8,7 +8,7 @@ use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation};
 use serde_json::value::RawValue;
 
 use crate::answer::{Answer, Context, Note, is_slot, refusal, requires_object};
-use crate::guard::{self, Aliases, Asked, Writer, sheet};
+use crate::guard::{self, Aliases, Asked, Writer, clearing, sheet};
 use crate::reply::{Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
 use crate::review::{Operation, Request, SlotReview, Unreadable};
@@ -116,6 +116,10 @@ fn normalised(
     if let (Some(claim), Some(view)) = (claim, &view) {
         respell(claim, view, &mut operations);
         attribute(claim, sheet::source(writer, asked.old, new, context.now), &mut operations);
+    }
+    if clearing::is_over(new) {
+        let path = PointerBuf::from_tokens(["spec", "clearAfter"]);
+        operations.push(PatchOperation::Remove(RemoveOperation { path }));
     }
     let object: Object<'_> = request.object.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     let metadata = object.metadata.unwrap_or_default();

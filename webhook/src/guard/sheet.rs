@@ -33,6 +33,7 @@ pub(super) fn against_sync(old: &Slot, new: &Slot, now: Timestamp) -> Vec<String
     let (was, is) = (old.spec.claim.as_ref(), new.spec.claim.as_ref());
     let fields = [
         ("spec.mode", old.spec.mode != new.spec.mode),
+        ("spec.clearAfter", new.spec.clear_after.is_some() && old.spec.clear_after != new.spec.clear_after),
         ("metadata.ownerReferences", old.metadata.owner_references != new.metadata.owner_references),
         ("metadata.finalizers", old.metadata.finalizers != new.metadata.finalizers),
     ];
