@@ -64,6 +64,11 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_OFFICE_HOURS", value_parser = office_hours, default_value = DEFAULT_OFFICE_HOURS)]
     pub office_hours: Hours,
 
+    /// How long after a claim has lapsed the slot is kept as usual; from then on it is cleared once it was unused for so
+    /// long, for example 30m.
+    #[arg(long, env = "HOTDESK_LAPSE_GRACE", default_value = "30m", value_parser = positive)]
+    pub lapse_grace: SignedDuration,
+
     /// How far back a request of any slot proves that the log can tell, for example 24h.
     #[arg(long, env = "HOTDESK_LOOK_BACK", default_value = "24h", value_parser = positive)]
     pub look_back: SignedDuration,
@@ -215,7 +220,10 @@ impl Args {
         problems.extend(too_wide("--ignore-path", &patterns.paths, &self.ignore_path, &ANY_PATH));
         let windows = Windows { always: self.window, office: self.office_hours.0.clone() };
         if problems.is_empty() {
-            Ok((Rules { windows, keep, silence_is_fine: self.silence_is_fine }, patterns))
+            Ok((
+                Rules { windows, lapse_grace: self.lapse_grace, keep, silence_is_fine: self.silence_is_fine },
+                patterns,
+            ))
         } else {
             Err(problems.join("\n"))
         }

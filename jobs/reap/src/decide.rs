@@ -6,8 +6,9 @@ use globset::GlobSet;
 use hotdesk_slots::slot::{Reaping, Slot, VerdictState};
 use hotdesk_slots::text::{human_duration, human_time, list, plain};
 use hotdesk_slots::window::Windows;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::lapse;
 use crate::release::{Phase, Release};
 use crate::traffic::tally::{CLOCK_TOLERANCE, Hit};
 
@@ -42,6 +43,8 @@ pub struct Traffic {
 pub struct Rules {
     /// The idle windows.
     pub windows: Windows,
+    /// How long a slot whose claim has lapsed may go unused.
+    pub lapse_grace: SignedDuration,
     /// Releases that stay.
     pub keep: GlobSet,
     /// No entry at all, of any slot, is fine.
@@ -95,17 +98,30 @@ pub fn decide(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Decision {
         Some(Err(why)) => return unknown(why),
         None => return unknown("the releases were not read"),
     };
+    let rules = &Rules { windows: rules.windows_of(slot, now), ..rules.clone() };
     let activity = newest_activity(slot, releases);
     let early = kept_until(slot, now)
         .or_else(|| nothing_left(releases, rules))
         .or_else(|| under_way(slot, releases, rules, now))
         .or_else(|| from_the_future(activity.as_ref(), now))
+        .or_else(|| to_be_cleared(slot, releases, activity.as_ref(), now))
         .or_else(|| in_use(activity, rules, now))
         .or_else(|| unreadable(releases));
     match (early, &evidence.traffic) {
         (Some(verdict), _) => Decision::Settled(verdict),
         (None, None) => Decision::AskTraffic,
-        (None, Some(traffic)) => Decision::Settled(judge_traffic(traffic, rules, now)),
+        (None, Some(traffic)) => {
+            let verdict = judge_traffic(traffic, rules, now);
+            Decision::Settled(tell_lapse(verdict, slot, now))
+        }
+    }
+}
+
+impl Rules {
+    /// The windows by which this slot is judged.
+    #[must_use]
+    pub fn windows_of(&self, slot: &Slot, now: Timestamp) -> Windows {
+        lapse::windows(slot, &self.windows, self.lapse_grace, now)
     }
 }
 
@@ -173,6 +189,25 @@ fn from_the_future(activity: Option<&Activity>, now: Timestamp) -> Option<Verdic
         "{} at {}, which is in the future: check the clocks",
         activity.detail, activity.time
     )))
+}
+
+/// Its last holder gave it back to be cleared, and nothing has happened in it since.
+fn to_be_cleared(slot: &Slot, releases: &[Release], activity: Option<&Activity>, now: Timestamp) -> Option<Verdict> {
+    let asked = lapse::to_be_cleared(slot, now)?;
+    let quiet = activity.is_none_or(|activity| activity.time < asked) && unreadable(releases).is_none();
+    let reason =
+        || format!("its last holder gave it back to be cleared, {} ago", human_duration(now.duration_since(asked)));
+    quiet.then(|| Verdict { state: VerdictState::Idle, reason: reason(), activity: None, reap_at: None })
+}
+
+fn tell_lapse(verdict: Verdict, slot: &Slot, now: Timestamp) -> Verdict {
+    match lapse::lapsed_at(slot, now).filter(|_| verdict.state == VerdictState::Idle) {
+        Some(lapsed) => {
+            let reason = format!("its claim lapsed {}, and {}", human_time(lapsed, now), verdict.reason);
+            Verdict { reason, ..verdict }
+        }
+        None => verdict,
+    }
 }
 
 fn in_use(activity: Option<Activity>, rules: &Rules, now: Timestamp) -> Option<Verdict> {

@@ -21,7 +21,12 @@ fn ago(minutes: i64) -> Timestamp {
 fn rules() -> Rules {
     let mut keep = GlobSetBuilder::new();
     keep.add(Glob::new("roles").unwrap()).add(Glob::new("*config*").unwrap());
-    Rules { windows: Windows::default(), keep: keep.build().unwrap(), silence_is_fine: false }
+    Rules {
+        windows: Windows::default(),
+        lapse_grace: SignedDuration::from_mins(30),
+        keep: keep.build().unwrap(),
+        silence_is_fine: false,
+    }
 }
 
 fn release(name: &str, phase: Phase, deployed: i64) -> Release {
@@ -164,6 +169,7 @@ fn finishes_at_once_what_an_earlier_run_began() {
     let begun = |name: &str, revision| Reaping {
         since: Time(ago(6)),
         releases: vec![ReleaseRevision { name: name.to_owned(), revision }],
+        until: None,
     };
     let case = |reaping: Reaping| idle().releases(&[leaving.clone()]).status(|status| status.reaping = Some(reaping));
     check(case(begun("web", 3)), VerdictState::Idle, "");
@@ -268,4 +274,58 @@ fn only_what_is_there_and_not_kept_goes() {
     ];
     let names: Vec<String> = targets(&releases, &rules()).into_iter().map(|release| release.name).collect();
     assert_eq!(names, ["web", "api"]);
+}
+
+fn claimed(mut case: Case, until: i64) -> Case {
+    let claim = serde_json::json!({"users": ["alice"], "until": ago(until).to_string()});
+    case.slot.spec.claim = serde_json::from_value(claim).unwrap();
+    case
+}
+
+#[test]
+fn a_lapsed_claim_shortens_the_window_to_the_grace_and_no_further() {
+    let deployed = |minutes| idle().releases(&[release("web", Phase::Deployed, minutes)]);
+    check(claimed(deployed(40), -1), VerdictState::Active, "deployed");
+    check(claimed(deployed(40), 29), VerdictState::Active, "deployed");
+    check(
+        claimed(deployed(40), 30),
+        VerdictState::Idle,
+        "its claim lapsed 19:30 UTC, and no request, deploy, session or claim for 30 min",
+    );
+    check(claimed(deployed(20), 30), VerdictState::Active, "deployed");
+    let busy = claimed(idle(), 300).traffic(|traffic| traffic.hit = Some(hit()));
+    check(busy, VerdictState::Active, "mew-web-80");
+    let blind = claimed(idle(), 300).traffic(|traffic| traffic.doubts.push("the log cannot be read".to_owned()));
+    check(blind, VerdictState::Unknown, "the log cannot be read");
+}
+
+fn given_back(clear_after: i64) -> Case {
+    let mut case = idle().releases(&[release("web", Phase::Deployed, 40)]);
+    case.slot.spec.clear_after = Some(Time(ago(clear_after)));
+    case
+}
+
+#[test]
+fn a_slot_that_was_given_back_to_be_cleared_is_cleared_used_or_not() {
+    let reason = "its last holder gave it back to be cleared, 5 min ago";
+    check(given_back(5), VerdictState::Idle, reason);
+    check(given_back(5).traffic(|traffic| traffic.hit = Some(hit())), VerdictState::Idle, reason);
+    check(given_back(5).traffic(|traffic| traffic.doubts.push("blind".to_owned())), VerdictState::Idle, reason);
+    check(given_back(-5), VerdictState::Active, "deployed");
+}
+
+#[test]
+fn whatever_happened_since_a_slot_was_given_back_keeps_it() {
+    let deployed = given_back(5).releases(&[release("web", Phase::Deployed, 5)]);
+    check(deployed, VerdictState::Active, "deployed");
+    let session = LastSession { time: Time(ago(3)), by: "root".to_owned(), kind: "exec".to_owned() };
+    check(given_back(5).status(|status| status.last_session = Some(session)), VerdictState::Active, "root used exec");
+    let mut kept = given_back(5);
+    kept.slot.spec.keep_until = Some(Time(ago(-5)));
+    check(kept, VerdictState::Kept, "asked to keep it");
+    let mut claimed = given_back(5);
+    claimed.slot.spec.claim = serde_json::from_value(serde_json::json!({"users": ["bob"]})).unwrap();
+    check(claimed, VerdictState::Active, "deployed");
+    let unreadable = Release { state: Err("it is not base64".to_owned()), ..release("api", Phase::Deployed, 40) };
+    check(given_back(5).releases(&[release("web", Phase::Deployed, 300), unreadable]), VerdictState::Unknown, "api");
 }

@@ -14,6 +14,7 @@ use crate::helm::{Helm, HelmError};
 use crate::manifest::preserve;
 use crate::record::Record;
 use crate::release::{Driver, Release};
+use crate::report::{longer_patch, write_status};
 
 /// The hands of one run.
 pub struct RealHands<'a> {
@@ -23,11 +24,16 @@ pub struct RealHands<'a> {
     pub helm: &'a Helm,
     /// Why, for helm's description of the uninstall.
     pub reason: String,
+    /// The version of the Slot as it was last looked at.
+    pub seen: Option<String>,
 }
 
 impl Hands for RealHands<'_> {
     async fn look(&mut self) -> (Verdict, Evidence) {
-        self.collector.verdict().await
+        let (verdict, evidence) = self.collector.verdict().await;
+        let slot = evidence.slot.as_ref().and_then(|slot| slot.as_ref().ok());
+        self.seen = slot.and_then(|slot| slot.metadata.resource_version.clone());
+        (verdict, evidence)
     }
 
     async fn preserve(&mut self, release: &Release) -> Result<Vec<String>, String> {
@@ -38,6 +44,9 @@ impl Hands for RealHands<'_> {
     }
 
     async fn uninstall(&mut self, release: &Release) -> Result<(), HelmError> {
+        let longer = longer_patch(self.seen.as_deref(), self.helm.done_by((self.collector.now)()));
+        let noted = write_status(self.collector.cluster, self.collector.slot, &longer).await;
+        noted.map_err(HelmError::NotRun)?;
         tracing::info!(release = release.name, revision = release.revision, "uninstalling");
         self.helm.uninstall(release, &self.reason).await
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hotdesk_slots::text::plain;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -66,6 +66,12 @@ impl Helm {
         } else {
             Err(HelmError::NotRun(format!("helm must be version 3 or 4, and says \"{version}\"")))
         }
+    }
+
+    /// When an uninstall that begins now has ended, one way or the other.
+    #[must_use]
+    pub fn done_by(&self, now: Timestamp) -> Timestamp {
+        now.checked_add(self.timeout).and_then(|end| end.checked_add(GRACE)).unwrap_or(Timestamp::MAX)
     }
 
     /// Uninstalls a release and waits until its objects are gone.

@@ -33,6 +33,7 @@ pub mod collect;
 pub mod decide;
 pub mod hands;
 pub mod helm;
+pub mod lapse;
 pub mod manifest;
 pub mod record;
 pub mod release;

@@ -156,19 +156,27 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
     json!({"status": status})
 }
 
-/// The status while a reap is under way, so that the next run can finish what a killed one began.
+/// The status while a reap is under way, so that the next run can finish what a killed one began, and so that nobody
+/// takes the slot over meanwhile. It holds only for the Slot as it was judged: whoever wrote it since then wins.
 #[must_use]
-pub fn reaping_patch(targets: &[Release], now: Timestamp) -> Value {
+pub fn reaping_patch(judged: &Slot, targets: &[Release], now: Timestamp, until: Timestamp) -> Value {
     let releases =
         targets.iter().map(|target| ReleaseRevision { name: target.name.clone(), revision: target.revision }).collect();
-    json!({"status": {"reaping": Reaping { since: Time(now), releases }}})
+    let reaping = Reaping { since: Time(now), releases, until: Some(Time(until)) };
+    json!({"metadata": {"resourceVersion": judged.metadata.resource_version}, "status": {"reaping": reaping}})
+}
+
+/// The status when the reap takes longer; again only for the Slot as it was last looked at.
+#[must_use]
+pub fn longer_patch(version: Option<&str>, until: Timestamp) -> Value {
+    json!({"metadata": {"resourceVersion": version}, "status": {"reaping": {"until": Time(until)}}})
 }
 
 fn half_gone(outcome: &Outcome, before: Option<&Reaping>, now: Timestamp) -> Value {
     let begun = outcome.failed.iter().filter(|failed| failed.begun);
     let releases: Vec<_> = begun.map(|f| ReleaseRevision { name: f.name.clone(), revision: f.revision }).collect();
     let since = before.map_or(Time(now), |reaping| reaping.since.clone());
-    if releases.is_empty() { Value::Null } else { json!(Reaping { since, releases }) }
+    if releases.is_empty() { Value::Null } else { json!(Reaping { since, releases, until: None }) }
 }
 
 /// What an earlier run left: only releases that are still there, in the revision that it began with.
@@ -181,7 +189,11 @@ fn still_reaping(before: Option<&Reaping>, evidence: &Evidence) -> Value {
         releases.iter().any(|r| is(r) && !anew(r))
     };
     let left: Vec<ReleaseRevision> = before.releases.iter().filter(there).cloned().collect();
-    if left.is_empty() { Value::Null } else { json!(Reaping { since: before.since.clone(), releases: left }) }
+    if left.is_empty() {
+        Value::Null
+    } else {
+        json!(Reaping { since: before.since.clone(), releases: left, until: None })
+    }
 }
 
 fn newest_deploy(evidence: &Evidence) -> Option<LastDeploy> {

@@ -96,7 +96,8 @@ fn a_reap_that_was_stopped_leaves_a_slot_that_is_not_idle() {
 #[test]
 fn what_was_installed_again_is_not_half_gone() {
     let releases = vec![ReleaseRevision { name: "web".to_owned(), revision: 1 }];
-    let status = SlotStatus { reaping: Some(Reaping { since: Time(now()), releases }), ..SlotStatus::default() };
+    let status =
+        SlotStatus { reaping: Some(Reaping { since: Time(now()), releases, until: None }), ..SlotStatus::default() };
     for (minutes, left) in [(-10, true), (10, false)] {
         let deployed = now() + jiff::SignedDuration::from_mins(minutes);
         let state =
@@ -119,7 +120,8 @@ fn what_was_installed_again_is_not_half_gone() {
 #[test]
 fn what_an_earlier_run_left_is_forgotten_once_it_is_gone() {
     let releases = vec![ReleaseRevision { name: "web".to_owned(), revision: 1 }];
-    let status = SlotStatus { reaping: Some(Reaping { since: Time(now()), releases }), ..SlotStatus::default() };
+    let status =
+        SlotStatus { reaping: Some(Reaping { since: Time(now()), releases, until: None }), ..SlotStatus::default() };
     let patch = status_patch(&verdict(VerdictState::Kept), &evidence(status), None, now());
     assert_eq!(patch["status"].get("reaping"), Some(&Value::Null));
 }

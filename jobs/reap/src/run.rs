@@ -65,9 +65,15 @@ impl Run<'_> {
                 return conclusion;
             }
         };
-        let begun = reaping_patch(&plan.targets, (self.now)());
-        complain(write_status(self.cluster, self.slot, &begun).await);
-        let mut hands = RealHands { collector, helm: &helm, reason: format!("reaped by hotdesk: {}", verdict.reason) };
+        let now = (self.now)();
+        let begun = reaping_patch(&plan.slot, &plan.targets, now, helm.done_by(now));
+        if let Err(why) = write_status(self.cluster, self.slot, &begun).await {
+            let message =
+                format!("{} was idle, and is left until the next run: {why}. Nothing was uninstalled.", self.slot);
+            return Conclusion { exit: Exit::Unknown, message };
+        }
+        let mut hands =
+            RealHands { collector, helm: &helm, reason: format!("reaped by hotdesk: {}", verdict.reason), seen: None };
         let outcome = reap(&mut hands, plan, self.args.retries, self.args.pause).await;
         let conclusion = Conclusion::of_reap(self.slot, verdict, &outcome);
         self.report(verdict, evidence, Some(&outcome), &conclusion).await;

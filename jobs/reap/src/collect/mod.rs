@@ -40,7 +40,8 @@ impl Collector<'_> {
             return (verdict, evidence);
         }
         // Logs may take minutes to read, in which somebody may deploy, claim or begin a session.
-        let traffic = Some(self.traffic(now).await);
+        let window = self.window(&evidence, now);
+        let traffic = Some(self.traffic(window, now).await);
         evidence = Evidence { traffic, ..self.cheap().await };
         match decide(&evidence, self.rules, (self.now)()) {
             Decision::Settled(verdict) => (verdict, evidence),
@@ -55,7 +56,13 @@ impl Collector<'_> {
         Evidence { slot, releases, traffic: None }
     }
 
-    async fn traffic(&self, now: Timestamp) -> Traffic {
+    /// How long this slot may go unused.
+    fn window(&self, evidence: &Evidence, now: Timestamp) -> SignedDuration {
+        let slot = evidence.slot.as_ref().and_then(|slot| slot.as_ref().ok());
+        slot.map_or(self.rules.windows.at(now), |slot| self.rules.windows_of(slot, now).at(now))
+    }
+
+    async fn traffic(&self, window: SignedDuration, now: Timestamp) -> Traffic {
         let blind = |why| Traffic { doubts: vec![why], from: now, through: now, ..Traffic::default() };
         if let Err(why) = self.cluster.check_clock(self.now).await {
             return blind(why);
@@ -69,7 +76,7 @@ impl Collector<'_> {
             Err(why) => return blind(why),
         };
         let direct = if self.args.ignore_direct_traffic { Vec::new() } else { services::unlogged(&services) };
-        match self.watch(&services, now).await {
+        match self.watch(&services, window, now).await {
             Ok(watch) => {
                 let traffic = logs::look(self.cluster, self.args, &watch).await;
                 Traffic { doubts: [unlogged, direct, traffic.doubts].concat(), ..traffic }
@@ -78,11 +85,10 @@ impl Collector<'_> {
         }
     }
 
-    async fn watch(&self, services: &[Service], now: Timestamp) -> Result<Watch, String> {
+    async fn watch(&self, services: &[Service], window: SignedDuration, now: Timestamp) -> Result<Watch, String> {
         let mut neighbours = slots::names(self.cluster).await?;
         neighbours.extend(self.args.other_namespaces.iter().cloned());
         let ago = |length: SignedDuration| now.saturating_sub(length).unwrap_or(Timestamp::MIN);
-        let window = self.rules.windows.at(now);
         Ok(Watch {
             format: self.args.ingress_log_format,
             names: Names::new(self.slot, services, &neighbours),
