@@ -22,8 +22,6 @@ use crate::me::Me;
 use crate::near;
 use crate::row::Row;
 
-pub(crate) use self::resolve::is_host;
-
 /// How often a change is tried anew because the slot changed at the same moment. After each, the
 /// slot is read and judged again, so a slot that somebody else took is not fought over.
 const ATTEMPTS: usize = 3;

@@ -31,6 +31,8 @@ pub(crate) struct Row {
     pub(crate) until: Option<Timestamp>,
     pub(crate) keep_until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) clear_after: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) host: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mode: Option<Mode>,
@@ -121,6 +123,7 @@ impl Row {
             claimed_at: time(status.claimed_at),
             until: time(claim.until),
             keep_until: time(slot.spec.keep_until.clone()),
+            clear_after: time(slot.spec.clear_after.clone()),
             host: slot.spec.host.as_deref().map(harmless),
             mode: slot.spec.mode,
             last_activity: status.last_activity.map(|seen| Seen {

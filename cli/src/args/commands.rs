@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use clap_complete::aot::Shell;
 use hotdesk_slots::Name;
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 
 #[derive(ClapArgs, Debug)]
 pub(crate) struct List {
@@ -53,9 +55,22 @@ pub(crate) struct Claim {
 }
 
 #[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  release mew
+  release mew --clean
+  release mew --clean --grace 1h")]
 pub(crate) struct Release {
     /// The slot, by its namespace.
     pub(crate) slot: String,
+
+    /// Have what is deployed there uninstalled, whether or not anyone still uses it.
+    #[arg(long)]
+    pub(crate) clean: bool,
+
+    /// How long that waits, in case you change your mind: 10m, 1h, 0s.
+    #[arg(long, requires = "clean", default_value = "10m", value_name = "TIME", value_parser = grace)]
+    pub(crate) grace: SignedDuration,
 
     /// Also if somebody else holds it; for administrators.
     #[arg(long)]
@@ -121,6 +136,10 @@ pub(crate) struct Resolve {
     #[arg(long, env = "HOTDESK_PEOPLE", value_name = "FILE", requires = "csv")]
     pub(crate) people: Option<PathBuf>,
 
+    /// With --csv: whose times of day its dates are, such as Europe/Berlin.
+    #[arg(long, env = "HOTDESK_TIME_ZONE", default_value = "UTC", value_name = "ZONE", value_parser = time_zone)]
+    pub(crate) time_zone: TimeZone,
+
     /// HOST is SLOT.DOMAIN where the slot itself names no host.
     #[arg(long, env = "HOTDESK_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
     pub(crate) domain: Option<String>,
@@ -165,14 +184,24 @@ fn purpose(text: &str) -> Result<String, String> {
     }
 }
 
+fn grace(text: &str) -> Result<SignedDuration, String> {
+    let grace: SignedDuration =
+        text.trim().parse().map_err(|_| "it is not a length of time such as 10m or 1h".to_owned())?;
+    if grace.is_negative() { Err("it is negative".to_owned()) } else { Ok(grace) }
+}
+
 fn name(text: &str) -> Result<Name, String> {
     Name::parse(text).map_err(|e| e.to_string())
+}
+
+fn time_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| "write a time zone such as UTC or Europe/Berlin".to_owned())
 }
 
 /// What follows a slot's name in a host must leave it one.
 fn domain(text: &str) -> Result<String, String> {
     let domain = text.trim().trim_start_matches('.').to_ascii_lowercase();
-    if crate::commands::is_host(&domain) {
+    if hotdesk_sheet::is_host(&domain) {
         Ok(domain)
     } else {
         Err("it is not a domain such as dev.example.com".to_owned())

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::args::{Form, Release};
 use crate::cluster::Cluster;
-use crate::commands::{change, not_yours};
+use crate::commands::{change, moment, not_yours};
 use crate::failure::Failure;
 use crate::me::Me;
 use crate::output::machine;
@@ -14,7 +14,7 @@ use crate::row::{Row, Stand};
 
 /// What a slot's claim means for its release.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+enum Judged {
     FreeAlready,
     Release,
 }
@@ -26,32 +26,45 @@ enum Verdict {
 pub(crate) async fn run(cluster: &Cluster, args: &Release, form: Form) -> Result<String, Failure> {
     let now = cluster.now.timestamp();
     let me = cluster.me().await?;
+    let clear_after = args.clean.then(|| now.checked_add(args.grace).unwrap_or(Timestamp::MAX));
     let judged = |slot: &Slot, _: &[Slot]| {
-        let verdict = judge(slot, &me, args.force, cluster.program, now)?;
+        let judged = judge(slot, &me, args, cluster.program, now)?;
         // What was to be kept was kept for whoever held it.
-        Ok((verdict == Verdict::Release).then(|| json!({"claim": null, "keepUntil": null})))
+        let given_back = json!({"claim": null, "keepUntil": null, "clearAfter": clear_after});
+        Ok((judged == Judged::Release).then_some(given_back))
     };
     let changed = change(cluster, &args.slot, judged).await?;
     let was = Row::of(&changed.was, Some(&me), now);
     let row = Row::of(&changed.is, Some(&me), now);
-    Ok(machine(&row, form)?.unwrap_or_else(|| say(&was)))
+    Ok(machine(&row, form)?.unwrap_or_else(|| say(&was, clear_after, cluster.program, now)))
 }
 
 /// The server decides what is allowed; this is against slips of the hand.
-fn judge(slot: &Slot, me: &Me, force: bool, program: &str, now: Timestamp) -> Result<Verdict, Failure> {
-    let Some(claim) = slot.spec.claim.as_ref().map(ClaimView::lenient) else { return Ok(Verdict::FreeAlready) };
+fn judge(slot: &Slot, me: &Me, args: &Release, program: &str, now: Timestamp) -> Result<Judged, Failure> {
     let row = Row::of(slot, Some(me), now);
-    if force || me.holds(&claim) {
-        Ok(Verdict::Release)
-    } else if row.standing == Stand::Lapsed {
-        Ok(Verdict::FreeAlready)
-    } else {
-        Err(not_yours(&row, me, &format!("{program} release {} --force", row.slot)))
+    let claim = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let own = claim.as_ref().is_some_and(|claim| me.holds(claim));
+    match row.standing {
+        _ if own || args.force && (claim.is_some() || args.clean) => Ok(Judged::Release),
+        Stand::Free | Stand::Lapsed if args.clean => Err(Failure::Refused(format!(
+            "nobody holds {slot}, so it is not yours to have cleared: the reaper clears it once nobody uses it. If you \
+             run this cluster: {program} release {slot} --clean --force",
+            slot = row.slot
+        ))),
+        Stand::Free | Stand::Lapsed => Ok(Judged::FreeAlready),
+        Stand::Held => Err(not_yours(&row, me, &format!("{program} release {} --force", row.slot))),
     }
 }
 
-fn say(was: &Row) -> String {
+fn say(was: &Row, clear_after: Option<Timestamp>, program: &str, now: Timestamp) -> String {
     let slot = &was.slot;
+    if let Some(at) = clear_after {
+        let when = if at <= now { String::new() } else { format!(" after {}", moment(at, now)) };
+        return format!(
+            "{slot} is free again. The reaper's next run{when} uninstalls what is deployed there, used or not, but for \
+             what always stays.\nIf you change your mind before: {program} claim {slot} --purpose …\n"
+        );
+    }
     match was.standing {
         Stand::Free => format!("{slot} is free already.\n"),
         Stand::Lapsed => format!("{slot} is free: the claim of {} had lapsed.\n", was.holders()),
@@ -67,30 +80,60 @@ fn say(was: &Row) -> String {
 mod tests {
     use super::*;
     use crate::row::tests::{claimed, slot};
+    use jiff::SignedDuration;
 
     fn now() -> Timestamp {
         "2026-11-23T15:00:00Z".parse().unwrap()
     }
 
+    fn args(force: bool, clean: bool) -> Release {
+        Release { slot: "mew".to_owned(), clean, grace: SignedDuration::from_mins(10), force }
+    }
+
     #[track_caller]
-    fn check(slot: &Slot, force: bool, expected: Result<Verdict, &str>) {
-        let judged = judge(slot, &Me::test("alice"), force, "hotdesk", now());
+    fn check(slot: &Slot, args: &Release, expected: Result<Judged, &str>) {
+        let judged = judge(slot, &Me::test("alice"), args, "hotdesk", now());
         assert_eq!(judged.map_err(|e| e.to_string()), expected.map_err(str::to_owned));
+    }
+
+    fn lapsed(user: &str) -> Slot {
+        let mut lapsed = claimed("mew", user);
+        lapsed.spec.claim.as_mut().unwrap().until = serde_json::from_value("2026-11-23T14:00:00Z".into()).unwrap();
+        lapsed
     }
 
     #[test]
     fn only_ones_own_slot_is_released_unless_forced() {
-        check(&claimed("mew", "alice"), false, Ok(Verdict::Release));
-        check(&claimed("mew", "bob"), true, Ok(Verdict::Release));
+        check(&claimed("mew", "alice"), &args(false, false), Ok(Judged::Release));
+        check(&claimed("mew", "bob"), &args(true, false), Ok(Judged::Release));
         let expected = "mew is held by bob, and you are alice. If you run this cluster: hotdesk release mew --force";
-        check(&claimed("mew", "bob"), false, Err(expected));
+        check(&claimed("mew", "bob"), &args(false, false), Err(expected));
+        check(&claimed("mew", "bob"), &args(false, true), Err(expected));
     }
 
     #[test]
     fn what_is_free_needs_no_release() {
-        check(&slot("mew"), false, Ok(Verdict::FreeAlready));
-        let mut lapsed = claimed("mew", "bob");
-        lapsed.spec.claim.as_mut().unwrap().until = serde_json::from_value("2026-11-23T14:00:00Z".into()).unwrap();
-        check(&lapsed, false, Ok(Verdict::FreeAlready));
+        check(&slot("mew"), &args(false, false), Ok(Judged::FreeAlready));
+        check(&lapsed("bob"), &args(false, false), Ok(Judged::FreeAlready));
+    }
+
+    #[test]
+    fn only_the_last_holder_or_an_administrator_has_a_slot_cleared() {
+        check(&claimed("mew", "alice"), &args(false, true), Ok(Judged::Release));
+        check(&lapsed("alice"), &args(false, true), Ok(Judged::Release));
+        let expected = "nobody holds mew, so it is not yours to have cleared: the reaper clears it once nobody uses it. \
+                        If you run this cluster: hotdesk release mew --clean --force";
+        check(&slot("mew"), &args(false, true), Err(expected));
+        check(&lapsed("bob"), &args(false, true), Err(expected));
+        check(&slot("mew"), &args(true, true), Ok(Judged::Release));
+    }
+
+    #[test]
+    fn says_when_it_is_cleared_and_how_to_prevent_that() {
+        let was = Row::of(&claimed("mew", "alice"), None, now());
+        let said = say(&was, Some("2026-11-23T15:10:00Z".parse().unwrap()), "hotdesk", now());
+        assert!(said.contains("The reaper's next run after 15:10 UTC (in 10 min) uninstalls"), "{said}");
+        assert!(said.contains("hotdesk claim mew"), "{said}");
+        assert!(say(&was, None, "hotdesk", now()).contains("stays until the reaper finds it idle"));
     }
 }

@@ -21,8 +21,6 @@ use crate::failure::Failure;
 use crate::output::machine;
 use crate::row::slot_name;
 
-pub(crate) use self::sheet::is_host;
-
 /// A sheet of a thousand rows has a hundredth of it; more is not a sheet of slots.
 const MAX_FILE: u64 = 8 * 1024 * 1024;
 
@@ -52,7 +50,7 @@ pub(crate) async fn run(global: &Global, program: &'static str, args: &Resolve) 
 
 async fn answer(global: &Global, program: &'static str, args: &Resolve, on_github: bool) -> Result<String, Failure> {
     let (candidates, now) = match wanted(args.csv.as_deref()) {
-        Some(file) => (from_file(file, wanted(args.people.as_deref()))?, cluster::clock().timestamp()),
+        Some(file) => (from_file(file, args)?, cluster::clock().timestamp()),
         None => from_cluster(global, program).await?,
     };
     let slot = args.slot.as_deref().map(str::trim).filter(|slot| !slot.is_empty());
@@ -91,31 +89,31 @@ async fn from_cluster(global: &Global, program: &'static str) -> Result<(Vec<Can
     Ok((candidates.collect(), cluster.now.timestamp()))
 }
 
-fn from_file(file: &Path, people: Option<&Path>) -> Result<Vec<Candidate>, Failure> {
-    let people = match people {
+fn from_file(file: &Path, args: &Resolve) -> Result<Vec<Candidate>, Failure> {
+    let people = match wanted(args.people.as_deref()) {
         None => People::default(),
-        Some(file) => sheet::people(&text(file)?).map_err(|problems| unreadable(file, &problems))?,
+        Some(file) => sheet::people(&bytes(file)?).map_err(|problem| unreadable(file, &problem))?,
     };
-    sheet::read(&text(file)?, &people).map_err(|problems| unreadable(file, &problems))
+    sheet::read(&bytes(file)?, &people, &args.time_zone).map_err(|problem| unreadable(file, &problem))
 }
 
-fn text(file: &Path) -> Result<String, Failure> {
+fn bytes(file: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = if file == Path::new("-") {
         std::io::stdin().take(MAX_FILE + 1).read_to_end(&mut bytes)
     } else {
         std::fs::File::open(file).and_then(|open| open.take(MAX_FILE + 1).read_to_end(&mut bytes))
     };
-    let length = read.map_err(|e| unreadable(file, &[e.to_string()]))?;
+    let length = read.map_err(|e| unreadable(file, &e.to_string()))?;
     if u64::try_from(length).unwrap_or(u64::MAX) > MAX_FILE {
-        return Err(unreadable(file, &["it is larger than 8 MiB".to_owned()]));
+        return Err(unreadable(file, "it is larger than 8 MiB"));
     }
-    String::from_utf8(bytes).map_err(|_not_utf8| unreadable(file, &["it is not UTF-8".to_owned()]))
+    Ok(bytes)
 }
 
-fn unreadable(file: &Path, problems: &[String]) -> Failure {
+fn unreadable(file: &Path, problem: &str) -> Failure {
     let file = if file == Path::new("-") { "standard input".to_owned() } else { shown(file) };
-    Failure::Refused(format!("cannot read {file}: {}", problems.join("; ")))
+    Failure::Refused(format!("cannot read {file}: {problem}"))
 }
 
 fn shown(file: &Path) -> String {

@@ -109,6 +109,10 @@ fn reaping(row: &Row, now: Timestamp) -> Vec<String> {
     if let Some(at) = row.keep_until.filter(|at| *at > now) {
         lines.push(format!("Nothing in it is cleared before {}: somebody asked to keep it.", moment(at, now)));
     }
+    if let Some(at) = row.clear_after.filter(|_| row.standing == Stand::Free) {
+        let when = if at <= now { String::new() } else { format!(" after {}", moment(at, now)) };
+        lines.push(format!("Its last holder gave it back to be cleared: the reaper's next run{when} does so."));
+    }
     match row.reap_at {
         Some(at) if at <= now => lines.push("It is due to be cleared at the reaper's next run.".to_owned()),
         Some(at) => lines.push(format!("If nobody uses it, it is cleared at {}.", moment(at, now))),

@@ -32,6 +32,8 @@ pub(super) struct Choice {
     pub(super) host: Option<String>,
     /// Further slots that this person holds.
     pub(super) others: Vec<String>,
+    /// Rows that name this person too, and cannot be used.
+    pub(super) problems: Vec<String>,
 }
 
 /// More free slots than this would only fill the log.
@@ -43,10 +45,9 @@ const FREE_SHOWN: usize = 5;
 /// That they hold none, or not the one that was named, and what to do.
 pub(super) fn choose(candidates: &[Candidate], sought: &Sought<'_>, now: Timestamp) -> Result<Choice, String> {
     let named: Vec<&Candidate> = candidates.iter().filter(|candidate| candidate.names(sought.user)).collect();
-    let problems: Vec<String> = named.iter().flat_map(|candidate| candidate.problems.clone()).collect();
-    if !problems.is_empty() {
-        return Err(format!("what is said of {} cannot be used: {}", sought.user, problems.join("; ")));
-    }
+    let (named, bad): (Vec<&Candidate>, Vec<&Candidate>) =
+        named.into_iter().partition(|candidate| candidate.problems.is_empty());
+    let problems: Vec<String> = bad.iter().flat_map(|candidate| candidate.problems.clone()).collect();
     let (held, lapsed): (Vec<&Candidate>, Vec<&Candidate>) =
         named.into_iter().partition(|candidate| candidate.standing(now).held().is_some());
     let wanted = sought.slot.map(normal);
@@ -56,12 +57,15 @@ pub(super) fn choose(candidates: &[Candidate], sought: &Sought<'_>, now: Timesta
     };
     let Some(chosen) = chosen else {
         return Err(match wanted {
+            _ if !problems.is_empty() => {
+                format!("what is said of {} cannot be used: {}", sought.user, problems.join("; "))
+            }
             Some(wanted) if !held.is_empty() => not_that_one(&wanted, &held, sought),
             wanted => none(wanted.as_deref(), &lapsed, candidates, sought, now),
         });
     };
     let others = held.iter().filter(|candidate| candidate.slot != chosen.slot).map(|other| harmless(&other.slot));
-    Ok(Choice { slot: chosen.slot.clone(), host: chosen.host.clone(), others: others.collect() })
+    Ok(Choice { slot: chosen.slot.clone(), host: chosen.host.clone(), others: others.collect(), problems })
 }
 
 impl Candidate {
@@ -76,11 +80,16 @@ impl Candidate {
 }
 
 impl Choice {
-    /// What to say where there was a choice that nobody made.
+    /// What to say where there was a choice that nobody made, or less to choose from than was meant.
     pub(super) fn notice(&self, sought: &Sought<'_>) -> Option<String> {
         let (user, slot, others) = (sought.user, harmless(&self.slot), list(&self.others));
-        (sought.slot.is_none() && !self.others.is_empty())
-            .then(|| format!("{user} holds {slot}, and also {others}: this uses {slot}; name another slot to use that"))
+        let several = (sought.slot.is_none() && !self.others.is_empty()).then(|| {
+            format!("{user} holds {slot}, and also {others}: this uses {slot}; name another slot to use that")
+        });
+        let unusable = (!self.problems.is_empty())
+            .then(|| format!("what else is said of {user} cannot be used: {}", self.problems.join("; ")));
+        let notices: Vec<String> = several.into_iter().chain(unusable).collect();
+        (!notices.is_empty()).then(|| notices.join("; "))
     }
 }
 
@@ -220,6 +229,21 @@ mod tests {
         let sought = Sought { user: &user, slot: None, claim_url: None, program: "hotdesk" };
         let message = choose(&board, &sought, now()).unwrap_err();
         assert_eq!(message, "what is said of alice@example.com cannot be used: line 3: …");
+    }
+
+    #[test]
+    fn a_bad_row_takes_no_good_one_away() {
+        let mut board = board();
+        let onix = board.iter_mut().find(|candidate| candidate.slot == "onix").unwrap();
+        onix.problems = vec!["B3: …".to_owned()];
+        let user = Name::parse("bob@example.com").unwrap();
+        let sought = |slot| Sought { user: &user, slot, claim_url: None, program: "hotdesk" };
+        let choice = choose(&board, &sought(None), now()).unwrap();
+        assert_eq!((choice.slot.as_str(), choice.others.len()), ("mew", 0));
+        let said = "what else is said of bob@example.com cannot be used: B3: …";
+        assert_eq!(choice.notice(&sought(None)).as_deref(), Some(said));
+        let message = choose(&board, &sought(Some("onix")), now()).unwrap_err();
+        assert_eq!(message, "what is said of bob@example.com cannot be used: B3: …");
     }
 
     #[test]
