@@ -11,6 +11,7 @@ pub mod crd;
 pub mod identity;
 pub mod keys;
 pub mod label;
+pub mod outlook;
 pub mod slot;
 pub mod stamp;
 pub mod text;

@@ -8,6 +8,8 @@ use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::outlook::{ReapPlan, Signal};
+
 /// The name of every Slot: a namespace has one, and it is called this.
 pub const SLOT_NAME: &str = "slot";
 
@@ -168,6 +170,12 @@ pub struct SlotStatus {
     /// The last reap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_reap: Option<LastReap>,
+    /// What each signal of use said at the last check.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<Signal>,
+    /// What a reap would do, as of the last check.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<ReapPlan>,
     /// Conditions, in Kubernetes' own form.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
