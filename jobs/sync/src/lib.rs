@@ -5,8 +5,8 @@
 //! that was judged) and **reports** (`report`, `metrics`: log, Events, a condition on the Slot, numbers).
 //!
 //! Architecture Invariant: what cannot be read changes nothing. A row with a problem leaves its slot as it is; a sheet
-//! without its header, or suddenly empty, leaves everything as it is. The modules `cells`, `date`, `header`, `plan`,
-//! `rows` and `report` (its texts) have no client, clock, environment or file.
+//! without its header, or suddenly empty, leaves everything as it is. The modules `plan`, `rows` and `report` (its texts)
+//! have no client, clock, environment or file; nor has the crate `hotdesk-sheet`, which says what a row means.
 //!
 //! # Rights
 //!
@@ -17,10 +17,7 @@
 //! | cluster | `events` (events.k8s.io) | create | telling people |
 
 pub mod args;
-pub mod cells;
 pub mod cluster;
-pub mod date;
-pub mod header;
 pub mod health;
 pub mod log;
 pub mod metrics;

@@ -9,8 +9,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::cells::Kind;
 use crate::plan::{Plan, What};
+use hotdesk_sheet::Kind;
 
 /// The numbers, and the registry that shows them.
 #[derive(Debug)]

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use hotdesk_sheet::{Problem, Wanted};
 use hotdesk_slots::claim::Standing;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::{Claim, ClaimView};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::cells::Problem;
 use crate::plan::present::{Decision, Present};
-use crate::rows::{Holding, Judged, Wanted};
+use crate::rows::{Holding, Judged};
 
 mod present;
 

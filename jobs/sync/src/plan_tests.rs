@@ -1,13 +1,13 @@
 //! What the sheet says against what the Slots say.
 
 use super::*;
+use hotdesk_sheet::{Kind, Row};
 use hotdesk_slots::slot::SlotSpec;
 use hotdesk_slots::{ClaimSource, Name};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, Time};
 use serde_json::json;
 
-use crate::cells::Kind;
-use crate::rows::{Row, Stray};
+use crate::rows::Stray;
 
 fn now() -> Timestamp {
     at("2026-11-23T15:00:00Z")

@@ -53,62 +53,6 @@ fn compare(judged: &Judged, good: &[&str], problems: &[&str]) {
 }
 
 #[test]
-fn a_row_becomes_a_claim() {
-    let judged = judged(&[&[
-        "Mew ",
-        "Octocat, bob@Example.com",
-        "payments\nrefactor",
-        "2026-12-01 18:00",
-        "2026-11-25",
-        "Mew.dev.example.com",
-    ]]);
-    let row = &judged.good["mew"];
-    let claim = row.claim.as_ref().unwrap();
-    assert_eq!(claim.users, [name("alice@example.com"), name("bob@example.com")]);
-    assert_eq!(claim.aliases, [name("octocat")]);
-    assert_eq!(claim.purpose, "payments refactor");
-    assert_eq!(claim.until, Some(at("2026-12-01T18:00:00Z")));
-    assert_eq!(row.keep_until, Some(at("2026-11-25T23:59:00Z")));
-    assert_eq!(row.host.as_deref(), Some("mew.dev.example.com"));
-    assert_eq!((judged.rows, judged.has_host, judged.has_keep_until), (1, true, true));
-}
-
-#[test]
-fn a_row_without_names_leaves_its_slot_free() {
-    let judged = judged(&[&["mew", " ", "nobody yet"], &["abra"]]);
-    compare(&judged, &["abra", "mew"], &[]);
-    assert!(judged.good.values().all(|row| row.claim.is_none()));
-}
-
-#[test]
-fn empty_rows_are_passed_over_and_ragged_ones_read() {
-    let judged = judge_with(
-        &["Notes", "Slot", "Users", "Purpose"],
-        &[&[], &["", " "], &["only a note"], &["", "mew", "alice"], &["", "abra", "bob", "x", "beyond", "the header"]],
-        None,
-    );
-    compare(&judged, &["abra", "mew"], &[]);
-    assert_eq!(judged.rows, 2);
-}
-
-#[test]
-fn spellings_of_one_slot_are_one_slot() {
-    for spelling in ["mew", "Mew ", "MEW", "\u{a0}mew"] {
-        check(&[&[spelling, "alice", "x"]], &["mew"], &[]);
-    }
-    let twice: &[&[&str]] = &[&["mew", "alice", "x"], &["abra", "bob", "x"], &["MEW ", "carol", "x"]];
-    check(twice, &["abra"], &["A2: mew is also in row 4", "A4: mew is also in row 2"]);
-    assert!(judged(twice).refused.contains("mew"));
-}
-
-#[test]
-fn two_slots_never_match_by_prefix() {
-    check(&[&["mewt", "alice", "x"]], &[], &["A2: there is no slot \"mewt\": is mew meant?"]);
-    check(&[&["mewtwo", "alice", "x"]], &["mewtwo"], &[]);
-    check(&[&["pikachu", "alice", "x"]], &[], &["A2: there is no slot \"pikachu\""]);
-}
-
-#[test]
 fn a_row_that_names_no_slot_is_a_stray() {
     let judged = judged(&[&["", "alice", "x"], &["#REF!", "bob", "x"], &["nope", "#N/A", "x"]]);
     compare(
@@ -119,55 +63,6 @@ fn a_row_that_names_no_slot_is_a_stray() {
     let users: Vec<Option<usize>> = judged.strays.iter().map(|s| s.users.as_ref().map(Vec::len)).collect();
     assert_eq!(users, [Some(1), Some(1), None]);
     assert!(judged.refused.is_empty());
-}
-
-#[test]
-fn every_problem_of_a_row_is_told_with_its_cell() {
-    let bad: &[&str] =
-        &["mew", "alice smith, #N/A, a\u{202e}b", "x\u{200b}y", "tomorrow", "12/1/2026", "https://mew.example.com/"];
-    check(
-        &[bad, &["abra", "alice", "x"]],
-        &["abra"],
-        &[
-            "B2: \"alice smith\" is no e-mail and no login",
-            "B2: #N/A is no name",
-            "B2: the name \"a\u{fffd}b\"",
-            "C2: it contains an invisible character",
-            "D2: cannot read \"tomorrow\" as a date",
-            "E2: cannot read \"12/1/2026\"",
-            "F2: \"https://mew.example.com/\" is no host name",
-        ],
-    );
-    let refused = judged(&[bad]).problems.into_iter().all(|problem| problem.slot.as_deref() == Some("mew"));
-    assert!(refused, "each problem names the slot that it concerns");
-}
-
-#[test]
-fn formulas_errors_are_problems_in_every_column() {
-    for (column, cell) in ["B2", "C2", "D2", "E2", "F2"].iter().enumerate() {
-        let mut row = vec!["mew", "alice", "x", "", "", ""];
-        row[column + 1] = "#REF!";
-        check(&[&row], &[], &[&format!("{cell}: it shows #REF!")]);
-    }
-    check(&[&["mew", "Loading...", "x"]], &[], &["B2: it shows Loading..."]);
-}
-
-#[test]
-fn names_are_separated_by_commas_semicolons_or_lines_and_compared_as_people() {
-    let judged = judged(&[&["mew", "alice@Example.com; BOB\ncarol,,octocat", "x"]]);
-    let users = &judged.good["mew"].claim.as_ref().unwrap().users;
-    assert_eq!(users, &[name("alice@example.com"), name("bob"), name("carol")]);
-    check(&[&["mew", "@octocat", "x"]], &[], &["B2: write octocat without the @"]);
-    check(&[&["mew", "Ælfgifu, 山田@例え.jp, żółw", "naïve 目的"]], &["mew"], &[]);
-}
-
-#[test]
-fn what_does_not_fit_into_a_slot_is_refused() {
-    check(&[&["mew", "alice", &"ü".repeat(200)]], &["mew"], &[]);
-    check(&[&["mew", "alice", &"ü".repeat(201)]], &[], &["C2: it has 201 characters"]);
-    let many = (0..257).map(|n| format!("u{n}")).collect::<Vec<_>>().join(",");
-    check(&[&["mew", &many, "x"]], &[], &["B2: it names 257 people"]);
-    check(&[&["mew", &"x".repeat(300), "x"]], &[], &["B2: the name"]);
 }
 
 #[test]

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures::StreamExt as _;
-use hotdesk_slots::People;
+use hotdesk_sheet::people::people;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::harmless;
 use jiff::Timestamp;
 
-use crate::cells::Table;
 use crate::cluster::{Cluster, Listed, WriteError};
 use crate::log::{self, Said};
 use crate::metrics::{Metrics, Outcome};
@@ -175,7 +174,8 @@ impl Sync {
 
     /// Judges what was read and writes what follows. An error means: it says nothing that can be trusted.
     async fn bring(&mut self, reading: &Reading) -> Result<Ended, SourceError> {
-        let people = self.people(reading.people.as_ref())?;
+        let people = people(reading.people.as_ref(), &self.settings.people)
+            .map_err(|problems| SourceError::Lasting(problems.join("; ")))?;
         let mut ended = Ended::Cluster;
         for _attempt in 0..ATTEMPTS {
             let listed = match self.cluster.slots().await {
@@ -290,23 +290,6 @@ impl Sync {
         for event in news.into_iter().chain(restored) {
             complain(self.cluster.tell(&event).await);
         }
-    }
-
-    /// The people of the source, and those of the operator whom the source does not list.
-    fn people(&self, table: Option<&Table>) -> Result<People, SourceError> {
-        let mut rows: Vec<Vec<&str>> = Vec::new();
-        for line in table.iter().flat_map(|table| &table.lines) {
-            // So that a problem names the row that it has in the source.
-            rows.resize(line.number.saturating_sub(1).clamp(rows.len(), rows.len() + 10_000), Vec::new());
-            rows.push(line.cells.iter().map(String::as_str).collect());
-        }
-        let key = |name: &str| name.trim().to_ascii_lowercase();
-        let listed: std::collections::BTreeSet<String> = rows.iter().flatten().map(|name| key(name)).collect();
-        let others =
-            self.settings.people.iter().filter(|person| !person.iter().any(|name| listed.contains(&key(name))));
-        let others: Vec<Vec<&str>> = others.map(|person| person.iter().map(String::as_str).collect()).collect();
-        rows.extend(others);
-        People::from_rows(rows).map_err(|problems| SourceError::Lasting(problems.join("; ")))
     }
 }
 

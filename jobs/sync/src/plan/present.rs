@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hotdesk_sheet::{Kind, Problem, Row, Wanted};
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{list, plain};
 use hotdesk_slots::{Claim, ClaimSource, ClaimView, Name};
@@ -10,8 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::{Map, Value, json};
 
 use super::{Change, MANAGER, Memory, What, name_of};
-use crate::cells::{Kind, Problem};
-use crate::rows::{Judged, Row, Wanted};
+use crate::rows::Judged;
 
 /// What becomes of a Slot.
 pub(super) enum Decision {

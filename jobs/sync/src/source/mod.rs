@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cells::Table;
 use crate::source::sheets::Sheets;
+use hotdesk_sheet::Table;
 
 pub mod access;
 pub mod file;

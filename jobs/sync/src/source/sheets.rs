@@ -1,6 +1,7 @@
 //! What does a Google Sheet show?
 
 use bytes::Bytes;
+use hotdesk_sheet::Table;
 use hotdesk_slots::text::plain;
 use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
@@ -9,7 +10,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::cells::Table;
 use crate::source::access::Access;
 use crate::source::http::{Answer, Http};
 use crate::source::{Reading, SourceError};

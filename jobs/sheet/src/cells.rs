@@ -98,6 +98,24 @@ impl Line {
     }
 }
 
+impl Problem {
+    /// What is wrong, without a word of what the cell holds: for a log that people read whom it does not concern.
+    #[must_use]
+    pub fn discreet(&self) -> String {
+        let what = match self.kind {
+            Kind::Slot => "this is not the name of a slot",
+            Kind::Twice => "another row has the same slot: one row a slot",
+            Kind::Name => "one of the names is neither an e-mail nor a login: separate people by commas",
+            Kind::Date => "this cannot be read as a date: write 2026-12-01, or 2026-12-01 18:00",
+            Kind::Text => "this is too long, or is not what the column is for",
+            Kind::Error => "the spreadsheet shows an error instead of a value: mend the formula",
+            Kind::Limit => "this is one slot too many for one person",
+            Kind::Conflict => "the slot is held by a claim that was made elsewhere",
+        };
+        format!("{}: {what}", self.cell)
+    }
+}
+
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.cell, self.what)

@@ -10,6 +10,9 @@ use crate::cells::{Kind, error_in};
 const MAX_PURPOSE: usize = 200;
 const MAX_HOST: usize = 253;
 
+/// The longest name of a namespace.
+const MAX_LABEL: usize = 63;
+
 pub(super) fn name(text: &str) -> Result<Name, String> {
     let shown = plain(text);
     if error_in(text).is_some() {
@@ -47,12 +50,44 @@ pub(super) fn host(text: &str) -> Result<Option<String>, Fault> {
         return Err((Kind::Error, error));
     }
     let host = text.to_ascii_lowercase();
-    let label = |label: &str| {
-        label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !(label.is_empty() || label.starts_with('-') || label.ends_with('-'))
-    };
-    if host.len() <= MAX_HOST && host.split('.').all(label) {
+    if is_host(&host) {
         return Ok(Some(host));
     }
     Err((Kind::Text, format!("\"{}\" is no host name: write it as in mew.dev.example.com", plain(text))))
+}
+
+/// True for what may be a Slot's host: labels with dots between them.
+#[must_use]
+pub fn is_host(text: &str) -> bool {
+    text.len() <= MAX_HOST && text.split('.').all(|label| is_made_of_label_signs(label))
+}
+
+/// True for what may be the name of a namespace.
+pub(super) fn is_label(text: &str) -> bool {
+    text.len() <= MAX_LABEL && is_made_of_label_signs(text)
+}
+
+fn is_made_of_label_signs(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !(text.is_empty() || text.starts_with('-') || text.ends_with('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_made_of_labels() {
+        for (text, host) in [
+            ("mew.dev.example.com", true),
+            ("mew", true),
+            ("", false),
+            ("a..b", false),
+            ("-a.b", false),
+            ("a\nb", false),
+            ("Mew", false),
+        ] {
+            assert_eq!(is_host(text), host, "{text:?}");
+        }
+    }
 }

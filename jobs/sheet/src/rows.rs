@@ -1,0 +1,246 @@
+//! What does each row say? Every cell is judged at once; a row with a problem counts for nothing, and the others stand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::{Name, People};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::cells::{Kind, Line, Problem, Table, error_in};
+use crate::date::moment;
+use crate::header::{Columns, Unreadable};
+use crate::rows::texts::{host, is_label, name, purpose};
+
+mod texts;
+
+pub use texts::is_host;
+
+/// How many people a claim may name; the Slot's CustomResourceDefinition says the same.
+const MAX_USERS: usize = 256;
+
+/// Which slots there are, as far as the reader knows.
+#[derive(Debug, Clone, Copy)]
+pub enum SlotNames<'a> {
+    /// These, and no others.
+    These(&'a BTreeSet<String>),
+    /// Whatever may be the name of a namespace.
+    Any,
+}
+
+/// What a table says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// Where its columns are.
+    pub columns: Columns,
+    /// The rows that say something, from top to bottom.
+    pub entries: Vec<Entry>,
+}
+
+/// A row, good or not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// The number that the row has in its table.
+    pub number: usize,
+    /// The cell where the slot is.
+    pub slot_cell: String,
+    /// The slot that it names, if there is such a slot.
+    pub slot: Option<String>,
+    /// All names of everybody whom it names, as far as they can be read.
+    pub named: Vec<Name>,
+    /// True if all of its names can be read.
+    pub names_everybody: bool,
+    /// What it says, if it has no problem.
+    pub row: Row,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+}
+
+/// What a row says of its slot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    /// The cell of its names, for problems that are found later.
+    pub cell: String,
+    /// Nothing: the row leaves the slot free.
+    pub claim: Option<Wanted>,
+    /// The host, if the cell has one.
+    pub host: Option<String>,
+    /// Until when the slot is kept, if the cell says.
+    pub keep_until: Option<Timestamp>,
+}
+
+/// A claim as a row makes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The people; the first is the owner.
+    pub users: Vec<Name>,
+    /// Their further names.
+    pub aliases: Vec<Name>,
+    /// May be empty.
+    pub purpose: String,
+    /// When the claim lapses.
+    pub until: Option<Timestamp>,
+}
+
+/// Reads a table. Times of day are those of the zone.
+///
+/// # Errors
+/// When it has no header, so that nothing in it can be trusted.
+pub fn read(table: &Table, slots: SlotNames<'_>, people: &People, zone: &TimeZone) -> Result<Read, Unreadable> {
+    let (header, columns) = Columns::find(table)?;
+    let says = |line: &&Line| columns.all().any(|column| !line.cell(column).is_empty());
+    let reader = Reader { columns, slots, people, zone };
+    let mut entries: Vec<Entry> =
+        table.lines.iter().skip(header + 1).filter(says).map(|line| reader.entry(line)).collect();
+    refuse_doubles(&mut entries);
+    Ok(Read { columns, entries })
+}
+
+impl Wanted {
+    /// True once `until` has passed.
+    #[must_use]
+    pub fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+}
+
+/// Of two rows for one slot, neither is better.
+fn refuse_doubles(entries: &mut [Entry]) {
+    let mut rows: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for entry in entries.iter() {
+        if let Some(slot) = &entry.slot {
+            rows.entry(slot.clone()).or_default().push(entry.number);
+        }
+    }
+    for entry in entries {
+        let Some(slot) = &entry.slot else { continue };
+        let others = rows.get(slot).into_iter().flatten().filter(|number| **number != entry.number);
+        let others: Vec<String> = others.map(ToString::to_string).collect();
+        if !others.is_empty() {
+            let row = if others.len() == 1 { "row" } else { "rows" };
+            let what = format!("{slot} is also in {row} {}: one row a slot", list(&others));
+            let problem = Problem { cell: entry.slot_cell.clone(), what, slot: Some(slot.clone()), kind: Kind::Twice };
+            entry.problems.insert(0, problem);
+        }
+    }
+}
+
+struct Reader<'a> {
+    columns: Columns,
+    slots: SlotNames<'a>,
+    people: &'a People,
+    zone: &'a TimeZone,
+}
+
+/// A cell's fault, before it is known whose slot it concerns.
+type Fault = (Kind, String);
+
+/// The people of a cell.
+#[derive(Default)]
+struct Users {
+    shown: Vec<Name>,
+    aliases: Vec<Name>,
+    faults: Vec<Fault>,
+}
+
+impl Reader<'_> {
+    fn entry(&self, line: &Line) -> Entry {
+        let (columns, mut faults) = (&self.columns, Vec::new());
+        let mut note = |column: usize, found: Vec<Fault>| {
+            faults.extend(found.into_iter().map(|(kind, what)| (line.address(column), kind, what)));
+        };
+        let slot = self.slot(line.cell(columns.slot)).map_err(|fault| note(columns.slot, vec![fault])).ok();
+        let users = self.users(line.cell(columns.users));
+        let names_everybody = users.faults.is_empty();
+        note(columns.users, users.faults);
+        let purpose = purpose(line.cell(columns.purpose)).map_err(|fault| note(columns.purpose, vec![fault]));
+        let mut date = |column: Option<usize>| {
+            let column = column?;
+            self.date(line.cell(column)).map_err(|fault| note(column, vec![fault])).ok().flatten()
+        };
+        let (until, keep_until) = (date(columns.until), date(columns.keep_until));
+        let host = columns
+            .host
+            .and_then(|column| host(line.cell(column)).map_err(|fault| note(column, vec![fault])).ok().flatten());
+        let named = users.shown.iter().chain(&users.aliases).cloned().collect();
+        let claim = (!users.shown.is_empty()).then(|| Wanted {
+            users: users.shown,
+            aliases: users.aliases,
+            purpose: purpose.unwrap_or_default(),
+            until,
+        });
+        let problem = |(cell, kind, what)| Problem { cell, what, slot: slot.clone(), kind };
+        let problems = faults.into_iter().map(problem).collect();
+        let row = Row { cell: line.address(columns.users), claim, host, keep_until };
+        let slot_cell = line.address(columns.slot);
+        Entry { number: line.number, slot_cell, slot, named, names_everybody, row, problems }
+    }
+
+    fn slot(&self, text: &str) -> Result<String, Fault> {
+        if text.is_empty() {
+            return Err((Kind::Slot, "no slot is named in this row".to_owned()));
+        }
+        if let Some(error) = error_in(text) {
+            return Err((Kind::Error, error));
+        }
+        let slot = text.to_ascii_lowercase();
+        let wrong = match self.slots {
+            SlotNames::These(known) if known.contains(&slot) => return Ok(slot),
+            SlotNames::Any if is_label(&slot) => return Ok(slot),
+            SlotNames::These(known) => format!("there is no slot \"{}\"{}", plain(text), near(&slot, known)),
+            SlotNames::Any => format!("\"{}\" is not the name of a namespace", plain(text)),
+        };
+        Err((Kind::Slot, wrong))
+    }
+
+    /// The people of a cell and their further names; every name that cannot be read is a fault.
+    fn users(&self, text: &str) -> Users {
+        let mut users = Users::default();
+        if let Some(error) = error_in(text) {
+            users.faults.push((Kind::Error, error));
+            return users;
+        }
+        let parts = text.split([',', ';', '\n', '\r']).map(str::trim).filter(|part| !part.is_empty());
+        for part in parts {
+            match name(part) {
+                Err(what) => users.faults.push((Kind::Name, what)),
+                Ok(name) => {
+                    let (shown, others) = self.people.resolve(&name);
+                    push_new(&mut users.shown, shown);
+                    others.into_iter().for_each(|other| push_new(&mut users.aliases, other));
+                }
+            }
+        }
+        let Users { shown, aliases, faults } = &mut users;
+        aliases.retain(|alias| !shown.contains(alias));
+        if shown.len() > MAX_USERS {
+            faults.push((Kind::Name, format!("it names {} people, and {MAX_USERS} are the most", shown.len())));
+        }
+        users
+    }
+
+    fn date(&self, text: &str) -> Result<Option<Timestamp>, Fault> {
+        match (text.is_empty(), error_in(text)) {
+            (true, _) => Ok(None),
+            (_, Some(error)) => Err((Kind::Error, error)),
+            _ => moment(text, self.zone).map(Some).map_err(|what| (Kind::Date, what)),
+        }
+    }
+}
+
+/// `: is mew meant?`, where a slot is called nearly so.
+fn near(slot: &str, known: &BTreeSet<String>) -> String {
+    let near = known.iter().map(|known| (strsim::damerau_levenshtein(known, slot), known));
+    let near = near.filter(|(distance, _)| *distance <= 2).min();
+    near.map_or(String::new(), |(_, known)| format!(": is {known} meant?"))
+}
+
+fn push_new(names: &mut Vec<Name>, name: Name) {
+    if !names.contains(&name) {
+        names.push(name);
+    }
+}
+
+#[cfg(test)]
+#[path = "rows_tests.rs"]
+mod tests;
