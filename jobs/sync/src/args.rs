@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{ArgGroup, Parser, ValueEnum};
+use hotdesk_fetch::google::{Access, Credential};
+use hotdesk_fetch::http::{Http, is_safe};
 use hotdesk_slots::People;
 use http::Uri;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use crate::rows::Rules;
+use crate::scope::Scope;
 use crate::source::Source;
-use crate::source::access::{Access, Credential};
-use crate::source::http::{Http, is_safe};
-use crate::source::sheets::{Sheets, id};
+use crate::source::sheets::{SCOPE, Sheets, id};
 
 const EXIT_CODES: &str = "\
 With --once and --dry-run, the exit code tells how it ended:
@@ -73,6 +74,10 @@ pub struct Args {
     /// How long the source may be unreadable before the Slots say so
     #[arg(long, env = "HOTDESK_STALE_AFTER", default_value = "2m", value_name = "DURATION", value_parser = positive)]
     pub stale_after: Duration,
+    /// The slots that the source is for: names, or patterns such as team-a-*, comma-separated. Default: every slot. A row
+    /// for another is one for a slot that is not there
+    #[arg(long, env = "HOTDESK_SLOTS", value_name = "NAMES", value_delimiter = ',')]
+    pub slots: Vec<String>,
     /// How many slots one person may own at once. Default: any number
     #[arg(long, env = "HOTDESK_MAX_CLAIMS", value_name = "SLOTS", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_claims: Option<u16>,
@@ -121,6 +126,14 @@ impl Args {
         self.once || self.dry_run
     }
 
+    /// The slots that the source is for.
+    ///
+    /// # Errors
+    /// Every pattern that is none.
+    pub fn scope(&self) -> anyhow::Result<Scope> {
+        Scope::of(&self.slots).map_err(|problems| anyhow::anyhow!("--slots: {}", problems.join("; ")))
+    }
+
     /// The rules for rows.
     #[must_use]
     pub fn rules(&self) -> Rules {
@@ -140,7 +153,7 @@ impl Args {
         let key = self.google_key.clone().or_else(|| self.application_credentials.clone());
         let credential = key.map_or_else(|| Credential::Metadata(self.metadata_host.clone()), Credential::Key);
         Ok(Source::Sheet(Box::new(Sheets {
-            access: Access::new(credential, http.clone()),
+            access: Access::new(credential, SCOPE, http.clone()),
             http,
             endpoint: self.sheets_endpoint.clone(),
             id,

@@ -9,10 +9,11 @@
 
 mod support;
 
-use hotdesk_sync::source::access::Credential;
+use hotdesk_fetch::google::Credential;
+use hotdesk_fetch::stand_in::google::EMAIL;
 use hotdesk_sync::source::{Source, SourceError};
 use serde_json::json;
-use support::google::{EMAIL, Google, error};
+use support::google::{Google, error};
 use support::{Reply, clock};
 
 const HEADER: &[&str] = &["Slot", "Usernames", "Purpose"];
@@ -33,7 +34,7 @@ async fn stage(tab: Option<&str>) -> Stage {
 impl Stage {
     async fn cells(&self) -> Vec<Vec<String>> {
         let read = self.source.read(clock).await;
-        let problems = self.google.with(|state| state.problems.clone());
+        let problems = self.google.with(|state| state.tokens.problems.clone());
         let lines = read.unwrap_or_else(|e| panic!("{e}; {problems:?}")).slots.lines;
         lines.into_iter().map(|line| line.cells).collect()
     }
@@ -61,7 +62,7 @@ async fn a_key_is_exchanged_once_and_the_first_tab_read() {
     for _ in 0..3 {
         assert_eq!(stage.cells().await[1], ["mew", "alice@example.com", "x"]);
     }
-    assert_eq!(stage.google.with(|state| (state.tokens, state.reads)), (1, 3));
+    assert_eq!(stage.google.with(|state| (state.tokens.given, state.reads)), (1, 3));
 }
 
 #[tokio::test]
@@ -85,9 +86,9 @@ async fn workload_identity_asks_the_metadata_server_for_the_sheets_scope() {
 async fn a_token_that_ended_is_replaced_and_the_sheet_read() {
     let stage = stage(None).await;
     stage.cells().await;
-    stage.google.with(|state| state.revoked = true);
+    stage.google.with(|state| state.tokens.revoked = true);
     assert_eq!(stage.cells().await.len(), 2);
-    assert_eq!(stage.google.with(|state| state.tokens), 2);
+    assert_eq!(stage.google.with(|state| state.tokens.given), 2);
     let denied = || error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.");
     stage.google.fail([denied(), denied()]);
     stage.says(&stage.error().await, false, &["401 UNAUTHENTICATED", "a new token was refused too"]);

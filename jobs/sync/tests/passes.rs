@@ -16,7 +16,7 @@ use hotdesk_sync::metrics::Metrics;
 use hotdesk_sync::rows::Rules;
 use hotdesk_sync::run::{Ended, Settings, Sync};
 use hotdesk_sync::source::Source;
-use hotdesk_sync::source::access::Credential;
+use hotdesk_fetch::google::Credential;
 use serde_json::json;
 use support::cluster::Server;
 use support::google::{Google, error};
@@ -42,6 +42,7 @@ async fn stage(slots: &[&str]) -> Stage {
 
 fn settings() -> Settings {
     Settings {
+        scope: hotdesk_sync::scope::Scope::all(),
         rules: Rules { limit: None, zone: jiff::tz::TimeZone::UTC },
         people: vec![vec!["alice@example.com".to_owned(), "octocat".to_owned()]],
         poll: Duration::from_millis(10),

@@ -1,16 +1,14 @@
 //! Where do the claims come from?
 
 use std::path::PathBuf;
-use std::time::Duration;
 
+pub use hotdesk_fetch::Error as SourceError;
 use jiff::Timestamp;
 
 use crate::source::sheets::Sheets;
 use hotdesk_sheet::Table;
 
-pub mod access;
 pub mod file;
-pub mod http;
 pub mod sheets;
 
 /// What was read, before anything is made of it.
@@ -36,22 +34,6 @@ pub enum Source {
     },
 }
 
-/// Why nothing was read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SourceError {
-    /// It may be over soon: too many requests, a server's error, no answer, half an answer.
-    #[error("{what}")]
-    Passing {
-        /// What happened.
-        what: String,
-        /// How long the server wants to be left alone.
-        retry_after: Option<Duration>,
-    },
-    /// Somebody has to mend it.
-    #[error("{0}")]
-    Lasting(String),
-}
-
 impl Source {
     /// Reads everything anew.
     ///
@@ -64,28 +46,6 @@ impl Source {
                 let people = people.as_ref().map(|path| file::read(path)).transpose()?;
                 Ok(Reading { slots: file::read(slots)?, people })
             }
-        }
-    }
-}
-
-impl SourceError {
-    /// It may be over soon.
-    pub(crate) fn passing(what: impl Into<String>) -> Self {
-        Self::Passing { what: what.into(), retry_after: None }
-    }
-
-    /// True if it is worth asking again.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Passing { .. })
-    }
-
-    /// How long the server wants to be left alone.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Passing { retry_after, .. } => *retry_after,
-            Self::Lasting(_) => None,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use hotdesk_sheet::Table;
+use hotdesk_fetch::google::Access;
+use hotdesk_fetch::http::{Answer, Http};
 use hotdesk_slots::text::plain;
 use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
@@ -10,9 +12,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::source::access::Access;
-use crate::source::http::{Answer, Http};
 use crate::source::{Reading, SourceError};
+
+/// Enough to read what is shared with the account, and nothing else.
+pub const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets.readonly";
 
 /// The first tab, whatever it is called in the language of its sheet.
 const FIRST_TAB: &str = "A:Z";

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use hotdesk_slots::text::plain;
 use http::{Request, Uri};
@@ -21,11 +21,8 @@ use rustls_pki_types::pem::PemObject as _;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::source::SourceError;
-use crate::source::http::{Answer, Http, is_safe};
-
-/// Enough to read what is shared with the account, and nothing else.
-pub const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets.readonly";
+use crate::Error;
+use crate::http::{Answer, Http, is_safe};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
@@ -39,6 +36,7 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 #[derive(Debug)]
 pub struct Access {
     credential: Credential,
+    scope: &'static str,
     http: Http,
     last: Mutex<Option<Token>>,
 }
@@ -46,7 +44,8 @@ pub struct Access {
 /// What tokens are had for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
-    /// A service account's key file. It is read for each exchange, so that a new key needs no restart.
+    /// A service account's key file, as JSON or as the base64 of it. It is read for each exchange, so that a new key
+    /// needs no restart.
     Key(PathBuf),
     /// The metadata server of this host: Workload Identity.
     Metadata(String),
@@ -82,17 +81,17 @@ struct Denied {
 }
 
 impl Access {
-    /// Nothing is asked yet.
+    /// Nothing is asked yet. The scope is what a token shall be good for.
     #[must_use]
-    pub fn new(credential: Credential, http: Http) -> Self {
-        Self { credential, http, last: Mutex::new(None) }
+    pub fn new(credential: Credential, scope: &'static str, http: Http) -> Self {
+        Self { credential, scope, http, last: Mutex::new(None) }
     }
 
     /// The value of an Authorization header.
     ///
     /// # Errors
     /// When there is no credential, or no token for it.
-    pub async fn header(&self, clock: fn() -> Timestamp) -> Result<String, SourceError> {
+    pub async fn header(&self, clock: fn() -> Timestamp) -> Result<String, Error> {
         let now = clock();
         let kept = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(token) = kept.filter(|token| now < token.ends) {
@@ -112,7 +111,7 @@ impl Access {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// With whom a sheet must be shared.
+    /// Whom the credential speaks for.
     #[must_use]
     pub fn account(&self) -> String {
         let whom = match &self.credential {
@@ -122,43 +121,43 @@ impl Access {
         whom.unwrap_or_else(|| "the Google service account that this pod runs as".to_owned())
     }
 
-    async fn exchange(&self, path: &Path, now: Timestamp) -> Result<Token, SourceError> {
+    async fn exchange(&self, path: &Path, now: Timestamp) -> Result<Token, Error> {
         let shown = path.display();
         let (uri, assertion) = Key::read(path)
-            .and_then(|key| key.assertion(now))
-            .map_err(|what| SourceError::Lasting(format!("the Google key {shown} {what}")))?;
+            .and_then(|key| key.assertion(self.scope, now))
+            .map_err(|what| Error::Lasting(format!("the Google key {shown} {what}")))?;
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let form = format!("grant_type={}&assertion={}", encode(GRANT), encode(&assertion));
         let request = Request::post(uri)
             .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Full::new(Bytes::from(form)))
-            .map_err(|error| SourceError::Lasting(format!("the Google key {shown}: {error}")))?;
+            .map_err(|error| Error::Lasting(format!("the Google key {shown}: {error}")))?;
         let answer = self.http.send(request).await?;
         granted(&answer, now).map_err(|error| match error {
-            SourceError::Lasting(what) => SourceError::Lasting(format!(
+            Error::Lasting(what) => Error::Lasting(format!(
                 "Google does not take the key {shown}: {what}. Is it still listed with its account, and is this clock right?"
             )),
-            passing @ SourceError::Passing { .. } => passing,
+            passing @ Error::Passing { .. } => passing,
         })
     }
 
-    async fn ask(&self, host: &str, now: Timestamp) -> Result<Token, SourceError> {
-        let scope = utf8_percent_encode(SCOPE, NON_ALPHANUMERIC);
+    async fn ask(&self, host: &str, now: Timestamp) -> Result<Token, Error> {
+        let scope = utf8_percent_encode(self.scope, NON_ALPHANUMERIC);
         let uri = format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token?scopes={scope}");
         let request = Request::get(uri)
             .header("Metadata-Flavor", "Google")
             .body(Full::default())
-            .map_err(|error| SourceError::Lasting(format!("--metadata-host {}: {error}", plain(host))))?;
+            .map_err(|error| Error::Lasting(format!("the metadata host {}: {error}", plain(host))))?;
         let answer = self.http.send(request).await.map_err(|error| {
-            SourceError::passing(format!(
-                "no Google credentials: there is no --google-key, and the metadata server does not answer ({error})"
+            Error::passing(format!(
+                "no Google credentials: no key is given, and the metadata server does not answer ({error})"
             ))
         })?;
         granted(&answer, now).map_err(|error| match error {
-            SourceError::Lasting(what) => SourceError::Lasting(format!(
+            Error::Lasting(what) => Error::Lasting(format!(
                 "the metadata server of Google gives no token: {what}. Does this pod's service account have Workload Identity?"
             )),
-            passing @ SourceError::Passing { .. } => passing,
+            passing @ Error::Passing { .. } => passing,
         })
     }
 }
@@ -171,7 +170,12 @@ impl std::fmt::Debug for Token {
 
 impl Key {
     fn read(path: &Path) -> Result<Self, String> {
-        let bytes = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+        let mut bytes = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+        // Secrets are often filled with what was base64 already.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            let compact: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+            bytes = STANDARD.decode(compact).unwrap_or(bytes);
+        }
         // The parser's own words quote the file.
         let key: Self = serde_json::from_slice(&bytes)
             .map_err(|error| format!("is no JSON key of a service account (line {})", error.line()))?;
@@ -185,7 +189,7 @@ impl Key {
     }
 
     /// Where to send it, and a statement signed by the key that this is its account.
-    fn assertion(&self, now: Timestamp) -> Result<(Uri, String), String> {
+    fn assertion(&self, scope: &str, now: Timestamp) -> Result<(Uri, String), String> {
         let field = |value: &Option<String>, name: &str| value.clone().ok_or_else(|| format!("has no {name}"));
         let (email, token_uri) = (field(&self.client_email, "client_email")?, field(&self.token_uri, "token_uri")?);
         let uri: Uri = token_uri.parse().map_err(|_| "has a token_uri that is no address".to_owned())?;
@@ -195,7 +199,7 @@ impl Key {
         let header = json!({"alg": "RS256", "typ": "JWT", "kid": self.private_key_id});
         let claims = json!({
             "iss": email,
-            "scope": SCOPE,
+            "scope": scope,
             "aud": token_uri,
             "iat": now.as_second(),
             "exp": (now + LIFETIME).as_second(),
@@ -215,12 +219,12 @@ fn sign(pem: &str, message: &[u8]) -> Result<Vec<u8>, String> {
     signer.sign(message).map_err(|_| broken.to_owned())
 }
 
-fn granted(answer: &Answer, now: Timestamp) -> Result<Token, SourceError> {
+fn granted(answer: &Answer, now: Timestamp) -> Result<Token, Error> {
     let status = answer.status;
     if status.is_success() {
         // Never the body: it is the token.
         let granted: Granted = serde_json::from_slice(&answer.body)
-            .map_err(|_| SourceError::passing("Google's answer holds no token, or only a part of one"))?;
+            .map_err(|_| Error::passing("Google's answer holds no token, or only a part of one"))?;
         let life = SignedDuration::from_secs(granted.expires_in.clamp(0, LIFETIME.as_secs())) - MARGIN;
         return Ok(Token { value: granted.access_token, ends: now + life });
     }
@@ -232,7 +236,7 @@ fn granted(answer: &Answer, now: Timestamp) -> Result<Token, SourceError> {
     let what = format!("{} {said}", status.as_u16());
     if status.is_server_error() || status == http::StatusCode::TOO_MANY_REQUESTS {
         let what = format!("Google gives no token at the moment: {what}");
-        return Err(SourceError::Passing { what, retry_after: answer.retry_after });
+        return Err(Error::Passing { what, retry_after: answer.retry_after });
     }
-    Err(SourceError::Lasting(what))
+    Err(Error::Lasting(what))
 }
