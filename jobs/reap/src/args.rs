@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 
 use crate::decide::Rules;
 use crate::traffic::Format;
+use crate::undo::args::{Command, Undo};
 
 /// Reaps one slot: asks the logs whether anyone used it and, if not, runs helm uninstall.
 ///
@@ -140,6 +141,14 @@ pub struct Args {
     /// What is logged, as a tracing filter: info, debug, hotdesk_reap=debug.
     #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info")]
     pub log_level: String,
+
+    /// How a reap can be undone.
+    #[command(flatten)]
+    pub undo: Undo,
+
+    /// What to do instead of a check and a reap.
+    #[command(subcommand)]
+    pub command: Option<Command>,
 }
 
 const DEFAULT_SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller";
@@ -164,7 +173,7 @@ const EXIT_CODES: &str = "Exit codes:
   1  an error that has nothing to do with the slot
   2  wrong usage
   3  unknown: something could not be read, so nothing was touched
-  4  the slot is idle and its reap could not finish; the Slot's status says what is left";
+  4  the slot is idle and its reap could not finish, which the Slot's status says; or not all came back";
 
 /// Where traffic is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -254,7 +263,7 @@ fn too_wide(flag: &str, set: &GlobSet, patterns: &[String], anybody: &[&str]) ->
     Some(format!("{flag}: {pattern} takes in the requests of people, so nobody would be seen using a slot: narrow it"))
 }
 
-fn positive(text: &str) -> Result<SignedDuration, String> {
+pub(crate) fn positive(text: &str) -> Result<SignedDuration, String> {
     let length = SignedDuration::from_str(text).map_err(|_| "write it like 90s, 5m or 1h".to_owned())?;
     if length.is_positive() { Ok(length) } else { Err("it must be longer than nothing".to_owned()) }
 }

@@ -40,3 +40,4 @@ pub mod release;
 pub mod report;
 pub mod run;
 pub mod traffic;
+pub mod undo;

@@ -1,0 +1,41 @@
+//! What does the operator want of undoing a reap?
+
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+
+use crate::args::positive;
+
+/// Settings of the reap that make it possible to undo it.
+#[derive(Debug, Clone, Args)]
+pub struct Undo {
+    /// How long a reaped release can be brought back, for example 336h (14 days).
+    #[arg(long, env = "HOTDESK_REVIVE_FOR", default_value = "336h", value_parser = positive)]
+    pub revive_for: SignedDuration,
+
+    /// What happens to a release with objects that the reaper may not delete, such as a ClusterRole.
+    #[arg(long, env = "HOTDESK_CLUSTER_SCOPED", value_enum, default_value = "keep-release")]
+    pub cluster_scoped: ClusterScoped,
+
+    /// How long one release may take to be ready after it was brought back, for example 5m.
+    #[arg(long, env = "HOTDESK_REVIVE_TIMEOUT", default_value = "5m", value_parser = positive)]
+    pub revive_timeout: SignedDuration,
+}
+
+/// What happens to a release with objects that the reaper may not delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClusterScoped {
+    /// The release stays as a whole.
+    KeepRelease,
+    /// These objects stay, and the rest of the release goes.
+    KeepObjects,
+}
+
+/// What else this program does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Bring back what was reaped.
+    Revive {
+        /// The releases to bring back. Default: all of the last reap.
+        releases: Vec<String>,
+    },
+}
