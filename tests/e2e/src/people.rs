@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+
+use serde_json::json;
+use tempfile::TempPath;
 
 use crate::Ran;
 
@@ -39,12 +43,14 @@ pub struct Person {
     pub name: &'static str,
     kubeconfig: PathBuf,
     env: Vec<(String, String)>,
+    /// Where the kubeconfig is a test's own: it goes with its last user.
+    _file: Option<Arc<TempPath>>,
 }
 
 fn person(file: &str, name: &'static str) -> Person {
     let kubeconfig = cluster_dir().join(format!("{file}.kubeconfig"));
     assert!(kubeconfig.exists(), "{} is missing: run `make install` first", kubeconfig.display());
-    Person { name, kubeconfig, env: Vec::new() }
+    Person { name, kubeconfig, env: Vec::new(), _file: None }
 }
 
 /// system:masters.
@@ -66,6 +72,15 @@ pub fn ci() -> Person {
 }
 
 impl Person {
+    /// Whoever the API server takes this token for.
+    pub fn by_token(token: &str) -> Self {
+        let mut config = admin().kubectl(&["config", "view", "--raw", "-o", "json"]).succeeded().json();
+        config["users"][0]["user"] = json!({"token": token});
+        let file = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        std::fs::write(&file, config.to_string()).unwrap();
+        Self { name: "by token", kubeconfig: file.to_path_buf(), env: Vec::new(), _file: Some(Arc::new(file)) }
+    }
+
     /// The same person with one more environment variable for every command.
     pub fn with_env(mut self, key: &str, value: &str) -> Self {
         self.env.push((key.to_owned(), value.to_owned()));

@@ -24,6 +24,7 @@ pub struct Wish {
     slot: Value,
     reaper: Value,
     name: Option<String>,
+    editors: Vec<String>,
 }
 
 /// Words that no other test has: the suite runs twice in a row, in any order and in parallel.
@@ -34,7 +35,8 @@ pub fn unique(prefix: &str) -> String {
 impl Wish {
     /// A slot that nobody holds.
     pub fn free() -> Self {
-        Self { users: Vec::new(), purpose: "", slot: json!({}), reaper: json!({}), name: None }
+        let editors = vec!["developers".to_owned()];
+        Self { users: Vec::new(), purpose: "", slot: json!({}), reaper: json!({}), name: None, editors }
     }
 
     /// A slot that these people hold.
@@ -45,6 +47,12 @@ impl Wish {
     /// A particular name, where the name is what is tested.
     pub fn named(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
+        self
+    }
+
+    /// One more group that may edit as far as RBAC goes.
+    pub fn edited_by(mut self, group: &str) -> Self {
+        self.editors.push(group.to_owned());
         self
     }
 
@@ -87,7 +95,7 @@ impl TestSlot {
         slot["name"] = json!(self.name);
         let mut reaper = wish.reaper.clone();
         reaper["image"] = product_image("reaper");
-        let values = json!({"slots": [slot], "editors": {"groups": ["developers"]}, "reaper": reaper});
+        let values = json!({"slots": [slot], "editors": {"groups": wish.editors}, "reaper": reaper});
         let mut template = Command::new(cluster_dir().join("bin/helm"));
         let chart = root().join("charts/slots");
         template.args(["template", "slots", "-n", "hotdesk", "-f", "-"]).arg(chart);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hotdesk_e2e::people::chart;
 use hotdesk_e2e::slot::{Wish, test_image};
-use hotdesk_e2e::{Grant, Helm, Ran, TestSlot, admin, alice, ci, installation, until};
+use hotdesk_e2e::{Grant, Helm, Person, Ran, TestSlot, admin, alice, ci, installation, until};
 use serde_json::{Value, json};
 
 #[test]
@@ -136,13 +136,7 @@ fn a_token_that_a_former_holder_made_counts_no_more_when_the_slot_has_changed_ha
 }
 
 fn with_token(token: &str, slot: &TestSlot, args: &[&str]) -> Ran {
-    let mut config = admin().kubectl(&["config", "view", "--raw", "-o", "json"]).succeeded().json();
-    config["users"][0]["user"] = json!({"token": token});
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), config.to_string()).unwrap();
-    let mut command = admin().command("kubectl");
-    command.env("KUBECONFIG", file.path()).args(["-n", slot.name()]).args(args);
-    Ran::run(command, "")
+    slot.kubectl(&Person::by_token(token), args)
 }
 
 #[test]

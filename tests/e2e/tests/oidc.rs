@@ -1,0 +1,301 @@
+//! What is a GitHub workflow to the cluster and to hotdesk? The API server runs with the configuration that
+//! docs/ci.md gives to users, and the tests sign tokens as GitHub does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use hotdesk_e2e::github::{Issuer, Job, ORGANISATION, TokenService, issuer};
+use hotdesk_e2e::slot::{Wish, test_image, unique};
+use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, installation, people, until};
+use serde_json::{Value, json};
+
+/// The group that the configuration makes of the organisation.
+fn group() -> String {
+    format!("github:{ORGANISATION}")
+}
+
+fn slot_of(user: &str) -> TestSlot {
+    Wish::held_by(&[user]).edited_by(&group()).make()
+}
+
+fn whoami(who: &Person) -> Ran {
+    who.kubectl(&["auth", "whoami", "-o", "json"])
+}
+
+/// The API server reads the issuer's keys as it starts; once this works, a refusal is about the token.
+fn logs_in(github: &Issuer, job: &Job) -> (Person, Value) {
+    let person = Person::by_token(&github.sign(job));
+    let user = until("the token to be taken", Duration::from_secs(20), || whoami(&person).as_result());
+    (person, user.json()["status"]["userInfo"].clone())
+}
+
+/// A write that is judged and not done.
+fn probe(who: &Person, slot: &TestSlot) -> Ran {
+    slot.kubectl(who, &["create", "configmap", "probe", "--dry-run=server"])
+}
+
+#[test]
+fn a_token_says_who_started_the_workflow_and_where_it_runs() {
+    let Some(github) = issuer() else { return };
+    let job = Job::of("octocat");
+    let (_, user) = logs_in(&github, &job);
+    assert_eq!(user["username"], "github:octocat");
+    assert_eq!(user["uid"], job.claim("actor_id").as_str());
+    assert_eq!(user["groups"], json!([group(), "system:authenticated"]));
+    assert_eq!(user["extra"]["github.com/repository"], json!([job.claim("repository")]));
+    assert_eq!(user["extra"]["github.com/workflow"], json!([job.claim("job_workflow_ref")]));
+}
+
+#[test]
+fn a_workflow_deploys_into_the_slot_of_whoever_started_it_and_into_no_other() {
+    let _held = installation::shared();
+    let Some(github) = issuer() else { return };
+    for helm in Helm::BOTH {
+        let login = unique("octocat");
+        let (theirs, his) = (slot_of(&login), slot_of("bob@example.com"));
+        let (actor, _) = logs_in(&github, &Job::of(&login));
+        theirs.helm_install(&actor, helm, "web", "web", &["--set", "replicas=0"]).succeeded();
+        let record = theirs.get("secret", "sh.helm.release.v1.web.v1");
+        assert_eq!(record["metadata"]["annotations"]["hotdesk.dev/deployed-by"], format!("github:{login}"));
+        assert_eq!(theirs.get("deployment", "web")["metadata"]["labels"]["hotdesk.dev/owner"], login);
+        let denied = his.helm_install(&actor, helm, "web", "web", &[]);
+        denied.failed_saying(&["is held by bob@example.com", &format!("you are github:{login}")]);
+        let (stranger, _) = logs_in(&github, &Job::of("hubot"));
+        let denied = theirs.helm_install(&stranger, helm, "other", "web", &[]);
+        denied.failed_saying(&[&format!("is held by {login}"), "you are github:hubot"]);
+        assert_eq!(theirs.names("secrets").iter().filter(|name| name.contains("other")).count(), 0);
+    }
+}
+
+#[test]
+fn the_token_itself_is_enough_for_helm() {
+    let _held = installation::shared();
+    let Some(github) = issuer() else { return };
+    let (login, stale) = (unique("octocat"), "stale");
+    let nobody = Person::by_token(stale);
+    let slot = slot_of(&login);
+    let job = Job::of(&login);
+    logs_in(&github, &job);
+    refused(stale, "what the kubeconfig itself holds");
+    for helm in Helm::BOTH {
+        let release = if helm == Helm::V3 { "three" } else { "four" };
+        let token = github.sign(&job);
+        slot.helm_install(&nobody, helm, release, "hooked", &["--no-hooks", "--kube-token", &token]).succeeded();
+        nobody.helm(helm, &["uninstall", release, "--no-hooks", "-n", slot.name(), "--kube-token", &token]).succeeded();
+    }
+}
+
+#[test]
+fn an_actor_is_known_in_any_case_and_by_every_name_of_the_person() {
+    let _held = installation::shared();
+    let Some(github) = issuer() else { return };
+    let login = unique("octocat");
+    let slot = slot_of(&login);
+    probe(&logs_in(&github, &Job::of(&login.to_uppercase())).0, &slot).succeeded();
+    // The installation's list of people says that octocat is carol.
+    let carols = slot_of("carol@example.com");
+    probe(&logs_in(&github, &Job::of("Octocat")).0, &carols).succeeded();
+    let other = probe(&logs_in(&github, &Job::of("octocat2")).0, &carols);
+    other.failed_saying(&["is held by carol@example.com", "you are github:octocat2"]);
+}
+
+/// Refused as it came: nobody is logged in.
+#[track_caller]
+fn refused(token: &str, what: &str) {
+    let ran = whoami(&Person::by_token(token));
+    assert!(!ran.ok() && ran.stderr.contains("You must be logged in"), "{what}:\n{ran}");
+}
+
+#[test]
+fn a_token_of_another_organisation_audience_or_kind_of_run_is_nobodys() {
+    let Some(github) = issuer() else { return };
+    let job = || Job::of("octocat");
+    logs_in(&github, &job());
+    // The owner's name may be given up and taken by somebody else; the number may not.
+    refused(&github.sign(&job().with("repository_owner_id", "7654321")), "another organisation of the same name");
+    refused(&github.sign(&job().with("repository_owner_id", 1_234_567)), "a number where GitHub sends a text");
+    refused(&github.sign(&job().without("repository_owner_id")), "no organisation");
+    refused(&github.sign(&job().with("aud", "https://github.com/acme")), "the audience if a workflow names none");
+    refused(&github.sign(&job().with("aud", "https://kubernetes.dev.example.com/")), "an audience that resembles ours");
+    refused(&github.sign(&job().without("aud")), "no audience");
+    refused(&github.sign(&job().with("iss", "https://token.actions.example.com")), "another issuer");
+    refused(&github.sign(&job().without("actor")), "no actor");
+    refused(&github.sign(&job().with("actor", "dependabot[bot]")), "a bot");
+    for event in ["pull_request", "pull_request_target", "issue_comment", "schedule", "workflow_run"] {
+        refused(&github.sign(&job().with("event_name", event)), event);
+    }
+    let now = job().claim("iat").parse::<i64>().unwrap();
+    refused(&github.sign(&job().with("exp", now - 60)), "an expired token");
+    refused(&github.sign(&job().with("nbf", now + 3600)), "a token of tomorrow");
+    logs_in(&github, &job());
+}
+
+#[test]
+fn a_token_that_another_key_signed_or_nobody_did_is_nobodys() {
+    let Some(github) = issuer() else { return };
+    let job = Job::of("octocat");
+    let token = github.sign(&job);
+    logs_in(&github, &job);
+    refused(&Issuer::stranger().sign(&job), "another key under the same key id");
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    refused(&format!("{signed}."), "no signature");
+    let (_, claims, signature) = parts(&token);
+    let (_, others, _) = parts(&github.sign(&Job::of("bob")));
+    assert_ne!(claims, others);
+    refused(&token.replace(&claims, &others), "somebody else's claims under octocat's signature");
+    // {"alg":"none","typ":"JWT"}
+    refused(&format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}.{signature}"), "an algorithm that is none");
+}
+
+fn parts(token: &str) -> (String, String, String) {
+    let mut parts = token.split('.').map(str::to_owned);
+    (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap())
+}
+
+#[test]
+fn no_actor_and_no_organisation_becomes_one_of_kubernetes_own() {
+    let _held = installation::shared();
+    let Some(github) = issuer() else { return };
+    let slot = slot_of("alice@example.com");
+    let own = format!("system:serviceaccount:{}:default", slot.name());
+    for actor in
+        ["system:masters", "system:kube-controller-manager", "system:node:hotdesk", &own, "chief@example.com\n"]
+    {
+        let (person, user) = logs_in(&github, &Job::of(actor));
+        assert_eq!(user["username"], format!("github:{actor}"));
+        assert_eq!(user["groups"], json!([group(), "system:authenticated"]));
+        probe(&person, &slot).failed_saying(&["is held by alice@example.com"]);
+    }
+    let (person, user) = logs_in(&github, &Job::of("octocat").with("repository_owner", "system:masters"));
+    assert_eq!(user["groups"], json!(["github:system:masters", "system:authenticated"]));
+    probe(&person, &slot).failed_saying(&["cannot create resource"]);
+}
+
+#[test]
+fn the_audit_log_and_the_webhook_see_the_person() {
+    let _held = installation::shared();
+    let Some(github) = issuer() else { return };
+    let login = unique("octocat");
+    let slot = slot_of(&login);
+    let (actor, _) = logs_in(&github, &Job::of(&login));
+    slot.kubectl(&actor, &["create", "configmap", "settings"]).succeeded();
+    let event = until("the audit event", Duration::from_secs(10), || {
+        let log = std::fs::read_to_string(people::cluster_dir().join("audit.log")).map_err(|e| e.to_string())?;
+        let mut events = log.lines().filter(|line| line.contains(slot.name()) && line.contains("\"configmaps\""));
+        let event = events.find(|line| line.contains(&format!("github:{login}")));
+        event.map(|line| serde_json::from_str::<Value>(line).unwrap()).ok_or_else(|| "none yet".to_owned())
+    });
+    assert_eq!(event["user"]["username"], format!("github:{login}"));
+    assert_eq!(event["annotations"]["gate.hotdesk.dev/decision"], "allow claimant", "{event:#}");
+}
+
+/// A job of the example workflow, on a runner of its own.
+struct Runner {
+    directory: tempfile::TempDir,
+    github: TokenService,
+}
+
+impl Runner {
+    fn new(github: TokenService) -> Self {
+        let runner = Self { directory: tempfile::tempdir().unwrap(), github };
+        std::fs::create_dir(runner.path(".github")).unwrap();
+        std::fs::copy(example("github-token"), runner.path(".github/github-token")).unwrap();
+        runner
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// A command with what GitHub gives a job, and what the steps before have put into its environment.
+    fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = Command::new(program.as_ref());
+        let clients = people::cluster_dir().join("bin");
+        command.env_clear().env("PATH", format!("{}:/usr/bin:/bin", clients.display())).env("HOME", self.path(""));
+        command.env("GITHUB_WORKSPACE", self.path("")).env("RUNNER_TEMP", self.path(""));
+        command.env("GITHUB_ENV", self.path("env")).env("GITHUB_OUTPUT", self.path("output"));
+        command.env("ACTIONS_ID_TOKEN_REQUEST_URL", &self.github.url);
+        command.env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", &self.github.secret);
+        let set = std::fs::read_to_string(self.path("env")).unwrap_or_default();
+        command.envs(set.lines().filter_map(|line| line.split_once('=')));
+        command.current_dir(self.directory.path());
+        command
+    }
+
+    /// The first step of the example, as it stands there.
+    fn make_kubeconfig(&self) -> Ran {
+        let workflow: Value =
+            serde_saphyr::from_str(&std::fs::read_to_string(example("deploy-as-actor.yaml")).unwrap()).unwrap();
+        let job = &workflow["jobs"]["deploy"];
+        let step = job["steps"].as_array().unwrap().iter().find(|step| step["id"] == "kubeconfig").unwrap();
+        let script = self.path("step.sh");
+        std::fs::write(&script, step["run"].as_str().unwrap()).unwrap();
+        let admin = admin().kubectl(&["config", "view", "--raw", "-o", "json"]).succeeded().json();
+        let cluster = &admin["clusters"][0]["cluster"];
+        let authority = cluster["certificate-authority-data"].as_str().unwrap();
+        let authority = BASE64_STANDARD.decode(authority).unwrap();
+        let mut bash = self.command("/bin/bash");
+        bash.args(["--noprofile", "--norc", "-e", "-o", "pipefail"]).arg(script);
+        bash.env("AUDIENCE", job["env"]["AUDIENCE"].as_str().unwrap());
+        bash.env("API_SERVER", cluster["server"].as_str().unwrap());
+        bash.env("API_SERVER_CA", String::from_utf8(authority).unwrap());
+        Ran::run(bash, "")
+    }
+}
+
+fn example(name: &str) -> PathBuf {
+    people::root().join("docs/examples").join(name)
+}
+
+#[test]
+fn the_example_workflow_finds_the_slot_and_deploys_as_the_actor() {
+    let _held = installation::shared();
+    let Some(github) = issuer() else { return };
+    let login = unique("octocat");
+    let slot = slot_of(&login);
+    let job = Job::of(&login);
+    logs_in(&github, &job);
+    let runner = Runner::new(TokenService::of(github, job));
+    let made = runner.make_kubeconfig().succeeded().said(&[&format!("github:{login}")]);
+    assert!(!made.to_string().contains("eyJ"), "no token in the log:\n{made}");
+    let kubeconfig = std::fs::read_to_string(runner.path("kubeconfig")).unwrap();
+    assert!(!kubeconfig.contains("eyJ"), "the kubeconfig holds no token, it asks for one:\n{kubeconfig}");
+    let mut resolve = runner.command(people::root().join("target/debug/hotdesk"));
+    resolve.args(["resolve", "--user", &login]);
+    Ran::run(resolve, "").succeeded().said(&[&format!("KUBE_NAMESPACE={}\n", slot.name())]);
+    for helm in ["helm3", "helm"] {
+        let mut install = runner.command(people::cluster_dir().join("bin").join(helm));
+        install.args(["upgrade", "--install", "web", &people::chart("web"), "--set", "replicas=0"]);
+        install.args(["--namespace", slot.name(), "--set", &format!("image={}", test_image("app"))]);
+        Ran::run(install, "").succeeded();
+    }
+    let record = slot.get("secret", "sh.helm.release.v1.web.v2");
+    assert_eq!(record["metadata"]["annotations"]["hotdesk.dev/deployed-by"], format!("github:{login}"));
+}
+
+#[test]
+fn the_example_asks_again_before_the_token_expires_and_says_what_a_job_lacks() {
+    let Some(github) = issuer() else { return };
+    let job = Job::of("octocat");
+    let expires = job.claim("exp").parse::<i64>().unwrap();
+    let mut runner = Runner::new(TokenService::of(github, job));
+    let plugin = runner.path(".github/github-token");
+    let ask = |runner: &Runner| {
+        let mut command = runner.command(&plugin);
+        command.arg("https://kubernetes.dev.example.com");
+        command
+    };
+    let credential = Ran::run(ask(&runner), "").succeeded().json();
+    let until: jiff::Timestamp = credential["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
+    assert_eq!(until.as_second(), expires - 30);
+    let mut without = ask(&runner);
+    without.env_remove("ACTIONS_ID_TOKEN_REQUEST_URL").env_remove("ACTIONS_ID_TOKEN_REQUEST_TOKEN");
+    Ran::run(without, "").failed_saying(&["permissions: {id-token: write}"]);
+    runner.github.secret = "wrong".to_owned();
+    Ran::run(ask(&runner), "").failed_saying(&["401"]);
+}
