@@ -104,6 +104,7 @@ spec:
 {{- $_ := set $env "HOTDESK_CSV" (printf "/etc/hotdesk/csv/%s" .csv.key) -}}
 {{- with .csv.peopleKey }}{{ $_ := set $env "HOTDESK_PEOPLE_CSV" (printf "/etc/hotdesk/csv/%s" .) }}{{ end -}}
 {{- end -}}
+{{- with .slots }}{{ $_ := set $env "HOTDESK_SLOTS" (join "," .) }}{{ end -}}
 {{- $_ := set $env "HOTDESK_POLL" .poll -}}
 {{- $_ := set $env "HOTDESK_STALE_AFTER" .staleAfter -}}
 {{- if .maxClaims }}{{ $_ := set $env "HOTDESK_MAX_CLAIMS" (.maxClaims | int | toString) }}{{ end -}}

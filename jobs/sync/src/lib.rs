@@ -25,4 +25,5 @@ pub mod plan;
 pub mod report;
 pub mod rows;
 pub mod run;
+pub mod scope;
 pub mod source;

@@ -39,6 +39,7 @@ fn start(args: &Args) -> anyhow::Result<ExitCode> {
 
 async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let settings = Settings {
+        scope: args.scope()?,
         rules: args.rules(),
         people: args.listed_people()?,
         poll: args.poll,

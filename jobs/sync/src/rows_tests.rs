@@ -35,12 +35,7 @@ fn judged(rows: &[&[&str]]) -> Judged {
     judge_with(HEADER, rows, None)
 }
 
-/// Judges rows below the header (so the first is row 2): the good slots, and the problems.
-#[track_caller]
-fn check(rows: &[&[&str]], good: &[&str], problems: &[&str]) {
-    compare(&judged(rows), good, problems);
-}
-
+/// The good slots, and the problems; rows are below the header, so the first is row 2.
 #[track_caller]
 fn compare(judged: &Judged, good: &[&str], problems: &[&str]) {
     let slots: Vec<&str> = judged.good.keys().map(String::as_str).collect();

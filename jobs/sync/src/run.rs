@@ -17,6 +17,7 @@ use crate::metrics::{Metrics, Outcome};
 use crate::plan::{Change, Memory, Plan, Saying, What, holdings, name_of, plan};
 use crate::report::{conditions, event, undone};
 use crate::rows::{Holding, Judged, Rules, judge};
+use crate::scope::Scope;
 use crate::source::{Reading, Source, SourceError};
 
 mod stale;
@@ -39,6 +40,8 @@ const ATTEMPTS: usize = 3;
 /// What the operator decided.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Which slots the sheet is for.
+    pub scope: Scope,
     /// How rows are judged.
     pub rules: Rules,
     /// People who go by several names, beside those of the source.
@@ -178,7 +181,7 @@ impl Sync {
             .map_err(|problems| SourceError::Lasting(problems.join("; ")))?;
         let mut ended = Ended::Cluster;
         for _attempt in 0..ATTEMPTS {
-            let listed = match self.cluster.slots().await {
+            let listed = match self.slots().await {
                 Ok(listed) => listed,
                 Err(error) => {
                     tracing::error!("{error}");
@@ -197,6 +200,14 @@ impl Sync {
             }
         }
         Ok(ended)
+    }
+
+    /// The Slots that the sheet is for.
+    async fn slots(&self) -> Result<Listed, WriteError> {
+        let mut listed = self.cluster.slots().await?;
+        listed.slots.retain(|slot| self.settings.scope.holds(name_of(slot)));
+        listed.unreadable.retain(|(slot, _)| self.settings.scope.holds(slot));
+        Ok(listed)
     }
 
     async fn carry_out(&mut self, judged: &Judged, plan: Plan, listed: Listed) -> (Ended, bool) {

@@ -40,7 +40,7 @@ impl Sync {
 
     /// True if every Slot of the sheet says so now.
     async fn mark_stale(&self, saying: &Saying, now: Timestamp) -> bool {
-        let listed = match self.cluster.slots().await {
+        let listed = match self.slots().await {
             Ok(listed) => listed,
             Err(error) => {
                 tracing::error!("{error}");
