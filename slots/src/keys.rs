@@ -29,6 +29,9 @@ pub const CLAIMANT_LABELS: &str = "hotdesk.dev/claimant-labels";
 /// Tokens that they may have made for the slot's service accounts do not count for a while.
 pub const LOST_AT: &str = "hotdesk.dev/lost-at";
 
+/// The `RoleBinding` of a slot whose subjects are its claimants, where access follows the claim.
+pub const CLAIMANTS_BINDING: &str = "hotdesk-claimants";
+
 /// True for a key that only hotdesk may set, change or remove.
 #[must_use]
 pub fn is_reserved(key: &str) -> bool {

@@ -10,6 +10,7 @@ use hotdesk_slots::text::{harmless, plain};
 use jiff::Timestamp;
 
 use crate::book::Book;
+use crate::guard::limit::Gain;
 use crate::reply::Reply;
 use crate::review::{Operation, Request, Unreadable};
 use crate::settings::Settings;
@@ -48,6 +49,8 @@ pub struct Answer {
     pub reply: Reply,
     /// What happened.
     pub note: Note,
+    /// Who gains a slot by it, which is still to be counted before it is allowed.
+    pub gain: Option<Gain>,
 }
 
 /// What the log and the metrics shall know of an answer. The texts are sanitised; the words come from small fixed sets.
@@ -86,7 +89,8 @@ pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, 
 #[must_use]
 pub fn refusal(uid: String, code: u16, reason: &'static str, what: &str) -> Answer {
     let message = format!("hotdesk cannot judge this request, so it is denied: {}", harmless(what));
-    Answer { reply: Reply::refused(uid, code, message), note: Note { decision: "deny", reason, ..Note::default() } }
+    let note = Note { decision: "deny", reason, ..Note::default() };
+    Answer { reply: Reply::refused(uid, code, message), note, gain: None }
 }
 
 impl Note {

@@ -84,9 +84,19 @@ pub struct Args {
     /// Service account in each slot's namespace that may write the Slot's status
     #[arg(long, env = "HOTDESK_REAPER_SERVICE_ACCOUNT", default_value = "hotdesk-reaper", value_name = "NAME")]
     pub reaper_service_account: String,
+    /// How many slots one person may hold at once. 0: any number
+    #[arg(long, env = "HOTDESK_MAX_SLOTS_PER_PERSON", default_value = "0", value_name = "SLOTS")]
+    pub max_slots_per_person: u16,
+    /// ConfigMap in the webhook's own namespace in which all webhooks note the claims that they have just admitted. Only used with
+    /// a limit of slots for a person
+    #[arg(long, env = "HOTDESK_CLAIMS_CONFIG_MAP", default_value = "hotdesk-claims", value_name = "NAME")]
+    pub claims_config_map: String,
     /// Exact user name of hotdesk-sync, which writes the claims of a sheet. Without it, only administrators do
     #[arg(long, env = "HOTDESK_SYNC_USER", value_name = "USER")]
     pub sync_user: Option<String>,
+    /// Exact user name of hotdesk-access, which writes the claimants of a slot into the RoleBinding hotdesk-claimants there
+    #[arg(long, env = "HOTDESK_ACCESS_USER", value_name = "USER")]
+    pub access_user: Option<String>,
     /// How log lines are written
     #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -135,6 +145,8 @@ impl Args {
             people: self.people()?,
             claim_url: self.claim_url.clone(),
             reaper_service_account: self.reaper_service_account.clone(),
+            max_slots: self.max_slots_per_person.into(),
+            access_user: self.access_user.clone().filter(|user| !user.is_empty()),
             sync_user: self.sync_user.clone().filter(|user| !user.is_empty()),
         })
     }

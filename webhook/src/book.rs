@@ -32,6 +32,8 @@ pub struct Page {
     pub stamp: Stamp,
     /// When somebody last lost the slot.
     pub lost_at: Option<Timestamp>,
+    /// The version of the Slot, where it is a number, as it is in every API server so far.
+    pub version: Option<u64>,
     /// False if the Slot could not be read. Then nobody holds it, and nobody may claim to.
     pub readable: bool,
 }
@@ -89,7 +91,7 @@ impl Page {
     /// A slot with this claim and mode.
     #[must_use]
     pub fn new(namespace: &str, claim: Option<ClaimView>, mode: Option<Mode>) -> Self {
-        Self { stamp: Stamp::of(namespace, claim.as_ref()), claim, mode, lost_at: None, readable: true }
+        Self { stamp: Stamp::of(namespace, claim.as_ref()), claim, mode, lost_at: None, version: None, readable: true }
     }
 
     /// The same slot, lost by somebody at this moment.
@@ -98,10 +100,22 @@ impl Page {
         Self { lost_at: when, ..self }
     }
 
+    /// The same slot, of this version.
+    #[must_use]
+    pub fn version(self, version: Option<u64>) -> Self {
+        Self { version, ..self }
+    }
+
     /// A Slot that is there and cannot be read.
     #[must_use]
     pub fn unreadable(namespace: &str) -> Self {
         Self { readable: false, ..Self::new(namespace, None, None) }
+    }
+}
+
+impl AsRef<Self> for Page {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 
@@ -267,6 +281,14 @@ impl Book {
     pub fn listing(&self, names: &[Name], groups: &[String], now: Timestamp) -> Listing {
         let pages = self.read();
         Listing { yours: pages.yours(names, groups, now), free: pages.free(now) }
+    }
+
+    /// The slots whose claims name one of these, lapsed or not.
+    #[must_use]
+    pub fn owned(&self, names: &[Name]) -> Vec<String> {
+        let pages = self.read();
+        let slots: BTreeSet<&Arc<str>> = names.iter().filter_map(|name| pages.holders.get(name)).flatten().collect();
+        slots.into_iter().map(|slot| slot.to_string()).collect()
     }
 
     /// How many slots there are.

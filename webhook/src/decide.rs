@@ -19,6 +19,8 @@ pub struct Facts<'a> {
     pub requester: &'a Requester,
     /// The label `hotdesk.dev/for` of the object, of the old object on DELETE.
     pub deployed_for: Option<&'a str>,
+    /// True for a change of the one `RoleBinding` whose subjects are the slot's claimants.
+    pub binds_claimants: bool,
 }
 
 /// For how long after a hand-over the tokens that somebody made do not count: as long as the longest of them lasts,
@@ -56,6 +58,8 @@ pub enum Role {
     Administrator,
     /// A service account of the slot's own namespace, with a token that counts.
     OwnServiceAccount,
+    /// What makes access follow the claim, for the one object that it keeps.
+    Access,
     /// A trusted deployer.
     Deployer,
     /// A claimant of the slot.
@@ -113,6 +117,10 @@ pub fn decide(facts: &Facts<'_>, slot: SlotView<'_>, settings: &Settings, now: T
     }
     if facts.namespace.is_empty() {
         return Decision::Deny(Reason::NoNamespace);
+    }
+    // Whatever the Slot says: where it cannot be read, nobody is left in that object.
+    if facts.binds_claimants && settings.is_access(facts.requester) {
+        return Decision::Allow(Role::Access);
     }
     match slot {
         SlotView::NotSynced => Decision::Deny(Reason::NotSynced),
@@ -177,6 +185,7 @@ impl Role {
             Self::BreakGlass => "break-glass",
             Self::Administrator => "administrator",
             Self::OwnServiceAccount => "own-service-account",
+            Self::Access => "access",
             Self::Deployer => "deployer",
             Self::Claimant => "claimant",
         }

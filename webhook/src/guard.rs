@@ -19,6 +19,7 @@ use crate::review::Operation;
 use crate::settings::{Settings, carries_pod_token, service_account_in};
 
 pub(crate) mod clearing;
+pub mod limit;
 pub(crate) mod sheet;
 
 /// What is asked of a Slot.
@@ -160,6 +161,7 @@ fn judge_person(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Resul
     };
     let mut problems = administrators_only(old, new);
     problems.extend(takes_from_another(asked, settings, old, new, now));
+    problems.extend(limit::against(asked.requester, old, new, settings, now));
     problems.extend(sheet::against_person(old, new, settings, now));
     problems.extend(clearing::against(old, new, now));
     problems.extend(lapses_at_once(old, new, now));

@@ -3,11 +3,12 @@
 //! The rooms, from the pure to the edge:
 //! [`settings`], [`decide`], [`guard`], [`message`] decide, and touch nothing;
 //! [`review`], [`reply`] read and write the API server's JSON; [`answer`] joins the two;
-//! [`book`] holds the Slots, [`watch`] fills it; [`tls`], [`intake`], [`serve`], [`health`],
+//! [`book`] holds the Slots, [`watch`] fills it; [`notes`] says how many slots a person holds, [`limiter`] keeps what that needs; [`tls`], [`intake`], [`serve`], [`health`],
 //! [`metrics`], [`run`] are the server.
 //!
-//! Architecture Invariant: the server asks the cluster for nothing while it answers a request. The
-//! Slots that the watch has read are its only state, and what it cannot know it denies.
+//! Architecture Invariant: the server asks the cluster for nothing while it answers a request, but for a person's claim
+//! where there is a limit ([`limiter`]). The Slots that the watch has read are its only state, and what it cannot
+//! know it denies.
 
 pub mod answer;
 pub mod args;
@@ -16,8 +17,10 @@ pub mod decide;
 pub mod guard;
 pub mod health;
 pub mod intake;
+pub mod limiter;
 pub mod message;
 pub mod metrics;
+pub mod notes;
 pub mod reply;
 pub mod review;
 pub mod run;

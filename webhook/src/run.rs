@@ -15,6 +15,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::args::Args;
 use crate::book::Book;
 use crate::intake::{Intake, Limits};
+use crate::limiter::Limiter;
+use crate::limiter::shelf::InCluster;
 use crate::serve::Shared;
 use crate::tls::Certificates;
 use crate::{health, serve, watch};
@@ -47,12 +49,16 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
         .await
         .context("no cluster to read Slots from: run in a pod with a service account, or set KUBECONFIG")?;
     let book = Arc::new(Book::new(Instant::now()));
+    let most = settings.max_slots;
+    let limiter = (most > 0).then(|| InCluster::new(config.clone(), &args.claims_config_map)).transpose();
+    let limiter = limiter.context("the cluster's address or certificate cannot be used")?;
     let client = watch::client(config, book.clone()).context("the cluster's address or certificate cannot be used")?;
     let certificates = Arc::new(Certificates::new(&args.tls_cert, &args.tls_key));
     let tls = certificates.server_config()?;
     let limits =
         Limits { bytes: args.max_review_bytes, places: args.max_in_flight, wait: PLACE_TIMEOUT, read: BODY_TIMEOUT };
-    let shared = Arc::new(Shared::new(settings, book.clone(), certificates.clone(), Intake::new(limits)));
+    let shared = Shared::new(settings, book.clone(), certificates.clone(), Intake::new(limits));
+    let shared = Arc::new(shared.counting(limiter.map(|shelf| Limiter::new(shelf, most))));
 
     let mut signals = Signals::new()?;
     let (plain, listener) = (bind(args.health_listen, "--health-listen")?, bind(args.listen, "--listen")?);

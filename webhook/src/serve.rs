@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Server;
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use hotdesk_slots::text::harmless;
 use jiff::Timestamp;
 use rustls::ServerConfig;
 
-use crate::answer::{Answer, Context, Path, answer};
+use crate::answer::{Answer, Context, Path, answer, slots};
 use crate::book::Book;
 use crate::intake::{Intake, Refused};
+use crate::limiter::{self, Limiter};
 use crate::metrics::Metrics;
 use crate::review::uid_of;
 use crate::settings::Settings;
@@ -40,6 +42,8 @@ pub struct Shared {
     pub certificates: Arc<Certificates>,
     /// The door.
     pub intake: Intake,
+    /// Counts the slots of a person, where there is a limit.
+    pub limiter: Option<Limiter>,
     /// The counters.
     pub metrics: Metrics,
     /// True once the process was asked to end.
@@ -50,7 +54,14 @@ impl Shared {
     /// Everything that a server needs, at its beginning.
     #[must_use]
     pub fn new(settings: Settings, book: Arc<Book>, certificates: Arc<Certificates>, intake: Intake) -> Self {
-        Self { settings, book, certificates, intake, metrics: Metrics::default(), leaving: AtomicBool::new(false) }
+        let (metrics, leaving) = (Metrics::default(), AtomicBool::new(false));
+        Self { settings, book, certificates, intake, limiter: None, metrics, leaving }
+    }
+
+    /// The same, with somebody who counts the slots of a person.
+    #[must_use]
+    pub fn counting(self, limiter: Option<Limiter>) -> Self {
+        Self { limiter, ..self }
     }
 
     /// From now on: not ready.
@@ -109,9 +120,11 @@ async fn review(path: Path, request: HttpRequest, mut body: web::Payload, shared
     let _counted = shared.metrics.begin();
     let began = Instant::now();
     let taken = shared.intake.take(request.headers(), &mut body).await;
-    let answered = taken.and_then(|(bytes, _place)| safely(path, &bytes, &shared));
+    // The place is kept until the answer is there.
+    let answered = taken.and_then(|(bytes, place)| Ok((safely(path, &bytes, &shared)?, place)));
     match answered {
-        Ok(answer) => {
+        Ok((answer, _place)) => {
+            let answer = counted(answer, &shared).await;
             shared.metrics.answered(path, &answer.note, began.elapsed());
             log(&answer);
             send(&answer)
@@ -132,6 +145,26 @@ fn safely(path: Path, body: &[u8], shared: &Shared) -> Result<Answer, Refused> {
         let context = Context { settings: &shared.settings, book: &shared.book, now, steady: Instant::now() };
         answer(path, body, &context).map_err(|_| Refused::NotReview)
     })
+}
+
+/// The answer, denied after all if somebody would hold too many slots by it.
+async fn counted(mut answer: Answer, shared: &Shared) -> Answer {
+    let Some(gain) = answer.gain.take() else { return answer };
+    #[expect(clippy::disallowed_methods, reason = "the edge: a request's time is read here, once")]
+    let now = Timestamp::now();
+    let admitted = match &shared.limiter {
+        Some(limiter) => limiter.admit(&gain, &shared.book, now, Instant::now()).await,
+        None => Err(limiter::Refused::Uncounted("there is nothing to count with".to_owned())),
+    };
+    match admitted {
+        Ok(()) => answer,
+        Err(refused) => {
+            if let limiter::Refused::Uncounted(why) = &refused {
+                tracing::error!(slot = %gain.slot, error = %harmless(why), "a claim could not be counted");
+            }
+            slots::beyond(answer, &gain, &refused, &shared.settings)
+        }
+    }
 }
 
 fn guarded(body: &[u8], judge: impl FnOnce() -> Result<Answer, Refused>) -> Result<Answer, Refused> {

@@ -43,6 +43,10 @@ pub struct Settings {
     pub claim_url: Option<String>,
     /// The service account in each slot's namespace that may write the Slot's status.
     pub reaper_service_account: String,
+    /// The exact user name of what makes access follow the claim.
+    pub access_user: Option<String>,
+    /// How many slots one person may hold at once; 0: any number.
+    pub max_slots: usize,
     /// The exact user name of what brings claims from a sheet.
     pub sync_user: Option<String>,
 }
@@ -74,6 +78,12 @@ impl Settings {
     #[must_use]
     pub fn is_sync(&self, requester: &Requester) -> bool {
         self.sync_user.as_ref() == Some(&requester.username)
+    }
+
+    /// True for what makes access follow the claim, by exact user name.
+    #[must_use]
+    pub fn is_access(&self, requester: &Requester) -> bool {
+        self.access_user.as_ref() == Some(&requester.username)
     }
 
     /// True for a trusted deployer, by exact user name.

@@ -121,7 +121,7 @@ fn note(event: Event<DynamicObject>, listed: &mut Pages, book: &Book) {
 }
 
 /// What the book holds of a Slot. One that cannot be read must not hide the others, nor its slot be open.
-fn page_of(slot: &DynamicObject) -> Option<(String, Page)> {
+pub(crate) fn page_of(slot: &DynamicObject) -> Option<(String, Page)> {
     let namespace = slot.namespace().filter(|_| slot.name_any() == SLOT_NAME)?;
     let spec = slot.data.get("spec").cloned().unwrap_or_default();
     let page = match Option::<GateSpec>::deserialize(spec).map(Option::unwrap_or_default) {
@@ -133,7 +133,11 @@ fn page_of(slot: &DynamicObject) -> Option<(String, Page)> {
             Page::unreadable(&namespace)
         }
     };
-    Some((namespace, page))
+    Some((namespace, page.version(version(slot))))
+}
+
+fn version(slot: &DynamicObject) -> Option<u64> {
+    slot.resource_version()?.parse().ok()
 }
 
 /// When somebody last lost the slot. What cannot be read counts as the far future, so that nothing is trusted for it.

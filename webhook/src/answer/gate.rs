@@ -44,7 +44,12 @@ pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, 
         return Ok(refusal(request.uid.0.to_string(), 400, "unreadable", "request.object is missing"));
     }
     let look = context.book.look(request.namespace(), context.steady);
-    let facts = Facts { namespace: request.namespace(), requester: &requester, deployed_for: deployed_for(request) };
+    let facts = Facts {
+        namespace: request.namespace(),
+        requester: &requester,
+        deployed_for: deployed_for(request),
+        binds_claimants: binds_claimants(request),
+    };
     let decision = decide(&facts, look.view(), context.settings, context.now);
     let stamps = path == Path::Mutate && decision.admits();
     Ok(Answer {
@@ -56,7 +61,15 @@ pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, 
             audit: audit(decision, request.namespace(), look.page()),
         },
         note: Note { decision: decision.word(), reason: decision.why(), ..Note::of(request, &requester) },
+        gain: None,
     })
+}
+
+fn binds_claimants(request: &Request<'_, Object<'_>>) -> bool {
+    let resource = (request.resource.group.as_str(), request.resource.resource.as_str(), request.subresource());
+    request.operation == Operation::Update
+        && resource == ("rbac.authorization.k8s.io", "rolebindings", "")
+        && request.name() == keys::CLAIMANTS_BINDING
 }
 
 /// The person whom the object names. A DELETE has only the old object.

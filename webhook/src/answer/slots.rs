@@ -8,12 +8,24 @@ use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation};
 use serde_json::value::RawValue;
 
 use crate::answer::{Answer, Context, Note, is_slot, refusal, requires_object};
+use crate::book::Look;
+use crate::guard::limit::{self, Gain};
 use crate::guard::{self, Aliases, Asked, Writer, clearing, sheet};
+use crate::limiter::Refused;
+use crate::notes::Notes;
 use crate::reply::{Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
 use crate::review::{Operation, Request, SlotReview, Unreadable};
+use crate::settings::Settings;
 
 type SlotRequest<'a> = Request<'a, &'a RawValue>;
+
+/// As whom a write goes on, what is changed on the way, and who gains a slot by it.
+struct Ruled {
+    writer: Writer,
+    patch: Patch,
+    gain: Option<Gain>,
+}
 
 /// Answers a review of `/slots`.
 ///
@@ -48,7 +60,7 @@ fn judged(request: &SlotRequest<'_>, requester: &Requester, context: &Context<'_
         decision: format!("{decision} {why}"),
     };
     match result {
-        Ok((writer, patch)) => Answer {
+        Ok(Ruled { writer, patch, gain }) => Answer {
             reply: Reply {
                 uid,
                 patch,
@@ -57,6 +69,7 @@ fn judged(request: &SlotRequest<'_>, requester: &Requester, context: &Context<'_
                 audit: audit("allow", writer.word()),
             },
             note: Note { decision: "allow", reason: writer.word(), ..note },
+            gain,
         },
         Err(problems) => Answer {
             reply: Reply {
@@ -66,7 +79,29 @@ fn judged(request: &SlotRequest<'_>, requester: &Requester, context: &Context<'_
                 ..Reply::default()
             },
             note: Note { decision: "deny", reason: "guard", ..note },
+            gain: None,
         },
+    }
+}
+
+/// The same answer, denied because the person holds enough slots, or because that could not be found out.
+#[must_use]
+pub fn beyond(answer: Answer, gain: &Gain, refused: &Refused, settings: &Settings) -> Answer {
+    let problem = match refused {
+        Refused::Over(held) => gain.refusal(held, settings.max_slots, settings.claim_url.as_deref()),
+        Refused::Uncounted(why) => format!(
+            "hotdesk could not count the slots of {}: {}. Try again; if it stays so, the log of the hotdesk webhook says why",
+            plain(gain.owner.as_str()),
+            harmless(why)
+        ),
+    };
+    let reason = refused.word();
+    let denial = Denial { code: 403, message: sentence_of(Operation::Update, &gain.slot, &[problem]) };
+    let audit = Audit { decision: format!("deny {reason}"), ..answer.reply.audit };
+    Answer {
+        reply: Reply { uid: answer.reply.uid, denial: Some(denial), audit, ..Reply::default() },
+        note: Note { decision: "deny", reason, ..answer.note },
+        gain: None,
     }
 }
 
@@ -76,7 +111,7 @@ fn rule(
     requester: &Requester,
     new: Option<&Slot>,
     context: &Context<'_>,
-) -> Result<(Writer, Patch), Vec<String>> {
+) -> Result<Ruled, Vec<String>> {
     // What is stored and cannot be read stays away; then only administrators may write.
     let old = request.old_object.and_then(|raw| read(raw).ok());
     let asked = Asked {
@@ -97,9 +132,27 @@ fn rule(
         _ => Ok(Patch::default()),
     };
     match (judged, patched) {
-        (Ok(writer), Ok(patch)) => Ok((writer, patch)),
+        (Ok(writer), Ok(patch)) => {
+            let gain = limit::gain(writer, &asked, context.settings, context.now);
+            // What is not stored is not noted, only judged by what is known here.
+            let gain = if request.dry_run == Some(true) { within(gain, context)? } else { gain };
+            Ok(Ruled { writer, patch, gain })
+        }
         (judged, patched) => Err(judged.err().into_iter().chain(patched.err()).flatten().collect()),
     }
+}
+
+fn within(gain: Option<Gain>, context: &Context<'_>) -> Result<Option<Gain>, Vec<String>> {
+    let Some(gain) = gain else { return Ok(None) };
+    let look = |slot: &str| match context.book.look(slot, context.steady) {
+        Look::Found(page) => Some(page),
+        Look::Missing | Look::NotSynced => None,
+    };
+    let held = Notes::default().held(&gain, &context.book.owned(&gain.names), look, context.now);
+    if held.len() < context.settings.max_slots {
+        return Ok(None);
+    }
+    Err(vec![gain.refusal(&held, context.settings.max_slots, context.settings.claim_url.as_deref())])
 }
 
 fn normalised(
@@ -170,8 +223,12 @@ fn read(raw: &RawValue) -> Result<Slot, String> {
 }
 
 fn sentence(request: &SlotRequest<'_>, problems: &[String]) -> String {
-    let slot = plain(request.namespace());
-    let verb = match request.operation {
+    sentence_of(request.operation, request.namespace(), problems)
+}
+
+fn sentence_of(operation: Operation, namespace: &str, problems: &[String]) -> String {
+    let slot = plain(namespace);
+    let verb = match operation {
         Operation::Create => "created",
         Operation::Delete => "deleted",
         Operation::Update | Operation::Connect => "changed",
@@ -184,3 +241,6 @@ fn warnings(writer: Writer, request: &SlotRequest<'_>) -> Vec<String> {
     let warning = || format!("hotdesk let you write the Slot of \"{slot}\" by a break-glass group");
     (writer == Writer::BreakGlass).then(warning).into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,12 +10,14 @@ use super::*;
 const NOW: &str = "2026-11-23T15:00:00Z";
 const POD: &str = "authentication.kubernetes.io/pod-name";
 const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
+const ACCESS: &str = "system:serviceaccount:hotdesk:hotdesk-access";
 
 /// Who asks, what for, and where: alice holds `pikachu` unless the test says otherwise.
 struct Case {
     namespace: &'static str,
     requester: Requester,
     deployed_for: Option<&'static str>,
+    binds_claimants: bool,
     claim: Option<ClaimView>,
     slot_mode: Option<Mode>,
     settings: Settings,
@@ -57,8 +59,10 @@ fn by(username: &str) -> Case {
                 strip_prefixes: vec!["github:".to_owned()],
                 extra_keys: vec!["example.com/login".to_owned()],
             },
+            access_user: Some(ACCESS.to_owned()),
             ..Settings::default()
         },
+        binds_claimants: false,
         lost_at: None,
         view: View::Known,
     }
@@ -79,6 +83,10 @@ impl Case {
     }
     fn deploying_for(mut self, person: &'static str) -> Self {
         self.deployed_for = Some(person);
+        self
+    }
+    fn binding_claimants(mut self) -> Self {
+        self.binds_claimants = true;
         self
     }
     fn free(mut self) -> Self {
@@ -107,7 +115,12 @@ impl Case {
         self
     }
     fn decide(&self) -> Decision {
-        let facts = Facts { namespace: self.namespace, requester: &self.requester, deployed_for: self.deployed_for };
+        let facts = Facts {
+            namespace: self.namespace,
+            requester: &self.requester,
+            deployed_for: self.deployed_for,
+            binds_claimants: self.binds_claimants,
+        };
         let view = match self.view {
             View::Known => {
                 SlotView::Known { claim: self.claim.as_ref(), mode: self.slot_mode, lost_at: self.lost_at.map(at) }
@@ -351,4 +364,14 @@ fn the_slots_mode_goes_before_the_installations() {
         by("bob@example.com").free().modes(Mode::Warn, None).decide(),
         Decision::Tolerate(Reason::Free, Mode::Warn)
     );
+}
+
+#[test]
+fn what_makes_access_follow_the_claim_may_write_its_one_object_and_nothing_else() {
+    for view in [View::Known, View::Missing, View::Unreadable, View::NotSynced] {
+        allows(Role::Access, by(ACCESS).binding_claimants().seeing(view));
+    }
+    denies(Reason::Held, by(ACCESS));
+    denies(Reason::Held, by("system:serviceaccount:mew:hotdesk-access").binding_claimants());
+    denies(Reason::Held, by("bob@example.com").binding_claimants());
 }

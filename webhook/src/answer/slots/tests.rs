@@ -1,0 +1,92 @@
+//! What a claim under a limit is answered, and the one object that the access controller may write.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Context, Path, answer};
+use crate::book::{Book, Page, Pages};
+use crate::limiter::Refused;
+use crate::settings::Settings;
+
+const ACCESS: &str = "system:serviceaccount:hotdesk:hotdesk-access";
+
+/// alice holds eevee and mew, and nobody onix; a person may hold two.
+fn answered(path: Path, request: &Value) -> Answer {
+    let mut pages = Pages::default();
+    for (slot, by) in [("eevee", Some("alice")), ("mew", Some("alice")), ("onix", None)] {
+        let claim = by.map(|by| serde_json::from_value(json!({"users": [by]})).unwrap());
+        pages.put(slot, Page::new(slot, claim.as_ref().map(hotdesk_slots::ClaimView::lenient), None));
+    }
+    let steady = Instant::now();
+    let book = Book::new(steady);
+    book.replace(pages, steady);
+    let settings = Settings { max_slots: 2, access_user: Some(ACCESS.to_owned()), ..Settings::default() };
+    let context = Context { settings: &settings, book: &book, now: "2026-11-23T15:00:00Z".parse().unwrap(), steady };
+    let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
+    answer(path, review.to_string().as_bytes(), &context).unwrap()
+}
+
+fn claim(by: &str, dry_run: bool) -> Answer {
+    let slot = |spec: Value| {
+        json!({"apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot", "spec": spec,
+            "metadata": {"name": "slot", "namespace": "onix", "resourceVersion": "7"}})
+    };
+    let request = json!({
+        "uid": "u", "operation": "UPDATE", "namespace": "onix", "name": "slot", "dryRun": dry_run,
+        "kind": {"group": "hotdesk.dev", "version": "v1alpha1", "kind": "Slot"},
+        "resource": {"group": "hotdesk.dev", "version": "v1alpha1", "resource": "slots"},
+        "userInfo": {"username": by},
+        "object": slot(json!({"claim": {"users": [by]}})), "oldObject": slot(json!({})),
+    });
+    answered(Path::Slots, &request)
+}
+
+const FULL: &str = "the Slot of \"onix\" may not be changed: you hold eevee and mew, and the limit here is 2: release \
+                    one first: kubectl hotdesk release eevee";
+
+#[test]
+fn a_dry_run_is_judged_by_what_is_known_and_leaves_nothing_to_be_noted() {
+    let answer = claim("alice", true);
+    assert_eq!((answer.reply.denial.unwrap().message.as_str(), answer.gain), (FULL, None));
+    let answer = claim("bob", true);
+    assert_eq!((answer.reply.denial, answer.gain), (None, None));
+}
+
+#[test]
+fn a_claim_is_still_to_be_counted_and_then_denied_in_the_same_words() {
+    let mut answer = claim("alice", false);
+    let gain = answer.gain.take().unwrap();
+    assert_eq!((gain.slot.as_str(), gain.version, answer.note.decision), ("onix", Some(7), "allow"));
+    let settings = Settings { max_slots: 2, ..Settings::default() };
+    let held = Refused::Over(vec!["eevee".to_owned(), "mew".to_owned()]);
+    let denied = super::beyond(answer, &gain, &held, &settings);
+    assert_eq!((denied.note.decision, denied.note.reason), ("deny", "limit"));
+    let denial = denied.reply.denial.unwrap();
+    assert_eq!((denial.code, denial.message.as_str()), (403, FULL));
+    assert!(denied.reply.patch.0.is_empty());
+}
+
+#[test]
+fn the_access_controller_changes_one_role_binding_of_a_slot_and_makes_none() {
+    let write = |operation: &str, resource: &str, sub: &str, name: &str| {
+        let object = json!({"metadata": {"name": name}});
+        let request = json!({
+            "uid": "u", "operation": operation, "namespace": "mew", "name": name, "subResource": sub,
+            "kind": {"group": "rbac.authorization.k8s.io", "version": "v1", "kind": "RoleBinding"},
+            "resource": {"group": "rbac.authorization.k8s.io", "version": "v1", "resource": resource},
+            "userInfo": {"username": ACCESS}, "object": object, "oldObject": object,
+        });
+        answered(Path::Mutate, &request).note.reason
+    };
+    assert_eq!(write("UPDATE", "rolebindings", "", "hotdesk-claimants"), "access");
+    for (operation, resource, sub, name) in [
+        ("CREATE", "rolebindings", "", "hotdesk-claimants"),
+        ("DELETE", "rolebindings", "", "hotdesk-claimants"),
+        ("UPDATE", "rolebindings", "", "hotdesk-edit"),
+        ("UPDATE", "rolebindings", "status", "hotdesk-claimants"),
+        ("UPDATE", "roles", "", "hotdesk-claimants"),
+    ] {
+        assert_eq!(write(operation, resource, sub, name), "held", "{operation} {resource}/{sub} {name}");
+    }
+}

@@ -1,0 +1,91 @@
+//! How are the notes kept in a `ConfigMap`?
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use hotdesk_slots::slot::{SLOT_NAME, Slot};
+use hotdesk_slots::text::harmless;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::{Client, Config};
+
+use super::{Kept, Shelf};
+use crate::book::Page;
+use crate::watch::page_of;
+
+/// The entry of the `ConfigMap` that holds the notes.
+const ENTRY: &str = "claims.json";
+/// A claim waits no longer for any single answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A `ConfigMap` in the namespace of the webhook.
+#[derive(Clone)]
+pub struct InCluster {
+    client: Client,
+    name: String,
+}
+
+impl InCluster {
+    /// Keeps the notes in the `ConfigMap` of this name. It has a client of its own: what it hears says nothing
+    /// about the watch.
+    ///
+    /// # Errors
+    /// If the configuration cannot be used.
+    pub fn new(mut config: Config, name: &str) -> kube::Result<Self> {
+        config.connect_timeout = Some(TIMEOUT);
+        config.read_timeout = Some(TIMEOUT);
+        config.write_timeout = Some(TIMEOUT);
+        // The claim is tried again by whoever makes it.
+        config.default_retry = false;
+        Ok(Self { client: Client::try_from(config)?, name: name.to_owned() })
+    }
+
+    fn notes(&self) -> Api<ConfigMap> {
+        Api::default_namespaced(self.client.clone())
+    }
+
+    fn failed(&self, error: &kube::Error) -> String {
+        format!("ConfigMap {}: {}", self.name, harmless(&error.to_string()))
+    }
+}
+
+impl std::fmt::Debug for InCluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InCluster").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Shelf for InCluster {
+    fn read(&self) -> BoxFuture<'_, Result<Kept, String>> {
+        async move {
+            let map = self.notes().get(&self.name).await.map_err(|error| self.failed(&error))?;
+            let text = map.data.unwrap_or_default().remove(ENTRY).unwrap_or_default();
+            Ok(Kept { text, version: map.metadata.resource_version.unwrap_or_default() })
+        }
+        .boxed()
+    }
+
+    fn write(&self, kept: Kept) -> BoxFuture<'_, Result<bool, String>> {
+        async move {
+            let patch = serde_json::json!({"metadata": {"resourceVersion": kept.version}, "data": {ENTRY: kept.text}});
+            let patch = Patch::Merge(patch);
+            match self.notes().patch(&self.name, &PatchParams::default(), &patch).await {
+                Ok(_) => Ok(true),
+                Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+                Err(error) => Err(self.failed(&error)),
+            }
+        }
+        .boxed()
+    }
+
+    fn slot(&self, namespace: String) -> BoxFuture<'_, Result<Option<Page>, String>> {
+        async move {
+            let kind = ApiResource::erase::<Slot>(&());
+            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &namespace, &kind);
+            let found = api.get_opt(SLOT_NAME).await.map_err(|error| harmless(&error.to_string()))?;
+            Ok(found.as_ref().and_then(page_of).map(|(_, page)| page))
+        }
+        .boxed()
+    }
+}

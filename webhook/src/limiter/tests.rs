@@ -1,0 +1,179 @@
+//! Several webhooks, each with a book of its own, count on one shelf.
+
+use std::sync::Mutex as Plain;
+
+use futures::FutureExt as _;
+use futures::future::join_all;
+use hotdesk_slots::{ClaimView, Name};
+
+use super::*;
+use crate::book::Pages;
+
+const LIMIT: usize = 2;
+
+/// The API server: the notes, and the Slots as they are stored.
+#[derive(Debug, Default)]
+struct Stored {
+    notes: Plain<(String, u64)>,
+    slots: Plain<HashMap<String, Page>>,
+    conflicts: Plain<usize>,
+    broken: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Server(Arc<Stored>);
+
+impl Shelf for Server {
+    fn read(&self) -> BoxFuture<'_, Result<Kept, String>> {
+        async {
+            // Others run here, as they do while a real answer is under way.
+            tokio::task::yield_now().await;
+            let (text, version) = self.0.notes.lock().unwrap().clone();
+            if self.0.broken { Err("no answer".to_owned()) } else { Ok(Kept { text, version: version.to_string() }) }
+        }
+        .boxed()
+    }
+
+    fn write(&self, kept: Kept) -> BoxFuture<'_, Result<bool, String>> {
+        async move {
+            tokio::task::yield_now().await;
+            let mut notes = self.0.notes.lock().unwrap();
+            if notes.1.to_string() != kept.version {
+                *self.0.conflicts.lock().unwrap() += 1;
+                return Ok(false);
+            }
+            *notes = (kept.text, notes.1 + 1);
+            Ok(true)
+        }
+        .boxed()
+    }
+
+    fn slot(&self, namespace: String) -> BoxFuture<'_, Result<Option<Page>, String>> {
+        async move { Ok(self.0.slots.lock().unwrap().get(&namespace).cloned()) }.boxed()
+    }
+}
+
+fn now() -> Timestamp {
+    "2026-11-23T15:00:00Z".parse().unwrap()
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn gain(slot: &str, by: &str) -> Gain {
+    Gain { slot: slot.to_owned(), owner: name(by), names: vec![name(by)], version: Some(10), is_yours: true }
+}
+
+fn page(slot: &str, by: Option<&str>, version: u64) -> Page {
+    let claim = by.map(|by| ClaimView { users: vec![name(by)], ..ClaimView::default() });
+    Page::new(slot, claim, None).version(Some(version))
+}
+
+fn book(slots: &[(&str, Option<&str>, u64)]) -> Book {
+    let mut pages = Pages::default();
+    for (slot, by, version) in slots {
+        pages.put(slot, page(slot, *by, *version));
+    }
+    let book = Book::new(Instant::now());
+    book.replace(pages, Instant::now());
+    book
+}
+
+async fn asks(limiter: &Limiter, book: &Book, gain: Gain) -> Result<(), Refused> {
+    limiter.admit(&gain, book, now(), Instant::now()).await
+}
+
+#[tokio::test]
+async fn twenty_claims_at_once_through_two_webhooks_that_have_seen_nothing_yet_are_two() {
+    let server = Server(Arc::default());
+    let webhooks = [(Limiter::new(server.clone(), LIMIT), book(&[])), (Limiter::new(server.clone(), LIMIT), book(&[]))];
+    let claims = (0..20).map(|i| {
+        let (limiter, book) = &webhooks[i % 2];
+        asks(limiter, book, gain(&format!("slot-{i:02}"), "alice"))
+    });
+    let admitted = join_all(claims).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(admitted, LIMIT);
+    assert!(*server.0.conflicts.lock().unwrap() > 0, "the two never met, so this test shows nothing");
+}
+
+#[tokio::test]
+async fn each_person_is_counted_alone_and_may_claim_the_same_slot_again() {
+    let limiter = Limiter::new(Server(Arc::default()), LIMIT);
+    let book = book(&[]);
+    for (slot, by) in [("mew", "alice"), ("mew", "alice"), ("onix", "alice"), ("mew", "bob"), ("mew", "alice")] {
+        assert_eq!(asks(&limiter, &book, gain(slot, by)).await, Ok(()), "{by} {slot}");
+    }
+    let held = vec!["mew".to_owned(), "onix".to_owned()];
+    assert_eq!(asks(&limiter, &book, gain("abra", "alice")).await, Err(Refused::Over(held)));
+    assert_eq!(asks(&limiter, &book, gain("abra", "bob")).await, Ok(()));
+}
+
+#[tokio::test]
+async fn what_the_slots_say_counts_as_soon_as_they_are_newer_than_the_note() {
+    let server = Server(Arc::default());
+    let limiter = Limiter::new(server.clone(), LIMIT);
+    for slot in ["mew", "onix"] {
+        asks(&limiter, &book(&[]), gain(slot, "alice")).await.unwrap();
+    }
+    // Of an older version nothing can be learnt. Bob was faster at onix: the note about it is void.
+    let older = book(&[("mew", None, 9), ("onix", None, 9)]);
+    server
+        .0
+        .slots
+        .lock()
+        .unwrap()
+        .extend([("mew".to_owned(), page("mew", None, 9)), ("onix".to_owned(), page("onix", None, 9))]);
+    assert!(asks(&limiter, &older, gain("abra", "alice")).await.is_err());
+    let newer = book(&[("mew", Some("alice"), 11), ("onix", Some("bob"), 12)]);
+    assert_eq!(asks(&limiter, &newer, gain("abra", "alice")).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_slot_that_was_just_released_does_not_count_though_the_watch_has_not_said_so() {
+    let server = Server(Arc::default());
+    let limiter = Limiter::new(server.clone(), LIMIT);
+    let book = book(&[("mew", Some("alice"), 11), ("onix", Some("alice"), 12)]);
+    server
+        .0
+        .slots
+        .lock()
+        .unwrap()
+        .extend([("mew".to_owned(), page("mew", Some("alice"), 11)), ("onix".to_owned(), page("onix", None, 13))]);
+    assert_eq!(asks(&limiter, &book, gain("abra", "alice")).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_claim_that_comes_too_late_is_left_to_the_api_server_and_notes_nothing() {
+    let server = Server(Arc::default());
+    let limiter = Limiter::new(server.clone(), LIMIT);
+    asks(&limiter, &book(&[("mew", Some("bob"), 11)]), gain("mew", "alice")).await.unwrap();
+    assert_eq!(server.0.notes.lock().unwrap().0, "");
+}
+
+#[tokio::test]
+async fn what_cannot_be_counted_is_refused() {
+    let unseen = Book::new(Instant::now());
+    let limiter = Limiter::new(Server(Arc::default()), LIMIT);
+    assert!(matches!(asks(&limiter, &unseen, gain("mew", "alice")).await, Err(Refused::Uncounted(_))));
+    let broken = Limiter::new(Server(Arc::new(Stored { broken: true, ..Stored::default() })), LIMIT);
+    assert!(matches!(asks(&broken, &book(&[]), gain("mew", "alice")).await, Err(Refused::Uncounted(_))));
+    let odd = Server(Arc::default());
+    odd.0.notes.lock().unwrap().0 = "{".to_owned();
+    assert!(matches!(
+        asks(&Limiter::new(odd, LIMIT), &book(&[]), gain("mew", "alice")).await,
+        Err(Refused::Uncounted(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_note_counts_for_three_minutes_and_then_no_more() {
+    let limiter = Limiter::new(Server(Arc::default()), 1);
+    let book = book(&[]);
+    asks(&limiter, &book, gain("mew", "alice")).await.unwrap();
+    for (seconds, admits) in [(179, false), (181, true)] {
+        let later = now() + jiff::SignedDuration::from_secs(seconds);
+        let said = limiter.admit(&gain("onix", "alice"), &book, later, Instant::now()).await;
+        assert_eq!(said.is_ok(), admits, "{seconds} s later: {said:?}");
+    }
+}

@@ -1,0 +1,114 @@
+//! Who has just been let claim which slot, and how many does a person hold with those?
+//!
+//! A claim is admitted before it is stored, and stored before every webhook has seen it. In between, only these notes know of
+//! it. They are kept where all webhooks read and write them one after the other (`limiter`), so of two claims
+//! admitted at the same moment each is counted by whichever is judged second.
+
+use std::collections::BTreeSet;
+
+use hotdesk_slots::Name;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::book::Page;
+use crate::guard::limit::Gain;
+
+/// For how long a note counts, unless the Slot says more: a request may take a minute until it is stored, for as long
+/// ([`crate::book::TRUSTED_FOR`]) another webhook may not have seen it, and the rest is for clocks that differ.
+const COUNTS_FOR: SignedDuration = SignedDuration::from_mins(3);
+
+/// What was admitted lately.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Notes(Vec<Note>);
+
+/// One claim that was admitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    slot: String,
+    /// The Slot's version then. Once the Slot is newer, it says itself who got it.
+    #[serde(default)]
+    version: Option<u64>,
+    /// All names of the owner to be.
+    names: Vec<String>,
+    until: Timestamp,
+}
+
+impl Notes {
+    /// Reads what [`Notes::to_text`] wrote; nothing, if nothing was.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        serde_json::from_str(text).map_err(|e| e.to_string())
+    }
+
+    /// What is kept.
+    ///
+    /// # Errors
+    /// Never for texts and numbers; the encoder asks for it.
+    pub fn to_text(&self) -> Result<String, String> {
+        serde_json::to_string(self).map_err(|e| e.to_string())
+    }
+
+    /// The slots that this person holds or is about to hold, besides the one in question. `owned` are those that the
+    /// index knows of; `look` shows a Slot as it was last seen.
+    #[must_use]
+    pub fn held<P: AsRef<Page>>(
+        &self,
+        gain: &Gain,
+        owned: &[String],
+        look: impl Fn(&str) -> Option<P>,
+        now: Timestamp,
+    ) -> Vec<String> {
+        let noted = self.0.iter().filter(|note| note.until > now && note.is_of(&gain.names));
+        let pending = noted.filter(|note| !is_newer(look(&note.slot).as_ref(), note.version));
+        let stored =
+            owned.iter().filter(|slot| look(slot).is_some_and(|page| gain.counts(page.as_ref().claim.as_ref(), now)));
+        let all: BTreeSet<&String> = pending.map(|note| &note.slot).chain(stored).collect();
+        all.into_iter().filter(|slot| **slot != gain.slot).cloned().collect()
+    }
+
+    /// True if the write on which this gain rests comes too late: the Slot has been written meanwhile, and the API server
+    /// stores nothing on a version that has passed.
+    #[must_use]
+    pub fn comes_too_late<P: AsRef<Page>>(gain: &Gain, page: Option<&P>) -> bool {
+        is_newer(page, gain.version)
+    }
+
+    /// With this gain, and without what no longer counts. The same person's earlier attempt at the same slot has
+    /// failed: else they would not gain it now.
+    #[must_use]
+    pub fn with(&self, gain: &Gain, now: Timestamp) -> Self {
+        let stays = |note: &&Note| {
+            let earlier = note.slot == gain.slot && note.is_of(&gain.names) && note.version <= gain.version;
+            note.until > now && !earlier
+        };
+        let mut notes: Vec<Note> = self.0.iter().filter(stays).cloned().collect();
+        notes.push(Note {
+            slot: gain.slot.clone(),
+            version: gain.version,
+            names: gain.names.iter().map(Name::to_string).collect(),
+            until: now.checked_add(COUNTS_FOR).unwrap_or(Timestamp::MAX),
+        });
+        Self(notes)
+    }
+}
+
+impl Note {
+    fn is_of(&self, names: &[Name]) -> bool {
+        names.iter().any(|name| self.names.iter().any(|noted| noted == name.as_str()))
+    }
+}
+
+/// A version that cannot be compared proves nothing.
+fn is_newer<P: AsRef<Page>>(page: Option<&P>, version: Option<u64>) -> bool {
+    let seen = page.and_then(|page| page.as_ref().version);
+    matches!((seen, version), (Some(seen), Some(version)) if seen > version)
+}
+
+#[cfg(test)]
+mod tests;
