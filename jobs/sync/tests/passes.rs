@@ -12,11 +12,11 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hotdesk_fetch::google::Credential;
 use hotdesk_sync::metrics::Metrics;
 use hotdesk_sync::rows::Rules;
 use hotdesk_sync::run::{Ended, Settings, Sync};
 use hotdesk_sync::source::Source;
-use hotdesk_fetch::google::Credential;
 use serde_json::json;
 use support::cluster::Server;
 use support::google::{Google, error};
