@@ -1,0 +1,192 @@
+//! How does a message read?
+//!
+//! Names, purposes and releases are people's words: they are disarmed before they are put into a template, and for Slack
+//! its signs for mentions and links are escaped, so that no purpose can call a whole channel.
+
+use hotdesk_slots::text::{harmless, human_duration, human_time, list};
+use jiff::Timestamp;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
+
+use crate::news::{News, Occasion};
+use crate::settings::Format;
+
+/// The longest text that is sent, in characters.
+const MAX_TEXT: usize = 3000;
+
+const NOTICE: &str = "\
+{{ slot }}{{ holder }} is not used, and will be cleared {{ until }}: {{ releases }}.
+Why: {{ reason }}.
+If you need it: hotdesk keep {{ slot }} 4h";
+
+const REAPED: &str = "\
+{{ slot }}{{ holder }} was cleared: {{ releases }}.
+Why: {{ reason }}.
+To have it back: hotdesk revive {{ slot }}";
+
+const BLIND: &str = "\
+Nobody can tell whether {{ slot }}{{ holder }} is used, so it is never cleared: {{ reason }}.
+What to mend: hotdesk doctor";
+
+const KEPT: &str = "\
+{{ slot }}{{ holder }} has been kept from being cleared for {{ lasting }}, until {{ until }}.
+If it is not needed any more: hotdesk keep {{ slot }} off";
+
+/// The words of one webhook.
+#[derive(Debug, Clone, Default)]
+pub struct Words {
+    template: Option<String>,
+}
+
+impl Words {
+    /// One's own template, in the language of Jinja; it sees `occasion`, `slot`, `owner`, `users`, `purpose`, `reason`,
+    /// `releases`, `time`, `until`, `lasting` and `holder`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or names something else.
+    pub fn of_template(template: &str) -> Result<Self, String> {
+        let words = Self { template: Some(template.to_owned()) };
+        let sample = News {
+            occasion: Occasion::Notice,
+            slot: "mew".to_owned(),
+            users: vec!["alice@example.com".to_owned()],
+            purpose: "checkout".to_owned(),
+            reason: "nobody used it".to_owned(),
+            releases: vec!["web".to_owned()],
+            time: Timestamp::UNIX_EPOCH,
+            since: Some(Timestamp::UNIX_EPOCH),
+            until: Some(Timestamp::UNIX_EPOCH),
+        };
+        words.render(&sample, Format::Json).map(|_| words)
+    }
+
+    /// The text of a message.
+    ///
+    /// # Errors
+    /// When the template cannot be filled in.
+    pub fn render(&self, news: &News, format: Format) -> Result<String, String> {
+        let usual = match news.occasion {
+            Occasion::Notice => NOTICE,
+            Occasion::Reaped => REAPED,
+            Occasion::Blind => BLIND,
+            Occasion::Kept => KEPT,
+        };
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| AutoEscape::None);
+        let template = self.template.as_deref().unwrap_or(usual);
+        let text =
+            environment.render_str(template, words(news, format)).map_err(|error| harmless(&error.to_string()))?;
+        Ok(text.chars().take(MAX_TEXT).collect())
+    }
+}
+
+fn words(news: &News, format: Format) -> Value {
+    let said = |text: &str| escaped(&harmless(text), format);
+    let all = |texts: &[String]| -> Vec<String> { texts.iter().map(|text| said(text)).collect() };
+    let when = |at: Option<Timestamp>| at.map_or_else(|| "at the next run".to_owned(), |at| human_time(at, news.time));
+    let (users, purpose) = (all(&news.users), said(&news.purpose));
+    let what_for = if purpose.is_empty() { String::new() } else { format!(", \"{purpose}\"") };
+    let holder = users.first().map(|owner| format!(" ({owner}{what_for})")).unwrap_or_default();
+    context! {
+        occasion => occasion(news.occasion),
+        slot => said(&news.slot),
+        owner => users.first().cloned().unwrap_or_default(),
+        holder => holder,
+        purpose => purpose,
+        reason => said(&news.reason),
+        releases => list(&all(&news.releases)),
+        users => users,
+        time => human_time(news.time, news.time),
+        until => match news.occasion { Occasion::Notice => format!("at {}", when(news.until)), _ => when(news.until) },
+        lasting => news.since.map_or_else(String::new, |since| human_duration(news.time.duration_since(since))),
+    }
+}
+
+fn occasion(occasion: Occasion) -> &'static str {
+    match occasion {
+        Occasion::Notice => "notice",
+        Occasion::Reaped => "reaped",
+        Occasion::Blind => "blind",
+        Occasion::Kept => "kept",
+    }
+}
+
+/// Slack reads `<!channel>` as a call to everybody, and asks to escape these three signs:
+/// <https://docs.slack.dev/messaging/formatting-message-text>.
+fn escaped(text: &str, format: Format) -> String {
+    match format {
+        Format::Slack => text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
+        Format::Json => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn news(occasion: Occasion) -> News {
+        News {
+            occasion,
+            slot: "mew".to_owned(),
+            users: vec!["alice@example.com".to_owned(), "bob@example.com".to_owned()],
+            purpose: "checkout".to_owned(),
+            reason: "no request for 1 h".to_owned(),
+            releases: vec!["web".to_owned(), "api".to_owned()],
+            time: "2026-11-23T15:00:00Z".parse().unwrap(),
+            since: Some("2026-11-15T15:00:00Z".parse().unwrap()),
+            until: Some("2026-11-23T15:30:00Z".parse().unwrap()),
+        }
+    }
+
+    #[track_caller]
+    fn check(occasion: Occasion, expected: &str) {
+        assert_eq!(Words::default().render(&news(occasion), Format::Slack).unwrap(), expected);
+    }
+
+    #[test]
+    fn each_occasion_says_what_why_and_what_to_do() {
+        check(
+            Occasion::Notice,
+            "mew (alice@example.com, \"checkout\") is not used, and will be cleared at 15:30 UTC: web and api.\n\
+             Why: no request for 1 h.\nIf you need it: hotdesk keep mew 4h",
+        );
+        check(
+            Occasion::Reaped,
+            "mew (alice@example.com, \"checkout\") was cleared: web and api.\nWhy: no request for 1 h.\n\
+             To have it back: hotdesk revive mew",
+        );
+        check(
+            Occasion::Blind,
+            "Nobody can tell whether mew (alice@example.com, \"checkout\") is used, so it is never cleared: no request \
+             for 1 h.\nWhat to mend: hotdesk doctor",
+        );
+        check(
+            Occasion::Kept,
+            "mew (alice@example.com, \"checkout\") has been kept from being cleared for 8 d, until 15:30 UTC.\n\
+             If it is not needed any more: hotdesk keep mew off",
+        );
+    }
+
+    #[test]
+    fn a_purpose_can_neither_call_a_channel_nor_break_a_line() {
+        let evil = News { purpose: "<!channel> & {{ slot }}\n\u{202e}x".to_owned(), ..news(Occasion::Notice) };
+        let text = Words::default().render(&evil, Format::Slack).unwrap();
+        assert!(text.contains("\"&lt;!channel&gt; &amp; {{ slot }}\u{fffd}\u{fffd}x\""), "{text}");
+    }
+
+    #[test]
+    fn ones_own_template_sees_every_word_and_only_those() {
+        let words = Words::of_template("{{ occasion }} {{ owner }} {{ users | join('+') }} {{ lasting }}").unwrap();
+        let text = words.render(&news(Occasion::Kept), Format::Json).unwrap();
+        assert_eq!(text, "kept alice@example.com alice@example.com+bob@example.com 8 d");
+        for wrong in ["{{ slto }}", "{{ slot", "{% for x in y %}"] {
+            assert!(Words::of_template(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_free_slot_has_no_holder() {
+        let free = News { users: vec![], purpose: String::new(), ..news(Occasion::Reaped) };
+        assert!(Words::default().render(&free, Format::Json).unwrap().starts_with("mew was cleared: web and api."));
+    }
+}
