@@ -11,10 +11,12 @@ pub mod crd;
 pub mod identity;
 pub mod keys;
 pub mod label;
+pub mod origin;
 pub mod outlook;
 pub mod slot;
 pub mod stamp;
 pub mod text;
+pub mod undo;
 pub mod window;
 
 pub use claim::{ClaimView, Standing};

@@ -74,7 +74,7 @@ impl RealHands<'_> {
         let mut record = Record::decode(holder.release().unwrap_or_default())
             .map_err(|e| format!("its record cannot be read: {e}"))?;
         let manifest = record.manifest().map_err(|e| format!("its record cannot be read: {e}"))?;
-        let preserved = preserve(&manifest, &self.collector.args.preserve).map_err(|e| e.to_string())?;
+        let preserved = preserve(&manifest, &self.collector.args.preserve, &[]).map_err(|e| e.to_string())?;
         if preserved.changed {
             let written = record.set_manifest(&preserved.manifest).and_then(|()| record.encode());
             holder.set_release(written.map_err(|e| e.to_string())?);

@@ -1,9 +1,10 @@
-//! Which objects of a release shall survive its uninstall, and how is helm told?
+//! Which objects does a release hold, which of them shall survive its uninstall, and how is helm told?
 //!
 //! `helm uninstall` leaves an object alone whose own metadata, in the stored manifest, has the annotation
 //! `helm.sh/resource-policy: keep`. It looks at whole documents only, so objects to preserve inside a
 //! `List` become documents of their own.
 
+use hotdesk_slots::undo::ObjectRef;
 use serde_json::{Map, Value, json};
 
 const POLICY: &str = "helm.sh/resource-policy";
@@ -14,6 +15,18 @@ const POLICY: &str = "helm.sh/resource-policy";
 pub struct ManifestError {
     number: usize,
     source: Box<serde_saphyr::Error>,
+}
+
+/// Which object this is.
+#[must_use]
+pub fn reference(object: &Value) -> ObjectRef {
+    let namespace = Some(text(object, "/metadata/namespace")).filter(|namespace| !namespace.is_empty());
+    ObjectRef {
+        api_version: text(object, "/apiVersion").to_owned(),
+        kind: text(object, "/kind").to_owned(),
+        namespace: namespace.map(str::to_owned),
+        name: text(object, "/metadata/name").to_owned(),
+    }
 }
 
 /// A manifest in which every object to preserve says so.
@@ -27,18 +40,82 @@ pub struct Preserved {
     pub changed: bool,
 }
 
-/// Marks the objects of these kinds. Every document that needs no mark stays as it is, byte by byte.
+/// Every object, those inside of Lists by themselves.
+///
+/// # Errors
+/// When a document cannot be read.
+pub fn objects(manifest: &str) -> Result<Vec<Value>, ManifestError> {
+    let mut all = Vec::new();
+    for (index, document) in documents(manifest).into_iter().enumerate() {
+        all.extend(flat(read(index + 1, &document)?));
+    }
+    Ok(all)
+}
+
+/// True if `helm uninstall` leaves this object alone as it is, or after [`preserve`].
+#[must_use]
+pub fn survives(object: &Value, kinds: &[String]) -> bool {
+    is_marked(object) || kinds.iter().any(|kind| names(kind, text(object, "/kind")))
+}
+
+/// The manifest without some objects, and with other numbers of replicas where it names any. Every other document stays
+/// as it is, byte by byte.
+///
+/// # Errors
+/// When a document cannot be read.
+pub fn changed(manifest: &str, without: &[ObjectRef], replicas: &[(ObjectRef, i64)]) -> Result<String, ManifestError> {
+    let mut result = String::new();
+    for (index, document) in documents(manifest).into_iter().enumerate() {
+        let before = flat(read(index + 1, &document)?);
+        let left = before.iter().filter(|object| !without.contains(&reference(object)));
+        let after: Vec<Value> = left.map(|object| scaled(object.clone(), replicas)).collect();
+        result.push_str(document.separator);
+        if after == before {
+            result.push_str(document.body);
+        } else if after.is_empty() {
+            result.push('\n');
+        } else {
+            result.push_str(&rewritten(document.body, &after));
+        }
+    }
+    Ok(result)
+}
+
+fn scaled(mut object: Value, replicas: &[(ObjectRef, i64)]) -> Value {
+    let own = reference(&object);
+    let wanted = replicas.iter().find(|(other, _)| *other == own).map(|(_, number)| *number);
+    if let (Some(number), Some(written)) = (wanted, object.pointer_mut("/spec/replicas")) {
+        *written = json!(number);
+    }
+    object
+}
+
+fn read(number: usize, document: &Document<'_>) -> Result<Value, ManifestError> {
+    serde_saphyr::from_str_with_options(document.body, yaml())
+        .map_err(|source| ManifestError { number, source: Box::new(source) })
+}
+
+/// The objects of a document: itself, what its List holds, or none.
+fn flat(object: Value) -> Vec<Value> {
+    let item_kind = text(&object, "/kind").strip_suffix("List").map(str::to_owned);
+    let version = text(&object, "/apiVersion").to_owned();
+    match (item_kind, object.get("items").and_then(Value::as_array)) {
+        (Some(kind), Some(items)) => items.iter().map(|item| typed(item.clone(), &kind, &version)).collect(),
+        _ if object.is_object() => vec![object],
+        _ => Vec::new(),
+    }
+}
+
+/// Marks the objects of these kinds, and some more. Every document that needs no mark stays as it is, byte by byte.
 ///
 /// # Errors
 /// When a document cannot be read: then nobody knows what it holds.
-pub fn preserve(manifest: &str, kinds: &[String]) -> Result<Preserved, ManifestError> {
+pub fn preserve(manifest: &str, kinds: &[String], more: &[ObjectRef]) -> Result<Preserved, ManifestError> {
     let mut result = Preserved { manifest: String::new(), objects: Vec::new(), changed: false };
     for (index, document) in documents(manifest).into_iter().enumerate() {
-        let number = index + 1;
-        let object: Value = serde_saphyr::from_str_with_options(document.body, yaml())
-            .map_err(|source| ManifestError { number, source: Box::new(source) })?;
+        let object = read(index + 1, &document)?;
         result.manifest.push_str(document.separator);
-        match marked(object, kinds, &mut result.objects) {
+        match marked(object, kinds, more, &mut result.objects) {
             None => result.manifest.push_str(document.body),
             Some(objects) => {
                 result.changed = true;
@@ -85,8 +162,9 @@ impl<'a> Document<'a> {
 }
 
 /// The documents that stand for one, if it holds anything that must be marked.
-fn marked(object: Value, kinds: &[String], kept: &mut Vec<String>) -> Option<Vec<Value>> {
-    let wanted = |object: &Value| kinds.iter().any(|kind| names(kind, text(object, "/kind")));
+fn marked(object: Value, kinds: &[String], more: &[ObjectRef], kept: &mut Vec<String>) -> Option<Vec<Value>> {
+    let named = |object: &Value| !more.is_empty() && more.contains(&reference(object));
+    let wanted = |object: &Value| kinds.iter().any(|kind| names(kind, text(object, "/kind"))) || named(object);
     if wanted(&object) {
         kept.push(shown(&object));
         return (!is_marked(&object)).then(|| vec![mark(object)]);

@@ -9,10 +9,10 @@ fn kinds() -> Vec<String> {
 
 #[track_caller]
 fn preserved(manifest: &str) -> Preserved {
-    preserve(manifest, &kinds()).unwrap()
+    preserve(manifest, &kinds(), &[]).unwrap()
 }
 
-fn objects(manifest: &str) -> Vec<Value> {
+fn read_all(manifest: &str) -> Vec<Value> {
     let read = |document: &Document<'_>| serde_saphyr::from_str_with_options::<Value>(document.body, yaml()).unwrap();
     documents(manifest).iter().map(read).filter(|object| !object.is_null()).collect()
 }
@@ -44,7 +44,7 @@ fn marks_the_kinds_to_preserve_and_leaves_the_rest_byte_by_byte() {
 
 #[test]
 fn a_marked_object_is_otherwise_what_it_was() {
-    let after = objects(&preserved(MANIFEST).manifest);
+    let after = read_all(&preserved(MANIFEST).manifest);
     let settings = after.iter().find(|object| shown(object) == "ConfigMap/settings").unwrap();
     assert_eq!(
         *settings,
@@ -58,7 +58,7 @@ fn a_marked_object_is_otherwise_what_it_was() {
 
 #[test]
 fn objects_inside_lists_become_documents_of_their_own() {
-    let after = objects(&preserved(MANIFEST).manifest);
+    let after = read_all(&preserved(MANIFEST).manifest);
     for name in ["ConfigMap/in-a-list", "Secret/typed"] {
         assert!(after.iter().any(|object| shown(object) == name && is_marked(object)), "{name}");
     }
@@ -76,7 +76,7 @@ fn doing_it_twice_changes_nothing() {
 
 #[test]
 fn a_document_that_cannot_be_read_stops_it() {
-    let error = preserve("a: b\n---\nkind: [unclosed\n", &kinds()).unwrap_err().to_string();
+    let error = preserve("a: b\n---\nkind: [unclosed\n", &kinds(), &[]).unwrap_err().to_string();
     assert!(error.contains("document 2 of its manifest"), "{error}");
 }
 
@@ -84,7 +84,7 @@ fn a_document_that_cannot_be_read_stops_it() {
 fn what_is_wrong_with_a_document_is_said_without_what_stands_in_it() {
     let manifest =
         "kind: Secret\nmetadata: {name: a}\nstringData:\n  password: hunter2\n  broken: [\n  other: hunter3\n";
-    let error = preserve(manifest, &kinds()).unwrap_err().to_string();
+    let error = preserve(manifest, &kinds(), &[]).unwrap_err().to_string();
     assert!(error.contains("line ") && !error.contains("hunter") && !error.contains('\n'), "{error}");
 }
 
@@ -152,8 +152,45 @@ fn where_no_kind_is_preserved_nothing_changes() {
     let manifest =
         "---\n# only a comment\n---\nkind: ConfigMap\nmetadata: {name: a}\n---\nkind: List\nitems: [{a: b}]\n";
     let unchanged = Preserved { manifest: manifest.to_owned(), objects: vec![], changed: false };
-    assert_eq!(preserve(manifest, &[String::new()]).unwrap(), unchanged);
-    assert_eq!(preserve(manifest, &[]).unwrap(), unchanged);
+    assert_eq!(preserve(manifest, &[String::new()], &[]).unwrap(), unchanged);
+    assert_eq!(preserve(manifest, &[], &[]).unwrap(), unchanged);
+}
+
+const THREE: &str = "---\n# Source: a\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2}\n---\nkind: ConfigMap\n\
+                     metadata: {name: settings}\n---\nkind: List\nitems:\n- kind: ConfigMap\n  metadata: {name: other}\n- \
+                     kind: Service\n  metadata: {name: web}\n";
+
+fn named(kind: &str, name: &str) -> ObjectRef {
+    ObjectRef { api_version: String::new(), kind: kind.to_owned(), namespace: None, name: name.to_owned() }
+}
+
+#[test]
+fn every_object_is_found_also_in_lists() {
+    let found: Vec<String> = super::objects(THREE).unwrap().iter().map(|o| reference(o).to_string()).collect();
+    assert_eq!(found, ["Deployment/web", "ConfigMap/settings", "ConfigMap/other", "Service/web"]);
+    assert_eq!(super::objects("---\n# nothing\n---\n").unwrap(), Vec::<Value>::new());
+}
+
+#[test]
+fn some_objects_leave_a_manifest_and_others_get_another_number_of_replicas() {
+    let without = [named("ConfigMap", "settings"), named("ConfigMap", "other"), named("Secret", "web")];
+    let replicas = [(named("Deployment", "web"), 5), (named("Service", "web"), 7)];
+    let after = changed(THREE, &without, &replicas).unwrap();
+    let objects = super::objects(&after).unwrap();
+    let found: Vec<String> = objects.iter().map(|o| reference(o).to_string()).collect();
+    assert_eq!(found, ["Deployment/web", "Service/web"]);
+    assert_eq!(objects[0]["spec"]["replicas"], 5);
+    assert_eq!(objects[1].get("spec"), None, "what names no replicas gets none");
+    assert_eq!(changed(THREE, &[], &[]).unwrap(), THREE);
+}
+
+#[test]
+fn an_object_can_be_preserved_by_its_name() {
+    let result = preserve(THREE, &[], &[named("Service", "web")]).unwrap();
+    assert_eq!(result.objects, ["Service/web"]);
+    let marked: Vec<String> =
+        super::objects(&result.manifest).unwrap().iter().filter(|o| is_marked(o)).map(shown).collect();
+    assert_eq!(marked, ["Service/web"]);
 }
 
 /// Manifests of documents of many kinds, written as YAML.
@@ -176,7 +213,7 @@ proptest! {
     #[test]
     fn the_mark_is_on_the_kinds_to_preserve_and_no_others(manifest in manifests()) {
         let result = preserved(&manifest);
-        let (before, after) = (objects(&manifest), objects(&result.manifest));
+        let (before, after) = (read_all(&manifest), read_all(&result.manifest));
         prop_assert_eq!(before.len(), after.len());
         for (before, after) in before.iter().zip(&after) {
             let wanted = kinds().iter().any(|kind| kind == text(before, "/kind"));

@@ -63,6 +63,23 @@ struct Info {
     deleted: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct FirstDeployed {
+    first_deployed: String,
+}
+
+/// A hook of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Hook {
+    /// The name of its object.
+    pub name: String,
+    /// The kind of its object.
+    pub kind: String,
+    /// When it runs.
+    #[serde(default)]
+    pub events: Vec<String>,
+}
+
 impl Record {
     /// Unpacks the value of `data.release`.
     ///
@@ -101,6 +118,36 @@ impl Record {
         let deleted = info.deleted.filter(|text| !text.is_empty() && !text.starts_with("0001-"));
         let deleted = deleted.map(|text| time("deleted", text)).transpose()?;
         Ok(State { phase, last_deployed, deleted })
+    }
+
+    /// When the release was first installed: all revisions of one installation have it in common, and no other has.
+    ///
+    /// # Errors
+    /// When it is not a time.
+    pub fn first_deployed(&self) -> Result<Timestamp, RecordError> {
+        let times: FirstDeployed = self.field("info")?;
+        times.first_deployed.parse().map_err(|_| RecordError::Time("first_deployed", times.first_deployed))
+    }
+
+    /// True while a rollback of this revision is under way, or was when helm was killed.
+    ///
+    /// # Errors
+    /// When there is no status.
+    pub fn is_rolling_back(&self) -> Result<bool, RecordError> {
+        self.field::<Info>("info").map(|info| info.status == "pending-rollback")
+    }
+
+    /// The hooks of the release.
+    ///
+    /// # Errors
+    /// When they are not what helm writes.
+    pub fn hooks(&self) -> Result<Vec<Hook>, RecordError> {
+        // helm leaves the field out where there is none, or writes null.
+        if self.fields.contains_key("hooks") {
+            Ok(self.field::<Option<_>>("hooks")?.unwrap_or_default())
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     /// The objects of the release, as one YAML text; helm leaves the field out where there is none.

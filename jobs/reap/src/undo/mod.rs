@@ -8,3 +8,5 @@
 //! Architecture Invariant: `judge`, `prospect` and `saved` have no client, clock, environment or file.
 
 pub mod args;
+pub mod prospect;
+pub mod saved;

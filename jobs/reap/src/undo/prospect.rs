@@ -1,0 +1,212 @@
+//! What would the uninstall of a release take, leave, and lose?
+
+use hotdesk_slots::outlook::{PlannedRelease, bounded};
+use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::undo::ObjectRef;
+use serde_json::Value;
+
+use super::args::ClusterScoped;
+use crate::manifest::{reference, survives};
+use crate::record::Hook;
+use crate::release::Release;
+
+/// What an uninstall means for a release.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prospect {
+    /// Its objects.
+    pub objects: Vec<ObjectRef>,
+    /// Those that will stay.
+    pub kept: Vec<ObjectRef>,
+    /// Those of them that stay only because the reaper may not delete them.
+    pub out_of_reach: Vec<ObjectRef>,
+    /// Why the release stays as a whole, if it does.
+    pub held: Option<String>,
+    /// What nobody can bring back.
+    pub lost: Vec<String>,
+}
+
+/// Whether the reaper may delete an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// It may.
+    Within,
+    /// It may not: the object is outside of the slot.
+    Outside,
+    /// Nobody can tell.
+    Unknown(String),
+}
+
+/// What the operator has set.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings<'a> {
+    /// Kinds that survive.
+    pub preserve: &'a [String],
+    /// What happens to a release with objects out of reach.
+    pub cluster_scoped: ClusterScoped,
+}
+
+/// Judges the uninstall of a release by its objects and hooks.
+#[must_use]
+pub fn prospect(
+    objects: &[Value],
+    hooks: &[Hook],
+    settings: Settings<'_>,
+    reach: impl Fn(&ObjectRef) -> Reach,
+) -> Prospect {
+    let mut result = Prospect::default();
+    let mut unknown = Vec::new();
+    for object in objects {
+        let found = reference(object);
+        result.objects.push(found.clone());
+        if survives(object, settings.preserve) {
+            result.kept.push(found);
+            continue;
+        }
+        match reach(&found) {
+            Reach::Within => result.lost.extend(data_of(object)),
+            Reach::Outside => {
+                result.out_of_reach.push(found.clone());
+                result.kept.push(found);
+            }
+            Reach::Unknown(why) => unknown.push(why),
+        }
+    }
+    result.lost.extend(hooks.iter().filter_map(undone_by));
+    result.held = unknown.into_iter().next().or_else(|| held(&result.out_of_reach, settings.cluster_scoped));
+    result
+}
+
+fn held(out_of_reach: &[ObjectRef], setting: ClusterScoped) -> Option<String> {
+    if out_of_reach.is_empty() || setting == ClusterScoped::KeepObjects {
+        return None;
+    }
+    let names: Vec<String> = out_of_reach.iter().take(4).map(ToString::to_string).collect();
+    let more = out_of_reach.len().saturating_sub(names.len());
+    let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    Some(format!("it holds {}{more}, which the reaper of a slot may not delete", list(&names)))
+}
+
+/// The data that goes with an object.
+fn data_of(object: &Value) -> Option<String> {
+    let found = reference(object);
+    let at = |pointer: &str| object.pointer(pointer);
+    match found.kind.as_str() {
+        "PersistentVolumeClaim" => Some(format!("the data of {found}")),
+        "StatefulSet" => {
+            let has_volumes =
+                at("/spec/volumeClaimTemplates").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
+            let deletes =
+                at("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted").and_then(Value::as_str) == Some("Delete");
+            (has_volumes && deletes)
+                .then(|| format!("the data of the volumes of {found}, which says whenDeleted: Delete"))
+        }
+        _ => None,
+    }
+}
+
+/// A hook of the uninstall runs, and nothing takes back what it did.
+fn undone_by(hook: &Hook) -> Option<String> {
+    let at_uninstall = hook.events.iter().any(|event| event == "pre-delete" || event == "post-delete");
+    at_uninstall.then(|| format!("what its uninstall hook {}/{} does", plain(&hook.kind), plain(&hook.name)))
+}
+
+impl Prospect {
+    /// As the Slot's status tells it.
+    #[must_use]
+    pub fn planned(&self, release: &Release) -> PlannedRelease {
+        PlannedRelease {
+            name: release.name.clone(),
+            revision: release.revision,
+            held: self.held.clone(),
+            stays: if self.held.is_some() {
+                Vec::new()
+            } else {
+                bounded(self.kept.iter().map(ToString::to_string).collect())
+            },
+            lost: if self.held.is_some() { Vec::new() } else { bounded(self.lost.clone()) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(kind: &str, spec: &Value) -> Value {
+        json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec})
+    }
+
+    fn of(objects: &[Value], hooks: &[Hook], cluster_scoped: ClusterScoped) -> Prospect {
+        let preserve = ["ConfigMap".to_owned()];
+        prospect(objects, hooks, Settings { preserve: &preserve, cluster_scoped }, |object| {
+            match object.kind.as_str() {
+                "ClusterRole" | "CustomResourceDefinition" => Reach::Outside,
+                "Gadget" => Reach::Unknown("the cluster knows no Gadget".to_owned()),
+                _ => Reach::Within,
+            }
+        })
+    }
+
+    fn shown(objects: &[ObjectRef]) -> Vec<String> {
+        objects.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_release_with_an_object_out_of_reach_stays_as_a_whole() {
+        let objects =
+            [object("ClusterRole", &json!({})), object("Deployment", &json!({})), object("ConfigMap", &json!({}))];
+        let whole = of(&objects, &[], ClusterScoped::KeepRelease);
+        assert_eq!(whole.held.as_deref(), Some("it holds ClusterRole/x, which the reaper of a slot may not delete"));
+        let rest = of(&objects, &[], ClusterScoped::KeepObjects);
+        assert_eq!((rest.held, shown(&rest.kept)), (None, vec!["ClusterRole/x".to_owned(), "ConfigMap/x".to_owned()]));
+        assert_eq!(shown(&rest.out_of_reach), ["ClusterRole/x"]);
+    }
+
+    #[test]
+    fn an_object_that_the_chart_keeps_holds_nothing_back() {
+        let mut crd = object("CustomResourceDefinition", &json!({}));
+        crd["metadata"]["annotations"] = json!({"helm.sh/resource-policy": "keep"});
+        let found = of(&[crd], &[], ClusterScoped::KeepRelease);
+        assert_eq!((found.held, shown(&found.kept)), (None, vec!["CustomResourceDefinition/x".to_owned()]));
+    }
+
+    #[test]
+    fn what_nobody_can_judge_stays_whatever_the_setting() {
+        let found = of(&[object("Gadget", &json!({}))], &[], ClusterScoped::KeepObjects);
+        assert_eq!(found.held.as_deref(), Some("the cluster knows no Gadget"));
+    }
+
+    #[track_caller]
+    fn check_lost(object: &Value, expected: &[&str]) {
+        assert_eq!(of(std::slice::from_ref(object), &[], ClusterScoped::KeepRelease).lost, expected, "{object}");
+    }
+
+    #[test]
+    fn data_that_goes_is_named() {
+        let templates =
+            |policy: Value| json!({"volumeClaimTemplates": [{}], "persistentVolumeClaimRetentionPolicy": policy});
+        check_lost(&object("PersistentVolumeClaim", &json!({})), &["the data of PersistentVolumeClaim/x"]);
+        check_lost(&object("Deployment", &json!({})), &[]);
+        check_lost(&object("StatefulSet", &templates(json!({"whenDeleted": "Retain"}))), &[]);
+        check_lost(
+            &object("StatefulSet", &templates(json!({"whenDeleted": "Delete"}))),
+            &["the data of the volumes of StatefulSet/x, which says whenDeleted: Delete"],
+        );
+        check_lost(
+            &object("StatefulSet", &json!({"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}})),
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_hook_of_the_uninstall_cannot_be_taken_back() {
+        let hook = |name: &str, events: &[&str]| Hook {
+            name: name.to_owned(),
+            kind: "Job".to_owned(),
+            events: events.iter().map(|e| (*e).to_owned()).collect(),
+        };
+        let hooks = [hook("up", &["pre-install", "post-upgrade"]), hook("down", &["pre-install", "post-delete"])];
+        assert_eq!(of(&[], &hooks, ClusterScoped::KeepRelease).lost, ["what its uninstall hook Job/down does"]);
+    }
+}
