@@ -170,6 +170,9 @@ pub struct SlotStatus {
     /// The last reap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_reap: Option<LastReap>,
+    /// What people were told, so that nobody is told twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// What each signal of use said at the last check.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub signals: Vec<Signal>,
@@ -253,6 +256,42 @@ pub struct Observed {
     pub through: Time,
     /// Access log entries, of any slot, that were read.
     pub samples: u64,
+}
+
+/// What people were told.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Told {
+    /// That the slot will be reaped.
+    #[serde(default)]
+    pub notice: Option<Notice>,
+    /// That nobody can see whether the slot is in use.
+    #[serde(default)]
+    pub blind: Option<Lasting>,
+    /// That somebody asked to keep it, long ago.
+    #[serde(default)]
+    pub kept: Option<Lasting>,
+}
+
+/// Notice of a reap.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Notice {
+    /// When it was given.
+    pub at: Time,
+    /// The earliest moment of the reap.
+    pub reap_at: Time,
+}
+
+/// Something that lasts.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Lasting {
+    /// Since when.
+    pub since: Time,
+    /// When people were last told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Time>,
 }
 
 /// Uninstalls under way.
