@@ -288,7 +288,7 @@ impl Book {
     pub fn owned(&self, names: &[Name]) -> Vec<String> {
         let pages = self.read();
         let slots: BTreeSet<&Arc<str>> = names.iter().filter_map(|name| pages.holders.get(name)).flatten().collect();
-        slots.into_iter().map(|slot| slot.to_string()).collect()
+        slots.into_iter().map(ToString::to_string).collect()
     }
 
     /// How many slots there are.

@@ -12,6 +12,11 @@
 {{- $args = append $args (printf "--machinery-user=%s" .) -}}
 {{- $args = append $args (printf "--sync-user=%s" .) -}}
 {{- end -}}
+{{- with include "hotdesk.accessUser" . }}{{ $args = append $args (printf "--access-user=%s" .) }}{{ end -}}
+{{- if .Values.maxSlotsPerPerson -}}
+{{- $args = append $args (printf "--max-slots-per-person=%d" (int .Values.maxSlotsPerPerson)) -}}
+{{- $args = append $args (printf "--claims-config-map=%s" (include "hotdesk.claimsConfigMap" .)) -}}
+{{- end -}}
 {{- range .Values.trustedDeployers }}{{ $args = append $args (printf "--trusted-deployer=%s" .) }}{{ end -}}
 {{- range .Values.identity.stripPrefixes }}{{ $args = append $args (printf "--strip-prefix=%s" .) }}{{ end -}}
 {{- range .Values.identity.extraKeys }}{{ $args = append $args (printf "--extra-key=%s" .) }}{{ end -}}
@@ -107,7 +112,7 @@ spec:
 {{- with .slots }}{{ $_ := set $env "HOTDESK_SLOTS" (join "," .) }}{{ end -}}
 {{- $_ := set $env "HOTDESK_POLL" .poll -}}
 {{- $_ := set $env "HOTDESK_STALE_AFTER" .staleAfter -}}
-{{- if .maxClaims }}{{ $_ := set $env "HOTDESK_MAX_CLAIMS" (.maxClaims | int | toString) }}{{ end -}}
+{{- with .maxClaims | default $.Values.maxSlotsPerPerson }}{{ $_ := set $env "HOTDESK_MAX_CLAIMS" (. | int | toString) }}{{ end -}}
 {{- $_ := set $env "HOTDESK_TIME_ZONE" .timeZone -}}
 {{- $_ := set $env "HOTDESK_LOG_FORMAT" .logFormat -}}
 {{- $_ := set $env "HOTDESK_LOG_LEVEL" .logLevel -}}
@@ -116,5 +121,14 @@ spec:
 {{- with .Values.claimUrl }}{{ $_ := set $env "HOTDESK_CLAIM_URL" . }}{{ end -}}
 {{- range $name, $value := $env }}
 - {name: {{ $name }}, value: {{ include "hotdesk.arg" $value }}}
+{{- end }}
+{{- end }}
+
+{{/* The access controller's settings, as environment variables. */}}
+{{- define "hotdesk.accessEnv" -}}
+{{- with .Values.access }}
+- {name: HOTDESK_SUBJECT_PREFIX, value: {{ include "hotdesk.arg" (join "," .subjectPrefixes) }}}
+- {name: HOTDESK_LOG_FORMAT, value: {{ include "hotdesk.arg" .logFormat }}}
+- {name: HOTDESK_LOG_LEVEL, value: {{ include "hotdesk.arg" .logLevel }}}
 {{- end }}
 {{- end }}

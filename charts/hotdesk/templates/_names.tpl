@@ -21,6 +21,20 @@
 {{- if .Values.sync.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.syncName" . }}{{ end -}}
 {{- end }}
 
+{{- define "hotdesk.accessName" -}}
+{{ include "hotdesk.fullname" . }}-access
+{{- end }}
+
+{{/* The access controller's user name, as the API server knows it; empty where there is none. */}}
+{{- define "hotdesk.accessUser" -}}
+{{- if .Values.access.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.accessName" . }}{{ end -}}
+{{- end }}
+
+{{/* Where all webhooks note the claims that they have just admitted. */}}
+{{- define "hotdesk.claimsConfigMap" -}}
+{{ include "hotdesk.fullname" . }}-claims
+{{- end }}
+
 {{- define "hotdesk.caSecret" -}}
 {{ include "hotdesk.fullname" . }}-ca
 {{- end }}

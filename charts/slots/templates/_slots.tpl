@@ -60,6 +60,17 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{- end }}
 {{- end }}
 
+{{/* Who looks into every slot: the viewers, and where access follows the claim the editors too. As JSON. */}}
+{{- define "slots.viewers" -}}
+{{- $groups := .Values.viewers.groups -}}
+{{- $users := .Values.viewers.users -}}
+{{- if eq .Values.access "follow-claim" -}}
+{{- $groups = concat $groups .Values.editors.groups -}}
+{{- $users = concat $users .Values.editors.users -}}
+{{- end -}}
+{{ dict "groups" (uniq $groups) "users" (uniq $users) | toJson }}
+{{- end }}
+
 {{/* One setting of the reaper. Kubernetes reads `$$` as `$` and expands `$(NAME)`. Takes [name, value]. */}}
 {{- define "slots.env" -}}
 - name: {{ index . 0 }}

@@ -20,11 +20,12 @@ use crate::settings::Settings;
 
 type SlotRequest<'a> = Request<'a, &'a RawValue>;
 
-/// As whom a write goes on, what is changed on the way, and who gains a slot by it.
+/// As whom a write goes on, what is changed and said on the way, and who gains a slot by it.
 struct Ruled {
     writer: Writer,
     patch: Patch,
     gain: Option<Gain>,
+    warning: Option<String>,
 }
 
 /// Answers a review of `/slots`.
@@ -60,11 +61,11 @@ fn judged(request: &SlotRequest<'_>, requester: &Requester, context: &Context<'_
         decision: format!("{decision} {why}"),
     };
     match result {
-        Ok(Ruled { writer, patch, gain }) => Answer {
+        Ok(Ruled { writer, patch, gain, warning }) => Answer {
             reply: Reply {
                 uid,
                 patch,
-                warnings: warnings(writer, request),
+                warnings: by_break_glass(writer, request).into_iter().chain(warning).collect(),
                 denial: None,
                 audit: audit("allow", writer.word()),
             },
@@ -136,7 +137,8 @@ fn rule(
             let gain = limit::gain(writer, &asked, context.settings, context.now);
             // What is not stored is not noted, only judged by what is known here.
             let gain = if request.dry_run == Some(true) { within(gain, context)? } else { gain };
-            Ok(Ruled { writer, patch, gain })
+            let says = |new| sheet::lasts_until_the_next_sync(writer, asked.old, new, context.settings, context.now);
+            Ok(Ruled { writer, patch, gain, warning: new.and_then(says) })
         }
         (judged, patched) => Err(judged.err().into_iter().chain(patched.err()).flatten().collect()),
     }
@@ -236,10 +238,10 @@ fn sentence_of(operation: Operation, namespace: &str, problems: &[String]) -> St
     format!("the Slot of \"{slot}\" may not be {verb}: {}", problems.join("; "))
 }
 
-fn warnings(writer: Writer, request: &SlotRequest<'_>) -> Vec<String> {
+fn by_break_glass(writer: Writer, request: &SlotRequest<'_>) -> Option<String> {
     let slot = plain(request.namespace());
     let warning = || format!("hotdesk let you write the Slot of \"{slot}\" by a break-glass group");
-    (writer == Writer::BreakGlass).then(warning).into_iter().collect()
+    (writer == Writer::BreakGlass).then(warning)
 }
 
 #[cfg(test)]

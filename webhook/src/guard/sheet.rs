@@ -51,6 +51,25 @@ pub(super) fn against_sync(old: &Slot, new: &Slot, now: Timestamp) -> Vec<String
     problems
 }
 
+/// What an administrator is told who writes over a claim of the sheet.
+pub(crate) fn lasts_until_the_next_sync(
+    writer: Writer,
+    old: Option<&Slot>,
+    new: &Slot,
+    settings: &Settings,
+    now: Timestamp,
+) -> Option<String> {
+    let (was, is) = (old.and_then(|old| old.spec.claim.as_ref()), new.spec.claim.as_ref());
+    let writes_over = matches!(writer, Writer::BreakGlass | Writer::Administrator) && was != is;
+    (writes_over && in_force(was, now) && is_sheets(was)).then(|| {
+        let sheet = settings.claim_url.as_deref().unwrap_or("the sheet");
+        format!(
+            "this claim comes from a sheet, and comes back when hotdesk's sync next reads it; to change it for good, edit \
+             {sheet}, or take the slot out of it"
+        )
+    })
+}
+
 /// The source that the claim is stored with.
 pub(crate) fn source(writer: Writer, old: Option<&Slot>, new: &Slot, now: Timestamp) -> Option<ClaimSource> {
     let (was, is) = (old.and_then(|old| old.spec.claim.as_ref()), new.spec.claim.as_ref());
