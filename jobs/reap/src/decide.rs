@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::lapse;
 use crate::release::{Phase, Release};
-use crate::traffic::tally::{CLOCK_TOLERANCE, Hit};
+use crate::sight::{self, Sight, Traffic};
+use crate::traffic::tally::CLOCK_TOLERANCE;
 
 /// What was collected.
 #[derive(Debug, Clone, Default)]
@@ -21,21 +22,6 @@ pub struct Evidence {
     pub releases: Option<Result<Vec<Release>, String>>,
     /// What the traffic sources saw; none if they were not asked.
     pub traffic: Option<Traffic>,
-}
-
-/// What the traffic sources saw.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// A request of the slot within the window.
-    pub hit: Option<Hit>,
-    /// Why nothing seen does not mean nobody there.
-    pub doubts: Vec<String>,
-    /// Entries of anybody within the look-back.
-    pub samples: u64,
-    /// The start of the window that was looked at.
-    pub from: Timestamp,
-    /// When it was looked at.
-    pub through: Timestamp,
 }
 
 /// What the operator has set.
@@ -225,31 +211,17 @@ fn unreadable(releases: &[Release]) -> Option<Verdict> {
 }
 
 fn judge_traffic(traffic: &Traffic, rules: &Rules, now: Timestamp) -> Verdict {
-    if let Some(hit) = &traffic.hit {
-        let of = hit.path.as_ref().map_or(String::new(), |path| format!(" for {path}"));
-        let detail = format!("a request{of} was served by {}", hit.upstream);
-        return Verdict::active(Activity { time: hit.time, signal: "traffic", detail }, rules, now);
+    let window = rules.windows.at(now);
+    match sight::judge(traffic, now.saturating_sub(window).unwrap_or(Timestamp::MIN), rules.silence_is_fine) {
+        Sight::Somebody(hit) => {
+            Verdict::active(Activity { time: hit.time, signal: "traffic", detail: hit.detail() }, rules, now)
+        }
+        Sight::Blind(why) => Verdict::unknown(&why),
+        Sight::Nobody(how) => {
+            let reason = format!("no request, deploy, session or claim for {}; {how}", human_duration(window));
+            Verdict { state: VerdictState::Idle, reason, activity: None, reap_at: None }
+        }
     }
-    if let Some(doubt) = traffic.doubts.first() {
-        let more = traffic.doubts.len() - 1;
-        let more = if more > 0 { format!(" (and {more} more: see the log)") } else { String::new() };
-        return Verdict::unknown(&format!("{doubt}{more}"));
-    }
-    if traffic.samples == 0 && !rules.silence_is_fine {
-        return Verdict::unknown(
-            "the ingress log shows no request for any slot, which is also what a log that cannot tell would show; \
-             if that is normal here, set --silence-is-fine",
-        );
-    }
-    if traffic.from > now.saturating_sub(rules.windows.at(now)).unwrap_or(Timestamp::MIN) {
-        return Verdict::unknown("the ingress log was read for less than the window");
-    }
-    let window = human_duration(rules.windows.at(now));
-    let seen = if traffic.samples == 1 { "1 request".to_owned() } else { format!("{} requests", traffic.samples) };
-    let reason = format!(
-        "no request, deploy, session or claim for {window}; the ingress log could be read in full ({seen} of all slots)"
-    );
-    Verdict { state: VerdictState::Idle, reason, activity: None, reap_at: None }
 }
 
 /// True if a moment is within the window. The moment exactly one window ago is.

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::release::{Driver, State};
+use crate::sight::Look;
+use crate::traffic::tally::Hit;
 use globset::{Glob, GlobSetBuilder};
 use hotdesk_slots::slot::{LastSession, ReleaseRevision, SlotStatus};
 use jiff::SignedDuration;
@@ -45,15 +47,17 @@ fn release(name: &str, phase: Phase, deployed: i64) -> Release {
 struct Case {
     slot: Slot,
     releases: Vec<Release>,
-    traffic: Traffic,
+    look: Look,
 }
 
 fn idle() -> Case {
-    let traffic = Traffic { samples: 40, from: ago(60), through: now(), ..Traffic::default() };
+    let seen = "40 requests of all slots".to_owned();
+    let look =
+        Look { source: "ingress-logs".to_owned(), samples: 40, seen, from: ago(60), through: now(), ..Look::default() };
     Case {
         slot: Slot { status: Some(SlotStatus::default()), ..Slot::default() },
         releases: vec![release("web", Phase::Deployed, 300)],
-        traffic,
+        look,
     }
 }
 
@@ -68,13 +72,17 @@ impl Case {
         self
     }
 
-    fn traffic(mut self, change: impl FnOnce(&mut Traffic)) -> Self {
-        change(&mut self.traffic);
+    fn traffic(mut self, change: impl FnOnce(&mut Look)) -> Self {
+        change(&mut self.look);
         self
     }
 
     fn evidence(self) -> Evidence {
-        Evidence { slot: Some(Ok(self.slot)), releases: Some(Ok(self.releases)), traffic: Some(self.traffic) }
+        Evidence {
+            slot: Some(Ok(self.slot)),
+            releases: Some(Ok(self.releases)),
+            traffic: Some(Traffic { looks: vec![self.look], doubts: vec![] }),
+        }
     }
 }
 
@@ -97,7 +105,7 @@ fn idle_only_when_everything_was_read_and_nothing_seen() {
     check(
         idle(),
         VerdictState::Idle,
-        "no request, deploy, session or claim for 1 h; the ingress log could be read in full (40 requests of all slots)",
+        "no request, deploy, session or claim for 1 h; ingress-logs could see (40 requests of all slots)",
     );
 }
 
@@ -242,7 +250,7 @@ fn a_log_that_shows_nobody_proves_nothing() {
     check(idle().traffic(|traffic| traffic.samples = 0), VerdictState::Unknown, "--silence-is-fine");
     let fine = Rules { silence_is_fine: true, ..rules() };
     let silent =
-        |change: fn(&mut Traffic)| settled(&idle().traffic(|t| t.samples = 0).traffic(change).evidence(), &fine).state;
+        |change: fn(&mut Look)| settled(&idle().traffic(|t| t.samples = 0).traffic(change).evidence(), &fine).state;
     assert_eq!(silent(|_| {}), VerdictState::Idle);
     assert_eq!(silent(|traffic| traffic.doubts = vec!["an empty log".to_owned()]), VerdictState::Unknown);
 }

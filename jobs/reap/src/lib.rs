@@ -39,5 +39,6 @@ pub mod record;
 pub mod release;
 pub mod report;
 pub mod run;
+pub mod sight;
 pub mod traffic;
 pub mod undo;

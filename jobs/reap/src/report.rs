@@ -17,6 +17,7 @@ use crate::act::Outcome;
 use crate::api::Cluster;
 use crate::decide::{Activity, Evidence, Verdict};
 use crate::release::Release;
+use crate::sight::Traffic;
 
 /// The longest note that an Event may have, in bytes.
 const MAX_NOTE: usize = 1024;
@@ -123,13 +124,8 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
     });
     let mut tell =
         |field: &str, value: Value| status.as_object_mut().map(|status| status.insert(field.to_owned(), value));
-    if let Some(traffic) =
-        evidence.traffic.as_ref().filter(|traffic| traffic.hit.is_some() || traffic.doubts.is_empty())
-    {
-        tell(
-            "observed",
-            json!(Observed { from: Time(traffic.from), through: Time(traffic.through), samples: traffic.samples }),
-        );
+    if let Some(observed) = evidence.traffic.as_ref().and_then(observed) {
+        tell("observed", json!(observed));
     }
     let newer = |new: &&Activity| before.last_activity.as_ref().is_none_or(|old| old.time.0 < new.time);
     if let Some(Activity { time, signal, detail }) = verdict.activity.as_ref().filter(newer) {
@@ -201,6 +197,17 @@ fn newest_deploy(evidence: &Evidence) -> Option<LastDeploy> {
     let deploys = releases.iter().filter_map(|release| Some((release.state.as_ref().ok()?.last_deployed, release)));
     let (time, release) = deploys.max_by_key(|(time, _)| *time)?;
     Some(LastDeploy { time: Time(time), release: release.name.clone(), by: release.deployed_by.clone() })
+}
+
+/// What all sources could look at, if they could.
+fn observed(traffic: &Traffic) -> Option<Observed> {
+    if traffic.hit().is_none() && traffic.all_doubts().next().is_some() {
+        return None;
+    }
+    let from = traffic.looks.iter().map(|look| look.from).max()?;
+    let through = traffic.looks.iter().map(|look| look.through).min()?;
+    let samples = traffic.looks.iter().map(|look| look.samples).sum();
+    Some(Observed { from: Time(from), through: Time(through), samples })
 }
 
 /// `Sighted`: could everything be read? `Reapable`: is it idle? Others' conditions stay.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::act::Failed;
-use crate::decide::Traffic;
+use crate::sight::{Look, Traffic};
 use hotdesk_slots::slot::SlotStatus;
 
 fn now() -> Timestamp {
@@ -15,7 +15,11 @@ fn verdict(state: VerdictState) -> Verdict {
 
 fn evidence(status: SlotStatus) -> Evidence {
     let slot = Slot { status: Some(status), ..Slot::default() };
-    Evidence { slot: Some(Ok(slot)), releases: Some(Ok(vec![])), traffic: Some(Traffic::default()) }
+    Evidence {
+        slot: Some(Ok(slot)),
+        releases: Some(Ok(vec![])),
+        traffic: Some(Traffic { looks: vec![Look::default()], ..Traffic::default() }),
+    }
 }
 
 fn unfinished() -> Outcome {

@@ -12,6 +12,7 @@ use crate::decide::{Evidence, Rules, Verdict, targets};
 use crate::hands::RealHands;
 use crate::helm::{Helm, HelmError};
 use crate::report::{Conclusion, Exit, reaping_patch, status_patch, write_event, write_status};
+use crate::sight::Traffic;
 
 /// Checks the slot once and, if it is idle, reaps it.
 pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> Timestamp) -> Conclusion {
@@ -126,7 +127,7 @@ fn named(slot: &Slot, namespace: &str) -> Slot {
 }
 
 fn tell_doubts(evidence: &Evidence) {
-    for doubt in evidence.traffic.iter().flat_map(|traffic| &traffic.doubts) {
+    for doubt in evidence.traffic.iter().flat_map(Traffic::all_doubts) {
         tracing::warn!("{doubt}");
     }
 }

@@ -18,9 +18,12 @@ use tokio::time::Instant;
 use super::controllers::{self, Controller};
 use crate::api::Cluster;
 use crate::args::Args;
-use crate::decide::Traffic;
+use crate::sight::Look as Found;
 use crate::traffic::coverage::{Life, covers};
 use crate::traffic::tally::{Tally, Watch};
+
+/// What the source is called.
+const SOURCE: &str = "ingress-logs";
 
 /// How long all logs together may take: longer than a gibibyte needs, shorter than a run's hour.
 const LOOK_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -38,14 +41,16 @@ const STAMP_BYTES: i64 = 64;
 const MAX_LINE: usize = 256 * 1024;
 
 /// Looks for a request of the slot, in all pods, until there is one.
-pub async fn look(cluster: &Cluster, args: &Args, watch: &Watch) -> Traffic {
+pub async fn look(cluster: &Cluster, args: &Args, watch: &Watch) -> Found {
     let mut look = Look { cluster, args, watch, tally: Tally::default(), doubts: Vec::new() };
     if tokio::time::timeout(LOOK_LIMIT, look.all()).await.is_err() {
         look.doubts.push(format!("the ingress controller's logs took longer than {} min", LOOK_LIMIT.as_secs() / 60));
     }
     let mut doubts = look.doubts;
     doubts.extend(look.tally.doubts(watch));
-    Traffic { hit: look.tally.hit, doubts, samples: look.tally.samples, from: watch.since, through: watch.now }
+    let (hit, samples) = (look.tally.hit.clone(), look.tally.samples);
+    let seen = look.tally.seen();
+    Found { source: SOURCE.to_owned(), hit, doubts, samples, seen, from: watch.since, through: watch.now }
 }
 
 struct Look<'a> {

@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::Cluster;
 use crate::args::{Args, Patterns};
 use crate::attribute::{Names, Service};
-use crate::decide::{Decision, Evidence, Rules, Traffic, Verdict, decide};
+use crate::decide::{Decision, Evidence, Rules, Verdict, decide};
+use crate::sight::Traffic;
 use crate::traffic::tally::Watch;
 
 /// Where evidence is collected, for one slot.
@@ -63,25 +64,24 @@ impl Collector<'_> {
     }
 
     async fn traffic(&self, window: SignedDuration, now: Timestamp) -> Traffic {
-        let blind = |why| Traffic { doubts: vec![why], from: now, through: now, ..Traffic::default() };
         if let Err(why) = self.cluster.check_clock(self.now).await {
-            return blind(why);
+            return Traffic::blind(why);
         }
         let unlogged = match ingresses::unlogged(self.cluster, self.slot, &self.args.ingress_class).await {
             Ok(unlogged) => unlogged,
-            Err(why) => return blind(why),
+            Err(why) => return Traffic::blind(why),
         };
         let services = match services::own(self.cluster, self.slot).await {
             Ok(services) => services,
-            Err(why) => return blind(why),
+            Err(why) => return Traffic::blind(why),
         };
         let direct = if self.args.ignore_direct_traffic { Vec::new() } else { services::unlogged(&services) };
         match self.watch(&services, window, now).await {
             Ok(watch) => {
-                let traffic = logs::look(self.cluster, self.args, &watch).await;
-                Traffic { doubts: [unlogged, direct, traffic.doubts].concat(), ..traffic }
+                let look = logs::look(self.cluster, self.args, &watch).await;
+                Traffic { looks: vec![look], doubts: [unlogged, direct].concat() }
             }
-            Err(why) => blind(why),
+            Err(why) => Traffic::blind(why),
         }
     }
 

@@ -51,6 +51,15 @@ pub struct Hit {
     pub path: Option<String>,
 }
 
+impl Hit {
+    /// One line on what exactly was seen.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        let of = self.path.as_ref().map_or(String::new(), |path| format!(" for {path}"));
+        format!("a request{of} was served by {}", self.upstream)
+    }
+}
+
 /// An entry that the controller kept to itself for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldBack {
@@ -186,6 +195,16 @@ impl Tally {
         });
         let unread = [self.unreadable(), self.too_many_unparsed(watch), self.buffered(watch)];
         [broken, future, suspect, ambiguous, orphan].into_iter().chain(unread).flatten().collect()
+    }
+
+    /// What was seen of anybody, in a few words.
+    #[must_use]
+    pub fn seen(&self) -> String {
+        if self.samples == 1 {
+            "1 request of all slots".to_owned()
+        } else {
+            format!("{} requests of all slots", self.samples)
+        }
     }
 
     /// Where silence is fine, a log that nobody can read is still not silent.
