@@ -1,7 +1,6 @@
 //! Who is a GitHub workflow? Tokens of GitHub's shape, signed by the key that the test cluster's API server trusts.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
 use std::process::Command;
 
 use base64::Engine as _;
@@ -120,43 +119,4 @@ impl Job {
     pub fn claim(&self, claim: &str) -> String {
         self.0[claim].as_str().map_or_else(|| self.0[claim].to_string(), str::to_owned)
     }
-}
-
-/// What the jobs of one workflow ask for their token: answers any request that bears the job's secret.
-#[derive(Debug)]
-pub struct TokenService {
-    pub url: String,
-    pub secret: String,
-}
-
-impl TokenService {
-    /// Serves this job until the test program ends.
-    pub fn of(issuer: Issuer, job: Job) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/_apis/token?api-version=2.0", listener.local_addr().unwrap());
-        let service = Self { url, secret: unique("secret") };
-        let header = format!("authorization: bearer {}", service.secret);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                answer(&stream.unwrap(), &issuer, &job, &header);
-            }
-        });
-        service
-    }
-}
-
-fn answer(mut stream: &TcpStream, issuer: &Issuer, job: &Job, header: &str) {
-    let head: Vec<String> =
-        BufReader::new(stream).lines().map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
-    let path = head[0].split(' ').nth(1).unwrap();
-    let audience = path.split(['?', '&']).find_map(|part| part.strip_prefix("audience="));
-    let audience = percent_encoding::percent_decode_str(audience.unwrap_or_default()).decode_utf8().unwrap();
-    let known = head.iter().any(|line| line.to_lowercase() == header);
-    let (status, body) = if known && path.contains("api-version=2.0&") {
-        ("200 OK", json!({"count": 1, "value": issuer.sign(&job.clone().with("aud", audience.as_ref()))}).to_string())
-    } else {
-        ("401 Unauthorized", String::new())
-    };
-    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-    stream.write_all((head + &body).as_bytes()).unwrap();
 }

@@ -13,6 +13,7 @@ pub mod installation;
 pub mod people;
 pub mod ran;
 pub mod reaper;
+pub mod runner;
 pub mod slot;
 pub mod wait;
 

@@ -3,15 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use hotdesk_e2e::github::{Issuer, Job, ORGANISATION, TokenService, issuer};
+use hotdesk_e2e::github::{Issuer, Job, ORGANISATION, issuer};
+use hotdesk_e2e::runner::{Runner, TokenService};
 use hotdesk_e2e::slot::{Wish, test_image, unique};
-use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, installation, people, until};
+use hotdesk_e2e::{Helm, Person, Ran, TestSlot, installation, people, until};
 use serde_json::{Value, json};
 
 /// The group that the configuration makes of the organisation.
@@ -192,64 +189,6 @@ fn the_audit_log_and_the_webhook_see_the_person() {
     });
     assert_eq!(event["user"]["username"], format!("github:{login}"));
     assert_eq!(event["annotations"]["gate.hotdesk.dev/decision"], "allow claimant", "{event:#}");
-}
-
-/// A job of the example workflow, on a runner of its own.
-struct Runner {
-    directory: tempfile::TempDir,
-    github: TokenService,
-}
-
-impl Runner {
-    fn new(github: TokenService) -> Self {
-        let runner = Self { directory: tempfile::tempdir().unwrap(), github };
-        std::fs::create_dir(runner.path(".github")).unwrap();
-        std::fs::copy(example("github-token"), runner.path(".github/github-token")).unwrap();
-        runner
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// A command with what GitHub gives a job, and what the steps before have put into its environment.
-    fn command(&self, program: impl AsRef<Path>) -> Command {
-        let mut command = Command::new(program.as_ref());
-        let clients = people::cluster_dir().join("bin");
-        command.env_clear().env("PATH", format!("{}:/usr/bin:/bin", clients.display())).env("HOME", self.path(""));
-        command.env("GITHUB_WORKSPACE", self.path("")).env("RUNNER_TEMP", self.path(""));
-        command.env("GITHUB_ENV", self.path("env")).env("GITHUB_OUTPUT", self.path("output"));
-        command.env("ACTIONS_ID_TOKEN_REQUEST_URL", &self.github.url);
-        command.env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", &self.github.secret);
-        let set = std::fs::read_to_string(self.path("env")).unwrap_or_default();
-        command.envs(set.lines().filter_map(|line| line.split_once('=')));
-        command.current_dir(self.directory.path());
-        command
-    }
-
-    /// The first step of the example, as it stands there.
-    fn make_kubeconfig(&self) -> Ran {
-        let workflow: Value =
-            serde_saphyr::from_str(&std::fs::read_to_string(example("deploy-as-actor.yaml")).unwrap()).unwrap();
-        let job = &workflow["jobs"]["deploy"];
-        let step = job["steps"].as_array().unwrap().iter().find(|step| step["id"] == "kubeconfig").unwrap();
-        let script = self.path("step.sh");
-        std::fs::write(&script, step["run"].as_str().unwrap()).unwrap();
-        let admin = admin().kubectl(&["config", "view", "--raw", "-o", "json"]).succeeded().json();
-        let cluster = &admin["clusters"][0]["cluster"];
-        let authority = cluster["certificate-authority-data"].as_str().unwrap();
-        let authority = BASE64_STANDARD.decode(authority).unwrap();
-        let mut bash = self.command("/bin/bash");
-        bash.args(["--noprofile", "--norc", "-e", "-o", "pipefail"]).arg(script);
-        bash.env("AUDIENCE", job["env"]["AUDIENCE"].as_str().unwrap());
-        bash.env("API_SERVER", cluster["server"].as_str().unwrap());
-        bash.env("API_SERVER_CA", String::from_utf8(authority).unwrap());
-        Ran::run(bash, "")
-    }
-}
-
-fn example(name: &str) -> PathBuf {
-    people::root().join("docs/examples").join(name)
 }
 
 #[test]
