@@ -3,6 +3,7 @@
 //! Architecture Invariant: everything that a person wrote passes through `harmless` here, so that no
 //! form of the output can carry it to a terminal as it is.
 
+use hotdesk_slots::origin::written_over_by;
 use hotdesk_slots::text::harmless;
 use hotdesk_slots::{ClaimSource, ClaimView, Mode, Slot, Standing, VerdictState};
 use jiff::Timestamp;
@@ -27,6 +28,9 @@ pub(crate) struct Row {
     /// Where the claim was made, if not in the Slot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<ClaimSource>,
+    /// By what a claim of the sheet was changed since the sheet was last read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) written_over_by: Vec<String>,
     pub(crate) claimed_at: Option<Timestamp>,
     pub(crate) until: Option<Timestamp>,
     pub(crate) keep_until: Option<Timestamp>,
@@ -120,6 +124,7 @@ impl Row {
             groups: all(&claim.groups),
             purpose: claim.purpose.as_deref().map(harmless).filter(|purpose| !purpose.is_empty()),
             source: claim.source,
+            written_over_by: written_over_by(slot),
             claimed_at: time(status.claimed_at),
             until: time(claim.until),
             keep_until: time(slot.spec.keep_until.clone()),

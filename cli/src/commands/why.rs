@@ -1,5 +1,6 @@
 //! `hotdesk why SLOT`: how does a slot stand, and why?
 
+use hotdesk_slots::origin;
 use hotdesk_slots::text::list;
 use hotdesk_slots::{ClaimSource, Mode, Slot, VerdictState};
 use jiff::Timestamp;
@@ -46,6 +47,11 @@ fn claim(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> Vec<String
     let since = row.claimed_at.map(|at| format!(", since {}", moment(at, now))).unwrap_or_default();
     let purpose = row.purpose.as_ref().map(|purpose| format!(" for \"{purpose}\"")).unwrap_or_default();
     match row.standing {
+        Stand::Free if follows_sheet(row) => vec![
+            format!("{slot} is free, for an administrator took the claim of the sheet away."),
+            "What the sheet says comes back when it is next read, unless the slot is taken out of the sheet."
+                .to_owned(),
+        ],
         Stand::Free => vec![format!("{slot} is free. {claim_it}")],
         Stand::Lapsed => {
             let ended = row.until.map(|at| moment(at, now)).unwrap_or_default();
@@ -59,6 +65,7 @@ fn claim(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> Vec<String
             let mut lines = vec![format!("{slot} is held by {}{purpose}{since}{until}.", row.holders())];
             if row.source == Some(ClaimSource::Sheet) {
                 lines.push("The claim was made in the sheet, and is changed there.".to_owned());
+                lines.extend(written_over(row));
             }
             match row.mine {
                 Some(true) => lines.push("That is you: you may deploy there.".to_owned()),
@@ -68,6 +75,20 @@ fn claim(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> Vec<String
             lines
         }
     }
+}
+
+/// True if the sync last found that the sheet claims the slot.
+fn follows_sheet(row: &Row) -> bool {
+    row.conditions.iter().any(|condition| condition.kind == origin::CONDITION && condition.status == "True")
+}
+
+/// What an administrator changed here, until the sheet is next read.
+fn written_over(row: &Row) -> Option<String> {
+    let by = (!row.written_over_by.is_empty()).then(|| list(&row.written_over_by))?;
+    Some(format!(
+        "But it was changed here since, by an administrator ({by}): what the sheet says comes back when it is next read, \
+         unless the slot is taken out of the sheet."
+    ))
 }
 
 fn mode_says(mode: Mode) -> Option<&'static str> {
@@ -161,6 +182,31 @@ mod tests {
         slot.spec.claim.as_mut().unwrap().source = Some(ClaimSource::Sheet);
         let told = tell(&Row::of(&slot, Some(&Me::test("bob")), now()), &[slot], "hotdesk", now());
         assert!(told.contains("\nThe claim was made in the sheet, and is changed there.\n"), "{told}");
+    }
+
+    #[test]
+    fn what_an_administrator_changed_of_the_sheets_claim_is_told() {
+        let managed = |by: &str| {
+            serde_json::json!({"manager": by, "operation": "Update", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {"f:claim": {"f:users": {}}}}})
+        };
+        let mut slot = claimed("mew", "bob");
+        slot.spec.claim.as_mut().unwrap().source = Some(ClaimSource::Sheet);
+        slot.metadata.managed_fields =
+            serde_json::from_value(serde_json::json!([managed("hotdesk-sync"), managed("kubectl-edit")])).unwrap();
+        let told = tell(&Row::of(&slot, None, now()), &[slot], "hotdesk", now());
+        assert!(told.contains("\nBut it was changed here since, by an administrator (kubectl-edit): what"), "{told}");
+    }
+
+    #[test]
+    fn a_sheets_claim_that_an_administrator_took_away_is_not_offered() {
+        let mut slot = slot("mew");
+        slot.status =
+            serde_json::from_value(serde_json::json!({"conditions": [{"type": "ClaimSource", "status": "True",
+            "reason": "FromSheet", "message": "x", "lastTransitionTime": "2026-11-23T14:00:00Z"}]}))
+            .unwrap();
+        let told = tell(&Row::of(&slot, None, now()), &[slot], "hotdesk", now());
+        assert!(told.starts_with("mew is free, for an administrator took the claim of the sheet away.\n"), "{told}");
     }
 
     #[test]

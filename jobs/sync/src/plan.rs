@@ -15,7 +15,7 @@ use crate::rows::{Holding, Judged};
 mod present;
 
 /// Under which name the API server knows what we wrote.
-pub const MANAGER: &str = "hotdesk-sync";
+pub const MANAGER: &str = hotdesk_slots::origin::SYNC;
 
 /// So many releases at once are an ordinary day, however few claims there are.
 const ORDINARY: usize = 2;

@@ -198,6 +198,18 @@ fn an_administrators_change_is_undone_and_named() {
 }
 
 #[test]
+fn a_claim_that_somebody_took_away_comes_back_and_that_is_said() {
+    let condition = |status: &str| {
+        json!({"conditions": [{"type": "ClaimSource", "status": status, "reason": "x", "message": "x",
+            "lastTransitionTime": "2026-11-23T14:00:00Z"}]})
+    };
+    let bare = |status: &str| with(free("mew"), |s| s.status = serde_json::from_value(condition(status)).unwrap());
+    let undoes = |slot: Slot| only(&make(&sheet(&[("mew", "alice")]), &[slot])).undoes.clone();
+    assert_eq!(undoes(bare("True")).as_deref(), Some("somebody"));
+    assert_eq!((undoes(bare("False")), undoes(free("mew"))), (None, None));
+}
+
+#[test]
 fn a_bad_row_changes_nothing_about_its_slot_and_the_good_rows_apply() {
     let mut judged = sheet(&[("abra", "bob")]);
     judged.refused.insert("mew".to_owned());

@@ -9,8 +9,7 @@ use kube::Resource as _;
 
 use crate::plan::{Saying, name_of};
 
-/// Whether the Slot's claim is what the sheet says.
-pub const CONDITION: &str = "ClaimSource";
+pub use hotdesk_slots::origin::CONDITION;
 
 /// The longest note that an Event may have, in bytes.
 const MAX_NOTE: usize = 1024;

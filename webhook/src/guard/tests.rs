@@ -346,6 +346,26 @@ fn what_an_administrator_writes_over_a_sheets_claim_stays_the_sheets() {
 }
 
 #[test]
+fn an_administrator_who_writes_over_a_sheets_claim_is_told_that_it_comes_back() {
+    let (old, now) = (sheets(&["alice@example.com"]), at("2026-11-23T15:00:00Z"));
+    let told = |writer, old: &Slot, new: &Slot| {
+        sheet::lasts_until_the_next_sync(writer, Some(old), new, &settings(), now).unwrap_or_default()
+    };
+    for (writer, new) in [(Writer::Administrator, sheets(&["bob@example.com"])), (Writer::BreakGlass, slot(&[]))] {
+        let warning = told(writer, &old, &new);
+        assert!(warning.contains("comes back when") && warning.contains("edit https://sheets.example.com/1"), "{warning}");
+    }
+    for (writer, old, new) in [
+        (Writer::Sync, &old, &sheets(&["bob@example.com"])),
+        (Writer::Administrator, &old, &old),
+        (Writer::Administrator, &alices(), &slot(&[])),
+        (Writer::Administrator, &until(old.clone(), "2026-11-23T14:00:00Z"), &slot(&[])),
+    ] {
+        assert_eq!(told(writer, old, new), "");
+    }
+}
+
+#[test]
 fn aliases_of_the_sheets_own_people_stay() {
     let old = with(sheets(&["alice@example.com"]), |s| {
         s.spec.claim.as_mut().unwrap().aliases = vec!["alicorn".to_owned()];

@@ -1,13 +1,12 @@
 //! What becomes of one Slot, by its row and by what it holds?
 
-use std::collections::BTreeSet;
-
 use hotdesk_sheet::{Kind, Problem, Row, Wanted};
+use hotdesk_slots::origin::{CONDITION, written_over_by};
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{list, plain};
 use hotdesk_slots::{Claim, ClaimSource, ClaimView, Name};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ManagedFieldsEntry};
 use serde_json::{Map, Value, json};
 
 use super::{Change, MANAGER, Memory, What, name_of};
@@ -141,7 +140,7 @@ impl Present<'_> {
             // An apply gives up whatever it leaves out, so a release of the claim needs one only for the rest.
             apply: (what != What::Released || !apply.is_empty()).then_some(Value::Object(apply)),
             wanted: wanted.cloned(),
-            undoes: (self.is_sheets() && wanted.is_some()).then(|| self.stranger()).flatten(),
+            undoes: wanted.and_then(|_| self.stranger().or_else(|| self.taken_away())),
         }
     }
 
@@ -177,14 +176,17 @@ impl Present<'_> {
         entries.filter(ours).filter_map(spec_fields).any(|spec| spec.get(field).is_some())
     }
 
-    /// Who else wrote into the claim.
+    /// Somebody, if the sheet claimed the slot at the last pass, and now it has no claim.
+    fn taken_away(&self) -> Option<String> {
+        let conditions = self.slot.status.iter().flat_map(|status| &status.conditions);
+        let followed = |condition: &Condition| condition.type_ == CONDITION && condition.status == "True";
+        (self.claim().is_none() && conditions.into_iter().any(followed)).then(|| "somebody".to_owned())
+    }
+
+    /// Who wrote over the sheet's claim.
     fn stranger(&self) -> Option<String> {
-        let entries = self.slot.metadata.managed_fields.iter().flatten();
-        let others = entries.filter(|entry| entry.manager.as_deref() != Some(MANAGER) && entry.subresource.is_none());
-        let wrote = |entry: &&ManagedFieldsEntry| spec_fields(entry).is_some_and(|spec| spec.get("f:claim").is_some());
-        let managers: BTreeSet<String> =
-            others.filter(wrote).filter_map(|entry| entry.manager.as_deref()).map(plain).collect();
-        (!managers.is_empty()).then(|| list(&managers.into_iter().collect::<Vec<_>>()))
+        let managers = written_over_by(self.slot);
+        (!managers.is_empty()).then(|| list(&managers))
     }
 }
 
