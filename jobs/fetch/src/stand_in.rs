@@ -8,11 +8,13 @@
 )]
 
 pub mod google;
+pub mod sheets;
 
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 /// A request as it came.
 #[derive(Debug, Clone, Default)]
@@ -48,10 +50,16 @@ pub enum Reply {
     Silence,
 }
 
-/// Serves until the test ends; returns `http://127.0.0.1:PORT`.
+/// Serves until the runtime ends; returns `http://127.0.0.1:PORT`.
 pub async fn serve(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
+    drop(serve_on(listener, answer));
+    address
+}
+
+/// Serves on this listener, until the task is aborted: then connections are refused.
+pub fn serve_on(listener: TcpListener, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> JoinHandle<()> {
     let answer = Arc::new(answer);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -60,8 +68,7 @@ pub async fn serve(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -
                 let _the_client_may_go = converse(stream, answer.as_ref()).await;
             });
         }
-    });
-    address
+    })
 }
 
 async fn converse(mut stream: TcpStream, answer: &(impl Fn(&Request) -> Reply + Sync)) -> std::io::Result<()> {

@@ -13,7 +13,7 @@ use hotdesk_fetch::google::Credential;
 use hotdesk_fetch::stand_in::google::EMAIL;
 use hotdesk_sync::source::{Source, SourceError};
 use serde_json::json;
-use support::google::{Google, error};
+use support::google::{Google, error, sheets};
 use support::{Reply, clock};
 
 const HEADER: &[&str] = &["Slot", "Usernames", "Purpose"];
@@ -25,8 +25,8 @@ struct Stage {
 }
 
 async fn stage(tab: Option<&str>) -> Stage {
-    let (google, folder) = (Google::start().await, tempfile::tempdir().unwrap());
-    let source = google.sheets(Credential::Key(google.key(folder.path())), tab);
+    let (google, folder) = (Google::start(clock).await, tempfile::tempdir().unwrap());
+    let source = sheets(&google, Credential::Key(google.key(folder.path())), tab);
     google.tab("A:Z", &[HEADER, &["mew", "alice@example.com", "x"]]);
     Stage { google, source, _folder: folder }
 }
@@ -78,7 +78,7 @@ async fn a_tab_is_named_percent_encoded_whatever_its_name() {
 async fn workload_identity_asks_the_metadata_server_for_the_sheets_scope() {
     let mut stage = stage(None).await;
     let host = stage.google.address.trim_start_matches("http://").to_owned();
-    stage.source = stage.google.sheets(Credential::Metadata(host), None);
+    stage.source = sheets(&stage.google, Credential::Metadata(host), None);
     assert_eq!(stage.cells().await.len(), 2);
 }
 
@@ -183,9 +183,9 @@ async fn a_key_file_is_checked_before_it_is_used_and_never_quoted() {
     ];
     for (text, expected) in cases {
         std::fs::write(&path, text).unwrap();
-        stage.source = stage.google.sheets(Credential::Key(path.clone()), None);
+        stage.source = sheets(&stage.google, Credential::Key(path.clone()), None);
         stage.says(&stage.error().await, false, &["bad.json", expected]);
     }
-    stage.source = stage.google.sheets(Credential::Key("/nonexistent/key.json".into()), None);
+    stage.source = sheets(&stage.google, Credential::Key("/nonexistent/key.json".into()), None);
     stage.says(&stage.error().await, false, &["/nonexistent/key.json cannot be read"]);
 }

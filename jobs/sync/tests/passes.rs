@@ -19,7 +19,7 @@ use hotdesk_sync::run::{Ended, Settings, Sync};
 use hotdesk_sync::source::Source;
 use serde_json::json;
 use support::cluster::Server;
-use support::google::{Google, error};
+use support::google::{Google, error, sheets};
 use support::{Reply, clock};
 
 const HEADER: &[&str] = &["Slot", "Emails", "Purpose"];
@@ -33,8 +33,9 @@ struct Stage {
 }
 
 async fn stage(slots: &[&str]) -> Stage {
-    let (google, server, folder) = (Google::start().await, Server::start(slots).await, tempfile::tempdir().unwrap());
-    let source = google.sheets(Credential::Key(google.key(folder.path())), None);
+    let (google, server, folder) =
+        (Google::start(clock).await, Server::start(slots).await, tempfile::tempdir().unwrap());
+    let source = sheets(&google, Credential::Key(google.key(folder.path())), None);
     let metrics = Arc::new(Metrics::new(clock()));
     let sync = Sync::new(source, server.client(), settings(), metrics.clone(), clock);
     Stage { google, server, sync, metrics, _folder: folder }
