@@ -6,7 +6,6 @@
 use crate::slot::{Claim, Slot};
 use crate::text::plain;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use serde_json::Value;
 
 /// Under which name the API server knows what the sync wrote.
 pub const SYNC: &str = "hotdesk-sync";
@@ -14,29 +13,41 @@ pub const SYNC: &str = "hotdesk-sync";
 /// The condition in which the sync says whether the Slot's claim is what the sheet says.
 pub const CONDITION: &str = "ClaimSource";
 
-/// The programs by which fields of a sheet's claim were changed, in the order of the alphabet; none where the claim is
-/// not a sheet's.
+/// The programs by which a sheet's claim was changed since the sync wrote it; none where it was not, or where the claim
+/// is not a sheet's. A field that somebody wrote before, and that says the same, was not changed.
 #[must_use]
 pub fn written_over_by(slot: &Slot) -> Vec<String> {
-    if !slot.spec.claim.as_ref().is_some_and(Claim::is_sheets) {
+    let Some(claim) = slot.spec.claim.as_ref().filter(|claim| claim.is_sheets()) else { return Vec::new() };
+    let entries: Vec<&ManagedFieldsEntry> = slot.metadata.managed_fields.iter().flatten().collect();
+    let syncs: Vec<_> = entries.iter().filter(|entry| entry.manager.as_deref() == Some(SYNC)).collect();
+    let owned = |field: &str| syncs.iter().any(|entry| owns(entry, field));
+    // A Slot that was put back from a backup has none of the sync's marks, and nobody changed it.
+    if !owned("f:source") {
         return Vec::new();
     }
-    let entries = slot.metadata.managed_fields.iter().flatten();
-    let others = entries.filter(|entry| entry.manager.as_deref() != Some(SYNC) && entry.subresource.is_none());
-    let mut managers: Vec<String> = others
-        .filter(|entry| owns_part_of_claim(entry))
-        .filter_map(|entry| entry.manager.as_deref())
-        .map(plain)
-        .collect();
-    managers.sort();
-    managers.dedup();
-    managers
+    let lost: Vec<&str> = fields(claim).into_iter().filter(|field| !owned(field)).collect();
+    let took = |entry: &&&ManagedFieldsEntry| lost.iter().any(|field| owns(entry, field));
+    let takers = entries.iter().filter(took).filter_map(|entry| entry.manager.as_deref());
+    let mut takers: Vec<String> = takers.map(plain).collect();
+    takers.sort();
+    takers.dedup();
+    if takers.is_empty() && !lost.is_empty() { vec!["somebody".to_owned()] } else { takers }
 }
 
-/// Who once made a claim goes on owning that there is one (`.`), whatever became of it.
-fn owns_part_of_claim(entry: &ManagedFieldsEntry) -> bool {
-    let claim = entry.fields_v1.as_ref().and_then(|fields| fields.0.get("f:spec")?.get("f:claim"));
-    claim.and_then(Value::as_object).is_some_and(|fields| fields.keys().any(|field| field != "."))
+/// What of a claim the sync writes whenever it is there.
+fn fields(claim: &Claim) -> Vec<&'static str> {
+    let fields = [
+        ("f:users", true),
+        ("f:purpose", claim.purpose.is_some()),
+        ("f:until", claim.until.is_some()),
+        ("f:groups", !claim.groups.is_empty()),
+    ];
+    fields.into_iter().filter(|(_, there)| *there).map(|(field, _)| field).collect()
+}
+
+fn owns(entry: &ManagedFieldsEntry, field: &str) -> bool {
+    let fields = entry.fields_v1.as_ref().filter(|_| entry.subresource.is_none());
+    fields.and_then(|fields| fields.0.get("f:spec")?.get("f:claim")?.get(field)).is_some()
 }
 
 #[cfg(test)]
@@ -44,39 +55,41 @@ mod tests {
     use super::*;
     use crate::slot::{ClaimSource, SlotSpec};
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::FieldsV1;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[track_caller]
-    fn check(source: Option<ClaimSource>, fields: &[(&str, Option<&str>, Value)], expected: &[&str]) {
+    fn check(source: Option<ClaimSource>, entries: &[(&str, Option<&str>, Value)], expected: &[&str]) {
         let mut slot = Slot::new("slot", SlotSpec::default());
-        slot.spec.claim = Some(Claim { source, ..Claim::default() });
-        let entry = |(manager, subresource, fields): &(&str, Option<&str>, Value)| ManagedFieldsEntry {
+        slot.spec.claim = Some(Claim { source, purpose: Some("work".to_owned()), ..Claim::default() });
+        let entry = |(manager, subresource, claim): &(&str, Option<&str>, Value)| ManagedFieldsEntry {
             manager: Some((*manager).to_owned()),
             subresource: subresource.map(str::to_owned),
-            fields_v1: Some(FieldsV1(json!({"f:spec": fields}))),
+            fields_v1: Some(FieldsV1(json!({"f:spec": {"f:claim": claim}}))),
             ..ManagedFieldsEntry::default()
         };
-        slot.metadata.managed_fields = Some(fields.iter().map(entry).collect());
+        slot.metadata.managed_fields = Some(entries.iter().map(entry).collect());
         assert_eq!(written_over_by(&slot), expected);
     }
 
-    #[test]
-    fn who_owns_a_part_of_the_sheets_claim_has_changed_it() {
-        let (sheet, users) = (Some(ClaimSource::Sheet), || json!({"f:claim": {".": {}, "f:users": {}}}));
-        check(sheet, &[(SYNC, None, users())], &[]);
-        check(
-            sheet,
-            &[(SYNC, None, users()), ("kubectl-edit", None, users()), ("a", None, users())],
-            &["a", "kubectl-edit"],
-        );
-        check(None, &[("kubectl-edit", None, users())], &[]);
+    fn both() -> Value {
+        json!({".": {}, "f:users": {}, "f:purpose": {}, "f:source": {}})
     }
 
     #[test]
-    fn who_owns_something_else_has_not() {
-        let sheet = Some(ClaimSource::Sheet);
-        check(sheet, &[("kubectl", None, json!({"f:claim": {".": {}}}))], &[]);
-        check(sheet, &[("helm", None, json!({"f:host": {}}))], &[]);
-        check(sheet, &[("x", Some("status"), json!({"f:claim": {"f:users": {}}}))], &[]);
+    fn who_took_a_field_from_the_sync_has_changed_it() {
+        let (sheet, rest, users) =
+            (Some(ClaimSource::Sheet), json!({"f:purpose": {}, "f:source": {}}), json!({"f:users": {}}));
+        check(sheet, &[(SYNC, None, both())], &[]);
+        check(sheet, &[(SYNC, None, rest.clone()), ("kubectl-edit", None, users.clone())], &["kubectl-edit"]);
+        let source = json!({"f:source": {}});
+        check(sheet, &[(SYNC, None, source.clone()), ("b", None, rest), ("a", None, users)], &["a", "b"]);
+        check(sheet, &[(SYNC, None, source)], &["somebody"]);
+        check(None, &[("kubectl-edit", None, both())], &[]);
+    }
+
+    #[test]
+    fn who_wrote_the_same_before_has_not() {
+        check(Some(ClaimSource::Sheet), &[("velero-server", None, both())], &[]);
+        check(Some(ClaimSource::Sheet), &[("hotdesk", None, both()), (SYNC, None, both())], &[]);
     }
 }

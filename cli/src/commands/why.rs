@@ -186,14 +186,17 @@ mod tests {
 
     #[test]
     fn what_an_administrator_changed_of_the_sheets_claim_is_told() {
-        let managed = |by: &str| {
+        let managed = |by: &str, field: &str| {
             serde_json::json!({"manager": by, "operation": "Update", "fieldsType": "FieldsV1",
-                "fieldsV1": {"f:spec": {"f:claim": {"f:users": {}}}}})
+                "fieldsV1": {"f:spec": {"f:claim": {field: {}}}}})
         };
         let mut slot = claimed("mew", "bob");
         slot.spec.claim.as_mut().unwrap().source = Some(ClaimSource::Sheet);
-        slot.metadata.managed_fields =
-            serde_json::from_value(serde_json::json!([managed("hotdesk-sync"), managed("kubectl-edit")])).unwrap();
+        slot.metadata.managed_fields = serde_json::from_value(serde_json::json!([
+            managed("hotdesk-sync", "f:source"),
+            managed("kubectl-edit", "f:users")
+        ]))
+        .unwrap();
         let told = tell(&Row::of(&slot, None, now()), &[slot], "hotdesk", now());
         assert!(told.contains("\nBut it was changed here since, by an administrator (kubectl-edit): what"), "{told}");
     }

@@ -63,6 +63,8 @@ pub enum What {
     Released,
     /// Only the host, or how long the slot is kept.
     Settings,
+    /// The slot has left the sheet, and its claim is what an administrator made of it: it is the sheet's no more.
+    GivenUp,
 }
 
 /// What the condition of a Slot says.
@@ -177,7 +179,7 @@ impl Plan {
 
 impl What {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Claimed, Self::Changed, Self::Released, Self::Settings];
+    pub const ALL: [Self; 5] = [Self::Claimed, Self::Changed, Self::Released, Self::Settings, Self::GivenUp];
 
     /// One word for logs and metrics.
     #[must_use]
@@ -187,6 +189,7 @@ impl What {
             Self::Changed => "changed",
             Self::Released => "released",
             Self::Settings => "settings",
+            Self::GivenUp => "given-up",
         }
     }
 }

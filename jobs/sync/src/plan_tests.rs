@@ -189,12 +189,25 @@ fn a_lapsed_row_claims_nothing() {
 
 #[test]
 fn an_administrators_change_is_undone_and_named() {
-    let changed = managed(sheets("mew", "bob"), "hotdesk-sync", "Apply", json!({"f:claim": {"f:purpose": {}}}));
+    let changed =
+        managed(sheets("mew", "bob"), "hotdesk-sync", "Apply", json!({"f:claim": {"f:purpose": {}, "f:source": {}}}));
     let changed = managed(changed, "kubectl-edit", "Update", json!({"f:claim": {"f:users": {}}}));
     let changed = managed(changed, "reaper", "Update", json!({"f:keepUntil": {}}));
     let plan = make(&sheet(&[("mew", "alice")]), &[changed]);
     assert_eq!(only(&plan).undoes.as_deref(), Some("kubectl-edit"));
     assert_eq!(only(&make(&sheet(&[("mew", "alice")]), &[sheets("mew", "bob")])).undoes, None);
+}
+
+#[test]
+fn what_an_administrator_made_of_a_slot_that_left_the_sheet_stays() {
+    let changed =
+        managed(sheets("mew", "bob"), "hotdesk-sync", "Apply", json!({"f:claim": {"f:purpose": {}, "f:source": {}}}));
+    let changed = managed(changed, "kubectl-edit", "Update", json!({"f:claim": {"f:users": {}}}));
+    let plan = make(&sheet(&[("abra", "alice")]), &[changed, sheets("onix", "eve")]);
+    let gone = |slot: &str| plan.changes.iter().find(|change| change.slot == slot).unwrap();
+    assert_eq!((gone("mew").what, &gone("mew").apply), (What::GivenUp, &None));
+    assert_eq!(gone("mew").remove, Some(json!({"claim": {"source": null}})));
+    assert_eq!(gone("onix").what, What::Released);
 }
 
 #[test]

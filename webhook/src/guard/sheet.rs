@@ -45,7 +45,7 @@ pub(super) fn against_sync(old: &Slot, new: &Slot, now: Timestamp) -> Vec<String
     if was != is {
         let taken = in_force(was, now) && !is_sheets(was) && !keeps_owner(was, is);
         problems.extend(taken.then(|| "spec.claim: it was not made in the sheet, and is in force".to_owned()));
-        let foreign = is.is_some() && !is_sheets(is);
+        let foreign = is.is_some() && !is_sheets(is) && !gives_up(was, is);
         problems.extend(foreign.then(|| "spec.claim.source: hotdesk's sync writes `sheet` there".to_owned()));
     }
     problems
@@ -97,6 +97,12 @@ fn is_sheets(claim: Option<&Claim>) -> bool {
 fn in_force(claim: Option<&Claim>, now: Timestamp) -> bool {
     let view = claim.map(ClaimView::lenient);
     Standing::of(view.as_ref(), now).held().is_some()
+}
+
+/// True if nothing changes but that the claim is the sheet's no more.
+fn gives_up(was: Option<&Claim>, is: Option<&Claim>) -> bool {
+    let given_up = was.filter(|claim| claim.is_sheets()).map(|claim| Claim { source: None, ..claim.clone() });
+    given_up.is_some() && given_up.as_ref() == is
 }
 
 /// True if who owned the slot is still a claimant: the sheet took the claim over, and nobody lost it.

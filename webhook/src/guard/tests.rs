@@ -281,6 +281,26 @@ fn a_slot_that_somebody_lost_says_when() {
     assert_eq!(lost_at(None, view(&alices).as_ref(), now), None, "a new Slot was nobody's");
 }
 
+#[test]
+fn a_slot_says_since_when_its_owner_holds_it() {
+    let now = at("2026-11-23T15:00:00Z");
+    let view = |slot: &Slot| slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let since = |old: &Slot, new: &Slot| claimed_at(Some(old), view(new).as_ref(), now);
+    let (free, alices, bobs) = (slot(&[]), slot(&["alice@example.com"]), slot(&["bob@example.com"]));
+    let both = slot(&["alice@example.com", "bob@example.com"]);
+    assert_eq!(since(&free, &alices).as_deref(), Some("2026-11-23T15:00:00Z"));
+    assert_eq!(since(&alices, &bobs).as_deref(), Some("2026-11-23T15:00:00Z"), "handed over");
+    assert_eq!(since(&alices, &free), None);
+    let before = "2026-11-20T00:00:00Z".to_owned();
+    let noted = |mut slot: Slot| {
+        slot.metadata.annotations = Some([(keys::CLAIMED_AT.to_owned(), before.clone())].into());
+        slot
+    };
+    assert_eq!(since(&noted(alices.clone()), &both), Some(before.clone()), "what was noted stays");
+    let lapsed = until(noted(alices.clone()), "2026-11-22T00:00:00Z");
+    assert_eq!(since(&lapsed, &alices).as_deref(), Some("2026-11-23T15:00:00Z"), "claimed anew after it lapsed");
+}
+
 fn sheets(users: &[&str]) -> Slot {
     with(slot(users), |s| s.spec.claim.as_mut().unwrap().source = Some(ClaimSource::Sheet))
 }
@@ -315,6 +335,8 @@ fn the_sync_writes_what_is_the_sheets_and_nothing_else() {
     for (old, new) in [(&free, &alice), (&alice, &bob), (&alice, &free), (&alices(), &alice)] {
         assert_eq!(sync(old, new), Ok(Writer::Sync), "{old:?} -> {new:?}");
     }
+    let given_up = with(alice.clone(), |s| s.spec.claim.as_mut().unwrap().source = None);
+    assert_eq!(sync(&alice, &given_up), Ok(Writer::Sync), "the claim stays as it is");
     let lapsed = until(alices(), "2026-11-23T14:00:00Z");
     assert_eq!(sync(&lapsed, &bob), Ok(Writer::Sync), "a lapsed claim counts as none");
     let host = with(free.clone(), |s| s.spec.host = Some("mew.example.com".to_owned()));
@@ -324,6 +346,7 @@ fn the_sync_writes_what_is_the_sheets_and_nothing_else() {
         (&alices(), &bob, "was not made in the sheet"),
         (&alices(), &free, "was not made in the sheet"),
         (&free, &alices(), "spec.claim.source"),
+        (&bob, &alices(), "spec.claim.source"),
         (&free, &mode, "spec.mode"),
     ] {
         let problems = sync(old, new).unwrap_err().join("; ");

@@ -44,6 +44,7 @@ impl Present<'_> {
             None if !self.is_sheets() => Decision::Leave,
             None => match self.stray() {
                 Some(why) => Decision::Hold(why),
+                None if self.stranger().is_some() => Decision::Settle(self.given_up()),
                 None => Decision::Settle(self.change(What::Released, None, &Row::default())),
             },
         }
@@ -58,7 +59,9 @@ impl Present<'_> {
             Some(wanted) if wanted.has_lapsed(self.now) && !self.is_sheets() => Decision::Leave,
             Some(wanted) => match held.filter(|held| !keeps_owner(held, wanted)) {
                 Some(held) => Decision::Refuse(Some(self.conflict(row, &held))),
-                None if self.is_same(wanted) => Decision::Follow(self.settings(row, Some(wanted))),
+                None if self.is_same(wanted) && self.stranger().is_none() => {
+                    Decision::Follow(self.settings(row, Some(wanted)))
+                }
                 None => Decision::Follow(Some(self.change(self.what(wanted), Some(wanted), row))),
             },
         }
@@ -141,6 +144,18 @@ impl Present<'_> {
             apply: (what != What::Released || !apply.is_empty()).then_some(Value::Object(apply)),
             wanted: wanted.cloned(),
             undoes: wanted.and_then(|_| self.stranger().or_else(|| self.taken_away())),
+        }
+    }
+
+    fn given_up(&self) -> Change {
+        Change {
+            slot: name_of(self.slot).to_owned(),
+            version: self.slot.metadata.resource_version.clone().unwrap_or_default(),
+            what: What::GivenUp,
+            remove: Some(json!({"claim": {"source": null}})),
+            apply: None,
+            wanted: None,
+            undoes: None,
         }
     }
 
