@@ -7,6 +7,7 @@
 //! its derive and data types only.
 
 pub mod claim;
+pub mod counted;
 pub mod crd;
 pub mod identity;
 pub mod keys;

@@ -8,6 +8,7 @@ use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::counted::Counted;
 use crate::outlook::{ReapPlan, Signal};
 
 /// The name of every Slot: a namespace has one, and it is called this.
@@ -161,6 +162,10 @@ pub struct SlotStatus {
     /// How far the evidence of the last check reaches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<Observed>,
+    /// What the controllers' counters said, for the next check to compare.
+    #[schemars(length(max = 16))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub counted: Vec<Counted>,
     /// When the slot will be reaped if nobody uses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_reap_at: Option<Time>,
