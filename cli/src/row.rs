@@ -125,7 +125,7 @@ impl Row {
             purpose: claim.purpose.as_deref().map(harmless).filter(|purpose| !purpose.is_empty()),
             source: claim.source,
             written_over_by: written_over_by(slot),
-            claimed_at: time(status.claimed_at),
+            claimed_at: slot.claimed_at(),
             until: time(claim.until),
             keep_until: time(slot.spec.keep_until.clone()),
             clear_after: time(slot.spec.clear_after.clone()),

@@ -29,6 +29,9 @@ pub const CLAIMANT_LABELS: &str = "hotdesk.dev/claimant-labels";
 /// Tokens that they may have made for the slot's service accounts do not count for a while.
 pub const LOST_AT: &str = "hotdesk.dev/lost-at";
 
+/// Annotation on the Slot itself: when its present owner claimed it (RFC 3339).
+pub const CLAIMED_AT: &str = "hotdesk.dev/claimed-at";
+
 /// The `RoleBinding` of a slot whose subjects are its claimants, where access follows the claim.
 pub const CLAIMANTS_BINDING: &str = "hotdesk-claimants";
 

@@ -3,6 +3,7 @@
 //! The CustomResourceDefinition in the chart is generated from these types: `make crd` writes it and
 //! a test holds it current.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -65,6 +66,18 @@ pub struct SlotSpec {
     /// What happens to a write by somebody who does not hold the slot; the installation's setting if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
+}
+
+impl Slot {
+    /// When its present owner claimed it, as far as anybody noted: the webhook when it was written, or the sync.
+    #[must_use]
+    pub fn claimed_at(&self) -> Option<Timestamp> {
+        self.spec.claim.as_ref()?;
+        let noted = self.metadata.annotations.as_ref().and_then(|marks| marks.get(crate::keys::CLAIMED_AT));
+        let noted = noted.and_then(|text| text.parse().ok());
+        let synced = self.status.as_ref().and_then(|status| status.claimed_at.as_ref()).map(|at| at.0);
+        noted.max(synced)
+    }
 }
 
 /// Who holds a slot, and why.

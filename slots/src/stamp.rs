@@ -70,6 +70,14 @@ impl Stamp {
         self
     }
 
+    /// The stamp of a Slot whose owner claimed it at this moment.
+    #[must_use]
+    pub fn with_claimed_at(mut self, when: Option<String>) -> Self {
+        self.annotations.extend(when.map(|when| (keys::CLAIMED_AT, when)));
+        self.annotations.sort_unstable_by_key(|(key, _)| *key);
+        self
+    }
+
     /// The stamp of a helm release record: also who sent the request.
     #[must_use]
     pub fn with_deployed_by(mut self, who: &str) -> Self {

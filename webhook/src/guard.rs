@@ -130,8 +130,8 @@ pub fn normalise(claim: &Claim, people: &People, aliases: Aliases) -> Result<Cla
 
 /// The stamp of the Slot itself.
 #[must_use]
-pub fn stamp(namespace: &str, claim: Option<&ClaimView>, lost_at: Option<String>) -> Stamp {
-    Stamp::of_slot(namespace, claim).with_lost_at(lost_at)
+pub fn stamp(namespace: &str, claim: Option<&ClaimView>, claimed_at: Option<String>, lost_at: Option<String>) -> Stamp {
+    Stamp::of_slot(namespace, claim).with_claimed_at(claimed_at).with_lost_at(lost_at)
 }
 
 /// When somebody last lost the slot: now, if one of those who held it does not any more; else as it was noted.
@@ -144,6 +144,16 @@ pub fn lost_at(old: Option<&Slot>, claim: Option<&ClaimView>, now: Timestamp) ->
     let lost = !was.users.iter().all(keeps_user) || !was.groups.iter().all(keeps_group);
     let noted = old.metadata.annotations.as_ref().and_then(|entries| entries.get(keys::LOST_AT)).cloned();
     if lost { Some(now.to_string()) } else { noted }
+}
+
+/// When the owner of this claim claimed the slot: now, unless they hold it already; else as it was noted.
+#[must_use]
+pub fn claimed_at(old: Option<&Slot>, claim: Option<&ClaimView>, now: Timestamp) -> Option<String> {
+    let owner = claim?.owner()?;
+    let was = old.and_then(|old| old.spec.claim.as_ref()).map(ClaimView::lenient);
+    let held = Standing::of(was.as_ref(), now).held();
+    let noted = || old?.metadata.annotations.as_ref()?.get(keys::CLAIMED_AT).cloned();
+    if held.is_some_and(|was| was.owner() == Some(owner)) { noted() } else { Some(now.to_string()) }
 }
 
 fn is_reaper(asked: &Asked<'_>, settings: &Settings) -> bool {

@@ -127,7 +127,10 @@ fn changed_hands(before: &Slot, now: &Slot) -> Option<String> {
     let (old, new) = (status(before), status(now));
     [
         (before.metadata.uid != now.metadata.uid, "the Slot was made anew meanwhile"),
-        (before.spec.claim != now.spec.claim || old.claimed_at != new.claimed_at, "the slot's claim changed meanwhile"),
+        (
+            before.spec.claim != now.spec.claim || before.claimed_at() != now.claimed_at(),
+            "the slot's claim changed meanwhile",
+        ),
         (before.spec.keep_until != now.spec.keep_until, "somebody asked to keep the slot meanwhile"),
         (before.spec.clear_after != now.spec.clear_after, "the wish to have the slot cleared changed meanwhile"),
         (old.last_session != new.last_session, "somebody began a session in the slot meanwhile"),

@@ -165,7 +165,7 @@ fn newest_activity(slot: &Slot, releases: &[Release]) -> Option<Activity> {
         detail: format!("{} used {}", plain(&session.by), plain(&session.kind)),
     });
     let claim =
-        status.claimed_at.map(|at| Activity { time: at.0, signal: "claim", detail: "the slot was claimed".to_owned() });
+        slot.claimed_at().map(|time| Activity { time, signal: "claim", detail: "the slot was claimed".to_owned() });
     deploys.chain(session).chain(claim).max_by_key(|activity| activity.time)
 }
 

@@ -180,8 +180,10 @@ fn normalised(
     let metadata = object.metadata.unwrap_or_default();
     let (labels, annotations) =
         (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
+    let claimed_at = guard::claimed_at(asked.old, view.as_ref(), context.now);
     let lost_at = guard::lost_at(asked.old, view.as_ref(), context.now);
-    operations.extend(guard::stamp(request.namespace(), view.as_ref(), lost_at).patch(&labels, &annotations).0);
+    operations
+        .extend(guard::stamp(request.namespace(), view.as_ref(), claimed_at, lost_at).patch(&labels, &annotations).0);
     Ok(Patch(operations))
 }
 

@@ -376,7 +376,10 @@ fn an_administrator_who_writes_over_a_sheets_claim_is_told_that_it_comes_back() 
     };
     for (writer, new) in [(Writer::Administrator, sheets(&["bob@example.com"])), (Writer::BreakGlass, slot(&[]))] {
         let warning = told(writer, &old, &new);
-        assert!(warning.contains("comes back when") && warning.contains("edit https://sheets.example.com/1"), "{warning}");
+        assert!(
+            warning.contains("comes back when") && warning.contains("edit https://sheets.example.com/1"),
+            "{warning}"
+        );
     }
     for (writer, old, new) in [
         (Writer::Sync, &old, &sheets(&["bob@example.com"])),
