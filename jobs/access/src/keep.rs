@@ -43,6 +43,14 @@ struct Failing {
     pause: Duration,
 }
 
+/// What whoever refused it says, without the rest of the answer.
+fn reason(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => harmless(&status.message),
+        other => harmless(&other.to_string()),
+    }
+}
+
 impl Keeper {
     /// One that writes with this client.
     #[must_use]
@@ -140,7 +148,7 @@ impl Keeper {
         self.metrics.wrote(Outcome::Failed);
         let pause =
             self.failing.get(&change.slot).map_or(FIRST_PAUSE, |failing| (failing.pause * 2).min(LONGEST_PAUSE));
-        let (slot, error) = (plain(&change.slot), harmless(&error.to_string()));
+        let (slot, error) = (plain(&change.slot), reason(error));
         // The first few are the gate that learns of the claim a moment later than we do.
         if pause > Duration::from_secs(1) {
             tracing::warn!(%slot, %error, ?pause, "the rights in a slot cannot be brought to its claim; trying again");

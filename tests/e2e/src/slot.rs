@@ -25,6 +25,7 @@ pub struct Wish {
     reaper: Value,
     name: Option<String>,
     editors: Vec<String>,
+    access: &'static str,
 }
 
 /// Words that no other test has: the suite runs twice in a row, in any order and in parallel.
@@ -36,7 +37,15 @@ impl Wish {
     /// A slot that nobody holds.
     pub fn free() -> Self {
         let editors = vec!["developers".to_owned()];
-        Self { users: Vec::new(), purpose: "", slot: json!({}), reaper: json!({}), name: None, editors }
+        Self {
+            users: Vec::new(),
+            purpose: "",
+            slot: json!({}),
+            reaper: json!({}),
+            name: None,
+            editors,
+            access: "shared",
+        }
     }
 
     /// A slot that these people hold.
@@ -53,6 +62,12 @@ impl Wish {
     /// One more group that may edit as far as RBAC goes.
     pub fn edited_by(mut self, group: &str) -> Self {
         self.editors.push(group.to_owned());
+        self
+    }
+
+    /// Whoever holds the slot has rights there, and nobody else.
+    pub fn access_follows_the_claim(mut self) -> Self {
+        self.access = "follow-claim";
         self
     }
 
@@ -86,6 +101,11 @@ impl TestSlot {
         Wish::held_by(&[user]).make()
     }
 
+    /// A slot that somebody else made; its namespace goes when the test ends.
+    pub fn adopt(name: &str) -> Self {
+        Self { name: name.to_owned() }
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -95,7 +115,8 @@ impl TestSlot {
         slot["name"] = json!(self.name);
         let mut reaper = wish.reaper.clone();
         reaper["image"] = product_image("reaper");
-        let values = json!({"slots": [slot], "editors": {"groups": wish.editors}, "reaper": reaper});
+        let values =
+            json!({"slots": [slot], "editors": {"groups": wish.editors}, "reaper": reaper, "access": wish.access});
         let mut template = Command::new(cluster_dir().join("bin/helm"));
         let chart = root().join("charts/slots");
         template.args(["template", "slots", "-n", "hotdesk", "-f", "-"]).arg(chart);
@@ -120,7 +141,9 @@ impl TestSlot {
         until(&format!("hotdesk to know slot {}", self.name), Duration::from_secs(30), || {
             let who = owner.as_deref().unwrap_or("nobody@example.com");
             let probe = self.probe(who);
-            let as_it_is = if owner.is_some() { probe.ok() } else { probe.stderr.contains("is free") };
+            // Where access follows the claim, nobody but the holder has the right at all.
+            let nobodys = ["is free", "cannot create resource"].iter().any(|says| probe.stderr.contains(says));
+            let as_it_is = if owner.is_some() { probe.ok() } else { nobodys };
             if as_it_is { Ok(()) } else { Err(probe.to_string()) }
         });
     }
