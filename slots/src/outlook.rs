@@ -52,8 +52,8 @@ pub struct ReapPlan {
     /// The releases that it is about.
     #[serde(default)]
     pub releases: Vec<PlannedRelease>,
-    /// The releases that stay by their names.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// The releases that stay by their names. Written also when there is none: an older list must not outlast it.
+    #[serde(default)]
     pub kept: Vec<String>,
 }
 

@@ -15,6 +15,7 @@ use crate::manifest::preserve;
 use crate::record::Record;
 use crate::release::{Driver, Release};
 use crate::report::{longer_patch, write_status};
+use crate::undo::keeper::{Keeper, Reap};
 
 /// The hands of one run.
 pub struct RealHands<'a> {
@@ -26,6 +27,10 @@ pub struct RealHands<'a> {
     pub reason: String,
     /// The version of the Slot as it was last looked at.
     pub seen: Option<String>,
+    /// Writes down what goes.
+    pub keeper: Keeper<'a>,
+    /// Which reap this is.
+    pub reap: Reap,
 }
 
 impl Hands for RealHands<'_> {
@@ -68,13 +73,20 @@ impl RealHands<'_> {
         Api::namespaced(self.collector.cluster.client.clone(), self.collector.slot)
     }
 
-    async fn mark<K: Holder>(&self, release: &Release) -> Result<Vec<String>, String> {
+    async fn mark<K: Holder>(&mut self, release: &Release) -> Result<Vec<String>, String> {
         let (api, cluster) = (self.api::<K>(), self.collector.cluster);
         let mut holder = cluster.answer("its record cannot be read", api.get(&release.object)).await?;
         let mut record = Record::decode(holder.release().unwrap_or_default())
             .map_err(|e| format!("its record cannot be read: {e}"))?;
         let manifest = record.manifest().map_err(|e| format!("its record cannot be read: {e}"))?;
-        let preserved = preserve(&manifest, &self.collector.args.preserve, &[]).map_err(|e| e.to_string())?;
+        let prospect = self.keeper.prospect(&record).await?;
+        if let Some(why) = &prospect.held {
+            return Err(why.clone());
+        }
+        // As it is, before it is told what to preserve.
+        self.keeper.save(release, &holder, &prospect, &self.reap, (self.collector.now)()).await?;
+        let preserved = preserve(&manifest, &self.collector.args.preserve, &prospect.out_of_reach);
+        let preserved = preserved.map_err(|e| e.to_string())?;
         if preserved.changed {
             let written = record.set_manifest(&preserved.manifest).and_then(|()| record.encode());
             holder.set_release(written.map_err(|e| e.to_string())?);

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::args::Args;
-use crate::release::Release;
+use crate::release::{Driver, Release};
 
 /// What helm gets on top of its own time limit, which does not count every request that it makes.
 const GRACE: Duration = Duration::from_secs(60);
@@ -25,6 +25,7 @@ pub struct Helm {
     program: PathBuf,
     namespace: String,
     timeout: SignedDuration,
+    revive_timeout: SignedDuration,
     /// The image's root file system is read-only, and helm wants to write caches.
     home: TempDir,
 }
@@ -48,7 +49,13 @@ impl Helm {
     pub fn new(args: &Args, namespace: &str) -> anyhow::Result<Self> {
         let home =
             TempDir::with_prefix("hotdesk-helm-").context("no directory for helm's caches: mount one at /tmp")?;
-        Ok(Self { program: args.helm.clone(), namespace: namespace.to_owned(), timeout: args.uninstall_timeout, home })
+        Ok(Self {
+            program: args.helm.clone(),
+            namespace: namespace.to_owned(),
+            timeout: args.uninstall_timeout,
+            revive_timeout: args.undo.revive_timeout,
+            home,
+        })
     }
 
     /// Asks helm for its version, and so whether it works at all.
@@ -95,9 +102,23 @@ impl Helm {
         command.args(["--", &release.name]);
         let limit = Duration::try_from(self.timeout).unwrap_or(VERSION_LIMIT) + GRACE;
         let output = self.run(command, limit).await.map_err(unbegun)?;
-        for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| !line.trim().is_empty()) {
-            tracing::info!(release = release.name, "helm: {}", plain(line));
-        }
+        tell(&release.name, &output);
+        Ok(())
+    }
+
+    /// Makes the objects of a recorded revision, and waits until they are ready.
+    ///
+    /// # Errors
+    /// When helm cannot be run, says that it failed, or takes too long.
+    pub async fn rollback(&self, name: &str, revision: i64, driver: Driver) -> Result<(), HelmError> {
+        let limit = format!("{}s", self.revive_timeout.as_secs().max(1));
+        let mut command = self.command();
+        command.env("HELM_DRIVER", driver.as_str());
+        command.args(["rollback", "--namespace", &self.namespace, "--wait", "--timeout", &limit]);
+        command.args(["--", name, &revision.to_string()]);
+        let limit = Duration::try_from(self.revive_timeout).unwrap_or(VERSION_LIMIT) + GRACE;
+        let output = self.run(command, limit).await?;
+        tell(name, &output);
         Ok(())
     }
 
@@ -130,6 +151,12 @@ impl Helm {
             .map_err(|_| HelmError::Failed(format!("helm took longer than {} s and was ended", limit.as_secs())))?;
         let output = output.map_err(|e| HelmError::Failed(format!("helm cannot be waited for: {e}")))?;
         if output.status.success() { Ok(output) } else { Err(HelmError::Failed(said(&output))) }
+    }
+}
+
+fn tell(release: &str, output: &Output) {
+    for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| !line.trim().is_empty()) {
+        tracing::info!(release, "helm: {}", plain(line));
     }
 }
 

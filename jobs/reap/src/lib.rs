@@ -35,6 +35,7 @@ pub mod hands;
 pub mod helm;
 pub mod lapse;
 pub mod manifest;
+pub mod outlook;
 pub mod record;
 pub mod release;
 pub mod report;

@@ -8,6 +8,8 @@ use clap::Parser as _;
 use hotdesk_reap::args::{Args, LogFormat};
 use hotdesk_reap::report::{Conclusion, Exit, termination_message};
 use hotdesk_reap::run::run;
+use hotdesk_reap::undo::args::Command;
+use hotdesk_reap::undo::reviver::revive;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -37,8 +39,14 @@ async fn conclude(args: &Args) -> Conclusion {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a crypto provider is installed already");
     }
+    let done = async {
+        match &args.command {
+            None => run(args, &rules, &patterns, clock).await,
+            Some(Command::Revive { releases }) => revive(args, releases, clock).await,
+        }
+    };
     tokio::select! {
-        conclusion = run(args, &rules, &patterns, clock) => conclusion,
+        conclusion = done => conclusion,
         // The first process of a container is not ended by a signal that it does not wait for.
         what = ended() => Conclusion { exit: Exit::Error, message: format!("Ended by {what}; what was begun, the next run finishes.") },
     }

@@ -8,5 +8,11 @@
 //! Architecture Invariant: `judge`, `prospect` and `saved` have no client, clock, environment or file.
 
 pub mod args;
+pub mod judge;
+pub mod keeper;
+pub mod objects;
 pub mod prospect;
+pub mod restore;
+pub mod reviver;
 pub mod saved;
+pub mod store;

@@ -1,0 +1,161 @@
+//! What is told ahead of time: what each signal of use saw, and what a reap would do?
+
+use hotdesk_slots::outlook::{MAX_RELEASES, MAX_SIGNALS, PlannedRelease, ReapPlan, Signal, SignalState};
+use hotdesk_slots::slot::{Slot, VerdictState};
+use hotdesk_slots::text::{human_time, list, plain};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Value, json};
+
+use crate::decide::{Evidence, Rules, Verdict};
+use crate::release::Release;
+use crate::undo::prospect::Prospect;
+
+/// How old a plan may be of releases that have not changed: the operator's settings may have.
+const FRESH: SignedDuration = SignedDuration::from_hours(6);
+
+/// What each signal says, by the evidence of one check.
+#[must_use]
+pub fn signals(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Vec<Signal> {
+    let Some(Ok(slot)) = &evidence.slot else { return Vec::new() };
+    let windows = rules.windows_of(slot, now);
+    let since = now.saturating_sub(windows.at(now)).unwrap_or(Timestamp::MIN);
+    let seen = |name: &str, at: Option<Timestamp>, detail: &str| {
+        let state = if at.is_some_and(|at| at >= since) { SignalState::InUse } else { SignalState::Quiet };
+        Signal { name: name.to_owned(), state, last_seen: at.map(Time), detail: detail.to_owned() }
+    };
+    let status = slot.status.clone().unwrap_or_default();
+    let mut all = vec![kept(slot, now)];
+    all.push(seen("claim", slot.claimed_at(), ""));
+    all.push(deploy(evidence, &seen));
+    let session = status
+        .last_session
+        .map(|session| (session.time.0, format!("{} used {}", plain(&session.by), plain(&session.kind))));
+    all.push(seen("session", session.as_ref().map(|(at, _)| *at), session.as_ref().map_or("", |(_, what)| what)));
+    match &evidence.traffic {
+        Some(traffic) => {
+            all.extend(traffic.looks.iter().map(|look| look.signal(since, rules.silence_is_fine)));
+            let past = traffic.doubts.iter().take(1).map(|doubt| blind("traffic", doubt));
+            all.extend(past);
+        }
+        None => all.extend(unasked(&status.signals)),
+    }
+    all.truncate(MAX_SIGNALS);
+    all
+}
+
+fn kept(slot: &Slot, now: Timestamp) -> Signal {
+    let until = slot.spec.keep_until.as_ref().map(|until| until.0).filter(|until| *until > now);
+    let state = if until.is_some() { SignalState::InUse } else { SignalState::Quiet };
+    let detail = until.map(|until| format!("somebody asked to keep it until {}", human_time(until, now)));
+    Signal { name: "keepUntil".to_owned(), state, last_seen: None, detail: detail.unwrap_or_default() }
+}
+
+fn deploy(evidence: &Evidence, seen: &impl Fn(&str, Option<Timestamp>, &str) -> Signal) -> Signal {
+    let releases = match &evidence.releases {
+        Some(Ok(releases)) => releases,
+        Some(Err(why)) => return blind("deploy", why),
+        None => return blind("deploy", "the releases were not read"),
+    };
+    if let Some((release, why)) = releases.iter().find_map(|release| Some((release, release.state.as_ref().err()?))) {
+        return blind("deploy", &format!("the record {} cannot be read: {why}", plain(&release.object)));
+    }
+    let newest = releases.iter().filter_map(|release| Some((release.state.as_ref().ok()?.last_deployed, release)));
+    match newest.max_by_key(|(at, _)| *at) {
+        Some((at, release)) => {
+            let by = release.deployed_by.as_deref().map(|by| format!(" by {}", plain(by))).unwrap_or_default();
+            seen("deploy", Some(at), &format!("{} (revision {}){by}", plain(&release.name), release.revision))
+        }
+        None => seen("deploy", None, "there is no release"),
+    }
+}
+
+fn blind(name: &str, why: &str) -> Signal {
+    Signal { name: name.to_owned(), state: SignalState::Blind, last_seen: None, detail: why.to_owned() }
+}
+
+/// The traffic sources were not asked this time; what they said last is not true any more, but when they saw somebody is.
+fn unasked(before: &[Signal]) -> Vec<Signal> {
+    let own = ["keepUntil", "claim", "deploy", "session", "traffic"];
+    let sources = before.iter().filter(|signal| !own.contains(&signal.name.as_str()));
+    sources
+        .map(|signal| Signal {
+            state: SignalState::NotAsked,
+            detail: if signal.last_seen.is_some() { signal.detail.clone() } else { String::new() },
+            ..signal.clone()
+        })
+        .collect()
+}
+
+/// True if what was planned before still stands: the same releases in the same revisions.
+#[must_use]
+pub fn is_current(before: Option<&ReapPlan>, targets: &[Release], now: Timestamp) -> bool {
+    before.is_some_and(|plan| {
+        let planned = |target: &Release| {
+            plan.releases.iter().any(|known| known.name == target.name && known.revision == target.revision)
+        };
+        let all = plan.releases.len() == targets.len().min(MAX_RELEASES);
+        all && targets.iter().take(MAX_RELEASES).all(planned) && now.duration_since(plan.at.0) < FRESH
+    })
+}
+
+/// What a reap would do, as the status tells it.
+#[must_use]
+pub fn plan(targets: &[Release], prospects: &[Prospect], all: &[Release], now: Timestamp) -> ReapPlan {
+    let planned = targets.iter().zip(prospects).map(|(release, prospect)| prospect.planned(release));
+    let stays = |release: &&Release| release.is_live() && !targets.iter().any(|target| target.object == release.object);
+    ReapPlan {
+        at: Time(now),
+        releases: planned.take(MAX_RELEASES).collect(),
+        kept: all.iter().filter(stays).map(|release| release.name.clone()).take(MAX_RELEASES).collect(),
+    }
+}
+
+/// The plan in a sentence or two.
+#[must_use]
+pub fn told(plan: &ReapPlan) -> String {
+    let going: Vec<&PlannedRelease> = plan.releases.iter().filter(|release| release.held.is_none()).collect();
+    let of = |objects: fn(&PlannedRelease) -> &Vec<String>| -> Vec<String> {
+        going.iter().flat_map(|release| objects(release)).map(|text| plain(text)).collect()
+    };
+    let (stays, lost) = (of(|release| &release.stays), of(|release| &release.lost));
+    let names: Vec<String> = going.iter().map(|release| plain(&release.name)).collect();
+    let mut told = format!("Would uninstall: {}. What would stay: {}.", list(&names), list(&stays));
+    if !lost.is_empty() {
+        told += &format!(" What could not be brought back: {}.", list(&lost));
+    }
+    for (name, why) in plan.releases.iter().filter_map(|release| Some((&release.name, release.held.as_ref()?))) {
+        told += &format!(" {} would stay: {why}.", plain(name));
+    }
+    told
+}
+
+/// Adds both to a change of the Slot's status. After a reap the plan is done with, and the next check makes another.
+pub fn tell(patch: &mut Value, signals: &[Signal], plan: Option<&ReapPlan>, reaped: bool) {
+    let Some(status) = patch.get_mut("status").and_then(Value::as_object_mut) else { return };
+    status.insert("signals".to_owned(), json!(signals));
+    if reaped {
+        status.insert("plan".to_owned(), Value::Null);
+    } else if let Some(plan) = plan {
+        status.insert("plan".to_owned(), json!(plan));
+    }
+}
+
+/// The releases that stay as a whole, and why.
+#[must_use]
+pub fn held(targets: &[Release], prospects: &[Prospect]) -> Vec<(String, String)> {
+    let pairs = targets.iter().zip(prospects);
+    pairs.filter_map(|(release, prospect)| Some((release.name.clone(), prospect.held.clone()?))).collect()
+}
+
+/// The verdict of a slot in which nothing may be reaped, though nobody uses it.
+#[must_use]
+pub fn kept_by(held: &[(String, String)]) -> Verdict {
+    let each: Vec<String> = held.iter().map(|(name, why)| format!("{} ({why})", plain(name))).collect();
+    let reason = format!("nothing to reap, though nobody uses it: what is there stays: {}", list(&each));
+    Verdict { state: VerdictState::Kept, reason, activity: None, reap_at: None }
+}
+
+#[cfg(test)]
+#[path = "outlook_tests.rs"]
+mod tests;

@@ -1,0 +1,157 @@
+//! What people are told ahead of a reap.
+
+use super::*;
+use crate::release::{Driver, Phase, State};
+use crate::sight::{Look, Traffic};
+use globset::GlobSet;
+use hotdesk_slots::window::Windows;
+use serde_json::json;
+
+fn now() -> Timestamp {
+    "2026-11-23T20:00:00Z".parse().unwrap()
+}
+
+fn ago(minutes: i64) -> Timestamp {
+    now() - SignedDuration::from_mins(minutes)
+}
+
+fn rules() -> Rules {
+    let windows = Windows { always: SignedDuration::from_hours(1), office: Vec::new() };
+    Rules { windows, lapse_grace: SignedDuration::from_mins(30), keep: GlobSet::empty(), silence_is_fine: false }
+}
+
+fn release(name: &str, deployed: Timestamp) -> Release {
+    Release {
+        driver: Driver::Secret,
+        name: name.to_owned(),
+        revision: 3,
+        object: format!("sh.helm.release.v1.{name}.v3"),
+        resource_version: "7".to_owned(),
+        deployed_by: Some("alice".to_owned()),
+        state: Ok(State { phase: Phase::Deployed, last_deployed: deployed, deleted: None }),
+    }
+}
+
+fn slot(status: &Value) -> Slot {
+    Slot { status: serde_json::from_value(status.clone()).unwrap(), ..Slot::default() }
+}
+
+fn evidence(slot: Slot, releases: Vec<Release>, traffic: Option<Traffic>) -> Evidence {
+    Evidence { slot: Some(Ok(slot)), releases: Some(Ok(releases)), traffic }
+}
+
+#[track_caller]
+fn check(evidence: &Evidence, expected: &[(&str, SignalState, &str)]) {
+    let found = signals(evidence, &rules(), now());
+    let found: Vec<(&str, SignalState, &str)> =
+        found.iter().map(|signal| (signal.name.as_str(), signal.state, signal.detail.as_str())).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_signal_says_what_it_saw() {
+    use SignalState::{Blind, InUse, Quiet};
+    let clear = Look {
+        source: "ingress-logs".to_owned(),
+        samples: 9,
+        seen: "9 requests of all slots".to_owned(),
+        from: ago(99),
+        ..Look::default()
+    };
+    let traffic = Traffic {
+        looks: vec![clear, Look::blind("loki", "no answer".to_owned(), now())],
+        doubts: vec!["a node port".to_owned()],
+    };
+    let session = json!({"time": ago(20).to_string(), "by": "bob\u{7}", "kind": "exec"});
+    let status = json!({"claimedAt": ago(90).to_string(), "lastSession": session});
+    check(
+        &evidence(slot(&status), vec![release("web", ago(80)), release("api", ago(70))], Some(traffic)),
+        &[
+            ("keepUntil", Quiet, ""),
+            ("claim", Quiet, ""),
+            ("deploy", Quiet, "api (revision 3) by alice"),
+            ("session", InUse, "bob\u{fffd} used exec"),
+            ("ingress-logs", Quiet, "9 requests of all slots"),
+            ("loki", Blind, "no answer"),
+            ("traffic", Blind, "a node port"),
+        ],
+    );
+}
+
+#[test]
+fn a_source_that_was_not_asked_says_so_and_when_it_last_saw_somebody() {
+    let before = json!([
+        {"name": "deploy", "state": "Quiet"},
+        {"name": "ingress-logs", "state": "InUse", "lastSeen": ago(300).to_string(), "detail": "a request for /"},
+        {"name": "loki", "state": "Blind", "detail": "no answer"},
+    ]);
+    let found = signals(&evidence(slot(&json!({"signals": before})), vec![], None), &rules(), now());
+    let logs = found.iter().find(|signal| signal.name == "ingress-logs").unwrap();
+    assert_eq!(
+        (logs.state, logs.last_seen.clone(), logs.detail.as_str()),
+        (SignalState::NotAsked, Some(Time(ago(300))), "a request for /")
+    );
+    let loki = found.iter().find(|signal| signal.name == "loki").unwrap();
+    assert_eq!((loki.state, loki.detail.as_str()), (SignalState::NotAsked, ""));
+    assert_eq!(found.iter().filter(|signal| signal.name == "deploy").count(), 1);
+}
+
+#[test]
+fn what_could_not_be_read_is_blind() {
+    let unreadable = Release { state: Err("it is not base64".to_owned()), ..release("web", ago(80)) };
+    let found = signals(&evidence(slot(&json!({})), vec![unreadable], None), &rules(), now());
+    assert!(found.iter().any(|signal| signal.name == "deploy" && signal.state == SignalState::Blind));
+    let nothing = Evidence { slot: Some(Err("away".to_owned())), ..Evidence::default() };
+    assert_eq!(signals(&nothing, &rules(), now()), []);
+}
+
+fn planned() -> (Vec<Release>, Vec<Prospect>) {
+    let object = |kind: &str| hotdesk_slots::undo::ObjectRef {
+        kind: kind.to_owned(),
+        name: "x".to_owned(),
+        ..Default::default()
+    };
+    let web = Prospect {
+        kept: vec![object("ConfigMap")],
+        lost: vec!["the data of PersistentVolumeClaim/y".to_owned()],
+        ..Prospect::default()
+    };
+    let api = Prospect { held: Some("it holds ClusterRole/x".to_owned()), ..Prospect::default() };
+    (vec![release("web", ago(80)), release("api", ago(80))], vec![web, api])
+}
+
+#[test]
+fn the_plan_names_what_goes_what_stays_and_what_is_lost() {
+    let (targets, prospects) = planned();
+    let all = [targets.clone(), vec![release("roles", ago(80))]].concat();
+    let plan = plan(&targets, &prospects, &all, now());
+    assert_eq!(plan.kept, ["roles"]);
+    assert_eq!(
+        told(&plan),
+        "Would uninstall: web. What would stay: ConfigMap/x. What could not be brought back: \
+         the data of PersistentVolumeClaim/y. api would stay: it holds ClusterRole/x."
+    );
+    assert_eq!(held(&targets, &prospects), [("api".to_owned(), "it holds ClusterRole/x".to_owned())]);
+}
+
+#[test]
+fn a_plan_stands_while_the_releases_and_the_day_are_the_same() {
+    let (targets, prospects) = planned();
+    let made = |at| plan(&targets, &prospects, &targets, at);
+    assert!(is_current(Some(&made(ago(10))), &targets, now()));
+    assert!(!is_current(Some(&made(ago(6 * 60))), &targets, now()));
+    assert!(!is_current(Some(&made(ago(10))), &targets[..1], now()));
+    let newer = Release { revision: 4, ..targets[0].clone() };
+    assert!(!is_current(Some(&made(ago(10))), &[newer, targets[1].clone()], now()));
+    assert!(!is_current(None, &targets, now()));
+}
+
+#[test]
+fn after_a_reap_the_status_forgets_the_plan() {
+    let mut patch = json!({"status": {}});
+    tell(&mut patch, &[], None, true);
+    assert_eq!(patch, json!({"status": {"signals": [], "plan": null}}));
+    let mut unchanged = json!({"status": {}});
+    tell(&mut unchanged, &[], None, false);
+    assert_eq!(unchanged, json!({"status": {"signals": []}}));
+}

@@ -1,0 +1,158 @@
+//! What is to be done to bring one release back, given what is there now?
+//!
+//! A reviver may have been killed at any moment, and people may have deployed meanwhile. All revisions of one
+//! installation have the moment of its first deploy in common, and no other installation has it: that tells what is ours
+//! to go on with from what must be left alone.
+
+use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::undo::ObjectRef;
+use jiff::Timestamp;
+
+use crate::release::{Driver, Phase};
+
+/// A record of this release's name that is in the slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    /// Where.
+    pub driver: Driver,
+    /// The object.
+    pub object: String,
+    /// Its revision.
+    pub revision: i64,
+    /// What it says, or why it cannot be read.
+    pub says: Result<Says, String>,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Says {
+    /// When its installation was first deployed.
+    pub first_deployed: Timestamp,
+    /// Its phase.
+    pub phase: Phase,
+    /// True for a rollback that is under way, or was when helm was killed.
+    pub rolling_back: bool,
+}
+
+/// An object of the release, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Now {
+    /// Which.
+    pub object: ObjectRef,
+    /// True if it was told to stay.
+    pub kept: bool,
+    /// What it is now.
+    pub state: State,
+}
+
+/// What an object is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It is not there, and can be made.
+    Absent,
+    /// It is there, and this release's.
+    There,
+    /// It is there, and on its way out.
+    Leaving,
+    /// It is there, and somebody else's, in words.
+    Others(String),
+    /// It is not there, and this service account may not make it.
+    Forbidden,
+    /// The cluster knows no such kind.
+    UnknownKind,
+    /// It cannot be read.
+    Hidden,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Put the record back and roll back to it.
+    Restore {
+        /// Objects that helm must leave as they are.
+        untouched: Vec<ObjectRef>,
+        /// Records of a reviver that was killed.
+        stale: Vec<(Driver, String)>,
+    },
+    /// It is there already; only the saved record is to be removed.
+    Done(String),
+    /// Look again in a moment.
+    Wait(String),
+    /// Leave it, and say why.
+    Leave(String),
+}
+
+/// Judges one release.
+#[must_use]
+pub fn judge(first_deployed: Timestamp, revision: i64, present: &[Present], objects: &[Now]) -> Step {
+    let newest = present.iter().max_by_key(|record| record.revision);
+    let mut stale = Vec::new();
+    if let Some(newest) = newest {
+        let says = match &newest.says {
+            Ok(says) => says,
+            Err(why) => return Step::Leave(format!("the record {} cannot be read: {why}", plain(&newest.object))),
+        };
+        if says.first_deployed != first_deployed {
+            return Step::Leave(format!(
+                "a release of that name was installed meanwhile (revision {})",
+                newest.revision
+            ));
+        }
+        match says.phase {
+            Phase::Uninstalling => {}
+            Phase::Pending if !says.rolling_back => {
+                return Step::Leave(format!("somebody is deploying it (revision {})", newest.revision));
+            }
+            Phase::Pending => {}
+            Phase::Failed if newest.revision > revision => {}
+            _ if newest.revision > revision => {
+                return Step::Done(format!("it is there already (revision {})", newest.revision));
+            }
+            _ if objects.iter().all(|now| now.kept || now.state == State::There) => {
+                return Step::Leave("it is there: it was not uninstalled".to_owned());
+            }
+            _ => {}
+        }
+        let ours =
+            |record: &&Present| record.revision > revision && record.says.as_ref().is_ok_and(|says| says.rolling_back);
+        stale = present.iter().filter(ours).map(|record| (record.driver, record.object.clone())).collect();
+    }
+    obstacle(objects).unwrap_or_else(|| Step::Restore { untouched: untouched(objects), stale })
+}
+
+/// What was kept is as people left it, and stays so. What cannot be seen was kept because it is out of reach.
+fn untouched(objects: &[Now]) -> Vec<ObjectRef> {
+    let stays = |now: &&Now| now.kept && matches!(now.state, State::There | State::Hidden);
+    objects.iter().filter(stays).map(|now| now.object.clone()).collect()
+}
+
+fn obstacle(objects: &[Now]) -> Option<Step> {
+    let all = |wanted: fn(&Now) -> bool| -> Vec<String> {
+        objects.iter().filter(|now| wanted(now)).map(|now| now.object.to_string()).collect()
+    };
+    let others = objects.iter().find_map(|now| match &now.state {
+        State::Others(whose) => Some(format!("{} is there and {whose}: remove or rename it first", now.object)),
+        _ => None,
+    });
+    let forbidden = all(|now| now.state == State::Forbidden || now.state == State::Hidden && !now.kept);
+    let unknown = all(|now| now.state == State::UnknownKind);
+    let leaving = all(|now| now.state == State::Leaving);
+    if let Some(why) = others {
+        Some(Step::Leave(why))
+    } else if !unknown.is_empty() {
+        Some(Step::Leave(format!("the cluster no longer knows the kind of {}", list(&unknown))))
+    } else if !forbidden.is_empty() {
+        Some(Step::Leave(format!(
+            "the reviver may not make {}: install the release anew, or have revive.clusterRole widened",
+            list(&forbidden)
+        )))
+    } else if leaving.is_empty() {
+        None
+    } else {
+        Some(Step::Wait(format!("{} is still being deleted", list(&leaving))))
+    }
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -1,0 +1,187 @@
+//! Which objects of a release are there, where do they belong, and what may this service account do with them?
+
+use std::collections::BTreeMap;
+
+use hotdesk_slots::text::plain;
+use hotdesk_slots::undo::ObjectRef;
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, GroupVersion};
+use kube::discovery::{ApiGroup, Scope, pinned_group};
+use kube::{Api, ResourceExt as _};
+use serde_json::Value;
+
+use super::prospect::Reach;
+use crate::api::Cluster;
+
+/// What a kind is to the API server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kind {
+    resource: ApiResource,
+    /// True for objects that are in a namespace.
+    pub namespaced: bool,
+}
+
+/// The objects of one slot. What has been asked of the API server once is not asked again.
+pub struct Objects<'a> {
+    cluster: &'a Cluster,
+    slot: &'a str,
+    groups: BTreeMap<String, Option<ApiGroup>>,
+    rights: BTreeMap<(String, &'static str), bool>,
+}
+
+impl<'a> Objects<'a> {
+    /// Nothing is asked yet.
+    #[must_use]
+    pub fn new(cluster: &'a Cluster, slot: &'a str) -> Self {
+        Self { cluster, slot, groups: BTreeMap::new(), rights: BTreeMap::new() }
+    }
+
+    /// What the API server knows of this object's kind; none if it knows no such kind.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn kind(&mut self, object: &ObjectRef) -> Result<Option<Kind>, String> {
+        if !self.groups.contains_key(&object.api_version) {
+            let group = self.group(&object.api_version).await?;
+            self.groups.insert(object.api_version.clone(), group);
+        }
+        let version = object.api_version.rsplit('/').next().unwrap_or_default();
+        let group = self.groups.get(&object.api_version).and_then(Option::as_ref);
+        let kinds = group.map(|group| group.versioned_resources(version)).unwrap_or_default();
+        let found = kinds.into_iter().find(|(resource, _)| resource.kind == object.kind);
+        Ok(found.map(|(resource, can)| Kind { resource, namespaced: can.scope == Scope::Namespaced }))
+    }
+
+    async fn group(&self, api_version: &str) -> Result<Option<ApiGroup>, String> {
+        let Ok(version) = api_version.parse::<GroupVersion>() else { return Ok(None) };
+        let known = async {
+            match pinned_group(&self.cluster.client, &version).await {
+                Ok(group) => Ok(Some(group)),
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+                Err(kube::Error::Discovery(_)) => Ok(None),
+                Err(other) => Err(other),
+            }
+        };
+        self.cluster.answer(&format!("the kinds of {} cannot be read", plain(api_version)), known).await
+    }
+
+    /// The namespace of an object, if it has one.
+    fn namespace(&self, object: &ObjectRef, kind: &Kind) -> Option<String> {
+        kind.namespaced.then(|| object.namespace.clone().unwrap_or_else(|| self.slot.to_owned()))
+    }
+
+    /// Whether the reaper may delete these objects.
+    pub async fn reach(&mut self, objects: &[ObjectRef]) -> BTreeMap<ObjectRef, Reach> {
+        let mut found = BTreeMap::new();
+        for object in objects {
+            found.insert(object.clone(), self.reach_of(object).await);
+        }
+        found
+    }
+
+    async fn reach_of(&mut self, object: &ObjectRef) -> Reach {
+        let kind = match self.kind(object).await {
+            Ok(Some(kind)) => kind,
+            Ok(None) => {
+                let version = plain(&object.api_version);
+                return Reach::Unknown(format!("it holds {object}, and the cluster knows no such kind in {version}"));
+            }
+            Err(why) => return Reach::Unknown(why),
+        };
+        // In its own slot the reaper may delete everything: its Role says so.
+        if self.namespace(object, &kind).as_deref() == Some(self.slot) {
+            return Reach::Within;
+        }
+        match self.may(object, &kind, "delete").await {
+            Ok(true) => Reach::Within,
+            Ok(false) => Reach::Outside,
+            Err(why) => Reach::Unknown(why),
+        }
+    }
+
+    /// Asks the API server whether this service account may.
+    ///
+    /// # Errors
+    /// When it does not say.
+    pub async fn may(&mut self, object: &ObjectRef, kind: &Kind, verb: &'static str) -> Result<bool, String> {
+        let namespace = self.namespace(object, kind);
+        // Rights may be given for single names; what is created has none yet.
+        let name = (verb != "create").then(|| object.name.clone());
+        let key = (format!("{}/{namespace:?}/{}/{name:?}", kind.resource.group, kind.resource.plural), verb);
+        if let Some(known) = self.rights.get(&key) {
+            return Ok(*known);
+        }
+        let asked = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(ResourceAttributes {
+                    group: Some(kind.resource.group.clone()),
+                    version: Some(kind.resource.version.clone()),
+                    resource: Some(kind.resource.plural.clone()),
+                    namespace,
+                    name,
+                    verb: Some(verb.to_owned()),
+                    ..ResourceAttributes::default()
+                }),
+                ..SelfSubjectAccessReviewSpec::default()
+            },
+            ..SelfSubjectAccessReview::default()
+        };
+        let api: Api<SelfSubjectAccessReview> = Api::all(self.cluster.client.clone());
+        let what = "the API server does not say what this service account may do";
+        let answer = self.cluster.answer(what, api.create(&PostParams::default(), &asked)).await?;
+        let allowed = answer.status.is_some_and(|status| status.allowed);
+        self.rights.insert(key, allowed);
+        Ok(allowed)
+    }
+
+    fn api(&self, object: &ObjectRef, kind: &Kind) -> Api<DynamicObject> {
+        let client = self.cluster.client.clone();
+        match self.namespace(object, kind) {
+            Some(namespace) => Api::namespaced_with(client, &namespace, &kind.resource),
+            None => Api::all_with(client, &kind.resource),
+        }
+    }
+
+    /// The object as it is.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn get(&mut self, object: &ObjectRef) -> Result<Option<DynamicObject>, String> {
+        let Some(kind) = self.kind(object).await? else { return Ok(None) };
+        let api = self.api(object, &kind);
+        self.cluster.answer(&format!("{object} cannot be read"), api.get_opt(&object.name)).await
+    }
+
+    /// Merges a change into an object.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn merge(&mut self, object: &ObjectRef, change: &Value) -> Result<(), String> {
+        let unknown = || format!("{object} cannot be changed: the cluster knows no such kind");
+        let kind = self.kind(object).await?.ok_or_else(unknown)?;
+        let api = self.api(object, &kind);
+        let written = async { api.patch(&object.name, &PatchParams::default(), &Patch::Merge(change)).await };
+        self.cluster.answer(&format!("{object} cannot be changed"), written).await.map(|_| ())
+    }
+}
+
+/// Whose an object is, by what helm writes on all that it makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// This release's.
+    Release,
+    /// Somebody else's, in words.
+    Other(String),
+}
+
+/// Whose an object is.
+#[must_use]
+pub fn owner(object: &DynamicObject, release: &str, namespace: &str) -> Owner {
+    let note = |key: &str| object.annotations().get(key).map(String::as_str);
+    match (note("meta.helm.sh/release-name"), note("meta.helm.sh/release-namespace")) {
+        (Some(name), Some(place)) if name == release && place == namespace => Owner::Release,
+        (Some(name), _) => Owner::Other(format!("belongs to the release {}", plain(name))),
+        (None, _) => Owner::Other("was made by somebody else".to_owned()),
+    }
+}

@@ -1,0 +1,265 @@
+//! One run of `hotdesk-reap revive`: which releases, in which order, and what is said of each?
+
+use std::time::Duration;
+
+use hotdesk_slots::slot::{SLOT_NAME, Slot};
+use hotdesk_slots::text::{human_time, list, plain};
+use hotdesk_slots::undo::ObjectRef;
+use jiff::Timestamp;
+use kube::Api;
+
+use super::judge::{Step, judge};
+use super::restore::Restorer;
+use super::store::{Entry, Saved, Store};
+use crate::api::Cluster;
+use crate::args::Args;
+use crate::helm::{Helm, HelmError};
+use crate::release::Driver;
+use crate::report::{Conclusion, Exit};
+
+/// How often what is still being deleted is looked for again, and how long in between.
+const LOOKS: usize = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(3);
+
+/// What became of the releases.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Outcome {
+    back: Vec<String>,
+    there: Vec<(String, String)>,
+    not: Vec<(String, String)>,
+}
+
+/// Brings back what was reaped.
+pub async fn revive(args: &Args, releases: &[String], now: fn() -> Timestamp) -> Conclusion {
+    match attempt(args, releases, now).await {
+        Ok(conclusion) => conclusion,
+        Err(why) => Conclusion { exit: Exit::Error, message: format!("Nothing was brought back: {why}.") },
+    }
+}
+
+async fn attempt(args: &Args, releases: &[String], now: fn() -> Timestamp) -> Result<Conclusion, String> {
+    let cluster = Cluster::connect(args).await.map_err(|error| format!("{error:#}"))?;
+    let slot = args.own_namespace().unwrap_or(cluster.client.default_namespace()).to_owned();
+    not_being_reaped(&cluster, &slot, now()).await?;
+    let store = Store::new(&cluster, &slot);
+    let entries = chosen(&store.list().await?, releases, &slot)?;
+    let mut saved = Vec::new();
+    let mut result = Outcome::default();
+    for entry in &entries {
+        match store.read(entry).await {
+            Ok(found) => saved.push(found),
+            Err(why) => result.not.push((entry.about.release.clone(), why)),
+        }
+    }
+    // As they were first installed: what was installed first may be what the others need.
+    saved.sort_by_key(|saved| (saved.record.first_deployed().ok(), saved.entry.about.release.clone()));
+    let helm = Helm::new(args, &slot).map_err(|error| format!("{error:#}"))?;
+    helm.version().await.map_err(|error: HelmError| error.to_string())?;
+    let mut reviver =
+        Reviver { store: &store, restorer: Restorer::new(&cluster, &slot), helm: &helm, dry_run: args.dry_run };
+    for saved in &saved {
+        reviver.one(saved, &mut result).await;
+    }
+    Ok(result.conclusion(&slot, args.dry_run))
+}
+
+/// A reap that is under way would take away again what is brought back.
+async fn not_being_reaped(cluster: &Cluster, slot: &str, now: Timestamp) -> Result<(), String> {
+    let api: Api<Slot> = Api::namespaced(cluster.client.clone(), slot);
+    let found = cluster.answer("the Slot cannot be read", api.get(SLOT_NAME)).await?;
+    let until = found.status.and_then(|status| status.reaping).and_then(|reaping| reaping.until);
+    match until.filter(|until| until.0 > now) {
+        Some(until) => Err(format!(
+            "{slot} is just being cleared, until {} at the latest: try again when that has ended",
+            human_time(until.0, now)
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The newest save of each release that is asked for; of none in particular, those of the last reap.
+fn chosen(entries: &[Entry], releases: &[String], slot: &str) -> Result<Vec<Entry>, String> {
+    let newest =
+        |name: &str| entries.iter().filter(|entry| entry.about.release == name).max_by_key(|entry| entry.about.at);
+    let mut known: Vec<&str> = entries.iter().map(|entry| entry.about.release.as_str()).collect();
+    known.sort_unstable();
+    known.dedup();
+    if known.is_empty() {
+        return Err(format!(
+            "nothing is saved in {slot}: nothing was reaped there lately, or it was brought back already. Install it anew \
+             with helm; what was kept of it is taken over"
+        ));
+    }
+    if releases.is_empty() {
+        let run = entries.iter().map(|entry| entry.about.run).max();
+        let last = known.iter().filter_map(|name| newest(name)).filter(|entry| Some(entry.about.run) == run);
+        return Ok(last.cloned().collect());
+    }
+    let missing: Vec<String> = releases.iter().filter(|name| newest(name).is_none()).map(|name| plain(name)).collect();
+    if missing.is_empty() {
+        let mut wanted: Vec<&String> = releases.iter().collect();
+        wanted.sort();
+        wanted.dedup();
+        return Ok(wanted.into_iter().filter_map(|name| newest(name)).cloned().collect());
+    }
+    let known: Vec<String> = known.into_iter().map(plain).collect();
+    Err(format!("{} is not saved in {slot}, or no longer; saved are: {}", list(&missing), list(&known)))
+}
+
+struct Reviver<'a> {
+    store: &'a Store<'a>,
+    restorer: Restorer<'a>,
+    helm: &'a Helm,
+    dry_run: bool,
+}
+
+impl Reviver<'_> {
+    async fn one(&mut self, saved: &Saved, result: &mut Outcome) {
+        let name = saved.entry.about.release.clone();
+        for line in saved.entry.about.reservations(None).iter().filter(|line| line.starts_with("not ")) {
+            tracing::warn!(release = name, "{line}");
+        }
+        match self.step(saved).await {
+            Ok(Step::Restore { untouched, .. }) if self.dry_run => {
+                tracing::info!(release = name, "would come back{}", left_alone(&untouched));
+                result.back.push(name);
+            }
+            Ok(Step::Restore { untouched, stale }) => self.restore(saved, &untouched, &stale, result).await,
+            Ok(Step::Done(why)) => {
+                if !self.dry_run {
+                    self.forget(saved).await;
+                }
+                result.there.push((name, why));
+            }
+            Ok(Step::Wait(why) | Step::Leave(why)) | Err(why) => result.not.push((name, why)),
+        }
+    }
+
+    /// What is to be done, once nothing is on its way out any more.
+    async fn step(&mut self, saved: &Saved) -> Result<Step, String> {
+        let about = &saved.entry.about;
+        let first = saved.record.first_deployed().map_err(|e| format!("its saved record cannot be read: {e}"))?;
+        let mut looks = 1;
+        loop {
+            let objects = self.restorer.look(saved).await?;
+            let step = judge(first, about.revision, &self.restorer.present(about).await?, &objects);
+            let Step::Wait(why) = &step else { return Ok(step) };
+            if looks == LOOKS || self.dry_run {
+                return Ok(step);
+            }
+            tracing::info!(release = about.release, "{why}");
+            looks += 1;
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
+    async fn restore(
+        &mut self,
+        saved: &Saved,
+        untouched: &[ObjectRef],
+        stale: &[(Driver, String)],
+        result: &mut Outcome,
+    ) {
+        let about = &saved.entry.about;
+        tracing::info!(release = about.release, revision = about.revision, "bringing it back{}", left_alone(untouched));
+        match self.restorer.restore(saved, untouched, stale, self.helm).await {
+            Ok(()) => {
+                tracing::info!(release = about.release, "it is back");
+                self.forget(saved).await;
+                result.back.push(about.release.clone());
+            }
+            Err(why) => {
+                tracing::error!(release = about.release, "{why}");
+                result.not.push((about.release.clone(), why));
+            }
+        }
+    }
+
+    /// What is left over expires by itself.
+    async fn forget(&self, saved: &Saved) {
+        if let Err(why) = self.store.forget(&saved.entry).await {
+            tracing::warn!("{why}");
+        }
+    }
+}
+
+fn left_alone(untouched: &[ObjectRef]) -> String {
+    let names: Vec<String> = untouched.iter().map(ToString::to_string).collect();
+    if names.is_empty() { String::new() } else { format!("; what was kept stays as it is: {}", list(&names)) }
+}
+
+impl Outcome {
+    fn conclusion(&self, slot: &str, dry_run: bool) -> Conclusion {
+        let plain_names = |names: &[String]| list(&names.iter().map(|name| plain(name)).collect::<Vec<_>>());
+        let mut parts = Vec::new();
+        if !self.back.is_empty() {
+            let what = if dry_run { "Would come back" } else { "Back" };
+            parts.push(format!("{what} in {slot}: {}.", plain_names(&self.back)));
+        }
+        parts.extend(self.there.iter().map(|(name, why)| format!("{}: {why}.", plain(name))));
+        parts.extend(self.not.iter().map(|(name, why)| format!("{} is not back: {why}.", plain(name))));
+        if !self.not.is_empty() && !dry_run {
+            parts.push("What is not back stays saved: run it again when the reason is mended.".to_owned());
+        }
+        let exit = if self.not.is_empty() { Exit::Fine } else { Exit::Unfinished };
+        let dry = if dry_run { "Dry run: " } else { "" };
+        Conclusion { exit, message: format!("{dry}{}", parts.join(" ")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hotdesk_slots::undo::About;
+
+    fn at(hour: i8) -> Timestamp {
+        format!("2026-11-23T{hour:02}:00:00Z").parse().unwrap()
+    }
+
+    fn entry(release: &str, run: i8, saved: i8) -> Entry {
+        let about = About { release: release.to_owned(), run: at(run), at: at(saved), ..About::default() };
+        Entry { secret: format!("{release}-{saved}"), about }
+    }
+
+    #[track_caller]
+    fn check(releases: &[&str], expected: Result<&[&str], &str>) {
+        let entries = [entry("web", 9, 9), entry("web", 11, 11), entry("api", 11, 12), entry("old", 9, 9)];
+        let releases: Vec<String> = releases.iter().map(|name| (*name).to_owned()).collect();
+        let found =
+            chosen(&entries, &releases, "mew").map(|all| all.into_iter().map(|entry| entry.secret).collect::<Vec<_>>());
+        match (found, expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+            (Err(why), Err(says)) => assert!(why.contains(says), "{why}"),
+            (found, _) => panic!("{found:?}"),
+        }
+    }
+
+    #[test]
+    fn by_default_it_is_the_last_reap_and_else_the_newest_of_each_name() {
+        check(&[], Ok(&["api-12", "web-11"]));
+        check(&["old", "web", "web"], Ok(&["old-9", "web-11"]));
+        check(&["web", "x\u{7}"], Err("x\u{fffd} is not saved in mew, or no longer; saved are: api, old and web"));
+        let none = chosen(&[], &[], "mew").unwrap_err();
+        assert!(none.contains("nothing is saved in mew") && none.contains("Install it anew"), "{none}");
+    }
+
+    #[test]
+    fn what_came_back_and_what_did_not_is_said() {
+        let pair = |name: &str, why: &str| (name.to_owned(), why.to_owned());
+        let result = Outcome {
+            back: vec!["web".to_owned()],
+            there: vec![pair("api", "it is there already (revision 2)")],
+            not: vec![pair("db", "helm failed: timed out")],
+        };
+        let conclusion = result.conclusion("mew", false);
+        assert_eq!(conclusion.exit, Exit::Unfinished);
+        assert_eq!(
+            conclusion.message,
+            "Back in mew: web. api: it is there already (revision 2). db is not back: helm failed: timed out. \
+             What is not back stays saved: run it again when the reason is mended."
+        );
+        let fine = Outcome { back: vec!["web".to_owned()], ..Outcome::default() };
+        assert_eq!(fine.conclusion("mew", true).message, "Dry run: Would come back in mew: web.");
+        assert_eq!(fine.conclusion("mew", false).exit, Exit::Fine);
+    }
+}
