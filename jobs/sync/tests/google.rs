@@ -25,7 +25,7 @@ struct Stage {
 }
 
 async fn stage(tab: Option<&str>) -> Stage {
-    let (google, folder) = (Google::start(clock).await, tempfile::tempdir().unwrap());
+    let (google, folder) = (Google::start(clock).await.0, tempfile::tempdir().unwrap());
     let source = sheets(&google, Credential::Key(google.key(folder.path())), tab);
     google.tab("A:Z", &[HEADER, &["mew", "alice@example.com", "x"]]);
     Stage { google, source, _folder: folder }

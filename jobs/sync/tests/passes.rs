@@ -34,7 +34,7 @@ struct Stage {
 
 async fn stage(slots: &[&str]) -> Stage {
     let (google, server, folder) =
-        (Google::start(clock).await, Server::start(slots).await, tempfile::tempdir().unwrap());
+        (Google::start(clock).await.0, Server::start(slots).await, tempfile::tempdir().unwrap());
     let source = sheets(&google, Credential::Key(google.key(folder.path())), None);
     let metrics = Arc::new(Metrics::new(clock()));
     let sync = Sync::new(source, server.client(), settings(), metrics.clone(), clock);

@@ -6,6 +6,7 @@
 // A test may end by a panic: that is how it says no.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+pub mod crowd;
 pub mod github;
 pub mod grant;
 pub mod ingress;
@@ -14,6 +15,7 @@ pub mod people;
 pub mod ran;
 pub mod reaper;
 pub mod runner;
+pub mod sheet;
 pub mod slot;
 pub mod wait;
 

@@ -45,15 +45,15 @@ pub struct Google {
 }
 
 impl Google {
-    /// Starts; it serves until the runtime ends.
-    pub async fn start(clock: fn() -> Timestamp) -> Self {
+    /// Starts, and serves until the runtime ends or the task is aborted.
+    pub async fn start(clock: fn() -> Timestamp) -> (Self, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let tokens = Tokens { own: address.clone(), scope: SCOPE, ..Tokens::default() };
         let state = Arc::new(Mutex::new(State { tokens, ..State::default() }));
         let google = Self { address, state, clock };
-        drop(google.serve(listener));
-        google
+        let serving = google.serve(listener);
+        (google, serving)
     }
 
     /// Serves on this listener, until the task is aborted.
