@@ -99,6 +99,9 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{ include "slots.env" (list "HOTDESK_IGNORE_PATH" (join "," .ignorePaths)) }}
 {{ include "slots.env" (list "HOTDESK_KEEP" (join "," .keep)) }}
 {{ include "slots.env" (list "HOTDESK_PRESERVE" (join "," .preserve)) }}
+{{ include "slots.env" (list "HOTDESK_CLUSTER_SCOPED" .clusterScoped) }}
+{{ include "slots.env" (list "HOTDESK_REVIVE_FOR" .revive.for) }}
+{{ include "slots.env" (list "HOTDESK_REVIVE_TIMEOUT" .revive.timeout) }}
 {{ include "slots.env" (list "HOTDESK_PAUSE" .pause) }}
 {{ include "slots.env" (list "HOTDESK_UNINSTALL_TIMEOUT" .uninstallTimeout) }}
 {{ include "slots.env" (list "HOTDESK_RETRIES" (int .retries)) }}
