@@ -35,13 +35,12 @@ impl Said {
     }
 }
 
-/// Says what was, or would be, written.
-pub fn change(change: &Change, written: bool) {
+/// Says what was written.
+pub fn change(change: &Change) {
     let owner = change.wanted.as_ref().and_then(|wanted| wanted.users.first()).map(ToString::to_string);
     let (slot, what, owner) = (harmless(&change.slot), change.what.word(), owner.unwrap_or_default());
-    let word = if written { "written" } else { "would be written" };
     match &change.undoes {
-        Some(manager) => tracing::warn!(slot, what, owner, manager, "{word} over what was changed outside the sheet"),
-        None => tracing::info!(slot, what, owner, "{word}"),
+        Some(manager) => tracing::warn!(slot, what, owner, manager, "written over what was changed outside the sheet"),
+        None => tracing::info!(slot, what, owner, "written"),
     }
 }

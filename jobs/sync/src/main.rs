@@ -1,5 +1,6 @@
 //! `hotdesk-sync`: arguments, logs, and then one pass or many.
 
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ async fn run(args: &Args) -> anyhow::Result<ExitCode> {
             ended = sync.pass() => ended,
             () = asked_to_end()? => anyhow::bail!("asked to end before the pass was over"),
         };
+        std::io::stdout().write_all(sync.shown.as_bytes()).context("standard output cannot be written")?;
         return Ok(code(&ended));
     }
     follow(args, &mut sync, metrics).await

@@ -13,6 +13,7 @@ use crate::plan::present::{Decision, Present};
 use crate::rows::{Holding, Judged};
 
 mod present;
+pub mod shown;
 
 /// Under which name the API server knows what we wrote.
 pub const MANAGER: &str = hotdesk_slots::origin::SYNC;

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::cluster::{Cluster, Listed, WriteError};
 use crate::log::{self, Said};
 use crate::metrics::{Metrics, Outcome};
+use crate::plan::shown::shown;
 use crate::plan::{Change, Memory, Plan, Saying, What, holdings, name_of, plan};
 use crate::report::{conditions, event, undone};
 use crate::rows::{Holding, Judged, Rules, judge};
@@ -72,6 +73,8 @@ pub struct Sync {
     pub metrics: Arc<Metrics>,
     /// The time.
     pub clock: fn() -> Timestamp,
+    /// The plan of a dry run.
+    pub shown: String,
     started: Timestamp,
     memory: Memory,
     said: Said,
@@ -116,6 +119,7 @@ impl Sync {
             settings,
             metrics,
             clock,
+            shown: String::new(),
             started: clock(),
             memory: Memory::default(),
             said: Said::default(),
@@ -216,11 +220,11 @@ impl Sync {
         for (slot, what) in &listed.unreadable {
             tracing::error!("the Slot of {} cannot be read: {what}", harmless(slot));
         }
-        let general_news = self.said.plan(&plan);
         if self.settings.dry_run {
-            plan.changes.iter().for_each(|change| log::change(change, false));
+            self.shown = shown(&plan, &listed.slots, judged.rows);
             return (ended(&plan, false), false);
         }
+        let general_news = self.said.plan(&plan);
         if let Some(news) = general_news {
             self.tell_all("RowRefused", &news).await;
         }
@@ -265,7 +269,7 @@ impl Sync {
                 // The API server stores nothing where an apply changes nothing.
                 let changed = written.metadata.resource_version != slot.metadata.resource_version;
                 if changed {
-                    log::change(change, true);
+                    log::change(change);
                     self.metrics.wrote(change.what);
                 }
                 let claimed = changed && change.what == What::Claimed;

@@ -1,9 +1,9 @@
 //! What does a Google Sheet show?
 
 use bytes::Bytes;
-use hotdesk_sheet::Table;
 use hotdesk_fetch::google::Access;
 use hotdesk_fetch::http::{Answer, Http};
+use hotdesk_sheet::Table;
 use hotdesk_slots::text::plain;
 use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
