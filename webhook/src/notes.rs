@@ -64,12 +64,16 @@ impl Notes {
         look: impl Fn(&str) -> Option<P>,
         now: Timestamp,
     ) -> Vec<String> {
-        let noted = self.0.iter().filter(|note| note.until > now && note.is_of(&gain.names));
-        let pending = noted.filter(|note| !is_newer(look(&note.slot).as_ref(), note.version));
-        let stored =
-            owned.iter().filter(|slot| look(slot).is_some_and(|page| gain.counts(page.as_ref().claim.as_ref(), now)));
-        let all: BTreeSet<&String> = pending.map(|note| &note.slot).chain(stored).collect();
-        all.into_iter().filter(|slot| **slot != gain.slot).cloned().collect()
+        let notes = || self.0.iter().filter(|note| note.until > now && note.is_of(&gain.names));
+        // Every slot is looked at once, for one look may see what another did not yet: either it shows that the slot is
+        // theirs, or it is older than the note, or it shows that they did not get it.
+        let slots: BTreeSet<&String> = notes().map(|note| &note.slot).chain(owned).collect();
+        let is_held = |slot: &str| {
+            let page = look(slot);
+            let stored = page.as_ref().is_some_and(|page| gain.counts(page.as_ref().claim.as_ref(), now));
+            stored || notes().any(|note| note.slot == slot && !is_newer(page.as_ref(), note.version))
+        };
+        slots.into_iter().filter(|slot| **slot != gain.slot && is_held(slot)).cloned().collect()
     }
 
     /// True if the write on which this gain rests comes too late: the Slot has been written meanwhile, and the API server

@@ -177,3 +177,16 @@ async fn a_note_counts_for_three_minutes_and_then_no_more() {
         assert_eq!(said.is_ok(), admits, "{seconds} s later: {said:?}");
     }
 }
+
+#[tokio::test]
+async fn a_slot_counts_from_the_note_on_though_it_is_stored_before_the_watch_has_said_so() {
+    let server = Server(Arc::default());
+    let limiter = Limiter::new(server.clone(), LIMIT);
+    let stale = book(&[("mew", None, 10), ("onix", None, 10)]);
+    for slot in ["mew", "onix"] {
+        asks(&limiter, &stale, gain(slot, "alice")).await.unwrap();
+        server.0.slots.lock().unwrap().insert(slot.to_owned(), page(slot, Some("alice"), 11));
+    }
+    let held = vec!["mew".to_owned(), "onix".to_owned()];
+    assert_eq!(asks(&limiter, &stale, gain("abra", "alice")).await, Err(Refused::Over(held)));
+}
