@@ -1,9 +1,9 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit e2e build cluster install down crd fmt deny clean
+.PHONY: help demo test check unit e2e bench-idle-check build cluster install down crd fmt deny clean
 
 help: ## List every command
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Set everything up, and play the story: a denial, a deploy, a reap (first time about 20 min, then 2)
 	@tests/demo
@@ -19,6 +19,9 @@ unit: ## Unit and property tests (1 min)
 
 e2e: ## End-to-end tests on the real cluster; E2E=name runs those whose name contains it
 	@tests/run e2e
+
+bench-idle-check: ## What the check of an idle slot costs, beside the pipeline that it replaces (3 min)
+	@tests/bench/idle-check
 
 build: ## Build all programs for release
 	cargo build --release --locked
