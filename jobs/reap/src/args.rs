@@ -11,6 +11,7 @@ use hotdesk_slots::window::{OfficeHours, Windows};
 use jiff::SignedDuration;
 
 use crate::decide::Rules;
+use crate::sources::{self, Defaults, Place, Source};
 use crate::traffic::Format;
 use crate::undo::args::{Command, Undo};
 
@@ -27,9 +28,10 @@ pub struct Args {
     #[arg(long, env = "POD_NAMESPACE", hide = true)]
     pod_namespace: Option<String>,
 
-    /// Where traffic is seen.
-    #[arg(long, env = "HOTDESK_SOURCE", value_enum, default_value = "ingress-logs")]
-    pub source: Source,
+    /// Where traffic is seen: a list in YAML or JSON, each {type: ingress-logs, ingress-metrics, prometheus, loki or
+    /// gcp-logging, …}; see docs/sources.md. A slot is idle only if all of them can see and none saw anybody.
+    #[arg(long, env = "HOTDESK_SOURCES", default_value = "[{type: ingress-logs}]")]
+    pub sources: String,
 
     /// The namespace of the ingress controller.
     #[arg(long, env = "HOTDESK_INGRESS_NAMESPACE", default_value = "ingress-nginx")]
@@ -175,13 +177,6 @@ const EXIT_CODES: &str = "Exit codes:
   3  unknown: something could not be read, so nothing was touched
   4  the slot is idle and its reap could not finish, which the Slot's status says; or not all came back";
 
-/// Where traffic is seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Source {
-    /// The logs of the ingress controller's pods, through the Kubernetes API.
-    IngressLogs,
-}
-
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -195,9 +190,11 @@ pub enum LogFormat {
 #[derive(Debug, Clone)]
 pub struct Hours(Vec<OfficeHours>);
 
-/// The patterns of the command line, compiled.
+/// What the command line says of traffic, checked and compiled.
 #[derive(Debug, Clone)]
 pub struct Patterns {
+    /// Where it is seen.
+    pub sources: Vec<Source>,
     /// User agents to ignore.
     pub agents: GlobSet,
     /// Paths to ignore.
@@ -224,7 +221,12 @@ impl Args {
         let mut problems = Vec::new();
         let mut compiled = sets.map(|(flag, patterns)| globs(flag, patterns, &mut problems)).into_iter();
         let mut next = || compiled.next().unwrap_or_default();
-        let (keep, patterns) = (next(), Patterns { agents: next(), paths: next() });
+        let (keep, agents, paths) = (next(), next(), next());
+        let sources = sources::read(&self.sources, &self.defaults()).unwrap_or_else(|found| {
+            problems.extend(found);
+            Vec::new()
+        });
+        let patterns = Patterns { sources, agents, paths };
         problems.extend(too_wide("--ignore-user-agent", &patterns.agents, &self.ignore_user_agent, &ANY_AGENT));
         problems.extend(too_wide("--ignore-path", &patterns.paths, &self.ignore_path, &ANY_PATH));
         let windows = Windows { always: self.window, office: self.office_hours.0.clone() };
@@ -236,6 +238,18 @@ impl Args {
         } else {
             Err(problems.join("\n"))
         }
+    }
+}
+
+impl Args {
+    /// What holds for sources that say nothing else.
+    fn defaults(&self) -> Defaults {
+        let place = Place {
+            namespace: self.ingress_namespace.clone(),
+            selector: self.ingress_selector.clone(),
+            container: self.ingress_container.clone(),
+        };
+        Defaults { place, format: self.ingress_log_format.clone() }
     }
 }
 
@@ -366,7 +380,6 @@ mod tests {
             ["--preserve", "configmap"],
             ["--office-hours", "{}"],
             ["--office-hours", "[{}]"],
-            ["--source", "rumour"],
             ["--log-format", "nginx"],
             ["--retries", "-1"],
             ["--api-timeout", "0s"],

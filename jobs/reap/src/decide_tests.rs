@@ -81,7 +81,7 @@ impl Case {
         Evidence {
             slot: Some(Ok(self.slot)),
             releases: Some(Ok(self.releases)),
-            traffic: Some(Traffic { looks: vec![self.look], doubts: vec![] }),
+            traffic: Some(Traffic { looks: vec![self.look], ..Traffic::default() }),
         }
     }
 }

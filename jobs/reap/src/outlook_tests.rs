@@ -61,6 +61,7 @@ fn every_signal_says_what_it_saw() {
     let traffic = Traffic {
         looks: vec![clear, Look::blind("loki", "no answer".to_owned(), now())],
         doubts: vec!["a node port".to_owned()],
+        ..Traffic::default()
     };
     let session = json!({"time": ago(20).to_string(), "by": "bob\u{7}", "kind": "exec"});
     let status = json!({"claimedAt": ago(90).to_string(), "lastSession": session});

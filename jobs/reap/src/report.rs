@@ -127,6 +127,9 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
     if let Some(observed) = evidence.traffic.as_ref().and_then(observed) {
         tell("observed", json!(observed));
     }
+    if let Some(counted) = evidence.traffic.as_ref().map(|traffic| &traffic.counted).filter(|kept| !kept.is_empty()) {
+        tell("counted", json!(counted));
+    }
     let newer = |new: &&Activity| before.last_activity.as_ref().is_none_or(|old| old.time.0 < new.time);
     if let Some(Activity { time, signal, detail }) = verdict.activity.as_ref().filter(newer) {
         let activity = LastActivity { time: Time(*time), signal: (*signal).to_owned(), detail: detail.clone() };
@@ -221,7 +224,7 @@ fn conditions(before: &[Condition], verdict: &Verdict, evidence: &Evidence, now:
     let mut told = vec![("Reapable", reapable, reason)];
     if verdict.state == VerdictState::Unknown {
         told.push(("Sighted", "False", "Blind"));
-    } else if evidence.traffic.is_some() {
+    } else if evidence.traffic.as_ref().is_some_and(|traffic| !traffic.looks.is_empty()) {
         told.push(("Sighted", "True", "EverythingRead"));
     }
     let own = told.iter().map(|(type_, status, reason)| {

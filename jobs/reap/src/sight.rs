@@ -3,6 +3,7 @@
 //! Somebody is there if any of them saw somebody. Nobody is there only if all of them could see, over the whole window,
 //! and none saw anybody. Everything else is a doubt.
 
+use hotdesk_slots::counted::Counted;
 use hotdesk_slots::outlook::{Signal, SignalState};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -16,6 +17,8 @@ pub struct Traffic {
     pub looks: Vec<Look>,
     /// Why requests may have come past all of them.
     pub doubts: Vec<String>,
+    /// What the controllers' counters said, to be kept for the next run.
+    pub counted: Vec<Counted>,
 }
 
 /// What one source saw.
@@ -52,7 +55,7 @@ impl Traffic {
     /// No source could be asked.
     #[must_use]
     pub fn blind(why: String) -> Self {
-        Self { looks: Vec::new(), doubts: vec![why] }
+        Self { doubts: vec![why], ..Self::default() }
     }
 
     /// The newest request that any source found.
@@ -164,7 +167,7 @@ mod tests {
 
     #[track_caller]
     fn check(looks: &[Look], expected: &Sight) {
-        let traffic = Traffic { looks: looks.to_vec(), doubts: Vec::new() };
+        let traffic = Traffic { looks: looks.to_vec(), ..Traffic::default() };
         assert_eq!(judge(&traffic, at(0), false), *expected);
     }
 
@@ -178,7 +181,7 @@ mod tests {
         check(&[clear("logs"), clear("loki")], &Sight::Nobody(both.to_owned()));
         check(&[clear("logs"), Look::blind("loki", "no answer".to_owned(), at(59))], &blind("loki: no answer"));
         check(&[], &blind("no traffic source was asked"));
-        let past = Traffic { looks: vec![clear("logs")], doubts: vec!["a node port".to_owned()] };
+        let past = Traffic { looks: vec![clear("logs")], doubts: vec!["a node port".to_owned()], ..Traffic::default() };
         assert_eq!(judge(&past, at(0), false), blind("a node port"));
     }
 
@@ -187,7 +190,7 @@ mod tests {
         let seeing = |minute| Look { hit: Some(hit(minute)), ..clear("loki") };
         let in_doubt = Look::blind("logs", "no answer".to_owned(), at(59));
         check(&[in_doubt.clone(), seeing(20), seeing(30)], &Sight::Somebody(hit(30)));
-        let past = Traffic { looks: vec![seeing(20)], doubts: vec!["a node port".to_owned()] };
+        let past = Traffic { looks: vec![seeing(20)], doubts: vec!["a node port".to_owned()], ..Traffic::default() };
         assert_eq!(judge(&past, at(0), false), Sight::Somebody(hit(20)));
     }
 
@@ -203,7 +206,7 @@ mod tests {
 
     #[test]
     fn silence_proves_nothing_unless_it_is_fine() {
-        let silent = Traffic { looks: vec![Look { samples: 0, ..clear("logs") }], doubts: Vec::new() };
+        let silent = Traffic { looks: vec![Look { samples: 0, ..clear("logs") }], ..Traffic::default() };
         assert!(matches!(judge(&silent, at(0), false), Sight::Blind(why) if why.contains("--silence-is-fine")));
         assert!(matches!(judge(&silent, at(0), true), Sight::Nobody(_)));
     }

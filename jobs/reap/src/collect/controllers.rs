@@ -13,7 +13,7 @@ use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::api::Cluster;
-use crate::args::Args;
+use crate::sources::Place;
 use crate::traffic::tally::CLOCK_TOLERANCE;
 
 /// One controller pod whose log can be read.
@@ -31,13 +31,16 @@ pub struct Controller {
 ///
 /// # Errors
 /// When they cannot be listed, or there is none.
-pub async fn pods(cluster: &Cluster, args: &Args) -> Result<Vec<Pod>, String> {
-    let api: Api<Pod> = Api::namespaced(cluster.client.clone(), &args.ingress_namespace);
-    let filter = ListParams::default().labels(&args.ingress_selector);
+pub async fn pods(cluster: &Cluster, place: &Place) -> Result<Vec<Pod>, String> {
+    let api: Api<Pod> = Api::namespaced(cluster.client.clone(), &place.namespace);
+    let filter = ListParams::default().labels(&place.selector);
     let pods = cluster.all("the ingress controller's pods cannot be listed", api.list(&filter)).await?;
-    let place = format!("{} in namespace {}", args.ingress_selector, args.ingress_namespace);
+
     if pods.is_empty() {
-        Err(format!("there is no ingress controller: no pod has the labels {place}"))
+        Err(format!(
+            "there is no ingress controller: no pod has the labels {} in namespace {}",
+            place.selector, place.namespace
+        ))
     } else {
         Ok(pods)
     }
@@ -52,7 +55,7 @@ pub fn readable(pod: &Pod, container: &str) -> Result<Controller, String> {
     let status = pod.status.as_ref();
     let phase = status.and_then(|s| s.phase.as_deref()).unwrap_or("unknown");
     if phase != "Running" {
-        return Err(format!("the controller pod {name} is {phase}, so its log cannot be relied on"));
+        return Err(format!("the controller pod {name} is {phase}, so it cannot be relied on"));
     }
     let statuses = status.and_then(|s| s.container_statuses.as_deref()).unwrap_or_default();
     let found = statuses.iter().find(|status| status.name == container);
@@ -82,20 +85,20 @@ fn before(status: &ContainerStatus) -> Option<Timestamp> {
 ///
 /// # Errors
 /// Says what changed, or that it cannot be read.
-pub async fn unchanged(cluster: &Cluster, args: &Args, read: &[Pod], since: Timestamp) -> Result<(), String> {
+pub async fn unchanged(cluster: &Cluster, place: &Place, read: &[Pod], since: Timestamp) -> Result<(), String> {
     let mut owners = owners(read);
-    check::<ReplicaSet>(cluster, args, &mut owners, since, Written::Spec).await?;
-    check::<StatefulSet>(cluster, args, &mut owners, since, Written::Spec).await?;
+    check::<ReplicaSet>(cluster, place, &mut owners, since, Written::Spec).await?;
+    check::<StatefulSet>(cluster, place, &mut owners, since, Written::Spec).await?;
     // How many pods a DaemonSet has stands in its status, beside what changes when a container restarts.
-    check::<DaemonSet>(cluster, args, &mut owners, since, Written::Anything).await?;
+    check::<DaemonSet>(cluster, place, &mut owners, since, Written::Anything).await?;
     if let Some((kind, name)) = owners.first() {
         return Err(format!(
             "the ingress controller's {kind} {name} is not among those with the labels {}, so whether a pod of it has \
              gone cannot be seen: give it the labels of its pods",
-            args.ingress_selector
+            place.selector
         ));
     }
-    let now = pods(cluster, args).await?;
+    let now = pods(cluster, place).await?;
     let name = |pods: &[Pod]| pods.iter().filter_map(|pod| pod.metadata.uid.clone()).collect::<BTreeSet<_>>();
     if name(read) == name(&now) {
         Ok(())
@@ -122,7 +125,7 @@ enum Written {
 /// Checks the sets of one kind, and takes them off the owners that are still to be seen.
 async fn check<K>(
     cluster: &Cluster,
-    args: &Args,
+    place: &Place,
     owners: &mut Vec<(String, String)>,
     since: Timestamp,
     what: Written,
@@ -131,8 +134,8 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
 {
     let kind = K::kind(&());
-    let api: Api<K> = Api::namespaced(cluster.client.clone(), &args.ingress_namespace);
-    let filter = ListParams::default().labels(&args.ingress_selector);
+    let api: Api<K> = Api::namespaced(cluster.client.clone(), &place.namespace);
+    let filter = ListParams::default().labels(&place.selector);
     let listed = api.list_metadata(&filter);
     let sets = cluster.all(&format!("the ingress controller's {kind}s cannot be listed"), listed).await?;
     owners.retain(|(of, name)| *of != kind || !sets.iter().any(|set| set.name_any() == *name));

@@ -11,6 +11,7 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
 use crate::api::Cluster;
+use crate::sources::Source;
 
 /// The annotation that named the class before there was a field for it.
 const OLD_CLASS: &str = "kubernetes.io/ingress.class";
@@ -19,29 +20,55 @@ const OLD_CLASS: &str = "kubernetes.io/ingress.class";
 ///
 /// # Errors
 /// When the Ingresses cannot be read.
-pub async fn unlogged(cluster: &Cluster, namespace: &str, classes: &[String]) -> Result<Vec<String>, String> {
+pub async fn unseen(
+    cluster: &Cluster,
+    namespace: &str,
+    classes: &[String],
+    sources: &[Source],
+) -> Result<Vec<String>, String> {
     let api: Api<Ingress> = Api::namespaced(cluster.client.clone(), namespace);
     let ingresses = cluster.all("the slot's Ingresses cannot be read", api.list(&ListParams::default())).await?;
-    Ok(doubts(&ingresses, classes))
+    let uncounted =
+        sources.iter().filter(|source| source.needs_hosts()).filter_map(|source| uncounted(&ingresses, source));
+    let by_logs = sources.iter().any(Source::reads_logs);
+    Ok(doubts(&ingresses, classes, by_logs).into_iter().chain(uncounted).collect())
 }
 
-/// What is wrong with the Ingresses, where the log of controllers of these classes is read; none named: of one class.
-fn doubts(ingresses: &[Ingress], classes: &[String]) -> Vec<String> {
+/// ingress-nginx counts no request to a host that no Ingress names in full, unless it is told to.
+fn uncounted(ingresses: &[Ingress], source: &Source) -> Option<String> {
+    let anything = |host: &Option<String>| host.as_deref().is_none_or(|host| host.is_empty() || host.contains('*'));
+    let found = ingresses.iter().find(|ingress| {
+        let spec = ingress.spec.as_ref();
+        let rules = spec.and_then(|spec| spec.rules.as_deref()).unwrap_or_default();
+        rules.iter().any(|rule| anything(&rule.host)) || spec.is_some_and(|spec| spec.default_backend.is_some())
+    })?;
+    Some(format!(
+        "the Ingress {} serves any host, or a wildcard, which ingress-nginx does not count as it comes: name the host, or run \
+         it with --metrics-per-host=false and set anyHost: true for {}",
+        plain(&found.name_any()),
+        source.name
+    ))
+}
+
+/// What is wrong with the Ingresses, where controllers of these classes are looked at; none named: of one class.
+fn doubts(ingresses: &[Ingress], classes: &[String], by_logs: bool) -> Vec<String> {
     let silent = ingresses.iter().filter_map(|ingress| {
-        let reason = ingress.annotations().iter().find_map(|(key, value)| silences(key, value))?;
-        Some(format!("the Ingress {} {reason}, so its requests are in no log", plain(&ingress.name_any())))
+        let reason = ingress.annotations().iter().find_map(|(key, value)| silences(key, value, by_logs))?;
+        Some(format!("the Ingress {} {reason}, so its requests are not seen", plain(&ingress.name_any())))
     });
     silent.chain(elsewhere(ingresses, classes)).collect()
 }
 
 /// Why an annotation keeps requests out of the log. The part before the `/` can be another one by the controller's flags.
-fn silences(key: &str, value: &str) -> Option<&'static str> {
+fn silences(key: &str, value: &str, by_logs: bool) -> Option<&'static str> {
     let name = key.rsplit('/').next()?;
     let (on, off) = (value.trim().eq_ignore_ascii_case("true"), value.trim().eq_ignore_ascii_case("false"));
     match name {
-        "enable-access-log" | "router.observability.accesslogs" if off => Some("turns its access log off"),
+        "enable-access-log" | "router.observability.accesslogs" if off && by_logs => Some("turns its access log off"),
         "ssl-passthrough" if on => Some("passes TLS on as it is"),
-        "configuration-snippet" | "server-snippet" if value.contains("access_log") => Some("sets its own access log"),
+        "configuration-snippet" | "server-snippet" if by_logs && value.contains("access_log") => {
+            Some("sets its own access log")
+        }
         _ => None,
     }
 }
@@ -94,7 +121,7 @@ mod tests {
 
     #[track_caller]
     fn check(annotation: (&str, &str), expected: &str) {
-        let doubts = doubts(&[ingress("web", Some("nginx"), annotation)], &[]);
+        let doubts = doubts(&[ingress("web", Some("nginx"), annotation)], &[], true);
         match expected {
             "" => assert!(doubts.is_empty(), "{annotation:?}: {doubts:?}"),
             part => assert!(doubts.len() == 1 && doubts[0].contains(part), "{annotation:?}: {doubts:?}"),
@@ -121,14 +148,14 @@ mod tests {
         let old = ingress("old", None, (OLD_CLASS, "internal"));
         let named = |classes: &[&str]| classes.iter().map(|class| (*class).to_owned()).collect::<Vec<_>>();
         let both = [plain("web", Some("nginx")), old];
-        assert!(doubts(&both, &[])[0].contains("classes internal and nginx"), "{:?}", doubts(&both, &[]));
-        assert_eq!(doubts(&both, &named(&["nginx", "internal"])), Vec::<String>::new());
-        let other = doubts(&both, &named(&["nginx"]));
+        assert!(doubts(&both, &[], true)[0].contains("classes internal and nginx"), "{:?}", doubts(&both, &[], true));
+        assert_eq!(doubts(&both, &named(&["nginx", "internal"]), true), Vec::<String>::new());
+        let other = doubts(&both, &named(&["nginx"]), true);
         assert!(other[0].contains("the Ingress old is of the class internal"), "{other:?}");
-        assert_eq!(doubts(&both[..1], &[]), Vec::<String>::new());
-        assert_eq!(doubts(&[], &named(&["nginx"])), Vec::<String>::new());
+        assert_eq!(doubts(&both[..1], &[], true), Vec::<String>::new());
+        assert_eq!(doubts(&[], &named(&["nginx"]), true), Vec::<String>::new());
         let classless = [plain("web", None)];
-        assert_eq!(doubts(&classless, &[]), Vec::<String>::new());
-        assert!(doubts(&classless, &named(&["nginx"]))[0].contains("(none)"));
+        assert_eq!(doubts(&classless, &[], true), Vec::<String>::new());
+        assert!(doubts(&classless, &named(&["nginx"]), true)[0].contains("(none)"));
     }
 }

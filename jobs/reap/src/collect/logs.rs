@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures::{AsyncBufRead, AsyncBufReadExt as _};
+use futures::AsyncBufRead;
 use hotdesk_slots::text::plain;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -16,14 +16,12 @@ use kube::{Api, ResourceExt as _};
 use tokio::time::Instant;
 
 use super::controllers::{self, Controller};
+use super::lines::{End, next_line};
 use crate::api::Cluster;
-use crate::args::Args;
 use crate::sight::Look as Found;
+use crate::sources::Place;
 use crate::traffic::coverage::{Life, covers};
 use crate::traffic::tally::{Tally, Watch};
-
-/// What the source is called.
-const SOURCE: &str = "ingress-logs";
 
 /// How long all logs together may take: longer than a gibibyte needs, shorter than a run's hour.
 const LOOK_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -37,12 +35,9 @@ const OVERLAP: Duration = Duration::from_secs(60);
 /// Enough for the timestamp before a line.
 const STAMP_BYTES: i64 = 64;
 
-/// The longest line that is kept, in bytes: far more than an nginx with default buffers can write.
-const MAX_LINE: usize = 256 * 1024;
-
 /// Looks for a request of the slot, in all pods, until there is one.
-pub async fn look(cluster: &Cluster, args: &Args, watch: &Watch) -> Found {
-    let mut look = Look { cluster, args, watch, tally: Tally::default(), doubts: Vec::new() };
+pub async fn look(cluster: &Cluster, source: &str, place: &Place, watch: &Watch) -> Found {
+    let mut look = Look { cluster, place, watch, tally: Tally::default(), doubts: Vec::new() };
     if tokio::time::timeout(LOOK_LIMIT, look.all()).await.is_err() {
         look.doubts.push(format!("the ingress controller's logs took longer than {} min", LOOK_LIMIT.as_secs() / 60));
     }
@@ -50,12 +45,12 @@ pub async fn look(cluster: &Cluster, args: &Args, watch: &Watch) -> Found {
     doubts.extend(look.tally.doubts(watch));
     let (hit, samples) = (look.tally.hit.clone(), look.tally.samples);
     let seen = look.tally.seen();
-    Found { source: SOURCE.to_owned(), hit, doubts, samples, seen, from: watch.since, through: watch.now }
+    Found { source: source.to_owned(), hit, doubts, samples, seen, from: watch.since, through: watch.now }
 }
 
 struct Look<'a> {
     cluster: &'a Cluster,
-    args: &'a Args,
+    place: &'a Place,
     watch: &'a Watch,
     tally: Tally,
     doubts: Vec<String>,
@@ -64,13 +59,13 @@ struct Look<'a> {
 impl Look<'_> {
     async fn all(&mut self) {
         let begun = Instant::now();
-        let pods = match controllers::pods(self.cluster, self.args).await {
+        let pods = match controllers::pods(self.cluster, self.place).await {
             Ok(pods) => pods,
             Err(why) => return self.doubts.push(why),
         };
         for pod in &pods {
             self.tally.opened_after = begun.elapsed();
-            match controllers::readable(pod, &self.args.ingress_container) {
+            match controllers::readable(pod, &self.place.container) {
                 Ok(controller) => self.controller(&controller).await,
                 Err(why) => self.doubts.push(why),
             }
@@ -81,7 +76,7 @@ impl Look<'_> {
         self.catch_up(&pods, begun).await;
         // Last, so that a pod that goes while the others' logs are read is seen as well.
         if self.tally.hit.is_none() {
-            let still = controllers::unchanged(self.cluster, self.args, &pods, self.watch.since).await;
+            let still = controllers::unchanged(self.cluster, self.place, &pods, self.watch.since).await;
             self.doubts.extend(still.err());
         }
     }
@@ -133,8 +128,8 @@ impl Look<'_> {
         previous: bool,
         since: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, String> {
-        let api: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &self.args.ingress_namespace);
-        let container = Some(self.args.ingress_container.clone());
+        let api: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &self.place.namespace);
+        let container = Some(self.place.container.clone());
         let wanted = LogParams { container, previous, timestamps: true, since_time: since, ..LogParams::default() };
         let which = if previous { "log before the restart" } else { "log" };
         let what = format!("the {which} of the controller pod {pod} cannot be read");
@@ -188,41 +183,11 @@ async fn read_all(stream: impl AsyncBufRead, watch: &Watch, tally: &mut Tally) -
     }
 }
 
-enum End {
-    Line,
-    Overlong,
-    Stream,
-}
-
-/// Reads up to the next line break; what is longer than [`MAX_LINE`] is dropped.
-async fn next_line(mut stream: impl AsyncBufRead + Unpin, line: &mut Vec<u8>) -> std::io::Result<End> {
-    line.clear();
-    let mut overlong = false;
-    loop {
-        let available = stream.fill_buf().await?;
-        if available.is_empty() {
-            return Ok(End::Stream);
-        }
-        let end = available.iter().position(|byte| *byte == b'\n');
-        let (piece, _rest) = available.split_at(end.unwrap_or(available.len()));
-        let used = piece.len() + usize::from(end.is_some());
-        overlong |= line.len() + piece.len() > MAX_LINE;
-        if !overlong {
-            line.extend_from_slice(piece);
-        }
-        stream.consume_unpin(used);
-        match end {
-            Some(_) if overlong => return Ok(End::Overlong),
-            Some(_) => return Ok(End::Line),
-            None => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::attribute::Names;
+    use crate::collect::lines::MAX_LINE;
     use crate::traffic::Format;
     use futures::io::{BufReader, Cursor};
 

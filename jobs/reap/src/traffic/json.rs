@@ -1,8 +1,8 @@
-//! What does a line of a JSON access log say: ingress-nginx's, or Traefik's?
+//! What does a line of a JSON access log say: ingress-nginx's, Traefik's, Envoy's, or one of the operator's own?
 //!
 //! ingress-nginx: `proxyUpstreamName` (or `proxy_upstream_name`), and `namespace` with
 //! `ingress_name` or `service_name` where the format has them. Traefik: `ServiceName` =
-//! `<ns>-<svc>-<port>@kubernetes…`.
+//! `<ns>-<svc>-<port>@kubernetes…`. Envoy Gateway: `route_name` = `httproute/<ns>/…`.
 //!
 //! Only the object's own keys count, each at most once: a line that holds one of them twice is
 //! not from a logger that escapes, so what it says could be the sender's.
@@ -11,22 +11,85 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use hotdesk_slots::text::plain;
 use jiff::Timestamp;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Entry, Line, named};
+use super::{Entry, Line, envoy, named};
 
 /// Whose log a line may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
+pub enum Dialect<'k> {
     /// ingress-nginx's.
     Nginx,
     /// Traefik's.
     Traefik,
+    /// Envoy's.
+    Envoy,
     /// The line's own keys tell.
     Either,
+    /// The operator says which key is what.
+    Named(&'k Keys),
+}
+
+/// The keys of a log of the operator's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// `<namespace>-<service>-<port>`.
+    pub upstream: Option<String>,
+    /// The namespace of the Service, the Ingress or the route that served.
+    pub namespace: Option<String>,
+    /// When it was logged.
+    pub time: Option<String>,
+    /// The path that was asked for.
+    pub path: Option<String>,
+    /// The user agent.
+    pub agent: Option<String>,
+}
+
+impl Keys {
+    /// Whether a log with these keys can tell whose a request was.
+    ///
+    /// # Errors
+    /// Says what is missing, or said twice.
+    pub fn check(&self) -> Result<(), String> {
+        let named: Vec<&String> = self.all().into_iter().filter_map(|(key, _)| key.as_ref()).collect();
+        if self.upstream.is_none() && self.namespace.is_none() {
+            return Err("name the field that holds the upstream, or the one that holds the namespace".to_owned());
+        }
+        if named.iter().any(|key| key.is_empty()) {
+            return Err("a field has no name".to_owned());
+        }
+        match named.iter().enumerate().find(|(index, key)| named.iter().take(*index).any(|other| other == *key)) {
+            Some((_, key)) => Err(format!("{} is named for two things", plain(key))),
+            None => Ok(()),
+        }
+    }
+
+    fn all(&self) -> [(&Option<String>, Field); 5] {
+        [
+            (&self.upstream, Field::Upstream),
+            (&self.namespace, Field::Namespace),
+            (&self.time, Field::Time),
+            (&self.path, Field::Path),
+            (&self.agent, Field::Agent),
+        ]
+    }
+
+    /// What a key is; only what the operator named says who served.
+    fn field(&self, key: &str) -> Option<Field> {
+        let named = self.all().into_iter().find(|(name, _)| name.as_deref() == Some(key));
+        named.map(|(_, field)| field).or_else(|| {
+            let known = field(key)?;
+            match known {
+                Field::Message | Field::Level => Some(known),
+                Field::Time => None,
+                _ => Some(Field::Request),
+            }
+        })
+    }
 }
 
 /// The providers under which Traefik serves Kubernetes' Services.
@@ -44,6 +107,7 @@ enum Field {
     Agent,
     TraefikService,
     TraefikRequest,
+    Route,
     Message,
     Level,
     Time,
@@ -58,8 +122,11 @@ fn field(key: &str) -> Option<Field> {
         "namespace" => Field::Namespace,
         "ingress_name" | "ingressName" => Field::Ingress,
         "service_name" | "serviceName" => Field::Service,
-        "path" | "uri" | "requestPath" | "RequestPath" => Field::Path,
-        "http_user_agent" | "httpUserAgent" | "userAgent" | "user_agent" | "request_User-Agent" => Field::Agent,
+        "path" | "uri" | "requestPath" | "RequestPath" | "x-envoy-origin-path" => Field::Path,
+        "http_user_agent" | "httpUserAgent" | "userAgent" | "user_agent" | "request_User-Agent" | "user-agent" => {
+            Field::Agent
+        }
+        "route_name" => Field::Route,
         "ServiceName" => Field::TraefikService,
         "DownstreamStatus" => Field::TraefikRequest,
         "msg" | "message" | "error" => Field::Message,
@@ -68,7 +135,8 @@ fn field(key: &str) -> Option<Field> {
         "request" | "status" | "method" | "host" | "vhost" | "http_host" | "remote_addr" | "remoteAddr"
         | "request_method" | "requestMethod" | "request_uri" | "requestUrl" | "request_id" | "requestId"
         | "ClientAddr" | "ClientHost" | "Duration" | "OriginStatus" | "RequestAddr" | "RequestCount"
-        | "RequestHost" | "RequestMethod" | "RouterName" | "StartUTC" => Field::Request,
+        | "RequestHost" | "RequestMethod" | "RouterName" | "StartUTC" | "response_code" | "response_flags"
+        | "start_time" | "upstream_cluster" | ":authority" => Field::Request,
         _ => return None,
     })
 }
@@ -81,16 +149,21 @@ impl Field {
 
 /// Reads one line.
 #[must_use]
-pub fn read(line: &str, dialect: Dialect) -> Line<'_> {
-    let Ok(fields) = fields(line) else { return Line::Unparsed };
+pub fn read<'a>(line: &'a str, dialect: Dialect<'_>) -> Line<'a> {
+    let Ok(fields) = fields(line, dialect) else { return Line::Unparsed };
+    if let Dialect::Named(_) = dialect {
+        return of_named(fields);
+    }
     let has = |field| fields.contains_key(&field);
     let traefik = has(Field::TraefikRequest) || has(Field::TraefikService);
     let nginx = has(Field::Upstream) || (has(Field::Namespace) && (has(Field::Ingress) || has(Field::Service)));
+    let envoy = has(Field::Route);
     match dialect {
+        Dialect::Envoy | Dialect::Either if envoy && !nginx && !traefik => of_envoy(fields),
         Dialect::Traefik | Dialect::Either if traefik && !has(Field::Upstream) => Line::Access(of_traefik(fields)),
         Dialect::Nginx | Dialect::Either if nginx && !traefik => Line::Access(of_nginx(fields)),
         // Traefik's own log, in which it names Services too, and that of ingress-nginx in JSON.
-        _ if !traefik && (!nginx || dialect == Dialect::Traefik) && says_something(&fields) => Line::Noise,
+        _ if !traefik && !envoy && (!nginx || dialect == Dialect::Traefik) && says_something(&fields) => Line::Noise,
         _ => Line::Unparsed,
     }
 }
@@ -123,27 +196,68 @@ fn logged(time: Option<Cow<'_, str>>) -> Option<Timestamp> {
     time?.parse().ok()
 }
 
-fn of_traefik<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Entry<'a> {
-    let service = fields.remove(&Field::TraefikService).and_then(named);
-    let upstream = service.map(|service| match service.rsplit_once('@') {
+/// A route that is not named as Envoy Gateway names them could be anybody's.
+fn of_envoy<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Line<'a> {
+    let mut take = |field| fields.remove(&field).and_then(named);
+    let (path, agent) = (take(Field::Path).map(without_query), take(Field::Agent));
+    let Some(route) = take(Field::Route) else { return Line::Access(Entry { path, agent, ..Entry::default() }) };
+    match envoy::namespace(&route) {
+        Some(namespace) => {
+            Line::Access(Entry { namespace: Some(namespace.to_owned().into()), path, agent, ..Entry::default() })
+        }
+        None => Line::Unparsed,
+    }
+}
+
+fn without_query(path: Cow<'_, str>) -> Cow<'_, str> {
+    match path.find('?') {
+        Some(end) => path.get(..end).unwrap_or_default().to_owned().into(),
+        None => path,
+    }
+}
+
+/// What the operator named is believed; a line without it is none of the access log.
+fn of_named<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Line<'a> {
+    if !fields.contains_key(&Field::Upstream) && !fields.contains_key(&Field::Namespace) {
+        return if says_something(&fields) { Line::Noise } else { Line::Unparsed };
+    }
+    let mut take = |field| fields.remove(&field).and_then(named);
+    Line::Access(Entry {
+        upstream: take(Field::Upstream).map(without_provider),
+        alternative: None,
+        namespace: take(Field::Namespace),
+        path: take(Field::Path).map(without_query),
+        agent: take(Field::Agent),
+        logged: logged(take(Field::Time)),
+    })
+}
+
+/// `mew-web-80@kubernetes`, without what Traefik puts behind.
+pub(crate) fn without_provider(service: Cow<'_, str>) -> Cow<'_, str> {
+    match service.rsplit_once('@') {
         Some((name, provider)) if PROVIDERS.contains(&provider) => Cow::from(name.to_owned()),
         _ => service,
-    });
+    }
+}
+
+fn of_traefik<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Entry<'a> {
+    let service = fields.remove(&Field::TraefikService).and_then(named);
+    let upstream = service.map(without_provider);
     let mut take = |field| fields.remove(&field).and_then(named);
     let (path, agent) = (take(Field::Path), take(Field::Agent));
     Entry { upstream, path, agent, logged: logged(take(Field::Time)), ..Entry::default() }
 }
 
-fn fields(line: &str) -> Result<BTreeMap<Field, Cow<'_, str>>, serde_json::Error> {
+fn fields<'a>(line: &'a str, dialect: Dialect<'_>) -> Result<BTreeMap<Field, Cow<'a, str>>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(line);
-    let fields = deserializer.deserialize_map(Fields)?;
+    let fields = deserializer.deserialize_map(Fields(dialect))?;
     deserializer.end()?;
     Ok(fields)
 }
 
-struct Fields;
+struct Fields<'k>(Dialect<'k>);
 
-impl<'de> Visitor<'de> for Fields {
+impl<'de> Visitor<'de> for Fields<'_> {
     type Value = BTreeMap<Field, Cow<'de, str>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -153,7 +267,11 @@ impl<'de> Visitor<'de> for Fields {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields = BTreeMap::new();
         while let Some(key) = map.next_key_seed(Text)? {
-            let Some(field) = field(&key) else {
+            let known = match self.0 {
+                Dialect::Named(keys) => keys.field(&key),
+                _ => field(&key),
+            };
+            let Some(field) = known else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
@@ -206,117 +324,5 @@ impl<'de> Visitor<'de> for Text {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[track_caller]
-    fn access(line: &str, dialect: Dialect) -> Entry<'_> {
-        match read(line, dialect) {
-            Line::Access(entry) => entry,
-            other => panic!("{other:?}: {line}"),
-        }
-    }
-
-    #[test]
-    fn every_line_of_a_real_ingress_nginx_log_is_read() {
-        let expected = [
-            (Some("mew-web-80"), None),
-            (Some("mewtwo-web-80"), Some("mewtwo")),
-            (None, None),
-            (Some("mew-web-80"), None),
-        ];
-        for (line, (upstream, namespace)) in include_str!("../../tests/data/nginx-json.log").lines().zip(expected) {
-            let entry = access(line, Dialect::Either);
-            assert_eq!((entry.upstream.as_deref(), entry.namespace.as_deref()), (upstream, namespace), "{line}");
-            assert_eq!(access(line, Dialect::Nginx), entry, "{line}");
-        }
-    }
-
-    #[test]
-    fn every_line_of_a_real_traefik_log_is_read() {
-        let expected =
-            [Some("mew-web-80"), Some("mewtwo-api-http"), Some("mew-web-80"), None, Some("dashboard@internal")];
-        for (line, upstream) in include_str!("../../tests/data/traefik-json.log").lines().zip(expected) {
-            let entry = access(line, Dialect::Either);
-            assert_eq!(entry.upstream.as_deref(), upstream, "{line}");
-            assert_eq!(access(line, Dialect::Traefik), entry, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_sender_cannot_name_an_upstream() {
-        for agent in [
-            "\",\"proxyUpstreamName\":\"mewtwo-web-80",
-            "{\"proxyUpstreamName\":\"mewtwo-web-80\"}",
-            "\\\",\"namespace\":\"mewtwo\",\"service_name\":\"x",
-        ] {
-            let line = json!({
-                "http_user_agent": agent, "path": agent, "vhost": agent,
-                "headers": {"proxyUpstreamName": "mewtwo-web-80", "namespace": "mewtwo"},
-                "proxyUpstreamName": "mew-web-80",
-            })
-            .to_string();
-            let entry = access(&line, Dialect::Either);
-            assert_eq!((entry.upstream.as_deref(), entry.namespace), (Some("mew-web-80"), None), "{line}");
-        }
-    }
-
-    #[test]
-    fn a_key_that_comes_twice_makes_a_line_unparsed() {
-        for line in [
-            r#"{"proxyUpstreamName":"mew-web-80","proxyUpstreamName":"mewtwo-web-80"}"#,
-            r#"{"proxyUpstreamName":"mew-web-80","proxy_upstream_name":"mewtwo-web-80"}"#,
-            r#"{"DownstreamStatus":200,"ServiceName":"a-b-80@kubernetes","ServiceName":"c-d-80@kubernetes"}"#,
-        ] {
-            assert_eq!(read(line, Dialect::Either), Line::Unparsed, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_namespace_that_is_a_constant_of_the_format_is_not_believed() {
-        let line = r#"{"namespace":"ingress-nginx","proxyUpstreamName":"mew-web-80"}"#;
-        assert_eq!(access(line, Dialect::Nginx).namespace, None);
-        assert_eq!(read(r#"{"namespace":"ingress-nginx","status":200}"#, Dialect::Nginx), Line::Unparsed);
-    }
-
-    #[test]
-    fn an_access_log_that_names_nobody_is_no_message() {
-        for line in [
-            r#"{"level":"info","msg":"","time":"2026-11-23T15:04:05Z","RequestPath":"/"}"#,
-            r#"{"level":"info","msg":"","time":"2026-11-23T15:04:05Z"}"#,
-            r#"{"level":"info","message":"GET / HTTP/1.1","status":200,"host":"mew.dev.example.com"}"#,
-            r#"{"level":"info","message":"access","http_user_agent":"curl/8.5"}"#,
-            r#"{"level":"info","msg":"x","RouterName":"mew-web@kubernetes"}"#,
-        ] {
-            for dialect in [Dialect::Either, Dialect::Nginx, Dialect::Traefik] {
-                assert_eq!(read(line, dialect), Line::Unparsed, "{dialect:?} {line}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_message_of_traefik_about_a_service_is_no_request() {
-        let line = r#"{"level":"error","providerName":"kubernetes","ingress":"web","namespace":"mew","serviceName":"web",
-            "error":"endpoints not found","message":"Skipping service"}"#;
-        assert_eq!(read(line, Dialect::Traefik), Line::Noise);
-    }
-
-    #[test]
-    fn when_a_line_was_logged_is_read_where_it_says_so() {
-        let read = |time: &str| {
-            let line = format!(r#"{{"time":{time},"status":[200.5],"proxyUpstreamName":"mew-web-80"}}"#);
-            access(&line, Dialect::Either).logged
-        };
-        assert_eq!(read(r#""2026-11-23T16:04:05+01:00""#), Some("2026-11-23T15:04:05Z".parse().unwrap()));
-        for other in ["1795446245.123", "null", r#""23/Nov/2026:15:04:05 +0000""#, "{}"] {
-            assert_eq!(read(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn a_format_that_does_not_name_the_upstream_is_unparsed() {
-        assert_eq!(read(r#"{"status":200,"path":"/"}"#, Dialect::Either), Line::Unparsed);
-        assert_eq!(read(r#"{"proxyUpstreamName":"mew-web-80"}"#, Dialect::Traefik), Line::Unparsed);
-    }
-}
+#[path = "json_tests.rs"]
+mod tests;

@@ -6,9 +6,16 @@
 //! Architecture Invariant: entries are read by structure, from known positions. Most fields are chosen
 //! by whoever sends the request, so no reader ever searches a line for a name.
 
+pub mod counters;
 pub mod coverage;
+pub mod entries;
+pub mod envoy;
+pub mod exposition;
 pub mod json;
 pub mod nginx;
+pub mod pages;
+pub mod promql;
+pub mod samples;
 pub mod tally;
 
 use std::borrow::Cow;
@@ -16,7 +23,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 /// How a controller writes its access log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// Each line decides.
     Auto,
@@ -26,6 +33,11 @@ pub enum Format {
     NginxJson,
     /// Traefik with `accesslog.format=json`.
     TraefikJson,
+    /// Envoy Gateway, as it comes.
+    EnvoyJson,
+    /// JSON with fields that the operator names.
+    #[value(skip)]
+    Json(json::Keys),
 }
 
 /// What a line is.
@@ -67,7 +79,7 @@ impl Entry<'_> {
 
 /// Reads one line, without the runtime's timestamp before it.
 #[must_use]
-pub fn read(line: &str, format: Format) -> Line<'_> {
+pub fn read<'a>(line: &'a str, format: &Format) -> Line<'a> {
     if is_noise(line) {
         return Line::Noise;
     }
@@ -75,6 +87,8 @@ pub fn read(line: &str, format: Format) -> Line<'_> {
         Format::Nginx => nginx::read(line),
         Format::NginxJson => json::read(line, json::Dialect::Nginx),
         Format::TraefikJson => json::read(line, json::Dialect::Traefik),
+        Format::EnvoyJson => json::read(line, json::Dialect::Envoy),
+        Format::Json(keys) => json::read(line, json::Dialect::Named(keys)),
         Format::Auto if line.starts_with('{') => json::read(line, json::Dialect::Either),
         Format::Auto => nginx::read(line),
     }
@@ -82,7 +96,11 @@ pub fn read(line: &str, format: Format) -> Line<'_> {
 
 /// Lines that controllers write beside their access log.
 fn is_noise(line: &str) -> bool {
-    line.trim().is_empty() || is_klog(line) || nginx::is_error_log(line) || nginx::is_banner(line)
+    line.trim().is_empty()
+        || is_klog(line)
+        || nginx::is_error_log(line)
+        || nginx::is_banner(line)
+        || envoy::is_own_log(line)
 }
 
 /// The log of Kubernetes' own programs: `I1123 15:04:05.678901       7 main.go:42] …`.
@@ -108,14 +126,14 @@ mod tests {
     #[test]
     fn what_controllers_say_beside_the_access_log_is_noise() {
         for line in include_str!("../../tests/data/noise.log").lines() {
-            assert_eq!(read(line, Format::Auto), Line::Noise, "{line}");
+            assert_eq!(read(line, &Format::Auto), Line::Noise, "{line}");
         }
     }
 
     #[test]
     fn what_could_have_been_a_request_is_unparsed() {
         for line in include_str!("../../tests/data/unparsed.log").lines() {
-            assert_eq!(read(line, Format::Auto), Line::Unparsed, "{line}");
+            assert_eq!(read(line, &Format::Auto), Line::Unparsed, "{line}");
         }
     }
 }

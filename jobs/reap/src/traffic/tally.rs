@@ -18,7 +18,7 @@ pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 const AT_ONCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What is looked for, and where.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Watch {
     /// The format of the log.
     pub format: Format,
@@ -126,7 +126,7 @@ impl Tally {
 
     fn judge(&mut self, watch: &Watch, time: Timestamp, text: &str) {
         let in_window = time >= watch.since;
-        match read(text, watch.format) {
+        match read(text, &watch.format) {
             Line::Noise => {}
             Line::Unparsed if in_window => {
                 self.unparsed += 1;

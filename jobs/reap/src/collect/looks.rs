@@ -1,0 +1,139 @@
+//! Which traffic sources are asked, and in which order?
+//!
+//! The logs come first, for they may take minutes and catch up with what was logged meanwhile; the others take seconds.
+//! Counters are sampled at every run, also where something else has settled the verdict: a later run needs them.
+
+use hotdesk_slots::counted::Counted;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Collector, ingresses, logs, metrics, routes, services, slots};
+use crate::attribute::Names;
+use crate::decide::Evidence;
+use crate::remote;
+use crate::sight::Traffic;
+use crate::sources::{Kind, Source};
+use crate::traffic::Format;
+use crate::traffic::tally::Watch;
+
+/// What is the same for all sources.
+pub struct Case {
+    /// The slot.
+    pub slot: String,
+    /// The slot's names.
+    pub names: Names,
+    /// The start of the window.
+    pub since: Timestamp,
+    /// The start of the look-back.
+    pub look_back: Timestamp,
+    /// When the run looks.
+    pub now: Timestamp,
+    /// No entry at all, of any slot, is fine.
+    pub silence_is_fine: bool,
+}
+
+impl Collector<'_> {
+    /// What all sources see.
+    pub(super) async fn traffic(&self, evidence: &Evidence, window: SignedDuration, now: Timestamp) -> Traffic {
+        let (case, doubts) = match self.case(window, now).await {
+            Ok(found) => found,
+            Err(why) => return Traffic::blind(why),
+        };
+        let mut traffic = Traffic { doubts, ..Traffic::default() };
+        for source in self.in_order() {
+            self.look(source, &case, evidence, &mut traffic).await;
+        }
+        traffic
+    }
+
+    /// A sample of the counters alone; what cannot be had now may be had at the next run.
+    pub(super) async fn sampled(&self, evidence: &Evidence, now: Timestamp) -> Option<Traffic> {
+        let counting = |source: &&Source| matches!(source.kind, Kind::IngressMetrics(_));
+        self.patterns.sources.iter().find(counting)?;
+        let (case, _) = self.case(self.window(evidence, now), now).await.ok()?;
+        let mut traffic = Traffic::default();
+        for source in self.patterns.sources.iter().filter(counting) {
+            self.look(source, &case, evidence, &mut traffic).await;
+        }
+        Some(Traffic { counted: traffic.counted, ..Traffic::default() })
+    }
+
+    fn in_order(&self) -> Vec<&Source> {
+        let mut sources: Vec<&Source> = self.patterns.sources.iter().collect();
+        sources.sort_by_key(|source| match source.kind {
+            Kind::IngressLogs(_) => 0,
+            Kind::IngressMetrics(_) => 1,
+            _ => 2,
+        });
+        sources
+    }
+
+    async fn look(&self, source: &Source, case: &Case, evidence: &Evidence, traffic: &mut Traffic) {
+        // Somebody is there: what the others saw changes nothing. A counter is sampled all the same.
+        let settled = traffic.hit().is_some();
+        let look = match &source.kind {
+            Kind::IngressMetrics(metrics) => {
+                let before = kept(evidence, &source.name);
+                let question = metrics::Question { source: &source.name, metrics, case, before };
+                let (look, counted) = metrics::look(self.cluster, &question).await;
+                traffic.counted.extend(counted.or_else(|| before.cloned()));
+                look
+            }
+            _ if settled => return,
+            Kind::IngressLogs(logs) => {
+                let watch = self.watch(case, &logs.format);
+                logs::look(self.cluster, &source.name, &logs.place, &watch).await
+            }
+            Kind::Prometheus(prometheus) => remote::prometheus::look(&source.name, prometheus, case, self.now).await,
+            Kind::Loki(loki) => {
+                let watch = |format: &Format| self.watch(case, format);
+                remote::loki::look(&source.name, loki, case, watch, self.now).await
+            }
+            Kind::GcpLogging(gcp) => {
+                remote::gcp::look(&source.name, gcp, &self.watch(case, &gcp.format), case.silence_is_fine, self.now)
+                    .await
+            }
+        };
+        traffic.looks.push(look);
+    }
+
+    /// What holds for all sources, and why requests may have come past them.
+    async fn case(&self, window: SignedDuration, now: Timestamp) -> Result<(Case, Vec<String>), String> {
+        self.cluster.check_clock(self.now).await?;
+        let mut doubts =
+            ingresses::unseen(self.cluster, self.slot, &self.args.ingress_class, &self.patterns.sources).await?;
+        let services = services::own(self.cluster, self.slot).await?;
+        if !self.args.ignore_direct_traffic {
+            doubts.extend(services::unlogged(&services));
+        }
+        if self.patterns.sources.iter().any(Source::goes_by_routes) {
+            doubts.extend(routes::unseen(self.cluster, self.slot, &self.patterns.sources).await?);
+        }
+        let mut neighbours = slots::names(self.cluster).await?;
+        neighbours.extend(self.args.other_namespaces.iter().cloned());
+        let ago = |length: SignedDuration| now.saturating_sub(length).unwrap_or(Timestamp::MIN);
+        let names = Names::new(self.slot, &services, &neighbours);
+        let look_back = ago(window.max(self.args.look_back));
+        let (since, silence_is_fine) = (ago(window), self.rules.silence_is_fine);
+        Ok((Case { slot: self.slot.to_owned(), names, since, look_back, now, silence_is_fine }, doubts))
+    }
+
+    fn watch(&self, case: &Case, format: &Format) -> Watch {
+        Watch {
+            format: format.clone(),
+            names: case.names.clone(),
+            slot: self.slot.to_owned(),
+            since: case.since,
+            look_back: case.look_back,
+            now: case.now,
+            ignore_agents: self.patterns.agents.clone(),
+            ignore_paths: self.patterns.paths.clone(),
+            max_unparsed: self.args.max_unparsed,
+        }
+    }
+}
+
+/// What the last run kept of a source's counters.
+fn kept<'a>(evidence: &'a Evidence, source: &str) -> Option<&'a Counted> {
+    let slot = evidence.slot.as_ref()?.as_ref().ok()?;
+    slot.status.as_ref()?.counted.iter().find(|counted| counted.source == source)
+}

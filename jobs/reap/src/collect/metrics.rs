@@ -1,0 +1,119 @@
+//! What have the ingress controller's pods counted? Read from each pod's own `/metrics`, through the API server.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use hotdesk_slots::counted::Counted;
+
+use super::controllers::{self, Controller};
+use super::lines::{End, next_line};
+use super::looks::Case;
+use crate::api::Cluster;
+use crate::sight::Look;
+use crate::sources::IngressMetrics;
+use crate::traffic::counters::{Compared, PodTally, Sample, compare};
+use crate::traffic::exposition;
+use crate::traffic::tally::Hit;
+
+/// A busy controller's metrics are some megabytes.
+const MAX_BYTES: usize = 128 << 20;
+
+/// How long one pod's metrics may take in all.
+const POD_LIMIT: Duration = Duration::from_secs(60);
+
+/// What is asked.
+pub struct Question<'a> {
+    /// What the source is called.
+    pub source: &'a str,
+    /// The source.
+    pub metrics: &'a IngressMetrics,
+    /// What is looked for.
+    pub case: &'a Case,
+    /// What the last run kept.
+    pub before: Option<&'a Counted>,
+}
+
+/// Samples all pods and compares with what was kept. Where that fails, what was kept stays.
+pub async fn look(cluster: &Cluster, question: &Question<'_>) -> (Look, Option<Counted>) {
+    match sampled(cluster, question).await {
+        Ok((samples, unchanged)) => {
+            let compared = compare(question.source, question.before, &samples, unchanged, question.case.now);
+            let counted = compared.counted.clone();
+            (told(question, &samples, compared), Some(counted))
+        }
+        Err(why) => (Look::blind(question.source, why, question.case.now), None),
+    }
+}
+
+async fn sampled(cluster: &Cluster, question: &Question<'_>) -> Result<(Vec<Sample>, Result<(), String>), String> {
+    let place = &question.metrics.place;
+    let pods = controllers::pods(cluster, place).await?;
+    let mut samples = Vec::new();
+    for pod in &pods {
+        let controller = controllers::readable(pod, &place.container)?;
+        let tally = tokio::time::timeout(POD_LIMIT, scrape(cluster, question, &controller)).await;
+        let tally = tally.unwrap_or_else(|_| Err(format!("no whole answer within {} s", POD_LIMIT.as_secs())));
+        let what = format!("the metrics of the controller pod {} cannot be read", controller.pod);
+        let tally = tally.map_err(|why| format!("{what}: {why}"))?;
+        if let Some(problem) = tally.problem() {
+            return Err(format!("{what}: {problem}"));
+        }
+        let uid = pod.metadata.uid.clone().unwrap_or_default();
+        samples.push(Sample { count: tally.count(&uid, controller.started), pod: controller.pod, tally });
+    }
+    let since = question.before.map_or(question.case.now, |before| before.through.0);
+    let unchanged = controllers::unchanged(cluster, place, &pods, since).await;
+    Ok((samples, unchanged))
+}
+
+async fn scrape(cluster: &Cluster, question: &Question<'_>, controller: &Controller) -> Result<PodTally, String> {
+    let IngressMetrics { place, port, path, controller: kind, .. } = question.metrics;
+    let uri = format!("/api/v1/namespaces/{}/pods/{}:{port}/proxy{path}", place.namespace, controller.pod);
+    let request = http::Request::get(uri).body(Vec::new()).map_err(|error| error.to_string())?;
+    let stream = cluster.answer("its /metrics", cluster.client.request_stream(request)).await?;
+    let mut stream = pin!(stream);
+    let (mut tally, mut line, mut bytes, mut lines) = (PodTally::default(), Vec::new(), 0, 0_u64);
+    loop {
+        match next_line(stream.as_mut(), &mut line).await.map_err(|error| format!("it broke off: {error}"))? {
+            End::Stream if !line.is_empty() => return Err("it ends in the middle of a line".to_owned()),
+            End::Stream if lines == 0 => return Err("it is empty".to_owned()),
+            End::Stream => return Ok(tally),
+            End::Overlong => return Err("it has a line without end".to_owned()),
+            End::Line => {}
+        }
+        (bytes, lines) = (bytes + line.len(), lines + 1);
+        if bytes > MAX_BYTES {
+            return Err(format!("it is larger than {} MiB", MAX_BYTES >> 20));
+        }
+        if let Some(series) = exposition::read(&String::from_utf8_lossy(&line), *kind) {
+            tally.take(series, &question.case.names);
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and finite")]
+fn told(question: &Question<'_>, samples: &[Sample], compared: Compared) -> Look {
+    let everybody: f64 = samples.iter().map(|sample| sample.tally.everybody).sum();
+    let last_use = compared.counted.last_use.as_ref().map(|time| time.0).filter(|time| *time >= question.case.since);
+    let upstream = compared.used.unwrap_or_else(|| "the slot".to_owned());
+    let hit = last_use.map(|time| Hit { time, upstream: format!("{upstream} (by its counter)"), path: None });
+    let since = compared.counted.since.0;
+    let mut doubts = compared.doubts;
+    if doubts.is_empty() && hit.is_none() && since > question.case.since {
+        doubts.push(format!(
+            "its samples join up only since {}, and the window begins at {}",
+            since.strftime("%H:%M:%S UTC"),
+            question.case.since.strftime("%H:%M:%S UTC")
+        ));
+    }
+    let pods = if samples.len() == 1 { "1 pod".to_owned() } else { format!("{} pods", samples.len()) };
+    Look {
+        source: question.source.to_owned(),
+        hit,
+        doubts,
+        samples: everybody as u64,
+        seen: format!("{} requests of all slots since {pods} started", everybody as u64),
+        from: since,
+        through: question.case.now,
+    }
+}

@@ -1,0 +1,207 @@
+//! What lines does a Loki hold of the slot's requests, and does it still get any?
+
+use hotdesk_slots::text::{human_time, plain};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::{Client, within_limits};
+use crate::collect::looks::Case;
+use crate::sight::Look;
+use crate::sources::{Loki, LokiQuestion};
+use crate::traffic::Format;
+use crate::traffic::pages::{Newest, Page};
+use crate::traffic::tally::{Hit, Tally, Watch};
+
+/// The most lines that a Loki gives at once, as it comes, is 5000.
+const PAGE: usize = 1000;
+
+/// How many pages of lines that mention the slot are read before it is given up.
+const MAX_PAGES: usize = 50;
+
+#[derive(Deserialize)]
+struct Reply {
+    status: String,
+    data: Option<Data>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    result_type: String,
+    result: Vec<Stream>,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    // A third part holds structured metadata, where there is any.
+    values: Vec<Vec<serde_json::Value>>,
+}
+
+/// Asks whether anybody used the slot since the window began.
+pub async fn look(
+    source: &str,
+    loki: &Loki,
+    case: &Case,
+    watch: impl FnOnce(&Format) -> Watch,
+    now: fn() -> Timestamp,
+) -> Look {
+    let ask = async {
+        let client = Client::new(&loki.server, now)?;
+        let asked = Asked { client, case, now: now(), max_silence: loki.max_silence, source };
+        match &loki.question {
+            LokiQuestion::Lines { selector, format } => asked.lines(selector, &watch(format)).await,
+            LokiQuestion::Own { query, sight } => asked.own(query, sight).await,
+        }
+    };
+    within_limits(source, case.now, ask).await
+}
+
+struct Asked<'a> {
+    client: Client<'a>,
+    case: &'a Case,
+    now: Timestamp,
+    max_silence: SignedDuration,
+    source: &'a str,
+}
+
+impl Asked<'_> {
+    /// Reads the lines that mention the slot, newest first, until one is a request of it.
+    async fn lines(&self, selector: &str, watch: &Watch) -> Result<Look, String> {
+        let mut tally = Tally::default();
+        // As a word: the lines of a busy mewtwo are not those of mew.
+        let mentioning = format!("{selector} |~ `\\b{}\\b`", self.case.slot);
+        let (mut end, mut pages) = (self.after_now(), 0);
+        loop {
+            let page = self.page(&mentioning, self.case.since, end, PAGE).await?;
+            pages += 1;
+            for (time, line) in &page.lines {
+                if tally.take(watch, &format!("{time} {line}")).is_break() {
+                    break;
+                }
+            }
+            match page.next(PAGE, end) {
+                _ if tally.hit.is_some() => break,
+                Ok(None) => break,
+                Ok(Some(_)) if pages >= MAX_PAGES => {
+                    return Err(format!(
+                        "more than {} lines mention the slot and none is a request of it",
+                        PAGE * MAX_PAGES
+                    ));
+                }
+                Ok(Some(next)) => end = next,
+                Err(why) => return Err(why),
+            }
+        }
+        let newest = self.page(selector, self.case.look_back, self.after_now(), PAGE).await?;
+        let mut seen = Tally::default();
+        let whole = Watch { since: watch.now, ..watch.clone() };
+        for (time, line) in &newest.lines {
+            let _no_hits_here = seen.take(&whole, &format!("{time} {line}"));
+        }
+        let doubts = tally.doubts(watch);
+        Ok(self.told(tally.hit, doubts, seen.samples, newest.newest()))
+    }
+
+    async fn own(&self, query: &str, sight: &str) -> Result<Look, String> {
+        let query = query.replace("$namespace", &self.case.slot);
+        let page = self.page(&query, self.case.since, self.after_now(), 1).await?;
+        let hit = page.lines.first().map(|(time, _)| {
+            let upstream = format!("{} (by the query)", self.case.slot);
+            Hit { time: *time, upstream, path: None }
+        });
+        let newest = self.page(sight, self.case.look_back, self.after_now(), 1).await?;
+        Ok(self.told(hit, Vec::new(), newest.lines.len() as u64, newest.newest()))
+    }
+
+    fn told(&self, hit: Option<Hit>, mut doubts: Vec<String>, samples: u64, newest: Newest) -> Look {
+        doubts.extend(newest.doubt(self.now, self.max_silence, self.case.silence_is_fine));
+        let last = newest.0.map_or_else(|| "none".to_owned(), |time| human_time(time, self.now));
+        Look {
+            source: self.source.to_owned(),
+            hit,
+            doubts,
+            samples,
+            seen: format!("the newest line of any slot is of {last}"),
+            from: self.case.since,
+            through: self.now,
+        }
+    }
+
+    /// The end of a range is not part of it, and clocks differ a little.
+    fn after_now(&self) -> Timestamp {
+        self.now.saturating_add(SignedDuration::from_mins(1)).unwrap_or(self.now)
+    }
+
+    async fn page(&self, query: &str, start: Timestamp, end: Timestamp, limit: usize) -> Result<Page, String> {
+        let parameters = [
+            ("query", query.to_owned()),
+            ("start", start.as_nanosecond().to_string()),
+            ("end", end.as_nanosecond().to_string()),
+            ("limit", limit.to_string()),
+            ("direction", "backward".to_owned()),
+        ];
+        read(&self.client.get("/loki/api/v1/query_range", &parameters).await?)
+    }
+}
+
+fn read(body: &[u8]) -> Result<Page, String> {
+    let reply: Reply = serde_json::from_slice(body).map_err(|_| "it sent something else than a whole answer")?;
+    if reply.status != "success" {
+        return Err(format!("it answered {}", plain(&reply.status)));
+    }
+    if let Some(warning) = reply.warnings.first() {
+        return Err(format!("it answered with a warning, so its answer may be a part: {}", plain(warning)));
+    }
+    let data = reply.data.ok_or("it sent no data")?;
+    if data.result_type != "streams" {
+        return Err(format!(
+            "it sent {} where lines were asked for: the query must be one for log lines",
+            plain(&data.result_type)
+        ));
+    }
+    let lines = data.result.iter().flat_map(|stream| &stream.values).map(|value| line(value));
+    Ok(Page::newest_first(lines.collect::<Result<_, &str>>()?))
+}
+
+fn line(value: &[serde_json::Value]) -> Result<(Timestamp, String), &'static str> {
+    let [time, line, ..] = value else { return Err("a line has no time") };
+    let time = time.as_str().and_then(|text| text.parse().ok()).ok_or("a line has no time")?;
+    let time = Timestamp::from_nanosecond(time).map_err(|_| "a line has no time")?;
+    Ok((time, line.as_str().ok_or("a line has no text")?.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_all_streams_are_read_newest_first() {
+        let body = br#"{"status":"success","data":{"resultType":"streams","result":[
+            {"stream":{"pod":"a"},"values":[["1795446245000000001","old"]]},
+            {"stream":{"pod":"b"},"values":[["1795446246000000000","new",{}]]}],"stats":{}}}"#;
+        let page = read(body).unwrap();
+        assert_eq!(page.lines.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>(), ["new", "old"]);
+        assert_eq!(page.lines[1].0.as_nanosecond(), 1_795_446_245_000_000_001);
+    }
+
+    #[test]
+    fn whatever_is_not_whole_lines_is_an_error() {
+        for (body, expected) in [
+            (r#"{"status":"success","data":{"resultType":"streams","result":[{"va"#, "whole answer"),
+            (r#"{"status":"error"}"#, "answered error"),
+            (r#"{"status":"success"}"#, "no data"),
+            (r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#, "query must be one for log lines"),
+            (
+                r#"{"status":"success","warnings":["partial"],"data":{"resultType":"streams","result":[]}}"#,
+                "may be a part",
+            ),
+            (r#"{"status":"success","data":{"resultType":"streams","result":[{"values":[["x","y"]]}]}}"#, "no time"),
+            (r#"{"status":"success","data":{"resultType":"streams","result":[{"values":[["1"]]}]}}"#, "no time"),
+        ] {
+            let why = read(body.as_bytes()).unwrap_err();
+            assert!(why.contains(expected), "{body}: {why}");
+        }
+    }
+}

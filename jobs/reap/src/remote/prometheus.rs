@@ -1,0 +1,205 @@
+//! What does a Prometheus know of the slot's requests, and could it see them all?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Client, within_limits};
+use crate::attribute::Whose;
+use crate::collect::looks::Case;
+use crate::sight::Look;
+use crate::sources::{Controller, Prometheus, Question};
+use crate::traffic::promql;
+use crate::traffic::samples::{Series, Shape, covers, last_growth, read, same_process};
+use crate::traffic::tally::Hit;
+use hotdesk_slots::text::{human_time, plain};
+
+/// More jobs than any controller has: what is counted there is something else.
+const MAX_JOBS: usize = 8;
+
+/// Asks whether anybody used the slot since the window began.
+pub async fn look(source: &str, prometheus: &Prometheus, case: &Case, now: fn() -> Timestamp) -> Look {
+    let ask = async {
+        let client = Client::new(&prometheus.server, now)?;
+        let asked = Asked { client, gap: prometheus.gap, case, now: now(), source };
+        match &prometheus.question {
+            Question::Ready { controller, sight } => asked.ready(*controller, sight.as_deref()).await,
+            Question::Own { query, sight } => asked.own(query, sight).await,
+        }
+    };
+    within_limits(source, case.now, ask).await
+}
+
+struct Asked<'a> {
+    client: Client<'a>,
+    gap: SignedDuration,
+    case: &'a Case,
+    now: Timestamp,
+    source: &'a str,
+}
+
+/// What is known so far.
+#[derive(Default)]
+struct Found {
+    hit: Option<Hit>,
+    doubts: Vec<String>,
+    samples: u64,
+}
+
+impl Asked<'_> {
+    async fn ready(&self, controller: Controller, sight: Option<&str>) -> Result<Look, String> {
+        let mut found = Found::default();
+        for selector in promql::of_slot(controller, &self.case.slot) {
+            for series in self.samples(&selector).await? {
+                self.judge(&series, controller, &mut found)?;
+            }
+        }
+        let targets = self.targets(controller).await?;
+        found.samples = targets.len() as u64;
+        if targets.is_empty() && !self.case.silence_is_fine {
+            found
+                .doubts
+                .push("it has no counters of anybody's requests, and an empty answer proves nothing".to_owned());
+        } else if !targets.is_empty() && !targets.iter().any(|labels| promql::tells(labels, controller)) {
+            found.doubts.push(
+                "its counters name the controller's namespace and not that of the requests: scrape with honorLabels, or \
+                 keep the label exported_namespace"
+                    .to_owned(),
+            );
+        }
+        match sight {
+            Some(selector) => drop(self.see(selector, &mut found.doubts).await?),
+            None => self.see_jobs(controller, &targets, &mut found.doubts).await?,
+        }
+        Ok(self.told(found))
+    }
+
+    async fn own(&self, query: &str, sight: &str) -> Result<Look, String> {
+        let query = promql::own(query, &self.case.slot, self.window());
+        let mut found = Found::default();
+        for series in self.query(&query, Shape::Vector).await? {
+            if series.samples.iter().any(|(_, value)| *value > 0.0) {
+                let upstream = format!("{} (by the query)", self.case.slot);
+                found.hit = Some(Hit { time: self.now, upstream, path: None });
+            }
+        }
+        found.samples = self.see(sight, &mut found.doubts).await?;
+        Ok(self.told(found))
+    }
+
+    fn judge(&self, series: &Series, controller: Controller, found: &mut Found) -> Result<(), String> {
+        let entry = promql::entry(&series.labels, controller)?;
+        let whose = self.case.names.whose(&entry);
+        let name = plain(entry.upstream.as_deref().or(entry.namespace.as_deref()).unwrap_or("?"));
+        let growth = last_growth(series, self.case.since);
+        match (whose, growth) {
+            (Whose::Theirs, _) | (_, Ok(None)) => {}
+            (Whose::Ours, Ok(Some(time))) => {
+                if found.hit.as_ref().is_none_or(|hit| hit.time < time) {
+                    found.hit = Some(Hit { time, upstream: format!("{name} (by its counter)"), path: None });
+                }
+            }
+            (_, Ok(Some(_))) => found.doubts.push(format!(
+                "requests for {name} were counted, which could be this slot's, another's, or a Service's that is gone"
+            )),
+            (_, Err(why)) => found.doubts.push(why),
+        }
+        Ok(())
+    }
+
+    /// The targets that have counted anything: within the window, or else within the look-back.
+    async fn targets(&self, controller: Controller) -> Result<Vec<BTreeMap<String, String>>, String> {
+        for back in [self.window(), self.now.duration_since(self.case.look_back)] {
+            let found = self.query(&promql::targets(controller, back), Shape::Vector).await?;
+            if !found.is_empty() {
+                return Ok(found.into_iter().map(|series| series.labels).collect());
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Every target of the jobs that count was scraped throughout, and its process is the same.
+    async fn see_jobs(
+        &self,
+        controller: Controller,
+        targets: &[BTreeMap<String, String>],
+        doubts: &mut Vec<String>,
+    ) -> Result<(), String> {
+        let jobs: BTreeSet<&str> = targets.iter().filter_map(|labels| labels.get("job")).map(String::as_str).collect();
+        if jobs.is_empty() || jobs.len() > MAX_JOBS {
+            doubts.push(format!(
+                "its counters are of {} jobs: set sight, so that it is known who scrapes them",
+                jobs.len()
+            ));
+            return Ok(());
+        }
+        for job in jobs {
+            let instances = self.instances(&promql::up(job), doubts).await?;
+            let starts = self.samples(&promql::start_of(controller, job)).await?;
+            let unknown =
+                instances.iter().find(|instance| !starts.iter().any(|start| instance_of(start) == **instance));
+            if let Some(instance) = unknown {
+                doubts.push(format!(
+                    "nothing tells whether {} has restarted ({}): set sight",
+                    plain(instance),
+                    promql::start_of(controller, job)
+                ));
+            }
+            doubts.extend(starts.iter().filter_map(|start| {
+                let why = same_process(start, self.case.since).err()?;
+                Some(format!("the target {} {why}", plain(instance_of(start))))
+            }));
+        }
+        Ok(())
+    }
+
+    /// The samples that prove sight have no gap. Returns how many series there are.
+    async fn see(&self, selector: &str, doubts: &mut Vec<String>) -> Result<u64, String> {
+        Ok(self.instances(selector, doubts).await?.len() as u64)
+    }
+
+    async fn instances(&self, selector: &str, doubts: &mut Vec<String>) -> Result<Vec<String>, String> {
+        let found = self.samples(selector).await?;
+        if found.is_empty() {
+            doubts.push(format!("it has no samples of {}, so nothing shows that it could see", plain(selector)));
+        }
+        doubts.extend(found.iter().filter_map(|series| {
+            let why = covers(series, self.case.since, self.now, self.gap).err()?;
+            Some(format!("the target {} {why}", plain(instance_of(series))))
+        }));
+        Ok(found.iter().map(|series| instance_of(series).to_owned()).collect())
+    }
+
+    /// The samples of a selector since a little before the window, as they were scraped.
+    async fn samples(&self, selector: &str) -> Result<Vec<Series>, String> {
+        let back = self.window().saturating_add(self.gap);
+        self.query(&promql::samples(selector, back), Shape::Matrix).await
+    }
+
+    async fn query(&self, query: &str, shape: Shape) -> Result<Vec<Series>, String> {
+        let time = format!("{}.{:03}", self.now.as_second(), self.now.subsec_millisecond());
+        let body = self.client.get("/api/v1/query", &[("query", query.to_owned()), ("time", time)]).await?;
+        read(&body, shape)
+    }
+
+    fn window(&self) -> SignedDuration {
+        self.now.duration_since(self.case.since)
+    }
+
+    fn told(&self, found: Found) -> Look {
+        let series = if found.samples == 1 { "1 series".to_owned() } else { format!("{} series", found.samples) };
+        Look {
+            source: self.source.to_owned(),
+            hit: found.hit,
+            doubts: found.doubts,
+            samples: found.samples,
+            seen: format!("{series} of all slots, sampled throughout until {}", human_time(self.now, self.now)),
+            from: self.case.since,
+            through: self.now,
+        }
+    }
+}
+
+fn instance_of(series: &Series) -> &str {
+    series.labels.get("instance").map_or("?", String::as_str)
+}

@@ -1,0 +1,133 @@
+//! In which words is a Prometheus asked?
+//!
+//! A slot's name holds nothing but letters, digits and dashes, so it stands in a query as it is.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use super::Entry;
+use super::exposition;
+use crate::sources::Controller;
+
+/// The selectors of everything that may be the slot's; whose it is is judged by its labels.
+#[must_use]
+pub fn of_slot(controller: Controller, slot: &str) -> Vec<String> {
+    match controller {
+        Controller::IngressNginx => {
+            let metric = "nginx_ingress_controller_requests";
+            vec![
+                format!("{metric}{{exported_namespace=\"{slot}\"}}"),
+                format!("{metric}{{namespace=\"{slot}\",exported_namespace=\"\"}}"),
+            ]
+        }
+        Controller::Traefik => vec![format!("traefik_service_requests_total{{service=~\"(.+-)?{slot}-.+\"}}")],
+        Controller::EnvoyGateway => vec![
+            format!("envoy_cluster_upstream_rq_total{{envoy_cluster_name=~\"[a-z]+/{slot}/.+\"}}"),
+            format!("envoy_cluster_upstream_cx_total{{envoy_cluster_name=~\"(tcproute|tlsroute)/{slot}/.+\"}}"),
+        ],
+        Controller::Istio => vec![
+            format!("istio_requests_total{{destination_service_namespace=\"{slot}\"}}"),
+            format!("istio_tcp_connections_opened_total{{destination_service_namespace=\"{slot}\"}}"),
+        ],
+    }
+}
+
+/// Which targets have counted anything, for anybody.
+#[must_use]
+pub fn targets(controller: Controller, window: SignedDuration) -> String {
+    let (metric, labels) = match controller {
+        Controller::IngressNginx => {
+            ("nginx_ingress_controller_requests", "job, instance, namespace, exported_namespace, controller_namespace")
+        }
+        Controller::Traefik => ("traefik_service_requests_total", "job, instance"),
+        Controller::EnvoyGateway => ("envoy_cluster_upstream_rq_total", "job, instance"),
+        Controller::Istio => ("istio_requests_total", "job, instance"),
+    };
+    format!("group by ({labels}) (last_over_time({metric}[{}]))", length(window))
+}
+
+/// What tells that a process of a job restarted: when it started, or how long it has been up.
+#[must_use]
+pub fn start_of(controller: Controller, job: &str) -> String {
+    let metric = match controller {
+        Controller::EnvoyGateway => "envoy_server_uptime{@}",
+        _ => "process_start_time_seconds{@}",
+    };
+    metric.replace('@', &format!("job=\"{}\"", quoted(job)))
+}
+
+/// The samples of a selector, this far back.
+#[must_use]
+pub fn samples(selector: &str, back: SignedDuration) -> String {
+    format!("{selector}[{}]", length(back))
+}
+
+/// `up` of a job.
+#[must_use]
+pub fn up(job: &str) -> String {
+    format!("up{{job=\"{}\"}}", quoted(job))
+}
+
+/// The operator's own query, for this slot.
+#[must_use]
+pub fn own(query: &str, slot: &str, window: SignedDuration) -> String {
+    query.replace("$namespace", slot).replace("$window", &length(window))
+}
+
+/// Whose a series is, by its labels.
+///
+/// # Errors
+/// When a label is missing.
+pub fn entry(labels: &BTreeMap<String, String>, controller: Controller) -> Result<Entry<'_>, &'static str> {
+    let label = |name: &str| labels.get(name).map(|value| value.as_str().into());
+    exposition::entry(label, controller, "upstream_rq_total")
+}
+
+/// True if the labels say of whom the requests were, and not only which controller served them.
+#[must_use]
+pub fn tells(labels: &BTreeMap<String, String>, controller: Controller) -> bool {
+    let label = |name: &str| labels.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    controller != Controller::IngressNginx
+        || label("exported_namespace").is_some()
+        || (label("namespace").is_some() && label("namespace") != label("controller_namespace"))
+}
+
+/// Whole seconds, never too few.
+fn length(length: SignedDuration) -> String {
+    format!("{}s", length.as_secs() + i64::from(length.subsec_nanos() > 0))
+}
+
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_of_ones_own_is_asked_for_this_slot_and_window() {
+        let window = SignedDuration::from_millis(3_600_500);
+        assert_eq!(own("sum(x{ns=\"$namespace\"}[$window])", "mew", window), "sum(x{ns=\"mew\"}[3601s])");
+    }
+
+    #[test]
+    fn a_job_cannot_leave_its_quotes() {
+        assert_eq!(up("a\"} or up{x=\"\\"), "up{job=\"a\\\"} or up{x=\\\"\\\\\"}");
+    }
+
+    #[test]
+    fn labels_that_name_only_the_controller_tell_nothing() {
+        let labels = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let own = ("controller_namespace", "ingress-nginx");
+        for (pairs, expected) in [
+            (vec![("exported_namespace", "mew"), ("namespace", "ingress-nginx"), own], true),
+            (vec![("namespace", "mew"), own], true),
+            (vec![("namespace", "ingress-nginx"), own], false),
+            (vec![own], false),
+        ] {
+            assert_eq!(tells(&labels(&pairs), Controller::IngressNginx), expected, "{pairs:?}");
+        }
+    }
+}
