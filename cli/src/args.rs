@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::commands::{Claim, Completion, Hand, Keep, List, Release, Resolve, Why};
+pub(crate) use self::commands::{Claim, Completion, Hand, Keep, List, Plan, Reap, Release, Resolve, Revive, Why};
 
 /// Slots are namespaces of a shared cluster that people take turns using, like desks in an office.
 /// See who holds which, claim a free one, deploy there, and release it when you are done.
@@ -76,6 +76,8 @@ pub(crate) enum Command {
     List(List),
     /// Say in sentences how a slot stands, and why it was or was not cleared.
     Why(Why),
+    /// Say what would be cleared in a slot and when, what stays, and what could not be brought back.
+    Plan(Plan),
     /// Claim a free slot, or change your own claim.
     Claim(Claim),
     /// Give your slot back.
@@ -84,6 +86,10 @@ pub(crate) enum Command {
     Keep(Keep),
     /// Give your slot to somebody else.
     Hand(Hand),
+    /// Check now whether anybody uses your slot, and clear it if nobody does.
+    Reap(Reap),
+    /// Bring back what was cleared.
+    Revive(Revive),
     /// For CI: which slot does this person hold? Prints KUBE_NAMESPACE and HOST.
     Resolve(Resolve),
     /// Check the installation and every slot, and say how to mend what is wrong.

@@ -6,8 +6,11 @@ mod doctor;
 mod hand;
 mod keep;
 mod list;
+mod plan;
+mod reap;
 mod release;
 mod resolve;
+mod revive;
 mod why;
 
 use hotdesk_slots::Slot;
@@ -54,6 +57,9 @@ pub(crate) async fn run(args: &Args) -> Result<Done, Failure> {
     let text = match &args.command {
         Command::Completion(completion) => completion::run(completion),
         Command::Resolve(resolve) => resolve::run(global, program, resolve).await,
+        Command::Reap(reap) => return reap::run(&Cluster::find(global, program).await?, reap, form).await,
+        Command::Revive(revive) => return revive::run(&Cluster::find(global, program).await?, revive, form).await,
+        Command::Plan(plan) => plan::run(&Cluster::find(global, program).await?, plan, form).await,
         Command::Doctor => return doctor::run(&Cluster::find(global, program).await?, form).await,
         Command::List(list) => list::run(&Cluster::find(global, program).await?, list, form).await,
         Command::Why(why) => why::run(&Cluster::find(global, program).await?, why, form).await,

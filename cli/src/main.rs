@@ -4,6 +4,7 @@ mod args;
 mod cluster;
 mod commands;
 mod failure;
+mod job;
 mod me;
 mod moment;
 mod near;

@@ -4,6 +4,7 @@
 //! form of the output can carry it to a terminal as it is.
 
 use hotdesk_slots::origin::written_over_by;
+use hotdesk_slots::outlook::{self, SignalState};
 use hotdesk_slots::text::harmless;
 use hotdesk_slots::{ClaimSource, ClaimView, Mode, Slot, Standing, VerdictState};
 use jiff::Timestamp;
@@ -47,6 +48,10 @@ pub(crate) struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_reap: Option<Reaped>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) signals: Vec<Signal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) plan: Option<Planned>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) conditions: Vec<Condition>,
 }
 
@@ -85,6 +90,34 @@ pub(crate) struct Verdict {
 pub(crate) struct Reaped {
     pub(crate) time: Timestamp,
     pub(crate) releases: Vec<String>,
+}
+
+/// What one signal of use said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Signal {
+    pub(crate) name: String,
+    pub(crate) state: SignalState,
+    pub(crate) last_seen: Option<Timestamp>,
+    pub(crate) detail: String,
+}
+
+/// What a reap would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Planned {
+    pub(crate) at: Timestamp,
+    pub(crate) releases: Vec<PlannedRelease>,
+    pub(crate) kept: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct PlannedRelease {
+    pub(crate) name: String,
+    pub(crate) revision: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) held: Option<String>,
+    pub(crate) stays: Vec<String>,
+    pub(crate) lost: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -148,6 +181,8 @@ impl Row {
             }),
             reap_at: time(status.next_reap_at),
             last_reap: status.last_reap.map(|reap| Reaped { time: reap.time.0, releases: all(&reap.releases) }),
+            signals: status.signals.iter().map(Signal::of).collect(),
+            plan: status.plan.as_ref().map(Planned::of),
             conditions: status.conditions.iter().map(condition).collect(),
         }
     }
@@ -162,6 +197,40 @@ impl Row {
         let mut holders = self.users.clone();
         holders.extend(self.groups.iter().map(|group| format!("everyone in {group}")));
         hotdesk_slots::text::list(&holders)
+    }
+}
+
+impl Signal {
+    fn of(found: &outlook::Signal) -> Self {
+        Self {
+            name: harmless(&found.name),
+            state: found.state,
+            last_seen: found.last_seen.as_ref().map(|at| at.0),
+            detail: harmless(&found.detail),
+        }
+    }
+
+    /// What it says, for people.
+    pub(crate) fn state_in_words(&self) -> &'static str {
+        match self.state {
+            SignalState::InUse => "in use",
+            SignalState::Quiet => "nobody",
+            SignalState::Blind => "cannot see",
+            SignalState::NotAsked => "not asked",
+        }
+    }
+}
+
+impl Planned {
+    fn of(found: &outlook::ReapPlan) -> Self {
+        let release = |found: &outlook::PlannedRelease| PlannedRelease {
+            name: harmless(&found.name),
+            revision: found.revision,
+            held: found.held.as_deref().map(harmless),
+            stays: all(&found.stays),
+            lost: all(&found.lost),
+        };
+        Self { at: found.at.0, releases: found.releases.iter().map(release).collect(), kept: all(&found.kept) }
     }
 }
 

@@ -29,6 +29,71 @@ pub(crate) struct Why {
     pub(crate) slot: String,
 }
 
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Plan {
+    /// The slot, by its namespace.
+    pub(crate) slot: String,
+}
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Starts a job from the CronJob hotdesk-reaper of the slot, in your name; it judges the slot as every hourly run does.
+
+Examples:
+  reap mew --dry-run
+  reap mew --wait=false")]
+pub(crate) struct Reap {
+    /// The slot, by its namespace.
+    pub(crate) slot: String,
+
+    /// Only say what would be cleared.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Follow the job to its end.
+    #[arg(long, num_args = 0..=1, default_value_t = true, default_missing_value = "true", require_equals = true,
+          action = clap::ArgAction::Set)]
+    pub(crate) wait: bool,
+
+    /// How long to follow it, for example 15m.
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = patience)]
+    pub(crate) timeout: SignedDuration,
+}
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Starts a job in the slot, in your name, that puts back what was written down before the releases were cleared.
+
+Examples:
+  revive mew                # all that the last reap took
+  revive mew web api
+  revive mew --dry-run")]
+pub(crate) struct Revive {
+    /// The slot, by its namespace.
+    pub(crate) slot: String,
+
+    /// The releases to bring back [default: all of the last reap].
+    #[arg(value_name = "RELEASE")]
+    pub(crate) releases: Vec<String>,
+
+    /// Only say what would come back, and what would not.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Do not ask, also if something cannot be brought back.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+
+    /// Follow the job to its end.
+    #[arg(long, num_args = 0..=1, default_value_t = true, default_missing_value = "true", require_equals = true,
+          action = clap::ArgAction::Set)]
+    pub(crate) wait: bool,
+
+    /// How long to follow it, for example 15m.
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = patience)]
+    pub(crate) timeout: SignedDuration,
+}
+
 #[derive(ClapArgs, Debug, Clone)]
 #[command(after_help = "\
 Examples:
@@ -166,6 +231,11 @@ pub(crate) struct Completion {
     /// Whose script.
     #[arg(value_enum)]
     pub(crate) shell: Shell,
+}
+
+fn patience(text: &str) -> Result<SignedDuration, String> {
+    let length: SignedDuration = text.parse().map_err(|_| "write it like 90s, 15m or 1h".to_owned())?;
+    if length.is_positive() { Ok(length) } else { Err("it must be longer than nothing".to_owned()) }
 }
 
 /// The longest purpose that a Slot can hold, in characters.

@@ -11,7 +11,7 @@ use crate::commands::{moment, relative};
 use crate::failure::Failure;
 use crate::near;
 use crate::output::machine;
-use crate::row::{Row, Stand, Verdict};
+use crate::row::{Row, Signal, Stand, Verdict};
 
 /// Tells the slot's story.
 ///
@@ -108,11 +108,19 @@ fn use_of(row: &Row, now: Timestamp) -> Vec<String> {
     if let Some(seen) = &row.last_activity {
         lines.push(format!("It was last used at {}: {}, {}.", moment(seen.time, now), seen.signal, seen.detail));
     }
+    lines.extend(row.signals.iter().map(|signal| sees(signal, now)));
     if let Some(deploy) = &row.last_deploy {
         let by = deploy.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
         lines.push(format!("The last deploy was {}{by}, at {}.", deploy.release, moment(deploy.time, now)));
     }
     lines
+}
+
+/// One line of a list: what a signal said, and what it saw last.
+fn sees(signal: &Signal, now: Timestamp) -> String {
+    let last = signal.last_seen.map(|at| format!(", last saw something at {}", moment(at, now))).unwrap_or_default();
+    let what = if signal.detail.is_empty() { String::new() } else { format!(": {}", signal.detail) };
+    format!("- {}: {}{last}{what}", signal.name, signal.state_in_words())
 }
 
 fn found(verdict: &Verdict, now: Timestamp) -> String {
@@ -224,6 +232,10 @@ mod tests {
             "verdict": {"state": "Active", "reason": "14 requests in the last hour", "at": "2026-11-23T14:50:00Z"},
             "nextReapAt": "2026-11-23T15:48:00Z",
             "lastReap": {"time": "2026-11-19T12:00:00Z", "releases": ["web", "worker"]},
+            "signals": [
+                {"name": "session", "state": "Quiet", "lastSeen": "2026-11-23T12:00:00Z", "detail": "bob used exec"},
+                {"name": "loki", "state": "Blind", "detail": "no answer"},
+            ],
         }))
         .unwrap();
         check(
@@ -235,6 +247,8 @@ mod tests {
                 "That is you: you may deploy there.",
                 "The check 10 min ago found it in use: 14 requests in the last hour.",
                 "It was last used at 14:48 UTC (12 min ago): traffic, 14 requests to web.",
+                "- session: nobody, last saw something at 12:00 UTC (3 h ago): bob used exec",
+                "- loki: cannot see: no answer",
                 "The last deploy was web by bob, at 12:00 UTC (3 h ago).",
                 "Nothing in it is cleared before 17:00 UTC (in 2 h): somebody asked to keep it.",
                 "If nobody uses it, it is cleared at 15:48 UTC (in 48 min).",
