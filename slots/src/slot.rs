@@ -69,10 +69,9 @@ pub struct SlotSpec {
 }
 
 impl Slot {
-    /// When its present owner claimed it, as far as anybody noted: the webhook when it was written, or the sync.
+    /// When it was last claimed, as far as anybody noted: the webhook when it was written, or the sync.
     #[must_use]
     pub fn claimed_at(&self) -> Option<Timestamp> {
-        self.spec.claim.as_ref()?;
         let noted = self.metadata.annotations.as_ref().and_then(|marks| marks.get(crate::keys::CLAIMED_AT));
         let noted = noted.and_then(|text| text.parse().ok());
         let synced = self.status.as_ref().and_then(|status| status.claimed_at.as_ref()).map(|at| at.0);
@@ -308,7 +307,7 @@ pub struct Lasting {
     /// Since when.
     pub since: Time,
     /// When people were last told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub told_at: Option<Time>,
 }
 

@@ -77,6 +77,19 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
   value: {{ index . 1 | toString | replace "$" "$$" | toJson }}
 {{- end }}
 
+{{/* The webhooks that are told, as JSON; the address in a Secret is a mounted file. Takes the reaper's values. */}}
+{{- define "slots.notify" -}}
+{{- $targets := list -}}
+{{- range $i, $target := .notify -}}
+{{- $known := pick $target "name" "format" "on" "url" "template" -}}
+{{- if $target.secret -}}
+{{- $known = set $known "urlFile" (printf "/etc/hotdesk/notify/%d/url" $i) -}}
+{{- end -}}
+{{- $targets = append $targets $known -}}
+{{- end -}}
+{{ $targets | toJson }}
+{{- end }}
+
 {{/* The settings of the reaper, as its variables: `create job --from` can change one. Takes the reaper's values. */}}
 {{- define "slots.reaperEnv" -}}
 - name: HOTDESK_NAMESPACE
@@ -102,6 +115,10 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{ include "slots.env" (list "HOTDESK_CLUSTER_SCOPED" .clusterScoped) }}
 {{ include "slots.env" (list "HOTDESK_REVIVE_FOR" .revive.for) }}
 {{ include "slots.env" (list "HOTDESK_REVIVE_TIMEOUT" .revive.timeout) }}
+{{ include "slots.env" (list "HOTDESK_NOTICE" .notice) }}
+{{ include "slots.env" (list "HOTDESK_NOTIFY" (include "slots.notify" . | trim)) }}
+{{ include "slots.env" (list "HOTDESK_BLIND_FOR" .blindFor) }}
+{{ include "slots.env" (list "HOTDESK_KEPT_FOR" .keptFor) }}
 {{ include "slots.env" (list "HOTDESK_PAUSE" .pause) }}
 {{ include "slots.env" (list "HOTDESK_UNINSTALL_TIMEOUT" .uninstallTimeout) }}
 {{ include "slots.env" (list "HOTDESK_RETRIES" (int .retries)) }}

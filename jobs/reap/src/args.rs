@@ -14,6 +14,7 @@ use crate::decide::Rules;
 use crate::sources::{self, Defaults, Place, Source};
 use crate::traffic::Format;
 use crate::undo::args::{Command, Undo};
+use crate::voice::args::Voice;
 
 /// Reaps one slot: asks the logs whether anyone used it and, if not, runs helm uninstall.
 ///
@@ -147,6 +148,10 @@ pub struct Args {
     /// How a reap can be undone.
     #[command(flatten)]
     pub undo: Undo,
+
+    /// What people are told.
+    #[command(flatten)]
+    pub voice: Voice,
 
     /// What to do instead of a check and a reap.
     #[command(subcommand)]

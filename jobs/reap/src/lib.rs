@@ -45,3 +45,4 @@ pub mod sight;
 pub mod sources;
 pub mod traffic;
 pub mod undo;
+pub mod voice;

@@ -257,15 +257,22 @@ pub async fn write_status(cluster: &Cluster, slot: &str, patch: &Value) -> Resul
 ///
 /// # Errors
 /// When it cannot be written; the caller says so and goes on.
-pub async fn write_event(cluster: &Cluster, slot: &Slot, about: &Conclusion, now: Timestamp) -> Result<(), String> {
+pub async fn write_event(
+    cluster: &Cluster,
+    slot: &Slot,
+    notice: bool,
+    about: &Conclusion,
+    now: Timestamp,
+) -> Result<(), String> {
     let api: Api<Event> =
         Api::namespaced(cluster.client.clone(), slot.metadata.namespace.as_deref().unwrap_or_default());
-    let event = event(slot, about, now);
+    let event = event(slot, notice, about, now);
     cluster.answer("the Event cannot be written", api.create(&PostParams::default(), &event)).await.map(|_| ())
 }
 
-fn event(slot: &Slot, about: &Conclusion, now: Timestamp) -> Event {
+fn event(slot: &Slot, notice: bool, about: &Conclusion, now: Timestamp) -> Event {
     let (type_, reason) = match about.exit {
+        Exit::Fine if notice => ("Warning", "ReapNotice"),
         Exit::Fine => ("Normal", "Reaped"),
         Exit::Unfinished => ("Warning", "ReapUnfinished"),
         Exit::Unknown => ("Warning", "ReaperBlind"),

@@ -1,8 +1,10 @@
 //! One run, from the arguments to its conclusion.
 
+use hotdesk_notify::{News, Occasion};
 use hotdesk_slots::outlook::ReapPlan;
-use hotdesk_slots::slot::{Slot, VerdictState};
+use hotdesk_slots::slot::{Slot, Told, VerdictState};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::act::{Outcome, Plan, reap};
 use crate::api::Cluster;
@@ -11,12 +13,14 @@ use crate::collect::Collector;
 use crate::decide::{Evidence, Rules, Verdict, targets};
 use crate::hands::RealHands;
 use crate::helm::{Helm, HelmError};
+use crate::lapse;
 use crate::outlook;
 use crate::release::Release;
 use crate::report::{Conclusion, Exit, reaping_patch, status_patch, write_event, write_status};
 use crate::sight::Traffic;
 use crate::undo::keeper::{Keeper, Reap};
 use crate::undo::store::Store;
+use crate::voice::{self, Found, Voice, speak};
 
 /// Checks the slot once and, if it is idle, reaps it.
 pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> Timestamp) -> Conclusion {
@@ -32,14 +36,14 @@ pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> T
     let (verdict, evidence) = collector.verdict().await;
     tell_doubts(&evidence);
     tracing::info!(slot, state = ?verdict.state, "{}", verdict.reason);
-    let ahead = run.ahead(&verdict, &evidence).await;
+    let mut ahead = run.ahead(&verdict, &evidence).await;
+    let verdict = ahead.judge(verdict);
     if args.dry_run {
         return run.rehearse(&verdict, &ahead);
     }
+    ahead.voice = run.voice(&verdict, &evidence);
     let conclusion = match &evidence {
-        _ if ahead.going.is_empty() && !ahead.held.is_empty() && verdict.state == VerdictState::Idle => {
-            run.leave(&outlook::kept_by(&ahead.held), &evidence, &ahead).await
-        }
+        Evidence { slot: Some(Ok(_)), .. } if ahead.voice.wait.is_some() => run.wait(&verdict, &evidence, &ahead).await,
         Evidence { slot: Some(Ok(found)), releases: Some(Ok(releases)), .. } if verdict.state == VerdictState::Idle => {
             let plan = Plan { slot: found.clone(), releases: releases.clone(), targets: ahead.going.clone() };
             run.reap(&collector, &verdict, &evidence, &plan, &ahead).await
@@ -60,6 +64,20 @@ struct Ahead {
     held: Vec<(String, String)>,
     /// What would happen to each; none if what the status says still stands.
     plan: Option<ReapPlan>,
+    /// What people are told, and whether a reap waits for that.
+    voice: Voice,
+}
+
+impl Ahead {
+    /// The verdict, now that it is known what may go: a slot of which everything stays is kept.
+    fn judge(&self, verdict: Verdict) -> Verdict {
+        let all_stay = self.going.is_empty() && !self.held.is_empty() && verdict.state == VerdictState::Idle;
+        if all_stay { outlook::kept_by(&self.held) } else { verdict }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.going.iter().map(|release| release.name.clone()).collect()
+    }
 }
 
 struct Run<'a> {
@@ -85,7 +103,30 @@ impl Run<'_> {
         let prospects = Keeper::new(self.cluster, self.args, self.slot).prospects(&targets).await;
         let (plan, held) = (outlook::plan(&targets, &prospects, releases, now), outlook::held(&targets, &prospects));
         let may_go = targets.into_iter().zip(prospects).filter(|(_, prospect)| prospect.held.is_none());
-        Ahead { going: may_go.map(|(release, _)| release).collect(), held, plan: Some(plan) }
+        Ahead { going: may_go.map(|(release, _)| release).collect(), held, plan: Some(plan), voice: Voice::default() }
+    }
+
+    /// What people are told of it.
+    fn voice(&self, verdict: &Verdict, evidence: &Evidence) -> Voice {
+        let Some(Ok(slot)) = &evidence.slot else { return Voice::default() };
+        let now = (self.now)();
+        let before = slot.status.as_ref().and_then(|status| status.told.clone()).unwrap_or_default();
+        let found = Found {
+            state: verdict.state,
+            on_request: lapse::to_be_cleared(slot, now).is_some(),
+            kept: slot.spec.keep_until.as_ref().is_some_and(|until| until.0 > now),
+        };
+        speak(&before, found, self.args.voice.manners(), now)
+    }
+
+    /// The slot is idle, and people have been given notice.
+    async fn wait(&self, verdict: &Verdict, evidence: &Evidence, ahead: &Ahead) -> Conclusion {
+        let now = (self.now)();
+        let message = voice::waiting(self.slot, &verdict.reason, ahead.voice.wait.unwrap_or(now), now);
+        let conclusion = Conclusion { exit: Exit::Fine, message };
+        let verdict = Verdict { reap_at: ahead.voice.wait, ..verdict.clone() };
+        self.report(&verdict, evidence, None, &conclusion, ahead).await;
+        conclusion
     }
 
     /// Nothing is reaped.
@@ -140,9 +181,6 @@ impl Run<'_> {
 
     /// Says what would be done.
     fn rehearse(&self, verdict: &Verdict, ahead: &Ahead) -> Conclusion {
-        let all_stay = ahead.going.is_empty() && !ahead.held.is_empty() && verdict.state == VerdictState::Idle;
-        let kept = all_stay.then(|| outlook::kept_by(&ahead.held));
-        let verdict = kept.as_ref().unwrap_or(verdict);
         let mut conclusion = Conclusion::of_verdict(self.slot, verdict);
         if let (VerdictState::Idle, Some(plan)) = (verdict.state, &ahead.plan) {
             conclusion.message += &format!(" {}", outlook::told(plan));
@@ -165,9 +203,37 @@ impl Run<'_> {
         let mut patch = status_patch(verdict, evidence, outcome, now);
         let signals = outlook::signals(evidence, self.rules, now);
         outlook::tell(&mut patch, &signals, ahead.plan.as_ref(), outcome.is_some());
-        complain(write_status(self.cluster, self.slot, &patch).await);
-        if outcome.is_some() || conclusion.exit != Exit::Fine {
-            complain(write_event(self.cluster, &named(slot, self.slot), conclusion, now).await);
+        let told = if outcome.is_some() { Told::default() } else { ahead.voice.told.clone() };
+        if let Some(status) = patch.get_mut("status").and_then(Value::as_object_mut) {
+            status.insert("told".to_owned(), json!(told));
+        }
+        let written = write_status(self.cluster, self.slot, &patch).await;
+        let slot = named(slot, self.slot);
+        let notice = outcome.is_none() && ahead.voice.tell.contains(&Occasion::Notice);
+        if outcome.is_some() || notice || conclusion.exit != Exit::Fine {
+            complain(write_event(self.cluster, &slot, notice, conclusion, now).await);
+        }
+        // What could not be noted as told is told when it can.
+        if written.is_ok() {
+            self.tell(&slot, verdict, outcome, ahead).await;
+        }
+        complain(written);
+    }
+
+    /// Tells the webhooks.
+    async fn tell(&self, slot: &Slot, verdict: &Verdict, outcome: Option<&Outcome>, ahead: &Ahead) {
+        let (occasions, releases) = match outcome {
+            Some(outcome) if outcome.gone.is_empty() => return,
+            Some(outcome) => (vec![Occasion::Reaped], outcome.gone.clone()),
+            None => (ahead.voice.tell.clone(), ahead.names()),
+        };
+        let (told, now) = (&ahead.voice.told, (self.now)());
+        let news: Vec<News> = occasions
+            .into_iter()
+            .map(|occasion| voice::news(occasion, slot, &releases, &verdict.reason, told, now))
+            .collect();
+        for failure in hotdesk_notify::send::tell(&self.args.voice.notify, &news).await {
+            tracing::warn!("{failure}");
         }
     }
 }
