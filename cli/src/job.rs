@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn what_a_pod_is_at_is_said_in_words() {
-        let container = |state: serde_json::Value| {
+        let container = |state: &serde_json::Value| {
             json!({"containerStatuses": [{"name": "reaper", "state": state, "ready": false,
             "restartCount": 0, "image": "", "imageID": ""}]})
         };
