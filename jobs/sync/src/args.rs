@@ -14,9 +14,19 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use crate::rows::Rules;
+use crate::run::Settings;
 use crate::scope::Scope;
 use crate::source::Source;
 use crate::source::sheets::{SCOPE, Sheets, id};
+
+/// The first is what to try before anything else.
+const EXAMPLES: &str = "\
+Examples:
+  hotdesk-sync --csv slots.csv --dry-run
+  hotdesk-sync --sheet 1A… --google-key key.json --dry-run
+  hotdesk-sync --sheet 1A… --tab Slots --people-tab People --poll 15s
+  hotdesk-sync --csv slots.csv --slots 'team-a-*,mew' --once
+  kubectl -n hotdesk exec deploy/hotdesk-sync -- hotdesk-sync --once --confirm-clearing";
 
 const EXIT_CODES: &str = "\
 With --once and --dry-run, the exit code tells how it ended:
@@ -31,8 +41,32 @@ With --once and --dry-run, the exit code tells how it ended:
 /// The first rows hold a header with the columns Slot, Usernames (or Emails, or Users) and Purpose; Until, Keep until
 /// and Host if you like. What cannot be read changes nothing.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "hotdesk-sync", version, after_help = EXIT_CODES, group(ArgGroup::new("source").required(true).args(["sheet", "csv"])))]
+#[command(name = "hotdesk-sync", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct Args {
+    /// What one pass does.
+    #[command(flatten)]
+    pub pass: Pass,
+    /// How often the source is read
+    #[arg(long, env = "HOTDESK_POLL", default_value = "15s", value_name = "DURATION", value_parser = positive)]
+    pub poll: Duration,
+    /// How long the source may be unreadable before the Slots say so
+    #[arg(long, env = "HOTDESK_STALE_AFTER", default_value = "2m", value_name = "DURATION", value_parser = positive)]
+    pub stale_after: Duration,
+    /// Where /livez, /readyz and /metrics are served, except with --once
+    #[arg(long, env = "HOTDESK_HEALTH_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
+    pub health_listen: SocketAddr,
+    /// How log lines are written
+    #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, or a filter such as `info,kube=debug`
+    #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info", value_name = "FILTER")]
+    pub log_level: String,
+}
+
+/// What one pass does: from where, for which slots, by which rules.
+#[derive(Debug, Clone, clap::Args)]
+#[command(group(ArgGroup::new("source").required(true).args(["sheet", "csv"])))]
+pub struct Pass {
     /// The Google Sheet: its address, or the long name in it
     #[arg(long, env = "HOTDESK_SHEET", value_name = "ID|URL", value_parser = id)]
     pub sheet: Option<String>,
@@ -65,15 +99,9 @@ pub struct Args {
     /// How long an answer of Google may take
     #[arg(long, env = "HOTDESK_SHEETS_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive)]
     pub sheets_timeout: Duration,
-    /// How often the source is read
-    #[arg(long, env = "HOTDESK_POLL", default_value = "15s", value_name = "DURATION", value_parser = positive)]
-    pub poll: Duration,
     /// How long to wait before asking again after an error that may pass; doubled each time
     #[arg(long, env = "HOTDESK_RETRY_DELAY", default_value = "1s", value_name = "DURATION", value_parser = positive)]
     pub retry_delay: Duration,
-    /// How long the source may be unreadable before the Slots say so
-    #[arg(long, env = "HOTDESK_STALE_AFTER", default_value = "2m", value_name = "DURATION", value_parser = positive)]
-    pub stale_after: Duration,
     /// The slots that the source is for: names, or patterns such as team-a-*, comma-separated. Default: every slot. A row
     /// for another is one for a slot that is not there
     #[arg(long, env = "HOTDESK_SLOTS", value_name = "NAMES", value_delimiter = ',')]
@@ -96,18 +124,9 @@ pub struct Args {
     /// Make one pass that writes nothing and says what it would write
     #[arg(long, group = "one_pass")]
     pub dry_run: bool,
-    /// Where /livez, /readyz and /metrics are served, except with --once
-    #[arg(long, env = "HOTDESK_HEALTH_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
-    pub health_listen: SocketAddr,
     /// How long an answer of the API server may take
     #[arg(long, env = "HOTDESK_API_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive)]
     pub api_timeout: Duration,
-    /// How log lines are written
-    #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
-    /// What is logged: error, warn, info, debug, or a filter such as `info,kube=debug`
-    #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info", value_name = "FILTER")]
-    pub log_level: String,
 }
 
 /// How log lines are written.
@@ -119,24 +138,41 @@ pub enum LogFormat {
     Json,
 }
 
-impl Args {
+impl Pass {
     /// True if the program ends after one pass.
     #[must_use]
     pub fn is_once(&self) -> bool {
         self.once || self.dry_run
     }
 
+    /// How passes are made, for a program that makes them so often.
+    ///
+    /// # Errors
+    /// Every setting that cannot be read.
+    pub fn settings(&self, poll: Duration, stale_after: Duration) -> anyhow::Result<Settings> {
+        Ok(Settings {
+            scope: self.scope()?,
+            rules: self.rules(),
+            people: self.listed_people()?,
+            poll,
+            retry_delay: self.retry_delay,
+            stale_after,
+            confirmed: self.confirm_clearing,
+            dry_run: self.dry_run,
+            claim_url: self.claim_url.clone(),
+        })
+    }
+
     /// The slots that the source is for.
     ///
     /// # Errors
     /// Every pattern that is none.
-    pub fn scope(&self) -> anyhow::Result<Scope> {
+    fn scope(&self) -> anyhow::Result<Scope> {
         Scope::of(&self.slots).map_err(|problems| anyhow::anyhow!("--slots: {}", problems.join("; ")))
     }
 
     /// The rules for rows.
-    #[must_use]
-    pub fn rules(&self) -> Rules {
+    fn rules(&self) -> Rules {
         Rules { limit: self.max_claims.map(usize::from), zone: self.time_zone.clone() }
     }
 
@@ -166,7 +202,7 @@ impl Args {
     ///
     /// # Errors
     /// Every problem of the file at once.
-    pub fn listed_people(&self) -> anyhow::Result<Vec<Vec<String>>> {
+    fn listed_people(&self) -> anyhow::Result<Vec<Vec<String>>> {
         let Some(path) = &self.people else { return Ok(Vec::new()) };
         let shown = path.display();
         let text = std::fs::read_to_string(path).with_context(|| format!("--people {shown}: it cannot be read"))?;

@@ -18,6 +18,7 @@
 
 pub mod args;
 pub mod cluster;
+#[cfg(feature = "serve")]
 pub mod health;
 pub mod log;
 pub mod metrics;

@@ -7,17 +7,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use hotdesk_sync::args::{Args, LogFormat};
+use hotdesk_sync::args::Args;
 use hotdesk_sync::cluster::Cluster;
 use hotdesk_sync::health::health;
+use hotdesk_sync::log;
 use hotdesk_sync::metrics::Metrics;
-use hotdesk_sync::run::{Ended, Settings, Sync};
+use hotdesk_sync::run::{Ended, Sync};
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
-
-/// Libraries that say again, and less clearly, what is logged here; `--log-level` can bring them back.
-const QUIET: &str = "actix_server=warn,kube_client=off";
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -31,7 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn start(args: &Args) -> anyhow::Result<ExitCode> {
-    log_to_stderr(args)?;
+    log::to_stderr(args.log_format, &args.log_level)?;
     // One provider for everything: without a default, rustls panics at its first use.
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
@@ -39,21 +36,11 @@ fn start(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let settings = Settings {
-        scope: args.scope()?,
-        rules: args.rules(),
-        people: args.listed_people()?,
-        poll: args.poll,
-        retry_delay: args.retry_delay,
-        stale_after: args.stale_after,
-        confirmed: args.confirm_clearing,
-        dry_run: args.dry_run,
-        claim_url: args.claim_url.clone(),
-    };
-    let cluster = Cluster::connect(args.api_timeout).await?;
+    let settings = args.pass.settings(args.poll, args.stale_after)?;
+    let cluster = Cluster::connect(args.pass.api_timeout).await?;
     let metrics = Arc::new(Metrics::new(clock()));
-    let mut sync = Sync::new(args.source()?, cluster, settings, metrics.clone(), clock);
-    if args.is_once() {
+    let mut sync = Sync::new(args.pass.source()?, cluster, settings, metrics.clone(), clock);
+    if args.pass.is_once() {
         let ended = tokio::select! {
             ended = sync.pass() => ended,
             () = asked_to_end()? => anyhow::bail!("asked to end before the pass was over"),
@@ -104,15 +91,4 @@ fn code(ended: &Ended) -> ExitCode {
 #[expect(clippy::disallowed_methods, reason = "the one place where this program reads the clock")]
 fn clock() -> Timestamp {
     Timestamp::now()
-}
-
-fn log_to_stderr(args: &Args) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", args.log_level))
-        .with_context(|| format!("--log-level {:?}: write info, or info,kube=debug", args.log_level))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    match args.log_format {
-        LogFormat::Text => logs.with_ansi(false).init(),
-        LogFormat::Json => logs.json().flatten_event(true).init(),
-    }
-    Ok(())
 }
