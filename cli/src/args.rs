@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::commands::{Claim, Completion, Hand, Keep, List, Plan, Reap, Release, Resolve, Revive, Why};
+pub(crate) use self::commands::{Claim, Completion, Hand, Keep, List, Plan, Reap, Release, Resolve, Revive, Sync, Why};
 
 /// Slots are namespaces of a shared cluster that people take turns using, like desks in an office.
 /// See who holds which, claim a free one, deploy there, and release it when you are done.
@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Revive(Revive),
     /// For CI: which slot does this person hold? Prints KUBE_NAMESPACE and HOST.
     Resolve(Resolve),
+    /// Bring the claims of a Google Sheet or a CSV file to the slots, once; for administrators.
+    Sync(Box<Sync>),
     /// Check the installation and every slot, and say how to mend what is wrong.
     Doctor,
     /// Print a script that completes commands and flags in a shell.

@@ -131,7 +131,11 @@ pub(crate) fn clock() -> Zoned {
     jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::system())
 }
 
-async fn config(global: &Global) -> Result<Config, Failure> {
+/// How the cluster is reached, as kubectl reaches it.
+///
+/// # Errors
+/// When no kubeconfig is found, or what is in it cannot be used.
+pub(crate) async fn config(global: &Global) -> Result<Config, Failure> {
     let named = global.kubeconfig.is_some() || global.context.is_some();
     let kubeconfig = match &global.kubeconfig {
         Some(file) => Kubeconfig::read_from(file),

@@ -11,6 +11,7 @@ mod reap;
 mod release;
 mod resolve;
 mod revive;
+mod sync;
 mod why;
 
 use hotdesk_slots::Slot;
@@ -57,6 +58,7 @@ pub(crate) async fn run(args: &Args) -> Result<Done, Failure> {
     let text = match &args.command {
         Command::Completion(completion) => completion::run(completion),
         Command::Resolve(resolve) => resolve::run(global, program, resolve).await,
+        Command::Sync(sync) => return sync::run(global, &sync.pass).await,
         Command::Reap(reap) => return reap::run(&Cluster::find(global, program).await?, reap, form).await,
         Command::Revive(revive) => return revive::run(&Cluster::find(global, program).await?, revive, form).await,
         Command::Plan(plan) => plan::run(&Cluster::find(global, program).await?, plan, form).await,

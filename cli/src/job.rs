@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(status: serde_json::Value, expected: &str) {
+    fn check(status: &serde_json::Value, expected: &str) {
         let pod: Pod = serde_json::from_value(json!({"metadata": {"name": "p"}, "status": status})).unwrap();
         let found = match state(&pod) {
             Look::Waits(why) => format!("waits: {why}"),
@@ -329,16 +329,16 @@ mod tests {
             json!({"containerStatuses": [{"name": "reaper", "state": state, "ready": false,
             "restartCount": 0, "image": "", "imageID": ""}]})
         };
-        check(json!({"phase": "Pending"}), "waits: its pod has no node yet");
+        check(&json!({"phase": "Pending"}), "waits: its pod has no node yet");
         check(
-            container(&json!({"waiting": {"reason": "ImagePullBackOff", "message": "no\nimage"}})),
+            &container(&json!({"waiting": {"reason": "ImagePullBackOff", "message": "no\nimage"}})),
             "waits: its pod waits: ImagePullBackOff no\u{fffd}image",
         );
-        check(container(&json!({"running": {}})), "runs");
+        check(&container(&json!({"running": {}})), "runs");
         check(
-            container(&json!({"terminated": {"exitCode": 3, "message": "blind\u{1b}[2J"}})),
+            &container(&json!({"terminated": {"exitCode": 3, "message": "blind\u{1b}[2J"}})),
             "ended 3: blind\u{fffd}[2J",
         );
-        check(json!({"phase": "Failed", "message": "evicted"}), "gone: evicted");
+        check(&json!({"phase": "Failed", "message": "evicted"}), "gone: evicted");
     }
 }

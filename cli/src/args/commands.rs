@@ -224,6 +224,20 @@ pub(crate) struct Resolve {
 
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
+Nothing that cannot be read changes anything, and a sheet that loses most of its claims is held back.
+Exit code 1: some rows have problems, most claims would go at once, or something could not be read or written.
+
+Examples:
+  sync --csv slots.csv --dry-run
+  sync --sheet https://docs.google.com/spreadsheets/d/1A…/edit --google-key key.json --dry-run
+  sync --csv slots.csv --once")]
+pub(crate) struct Sync {
+    #[command(flatten)]
+    pub(crate) pass: hotdesk_sync::args::Pass,
+}
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
 For bash:  source <(hotdesk completion bash)        in ~/.bashrc
 For zsh:   source <(hotdesk completion zsh)         in ~/.zshrc, after compinit
 For fish:  hotdesk completion fish > ~/.config/fish/completions/hotdesk.fish")]

@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 
-use super::Finding;
 use super::facts::Facts;
+use super::finding::{Finding, Id};
 
 const ABOUT: &str = "a write in a slot";
 /// Nothing of this name is ever stored.
@@ -92,30 +92,28 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     let Some(Probe { namespace, came_back }) = &facts.probe else { return Vec::new() };
     let logs = "kubectl -n hotdesk logs -l app.kubernetes.io/component=webhook --tail=20";
     vec![match came_back {
-        CameBack::Stamped => Finding::ok(
-            ABOUT,
+        CameBack::Stamped => Finding::ok(Id::WriteProbe, ABOUT,
             format!("passed through the webhook and came back with the stamp (a dry run in {namespace})"),
         ),
         CameBack::DeniedByWebhook(words) if words.contains("cannot see the Slots") => {
-            Finding::problem(ABOUT, format!("is denied to everybody: {words}")).mended_by(logs)
+            Finding::problem(Id::WriteProbe, ABOUT, format!("is denied to everybody: {words}")).mended_by(logs)
         }
         CameBack::DeniedByWebhook(_) => {
-            Finding::ok(ABOUT, format!("was turned away by the webhook, for you do not hold {namespace} (a dry run)"))
+            Finding::ok(Id::WriteProbe, ABOUT, format!("was turned away by the webhook, for you do not hold {namespace} (a dry run)"))
         }
-        CameBack::Unstamped => Finding::problem(
-            ABOUT,
+        CameBack::Unstamped => Finding::problem(Id::WriteProbe, ABOUT,
             format!("was admitted in {namespace} and came back without the stamp: the webhook does not see it"),
         )
         .mended_by("what is said above of the webhook configurations"),
         CameBack::DeniedByPolicy(words) => {
-            Finding::problem(ABOUT, format!("was stopped by the policy alone, not by the webhook: {words}"))
+            Finding::problem(Id::WriteProbe, ABOUT, format!("was stopped by the policy alone, not by the webhook: {words}"))
                 .mended_by(logs)
         }
         CameBack::NotCalled(message) => {
-            Finding::problem(ABOUT, format!("fails, for the API server cannot call the webhook: {message}"))
+            Finding::problem(Id::WriteProbe, ABOUT, format!("fails, for the API server cannot call the webhook: {message}"))
                 .mended_by(logs)
         }
-        CameBack::Unknown(message) => Finding::unseen(ABOUT, message),
+        CameBack::Unknown(message) => Finding::unseen(Id::WriteProbe, ABOUT, message),
     }]
 }
 

@@ -1,0 +1,50 @@
+//! `hotdesk sync`: one pass of the sync by hand, with the rights of whoever types it.
+//!
+//! It is hotdesk-sync itself: the same flags, the same reading of the sheet, the same plan.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotdesk_slots::text::harmless;
+use hotdesk_sync::args::{LogFormat, Pass};
+use hotdesk_sync::cluster::Cluster as Slots;
+use hotdesk_sync::log;
+use hotdesk_sync::metrics::Metrics;
+use hotdesk_sync::run::{Ended, Sync};
+use jiff::Timestamp;
+
+use crate::args::Global;
+use crate::cluster;
+use crate::commands::Done;
+use crate::failure::Failure;
+
+/// Makes a pass, and says what it would write, or what it wrote.
+///
+/// # Errors
+/// What is typed wrong, or that nothing could be read or written.
+pub(crate) async fn run(global: &Global, pass: &Pass) -> Result<Done, Failure> {
+    if !pass.is_once() {
+        return Err(Failure::Usage(
+            "add --dry-run to see what would be written, or --once to write it. What follows a sheet all the time is \
+             the chart's: sync.enabled of charts/hotdesk"
+                .to_owned(),
+        ));
+    }
+    let unusable = |error: &dyn std::fmt::Display| Failure::Usage(harmless(&format!("{error:#}")));
+    let settings = pass.settings(Duration::MAX, Duration::MAX).map_err(|error| unusable(&error))?;
+    let source = pass.source().map_err(|error| unusable(&error))?;
+    log::to_stderr(LogFormat::Text, "info").map_err(|error| unusable(&error))?;
+    let slots = Slots::of(cluster::config(global).await?, pass.api_timeout)
+        .map_err(|error| Failure::NoCluster(harmless(&format!("{error:#}"))))?;
+    let mut sync = Sync::new(source, slots, settings, Arc::new(Metrics::new(now())), now);
+    let ended = sync.pass().await;
+    match ended {
+        Ended::Unreadable(_) | Ended::Cluster => Err(Failure::Refused("not everything was done: see above".to_owned())),
+        Ended::Done(problems) => Ok(Done { text: sync.shown, well: problems == 0 }),
+        Ended::HeldBack => Ok(Done { text: sync.shown, well: false }),
+    }
+}
+
+fn now() -> Timestamp {
+    cluster::clock().timestamp()
+}
