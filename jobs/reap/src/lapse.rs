@@ -67,20 +67,20 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_cleared(spec: serde_json::Value, lost_at: Option<&str>, expected: Option<&str>) {
-        let found = to_be_cleared(&slot(&spec, lost_at), now());
+    fn check_cleared(spec: &serde_json::Value, lost_at: Option<&str>, expected: Option<&str>) {
+        let found = to_be_cleared(&slot(spec, lost_at), now());
         assert_eq!(found.map(|at| at.to_string()).as_deref(), expected, "{spec}");
     }
 
     #[test]
     fn only_a_free_slot_is_cleared_on_request_and_only_when_it_is_time() {
         let due = "2026-11-23T08:55:00Z";
-        check_cleared(json!({}), None, None);
-        check_cleared(json!({"clearAfter": due}), None, Some(due));
-        check_cleared(json!({"clearAfter": due}), Some("2026-11-23T08:45:00Z"), Some("2026-11-23T08:45:00Z"));
-        check_cleared(json!({"clearAfter": due}), Some("2026-11-23T08:59:00Z"), Some(due));
-        check_cleared(json!({"clearAfter": "2026-11-23T09:00:01Z"}), None, None);
-        check_cleared(json!({"clearAfter": due, "claim": {"users": ["bob"]}}), None, None);
-        check_cleared(json!({"clearAfter": due, "claim": {"users": ["bob"], "until": due}}), None, None);
+        check_cleared(&json!({}), None, None);
+        check_cleared(&json!({"clearAfter": due}), None, Some(due));
+        check_cleared(&json!({"clearAfter": due}), Some("2026-11-23T08:45:00Z"), Some("2026-11-23T08:45:00Z"));
+        check_cleared(&json!({"clearAfter": due}), Some("2026-11-23T08:59:00Z"), Some(due));
+        check_cleared(&json!({"clearAfter": "2026-11-23T09:00:01Z"}), None, None);
+        check_cleared(&json!({"clearAfter": due, "claim": {"users": ["bob"]}}), None, None);
+        check_cleared(&json!({"clearAfter": due, "claim": {"users": ["bob"], "until": due}}), None, None);
     }
 }
