@@ -13,6 +13,7 @@ use crate::book::Book;
 use crate::guard::limit::Gain;
 use crate::reply::Reply;
 use crate::review::{Operation, Request, Unreadable};
+use crate::session::Session;
 use crate::settings::Settings;
 
 pub mod gate;
@@ -51,6 +52,8 @@ pub struct Answer {
     pub note: Note,
     /// Who gains a slot by it, which is still to be counted before it is allowed.
     pub gain: Option<Gain>,
+    /// Somebody who begins to work in a pod by it.
+    pub session: Option<Session>,
 }
 
 /// What the log and the metrics shall know of an answer. The texts are sanitised; the words come from small fixed sets.
@@ -90,7 +93,7 @@ pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, 
 pub fn refusal(uid: String, code: u16, reason: &'static str, what: &str) -> Answer {
     let message = format!("hotdesk cannot judge this request, so it is denied: {}", harmless(what));
     let note = Note { decision: "deny", reason, ..Note::default() };
-    Answer { reply: Reply::refused(uid, code, message), note, gain: None }
+    Answer { reply: Reply::refused(uid, code, message), note, gain: None, session: None }
 }
 
 impl Note {

@@ -94,6 +94,9 @@ pub struct Args {
     /// Exact user name of hotdesk-sync, which writes the claims of a sheet. Without it, only administrators do
     #[arg(long, env = "HOTDESK_SYNC_USER", value_name = "USER")]
     pub sync_user: Option<String>,
+    /// Exact user name of this webhook, as which it notes in the Slots' status who works in a pod. Without it, nobody does
+    #[arg(long, env = "HOTDESK_SESSION_USER", value_name = "USER")]
+    pub session_user: Option<String>,
     /// Exact user name of hotdesk-access, which writes the claimants of a slot into the RoleBinding hotdesk-claimants there
     #[arg(long, env = "HOTDESK_ACCESS_USER", value_name = "USER")]
     pub access_user: Option<String>,
@@ -147,6 +150,7 @@ impl Args {
             reaper_service_account: self.reaper_service_account.clone(),
             max_slots: self.max_slots_per_person.into(),
             access_user: self.access_user.clone().filter(|user| !user.is_empty()),
+            session_user: self.session_user.clone().filter(|user| !user.is_empty()),
             sync_user: self.sync_user.clone().filter(|user| !user.is_empty()),
         })
     }

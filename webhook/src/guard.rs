@@ -6,7 +6,7 @@
 
 use hotdesk_slots::claim::Standing;
 use hotdesk_slots::identity::Name;
-use hotdesk_slots::slot::Slot;
+use hotdesk_slots::slot::{Slot, SlotStatus};
 use hotdesk_slots::stamp::Stamp;
 use hotdesk_slots::text::{is_harmful, plain};
 use hotdesk_slots::{Claim, ClaimView, People, Requester, keys};
@@ -50,6 +50,8 @@ pub enum Writer {
     Machinery,
     /// The slot's reaper, its status only.
     Reaper,
+    /// The webhook itself, its notes of sessions only.
+    Webhook,
     /// What brings the claims of a sheet.
     Sync,
     /// A person, for themselves.
@@ -85,6 +87,7 @@ pub fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Result<W
         return Ok(Writer::Administrator);
     }
     match (asked.operation, asked.subresource) {
+        (Operation::Update, "status") if settings.is_noting(requester) && notes_session(asked) => Ok(Writer::Webhook),
         (Operation::Update, "status") if settings.is_sync(requester) => Ok(Writer::Sync),
         (Operation::Update, "") if settings.is_sync(requester) => judge_sync(asked, now),
         (Operation::Delete, "") if CLEANERS.contains(&requester.username.as_str()) => Ok(Writer::Machinery),
@@ -159,6 +162,12 @@ pub fn claimed_at(old: Option<&Slot>, claim: Option<&ClaimView>, now: Timestamp)
 fn is_reaper(asked: &Asked<'_>, settings: &Settings) -> bool {
     let account = service_account_in(asked.requester, asked.namespace);
     account == Some(settings.reaper_service_account.as_str()) && carries_pod_token(asked.requester)
+}
+
+/// True if nothing in the status changes but the last session.
+fn notes_session(asked: &Asked<'_>) -> bool {
+    let rest = |slot: &Slot| SlotStatus { last_session: None, ..slot.status.clone().unwrap_or_default() };
+    matches!((asked.old, asked.new), (Some(old), Some(new)) if rest(old) == rest(new))
 }
 
 fn keeps_spec(asked: &Asked<'_>) -> bool {
@@ -278,6 +287,7 @@ impl Writer {
             Self::Administrator => "administrator",
             Self::Machinery => "machinery",
             Self::Reaper => "reaper",
+            Self::Webhook => "webhook",
             Self::Sync => "sync",
             Self::Person => "claimant",
         }

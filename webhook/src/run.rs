@@ -18,6 +18,7 @@ use crate::intake::{Intake, Limits};
 use crate::limiter::Limiter;
 use crate::limiter::shelf::InCluster;
 use crate::serve::Shared;
+use crate::session::notebook::{Notebook, status};
 use crate::tls::Certificates;
 use crate::{health, serve, watch};
 
@@ -52,13 +53,17 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     let most = settings.max_slots;
     let limiter = (most > 0).then(|| InCluster::new(config.clone(), &args.claims_config_map)).transpose();
     let limiter = limiter.context("the cluster's address or certificate cannot be used")?;
+    let notes = settings.session_user.is_some().then(|| status::InCluster::new(config.clone())).transpose();
+    let notes = notes.context("the cluster's address or certificate cannot be used")?;
     let client = watch::client(config, book.clone()).context("the cluster's address or certificate cannot be used")?;
     let certificates = Arc::new(Certificates::new(&args.tls_cert, &args.tls_key));
     let tls = certificates.server_config()?;
     let limits =
         Limits { bytes: args.max_review_bytes, places: args.max_in_flight, wait: PLACE_TIMEOUT, read: BODY_TIMEOUT };
     let shared = Shared::new(settings, book.clone(), certificates.clone(), Intake::new(limits));
-    let shared = Arc::new(shared.counting(limiter.map(|shelf| Limiter::new(shelf, most))));
+    let notebook = notes.is_some().then(|| Arc::new(Notebook::default()));
+    let shared = shared.counting(limiter.map(|shelf| Limiter::new(shelf, most))).noting(notebook.clone());
+    let shared = Arc::new(shared);
 
     let mut signals = Signals::new()?;
     let (plain, listener) = (bind(args.health_listen, "--health-listen")?, bind(args.listen, "--listen")?);
@@ -68,6 +73,9 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     tracing::info!(reviews = %reviews_at, health = %health_at, version = env!("CARGO_PKG_VERSION"), "listening");
 
     tokio::spawn(watch::follow(client, book));
+    if let (Some(notebook), Some(slate)) = (notebook, notes) {
+        tokio::spawn(async move { notebook.write_all(&slate).await });
+    }
     let every = args.tls_reload_interval;
     tokio::spawn(async move { certificates.follow(every).await });
     until_signal(reviews, health, &mut signals, &shared, args).await

@@ -19,6 +19,7 @@ use crate::intake::{Intake, Refused};
 use crate::limiter::{self, Limiter};
 use crate::metrics::Metrics;
 use crate::review::uid_of;
+use crate::session::notebook::Notebook;
 use crate::settings::Settings;
 use crate::tls::Certificates;
 
@@ -44,6 +45,8 @@ pub struct Shared {
     pub intake: Intake,
     /// Counts the slots of a person, where there is a limit.
     pub limiter: Option<Limiter>,
+    /// Takes the sessions of people, where they are noted.
+    pub notebook: Option<Arc<Notebook>>,
     /// The counters.
     pub metrics: Metrics,
     /// True once the process was asked to end.
@@ -55,13 +58,19 @@ impl Shared {
     #[must_use]
     pub fn new(settings: Settings, book: Arc<Book>, certificates: Arc<Certificates>, intake: Intake) -> Self {
         let (metrics, leaving) = (Metrics::default(), AtomicBool::new(false));
-        Self { settings, book, certificates, intake, limiter: None, metrics, leaving }
+        Self { settings, book, certificates, intake, limiter: None, notebook: None, metrics, leaving }
     }
 
     /// The same, with somebody who counts the slots of a person.
     #[must_use]
     pub fn counting(self, limiter: Option<Limiter>) -> Self {
         Self { limiter, ..self }
+    }
+
+    /// The same, with somewhere to note sessions.
+    #[must_use]
+    pub fn noting(self, notebook: Option<Arc<Notebook>>) -> Self {
+        Self { notebook, ..self }
     }
 
     /// From now on: not ready.
@@ -124,7 +133,8 @@ async fn review(path: Path, request: HttpRequest, mut body: web::Payload, shared
     let answered = taken.and_then(|(bytes, place)| Ok((safely(path, &bytes, &shared)?, place)));
     match answered {
         Ok((answer, _place)) => {
-            let answer = counted(answer, &shared).await;
+            let mut answer = counted(answer, &shared).await;
+            note_session(&mut answer, &shared);
             shared.metrics.answered(path, &answer.note, began.elapsed());
             log(&answer);
             send(&answer)
@@ -145,6 +155,14 @@ fn safely(path: Path, body: &[u8], shared: &Shared) -> Result<Answer, Refused> {
         let context = Context { settings: &shared.settings, book: &shared.book, now, steady: Instant::now() };
         answer(path, body, &context).map_err(|_| Refused::NotReview)
     })
+}
+
+/// Leaves a session to be noted. Whether that works is none of the answer's business.
+fn note_session(answer: &mut Answer, shared: &Shared) {
+    let (Some(session), Some(notebook)) = (answer.session.take(), &shared.notebook) else { return };
+    if !notebook.leave(session, Instant::now()) {
+        tracing::error!(slot = %answer.note.slot, "too many sessions wait to be noted: one is lost");
+    }
 }
 
 /// The answer, denied after all if somebody would hold too many slots by it.

@@ -43,6 +43,8 @@ pub struct Settings {
     pub claim_url: Option<String>,
     /// The service account in each slot's namespace that may write the Slot's status.
     pub reaper_service_account: String,
+    /// The exact user name of the webhook itself, as which it notes sessions.
+    pub session_user: Option<String>,
     /// The exact user name of what makes access follow the claim.
     pub access_user: Option<String>,
     /// How many slots one person may hold at once; 0: any number.
@@ -78,6 +80,12 @@ impl Settings {
     #[must_use]
     pub fn is_sync(&self, requester: &Requester) -> bool {
         self.sync_user.as_ref() == Some(&requester.username)
+    }
+
+    /// True for the webhook itself, by exact user name.
+    #[must_use]
+    pub fn is_noting(&self, requester: &Requester) -> bool {
+        self.session_user.as_ref() == Some(&requester.username)
     }
 
     /// True for what makes access follow the claim, by exact user name.

@@ -12,6 +12,9 @@
 {{- $args = append $args (printf "--machinery-user=%s" .) -}}
 {{- $args = append $args (printf "--sync-user=%s" .) -}}
 {{- end -}}
+{{- if .Values.webhook.noteSessions -}}
+{{- $args = append $args (printf "--session-user=system:serviceaccount:%s:%s" .Release.Namespace (include "hotdesk.webhookName" .)) -}}
+{{- end -}}
 {{- with include "hotdesk.accessUser" . }}{{ $args = append $args (printf "--access-user=%s" .) }}{{ end -}}
 {{- if .Values.maxSlotsPerPerson -}}
 {{- $args = append $args (printf "--max-slots-per-person=%d" (int .Values.maxSlotsPerPerson)) -}}

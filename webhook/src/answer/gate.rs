@@ -12,6 +12,7 @@ use crate::message::{self, denial, holder};
 use crate::reply::{Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
 use crate::review::{GateReview, Operation, Request, Unreadable};
+use crate::session;
 
 /// The subresources whose write stores the object's own metadata.
 const STORES_METADATA: [&str; 6] = ["", "status", "resize", "ephemeralcontainers", "finalize", "approval"];
@@ -62,6 +63,7 @@ pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, 
         },
         note: Note { decision: decision.word(), reason: decision.why(), ..Note::of(request, &requester) },
         gain: None,
+        session: session::begun(request, &requester.username, decision, context.now),
     })
 }
 

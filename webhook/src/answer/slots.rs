@@ -71,6 +71,7 @@ fn judged(request: &SlotRequest<'_>, requester: &Requester, context: &Context<'_
             },
             note: Note { decision: "allow", reason: writer.word(), ..note },
             gain,
+            session: None,
         },
         Err(problems) => Answer {
             reply: Reply {
@@ -81,6 +82,7 @@ fn judged(request: &SlotRequest<'_>, requester: &Requester, context: &Context<'_
             },
             note: Note { decision: "deny", reason: "guard", ..note },
             gain: None,
+            session: None,
         },
     }
 }
@@ -103,6 +105,7 @@ pub fn beyond(answer: Answer, gain: &Gain, refused: &Refused, settings: &Setting
         reply: Reply { uid: answer.reply.uid, denial: Some(denial), audit, ..Reply::default() },
         note: Note { decision: "deny", reason, ..answer.note },
         gain: None,
+        session: None,
     }
 }
 

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, OwnerRe
 use super::*;
 
 const SYNC: &str = "system:serviceaccount:hotdesk:hotdesk-sync";
+const WEBHOOK: &str = "system:serviceaccount:hotdesk:hotdesk-webhook";
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -23,6 +24,7 @@ fn settings() -> Settings {
         people: People::from_rows([["alice@example.com", "octocat"], ["bob@example.com", "bobcat"]]).unwrap(),
         reaper_service_account: "hotdesk-reaper".to_owned(),
         sync_user: Some(SYNC.to_owned()),
+        session_user: Some(WEBHOOK.to_owned()),
         claim_url: Some("https://sheets.example.com/1".to_owned()),
         ..Settings::default()
     }
@@ -402,4 +404,18 @@ fn aliases_of_the_sheets_own_people_stay() {
     assert!(!sheet::keeps_aliases(Writer::Administrator, Some(&slot(&[])), &old));
     let view = normalise(old.spec.claim.as_ref().unwrap(), &settings().people, Aliases::Stay).unwrap();
     assert_eq!(view.aliases, [Name::parse("alicorn").unwrap(), Name::parse("octocat").unwrap()]);
+}
+
+#[test]
+fn the_webhook_notes_the_last_session_and_nothing_else() {
+    let status =
+        |slot: Slot, json: serde_json::Value| with(slot, |s| s.status = Some(serde_json::from_value(json).unwrap()));
+    let at_work = serde_json::json!({"time": "2026-11-23T15:00:00Z", "by": "alice", "kind": "exec"});
+    let (old, new) = (alices(), status(alices(), serde_json::json!({"lastSession": at_work})));
+    let write = |who: &str, new: &Slot| ask(Operation::Update, "status", &user(who), Some(&old), Some(new));
+    assert_eq!(write(WEBHOOK, &new), Ok(Writer::Webhook));
+    let more = serde_json::json!({"lastSession": at_work, "nextReapAt": "2026-11-23T16:00:00Z"});
+    assert!(write(WEBHOOK, &status(alices(), more)).is_err());
+    assert!(write("alice@example.com", &new).is_err());
+    assert!(update(&user(WEBHOOK), &old, &slot(&["bob@example.com"])).is_err());
 }

@@ -1,0 +1,117 @@
+//! Is this request the beginning of a person's work inside a pod?
+//!
+//! Somebody at a breakpoint makes no ingress traffic. What the gate lets through here is the only sign of them, so the
+//! webhook notes it in the Slot's status (`notebook`), where the reaper finds it.
+
+use hotdesk_slots::text::plain;
+use jiff::Timestamp;
+
+use crate::decide::{Decision, Role};
+use crate::review::{Operation, Request};
+
+pub mod notebook;
+
+/// Somebody at work in a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The slot.
+    pub slot: String,
+    /// When it began.
+    pub time: Timestamp,
+    /// Who.
+    pub by: String,
+    /// `exec`, `attach`, `portforward` or `ephemeralcontainers`.
+    pub kind: &'static str,
+}
+
+/// The session that begins with this request, if it is let through and is one.
+#[must_use]
+pub fn begun<O>(request: &Request<'_, O>, by: &str, decision: Decision, now: Timestamp) -> Option<Session> {
+    let is_pods = request.resource.group.as_str().is_empty() && request.resource.resource.as_str() == "pods";
+    let kind = match (request.operation, request.subresource()) {
+        (Operation::Connect, "exec") => "exec",
+        (Operation::Connect, "attach") => "attach",
+        (Operation::Connect, "portforward") => "portforward",
+        (Operation::Update, "ephemeralcontainers") => "ephemeralcontainers",
+        _ => return None,
+    };
+    let begins = is_pods && is_persons(decision) && request.dry_run != Some(true);
+    begins.then(|| Session { slot: request.namespace().to_owned(), time: now, by: plain(by), kind })
+}
+
+/// Programs connect all the time, and need nobody's slot for that.
+fn is_persons(decision: Decision) -> bool {
+    match decision {
+        Decision::Allow(role) => matches!(role, Role::Claimant | Role::Administrator | Role::BreakGlass),
+        Decision::Tolerate(..) => true,
+        Decision::Deny(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::Reason;
+    use crate::review::GateReview;
+    use hotdesk_slots::Mode;
+    use serde_json::{Value, json};
+
+    fn now() -> Timestamp {
+        "2026-11-23T15:00:00Z".parse().unwrap()
+    }
+
+    #[track_caller]
+    fn check(request: &Value, decision: Decision, expected: Option<&str>) {
+        let mut whole = json!({
+            "uid": "u", "operation": "CONNECT", "namespace": "mew", "name": "web", "subResource": "exec",
+            "kind": {"group": "", "version": "v1", "kind": "PodExecOptions"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"}, "userInfo": {"username": "alice"},
+        });
+        whole.as_object_mut().unwrap().extend(request.as_object().unwrap().clone());
+        let review =
+            json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": whole}).to_string();
+        let review = GateReview::parse(review.as_bytes()).unwrap();
+        let session = begun(&review.request, "alice", decision, now());
+        assert_eq!(session.map(|session| session.kind), expected, "{whole}");
+    }
+
+    const CLAIMANT: Decision = Decision::Allow(Role::Claimant);
+
+    #[test]
+    fn exec_attach_port_forward_and_debug_are_sessions_and_nothing_else_is() {
+        for kind in ["exec", "attach", "portforward"] {
+            check(&json!({"subResource": kind}), CLAIMANT, Some(kind));
+        }
+        check(
+            &json!({"operation": "UPDATE", "subResource": "ephemeralcontainers"}),
+            CLAIMANT,
+            Some("ephemeralcontainers"),
+        );
+        for request in [
+            json!({"subResource": "proxy"}),
+            json!({"operation": "UPDATE", "subResource": "exec"}),
+            json!({"operation": "UPDATE", "subResource": "status"}),
+            json!({"operation": "DELETE", "subResource": null}),
+            json!({"resource": {"group": "", "version": "v1", "resource": "services"}}),
+            json!({"resource": {"group": "example.com", "version": "v1", "resource": "pods"}}),
+            json!({"operation": "UPDATE", "subResource": "ephemeralcontainers", "dryRun": true}),
+        ] {
+            check(&request, CLAIMANT, None);
+        }
+    }
+
+    #[test]
+    fn only_people_who_are_let_in_have_sessions() {
+        for (decision, counts) in [
+            (Decision::Allow(Role::Administrator), true),
+            (Decision::Allow(Role::BreakGlass), true),
+            (Decision::Tolerate(Reason::Held, Mode::Warn), true),
+            (Decision::Deny(Reason::Held), false),
+            (Decision::Allow(Role::OwnServiceAccount), false),
+            (Decision::Allow(Role::Deployer), false),
+            (Decision::Allow(Role::Machinery), false),
+        ] {
+            check(&json!({}), decision, counts.then_some("exec"));
+        }
+    }
+}
