@@ -67,15 +67,9 @@ pub struct Args {
 #[derive(Debug, Clone, clap::Args)]
 #[command(group(ArgGroup::new("source").required(true).args(["sheet", "csv"])))]
 pub struct Pass {
-    /// The Google Sheet: its address, or the long name in it
-    #[arg(long, env = "HOTDESK_SHEET", value_name = "ID|URL", value_parser = id)]
-    pub sheet: Option<String>,
-    /// The tab with the claims. Default: the first
-    #[arg(long, env = "HOTDESK_TAB", value_name = "TAB", conflicts_with = "csv")]
-    pub tab: Option<String>,
-    /// The tab with the people who go by several names, one row a person, the name to show first
-    #[arg(long, env = "HOTDESK_PEOPLE_TAB", value_name = "TAB", conflicts_with = "csv")]
-    pub people_tab: Option<String>,
+    /// A sheet, and how Google is asked for it.
+    #[command(flatten)]
+    pub google: Google,
     /// The CSV file with the claims
     #[arg(long, env = "HOTDESK_CSV", value_name = "FILE")]
     pub csv: Option<PathBuf>,
@@ -85,20 +79,6 @@ pub struct Pass {
     /// JSON file with a list of lists of names, one person each, beside the people of the source
     #[arg(long, env = "HOTDESK_PEOPLE", value_name = "FILE")]
     pub people: Option<PathBuf>,
-    /// The key file of a Google service account. Default: GOOGLE_APPLICATION_CREDENTIALS, then the metadata server
-    #[arg(long, env = "HOTDESK_GOOGLE_KEY", value_name = "FILE")]
-    pub google_key: Option<PathBuf>,
-    #[arg(long, env = "GOOGLE_APPLICATION_CREDENTIALS", hide = true)]
-    application_credentials: Option<PathBuf>,
-    /// Google's metadata server, which gives tokens to pods with Workload Identity
-    #[arg(long, env = "GCE_METADATA_HOST", default_value = "metadata.google.internal", value_name = "HOST")]
-    pub metadata_host: String,
-    /// Where the Sheets API is
-    #[arg(long, env = "HOTDESK_SHEETS_ENDPOINT", default_value = "https://sheets.googleapis.com", value_name = "URL", value_parser = endpoint)]
-    pub sheets_endpoint: Uri,
-    /// How long an answer of Google may take
-    #[arg(long, env = "HOTDESK_SHEETS_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive)]
-    pub sheets_timeout: Duration,
     /// How long to wait before asking again after an error that may pass; doubled each time
     #[arg(long, env = "HOTDESK_RETRY_DELAY", default_value = "1s", value_name = "DURATION", value_parser = positive)]
     pub retry_delay: Duration,
@@ -127,6 +107,34 @@ pub struct Pass {
     /// How long an answer of the API server may take
     #[arg(long, env = "HOTDESK_API_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive)]
     pub api_timeout: Duration,
+}
+
+/// A sheet, and how Google is asked for it. Whoever takes these flags has a flag --csv as well.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Google {
+    /// The Google Sheet: its address, or the long name in it
+    #[arg(long, env = "HOTDESK_SHEET", value_name = "ID|URL", value_parser = id, conflicts_with = "csv")]
+    pub sheet: Option<String>,
+    /// The tab with the claims. Default: the first
+    #[arg(long, env = "HOTDESK_TAB", value_name = "TAB", conflicts_with = "csv")]
+    pub tab: Option<String>,
+    /// The tab with the people who go by several names, one row a person, the name to show first
+    #[arg(long, env = "HOTDESK_PEOPLE_TAB", value_name = "TAB", conflicts_with = "csv")]
+    pub people_tab: Option<String>,
+    /// The key file of a Google service account. Default: GOOGLE_APPLICATION_CREDENTIALS, then the metadata server
+    #[arg(long, env = "HOTDESK_GOOGLE_KEY", value_name = "FILE")]
+    pub google_key: Option<PathBuf>,
+    #[arg(long, env = "GOOGLE_APPLICATION_CREDENTIALS", hide = true)]
+    application_credentials: Option<PathBuf>,
+    /// Google's metadata server, which gives tokens to pods with Workload Identity
+    #[arg(long, env = "GCE_METADATA_HOST", default_value = "metadata.google.internal", value_name = "HOST")]
+    pub metadata_host: String,
+    /// Where the Sheets API is
+    #[arg(long, env = "HOTDESK_SHEETS_ENDPOINT", default_value = "https://sheets.googleapis.com", value_name = "URL", value_parser = endpoint)]
+    pub sheets_endpoint: Uri,
+    /// How long an answer of Google may take
+    #[arg(long, env = "HOTDESK_SHEETS_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive)]
+    pub sheets_timeout: Duration,
 }
 
 /// How log lines are written.
@@ -184,18 +192,7 @@ impl Pass {
         if let Some(slots) = &self.csv {
             return Ok(Source::File { slots: slots.clone(), people: self.people_csv.clone() });
         }
-        let id = self.sheet.clone().context("pass --sheet or --csv")?;
-        let http = Http::new(self.sheets_timeout).context("the system's CA certificates cannot be read")?;
-        let key = self.google_key.clone().or_else(|| self.application_credentials.clone());
-        let credential = key.map_or_else(|| Credential::Metadata(self.metadata_host.clone()), Credential::Key);
-        Ok(Source::Sheet(Box::new(Sheets {
-            access: Access::new(credential, SCOPE, http.clone()),
-            http,
-            endpoint: self.sheets_endpoint.clone(),
-            id,
-            tab: self.tab.clone().filter(|tab| !tab.is_empty()),
-            people: self.people_tab.clone().filter(|tab| !tab.is_empty()),
-        })))
+        Ok(Source::Sheet(Box::new(self.google.sheets()?.context("pass --sheet or --csv")?)))
     }
 
     /// The people whom the operator lists beside the source.
@@ -212,6 +209,27 @@ impl Pass {
             anyhow::bail!("--people {shown}: {}", problems.join("; "));
         }
         Ok(rows)
+    }
+}
+
+impl Google {
+    /// The sheet, if one is named.
+    ///
+    /// # Errors
+    /// When this machine has no certificates to know Google by.
+    pub fn sheets(&self) -> anyhow::Result<Option<Sheets>> {
+        let Some(id) = self.sheet.clone() else { return Ok(None) };
+        let http = Http::new(self.sheets_timeout).context("the system's CA certificates cannot be read")?;
+        let key = self.google_key.clone().or_else(|| self.application_credentials.clone());
+        let credential = key.map_or_else(|| Credential::Metadata(self.metadata_host.clone()), Credential::Key);
+        Ok(Some(Sheets {
+            access: Access::new(credential, SCOPE, http.clone()),
+            http,
+            endpoint: self.sheets_endpoint.clone(),
+            id,
+            tab: self.tab.clone().filter(|tab| !tab.is_empty()),
+            people: self.people_tab.clone().filter(|tab| !tab.is_empty()),
+        }))
     }
 }
 
