@@ -1,0 +1,75 @@
+//! Somebody who works in a pod is seen in the Slot's status.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::time::Duration;
+
+use hotdesk_e2e::slot::test_image;
+use hotdesk_e2e::{TestSlot, admin, alice, bob, installation, until};
+use serde_json::Value;
+
+fn last(slot: &TestSlot) -> Value {
+    slot.object()["status"]["lastSession"].clone()
+}
+
+/// A right in the slot that no role of the chart gives: kubectl reads a subresource before it patches it.
+fn grant(slot: &TestSlot, resource: &str, subject: &str) {
+    let role = ["create", "role", "more", "--verb=get,patch", "--resource", resource];
+    slot.kubectl(&admin(), &role).succeeded();
+    slot.kubectl(&admin(), &["create", "rolebinding", "more", "--role=more", subject]).succeeded();
+}
+
+#[test]
+fn whoever_works_in_a_pod_is_noted_once_a_minute_and_whoever_is_kept_out_is_not() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    let image = test_image("app");
+    let run = ["run", "app", "--image", &image, "--image-pull-policy=IfNotPresent", "--restart=Never", "--"];
+    slot.kubectl(&alice(), &[&run[..], &["sleep", "3600"]].concat()).succeeded();
+    slot.kubectl(&alice(), &["wait", "pod/app", "--for=condition=Ready", "--timeout=90s"]).succeeded();
+    slot.kubectl(&bob(), &["exec", "app", "--", "true"]).failed_saying(&["is held by alice@example.com"]);
+    let debug = r#"{"spec": {"ephemeralContainers": [{"name": "debugger", "image": "none.invalid/none"}]}}"#;
+    grant(&slot, "pods/ephemeralcontainers", "--user=alice@example.com");
+    let patch = ["patch", "pod", "app", "--subresource=ephemeralcontainers", "-p", debug];
+    until("the right to be known", Duration::from_secs(20), || {
+        slot.kubectl(&alice(), &[&patch[..], &["--dry-run=server"]].concat()).as_result()
+    });
+    slot.kubectl(&alice(), &["logs", "app"]).succeeded();
+    assert_eq!(last(&slot), Value::Null, "neither a stranger, nor a dry run, nor a look at the log is a session");
+
+    slot.kubectl(&alice(), &["exec", "app", "--", "true"]).succeeded();
+    let noted = until("the session to be noted", Duration::from_secs(15), || {
+        let last = last(&slot);
+        if last.is_null() { Err(last.to_string()) } else { Ok(last) }
+    });
+    assert_eq!((&noted["by"], &noted["kind"]), (&"alice@example.com".into(), &"exec".into()), "{noted}");
+
+    // Both webhooks see some of these, and the minute is one for both.
+    let version = slot.object()["metadata"]["resourceVersion"].clone();
+    for _ in 0..6 {
+        slot.kubectl(&alice(), &["exec", "app", "--", "true"]).succeeded();
+    }
+    slot.kubectl(&alice(), &patch).succeeded();
+    assert_eq!((last(&slot), slot.object()["metadata"]["resourceVersion"].clone()), (noted, version));
+}
+
+#[test]
+fn the_webhooks_own_account_writes_nothing_but_sessions() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    let own = "system:serviceaccount:hotdesk:hotdesk-webhook";
+    grant(&slot, "slots.hotdesk.dev/status", "--serviceaccount=hotdesk:hotdesk-webhook");
+    let patch = |sub: &[&str], patch: &str| {
+        let args = ["patch", "slot", "slot", "--type=merge", "-p", patch, "--as", own];
+        slot.kubectl(&admin(), &[&args[..], sub].concat())
+    };
+    let status = ["--subresource=status"];
+    until("the right to be known", Duration::from_secs(20), || {
+        let ran = patch(&status, "{}");
+        if ran.stderr.contains("cannot get resource") { Err(ran.to_string()) } else { Ok(()) }
+    });
+    patch(&status, r#"{"status": {"nextReapAt": "2030-01-01T00:00:00Z"}}"#).failed_saying(&["only the slot's reaper"]);
+    patch(&[], r#"{"spec": {"claim": null}}"#).failed_saying(&["Forbidden"]);
+    let session = r#"{"status": {"lastSession": {"time": "2026-01-01T00:00:00Z", "by": "alice", "kind": "exec"}}}"#;
+    patch(&status, session).succeeded();
+}
