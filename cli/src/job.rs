@@ -131,7 +131,13 @@ pub(crate) async fn under_way(cluster: &Cluster, slot: &str, component: &str) ->
     let api: Api<Job> = Api::namespaced(cluster.client(), slot);
     let found = api.list(&ListParams::default().labels(&format!("{COMPONENT}={component}"))).await;
     let found = found.map_err(|e| Failure::of(&format!("list the jobs in {slot}"), &cluster.server, &e))?;
-    Ok(found.items.iter().find(|job| !is_over(job)).map(kube::ResourceExt::name_any))
+    for job in found.items.iter().filter(|job| !is_over(job)) {
+        // A Job says so a little later than its pod.
+        if !matches!(look(cluster, slot, &job.name_any()).await?, Look::Runs { ended: Some(_), .. } | Look::Gone(_)) {
+            return Ok(Some(job.name_any()));
+        }
+    }
+    Ok(None)
 }
 
 fn is_over(job: &Job) -> bool {
