@@ -183,7 +183,8 @@ GitHub, it also writes them there (the outputs are called namespace and host). E
 
 Examples:
   resolve --user octocat
-  resolve --user alice@example.com --csv slots.csv --domain dev.example.com")]
+  resolve --user alice@example.com --csv slots.csv --domain dev.example.com
+  resolve --user alice@example.com --sheet 1A… --google-key key.json --domain dev.example.com")]
 pub(crate) struct Resolve {
     /// Whose slot: an e-mail or a login, as in the claim.
     #[arg(long, env = "HOTDESK_USER", value_name = "NAME", value_parser = name)]
@@ -201,7 +202,10 @@ pub(crate) struct Resolve {
     #[arg(long, env = "HOTDESK_PEOPLE", value_name = "FILE", requires = "csv")]
     pub(crate) people: Option<PathBuf>,
 
-    /// With --csv: whose times of day its dates are, such as Europe/Berlin.
+    #[command(flatten)]
+    pub(crate) google: hotdesk_sync::args::Google,
+
+    /// With --csv or --sheet: whose times of day its dates are, such as Europe/Berlin.
     #[arg(long, env = "HOTDESK_TIME_ZONE", default_value = "UTC", value_name = "ZONE", value_parser = time_zone)]
     pub(crate) time_zone: TimeZone,
 

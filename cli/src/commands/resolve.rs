@@ -10,8 +10,13 @@ mod sheet;
 use std::io::Read as _;
 use std::path::Path;
 
-use hotdesk_slots::{ClaimView, People};
+use hotdesk_fetch::retry::patiently;
+use hotdesk_sheet::csv;
+use hotdesk_slots::ClaimView;
+use hotdesk_slots::text::harmless;
+use hotdesk_sync::source::sheets::Sheets;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use self::choice::{Candidate, Choice, Sought};
@@ -23,6 +28,9 @@ use crate::row::slot_name;
 
 /// A sheet of a thousand rows has a hundredth of it; more is not a sheet of slots.
 const MAX_FILE: u64 = 8 * 1024 * 1024;
+
+/// How often Google is asked again: a workflow that fails for want of a second is run again by hand.
+const RETRIES: usize = 3;
 
 /// The answer, as `-o json` and `-o yaml` show it.
 #[derive(Debug, Serialize)]
@@ -49,9 +57,11 @@ pub(crate) async fn run(global: &Global, program: &'static str, args: &Resolve) 
 }
 
 async fn answer(global: &Global, program: &'static str, args: &Resolve, on_github: bool) -> Result<String, Failure> {
-    let (candidates, now) = match wanted(args.csv.as_deref()) {
-        Some(file) => (from_file(file, args)?, cluster::clock().timestamp()),
-        None => from_cluster(global, program).await?,
+    let unusable = |error| Failure::Refused(harmless(&format!("{error:#}")));
+    let (candidates, now) = match (wanted(args.csv.as_deref()), args.google.sheets().map_err(unusable)?) {
+        (Some(file), _) => (from_file(file, args)?, now()),
+        (None, Some(sheets)) => (from_sheet(&sheets, &args.time_zone).await?, now()),
+        (None, None) => from_cluster(global, program).await?,
     };
     let slot = args.slot.as_deref().map(str::trim).filter(|slot| !slot.is_empty());
     let claim_url = args.claim_url.as_deref().filter(|url| !url.trim().is_empty());
@@ -89,12 +99,23 @@ async fn from_cluster(global: &Global, program: &'static str) -> Result<(Vec<Can
     Ok((candidates.collect(), cluster.now.timestamp()))
 }
 
+async fn from_sheet(sheets: &Sheets, zone: &TimeZone) -> Result<Vec<Candidate>, Failure> {
+    let unreadable = |why: &str| Failure::Refused(format!("cannot read the sheet: {}", harmless(why)));
+    let reading = patiently(RETRIES, || sheets.read(now)).await.map_err(|error| unreadable(&error.to_string()))?;
+    let people = sheet::people(reading.people.as_ref()).map_err(|problem| unreadable(&problem))?;
+    sheet::read(&reading.slots, &people, zone).map_err(|problem| unreadable(&problem))
+}
+
 fn from_file(file: &Path, args: &Resolve) -> Result<Vec<Candidate>, Failure> {
-    let people = match wanted(args.people.as_deref()) {
-        None => People::default(),
-        Some(file) => sheet::people(&bytes(file)?).map_err(|problem| unreadable(file, &problem))?,
-    };
-    sheet::read(&bytes(file)?, &people, &args.time_zone).map_err(|problem| unreadable(file, &problem))
+    let table = |file| csv::parse(&bytes(file)?).map_err(|problem| unreadable(file, &problem));
+    let listed = wanted(args.people.as_deref());
+    let people = sheet::people(listed.map(table).transpose()?.as_ref())
+        .map_err(|problem| unreadable(listed.unwrap_or(file), &problem))?;
+    sheet::read(&table(file)?, &people, &args.time_zone).map_err(|problem| unreadable(file, &problem))
+}
+
+fn now() -> Timestamp {
+    cluster::clock().timestamp()
 }
 
 fn bytes(file: &Path) -> Result<Vec<u8>, Failure> {
