@@ -34,6 +34,17 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{ toJson $reaper }}
 {{- end }}
 
+{{/* The namespaces of the sources of one type, as JSON. Takes [the reaper's values, type]. */}}
+{{- define "slots.places" -}}
+{{- $reaper := index . 0 -}}
+{{- $type := index . 1 -}}
+{{- $found := list -}}
+{{- range $reaper.sources -}}
+{{- if eq .type $type }}{{ $found = append $found (.namespace | default $reaper.ingress.namespace) }}{{ end -}}
+{{- end -}}
+{{ $found | uniq | toJson }}
+{{- end }}
+
 {{/* Stops at what the schema cannot say. */}}
 {{- define "slots.checks" -}}
 {{- $seen := dict -}}
@@ -44,7 +55,8 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{- fail (printf "slots: %s is the namespace of this release; hotdesk must not gate its own namespace" .name) }}
 {{- end -}}
 {{- $reaper := include "slots.reaper" (list . $) | fromJson -}}
-{{- if and $reaper.enabled (eq .name $reaper.ingress.namespace) }}
+{{- $places := concat (include "slots.places" (list $reaper "ingress-logs") | fromJsonArray) (include "slots.places" (list $reaper "ingress-metrics") | fromJsonArray) -}}
+{{- if and $reaper.enabled (has .name $places) }}
 {{- fail (printf "slots: %s is the namespace of the ingress controller; a slot is cleared when nobody uses it" .name) }}
 {{- end -}}
 {{- end -}}
@@ -94,7 +106,7 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{- define "slots.reaperEnv" -}}
 - name: HOTDESK_NAMESPACE
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
-{{ include "slots.env" (list "HOTDESK_SOURCE" .source) }}
+{{ include "slots.env" (list "HOTDESK_SOURCES" (toJson .sources)) }}
 {{ include "slots.env" (list "HOTDESK_INGRESS_NAMESPACE" .ingress.namespace) }}
 {{ include "slots.env" (list "HOTDESK_INGRESS_SELECTOR" .ingress.selector) }}
 {{ include "slots.env" (list "HOTDESK_INGRESS_CONTAINER" .ingress.container) }}
