@@ -8,6 +8,7 @@
 
 pub mod claim;
 pub mod counted;
+pub mod covered;
 pub mod crd;
 pub mod identity;
 pub mod keys;

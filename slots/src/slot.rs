@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::counted::Counted;
+use crate::covered::Covered;
 use crate::outlook::{ReapPlan, Signal};
 
 /// The name of every Slot: a namespace has one, and it is called this.
@@ -178,6 +179,10 @@ pub struct SlotStatus {
     #[schemars(length(max = 16))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub counted: Vec<Counted>,
+    /// Over which time the controllers' logs have been read without a gap; for the next run of the reaper.
+    #[schemars(length(max = 16))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub covered: Vec<Covered>,
     /// When the slot will be reaped if nobody uses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_reap_at: Option<Time>,

@@ -89,6 +89,22 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
   value: {{ index . 1 | toString | replace "$" "$$" | toJson }}
 {{- end }}
 
+{{/* When a slot's job runs: as it is said, but each slot at minutes of its own that follow from its name, where that is left
+     open (nothing said, or every so many minutes). All at once would ask much of the API server and of the ingress
+     controller's node. Takes [slot, schedule]. */}}
+{{- define "slots.schedule" -}}
+{{- $hash := adler32sum (index . 0) | int64 -}}
+{{- $said := index . 1 -}}
+{{- $every := regexFind "^\\*/[1-9][0-9]? " $said | trimPrefix "*/" | trim -}}
+{{- if not $said -}}
+{{ printf "%d * * * *" (mod $hash 60) }}
+{{- else if $every -}}
+{{ printf "%d-59/%s%s" (mod $hash (int64 $every)) $every (trimPrefix (printf "*/%s" $every) $said) }}
+{{- else -}}
+{{ $said }}
+{{- end -}}
+{{- end }}
+
 {{/* The webhooks that are told, as JSON; the address in a Secret is a mounted file. Takes the reaper's values. */}}
 {{- define "slots.notify" -}}
 {{- $targets := list -}}

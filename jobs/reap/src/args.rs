@@ -129,6 +129,12 @@ pub struct Args {
           default_missing_value = "true", action = clap::ArgAction::Set)]
     pub dry_run: bool,
 
+    /// Only look, note in the Slot's status how far the evidence reaches, and reap nothing: what runs between the hourly
+    /// ones do where the controller's log is rotated within the window.
+    #[arg(long, env = "HOTDESK_OBSERVE", default_value_t = false, num_args = 0..=1,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub observe: bool,
+
     /// Where the outcome is left for Kubernetes to show.
     #[arg(long, env = "HOTDESK_TERMINATION_LOG", default_value = "/dev/termination-log")]
     pub termination_log: PathBuf,

@@ -130,6 +130,9 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
     if let Some(counted) = evidence.traffic.as_ref().map(|traffic| &traffic.counted).filter(|kept| !kept.is_empty()) {
         tell("counted", json!(counted));
     }
+    if let Some(covered) = evidence.traffic.as_ref().map(|traffic| &traffic.covered).filter(|kept| !kept.is_empty()) {
+        tell("covered", json!(covered));
+    }
     let newer = |new: &&Activity| before.last_activity.as_ref().is_none_or(|old| old.time.0 < new.time);
     if let Some(Activity { time, signal, detail }) = verdict.activity.as_ref().filter(newer) {
         let activity = LastActivity { time: Time(*time), signal: (*signal).to_owned(), detail: detail.clone() };

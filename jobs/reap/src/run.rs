@@ -36,6 +36,9 @@ pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> T
     let (verdict, evidence) = collector.verdict().await;
     tell_doubts(&evidence);
     tracing::info!(slot, state = ?verdict.state, "{}", verdict.reason);
+    if args.observe && !args.dry_run {
+        return run.observe(&verdict, &evidence).await;
+    }
     let mut ahead = run.ahead(&verdict, &evidence).await;
     let verdict = ahead.judge(verdict);
     if args.dry_run {
@@ -127,6 +130,22 @@ impl Run<'_> {
         let verdict = Verdict { reap_at: ahead.voice.wait, ..verdict.clone() };
         self.report(&verdict, evidence, None, &conclusion, ahead).await;
         conclusion
+    }
+
+    /// Nothing is done but to note what was seen. What a reaping run notes of its own work stays as it is.
+    async fn observe(&self, verdict: &Verdict, evidence: &Evidence) -> Conclusion {
+        let now = (self.now)();
+        let mut patch = status_patch(verdict, evidence, None, now);
+        if let Some(status) = patch.get_mut("status").and_then(Value::as_object_mut) {
+            status.remove("reaping");
+        }
+        let signals = outlook::signals(evidence, self.rules, now);
+        outlook::tell(&mut patch, &signals, None, false);
+        let written = write_status(self.cluster, self.slot, &patch).await;
+        let exit = if written.is_ok() { Exit::Fine } else { Exit::Error };
+        let seen = Conclusion::of_verdict(self.slot, verdict).message;
+        complain(written);
+        Conclusion { exit, message: format!("Only looked: {seen}") }
     }
 
     /// Nothing is reaped.

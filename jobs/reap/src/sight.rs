@@ -4,6 +4,7 @@
 //! and none saw anybody. Everything else is a doubt.
 
 use hotdesk_slots::counted::Counted;
+use hotdesk_slots::covered::Covered;
 use hotdesk_slots::outlook::{Signal, SignalState};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -19,6 +20,8 @@ pub struct Traffic {
     pub doubts: Vec<String>,
     /// What the controllers' counters said, to be kept for the next run.
     pub counted: Vec<Counted>,
+    /// Over which time the controllers' logs have been read without a gap, to be kept for the next run.
+    pub covered: Vec<Covered>,
 }
 
 /// What one source saw.

@@ -31,6 +31,7 @@ struct World {
     pods: Vec<Value>,
     replica_sets: Vec<Value>,
     log: String,
+    status: Value,
     /// What the last line of the log is, where that differs from the last one that is served.
     end: Option<String>,
     /// What is said of lists, beside their items.
@@ -74,6 +75,7 @@ fn idle() -> World {
         pods: vec![controller("controller-a")],
         replica_sets: vec![json!({"metadata": {"name": "controller"}})],
         log: OTHERS.to_owned(),
+        status: json!({}),
         end: None,
         list: json!({}),
         meanwhile: None,
@@ -87,7 +89,8 @@ impl World {
         let items = match path {
             "/version" => return Some("{}".to_owned()),
             "/apis/hotdesk.dev/v1alpha1/namespaces/mew/slots/slot" => {
-                return Some(json!({"metadata": {"name": "slot", "namespace": "mew"}, "spec": {}}).to_string());
+                let metadata = json!({"name": "slot", "namespace": "mew"});
+                return Some(json!({"metadata": metadata, "spec": {}, "status": self.status}).to_string());
             }
             path if path.contains("/secrets/") => {
                 let found = self.records.iter().find(|record| Some(path) == path_of(record).as_deref());
@@ -122,7 +125,7 @@ fn path_of(record: &Value) -> Option<String> {
     Some(format!("/api/v1/namespaces/mew/secrets/{}", record["metadata"]["name"].as_str()?))
 }
 
-fn verdict(world: World) -> Verdict {
+fn looked(world: World) -> (Verdict, Evidence) {
     let world = Arc::new(Mutex::new(world));
     let service = tower::service_fn(move |request: Request<Body>| {
         let mut world = world.lock().unwrap();
@@ -149,7 +152,7 @@ fn verdict(world: World) -> Verdict {
         let (rules, patterns) = args.rules().unwrap();
         let collector =
             Collector { cluster: &cluster, args: &args, rules: &rules, patterns: &patterns, slot: "mew", now };
-        collector.verdict().await.0
+        collector.verdict().await
     })
 }
 
@@ -157,7 +160,7 @@ fn verdict(world: World) -> Verdict {
 fn check(change: impl FnOnce(&mut World), state: VerdictState, reason: &str) {
     let mut world = idle();
     change(&mut world);
-    let verdict = verdict(world);
+    let (verdict, _) = looked(world);
     assert!(verdict.state == state && verdict.reason.contains(reason), "{reason}: {verdict:?}");
 }
 
@@ -219,4 +222,49 @@ fn a_controller_pod_that_changes_while_logs_are_read_is_seen() {
     let replace: fn(&mut World) = |world| world.pods = vec![controller("controller-b")];
     check(|world| world.meanwhile = Some(replace), VerdictState::Unknown, "changed while their logs were read");
     check(|world| world.replica_sets.clear(), VerdictState::Unknown, "ReplicaSet controller is not among those");
+}
+
+/// The log was rotated twenty minutes ago.
+fn rotated(covered: &Value) -> (Verdict, Evidence) {
+    let log = OTHERS.replace("18:00:00", "19:40:00");
+    looked(World { log, status: json!({"covered": covered}), ..idle() })
+}
+
+fn covered(evidence: &Evidence) -> (String, String, String) {
+    let covered = &evidence.traffic.as_ref().unwrap().covered[0];
+    (covered.settings.clone(), covered.since.0.to_string(), covered.through.0.to_string())
+}
+
+#[test]
+fn what_several_runs_have_read_counts_as_one_reading_if_there_is_no_gap() {
+    let (verdict, evidence) = rotated(&json!([]));
+    assert_eq!(verdict.state, VerdictState::Unknown);
+    assert!(verdict.reason.contains("begins at 19:40:00 UTC, within the window"), "{}", verdict.reason);
+    let (settings, since, through) = covered(&evidence);
+    assert_eq!((since.as_str(), through.as_str()), ("2026-11-23T19:40:00.5Z", "2026-11-23T20:00:00Z"));
+
+    let before = |since: &str, through: &str, settings: &str| json!([{"source": "ingress-logs", "settings": settings, "since": since, "through": through}]);
+    let (early, late) = ("2026-11-23T18:59:00Z", "2026-11-23T19:50:00Z");
+    let (verdict, evidence) = rotated(&before(early, late, &settings));
+    assert_eq!(verdict.state, VerdictState::Idle, "{}", verdict.reason);
+    assert_eq!(covered(&evidence), (settings.clone(), early.to_owned(), "2026-11-23T20:00:00Z".to_owned()));
+
+    for (why, before) in [
+        ("it begins within the window", before("2026-11-23T19:01:00Z", late, &settings)),
+        ("there is a gap", before(early, "2026-11-23T19:40:00Z", &settings)),
+        ("others read it otherwise", before(early, late, "0")),
+    ] {
+        assert_eq!(rotated(&before).0.state, VerdictState::Unknown, "{why}");
+    }
+    let grown = covered(&rotated(&before("2026-11-23T19:01:00Z", late, &settings)).1);
+    assert_eq!(grown.1, "2026-11-23T19:01:00Z", "it grows until it covers a window");
+}
+
+#[test]
+fn a_request_ends_what_was_covered_without_one() {
+    let covered = json!([{"source": "ingress-logs", "settings": "0", "since": "2026-11-23T18:59:00Z", "through": "2026-11-23T19:50:00Z"}]);
+    let (verdict, evidence) =
+        looked(World { log: format!("{OTHERS}{OURS}"), status: json!({"covered": covered}), ..idle() });
+    assert_eq!(verdict.state, VerdictState::Active);
+    assert_eq!(evidence.traffic.unwrap().covered, []);
 }

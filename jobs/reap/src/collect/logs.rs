@@ -8,9 +8,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::AsyncBufRead;
+use hotdesk_slots::covered::Covered;
 use hotdesk_slots::text::plain;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::LogParams;
 use kube::{Api, ResourceExt as _};
 use tokio::time::Instant;
@@ -20,7 +22,7 @@ use super::lines::{End, next_line};
 use crate::api::Cluster;
 use crate::sight::Look as Found;
 use crate::sources::Place;
-use crate::traffic::coverage::{Life, covers};
+use crate::traffic::coverage::{Life, covers, join, needed, reach};
 use crate::traffic::tally::{Tally, Watch};
 
 /// How long all logs together may take: longer than a gibibyte needs, shorter than a run's hour.
@@ -30,30 +32,60 @@ const LOOK_LIMIT: Duration = Duration::from_secs(15 * 60);
 const MOMENT: Duration = Duration::from_secs(10);
 
 /// How much of a log is read twice, so that clocks that differ a little leave no gap between two readings.
-const OVERLAP: Duration = Duration::from_secs(60);
+const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
 
 /// Enough for the timestamp before a line.
 const STAMP_BYTES: i64 = 64;
 
-/// Looks for a request of the slot, in all pods, until there is one.
-pub async fn look(cluster: &Cluster, source: &str, place: &Place, watch: &Watch) -> Found {
-    let mut look = Look { cluster, place, watch, tally: Tally::default(), doubts: Vec::new() };
+/// Looks for a request of the slot, in all pods, until there is one. What earlier runs have read need not be readable
+/// any more; what all of them have covered is given back, if this reading shows nobody.
+pub async fn look(
+    cluster: &Cluster,
+    source: &str,
+    place: &Place,
+    watch: &Watch,
+    earlier: Earlier<'_>,
+) -> (Found, Option<Covered>) {
+    let Earlier { settings, covered: before } = earlier;
+    let need = needed(before, watch.since, OVERLAP);
+    let (tally, gaps) = (Tally::default(), Vec::new());
+    let mut look = Look { cluster, place, watch, need, tally, doubts: Vec::new(), gaps, reach: Some(need) };
     if tokio::time::timeout(LOOK_LIMIT, look.all()).await.is_err() {
         look.doubts.push(format!("the ingress controller's logs took longer than {} min", LOOK_LIMIT.as_secs() / 60));
     }
-    let mut doubts = look.doubts;
-    doubts.extend(look.tally.doubts(watch));
-    let (hit, samples) = (look.tally.hit.clone(), look.tally.samples);
-    let seen = look.tally.seen();
-    Found { source: source.to_owned(), hit, doubts, samples, seen, from: watch.since, through: watch.now }
+    let Look { mut doubts, gaps, reach, tally, .. } = look;
+    doubts.extend(tally.doubts(watch));
+    let from = reach.filter(|_| doubts.is_empty() && tally.hit.is_none());
+    let covered = from.map(|from| {
+        let since = Time(join(before, from.max(watch.since), watch.now, OVERLAP));
+        Covered { source: source.to_owned(), settings, since, through: Time(watch.now) }
+    });
+    doubts.extend(gaps);
+    let (hit, samples, seen) = (tally.hit.clone(), tally.samples, tally.seen());
+    let found = Found { source: source.to_owned(), hit, doubts, samples, seen, from: watch.since, through: watch.now };
+    (found, covered)
+}
+
+/// What earlier runs have covered.
+pub struct Earlier<'a> {
+    /// A digest of whatever decides what a reading can see.
+    pub settings: String,
+    /// What they covered with the same settings.
+    pub covered: Option<&'a Covered>,
 }
 
 struct Look<'a> {
     cluster: &'a Cluster,
     place: &'a Place,
     watch: &'a Watch,
+    /// From when on the logs must be readable now.
+    need: Timestamp,
     tally: Tally,
     doubts: Vec<String>,
+    /// Why they are not.
+    gaps: Vec<String>,
+    /// From when on all of them are.
+    reach: Option<Timestamp>,
 }
 
 impl Look<'_> {
@@ -76,7 +108,7 @@ impl Look<'_> {
         self.catch_up(&pods, begun).await;
         // Last, so that a pod that goes while the others' logs are read is seen as well.
         if self.tally.hit.is_none() {
-            let still = controllers::unchanged(self.cluster, self.place, &pods, self.watch.since).await;
+            let still = controllers::unchanged(self.cluster, self.place, &pods, self.need).await;
             self.doubts.extend(still.err());
         }
     }
@@ -105,7 +137,7 @@ impl Look<'_> {
 
     async fn controller(&mut self, controller: &Controller) {
         let mut lives = Vec::new();
-        let before = controller.before.filter(|_| controller.started > self.watch.since);
+        let before = controller.before.filter(|_| controller.started > self.need);
         for (started, previous) in [(Some(controller.started), false), (before, true)] {
             let Some(started) = started else { continue };
             match self.stream(&controller.pod, previous, None).await {
@@ -116,8 +148,9 @@ impl Look<'_> {
                 return;
             }
         }
-        if let Err(gap) = covers(&lives, self.watch.since) {
-            self.doubts.push(format!("the controller pod {} {gap}", controller.pod));
+        if let Err(gap) = covers(&lives, self.need) {
+            self.gaps.push(format!("the controller pod {} {gap}", controller.pod));
+            self.reach = self.reach.zip(reach(&lives)).map(|(all, this)| all.max(this));
         }
     }
 

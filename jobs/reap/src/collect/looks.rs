@@ -5,7 +5,9 @@
 
 use hotdesk_slots::counted::Counted;
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
 
+use super::logs::Earlier;
 use super::{Collector, ingresses, logs, metrics, routes, services, slots};
 use crate::attribute::Names;
 use crate::decide::Evidence;
@@ -81,7 +83,11 @@ impl Collector<'_> {
             _ if settled => return,
             Kind::IngressLogs(logs) => {
                 let watch = self.watch(case, &logs.format);
-                logs::look(self.cluster, &source.name, &logs.place, &watch).await
+                let earlier = self.earlier(source, evidence);
+                let before = earlier.covered.cloned();
+                let (look, covered) = logs::look(self.cluster, &source.name, &logs.place, &watch, earlier).await;
+                traffic.covered.extend(covered.or(before));
+                look
             }
             Kind::Prometheus(prometheus) => remote::prometheus::look(&source.name, prometheus, case, self.now).await,
             Kind::Loki(loki) => {
@@ -115,6 +121,17 @@ impl Collector<'_> {
         let look_back = ago(window.max(self.args.look_back));
         let (since, silence_is_fine) = (ago(window), self.rules.silence_is_fine);
         Ok((Case { slot: self.slot.to_owned(), names, since, look_back, now, silence_is_fine }, doubts))
+    }
+
+    /// What earlier runs have read of a log, if they would have seen what this one sees.
+    fn earlier<'a>(&self, source: &Source, evidence: &'a Evidence) -> Earlier<'a> {
+        let read = (&source.kind, &self.args.ignore_user_agent, &self.args.ignore_path, self.args.max_unparsed);
+        let digest = Sha256::digest(format!("{read:?}").as_bytes());
+        let settings: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let status = evidence.slot.as_ref().and_then(|slot| slot.as_ref().ok()).and_then(|slot| slot.status.as_ref());
+        let mut covered = status.into_iter().flat_map(|status| &status.covered);
+        let covered = covered.find(|covered| covered.source == source.name && covered.settings == settings);
+        Earlier { settings, covered }
     }
 
     fn watch(&self, case: &Case, format: &Format) -> Watch {

@@ -39,7 +39,11 @@ impl Collector<'_> {
         let now = (self.now)();
         let mut evidence = self.cheap().await;
         if let Decision::Settled(verdict) = decide(&evidence, self.rules, now) {
-            evidence.traffic = self.sampled(&evidence, now).await;
+            evidence.traffic = if self.args.observe {
+                Some(self.traffic(&evidence, self.window(&evidence, now), now).await)
+            } else {
+                self.sampled(&evidence, now).await
+            };
             return (verdict, evidence);
         }
         // Logs may take minutes to read, in which somebody may deploy, claim or begin a session.

@@ -3,6 +3,7 @@
 //! The kubelet serves only the newest log file, of the running container and of the one before it.
 //! A log that was rotated, or a predecessor whose log is gone, may have held the only sign of use.
 
+use hotdesk_slots::covered::Covered;
 use jiff::{SignedDuration, Timestamp};
 
 /// How long after its start a container's first line may come for the log to be whole. The kubelet
@@ -42,6 +43,38 @@ pub fn covers(lives: &[Life], since: Timestamp) -> Result<(), String> {
     Err(format!("started at {started}, within the window, and what was served before cannot be read"))
 }
 
+/// The earliest moment from which on the lives of a container, the running one first, can be read without a gap.
+#[must_use]
+pub fn reach(lives: &[Life]) -> Option<Timestamp> {
+    let mut reach = None;
+    for life in lives {
+        let Some(earliest) = life.earliest else { return reach };
+        if earliest > life.started.saturating_add(FIRST_LINE).unwrap_or(Timestamp::MAX) {
+            return Some(earliest);
+        }
+        reach = Some(life.started);
+    }
+    reach
+}
+
+/// From when on a log must be readable now: since the start of the window, unless earlier readings join up from there.
+/// The end of an earlier reading is read twice, so that clocks that differ a little leave no gap.
+#[must_use]
+pub fn needed(before: Option<&Covered>, since: Timestamp, overlap: SignedDuration) -> Timestamp {
+    let joined = before.filter(|before| before.since.0 <= since);
+    let end = joined.and_then(|before| before.through.0.checked_sub(overlap).ok());
+    end.map_or(since, |end| end.max(since))
+}
+
+/// What is covered after a reading from `from` to `through` that showed nobody.
+#[must_use]
+pub fn join(before: Option<&Covered>, from: Timestamp, through: Timestamp, overlap: SignedDuration) -> Timestamp {
+    let joins = |before: &&Covered| {
+        before.through.0 <= through && before.through.0.saturating_sub(overlap).is_ok_and(|end| end >= from)
+    };
+    before.filter(joins).map_or(from, |before| before.since.0.min(from))
+}
+
 fn seconds(at: Timestamp) -> String {
     at.strftime("%H:%M:%S UTC").to_string()
 }
@@ -49,6 +82,7 @@ fn seconds(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     fn at(text: &str) -> Timestamp {
         format!("2026-11-23T{text}Z").parse().unwrap()
@@ -92,5 +126,47 @@ mod tests {
         check("rotated before the restart", &rotated_before, Err("begins at 14:15:00 UTC"));
         check("the log before is empty", &[life("14:20:00", "14:20:01"), life("08:00:00", "")], Err("empty log"));
         check("no life at all", &[], Err("cannot be read"));
+    }
+
+    #[track_caller]
+    fn check_reach(lives: &[Life], expected: Option<&str>) {
+        assert_eq!(reach(lives), expected.map(at), "{lives:?}");
+    }
+
+    #[test]
+    fn a_log_reaches_back_to_its_rotation_or_to_the_start_of_the_oldest_life() {
+        check_reach(&[], None);
+        check_reach(&[life("08:00:00", "")], None);
+        check_reach(&[life("08:00:00", "14:20:00")], Some("14:20:00"));
+        check_reach(&[life("14:10:00", "14:10:01")], Some("14:10:00"));
+        check_reach(&[life("14:10:00", "14:10:01"), life("08:00:00", "13:50:00")], Some("13:50:00"));
+        check_reach(&[life("14:10:00", "14:10:01"), life("08:00:00", "")], Some("14:10:00"));
+        check_reach(&[life("14:10:00", "14:30:00"), life("08:00:00", "08:00:01")], Some("14:30:00"));
+    }
+
+    const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+    fn covered(since: &str, through: &str) -> Covered {
+        Covered { source: String::new(), settings: String::new(), since: Time(at(since)), through: Time(at(through)) }
+    }
+
+    #[test]
+    fn earlier_readings_that_cover_the_windows_start_leave_less_to_read() {
+        let need = |before: Option<Covered>| needed(before.as_ref(), at("14:00:00"), MINUTE);
+        assert_eq!(need(None), at("14:00:00"));
+        assert_eq!(need(Some(covered("13:30:00", "14:50:00"))), at("14:49:00"));
+        assert_eq!(need(Some(covered("14:00:00", "14:50:00"))), at("14:49:00"));
+        assert_eq!(need(Some(covered("14:00:01", "14:50:00"))), at("14:00:00"), "it begins within the window");
+        assert_eq!(need(Some(covered("12:00:00", "13:00:00"))), at("14:00:00"), "it ended before the window");
+    }
+
+    #[test]
+    fn readings_join_up_only_without_a_gap() {
+        let join = |before: Covered, from: &str| join(Some(&before), at(from), at("15:00:00"), MINUTE);
+        assert_eq!(join(covered("13:30:00", "14:50:00"), "14:40:00"), at("13:30:00"));
+        assert_eq!(join(covered("13:30:00", "14:50:00"), "14:49:00"), at("13:30:00"));
+        assert_eq!(join(covered("13:30:00", "14:50:00"), "14:49:01"), at("14:49:01"), "a gap, or nearly one");
+        assert_eq!(join(covered("13:30:00", "14:50:00"), "13:00:00"), at("13:00:00"), "this one reaches further");
+        assert_eq!(join(covered("13:30:00", "15:00:01"), "14:40:00"), at("14:40:00"), "it ends in the future");
     }
 }

@@ -1,0 +1,23 @@
+//! Over which time has an ingress controller's log been read without a gap, and shown nobody?
+//!
+//! Kept in the Slot's status: a busy controller's log reaches back only minutes, so the evidence of a window is joined from
+//! what several runs of the reaper read.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What one log source has covered.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Covered {
+    /// The source, as the operator calls it.
+    #[schemars(length(max = 256))]
+    pub source: String,
+    /// A digest of the settings with which it was read: other settings may see what these did not.
+    pub settings: String,
+    /// From when on the readings join up and show nobody.
+    pub since: Time,
+    /// When the last of them was made.
+    pub through: Time,
+}
