@@ -101,6 +101,16 @@ impl Sheet {
         command
     }
 
+    /// `hotdesk resolve` of this sheet, where there is no cluster.
+    pub fn resolve(&self, user: &str, more: &[&str]) -> Ran {
+        let mut command = Command::new(root().join("target/debug/hotdesk"));
+        command.env_clear().env("RUST_LOG", "trace").env("KUBECONFIG", "/nonexistent");
+        command.args(["resolve", "--user", user, "--sheet", SHEET, "--sheets-endpoint", &self.google.address]);
+        command.arg("--google-key").arg(self.folder.path().join("key.json"));
+        command.args(["--sheets-timeout", "500ms"]).args(more);
+        Ran::run(command, "")
+    }
+
     /// One pass.
     pub fn once(&self, slots: &[&TestSlot], more: &[&str]) -> Ran {
         Ran::run(self.command(slots, more), "")

@@ -407,6 +407,47 @@ fn the_sync_and_resolve_show_no_credential_and_no_sheet_whatever_goes_wrong() {
     assert!(!stranger.to_string().contains("carol.secret") && !stranger.to_string().contains("hush"), "{stranger}");
 }
 
+#[test]
+fn resolve_reads_the_sheet_itself_and_prints_nothing_of_it_whatever_goes_wrong() {
+    let others: &[&str] = &["onix", "eve.secret@example.com", "hush-hush", "next secret", ""];
+    let header: &[&str] = &["Slot", "Usernames", "Purpose", "Until", "Host"];
+    let sheet = Sheet::with(&[]);
+    let discreet = |ran: &Ran| {
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        sheet.keeps_its_secrets(&said);
+        assert!(!said.contains("secret") && !said.contains("hush"), "somebody else's row is printed:\n{ran}");
+    };
+    sheet.is(&[header, others, &["Mew ", "Bob, alice@Example.com", "x", "", "mew.dev.example.com"]]);
+    let found = sheet.resolve(ALICE, &[]).succeeded();
+    assert_eq!(found.stdout, "KUBE_NAMESPACE=mew\nHOST=mew.dev.example.com\n");
+    discreet(&found);
+    discreet(&sheet.resolve("al@example.com", &[]).failed_saying(&["al@example.com holds no slot"]));
+    sheet.is(&[header, others, &["mew", "alice@example.com, hush hush", "secret", "secretly", "not secret"]]);
+    let bad = sheet.resolve(ALICE, &[]).failed_saying(&["B3: one of the names is neither", "D3: ", "E3: "]);
+    discreet(&bad);
+    let heads: [(&[&[&str]], &str); 3] = [
+        (&[], "it is empty"),
+        (&[others], "its header is lost"),
+        (&[&["Slot", "Users", "Purpose", "Emails"], others], "columns B and D both are Usernames"),
+    ];
+    for (rows, problem) in heads {
+        sheet.is(rows);
+        discreet(&sheet.resolve(ALICE, &[]).failed_saying(&["cannot read the sheet", problem]));
+    }
+    sheet.google.tab("'People'", &[&["eve.secret@example.com", "al"], &["al", "hush-hush"]]);
+    sheet.is(&[header, others]);
+    discreet(
+        &sheet
+            .resolve(ALICE, &["--people-tab", "People"])
+            .failed_saying(&["people, row 2: each name stands in one row"]),
+    );
+    // The others pass in the same way as the first of these, after as many seconds of patience.
+    for (reply, what) in troubles().into_iter().skip(4) {
+        sheet.fails_with(reply);
+        discreet(&sheet.resolve(ALICE, &[]).failed_saying(&["cannot read the sheet", what.split(';').next().unwrap()]));
+    }
+}
+
 /// The Deployment of the chart, which reads a table in a ConfigMap for the slots named `sheet-*`.
 #[test]
 fn the_charts_own_deployment_brings_a_table_in_a_config_map_to_the_slots() {
