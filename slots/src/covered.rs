@@ -1,7 +1,8 @@
 //! Over which time has an ingress controller's log been read without a gap, and shown nobody?
 //!
-//! Kept in the Slot's status: a busy controller's log reaches back only minutes, so the evidence of a window is joined from
-//! what several runs of the reaper read.
+//! Kept in the Slot's status, so that what several runs of the reaper have read counts as one reading: of a container that
+//! restarted twice, only the log before the last restart can still be read. (A rotation always leaves a gap: what was
+//! logged between a reading and the rotation is in a file that the kubelet does not serve.)
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;

@@ -130,7 +130,7 @@ pub struct Args {
     pub dry_run: bool,
 
     /// Only look, note in the Slot's status how far the evidence reaches, and reap nothing: what runs between the hourly
-    /// ones do where the controller's log is rotated within the window.
+    /// ones do where a controller restarts within the window.
     #[arg(long, env = "HOTDESK_OBSERVE", default_value_t = false, num_args = 0..=1,
           default_missing_value = "true", action = clap::ArgAction::Set)]
     pub observe: bool,
