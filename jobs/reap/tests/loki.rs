@@ -1,0 +1,158 @@
+//! A real Loki is asked, about lines that were really pushed to it.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
+
+mod support;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use hotdesk_reap::sight::Look;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use support::{Server, case, check, clock, free_port, look, program, send, source, start};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+struct Loki {
+    server: Server,
+    port: u16,
+}
+
+async fn loki() -> Loki {
+    let (port, grpc) = (free_port(), free_port());
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "auth_enabled: true
+server: {{http_listen_address: 127.0.0.1, http_listen_port: {port}, grpc_listen_address: 127.0.0.1, grpc_listen_port: {grpc}, log_level: warn}}
+common:
+  path_prefix: {path}
+  instance_addr: 127.0.0.1
+  ring: {{kvstore: {{store: inmemory}}, replication_factor: 1, instance_addr: 127.0.0.1}}
+  storage: {{filesystem: {{chunks_directory: {path}/chunks, rules_directory: {path}/rules}}}}
+schema_config:
+  configs: [{{from: '2024-01-01', store: tsdb, object_store: filesystem, schema: v13, index: {{prefix: index_, period: 24h}}}}]
+limits_config: {{reject_old_samples: false, allow_structured_metadata: true}}
+ingester: {{lifecycler: {{min_ready_duration: 0s}}}}
+analytics: {{reporting_enabled: false}}
+",
+        path = folder.path().display()
+    );
+    std::fs::write(folder.path().join("loki.yaml"), config).unwrap();
+    let mut command = Command::new(program("loki"));
+    command.arg("-config.file=loki.yaml");
+    Loki { server: start(folder, command, port, "/ready").await, port }
+}
+
+fn ago(minutes: i64) -> Timestamp {
+    clock() - SignedDuration::from_mins(minutes)
+}
+
+impl Loki {
+    /// Pushes lines of one tenant, as an agent does.
+    async fn push(&self, tenant: &str, lines: &[(Timestamp, String)]) {
+        let values: Vec<_> = lines.iter().map(|(at, line)| json!([at.as_nanosecond().to_string(), line])).collect();
+        let body = json!({"streams": [{"stream": {"app": "nginx"}, "values": values}]}).to_string();
+        let answer = send(
+            self.port,
+            &format!(
+                "POST /loki/api/v1/push HTTP/1.1\r\nhost: x\r\nx-scope-orgid: {tenant}\r\ncontent-type: application/json\r\n\
+                 content-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            ),
+        )
+        .await
+        .unwrap();
+        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    }
+
+    async fn ask(&self, tenant: &str, more: &str) -> Look {
+        let yaml = format!("{{type: loki, url: '{}', tenant: {tenant}, {more}}}", self.server.address);
+        look(&source(&yaml), &case(HOUR)).await
+    }
+}
+
+/// A line of ingress-nginx's log.
+fn line(at: Timestamp, upstream: &str, path: &str, agent: &str) -> (Timestamp, String) {
+    let time = at.strftime("%d/%b/%Y:%H:%M:%S +0000");
+    let text = format!(
+        "203.0.113.9 - - [{time}] \"GET {path} HTTP/1.1\" 200 6 \"-\" \"{agent}\" 512 0.004 [{upstream}] [] 10.244.0.7:8080 612 0.004 200 0af1"
+    );
+    (at, text)
+}
+
+const LINES: &str = "selector: '{app=\"nginx\"}'";
+
+#[tokio::test]
+async fn a_loki_is_asked_for_the_lines_of_the_slot_and_for_proof_that_it_gets_any() {
+    let loki = loki().await;
+    let others = || line(ago(2), "mewtwo-web-80", "/", "curl");
+    let rows: Vec<(&str, Vec<(Timestamp, String)>, &str)> = vec![
+        ("nothing", vec![], "no line of anybody"),
+        ("nobody", vec![others()], "quiet"),
+        ("a pipeline that stopped", vec![line(ago(50), "mewtwo-web-80", "/", "curl")], "has its pipeline stopped?"),
+        ("used", vec![line(ago(30), "mew-web-80", "/cart", "curl"), others()], "used"),
+        ("long ago", vec![line(ago(70), "mew-web-80", "/cart", "curl"), others()], "quiet"),
+        (
+            "a path and an agent that spell it",
+            vec![line(ago(3), "mewtwo-web-80", "/[mew-web-80]", "[mew-web-80]")],
+            "quiet",
+        ),
+        (
+            "a Service that is gone",
+            vec![line(ago(30), "mew-old-80", "/", "curl"), others()],
+            "mew-old-80, which matches no Service",
+        ),
+        ("what cannot be read", vec![(ago(30), "GET mew-web-80".to_owned()), others()], "cannot be read"),
+    ];
+    for (index, (what, lines, expected)) in rows.iter().enumerate() {
+        let tenant = format!("t{index}");
+        if !lines.is_empty() {
+            loki.push(&tenant, lines).await;
+        }
+        check(what, &loki.ask(&tenant, LINES).await, expected);
+    }
+    let used = loki.ask("t3", LINES).await.hit.unwrap();
+    assert_eq!((used.upstream.as_str(), used.path.as_deref()), ("mew-web-80", Some("/cart")));
+}
+
+#[tokio::test]
+async fn many_lines_that_mention_the_slot_are_read_page_by_page() {
+    let loki = loki().await;
+    let busy = |n: i64| line(ago(1) - SignedDuration::from_millis(n), "mewtwo-web-80", "/mew/", "curl");
+    let mut lines: Vec<_> = (0..2500).map(busy).collect();
+    lines.reverse();
+    loki.push("busy", &lines).await;
+    check("2500 lines", &loki.ask("busy", LINES).await, "quiet");
+    loki.push("busy", &[line(ago(40), "mew-web-80", "/", "curl")]).await;
+    check("and one behind them", &loki.ask("busy", LINES).await, "used");
+}
+
+#[tokio::test]
+async fn a_query_of_ones_own_is_asked_and_its_sight_proven() {
+    let loki = loki().await;
+    let own =
+        |namespace: &str| format!("query: '{{app=\"nginx\"}} | json | ns=\"{namespace}\"', sight: '{{app=\"nginx\"}}'");
+    let json =
+        |minutes: i64, namespace: &str| (ago(minutes), json!({"ns": namespace, "ua": "\"ns\":\"mew\""}).to_string());
+    loki.push("a", &[json(5, "mewtwo")]).await;
+    check("nobody", &loki.ask("a", &own("$namespace")).await, "quiet");
+    loki.push("a", &[json(4, "mew")]).await;
+    check("used", &loki.ask("a", &own("$namespace")).await, "used");
+    check("nothing at all", &loki.ask("b", &own("$namespace")).await, "no line of anybody");
+    let metric = "query: 'sum(count_over_time({app=\"nginx\"} |= \"$namespace\" [5m]))', sight: '{app=\"nginx\"}'";
+    check("no lines", &loki.ask("a", metric).await, "the query must be one for log lines");
+    check("nonsense", &loki.ask("a", "query: '{$namespace', sight: '{app=\"nginx\"}'").await, "400 Bad Request: ");
+}
+
+#[tokio::test]
+async fn a_line_that_arrives_now_is_seen_now() {
+    let loki = loki().await;
+    loki.push("now", &[line(ago(1), "mewtwo-web-80", "/", "curl")]).await;
+    check("before", &loki.ask("now", LINES).await, "quiet");
+    loki.push("now", &[line(clock(), "mew-web-80", "/", "curl")]).await;
+    let begun = Instant::now();
+    while loki.ask("now", LINES).await.hit.is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "a line of now is not seen");
+    }
+}

@@ -1,0 +1,301 @@
+//! A real Prometheus is asked: about samples of every kind that were there before it started, and about a target that it
+//! scrapes.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
+
+mod support;
+
+use std::fmt::Write as _;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use support::{Server, case, check, clock, free_port, look, program, source, start};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A series, as minutes before now and values.
+type Series<'a> = (&'a str, Vec<(i64, f64)>);
+
+fn minutes(from: i64, to: i64, value: f64) -> Vec<(i64, f64)> {
+    (to..=from).rev().map(|minute| (minute, value)).collect()
+}
+
+/// A Prometheus with samples that promtool wrote.
+async fn holding(series: &[Series<'_>]) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    let now = clock().as_second();
+    let mut text = String::new();
+    let mut names: Vec<&str> = series.iter().map(|(name, _)| name.split('{').next().unwrap()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let _never_fails = writeln!(text, "# TYPE {name} unknown");
+        for (labelled, samples) in series.iter().filter(|(labelled, _)| labelled.split('{').next() == Some(name)) {
+            for (minute, value) in samples {
+                let _never_fails = writeln!(text, "{labelled} {value} {}", now - minute * 60);
+            }
+        }
+    }
+    text.push_str("# EOF\n");
+    let data = folder.path().join("samples.txt");
+    std::fs::write(&data, text).unwrap();
+    if !series.is_empty() {
+        let made = Command::new(program("promtool"))
+            .args(["tsdb", "create-blocks-from", "openmetrics"])
+            .args([&data, &folder.path().join("data")])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    serving(folder, "").await
+}
+
+async fn serving(folder: tempfile::TempDir, scrape: &str) -> Server {
+    let port = free_port();
+    std::fs::write(folder.path().join("prometheus.yml"), scrape).unwrap();
+    let mut command = Command::new(program("prometheus"));
+    command
+        .arg("--config.file=prometheus.yml")
+        .arg("--storage.tsdb.path=data")
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    start(folder, command, port, "/-/ready").await
+}
+
+const NGINX: &str = "nginx_ingress_controller_requests";
+
+/// One controller that was scraped each minute for two hours, and counted for mewtwo only.
+fn quiet() -> Vec<Series<'static>> {
+    vec![
+        ("up{job=\"nginx\",instance=\"a\"}", minutes(120, 0, 1.0)),
+        ("process_start_time_seconds{job=\"nginx\",instance=\"a\"}", minutes(120, 0, 1e9)),
+        (
+            "nginx_ingress_controller_requests{job=\"nginx\",instance=\"a\",namespace=\"ingress-nginx\",controller_namespace=\"ingress-nginx\",exported_namespace=\"mewtwo\"}",
+            (0..=120).rev().map(|minute| (minute, f64::from(200 - i32::try_from(minute).unwrap()))).collect(),
+        ),
+    ]
+}
+
+fn ours(samples: Vec<(i64, f64)>) -> Series<'static> {
+    (
+        "nginx_ingress_controller_requests{job=\"nginx\",instance=\"a\",namespace=\"ingress-nginx\",controller_namespace=\"ingress-nginx\",exported_namespace=\"mew\",status=\"200\"}",
+        samples,
+    )
+}
+
+async fn ask(server: &Server, more: &str) -> hotdesk_reap::sight::Look {
+    let source = source(&format!("{{type: prometheus, url: '{}', {more}}}", server.address));
+    look(&source, &case(HOUR)).await
+}
+
+async fn given(what: &str, series: Vec<Series<'_>>, expected: &str) {
+    let server = holding(&series).await;
+    check(what, &ask(&server, "controller: ingress-nginx").await, expected);
+}
+
+#[tokio::test]
+async fn a_slot_that_nobody_used_is_quiet_while_its_neighbour_is_busy() {
+    given("nobody ever", quiet(), "quiet").await;
+    given("nobody for an hour", [quiet(), vec![ours(minutes(120, 0, 7.0))]].concat(), "quiet").await;
+}
+
+#[tokio::test]
+async fn any_request_within_the_window_is_use() {
+    let grew = [minutes(120, 30, 7.0), minutes(29, 0, 8.0)].concat();
+    given("it grew", [quiet(), vec![ours(grew)]].concat(), "used").await;
+    given("one lone request in a new series", [quiet(), vec![ours(minutes(40, 0, 1.0))]].concat(), "used").await;
+    given("a new series that went again", [quiet(), vec![ours(vec![(40, 1.0)])]].concat(), "used").await;
+    let reset = [minutes(120, 30, 7.0), minutes(29, 0, 2.0)].concat();
+    given("it began anew and grew", [quiet(), vec![ours(reset)]].concat(), "used").await;
+    let old = [minutes(120, 70, 7.0), minutes(69, 0, 8.0)].concat();
+    given("before the window", [quiet(), vec![ours(old)]].concat(), "quiet").await;
+}
+
+#[tokio::test]
+async fn the_time_of_the_last_request_is_known() {
+    let grew = [minutes(120, 30, 7.0), minutes(29, 10, 8.0), minutes(9, 0, 9.0)].concat();
+    let server = holding(&[quiet(), vec![ours(grew)]].concat()).await;
+    let hit = ask(&server, "controller: ingress-nginx").await.hit.unwrap();
+    let minutes = clock().duration_since(hit.time).as_mins();
+    assert!((9..=10).contains(&minutes), "{minutes} min ago: {hit:?}");
+    assert_eq!(hit.upstream, "mew (by its counter)");
+}
+
+#[tokio::test]
+async fn whatever_could_hide_a_request_is_a_doubt() {
+    given("an empty answer", vec![], "an empty answer proves nothing").await;
+    let reset = [minutes(120, 30, 7.0), minutes(29, 0, 0.0)].concat();
+    given("it began anew", [quiet(), vec![ours(reset)]].concat(), "began anew").await;
+
+    let mut stale = quiet();
+    for (_, samples) in &mut stale {
+        samples.retain(|(minute, _)| *minute > 20);
+    }
+    given("stale since 20 minutes", stale, "has no samples since").await;
+
+    let mut gap = quiet();
+    gap[0].1.retain(|(minute, _)| !(20..30).contains(minute));
+    given("a gap", gap, "has no samples between").await;
+
+    let mut down = quiet();
+    for sample in &mut down[0].1 {
+        sample.1 = if (20..30).contains(&sample.0) { 0.0 } else { 1.0 };
+    }
+    given("the scrape was down", down, "has no samples between").await;
+
+    let mut young = quiet();
+    for (_, samples) in &mut young {
+        samples.retain(|(minute, _)| *minute < 30);
+    }
+    given("a target that came within the window", young, "has samples only since").await;
+
+    let mut second = quiet();
+    second.push(("up{job=\"nginx\",instance=\"b\"}", minutes(120, 0, 0.0)));
+    given("half the controllers cannot be scraped", second, "the target b has no good sample").await;
+
+    let mut gone = quiet();
+    gone.push(("up{job=\"nginx\",instance=\"b\"}", minutes(120, 40, 1.0)));
+    given("a target that went within the window", gone, "the target b has no samples since").await;
+
+    let mut restarted = quiet();
+    restarted[1].1 = [minutes(120, 30, 1e9), minutes(29, 0, 2e9)].concat();
+    given("a restart", restarted, "the target a restarted before").await;
+
+    let mut unknown = quiet();
+    unknown.remove(1);
+    given("nothing tells of restarts", unknown, "nothing tells whether a has restarted").await;
+
+    let mut nobody = quiet();
+    nobody[2].0 = "nginx_ingress_controller_requests{job=\"nginx\",instance=\"a\",namespace=\"ingress-nginx\",controller_namespace=\"ingress-nginx\"}";
+    given("labels that name the controller only", nobody, "honorLabels").await;
+
+    let nan = [minutes(120, 30, 7.0), vec![(29, f64::NAN)]].concat();
+    given("no number", [quiet(), vec![ours(nan)]].concat(), "no count: NaN").await;
+}
+
+#[tokio::test]
+async fn each_controller_is_asked_in_its_own_words() {
+    let base = |metric: &str, labels: &str| {
+        vec![
+            ("up{job=\"j\",instance=\"a\"}".to_owned(), minutes(120, 0, 1.0)),
+            ("process_start_time_seconds{job=\"j\",instance=\"a\"}".to_owned(), minutes(120, 0, 1e9)),
+            (
+                "envoy_server_uptime{job=\"j\",instance=\"a\"}".to_owned(),
+                (0..=120).rev().map(|m| (m, 1e6 - 60.0 * f64::from(i32::try_from(m).unwrap()))).collect(),
+            ),
+            (
+                format!("{metric}{{job=\"j\",instance=\"a\",{labels}}}"),
+                [minutes(120, 30, 7.0), minutes(29, 0, 8.0)].concat(),
+            ),
+        ]
+    };
+    let rows = [
+        ("traefik", "traefik_service_requests_total", "service=\"mew-web-80@kubernetes\"", "used"),
+        ("traefik", "traefik_service_requests_total", "service=\"mewtwo-web-80@kubernetes\"", "quiet"),
+        ("traefik", "traefik_service_requests_total", "service=\"mew-gone-80@kubernetes\"", "a Service's that is gone"),
+        ("envoy-gateway", "envoy_cluster_upstream_rq_total", "envoy_cluster_name=\"httproute/mew/web/rule/0\"", "used"),
+        (
+            "envoy-gateway",
+            "envoy_cluster_upstream_rq_total",
+            "envoy_cluster_name=\"httproute/mewtwo/web/rule/0\"",
+            "quiet",
+        ),
+        ("istio, sight: 'up{job=\"j\"}'", "istio_requests_total", "destination_service_namespace=\"mew\"", "used"),
+        ("istio, sight: 'up{job=\"j\"}'", "istio_requests_total", "destination_service_namespace=\"mewtwo\"", "quiet"),
+    ];
+    for (controller, metric, labels, expected) in rows {
+        let series = base(metric, labels);
+        let series: Vec<Series<'_>> = series.iter().map(|(name, samples)| (name.as_str(), samples.clone())).collect();
+        let server = holding(&series).await;
+        check(labels, &ask(&server, &format!("controller: {controller}")).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_query_of_ones_own_is_asked_and_its_sight_proven() {
+    let grew = [minutes(120, 30, 7.0), minutes(29, 0, 8.0)].concat();
+    let server = holding(&[quiet(), vec![ours(grew)]].concat()).await;
+    let own = |namespace: &str, sight: &str| {
+        format!("query: 'sum(increase({NGINX}{{exported_namespace=\"{namespace}\"}}[$window]))', sight: '{sight}'")
+    };
+    check("use", &ask(&server, &own("$namespace", "up{job=\"nginx\"}")).await, "used");
+    check("nobody", &ask(&server, &own("$namespace-x", "up{job=\"nginx\"}")).await, "quiet");
+    check("blind", &ask(&server, &own("$namespace-x", "up{job=\"other\"}")).await, "nothing shows that it could see");
+    let wrong = |query: &str| format!("query: '{query}', sight: 'up{{job=\"nginx\"}}'");
+    check("scalar", &ask(&server, &wrong("scalar(x{a=\"$namespace\"} offset $window)")).await, "sent a scalar");
+    check("nonsense", &ask(&server, &wrong("sum(x{a=\"$namespace\"}[$window]")).await, "400 Bad Request: ");
+    check("NaN", &ask(&server, &wrong("vector(0/0) unless x{a=\"$namespace\"} offset $window")).await, "no count: NaN");
+}
+
+/// An exporter whose text a test changes.
+async fn exporter(text: Arc<Mutex<String>>) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            let _request = stream.read(&mut head).await;
+            let body = text.lock().unwrap().clone();
+            if body.is_empty() {
+                continue;
+            }
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _sent = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    port
+}
+
+fn metrics(mew: Option<u64>) -> String {
+    let labels = |namespace: &str| format!("{{controller_namespace=\"ingress-nginx\",namespace=\"{namespace}\"}}");
+    let ours = mew.map_or_else(String::new, |count| format!("{NGINX}{} {count}\n", labels("mew")));
+    format!("# TYPE {NGINX} counter\n{ours}{NGINX}{} 9\nprocess_start_time_seconds 1e9\n", labels("mewtwo"))
+}
+
+/// Looks again and again until it comes to this.
+async fn until(what: &str, server: &Server, window: Duration, expected: &str) {
+    let yaml = format!("{{type: prometheus, url: '{}', controller: ingress-nginx, gap: 3s}}", server.address);
+    let (source, begun) = (source(&yaml), Instant::now());
+    loop {
+        let look = look(&source, &case(window)).await;
+        let found = if look.hit.is_some() {
+            "used".to_owned()
+        } else if look.doubts.is_empty() {
+            "quiet".to_owned()
+        } else {
+            look.doubts.join("; ")
+        };
+        if found.contains(expected) {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: not {expected:?} but {found:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_is_scraped_for_real_is_seen_until_it_goes_away() {
+    let text = Arc::new(Mutex::new(metrics(None)));
+    let port = exporter(text.clone()).await;
+    for (honor, window) in [("false", Duration::from_secs(4)), ("true", Duration::from_secs(4))] {
+        *text.lock().unwrap() = metrics(None);
+        let scrape = format!(
+            "global: {{scrape_interval: 500ms, scrape_timeout: 400ms}}\nscrape_configs:\n- job_name: nginx\n  honor_labels: {honor}\n  \
+             static_configs: [{{targets: ['127.0.0.1:{port}'], labels: {{namespace: ingress-nginx}}}}]\n"
+        );
+        let server = serving(tempfile::tempdir().unwrap(), &scrape).await;
+        until("the window is not over", &server, window, "has samples only since").await;
+        until("nobody", &server, window, "quiet").await;
+        *text.lock().unwrap() = metrics(Some(1));
+        until("one lone request", &server, window, "used").await;
+        until("nobody since", &server, window, "quiet").await;
+        *text.lock().unwrap() = metrics(Some(2));
+        until("another", &server, window, "used").await;
+        text.lock().unwrap().clear();
+        until("it is gone", &server, window, "has no samples since").await;
+    }
+}

@@ -1,0 +1,151 @@
+//! Real servers on loopback, and what a slot is looked for with.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "it is part of tests"
+)]
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hotdesk_reap::attribute::{Names, Service};
+use hotdesk_reap::collect::looks::Case;
+use hotdesk_reap::sight::Look;
+use hotdesk_reap::sources::{self, Defaults, Kind, Place, Source};
+use hotdesk_reap::traffic::Format;
+use hotdesk_reap::traffic::tally::Watch;
+use jiff::{SignedDuration, Timestamp};
+
+/// A server that ends with its test, and the folder that it writes to.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
+
+/// A program that `tests/servers/get` put there.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/servers").join(name);
+    assert!(path.exists(), "{name} is missing: run tests/servers/get first (make test does)");
+    path
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Starts a server in a folder, and waits until it says that it is ready.
+pub(crate) async fn start(folder: tempfile::TempDir, mut command: Command, port: u16, ready: &str) -> Server {
+    let log = std::fs::File::create(folder.path().join("server.log")).unwrap();
+    let child = command.current_dir(folder.path()).stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
+    let mut server = Server { child: child.spawn().unwrap(), address: format!("http://127.0.0.1:{port}"), folder };
+    let begun = Instant::now();
+    loop {
+        if matches!(get(port, ready).await, Ok(text) if text.starts_with("HTTP/1.1 200")) {
+            return server;
+        }
+        let log = || std::fs::read_to_string(server.folder.path().join("server.log")).unwrap_or_default();
+        assert!(server.child.try_wait().unwrap().is_none(), "{}", log());
+        assert!(begun.elapsed() < Duration::from_secs(60), "not ready: {}", log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn get(port: u16, path: &str) -> std::io::Result<String> {
+    send(port, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
+}
+
+/// Sends a request as it is and reads the whole answer.
+pub(crate) async fn send(port: u16, request: &str) -> std::io::Result<String> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    Ok(text)
+}
+
+/// What the chart would pass on.
+pub(crate) fn source(yaml: &str) -> Source {
+    let text = |text: &str| text.to_owned();
+    let place = Place { namespace: text("ingress-nginx"), selector: text("x"), container: text("controller") };
+    let defaults = Defaults { place, format: Format::Auto };
+    sources::read(&format!("[{yaml}]"), &defaults).unwrap_or_else(|p| panic!("{p:?}")).remove(0)
+}
+
+/// The slot mew with a Service web, and its neighbour mewtwo.
+pub(crate) fn case(window: Duration) -> Case {
+    let now = clock();
+    let ago = |length: Duration| now - SignedDuration::try_from(length).unwrap();
+    let web = Service { name: "web".to_owned(), ports: vec!["80".to_owned()], ..Service::default() };
+    Case {
+        slot: "mew".to_owned(),
+        names: Names::new("mew", &[web], &["mewtwo".to_owned()]),
+        since: ago(window),
+        look_back: ago(window.max(Duration::from_secs(24 * 3600))),
+        now,
+        silence_is_fine: false,
+    }
+}
+
+/// What lines are judged by.
+pub(crate) fn watch(case: &Case, format: &Format) -> Watch {
+    Watch {
+        format: format.clone(),
+        names: case.names.clone(),
+        slot: case.slot.clone(),
+        since: case.since,
+        look_back: case.look_back,
+        now: case.now,
+        ignore_agents: globset::GlobSet::empty(),
+        ignore_paths: globset::GlobSet::empty(),
+        max_unparsed: 0.01,
+    }
+}
+
+/// Looks through one source, as a run does.
+pub(crate) async fn look(source: &Source, case: &Case) -> Look {
+    use hotdesk_reap::remote::{gcp, loki, prometheus};
+    match &source.kind {
+        Kind::Prometheus(server) => prometheus::look(&source.name, server, case, clock).await,
+        Kind::Loki(server) => loki::look(&source.name, server, case, |format| watch(case, format), clock).await,
+        Kind::GcpLogging(server) => {
+            gcp::look(&source.name, server, &watch(case, &server.format), case.silence_is_fine, clock).await
+        }
+        other => panic!("{other:?} is asked of the cluster"),
+    }
+}
+
+/// What a look comes to: `used`, `quiet`, or every doubt.
+#[track_caller]
+pub(crate) fn check(what: &str, look: &Look, expected: &str) {
+    let traffic = hotdesk_reap::sight::Traffic { looks: vec![look.clone()], ..Default::default() };
+    let found = match hotdesk_reap::sight::judge(&traffic, look.from, false) {
+        hotdesk_reap::sight::Sight::Somebody(_) => "used".to_owned(),
+        hotdesk_reap::sight::Sight::Nobody(_) => "quiet".to_owned(),
+        hotdesk_reap::sight::Sight::Blind(why) => why,
+    };
+    let fits = if ["used", "quiet"].contains(&expected) { found == expected } else { found.contains(expected) };
+    assert!(fits, "{what}: expected {expected:?}, found {found:?} in {look:?}");
+    assert!(!look.seen.contains('\u{1b}') && !look.doubts.iter().any(|doubt| doubt.contains('\u{1b}')), "{look:?}");
+}
+
+/// The time at which the tests play.
+#[allow(clippy::disallowed_methods, reason = "the edge of the tests")]
+pub(crate) fn clock() -> Timestamp {
+    Timestamp::now()
+}
