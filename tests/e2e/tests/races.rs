@@ -93,11 +93,7 @@ impl Limited {
         upgrade.current_dir(root()).env("KUBECONFIG", admin().kubeconfig()).args(args);
         upgrade.args(["--server-side=true", "--wait", "--timeout=3m", "--set", &format!("maxSlotsPerPerson={most}")]);
         Ran::run(upgrade, "").succeeded();
-        // A webhook that is ending still answers what reaches it.
-        until("the webhooks without a limit to be gone", Duration::from_secs(60), || {
-            let pods = in_hotdesk(&["get", "pods", "-l", "app.kubernetes.io/component=webhook", "-o", "name"]).stdout;
-            if pods.lines().count() == 2 { Ok(()) } else { Err(pods) }
-        });
+        until_only_the_new_ones_answer();
         limited
     }
 }
@@ -109,7 +105,18 @@ impl Drop for Limited {
         let ran = Ran::run(install, "");
         let ready = in_hotdesk(&["rollout", "status", WEBHOOK, "--timeout=120s"]);
         assert!(std::thread::panicking() || (ran.ok() && ready.ok()), "{ran}\n{ready}");
+        if !std::thread::panicking() {
+            until_only_the_new_ones_answer();
+        }
     }
+}
+
+/// A webhook that is ending still answers what reaches it.
+fn until_only_the_new_ones_answer() {
+    until("the webhooks of before to be gone", Duration::from_secs(60), || {
+        let pods = in_hotdesk(&["get", "pods", "-l", "app.kubernetes.io/component=webhook", "-o", "name"]).stdout;
+        if pods.lines().count() == 2 { Ok(()) } else { Err(pods) }
+    });
 }
 
 fn in_hotdesk(args: &[&str]) -> Ran {

@@ -46,7 +46,15 @@ impl InCluster {
     }
 
     fn failed(&self, error: &kube::Error) -> String {
-        format!("ConfigMap {}: {}", self.name, harmless(&error.to_string()))
+        format!("ConfigMap {}: {}", self.name, reason(error))
+    }
+}
+
+/// What whoever refused it says, without the rest of the answer.
+fn reason(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => harmless(&status.message),
+        other => harmless(&other.to_string()),
     }
 }
 
@@ -83,7 +91,7 @@ impl Shelf for InCluster {
         async move {
             let kind = ApiResource::erase::<Slot>(&());
             let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &namespace, &kind);
-            let found = api.get_opt(SLOT_NAME).await.map_err(|error| harmless(&error.to_string()))?;
+            let found = api.get_opt(SLOT_NAME).await.map_err(|error| reason(&error))?;
             Ok(found.as_ref().and_then(page_of).map(|(_, page)| page))
         }
         .boxed()

@@ -46,7 +46,7 @@ impl InCluster {
 impl Slate for InCluster {
     fn read(&self, slot: String) -> BoxFuture<'_, Result<Option<Noted>, String>> {
         async move {
-            let found = self.slot(&slot).get_opt(SLOT_NAME).await.map_err(|error| harmless(&error.to_string()))?;
+            let found = self.slot(&slot).get_opt(SLOT_NAME).await.map_err(|error| reason(&error))?;
             Ok(found.map(|slot| Noted {
                 last: last_of(&slot),
                 version: slot.metadata.resource_version.unwrap_or_default(),
@@ -61,9 +61,17 @@ impl Slate for InCluster {
             let patch = json!({"metadata": {"resourceVersion": version}, "status": {"lastSession": last}});
             let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
             let written = self.slot(&session.slot).patch_status(SLOT_NAME, &parameters, &Patch::Merge(patch)).await;
-            written.map(drop).map_err(|error| harmless(&error.to_string()))
+            written.map(drop).map_err(|error| reason(&error))
         }
         .boxed()
+    }
+}
+
+/// What whoever refused it says, without the rest of the answer.
+fn reason(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => harmless(&status.message),
+        other => harmless(&other.to_string()),
     }
 }
 
