@@ -91,7 +91,7 @@ pub(crate) enum Command {
     /// Bring back what was cleared.
     Revive(Revive),
     /// For CI: which slot does this person hold? Prints KUBE_NAMESPACE and HOST.
-    Resolve(Resolve),
+    Resolve(Box<Resolve>),
     /// Bring the claims of a Google Sheet or a CSV file to the slots, once; for administrators.
     Sync(Box<Sync>),
     /// Check the installation and every slot, and say how to mend what is wrong.

@@ -59,7 +59,7 @@ pub(super) fn host(text: &str) -> Result<Option<String>, Fault> {
 /// True for what may be a Slot's host: labels with dots between them.
 #[must_use]
 pub fn is_host(text: &str) -> bool {
-    text.len() <= MAX_HOST && text.split('.').all(|label| is_made_of_label_signs(label))
+    text.len() <= MAX_HOST && text.split('.').all(is_made_of_label_signs)
 }
 
 /// True for what may be the name of a namespace.

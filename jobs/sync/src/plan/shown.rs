@@ -15,7 +15,7 @@ pub fn shown(plan: &Plan, slots: &[Slot], rows: usize) -> String {
     let mut lines: BTreeMap<&str, String> = BTreeMap::new();
     for change in &plan.changes {
         let slot = before.get(change.slot.as_str()).copied();
-        lines.insert(&change.slot, told(change, slot.map(held_by).unwrap_or_default()));
+        lines.insert(&change.slot, told(change, &slot.map(held_by).unwrap_or_default()));
     }
     for (slot, saying) in &plan.sayings {
         match saying {
@@ -39,7 +39,7 @@ pub fn shown(plan: &Plan, slots: &[Slot], rows: usize) -> String {
     text
 }
 
-fn told(change: &Change, before: String) -> String {
+fn told(change: &Change, before: &str) -> String {
     let line = match (change.what, &change.wanted) {
         (What::Claimed, Some(wanted)) => format!("claim for {}{}", names(&wanted.users), purpose(&wanted.purpose)),
         (What::Changed, Some(wanted)) => {
