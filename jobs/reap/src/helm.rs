@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::{harmless, plain};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -15,6 +15,9 @@ use crate::release::{Driver, Release};
 
 /// What helm gets on top of its own time limit, which does not count every request that it makes.
 const GRACE: Duration = Duration::from_secs(60);
+
+/// The most signs of one line of helm's errors that are told on.
+const MAX_SAID: usize = 400;
 
 /// How long helm may take to say which version it is.
 const VERSION_LIMIT: Duration = Duration::from_secs(30);
@@ -170,12 +173,24 @@ fn unbegun(error: HelmError) -> HelmError {
     }
 }
 
+/// The end of a line says what was wrong, its beginning with what: of a long one, both are kept.
+fn shortened(line: &str) -> String {
+    let signs: Vec<char> = harmless(line).chars().collect();
+    if signs.len() <= MAX_SAID {
+        return signs.into_iter().collect();
+    }
+    let (start, rest) = signs.split_at(MAX_SAID / 2);
+    let end = rest.iter().skip(rest.len() - MAX_SAID / 2);
+    start.iter().chain(&['…']).chain(end).collect()
+}
+
 /// Why helm failed: its error, which may take several lines.
 fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let error = lines.iter().position(|line| line.starts_with("Error:")).unwrap_or(lines.len().saturating_sub(3));
-    let said: Vec<String> = lines.iter().skip(error).take(3).map(|line| plain(line.trim_end_matches('.'))).collect();
+    let said: Vec<String> =
+        lines.iter().skip(error).take(3).map(|line| shortened(line.trim_end_matches('.'))).collect();
     let said = if said.is_empty() { "it does not say why".to_owned() } else { said.join("; ") };
     format!("helm failed ({}): {said}", output.status)
 }
@@ -183,6 +198,14 @@ fn said(output: &Output) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_error_both_ends_are_kept() {
+        assert_eq!(shortened("short\u{7}"), "short\u{fffd}");
+        let long = shortened(&format!("begins{}ends", "x".repeat(1000)));
+        assert!(long.starts_with("begins") && long.ends_with("ends") && long.contains('…'), "{long}");
+        assert_eq!(long.chars().count(), MAX_SAID + 1);
+    }
 
     #[test]
     fn a_release_that_is_not_there_was_not_begun() {

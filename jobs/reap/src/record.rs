@@ -64,6 +64,13 @@ struct Info {
 }
 
 #[derive(Deserialize)]
+struct Described {
+    status: String,
+    #[serde(default)]
+    description: String,
+}
+
+#[derive(Deserialize)]
 struct FirstDeployed {
     first_deployed: String,
 }
@@ -129,12 +136,15 @@ impl Record {
         times.first_deployed.parse().map_err(|_| RecordError::Time("first_deployed", times.first_deployed))
     }
 
-    /// True while a rollback of this revision is under way, or was when helm was killed.
+    /// True for a rollback that is under way, or that failed or was killed.
     ///
     /// # Errors
     /// When there is no status.
-    pub fn is_rolling_back(&self) -> Result<bool, RecordError> {
-        self.field::<Info>("info").map(|info| info.status == "pending-rollback")
+    pub fn is_unfinished_rollback(&self) -> Result<bool, RecordError> {
+        let info: Described = self.field("info")?;
+        // helm says so of a rollback that could not write its objects, or whose objects did not get ready.
+        let failed = ["Rollback \"", "Release \""].iter().any(|words| info.description.starts_with(words));
+        Ok(info.status == "pending-rollback" || info.status == "failed" && failed)
     }
 
     /// The hooks of the release.
@@ -218,6 +228,32 @@ mod tests {
         let state = record(&info).state("web", 3).unwrap();
         assert_eq!(state.phase, Phase::Pending);
         assert_eq!(state.last_deployed, "2026-11-23T15:04:05.123456789Z".parse().unwrap());
+    }
+
+    #[test]
+    fn a_rollback_that_did_not_end_well_is_told_from_other_failures() {
+        for (status, description, unfinished) in [
+            ("pending-rollback", "Rollback to 3", true),
+            ("failed", "Rollback \"web\" failed: denied", true),
+            ("failed", "Release \"web\" failed: timed out", true),
+            ("failed", "Upgrade \"web\" failed: timed out", false),
+            ("pending-upgrade", "Preparing upgrade", false),
+            ("deployed", "Rollback to 3", false),
+        ] {
+            let info = json!({"status": status, "description": description});
+            assert_eq!(record(&info).is_unfinished_rollback().unwrap(), unfinished, "{status} {description}");
+        }
+        assert!(!record(&json!({"status": "failed"})).is_unfinished_rollback().unwrap());
+    }
+
+    #[test]
+    fn hooks_are_read_and_may_be_missing() {
+        let hooks = |json: &str| Record::decode(pack(json).as_bytes()).unwrap().hooks().unwrap();
+        let hook = Hook { name: "up".to_owned(), kind: "Job".to_owned(), events: vec!["pre-install".to_owned()] };
+        let json = r#"{"hooks":[{"name":"up","kind":"Job","path":"a","manifest":"b","events":["pre-install"]}]}"#;
+        assert_eq!(hooks(json), [hook]);
+        assert_eq!(hooks("{}"), []);
+        assert_eq!(hooks(r#"{"hooks":null}"#), []);
     }
 
     #[track_caller]

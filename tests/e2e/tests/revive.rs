@@ -303,6 +303,29 @@ fn a_revive_that_was_killed_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_revive_that_failed_is_finished_by_the_next_and_what_was_kept_stays() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    // The pods are ready later than the reviver waits.
+    let slot = slot_with(&ingress, &json!({"revive": {"timeout": "3s"}}));
+    install(&slot, &alice(), Helm::V4, "shop", &["--set", "readySeconds=12"]);
+    let edit = json!({"data": {"greeting": "by hand"}}).to_string();
+    slot.kubectl(&alice(), &["patch", "configmap", "shop-settings", "--type=merge", "-p", &edit]).succeeded();
+    let (before, said) = (snapshot(&slot), as_helm_says(&slot, &alice(), Helm::V4, "shop"));
+    let kept = slot.get("configmap", "shop-settings")["metadata"]["uid"].clone();
+    reap(&slot, &alice());
+    alice()
+        .hotdesk(&["revive", slot.name()])
+        .failed_saying(&["shop is not back: helm failed", "stays saved: run it again"]);
+    assert_eq!(said, as_helm_says(&slot, &alice(), Helm::V4, "shop"), "whoever deploys next compares with it");
+    slot.kubectl(&alice(), &["wait", "deployments", "--all", "--for=condition=Available", "--timeout=60s"]).succeeded();
+    alice().hotdesk(&["revive", slot.name()]).succeeded().said(&["Back in"]);
+    assert_same(&before, &snapshot(&slot));
+    assert_eq!(slot.get("configmap", "shop-settings")["metadata"]["uid"], kept, "it was not deleted and made anew");
+    assert_eq!(said, as_helm_says(&slot, &alice(), Helm::V4, "shop"));
+}
+
+#[test]
 fn nobody_elses_object_is_overwritten_by_what_comes_back() {
     let _held = installation::shared();
     let ingress = seeing();

@@ -30,7 +30,7 @@ pub struct Says {
     pub first_deployed: Timestamp,
     /// Its phase.
     pub phase: Phase,
-    /// True for a rollback that is under way, or was when helm was killed.
+    /// True for a rollback that is under way, or that failed or was killed.
     pub rolling_back: bool,
 }
 
@@ -71,11 +71,17 @@ pub enum Step {
     Restore {
         /// Objects that helm must leave as they are.
         untouched: Vec<ObjectRef>,
-        /// Records of a reviver that was killed.
+        /// Records of revivers that were killed or failed. They must go first: helm deletes what the newest record names
+        /// and the one that it rolls back to does not, and what was kept is left out of that one.
         stale: Vec<(Driver, String)>,
     },
-    /// It is there already; only the saved record is to be removed.
-    Done(String),
+    /// It is there already; only what a reviver does last may be left to do.
+    Done {
+        /// What is there.
+        why: String,
+        /// Objects that helm was to leave as they are.
+        untouched: Vec<ObjectRef>,
+    },
     /// Look again in a moment.
     Wait(String),
     /// Leave it, and say why.
@@ -103,10 +109,17 @@ pub fn judge(first_deployed: Timestamp, revision: i64, present: &[Present], obje
             Phase::Pending if !says.rolling_back => {
                 return Step::Leave(format!("somebody is deploying it (revision {})", newest.revision));
             }
+            Phase::Failed if newest.revision > revision && !says.rolling_back => {
+                return Step::Leave(format!(
+                    "somebody tried to deploy it since (revision {}): go on from there with helm",
+                    newest.revision
+                ));
+            }
             Phase::Pending => {}
             Phase::Failed if newest.revision > revision => {}
             _ if newest.revision > revision => {
-                return Step::Done(format!("it is there already (revision {})", newest.revision));
+                let why = format!("it is there already (revision {})", newest.revision);
+                return Step::Done { why, untouched: untouched(objects) };
             }
             _ if objects.iter().all(|now| now.kept || now.state == State::There) => {
                 return Step::Leave("it is there: it was not uninstalled".to_owned());

@@ -62,8 +62,11 @@ fn a_reviver_that_was_killed_is_followed_by_one_that_finishes() {
     check(&[record(3, Phase::Deployed)], &reaped(), &restore(&[]));
     check(&[record(3, Phase::Deployed), rolling_back(4)], &reaped(), &restore(&["v4"]));
     check(&[record(3, Phase::Deployed), rolling_back(4)], &there(), &restore(&["v4"]));
-    check(&[record(3, Phase::Superseded), record(4, Phase::Failed)], &there(), &restore(&[]));
-    let back = Step::Done("it is there already (revision 4)".to_owned());
+    let mut failed = rolling_back(4);
+    failed.says.as_mut().unwrap().phase = Phase::Failed;
+    check(&[record(3, Phase::Superseded), failed], &there(), &restore(&["v4"]));
+    let why = "it is there already (revision 4)".to_owned();
+    let back = Step::Done { why, untouched: vec![object("ConfigMap")] };
     check(&[record(3, Phase::Superseded), record(4, Phase::Deployed)], &there(), &back);
 }
 
@@ -83,6 +86,7 @@ fn what_somebody_did_meanwhile_is_left_alone() {
     anew.says = Ok(Says { first_deployed: Timestamp::UNIX_EPOCH, phase: Phase::Deployed, rolling_back: false });
     check_left(&[anew], &there(), "was installed meanwhile (revision 1)");
     check_left(&[record(3, Phase::Deployed), record(4, Phase::Pending)], &there(), "somebody is deploying it");
+    check_left(&[record(3, Phase::Superseded), record(4, Phase::Failed)], &there(), "tried to deploy it since");
     let unreadable = Present { says: Err("it is not base64".to_owned()), ..record(3, Phase::Deployed) };
     check_left(&[unreadable], &reaped(), "cannot be read");
 }

@@ -134,15 +134,30 @@ impl<'a> Restorer<'a> {
             Driver::Secret => self.put::<Secret>(blank_secret(), saved, &manifests).await?,
             Driver::ConfigMap => self.put::<ConfigMap>(ConfigMap::default(), saved, &manifests).await?,
         }
+        self.is_newest(about).await?;
         let rolled_back = helm.rollback(&about.release, about.revision, driver).await.map_err(|e| e.to_string());
-        // Also after a failure: whoever deploys next compares with the manifest.
-        let put_right = match driver {
-            Driver::Secret => self.put_right::<Secret>(about, &manifests).await,
-            Driver::ConfigMap => self.put_right::<ConfigMap>(about, &manifests).await,
-        };
-        rolled_back?;
-        put_right?;
-        self.scale(saved).await
+        let scaled = if rolled_back.is_ok() { self.scale(saved).await } else { Ok(()) };
+        // Last, for it tells that all is done; also after a failure, for whoever deploys next compares with the manifest.
+        let put_right = self.put_right(saved, driver, &manifests).await.map(|_| ());
+        rolled_back.and(scaled).and(put_right)
+    }
+
+    /// Does what a reviver that was killed after helm was done has left to do.
+    ///
+    /// # Errors
+    /// When it cannot be done.
+    pub async fn finish(&mut self, saved: &Saved, untouched: &[ObjectRef]) -> Result<(), String> {
+        let manifests = manifests(saved, untouched)?;
+        if self.put_right(saved, driver(&saved.entry.about)?, &manifests).await? {
+            self.scale(saved).await?;
+        }
+        Ok(())
+    }
+
+    /// helm takes the newest record for what is there, and deletes what that names beyond the one that it rolls back to.
+    async fn is_newest(&self, about: &About) -> Result<(), String> {
+        let newest = self.present(about).await?.iter().map(|present| present.revision).max();
+        if newest == Some(about.revision) { Ok(()) } else { Err("somebody has deployed it meanwhile".to_owned()) }
     }
 
     async fn remove(&self, driver: Driver, object: &str) -> Result<(), String> {
@@ -181,15 +196,21 @@ impl<'a> Restorer<'a> {
         Ok(())
     }
 
-    /// Gives the records since then the manifest that the release had.
-    async fn put_right<K: Holder>(&self, about: &About, manifests: &Manifests) -> Result<(), String> {
-        if manifests.for_helm == manifests.was {
-            return Ok(());
+    /// Gives the records since then the manifest that the release had; tells whether any had another.
+    async fn put_right(&self, saved: &Saved, driver: Driver, manifests: &Manifests) -> Result<bool, String> {
+        let about = &saved.entry.about;
+        match driver {
+            _ if manifests.for_helm == manifests.was => Ok(false),
+            Driver::Secret => self.put_right_in::<Secret>(about, manifests).await,
+            Driver::ConfigMap => self.put_right_in::<ConfigMap>(about, manifests).await,
         }
+    }
+
+    async fn put_right_in<K: Holder>(&self, about: &About, manifests: &Manifests) -> Result<bool, String> {
         let (api, what) = (self.api::<K>(), "its record cannot be given its whole manifest again");
-        for present in
-            self.present_in::<K>(about).await?.into_iter().filter(|present| present.revision >= about.revision)
-        {
+        let since = self.present_in::<K>(about).await?.into_iter().filter(|present| present.revision >= about.revision);
+        let mut any = false;
+        for present in since {
             let mut holder = self.cluster.answer(what, api.get(&present.object)).await?;
             let text = String::from_utf8_lossy(holder.release().unwrap_or_default()).into_owned();
             let record = Record::decode(text.as_bytes()).map_err(|e| format!("{what}: {e}"))?;
@@ -198,8 +219,9 @@ impl<'a> Restorer<'a> {
             }
             holder.set_release(packed(&text, &manifests.was)?);
             self.cluster.answer(what, api.replace(&present.object, &PostParams::default(), &holder)).await?;
+            any = true;
         }
-        Ok(())
+        Ok(any)
     }
 
     /// Sets the replicas that the manifest does not name; helm has set the others.
@@ -222,7 +244,7 @@ fn says<K: Holder>(holder: &K, release: &str, revision: i64) -> Result<Says, Str
     Ok(Says {
         first_deployed: record.first_deployed().map_err(|e| e.to_string())?,
         phase: state.phase,
-        rolling_back: record.is_rolling_back().map_err(|e| e.to_string())?,
+        rolling_back: record.is_unfinished_rollback().map_err(|e| e.to_string())?,
     })
 }
 

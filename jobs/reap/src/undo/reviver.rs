@@ -125,12 +125,14 @@ impl Reviver<'_> {
                 result.back.push(name);
             }
             Ok(Step::Restore { untouched, stale }) => self.restore(saved, &untouched, &stale, result).await,
-            Ok(Step::Done(why)) => {
-                if !self.dry_run {
+            Ok(Step::Done { why, .. }) if self.dry_run => result.there.push((name, why)),
+            Ok(Step::Done { why, untouched }) => match self.restorer.finish(saved, &untouched).await {
+                Ok(()) => {
                     self.forget(saved).await;
+                    result.there.push((name, why));
                 }
-                result.there.push((name, why));
-            }
+                Err(why) => result.not.push((name, why)),
+            },
             Ok(Step::Wait(why) | Step::Leave(why)) | Err(why) => result.not.push((name, why)),
         }
     }
