@@ -21,7 +21,7 @@
 //! | slot | `events` (events.k8s.io) | create | telling people |
 //! | slot | `services` | list | whose an upstream is |
 //! | slot | `ingresses` (networking.k8s.io) | list | whether its requests are logged at all |
-//! | slot | `secrets`, `configmaps` | get, list, update | helm's records, and what to preserve in them |
+//! | slot | `secrets`, `configmaps` | get, list, create, update, delete | helm's records, what to preserve in them, and copies to undo a reap |
 //! | slot | all that charts install | get, list, watch, delete | `helm uninstall --wait` |
 //! | slot | what pre- and post-delete hooks create | create, patch | the hooks of `helm uninstall` |
 
