@@ -3,7 +3,7 @@
 use hotdesk_slots::origin;
 use hotdesk_slots::text::list;
 use hotdesk_slots::{ClaimSource, Mode, Slot, VerdictState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::args::{Form, Why};
 use crate::cluster::Cluster;
@@ -12,6 +12,9 @@ use crate::failure::Failure;
 use crate::near;
 use crate::output::machine;
 use crate::row::{Row, Signal, Stand, Verdict};
+
+/// For how long what was cleared can be brought back, if nobody has set another time.
+const SAVED_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// Tells the slot's story.
 ///
@@ -32,7 +35,7 @@ fn tell(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> String {
     lines.extend(row.mode.and_then(|mode| mode_says(mode).map(str::to_owned)));
     lines.extend(row.host.as_ref().map(|host| format!("It is reached at {host}.")));
     lines.extend(use_of(row, now));
-    lines.extend(reaping(row, now));
+    lines.extend(reaping(row, program, now));
     lines.extend(
         row.conditions
             .iter()
@@ -133,7 +136,7 @@ fn found(verdict: &Verdict, now: Timestamp) -> String {
     format!("The check {} found it {state}: {}.", relative(verdict.at, now), verdict.reason.trim_end_matches('.'))
 }
 
-fn reaping(row: &Row, now: Timestamp) -> Vec<String> {
+fn reaping(row: &Row, program: &str, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(at) = row.keep_until.filter(|at| *at > now) {
         lines.push(format!("Nothing in it is cleared before {}: somebody asked to keep it.", moment(at, now)));
@@ -148,7 +151,11 @@ fn reaping(row: &Row, now: Timestamp) -> Vec<String> {
         None => {}
     }
     if let Some(reap) = &row.last_reap {
-        lines.push(format!("It was last cleared at {}: {}.", moment(reap.time, now), list(&reap.releases)));
+        let when = moment(reap.time, now);
+        lines.push(format!("It was last cleared at {when}: {}.", list(&reap.releases)));
+        if now.duration_since(reap.time) < SAVED_FOR {
+            lines.push(format!("To have that back: {program} revive {}", row.slot));
+        }
     }
     lines
 }
@@ -253,6 +260,7 @@ mod tests {
                 "Nothing in it is cleared before 17:00 UTC (in 2 h): somebody asked to keep it.",
                 "If nobody uses it, it is cleared at 15:48 UTC (in 48 min).",
                 "It was last cleared at Thu 12:00 UTC (4 d 3 h ago): web and worker.",
+                "To have that back: hotdesk revive mew",
             ],
         );
     }
