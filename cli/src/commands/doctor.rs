@@ -1,45 +1,42 @@
 //! `hotdesk doctor`: is everything in place, and how is what is not mended?
+//!
+//! `facts` asks, `show` shows, `finding` is what both speak of; every other file judges one part of what was seen.
 
+mod ask;
+mod certificates;
 mod facts;
+mod finding;
+mod gate;
 mod installation;
+mod lines;
+mod look;
+mod metrics;
+mod places;
 mod probe;
+mod rights;
+mod rotation;
+mod runs;
+mod served;
+mod settings;
+mod show;
+mod sight;
 mod slots;
+mod start;
+mod sync;
 
-use anstyle::{AnsiColor, Style};
-use hotdesk_slots::text::{harmless, list};
+use hotdesk_slots::text::harmless;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use self::facts::Facts;
+use self::finding::{Finding, Level};
+use self::look::Controller;
+use self::places::Reaper;
 use crate::args::Form;
 use crate::cluster::Cluster;
 use crate::commands::Done;
 use crate::failure::Failure;
 use crate::output::machine;
-
-/// How a thing stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Level {
-    /// As it should be.
-    Ok,
-    /// It may be meant so.
-    Warning,
-    /// It could not be looked at, which is not the same as well.
-    Unseen,
-    /// It must be mended.
-    Problem,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Finding {
-    level: Level,
-    about: String,
-    says: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<String>,
-}
 
 /// The form of `-o json` and `-o yaml`.
 #[derive(Debug, Serialize)]
@@ -57,191 +54,57 @@ pub(crate) async fn run(cluster: &Cluster, form: Form) -> Result<Done, Failure> 
     let findings = judge(&facts, cluster.program, cluster.now.timestamp());
     let well = findings.iter().all(|finding| finding.level <= Level::Warning);
     let report = Report { well, findings: &findings };
-    let text = machine(&report, form)?.unwrap_or_else(|| show(&findings, form == Form::Wide));
+    let text = machine(&report, form)?.unwrap_or_else(|| show::show(&findings, form == Form::Wide));
     Ok(Done { text, well })
 }
 
 /// Every finding, with nothing in it that could harm a terminal.
 fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding> {
+    let then = &facts.then;
     let mut findings = installation::judge(facts);
+    if let Some(certificate) = &then.certificate {
+        findings.extend(certificates::judge(&gate::bundles(facts), certificate, now));
+        findings.extend(served::judge(&then.served, certificate, now));
+    }
     findings.extend(probe::judge(facts));
+    findings.extend(sync::judge(facts, now));
+    findings.extend(rights::judge(&then.rights));
+    findings.extend(then.controllers.iter().flat_map(|controller| sight(controller, facts, now)));
+    findings.extend(metrics::judge(&metrics::Counted {
+        reapers: &then.reapers,
+        controllers: &then.controllers,
+        ingresses: &facts.ingresses,
+        monitors: &then.monitors,
+    }));
+    findings.extend(start::judge(&then.starts));
     findings.extend(slots::judge(facts, program, now));
+    // A slot that another judgement has something against is not in order.
+    let amiss: Vec<String> = findings.iter().filter(|f| f.level != Level::Ok).map(|f| f.about.clone()).collect();
+    findings.retain(|finding| finding.id != finding::Id::Slot || !amiss.contains(&finding.about));
     for finding in &mut findings {
         finding.about = harmless(&finding.about);
         finding.says = harmless(&finding.says);
         finding.fix = finding.fix.take().map(|fix| harmless(&fix));
     }
+    // As they are shown, and each slot's together.
+    findings.sort_by_key(|finding| finding.section);
     findings
 }
 
-impl Finding {
-    fn new(level: Level, about: impl Into<String>, says: impl Into<String>) -> Self {
-        Self { level, about: about.into(), says: says.into(), fix: None }
-    }
-
-    fn ok(about: impl Into<String>, says: impl Into<String>) -> Self {
-        Self::new(Level::Ok, about, says)
-    }
-
-    fn warning(about: impl Into<String>, says: impl Into<String>) -> Self {
-        Self::new(Level::Warning, about, says)
-    }
-
-    fn problem(about: impl Into<String>, says: impl Into<String>) -> Self {
-        Self::new(Level::Problem, about, says)
-    }
-
-    fn unseen(about: impl Into<String>, why: &str) -> Self {
-        Self::new(Level::Unseen, about, format!("could not be looked at: {why}"))
-    }
-
-    fn mended_by(self, fix: impl Into<String>) -> Self {
-        Self { fix: Some(fix.into()), ..self }
-    }
-}
-
-/// A line on the screen.
-struct Line<'a> {
-    finding: &'a Finding,
-    /// The slots that it is true of, if it is of slots.
-    slots: Vec<&'a str>,
-}
-
-/// The same of a dozen slots is one line, unless all is asked for; what is well about them is only counted.
-fn lines(findings: &[Finding], wide: bool) -> Vec<Line<'_>> {
-    let mut lines: Vec<Line<'_>> = Vec::new();
-    for finding in findings {
-        let Some(slot) = finding.about.strip_prefix(slots::ABOUT) else {
-            lines.push(Line { finding, slots: Vec::new() });
-            continue;
-        };
-        let same = |line: &&mut Line<'_>| !wide && !line.slots.is_empty() && like(line.finding, finding);
-        match lines.iter_mut().find(same) {
-            Some(line) => line.slots.push(slot),
-            None => lines.push(Line { finding, slots: vec![slot] }),
-        }
-    }
-    lines
-}
-
-fn like(one: &Finding, other: &Finding) -> bool {
-    one.level == other.level && (one.level == Level::Ok || one.says == other.says)
-}
-
-impl Line<'_> {
-    fn about(&self) -> String {
-        match self.slots.as_slice() {
-            [] | [_] => self.finding.about.clone(),
-            slots => format!("{} slots", slots.len()),
-        }
-    }
-
-    fn says(&self) -> String {
-        match self.slots.as_slice() {
-            [] | [_] => self.finding.says.clone(),
-            slots if self.finding.level == Level::Ok => list(slots),
-            slots => format!("{} ({})", self.finding.says, list(slots)),
-        }
-    }
-}
-
-fn show(findings: &[Finding], wide: bool) -> String {
-    let lines = lines(findings, wide);
-    let width = lines.iter().map(|line| line.about().chars().count()).max().unwrap_or(0);
-    let mut text = String::new();
-    for line in &lines {
-        let (word, style) = mark(line.finding.level);
-        text.push_str(&format!("{style}{word:<7}{style:#}  {:<width$}  {}\n", line.about(), line.says()));
-        if let Some(fix) = &line.finding.fix {
-            text.push_str(&format!("{:<7}  {:<width$}  to mend it: {fix}\n", "", ""));
-        }
-    }
-    text.push_str(&format!("\n{}\n", summary(findings)));
-    text
-}
-
-fn mark(level: Level) -> (&'static str, Style) {
-    let coloured = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
-    match level {
-        Level::Ok => ("ok", coloured(AnsiColor::Green)),
-        Level::Warning => ("warning", coloured(AnsiColor::Yellow)),
-        Level::Unseen => ("unseen", coloured(AnsiColor::Cyan)),
-        Level::Problem => ("PROBLEM", coloured(AnsiColor::Red).bold()),
-    }
-}
-
-fn summary(findings: &[Finding]) -> String {
-    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
-    let (problems, unseen, warnings) = (count(Level::Problem), count(Level::Unseen), count(Level::Warning));
-    let mut parts = vec![format!("{} checks", findings.len())];
-    parts.push(if problems == 0 {
-        "no problem".to_owned()
-    } else {
-        format!("{problems} {}", counted(problems, "problem", "problems"))
-    });
-    if warnings > 0 {
-        parts.push(format!("{warnings} {}", counted(warnings, "warning", "warnings")));
-    }
-    let unseen = match unseen {
-        0 => String::new(),
-        n => {
-            format!(" {n} could not be looked at: run this as somebody who may read it all, such as an administrator.")
-        }
-    };
-    format!("{}.{unseen}", parts.join(", "))
-}
-
-fn counted<'a>(n: usize, one: &'a str, many: &'a str) -> &'a str {
-    if n == 1 { one } else { many }
+/// Everything about one ingress controller.
+fn sight(controller: &Controller, facts: &Facts, now: Timestamp) -> Vec<Finding> {
+    let reads = |reaper: &&Reaper| reaper.places().iter().any(|(place, _)| *place == controller.place);
+    let readers: Vec<&Reaper> = facts.then.reapers.iter().filter(reads).collect();
+    let mut findings = sight::pods(controller, &facts.then.known, readers.len());
+    findings.extend(settings::judge(controller));
+    findings.extend(sight::format(controller, &readers));
+    findings.extend(rotation::judge(controller, &readers, now));
+    findings
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn shown(findings: &[Finding], wide: bool) -> String {
-        anstream::adapter::strip_str(&show(findings, wide)).to_string()
-    }
-
-    fn findings() -> Vec<Finding> {
-        let suspended =
-            |slot: &str| Finding::warning(format!("slot {slot}"), "suspended").mended_by(format!("start {slot}"));
-        vec![
-            Finding::ok("the cluster", "Kubernetes v1.37.2"),
-            Finding::problem("the webhook", "no pod is ready").mended_by("kubectl describe it"),
-            Finding::ok("slot mew", "in use"),
-            Finding::ok("slot onix", "idle"),
-            suspended("abra"),
-            suspended("eevee"),
-            Finding::unseen("the policies", "forbidden"),
-        ]
-    }
-
-    #[test]
-    fn what_is_to_be_mended_stands_out_with_how() {
-        assert_eq!(
-            shown(&findings(), false),
-            "\
-ok       the cluster   Kubernetes v1.37.2
-PROBLEM  the webhook   no pod is ready
-                       to mend it: kubectl describe it
-ok       2 slots       mew and onix
-warning  2 slots       suspended (abra and eevee)
-                       to mend it: start abra
-unseen   the policies  could not be looked at: forbidden
-
-7 checks, 1 problem, 2 warnings. 1 could not be looked at: run this as somebody who may read it all, such as an administrator.
-"
-        );
-    }
-
-    #[test]
-    fn wide_says_it_of_every_slot() {
-        let text = shown(&findings(), true);
-        for line in ["ok       slot mew      in use\n", "warning  slot eevee    suspended\n"] {
-            assert!(text.contains(line), "{text}");
-        }
-    }
 
     #[test]
     fn what_could_not_be_seen_is_not_well() {

@@ -1,26 +1,30 @@
 //! What does the cluster say about itself? Nothing is judged here, and nothing is written.
 
-use hotdesk_slots::text::{harmless, plain};
+use futures::StreamExt as _;
 use hotdesk_slots::{Slot, keys};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
     ValidatingWebhookConfiguration,
 };
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::batch::v1::CronJob;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{Event, Namespace, Pod, Secret};
+use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::ListParams;
-use kube::{Api, Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
 
+use super::ask::{AT_ONCE, Seen, all, items, timed};
 use super::installation::{CRD, service};
+use super::look::{self, Controller};
+use super::places::{Place, Reaper, Uses};
 use super::probe::{self, Probe};
+use super::rights::{self, Asked};
+use super::served::Served;
+use super::start::{self, Start};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
-
-/// What was seen, or why it was not: not to be allowed to look is an answer too.
-pub(super) type Seen<T> = Result<T, String>;
 
 /// Everything that a judgement is made from.
 #[derive(Debug)]
@@ -39,73 +43,208 @@ pub(super) struct Facts {
     pub(super) slots: Seen<Vec<Slot>>,
     /// All of them: one without a label must be told from one that is gone.
     pub(super) namespaces: Seen<Vec<Namespace>>,
-    /// Every reaper's.
+    /// hotdesk's, in all namespaces.
     pub(super) cron_jobs: Seen<Vec<CronJob>>,
+    pub(super) jobs: Seen<Vec<Job>>,
+    pub(super) pods: Seen<Vec<Pod>>,
+    /// That a Job could not create its pod.
+    pub(super) events: Seen<Vec<Event>>,
+    pub(super) ingresses: Seen<Vec<Ingress>>,
+    /// What was seen after that, because of it.
+    pub(super) then: Then,
+}
+
+/// What can be asked for only when the rest is known.
+#[derive(Debug)]
+pub(super) struct Then {
     pub(super) probe: Option<Probe>,
+    /// The certificate in the webhook's Secret; none if no webhook was found.
+    pub(super) certificate: Option<Seen<Vec<u8>>>,
+    pub(super) served: Seen<Vec<Served>>,
+    pub(super) rights: Vec<Asked>,
+    pub(super) starts: Vec<Start>,
+    pub(super) reapers: Vec<Reaper>,
+    pub(super) controllers: Vec<Controller>,
+    /// Pods of well-known controllers; asked for where a reaper finds none.
+    pub(super) known: Seen<Vec<Pod>>,
+    /// Prometheus Operator's.
+    pub(super) monitors: Vec<Value>,
 }
 
 impl Facts {
-    /// Asks for everything, one after the other.
+    /// Asks for everything at once, each for a limited time.
     ///
     /// # Errors
     /// When the cluster does not answer at all.
     pub(super) async fn gather(cluster: &Cluster) -> Result<Self, Failure> {
-        let client = cluster.client();
+        let client = &cluster.client();
         let version = client.apiserver_version().await;
         let version = version.map_err(|e| Failure::of("ask for the version", &cluster.server, &e))?.git_version;
-        let everything = ListParams::default();
-        let own = everything.clone().labels("app.kubernetes.io/part-of=hotdesk");
-        let mutating = all(&client, &everything).await;
-        let deployments = match service(mutating.as_deref().unwrap_or_default()) {
-            Some((namespace, _)) => items(&Api::namespaced(client.clone(), &namespace), &own).await,
-            None => all(&client, &own).await,
-        };
-        // Before the Slots: one that is made meanwhile is then left out, and not taken for one without its namespace.
-        let namespaces: Seen<Vec<Namespace>> = all(&client, &everything).await;
+        let everything = &ListParams::default();
+        let own = &everything.clone().labels("app.kubernetes.io/part-of=hotdesk");
+        let reapers = &own.clone().labels("app.kubernetes.io/part-of=hotdesk,app.kubernetes.io/component=reaper");
+        let failed = &everything.clone().fields("involvedObject.kind=Job,reason=FailedCreate");
         let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+        // Before the Slots: one that is made meanwhile is then left out, and not taken for one without its namespace.
+        let namespaces = all(client, everything).await;
+        let (crd, mutating, validating, policies, bindings) = tokio::join!(
+            timed(crds.get_opt(CRD)),
+            all(client, everything),
+            all(client, everything),
+            all(client, everything),
+            all(client, everything),
+        );
+        let (deployments, slots, cron_jobs, jobs, pods, events, ingresses) = tokio::join!(
+            deployments(client, mutating.as_deref().unwrap_or_default(), own),
+            all(client, everything),
+            all(client, own),
+            all(client, reapers),
+            all(client, reapers),
+            all(client, failed),
+            all(client, everything),
+        );
+        let cron_jobs: Seen<Vec<CronJob>> = cron_jobs;
+        let then = Then::gather(client, &deployments, &cron_jobs, &namespaces).await;
+        let server = cluster.server.clone();
         Ok(Self {
-            server: cluster.server.clone(),
+            server,
             version,
-            crd: crds.get_opt(CRD).await.map_err(|e| why(&e)),
+            crd,
             mutating,
-            validating: all(&client, &everything).await,
-            policies: all(&client, &everything).await,
-            bindings: all(&client, &everything).await,
+            validating,
+            policies,
+            bindings,
             deployments,
-            slots: all(&client, &everything).await,
-            cron_jobs: all(&client, &everything.clone().fields("metadata.name=hotdesk-reaper")).await,
-            probe: probe::run(&client, &slots_to_probe(namespaces.as_deref().unwrap_or_default())).await,
+            slots,
             namespaces,
+            cron_jobs,
+            jobs,
+            pods,
+            events,
+            ingresses,
+            then,
         })
     }
 }
 
-/// Why something could not be read, in one line.
-fn why(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) if status.code == 403 => "Kubernetes does not let you read it (RBAC)".to_owned(),
-        kube::Error::Api(status) => harmless(&status.message),
-        other => plain(&other.to_string()),
+async fn deployments(
+    client: &Client,
+    mutating: &[MutatingWebhookConfiguration],
+    own: &ListParams,
+) -> Seen<Vec<Deployment>> {
+    match service(mutating) {
+        Some((namespace, _)) => items(&Api::namespaced(client.clone(), &namespace), own).await,
+        None => all(client, own).await,
     }
 }
 
-async fn all<K>(client: &Client, which: &ListParams) -> Seen<Vec<K>>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
-{
-    items(&Api::all(client.clone()), which).await
+impl Then {
+    async fn gather(
+        client: &Client,
+        deployments: &Seen<Vec<Deployment>>,
+        cron_jobs: &Seen<Vec<CronJob>>,
+        namespaces: &Seen<Vec<Namespace>>,
+    ) -> Self {
+        let none = Vec::new();
+        let deployments = deployments.as_deref().unwrap_or(&none);
+        let stays = slots_that_stay(namespaces.as_deref().unwrap_or_default());
+        let reapers = reapers(cron_jobs.as_deref().unwrap_or_default(), &stays);
+        let webhook = deployments.iter().find(|deployment| is_webhook(deployment));
+        let places = places(&reapers);
+        let looks = places.iter().map(|(place, uses)| look::controller(client, place, *uses));
+        let controllers = futures::stream::iter(looks).buffered(AT_ONCE).collect::<Vec<Controller>>();
+        let (probe, certificate, served, rights, starts, controllers, known, monitors) = tokio::join!(
+            probe::run(client, &stays),
+            certificate(client, webhook),
+            served(client, webhook),
+            rights::ask(client, rights::needed(deployments, &reapers)),
+            start::ask(client, &reapers),
+            controllers,
+            look::known(client),
+            monitors(client, &reapers),
+        );
+        Self { probe, certificate, served, rights, starts, reapers, controllers, known, monitors }
+    }
 }
 
-async fn items<K>(api: &Api<K>, which: &ListParams) -> Seen<Vec<K>>
-where
-    K: Clone + DeserializeOwned + std::fmt::Debug,
-{
-    api.list(which).await.map(|list| list.items).map_err(|e| why(&e))
+fn is_webhook(deployment: &Deployment) -> bool {
+    deployment.labels().get("app.kubernetes.io/component").is_some_and(|component| component == "webhook")
 }
 
 /// Those that the gate sees and that are not on their way out.
-fn slots_to_probe(namespaces: &[Namespace]) -> Vec<String> {
+fn slots_that_stay(namespaces: &[Namespace]) -> Vec<String> {
     let stays = |namespace: &&Namespace| namespace.metadata.deletion_timestamp.is_none();
     let gated = |namespace: &&Namespace| namespace.labels().get(keys::SLOT) == namespace.metadata.name.as_ref();
     namespaces.iter().filter(stays).filter(gated).map(ResourceExt::name_any).collect()
+}
+
+/// The reapers of slots that stay.
+fn reapers(cron_jobs: &[CronJob], stays: &[String]) -> Vec<Reaper> {
+    let of_slots = cron_jobs.iter().filter(|job| job.name_any() == "hotdesk-reaper");
+    let read = of_slots.filter_map(|job| Reaper::read(job, cron_jobs));
+    read.filter(|reaper| stays.contains(&reaper.slot)).collect()
+}
+
+/// Each controller once, however many read it.
+fn places(reapers: &[Reaper]) -> Vec<(Place, Uses)> {
+    let mut places: Vec<(Place, Uses)> = Vec::new();
+    for (place, uses) in reapers.iter().flat_map(Reaper::places) {
+        match places.iter_mut().find(|(other, _)| *other == place) {
+            Some((_, other)) => *other = Uses { logs: other.logs || uses.logs, metrics: other.metrics || uses.metrics },
+            None => places.push((place, uses)),
+        }
+    }
+    places
+}
+
+/// The certificate that the webhook mounts.
+async fn certificate(client: &Client, webhook: Option<&Deployment>) -> Option<Seen<Vec<u8>>> {
+    let webhook = webhook?;
+    let pod = webhook.spec.as_ref()?.template.spec.as_ref()?;
+    let secrets = pod.volumes.iter().flatten().filter_map(|volume| volume.secret.as_ref()?.secret_name.clone());
+    let sources = pod.volumes.iter().flatten().filter_map(|volume| volume.projected.as_ref()?.sources.as_ref());
+    let projected = sources.flatten().filter_map(|source| Some(source.secret.as_ref()?.name.clone()));
+    let name = secrets.chain(projected).find(|name| name.ends_with("-tls"))?;
+    let api: Api<Secret> = Api::namespaced(client.clone(), &webhook.namespace()?);
+    let secret = timed(api.get(&name)).await;
+    Some(secret.and_then(|secret| {
+        let data = secret.data.unwrap_or_default().remove("tls.crt");
+        data.map(|data| data.0).ok_or_else(|| format!("the Secret {name} has no tls.crt"))
+    }))
+}
+
+/// The metrics of the webhook's pods, through the API server.
+async fn served(client: &Client, webhook: Option<&Deployment>) -> Seen<Vec<Served>> {
+    let Some(namespace) = webhook.and_then(ResourceExt::namespace) else { return Ok(Vec::new()) };
+    let api: Api<Pod> = Api::namespaced(client.clone(), &namespace);
+    let own = ListParams::default().labels("app.kubernetes.io/part-of=hotdesk,app.kubernetes.io/component=webhook");
+    let pods = items(&api, &own.fields("status.phase=Running")).await?;
+    let stays = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).map(ResourceExt::name_any);
+    let asked = stays.map(|pod| {
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}:8080/proxy/metrics");
+        async move {
+            let metrics = match http::Request::get(path).body(Vec::new()) {
+                Ok(request) => timed(client.request_text(request)).await,
+                Err(error) => Err(error.to_string()),
+            };
+            Served { pod, metrics }
+        }
+    });
+    Ok(futures::stream::iter(asked).buffered(AT_ONCE).collect().await)
+}
+
+/// Asked for only where a reaper asks a Prometheus; a cluster without the kinds has none.
+async fn monitors(client: &Client, reapers: &[Reaper]) -> Vec<Value> {
+    let mut sources = reapers.iter().flat_map(|reaper| reaper.sources.iter().flatten());
+    if !sources.any(|source| source.kind == "prometheus") {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for kind in ["ServiceMonitor", "PodMonitor"] {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("monitoring.coreos.com", "v1", kind));
+        let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+        let listed = timed(api.list(&ListParams::default())).await.map(|list| list.items).unwrap_or_default();
+        found.extend(listed.into_iter().filter_map(|monitor| serde_json::to_value(monitor).ok()));
+    }
+    found
 }

@@ -42,10 +42,12 @@ fn version(facts: &Facts) -> Finding {
     let about = "the cluster";
     let mut numbers = facts.version.trim_start_matches('v').split('.').map_while(|part| part.parse::<u32>().ok());
     match (numbers.next(), numbers.next()) {
-        (Some(major), Some(minor)) if (major, minor) < OLDEST => {
-            Finding::problem(Id::KubernetesVersion, about, format!("Kubernetes {} is too old: hotdesk needs 1.30", facts.version))
-                .mended_by("upgrade Kubernetes")
-        }
+        (Some(major), Some(minor)) if (major, minor) < OLDEST => Finding::problem(
+            Id::KubernetesVersion,
+            about,
+            format!("Kubernetes {} is too old: hotdesk needs 1.30", facts.version),
+        )
+        .mended_by("upgrade Kubernetes"),
         _ => Finding::ok(Id::KubernetesVersion, about, format!("Kubernetes {} at {}", facts.version, facts.server)),
     }
 }
@@ -73,8 +75,12 @@ fn kind(facts: &Facts) -> Finding {
     if missing.is_empty() {
         Finding::ok(Id::SlotKind, about, format!("{CRD} {} has every field that this hotdesk knows", served.name))
     } else {
-        Finding::problem(Id::SlotKind, about, format!("{CRD} {} is of another version and drops {}", served.name, list(&missing)))
-            .mended_by(UPGRADE)
+        Finding::problem(
+            Id::SlotKind,
+            about,
+            format!("{CRD} {} is of another version and drops {}", served.name, list(&missing)),
+        )
+        .mended_by(UPGRADE)
     }
 }
 
@@ -120,7 +126,9 @@ fn deployments(facts: &Facts) -> Vec<Finding> {
     let is_webhook = |d: &Deployment| d.labels().get("app.kubernetes.io/component").is_some_and(|c| c == "webhook");
     let mut findings: Vec<Finding> = deployments.iter().map(deployment).collect();
     if !deployments.iter().any(is_webhook) {
-        let missing = Finding::problem(Id::Programs, "the webhook",
+        let missing = Finding::problem(
+            Id::Programs,
+            "the webhook",
             "its Deployment is not there: nobody writes in a slot, or nothing is gated",
         );
         findings.push(missing.mended_by("helm upgrade --install hotdesk charts/hotdesk -n hotdesk"));
@@ -149,4 +157,4 @@ fn deployment(deployment: &Deployment) -> Finding {
 
 #[cfg(test)]
 #[path = "installation_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -1,8 +1,11 @@
 //! Each way in which the installation can be out of order.
 
+use k8s_openapi::api::admissionregistration::v1::{MutatingWebhook, ValidatingAdmissionPolicyBindingSpec};
 use serde_json::json;
 
-use super::super::Level;
+use super::super::facts::Then;
+use super::super::finding::Level;
+use super::super::gate::MUTATING;
 use super::super::judge as judge_all;
 use super::*;
 
@@ -14,27 +17,47 @@ fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap()
 }
 
+/// An entry of a webhook configuration, as the chart makes it.
+fn hook(name: &str, mutates: bool) -> Value {
+    // The base64 of "-----BEGIN CERTIFICATE-----".
+    let client = json!({"service": {"namespace": "hotdesk", "name": "hotdesk-webhook"}, "caBundle": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t"});
+    let rule = |operations: &[&str], groups: &[&str], resources: &[&str]| json!([{"operations": operations, "apiGroups": groups, "apiVersions": ["*"], "resources": resources, "scope": "Namespaced"}]);
+    let (rules, failure_policy) = match (name, mutates) {
+        (GATE, true) => (rule(&["CREATE", "UPDATE"], &["*"], &["*/*"]), "Fail"),
+        (GATE, false) => (rule(&["DELETE", "CONNECT"], &["*"], &["*/*"]), "Fail"),
+        ("machinery.hotdesk.dev", _) => (rule(&["CREATE"], &["*"], &["*"]), "Ignore"),
+        _ => (rule(&["CREATE", "UPDATE", "DELETE"], &["hotdesk.dev"], &["slots", "slots/status"]), "Fail"),
+    };
+    let selector = json!({"matchExpressions": [{"key": "hotdesk.dev/slot", "operator": "Exists"}]});
+    let selector = if name == "slots.hotdesk.dev" { json!({}) } else { selector };
+    json!({
+        "name": name, "clientConfig": client, "sideEffects": "None", "admissionReviewVersions": ["v1"],
+        "rules": rules, "failurePolicy": failure_policy, "namespaceSelector": selector, "objectSelector": {},
+    })
+}
+
 /// What the chart installs.
-fn facts() -> Facts {
+pub(in crate::commands::doctor) fn facts() -> Facts {
     let mut crd = crd();
     crd["status"] = json!({
         "acceptedNames": {"kind": "Slot", "plural": "slots"}, "storedVersions": ["v1alpha1"],
         "conditions": [{"type": "Established", "status": "True"}],
     });
-    // The base64 of "-----BEGIN CERTIFICATE-----".
-    let client = json!({"service": {"namespace": "hotdesk", "name": "hotdesk-webhook"}, "caBundle": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t"});
-    let hook = |name: &str| json!({"name": name, "clientConfig": client, "sideEffects": "None", "admissionReviewVersions": ["v1"]});
-    let policy = |name: &str| json!({"metadata": {"name": name}});
-    let binding =
-        |name: &str| json!({"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}});
+    let policy = |name: &str| json!({"metadata": {"name": name}, "spec": {"failurePolicy": "Fail"}});
+    let binding = |name: &str| {
+        let param = if name == "hotdesk-gate" { json!({"name": "slot"}) } else { Value::Null };
+        json!({"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"], "paramRef": param}})
+    };
     let labels =
         json!({"app.kubernetes.io/component": "webhook", "app.kubernetes.io/version": env!("CARGO_PKG_VERSION")});
     Facts {
         server: "https://cluster".to_owned(),
         version: "v1.37.2".to_owned(),
         crd: Ok(Some(from(crd))),
-        mutating: Ok(vec![from(json!({"metadata": {"name": "hotdesk"}, "webhooks": MUTATING.map(hook)}))]),
-        validating: Ok(vec![from(json!({"metadata": {"name": "hotdesk"}, "webhooks": [hook(GATE)]}))]),
+        mutating: Ok(vec![from(
+            json!({"metadata": {"name": "hotdesk"}, "webhooks": MUTATING.map(|name| hook(name, true))}),
+        )]),
+        validating: Ok(vec![from(json!({"metadata": {"name": "hotdesk"}, "webhooks": [hook(GATE, false)]}))]),
         policies: Ok(vec![from(policy("hotdesk-gate")), from(policy("hotdesk-namespaces"))]),
         bindings: Ok(vec![from(binding("hotdesk-gate")), from(binding("hotdesk-namespaces"))]),
         deployments: Ok(vec![from(json!({
@@ -44,7 +67,21 @@ fn facts() -> Facts {
         slots: Ok(vec![]),
         namespaces: Ok(vec![]),
         cron_jobs: Ok(vec![]),
-        probe: None,
+        jobs: Ok(vec![]),
+        pods: Ok(vec![]),
+        events: Ok(vec![]),
+        ingresses: Ok(vec![]),
+        then: Then {
+            probe: None,
+            certificate: None,
+            served: Ok(vec![]),
+            rights: vec![],
+            starts: vec![],
+            reapers: vec![],
+            controllers: vec![],
+            known: Ok(vec![]),
+            monitors: vec![],
+        },
     }
 }
 
@@ -166,4 +203,56 @@ fn nothing_that_the_cluster_says_can_harm_the_terminal() {
     facts.version = "v1.37\u{9b}2J".to_owned();
     let text = serde_json::to_string(&judge_all(&facts, "hotdesk", now())).unwrap();
     assert!(!text.contains("\\u001b") && !text.contains("\\u0007") && !text.contains('\u{9b}'), "{text}");
+}
+
+#[test]
+fn an_entry_that_lets_writes_past_is_a_problem() {
+    let of = |entry: usize, change: fn(&mut MutatingWebhook)| {
+        move |f: &mut Facts| change(&mut f.mutating.as_mut().unwrap()[0].webhooks.as_mut().unwrap()[entry])
+    };
+    type Change = fn(&mut MutatingWebhook);
+    let cases: [(usize, Change, &str); 8] = [
+        (
+            0,
+            |hook| hook.rules.as_mut().unwrap()[0].operations = Some(vec!["CREATE".to_owned()]),
+            "UPDATE of */* does not",
+        ),
+        (0, |hook| hook.rules.as_mut().unwrap()[0].resources = Some(vec!["*".to_owned()]), "CREATE of */* does not"),
+        (
+            0,
+            |hook| hook.rules.as_mut().unwrap()[0].api_groups = Some(vec!["apps".to_owned()]),
+            "CREATE of */* does not",
+        ),
+        (0, |hook| hook.rules.as_mut().unwrap()[0].scope = Some("Cluster".to_owned()), "CREATE of */* does not"),
+        (0, |hook| hook.namespace_selector = None, "its namespaceSelector is not"),
+        (0, |hook| hook.object_selector = Some(from(json!({"matchLabels": {"a": "b"}}))), "it has an objectSelector"),
+        (1, |hook| hook.failure_policy = Some("Fail".to_owned()), "without a webhook, controllers stop"),
+        (2, |hook| hook.failure_policy = Some("Ignore".to_owned()), "anybody claims anything"),
+    ];
+    for (entry, change, says) in cases {
+        check(of(entry, change), Level::Problem, says);
+    }
+}
+
+#[test]
+fn a_gate_that_goes_on_without_a_webhook_is_as_the_operator_chose() {
+    let mut facts = facts();
+    facts.mutating.as_mut().unwrap()[0].webhooks.as_mut().unwrap()[0].failure_policy = Some("Ignore".to_owned());
+    let found = judge(&facts);
+    assert!(found.iter().all(|finding| finding.level == Level::Ok), "{found:?}");
+    assert!(found.iter().any(|finding| finding.says.contains("availability is continue")), "{found:?}");
+}
+
+#[test]
+fn a_policy_that_is_narrowed_is_a_problem() {
+    let gate = |change: fn(&mut ValidatingAdmissionPolicyBindingSpec)| {
+        move |f: &mut Facts| change(f.bindings.as_mut().unwrap()[0].spec.as_mut().unwrap())
+    };
+    check(gate(|spec| spec.match_resources = Some(from(json!({})))), Level::Problem, "has matchResources");
+    check(gate(|spec| spec.param_ref = None), Level::Problem, "does not name the Slot");
+    check(
+        |f| f.policies.as_mut().unwrap()[0].spec.as_mut().unwrap().failure_policy = Some("Ignore".to_owned()),
+        Level::Problem,
+        "where it cannot judge, it admits",
+    );
 }

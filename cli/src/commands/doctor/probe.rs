@@ -89,30 +89,40 @@ fn refused(message: &str) -> CameBack {
 
 /// What the write proves.
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
-    let Some(Probe { namespace, came_back }) = &facts.probe else { return Vec::new() };
+    let Some(Probe { namespace, came_back }) = &facts.then.probe else { return Vec::new() };
     let logs = "kubectl -n hotdesk logs -l app.kubernetes.io/component=webhook --tail=20";
     vec![match came_back {
-        CameBack::Stamped => Finding::ok(Id::WriteProbe, ABOUT,
+        CameBack::Stamped => Finding::ok(
+            Id::WriteProbe,
+            ABOUT,
             format!("passed through the webhook and came back with the stamp (a dry run in {namespace})"),
         ),
         CameBack::DeniedByWebhook(words) if words.contains("cannot see the Slots") => {
             Finding::problem(Id::WriteProbe, ABOUT, format!("is denied to everybody: {words}")).mended_by(logs)
         }
-        CameBack::DeniedByWebhook(_) => {
-            Finding::ok(Id::WriteProbe, ABOUT, format!("was turned away by the webhook, for you do not hold {namespace} (a dry run)"))
-        }
-        CameBack::Unstamped => Finding::problem(Id::WriteProbe, ABOUT,
+        CameBack::DeniedByWebhook(_) => Finding::ok(
+            Id::WriteProbe,
+            ABOUT,
+            format!("was turned away by the webhook, for you do not hold {namespace} (a dry run)"),
+        ),
+        CameBack::Unstamped => Finding::problem(
+            Id::WriteProbe,
+            ABOUT,
             format!("was admitted in {namespace} and came back without the stamp: the webhook does not see it"),
         )
         .mended_by("what is said above of the webhook configurations"),
-        CameBack::DeniedByPolicy(words) => {
-            Finding::problem(Id::WriteProbe, ABOUT, format!("was stopped by the policy alone, not by the webhook: {words}"))
-                .mended_by(logs)
-        }
-        CameBack::NotCalled(message) => {
-            Finding::problem(Id::WriteProbe, ABOUT, format!("fails, for the API server cannot call the webhook: {message}"))
-                .mended_by(logs)
-        }
+        CameBack::DeniedByPolicy(words) => Finding::problem(
+            Id::WriteProbe,
+            ABOUT,
+            format!("was stopped by the policy alone, not by the webhook: {words}"),
+        )
+        .mended_by(logs),
+        CameBack::NotCalled(message) => Finding::problem(
+            Id::WriteProbe,
+            ABOUT,
+            format!("fails, for the API server cannot call the webhook: {message}"),
+        )
+        .mended_by(logs),
         CameBack::Unknown(message) => Finding::unseen(Id::WriteProbe, ABOUT, message),
     }]
 }

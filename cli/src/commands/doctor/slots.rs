@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use hotdesk_slots::text::list;
 use hotdesk_slots::{Mode, Slot, VerdictState, keys};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 
-use super::Finding;
 use super::facts::Facts;
+use super::finding::{Finding, Id};
+use super::places::Reaper;
+use super::runs::{self, Runs};
 use crate::commands::relative;
 use crate::row::slot_name;
 
@@ -28,17 +32,23 @@ struct Known<'a> {
     namespace: Option<Option<&'a Namespace>>,
     /// None if CronJobs could not be seen.
     cron_job: Option<Option<&'a CronJob>>,
+    reaper: Option<&'a Reaper>,
+    ingresses: Vec<&'a Ingress>,
+    runs: Runs<'a>,
 }
 
 /// Every slot: each namespace that is labelled as one, and each namespace that has a Slot.
 pub(super) fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (about, why) in [
-        ("the Slots", facts.slots.as_ref().err()),
-        ("the slots' namespaces", facts.namespaces.as_ref().err()),
-        ("the reapers", facts.cron_jobs.as_ref().err()),
+    for (id, about, why) in [
+        (Id::SlotThere, "the Slots", facts.slots.as_ref().err()),
+        (Id::SlotLabel, "the slots' namespaces", facts.namespaces.as_ref().err()),
+        (Id::ReaperThere, "the reapers", facts.cron_jobs.as_ref().err()),
+        (Id::ReaperRun, "the reapers' runs", facts.jobs.as_ref().err().or(facts.pods.as_ref().err())),
+        (Id::ReaperStart, "the reapers' Events", facts.events.as_ref().err()),
+        (Id::SlotIngress, "the slots' Ingresses", facts.ingresses.as_ref().err()),
     ] {
-        findings.extend(why.map(|why| Finding::unseen(about, why)));
+        findings.extend(why.map(|why| Finding::unseen(id, about, why)));
     }
     let Ok(slots) = &facts.slots else { return findings };
     let namespaces = facts.namespaces.as_ref().ok();
@@ -46,23 +56,30 @@ pub(super) fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding
     let labelled = namespaces.iter().flat_map(|all| all.iter()).filter(|n| n.labels().contains_key(keys::SLOT));
     names.extend(labelled.map(ResourceExt::name_any));
     if names.is_empty() {
-        let none = Finding::warning("the slots", "there are none yet");
+        let none = Finding::warning(Id::SlotThere, "the slots", "there are none yet");
         findings.push(none.mended_by("helm install slots charts/slots -n hotdesk -f slots.yaml"));
     }
-    for name in &names {
-        let known = Known {
-            name,
-            slot: slots.iter().find(|slot| slot_name(slot) == name),
-            namespace: namespaces.map(|all| all.iter().find(|namespace| namespace.name_any() == *name)),
-            cron_job: facts
-                .cron_jobs
-                .as_ref()
-                .ok()
-                .map(|all| all.iter().find(|job| job.namespace().as_ref() == Some(name))),
-        };
-        findings.extend(one(&known, program, now));
-    }
+    findings.extend(names.iter().flat_map(|name| one(&known(facts, slots, name), program, now)));
     findings
+}
+
+/// What was seen of one slot.
+fn known<'a>(facts: &'a Facts, slots: &'a [Slot], name: &'a str) -> Known<'a> {
+    let in_it = |namespace: Option<String>| namespace.as_deref() == Some(name);
+    let reaper = |job: &&CronJob| job.name_any() == "hotdesk-reaper" && in_it(job.namespace());
+    Known {
+        name,
+        slot: slots.iter().find(|slot| slot_name(slot) == name),
+        namespace: facts.namespaces.as_ref().ok().map(|all| all.iter().find(|namespace| namespace.name_any() == name)),
+        cron_job: facts.cron_jobs.as_ref().ok().map(|all| all.iter().find(reaper)),
+        reaper: facts.then.reapers.iter().find(|reaper| reaper.slot == name),
+        ingresses: facts.ingresses.iter().flatten().filter(|ingress| in_it(ingress.namespace())).collect(),
+        runs: Runs {
+            jobs: facts.jobs.as_deref().unwrap_or_default(),
+            pods: facts.pods.as_deref().unwrap_or_default(),
+            events: facts.events.as_deref().unwrap_or_default(),
+        },
+    }
 }
 
 fn one(known: &Known<'_>, program: &str, now: Timestamp) -> Vec<Finding> {
@@ -71,25 +88,26 @@ fn one(known: &Known<'_>, program: &str, now: Timestamp) -> Vec<Finding> {
         // It comes or goes at this moment.
         Some(None) => return Vec::new(),
         Some(Some(namespace)) if namespace.metadata.deletion_timestamp.is_some() => {
-            return vec![Finding::ok(about, "its namespace is being deleted")];
+            return vec![Finding::ok(Id::Slot, about, "its namespace is being deleted")];
         }
         _ => {}
     }
     let Some(slot) = known.slot else {
         let says = "its namespace is labelled as a slot and has no Slot, so nobody writes there";
-        return vec![Finding::problem(about, says).mended_by(format!(
+        return vec![Finding::problem(Id::SlotThere, about, says).mended_by(format!(
             "add {name} to the values of charts/slots and upgrade, or: kubectl label namespace {name} {key}-",
             name = known.name,
             key = keys::SLOT
         ))];
     };
-    let mut findings: Vec<Finding> = [gated(known, &about), mode(slot, &about)].into_iter().flatten().collect();
+    let mut findings: Vec<Finding> =
+        [gated(known, &about), mode(slot, &about), unlogged(known, &about)].into_iter().flatten().collect();
     findings.extend(reaper(known, slot, &about, program, now));
     if findings.is_empty() {
         let verdict = slot.status.as_ref().and_then(|status| status.verdict.as_ref());
         let says =
             verdict.map_or("gated".to_owned(), |v| format!("{:?} {}: {}", v.state, relative(v.at.0, now), v.reason));
-        findings.push(Finding::ok(about, says));
+        findings.push(Finding::ok(Id::Slot, about, says));
     }
     findings
 }
@@ -103,7 +121,7 @@ fn gated(known: &Known<'_>, about: &str) -> Option<Finding> {
         None => format!("its namespace has no label {}, so everybody may write there", keys::SLOT),
     };
     let fix = format!("kubectl label namespace {name} {}={name} --overwrite", keys::SLOT);
-    Some(Finding::problem(about, says).mended_by(fix))
+    Some(Finding::problem(Id::SlotLabel, about, says).mended_by(fix))
 }
 
 fn mode(slot: &Slot, about: &str) -> Option<Finding> {
@@ -114,41 +132,75 @@ fn mode(slot: &Slot, about: &str) -> Option<Finding> {
     };
     let fix =
         format!("kubectl -n {} patch slot slot --type merge -p '{{\"spec\":{{\"mode\":null}}}}'", slot_name(slot));
-    Some(Finding::warning(about, format!("its mode is {word}, so strangers may write there")).mended_by(fix))
+    Some(
+        Finding::warning(Id::SlotMode, about, format!("its mode is {word}, so strangers may write there"))
+            .mended_by(fix),
+    )
+}
+
+/// Ingresses of the slot whose requests are in no log.
+fn unlogged(known: &Known<'_>, about: &str) -> Option<Finding> {
+    let reads_logs = known
+        .reaper?
+        .sources
+        .iter()
+        .flatten()
+        .any(|s| ["ingress-logs", "loki", "gcp-logging"].contains(&s.kind.as_str()));
+    let off = |(key, value): (&String, &String)| {
+        let name = key.rsplit('/').next().unwrap_or_default();
+        let hides = ["enable-access-log", "router.observability.accesslogs"].contains(&name)
+            && value.trim().eq_ignore_ascii_case("false");
+        hides.then(|| key.clone())
+    };
+    let found = known.ingresses.iter().filter(|_| reads_logs);
+    let found: Vec<(String, String)> =
+        found.filter_map(|ingress| Some((ingress.name_any(), ingress.annotations().iter().find_map(off)?))).collect();
+    let (name, key) = found.first()?;
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let says = format!("its Ingress {} turns the access log off ({key}), so its requests are not seen", list(&names));
+    let fix = format!("kubectl -n {} annotate ingress {name} {key}-", known.name);
+    Some(Finding::problem(Id::SlotIngress, about, says).mended_by(fix))
 }
 
 fn reaper(known: &Known<'_>, slot: &Slot, about: &str, program: &str, now: Timestamp) -> Vec<Finding> {
-    let Some(cron_job) = known.cron_job else { return blind(slot, about, program).into_iter().collect() };
+    let Some(cron_job) = known.cron_job else { return blind(slot, about, program, now).into_iter().collect() };
     let Some(cron_job) = cron_job else {
-        let none = Finding::warning(about, "nothing ever clears it: it has no CronJob hotdesk-reaper");
+        let none = Finding::warning(Id::ReaperThere, about, "nothing ever clears it: it has no CronJob hotdesk-reaper");
         return vec![none.mended_by("if it shall be cleared, set reaper.enabled for it in the values of charts/slots")];
     };
     let mut findings = Vec::new();
     if cron_job.spec.as_ref().is_some_and(|spec| spec.suspend == Some(true)) {
-        let suspended = Finding::warning(about, "its reaper is suspended, so it is never cleared");
-        findings.push(
-            suspended.mended_by("helm upgrade slots charts/slots -n hotdesk --reuse-values --set reaper.suspend=false"),
-        );
+        let suspended = Finding::warning(Id::ReaperSuspended, about, "its reaper is suspended, so it is never cleared");
+        findings.push(suspended.mended_by(
+            "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values --set reaper.suspend=false",
+        ));
         return findings;
     }
     if only_says(cron_job) {
         let says = "its reaper only says what it would do (reaper.dryRun)";
-        let fix = "helm upgrade slots charts/slots -n hotdesk --reuse-values --set reaper.dryRun=false, when you agree with it";
-        findings.push(Finding::warning(about, says).mended_by(fix));
+        let fix = "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values --set reaper.dryRun=false, when you agree with it";
+        findings.push(Finding::warning(Id::ReaperDryRun, about, says).mended_by(fix));
     }
-    findings.extend(blind(slot, about, program).or_else(|| silent(known.name, slot, cron_job, about, now)));
+    if let Some(Err(why)) = known.reaper.map(|reaper| &reaper.sources) {
+        let fix = "set reaper.sources in the values of charts/slots to a list in YAML";
+        findings.push(Finding::problem(Id::ReaperSettings, about, why.clone()).mended_by(fix));
+    }
+    findings.extend(runs::judge(known.name, known.runs, now));
+    findings.extend(blind(slot, about, program, now).or_else(|| silent(known.name, slot, cron_job, about, now)));
     findings
 }
 
 /// A reaper that cannot see clears nothing, for ever.
-fn blind(slot: &Slot, about: &str, program: &str) -> Option<Finding> {
+fn blind(slot: &Slot, about: &str, program: &str, now: Timestamp) -> Option<Finding> {
     let status = slot.status.as_ref()?;
     let unknown = status.verdict.as_ref().filter(|verdict| verdict.state == VerdictState::Unknown);
     let unsighted = status.conditions.iter().find(|c| c.type_ == "Sighted" && c.status == "False");
     let why = unknown.map(|verdict| &verdict.reason).or(unsighted.map(|condition| &condition.message))?;
     let name = slot_name(slot);
     let fix = format!("what the reason names; {program} why {name} and kubectl -n {name} get events say more");
-    Some(Finding::problem(about, format!("its reaper cannot see, so it is never cleared: {why}")).mended_by(fix))
+    let since = unsighted.map_or(String::new(), |c| format!(" since {}", relative(c.last_transition_time.0, now)));
+    let says = format!("its reaper cannot see{since}, so it is never cleared: {why}");
+    Some(Finding::problem(Id::ReaperSight, about, says).mended_by(fix))
 }
 
 /// A reaper that says nothing.
@@ -165,15 +217,15 @@ fn silent(name: &str, slot: &Slot, cron_job: &CronJob, about: &str, now: Timesta
                 "its reaper was started {} and has found nothing out since; it last did {looked}",
                 relative(run, now)
             );
-            Some(Finding::problem(about, says).mended_by(describe))
+            Some(Finding::problem(Id::ReaperRun, about, says).mended_by(describe))
         }
         (Some(at), _) if now.duration_since(at) > LONG => Some(
-            Finding::warning(about, format!("its reaper last looked {looked} (schedule {schedule})"))
+            Finding::warning(Id::ReaperRun, about, format!("its reaper last looked {looked} (schedule {schedule})"))
                 .mended_by(describe),
         ),
         (None, None) => {
             let says = format!("its reaper has not run yet (schedule {schedule})");
-            Some(Finding::warning(about, says).mended_by(format!("wait, or: {run_now}")))
+            Some(Finding::warning(Id::ReaperRun, about, says).mended_by(format!("wait, or: {run_now}")))
         }
         _ => None,
     }

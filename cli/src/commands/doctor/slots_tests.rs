@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::Level;
+use super::super::finding::Level;
+use super::super::places::Reaper;
 use super::*;
 use crate::row::tests::slot;
 
@@ -41,6 +42,7 @@ struct Case {
     slot: Option<Slot>,
     namespace: Option<Namespace>,
     cron_job: Option<CronJob>,
+    ingresses: Vec<Ingress>,
 }
 
 fn in_order() -> Case {
@@ -48,16 +50,21 @@ fn in_order() -> Case {
         slot: Some(active("2026-11-23T14:07:10Z")),
         namespace: Some(namespace(Some("mew"))),
         cron_job: Some(cron_job(false, false, Some("2026-11-23T14:07:00Z"))),
+        ingresses: vec![],
     }
 }
 
 #[track_caller]
 fn check(case: &Case, expected: &[(Level, &str)]) {
+    let reaper = case.cron_job.as_ref().and_then(|job| Reaper::read(job, &[]));
     let known = Known {
         name: "mew",
         slot: case.slot.as_ref(),
         namespace: Some(case.namespace.as_ref()),
         cron_job: Some(case.cron_job.as_ref()),
+        reaper: reaper.as_ref(),
+        ingresses: case.ingresses.iter().collect(),
+        runs: Runs { jobs: &[], pods: &[], events: &[] },
     };
     let found = one(&known, "hotdesk", now());
     assert_eq!(found.len(), expected.len(), "{found:?}");
@@ -111,7 +118,11 @@ fn a_reaper_that_cannot_see_is_a_problem() {
             "lastTransitionTime": "2026-11-23T13:07:10Z",
         }],
     });
-    check(&Case { slot: Some(with_status(&unsighted)), ..in_order() }, &[(Level::Problem, reason)]);
+    let slot = Some(with_status(&unsighted));
+    check(
+        &Case { slot, ..in_order() },
+        &[(Level::Problem, "cannot see since 1 h 52 min ago, so it is never cleared: the log")],
+    );
 }
 
 #[test]
@@ -142,4 +153,18 @@ fn a_reaper_that_says_nothing_is_noticed() {
         ..in_order()
     };
     check(&old, &[(Level::Warning, "last looked 3 d ago")]);
+}
+
+#[test]
+fn an_ingress_that_is_not_logged_is_a_problem_where_logs_are_read() {
+    let ingress = |value: &str| -> Ingress {
+        let annotations = json!({"nginx.ingress.kubernetes.io/enable-access-log": value});
+        serde_json::from_value(json!({"metadata": {"name": "web", "namespace": "mew", "annotations": annotations}}))
+            .unwrap()
+    };
+    check(
+        &Case { ingresses: vec![ingress("false")], ..in_order() },
+        &[(Level::Problem, "its Ingress web turns the access log off (nginx.ingress.kubernetes.io/enable-access-log)")],
+    );
+    check(&Case { ingresses: vec![ingress("true")], ..in_order() }, &[(Level::Ok, "Active")]);
 }

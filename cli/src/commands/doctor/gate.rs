@@ -1,0 +1,255 @@
+//! Is every write in a slot brought to the webhook and to the policy, and does each stop what it refuses?
+
+use hotdesk_slots::keys;
+use hotdesk_slots::text::list;
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhook, RuleWithOperations, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+    ValidatingWebhook, WebhookClientConfig,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::ResourceExt;
+
+use super::certificates::{Bundle, RENEW};
+use super::facts::Facts;
+use super::finding::{Finding, Id};
+use super::installation::{SWITCH_ON, UPGRADE, fullname};
+
+pub(super) const GATE: &str = "gate.hotdesk.dev";
+const MACHINERY: &str = "machinery.hotdesk.dev";
+const SLOTS: &str = "slots.hotdesk.dev";
+/// The entries of the mutating configuration.
+pub(super) const MUTATING: [&str; 3] = [GATE, MACHINERY, SLOTS];
+
+/// An entry of a webhook configuration, of either kind.
+struct Entry<'a> {
+    configuration: String,
+    name: &'a str,
+    client: &'a WebhookClientConfig,
+    rules: &'a [RuleWithOperations],
+    namespaces: Option<&'a LabelSelector>,
+    objects: Option<&'a LabelSelector>,
+    failure_policy: &'a str,
+    mutates: bool,
+}
+
+fn mutating(facts: &Facts) -> Vec<Entry<'_>> {
+    let configurations = facts.mutating.iter().flatten();
+    let hooks = configurations.flat_map(|c| c.webhooks.iter().flatten().map(|hook| (c.name_any(), hook)));
+    hooks
+        .map(|(configuration, hook): (String, &MutatingWebhook)| Entry {
+            configuration,
+            name: &hook.name,
+            client: &hook.client_config,
+            rules: hook.rules.as_deref().unwrap_or_default(),
+            namespaces: hook.namespace_selector.as_ref(),
+            objects: hook.object_selector.as_ref(),
+            failure_policy: hook.failure_policy.as_deref().unwrap_or("Fail"),
+            mutates: true,
+        })
+        .collect()
+}
+
+fn validating(facts: &Facts) -> Vec<Entry<'_>> {
+    let configurations = facts.validating.iter().flatten();
+    let hooks = configurations.flat_map(|c| c.webhooks.iter().flatten().map(|hook| (c.name_any(), hook)));
+    hooks
+        .map(|(configuration, hook): (String, &ValidatingWebhook)| Entry {
+            configuration,
+            name: &hook.name,
+            client: &hook.client_config,
+            rules: hook.rules.as_deref().unwrap_or_default(),
+            namespaces: hook.namespace_selector.as_ref(),
+            objects: hook.object_selector.as_ref(),
+            failure_policy: hook.failure_policy.as_deref().unwrap_or("Fail"),
+            mutates: false,
+        })
+        .collect()
+}
+
+/// The CA bundles of hotdesk's entries.
+pub(super) fn bundles(facts: &Facts) -> Vec<Bundle> {
+    let all = mutating(facts).into_iter().chain(validating(facts));
+    let ours = all.filter(|entry| MUTATING.contains(&entry.name) && entry.client.url.is_none());
+    let bundle = |entry: Entry<'_>| {
+        let what = if entry.mutates { "mutating" } else { "validating" };
+        let pem = entry.client.ca_bundle.as_ref()?.0.clone();
+        Some(Bundle { entry: format!("{} ({what})", entry.name), pem })
+    };
+    ours.filter_map(bundle).collect()
+}
+
+/// The webhook configurations.
+pub(super) fn webhooks(facts: &Facts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match &facts.mutating {
+        Err(why) => findings.push(Finding::unseen(Id::WebhookEntries, "the mutating webhooks", why)),
+        Ok(_) => findings.extend(entries("the mutating webhooks", &mutating(facts), &MUTATING)),
+    }
+    match &facts.validating {
+        Err(why) => findings.push(Finding::unseen(Id::WebhookEntries, "the validating webhook", why)),
+        Ok(_) => findings.extend(entries("the validating webhook", &validating(facts), &[GATE])),
+    }
+    findings
+}
+
+fn entries(about: &str, entries: &[Entry<'_>], expected: &[&str]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let of = |name: &str| entries.iter().filter(|entry| entry.name == name).collect::<Vec<_>>();
+    let missing: Vec<&str> = expected.iter().copied().filter(|name| of(name).is_empty()).collect();
+    if !missing.is_empty() {
+        let says = format!("{} not there: that is not gated", are(&missing));
+        findings.push(Finding::problem(Id::WebhookEntries, about, says).mended_by(SWITCH_ON));
+    }
+    let found: Vec<&Entry<'_>> = expected.iter().flat_map(|name| of(name)).collect();
+    let untrusted: Vec<&str> = found.iter().filter(|entry| !has_ca(entry.client)).map(|entry| entry.name).collect();
+    if !untrusted.is_empty() {
+        let says = format!("{} without a CA bundle: the API server trusts no webhook there", are(&untrusted));
+        findings.push(Finding::problem(Id::WebhookTrust, about, says).mended_by(RENEW));
+    }
+    if found.len() + missing.len() > expected.len() {
+        let says = "there are two installations of hotdesk; each write is judged by both";
+        findings.push(Finding::warning(Id::WebhookEntries, about, says).mended_by("helm list -A, and uninstall one"));
+    }
+    for entry in &found {
+        let odd = oddities(entry);
+        if !odd.is_empty() {
+            let says = format!("{} is not as the chart makes it: {}", entry.name, odd.join("; "));
+            findings.push(Finding::problem(Id::WebhookRules, about, says).mended_by(UPGRADE));
+        }
+    }
+    if findings.is_empty() {
+        let configuration = found.first().map(|entry| entry.configuration.clone()).unwrap_or_default();
+        let goes_on = found.iter().any(|entry| entry.name == GATE && entry.failure_policy == "Ignore");
+        let more =
+            if goes_on { "; availability is continue: without a webhook, claimants go on unstamped" } else { "" };
+        let says = format!("{} in {configuration}, each with a CA bundle{more}", list(expected));
+        findings.push(Finding::ok(Id::WebhookEntries, about, says));
+    }
+    findings
+}
+
+/// `a is`, `a and b are`.
+fn are(names: &[&str]) -> String {
+    format!("{} {}", list(names), if names.len() == 1 { "is" } else { "are" })
+}
+
+fn has_ca(client: &WebhookClientConfig) -> bool {
+    // A webhook by URL may be trusted by the system's own certificates.
+    client.url.is_some()
+        || client.ca_bundle.as_ref().is_some_and(|bundle| bundle.0.starts_with(b"-----BEGIN CERTIFICATE"))
+}
+
+/// What lets writes past an entry, or stops those of the cluster itself.
+fn oddities(entry: &Entry<'_>) -> Vec<String> {
+    let mut odd = Vec::new();
+    let (operations, resources): (&[&str], &[&str]) = match (entry.name, entry.mutates) {
+        (GATE, true) => (&["CREATE", "UPDATE"], &["*/*"]),
+        (GATE, false) => (&["DELETE", "CONNECT"], &["*/*"]),
+        (MACHINERY, _) => (&["CREATE"], &["*"]),
+        _ => (&["CREATE", "UPDATE", "DELETE"], &["slots", "slots/status"]),
+    };
+    for operation in operations {
+        if !resources.iter().all(|resource| entry.rules.iter().any(|rule| covers(rule, operation, resource))) {
+            odd.push(format!("{operation} of {} does not come to it", resources.join(" and ")));
+        }
+    }
+    if entry.name == SLOTS {
+        if entry.namespaces.is_some_and(|selector| *selector != LabelSelector::default()) {
+            odd.push("it has a namespaceSelector, so Slots elsewhere are not guarded".to_owned());
+        }
+    } else if !entry.namespaces.is_some_and(is_every_slot) {
+        odd.push(format!("its namespaceSelector is not that {} exists", keys::SLOT));
+    }
+    if entry.objects.is_some_and(|selector| *selector != LabelSelector::default()) {
+        odd.push("it has an objectSelector, so whoever labels an object can pass it by".to_owned());
+    }
+    match (entry.name, entry.failure_policy) {
+        (MACHINERY, "Fail") => odd.push("its failurePolicy is Fail: without a webhook, controllers stop".to_owned()),
+        (SLOTS, "Ignore") => {
+            odd.push("its failurePolicy is Ignore: without a webhook, anybody claims anything".to_owned());
+        }
+        _ => {}
+    }
+    odd
+}
+
+fn covers(rule: &RuleWithOperations, operation: &str, resource: &str) -> bool {
+    let has =
+        |list: &Option<Vec<String>>, wanted: &str| list.iter().flatten().any(|item| item == "*" || item == wanted);
+    let named = |item: &String| item == resource || item == "*/*" || (item == "*" && !resource.contains('/'));
+    let group = if resource.starts_with("slots") { "hotdesk.dev" } else { "*" };
+    let resources = rule.resources.iter().flatten().any(named);
+    let scope = rule.scope.as_deref().is_none_or(|scope| scope != "Cluster");
+    has(&rule.operations, operation) && has(&rule.api_groups, group) && resources && scope
+}
+
+fn is_every_slot(selector: &LabelSelector) -> bool {
+    let labels = selector.match_labels.as_ref().is_none_or(std::collections::BTreeMap::is_empty);
+    let exists = |e: &k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement| {
+        e.key == keys::SLOT && e.operator == "Exists"
+    };
+    let expressions = selector.match_expressions.as_deref().unwrap_or_default();
+    labels && expressions.len() == 1 && expressions.iter().all(exists)
+}
+
+/// The policies and what binds them.
+pub(super) fn policies(facts: &Facts) -> Vec<Finding> {
+    let (about, id) = ("the policies", Id::Policies);
+    let (policies, bindings) = match (&facts.policies, &facts.bindings) {
+        (Ok(policies), Ok(bindings)) => (policies, bindings),
+        (Err(why), _) | (_, Err(why)) => return vec![Finding::unseen(id, about, why)],
+    };
+    let fullname = facts.mutating.as_deref().ok().and_then(fullname).unwrap_or_else(|| "hotdesk".to_owned());
+    let names = [format!("{fullname}-gate"), format!("{fullname}-namespaces")];
+    let mut findings: Vec<Finding> = names.iter().flat_map(|name| policy(name, policies, bindings)).collect();
+    if findings.is_empty() {
+        findings.push(Finding::ok(id, about, format!("{} are there, bound, and deny", list(&names))));
+    }
+    findings
+}
+
+fn policy(
+    name: &str,
+    policies: &[ValidatingAdmissionPolicy],
+    bindings: &[ValidatingAdmissionPolicyBinding],
+) -> Vec<Finding> {
+    let problem = |says: String| Finding::problem(Id::Policies, "the policies", says);
+    let Some(policy) = policies.iter().find(|policy| policy.name_any() == name) else {
+        return vec![problem(format!("there is no ValidatingAdmissionPolicy {name}")).mended_by(SWITCH_ON)];
+    };
+    let mut findings = Vec::new();
+    let bound: Vec<_> = bindings
+        .iter()
+        .filter_map(|binding| binding.spec.as_ref())
+        .filter(|spec| spec.policy_name.as_deref() == Some(name))
+        .collect();
+    let denies = |action: &String| action == "Deny";
+    if !bound.iter().any(|spec| spec.validation_actions.iter().flatten().any(denies)) {
+        findings.push(problem(format!("the policy {name} is not bound, so it denies nothing")).mended_by(SWITCH_ON));
+    } else if !bound.iter().any(|spec| spec.match_resources.is_none()) {
+        let says = format!("the binding of {name} has matchResources, so some writes in slots pass it by");
+        findings.push(problem(says).mended_by(UPGRADE));
+    }
+    let by_slot = |spec: &&_| {
+        let spec: &k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBindingSpec = spec;
+        spec.param_ref.as_ref().is_some_and(|param| param.name.as_deref() == Some("slot"))
+    };
+    if name.ends_with("-gate") && !bound.is_empty() && !bound.iter().any(by_slot) {
+        let says = format!("the binding of {name} does not name the Slot as its parameter, so it judges by nothing");
+        findings.push(problem(says).mended_by(UPGRADE));
+    }
+    if policy.spec.as_ref().and_then(|spec| spec.failure_policy.as_deref()) == Some("Ignore") {
+        let says = format!("the policy {name} has failurePolicy Ignore: where it cannot judge, it admits");
+        findings.push(problem(says).mended_by(UPGRADE));
+    }
+    let checked = policy.status.iter().filter_map(|status| status.type_checking.as_ref());
+    let warnings: Vec<&str> = checked
+        .flat_map(|checking| checking.expression_warnings.iter().flatten())
+        .map(|w| w.warning.as_str())
+        .collect();
+    if !warnings.is_empty() {
+        let says = format!("the API server says of {name}: {}", warnings.join("; "));
+        findings.push(Finding::warning(Id::Policies, "the policies", says).mended_by(UPGRADE));
+    }
+    findings
+}

@@ -1,0 +1,202 @@
+//! What is there of an ingress controller: its pods, a sample of its log, and the settings that decide what is in it?
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, LogParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
+
+use super::ask::{Seen, items, timed};
+use super::places::{Place, Uses};
+
+/// How much of a log is read to see how fast it grows.
+const SAMPLE_SECONDS: i64 = 300;
+const SAMPLE_BYTES: i64 = 1 << 20;
+/// How many lines are looked at for their format, where there were none lately.
+const TAIL: i64 = 100;
+/// Enough for the time before a line.
+const STAMP_BYTES: i64 = 64;
+/// The labels by which well-known controllers are found, wherever they are.
+const KNOWN: &str = "app.kubernetes.io/name in (ingress-nginx,traefik,envoy)";
+/// A kubelet's default, where its settings cannot be read.
+pub(super) const DEFAULT_MAX: u64 = 10 << 20;
+
+/// An ingress controller that reapers read.
+#[derive(Debug, Clone)]
+pub(super) struct Controller {
+    pub(super) place: Place,
+    pub(super) uses: Uses,
+    pub(super) pods: Seen<Vec<Pod>>,
+    /// Of one pod, if there is one whose log is read.
+    pub(super) sample: Option<Seen<Sample>>,
+    /// The ConfigMap that its arguments name.
+    pub(super) config: Option<Seen<Option<ConfigMap>>>,
+    /// `EnvoyProxy` objects, where it is Envoy Gateway's.
+    pub(super) proxies: Vec<Value>,
+    /// Of the newest log file, and whether the kubelet itself said so.
+    pub(super) log_limit: (u64, bool),
+}
+
+/// A piece of a container's log.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sample {
+    /// Without the time before each.
+    pub(super) lines: Vec<String>,
+    /// The container's.
+    pub(super) started: Option<Timestamp>,
+    /// Of the first line that can still be read.
+    pub(super) first: Option<Timestamp>,
+    /// How much a minute it grew lately.
+    pub(super) bytes_per_minute: u64,
+}
+
+/// Looks at one.
+pub(super) async fn controller(client: &Client, place: &Place, uses: Uses) -> Controller {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &place.namespace);
+    let pods = items(&api, &ListParams::default().labels(&place.selector)).await;
+    let first = pods.as_ref().ok().and_then(|pods| readable(pods, &place.container)).cloned();
+    let sample = async {
+        let pod = first.as_ref().filter(|_| uses.logs)?;
+        Some(sampled(&api, pod, &place.container).await)
+    };
+    let some = pods.as_ref().ok().and_then(|pods| pods.first());
+    let config = async { config_map(client, &place.namespace, some?).await };
+    let node = some.and_then(|pod| pod.spec.as_ref()?.node_name.clone());
+    let envoy = some.is_some_and(|pod| pod.labels().get("app.kubernetes.io/name").is_some_and(|name| name == "envoy"));
+    let (sample, config, proxies, log_limit) =
+        tokio::join!(sample, config, proxies(client, envoy), log_limit(client, node.as_deref()));
+    Controller { place: place.clone(), uses, pods, sample, config, proxies, log_limit }
+}
+
+/// Pods of well-known controllers, for whoever named the wrong ones.
+pub(super) async fn known(client: &Client) -> Seen<Vec<Pod>> {
+    items(&Api::all(client.clone()), &ListParams::default().labels(KNOWN)).await
+}
+
+/// A pod whose log there is.
+fn readable<'a>(pods: &'a [Pod], container: &str) -> Option<&'a Pod> {
+    pods.iter().find(|pod| started(pod, container).is_some())
+}
+
+/// When a container started, if it runs.
+pub(super) fn started(pod: &Pod, container: &str) -> Option<Timestamp> {
+    let statuses = pod.status.as_ref()?.container_statuses.as_deref()?;
+    let status = statuses.iter().find(|status| status.name == container)?;
+    Some(status.state.as_ref()?.running.as_ref()?.started_at.as_ref()?.0)
+}
+
+async fn sampled(api: &Api<Pod>, pod: &Pod, container: &str) -> Seen<Sample> {
+    let name = pod.name_any();
+    let wanted = LogParams { container: Some(container.to_owned()), timestamps: true, ..LogParams::default() };
+    let lately = LogParams { since_seconds: Some(SAMPLE_SECONDS), limit_bytes: Some(SAMPLE_BYTES), ..wanted.clone() };
+    let tail = LogParams { tail_lines: Some(TAIL), ..wanted.clone() };
+    let head = LogParams { limit_bytes: Some(STAMP_BYTES), ..wanted };
+    let (lately, tail, head) =
+        tokio::join!(timed(api.logs(&name, &lately)), timed(api.logs(&name, &tail)), timed(api.logs(&name, &head)));
+    let (lately, tail, head) = (lately?, tail?, head?);
+    Ok(Sample {
+        lines: tail.lines().map(|line| after_stamp(line).to_owned()).collect(),
+        started: started(pod, container),
+        first: stamp(&head),
+        bytes_per_minute: per_minute(&lately),
+    })
+}
+
+fn after_stamp(line: &str) -> &str {
+    line.split_once(' ').map_or("", |(_, rest)| rest)
+}
+
+fn stamp(text: &str) -> Option<Timestamp> {
+    text.split_whitespace().next()?.parse().ok()
+}
+
+/// How fast a log grew over a sample of some minutes, or over the time that a cut-off sample spans.
+fn per_minute(sample: &str) -> u64 {
+    // A sample that was cut may end within a line.
+    let cut = i64::try_from(sample.len()).unwrap_or(i64::MAX) >= SAMPLE_BYTES;
+    let lines: Vec<Timestamp> = sample.lines().filter_map(stamp).collect();
+    let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return 0 };
+    let whole = Duration::from_secs(SAMPLE_SECONDS.unsigned_abs());
+    let span = if cut { Duration::try_from(last.duration_since(*first)).unwrap_or_default() } else { whole };
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX).max(1);
+    (sample.len() as u64).saturating_mul(60_000) / millis
+}
+
+/// The ConfigMap that `--configmap=namespace/name` names.
+async fn config_map(client: &Client, own: &str, pod: &Pod) -> Option<Seen<Option<ConfigMap>>> {
+    let named =
+        arguments(pod).into_iter().find_map(|argument| argument.strip_prefix("--configmap=").map(str::to_owned))?;
+    let (namespace, name) = named.split_once('/')?;
+    let namespace = if namespace.starts_with("$(") { own } else { namespace };
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    Some(timed(api.get_opt(name)).await)
+}
+
+/// What a pod's containers are started with.
+pub(super) fn arguments(pod: &Pod) -> Vec<String> {
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let of = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+    containers.flat_map(|container| of(&container.command).into_iter().chain(of(&container.args))).collect()
+}
+
+async fn proxies(client: &Client, envoy: bool) -> Vec<Value> {
+    if !envoy {
+        return Vec::new();
+    }
+    let kind = GroupVersionKind::gvk("gateway.envoyproxy.io", "v1alpha1", "EnvoyProxy");
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from_gvk(&kind));
+    // A cluster without the kind has Envoy run by something else.
+    let found = timed(api.list(&ListParams::default())).await.map(|list| list.items).unwrap_or_default();
+    found.into_iter().filter_map(|proxy| serde_json::to_value(proxy).ok()).collect()
+}
+
+/// How large the newest log file of a container gets on a node.
+async fn log_limit(client: &Client, node: Option<&str>) -> (u64, bool) {
+    let Some(node) = node else { return (DEFAULT_MAX, false) };
+    let Ok(request) = http::Request::get(format!("/api/v1/nodes/{node}/proxy/configz")).body(Vec::new()) else {
+        return (DEFAULT_MAX, false);
+    };
+    let answer: Seen<Value> = timed(client.request(request)).await;
+    let size = answer.ok().and_then(|v| v.pointer("/kubeletconfig/containerLogMaxSize")?.as_str().and_then(bytes));
+    size.map_or((DEFAULT_MAX, false), |size| (size, true))
+}
+
+/// `10Mi`, as Kubernetes writes sizes.
+pub(super) fn bytes(text: &str) -> Option<u64> {
+    let units =
+        [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("k", 1_000), ("M", 1_000_000), ("G", 1_000_000_000)];
+    let (number, unit) =
+        units.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size))).unwrap_or((text, 1));
+    number.parse::<u64>().ok().map(|number| number.saturating_mul(unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_kubernetes_writes_them() {
+        for (text, expected) in [
+            ("10Mi", Some(10 << 20)),
+            ("64M", Some(64_000_000)),
+            ("123", Some(123)),
+            ("ten", None),
+            ("1Gi", Some(1 << 30)),
+        ] {
+            assert_eq!(bytes(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_log_grows_by_what_was_written_in_the_minutes_of_the_sample() {
+        assert_eq!(per_minute(""), 0);
+        let line = format!("2026-11-23T15:00:00Z {}\n", "x".repeat(479));
+        assert_eq!(per_minute(&line), 100, "500 bytes in five minutes");
+        // Cut off: the times of the lines tell.
+        let busy: String =
+            (0..60).map(|second| format!("2026-11-23T15:00:{second:02}Z {}\n", "x".repeat(20_000))).collect();
+        assert!(per_minute(&busy) > 1_200_000, "{}", per_minute(&busy));
+    }
+}

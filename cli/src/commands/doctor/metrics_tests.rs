@@ -1,0 +1,102 @@
+//! Requests that counters do not tell of.
+
+use serde_json::{Value, json};
+
+use super::super::finding::Level;
+use super::super::places::{Place, Uses};
+use super::*;
+
+fn reaper(sources: &str) -> Reaper {
+    let env = json!([{"name": "HOTDESK_SOURCES", "value": sources}]);
+    let pod = json!({"serviceAccountName": "r", "containers": [{"name": "reaper", "env": env}]});
+    let cron_job = serde_json::from_value(json!({
+        "metadata": {"name": "hotdesk-reaper", "namespace": "mew"},
+        "spec": {"schedule": "7 * * * *", "jobTemplate": {"spec": {"template": {"spec": pod}}}},
+    }));
+    Reaper::read(&cron_job.unwrap(), &[]).unwrap()
+}
+
+fn ingress(host: &Value) -> Ingress {
+    serde_json::from_value(
+        json!({"metadata": {"name": "web", "namespace": "mew"}, "spec": {"rules": [{"host": host}]}}),
+    )
+    .unwrap()
+}
+
+fn controller(arguments: &[&str]) -> Controller {
+    let pod = json!({"metadata": {"name": "c-0"}, "spec": {"containers": [{"name": "controller", "args": arguments}]}});
+    let selector = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller".to_owned();
+    Controller {
+        place: Place { namespace: "ingress-nginx".to_owned(), selector, container: "controller".to_owned() },
+        uses: Uses { logs: false, metrics: true },
+        pods: Ok(vec![serde_json::from_value(pod).unwrap()]),
+        sample: None,
+        config: None,
+        proxies: vec![],
+        log_limit: (10 << 20, true),
+    }
+}
+
+#[track_caller]
+fn check(sources: &str, hosts: &Value, arguments: &[&str], monitors: &[Value], expected: &[(&str, &str)]) {
+    let found = judge(&Counted {
+        reapers: &[reaper(sources)],
+        controllers: &[controller(arguments)],
+        ingresses: &Ok(vec![ingress(hosts)]),
+        monitors,
+    });
+    let problems: Vec<&Finding> = found.iter().filter(|finding| finding.level == Level::Problem).collect();
+    assert_eq!(problems.len(), expected.len(), "{found:?}");
+    for (finding, (says, fix)) in problems.iter().zip(expected) {
+        assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+        assert!(finding.fix.as_ref().unwrap().contains(fix), "{finding:?} does not say {fix:?}");
+    }
+}
+
+const METRICS: &str = "[{type: ingress-metrics, controller: ingress-nginx}]";
+const ANY: &str = "[{type: ingress-metrics, controller: ingress-nginx, anyHost: true}]";
+
+#[test]
+fn wildcard_hosts_are_not_counted_as_ingress_nginx_comes() {
+    let fix = "--metrics-per-host=false and set anyHost: true";
+    check(METRICS, &json!("mew.example.com"), &[], &[], &[]);
+    check(METRICS, &json!("*.mew.example.com"), &[], &[], &[("its Ingress web serves a wildcard", fix)]);
+    check(METRICS, &Value::Null, &[], &[], &[("its Ingress web serves", fix)]);
+    check(
+        "[{type: prometheus, url: 'http://p', controller: ingress-nginx}]",
+        &Value::Null,
+        &[],
+        &[],
+        &[("prometheus cannot see", fix)],
+    );
+    check("[{type: ingress-metrics, controller: traefik}]", &Value::Null, &[], &[], &[]);
+    check("[{type: ingress-logs}]", &Value::Null, &[], &[], &[]);
+    check(ANY, &Value::Null, &["--metrics-per-host=false"], &[], &[]);
+}
+
+#[test]
+fn what_the_source_believes_of_the_controller_must_be_so() {
+    check(ANY, &Value::Null, &[], &[], &[("does not run with --metrics-per-host=false", "start it with")]);
+    check(METRICS, &json!("a.b"), &["--enable-metrics=false"], &[], &[("it counts nothing", "--enable-metrics=true")]);
+}
+
+#[test]
+fn a_query_asks_for_the_label_that_the_monitor_leaves() {
+    let monitor = |honours: bool| {
+        json!({"metadata": {"name": "nginx"}, "spec": {
+            "selector": {"matchLabels": {"app.kubernetes.io/name": "ingress-nginx"}}, "endpoints": [{"honorLabels": honours}],
+        }})
+    };
+    let asks = |label: &str| {
+        format!(
+            "[{{type: prometheus, url: 'http://p', query: 'nginx_ingress_controller_requests{{{label}=\"$namespace\"}}', sight: up}}]"
+        )
+    };
+    let check = |label: &str, honours: bool, expected: &[(&str, &str)]| {
+        check(&asks(label), &json!("a.b"), &[], &[monitor(honours)], expected);
+    };
+    check("exported_namespace", false, &[]);
+    check("namespace", true, &[]);
+    check("exported_namespace", true, &[("nginx has honorLabels: true", "ask for namespace=\"$namespace\"")]);
+    check("namespace", false, &[("nginx has honorLabels: false", "ask for exported_namespace=\"$namespace\"")]);
+}

@@ -1,0 +1,221 @@
+//! Where do the reapers look for traffic? Read from the CronJobs, as the reapers themselves read it.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use kube::ResourceExt;
+use serde_json::Value;
+
+const DEFAULT_SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller";
+const DEFAULT_WINDOW: SignedDuration = SignedDuration::from_hours(2);
+
+/// The pods of an ingress controller.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) namespace: String,
+    pub(super) selector: String,
+    pub(super) container: String,
+}
+
+/// What a reaper reads there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Uses {
+    pub(super) logs: bool,
+    pub(super) metrics: bool,
+}
+
+/// A source, as far as it is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Source {
+    /// `ingress-logs`, `ingress-metrics`, `prometheus`, `loki` or `gcp-logging`.
+    pub(super) kind: String,
+    /// Of the two that read pods themselves.
+    pub(super) place: Option<Place>,
+    /// `auto`, `nginx` and so on.
+    pub(super) format: String,
+    /// The fields of a JSON log, where the operator names them.
+    pub(super) fields: Vec<String>,
+    /// `ingress-nginx` and so on.
+    pub(super) controller: Option<String>,
+    pub(super) any_host: bool,
+    /// A Prometheus' query of the operator's own.
+    pub(super) query: Option<String>,
+}
+
+/// What a CronJob says of a slot's reaper.
+#[derive(Debug, Clone)]
+pub(super) struct Reaper {
+    pub(super) slot: String,
+    pub(super) account: String,
+    pub(super) sources: Result<Vec<Source>, String>,
+    /// The longest window that is ever in force.
+    pub(super) window: SignedDuration,
+    /// Runs between the others, for logs that do not last from one to the next.
+    pub(super) observes: bool,
+    pub(super) template: PodTemplateSpec,
+}
+
+impl Reaper {
+    /// Reads a slot's CronJobs.
+    pub(super) fn read(cron_job: &CronJob, all: &[CronJob]) -> Option<Self> {
+        let spec = cron_job.spec.as_ref()?;
+        let template = spec.job_template.spec.as_ref()?.template.clone();
+        let slot = cron_job.namespace()?;
+        let env = environment(&template);
+        let get = |name: &str| env.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let observing =
+            |other: &&CronJob| other.namespace().as_ref() == Some(&slot) && other.name_any() != cron_job.name_any();
+        Some(Self {
+            account: template.spec.as_ref()?.service_account_name.clone().unwrap_or_else(|| "default".to_owned()),
+            sources: sources(get("HOTDESK_SOURCES"), &Defaults::of(&get)),
+            window: window(get("HOTDESK_WINDOW"), get("HOTDESK_OFFICE_HOURS")),
+            observes: all.iter().filter(observing).any(observes),
+            slot,
+            template,
+        })
+    }
+
+    /// The pods that it reads.
+    pub(super) fn places(&self) -> Vec<(Place, Uses)> {
+        let mut places: BTreeMap<Place, Uses> = BTreeMap::new();
+        for source in self.sources.iter().flatten() {
+            let Some(place) = &source.place else { continue };
+            let uses = places.entry(place.clone()).or_default();
+            uses.logs |= source.kind == "ingress-logs";
+            uses.metrics |= source.kind == "ingress-metrics";
+        }
+        places.into_iter().collect()
+    }
+}
+
+fn observes(cron_job: &CronJob) -> bool {
+    let template = cron_job.spec.as_ref().and_then(|spec| spec.job_template.spec.as_ref()).map(|job| &job.template);
+    let says = |text: &String| text.contains("observe");
+    let pod = template.and_then(|template| template.spec.as_ref());
+    let mut args = pod.into_iter().flat_map(|pod| &pod.containers).flat_map(|c| c.args.iter().flatten());
+    let by_env = template.is_some_and(|t| environment(t).get("HOTDESK_OBSERVE").is_some_and(|value| value == "true"));
+    by_env || args.any(says)
+}
+
+/// The settings of a pod's containers.
+fn environment(template: &PodTemplateSpec) -> BTreeMap<String, String> {
+    let pod = template.spec.as_ref();
+    let env = pod.into_iter().flat_map(|pod| &pod.containers).flat_map(|container| container.env.iter().flatten());
+    // Kubernetes reads `$$` as `$`.
+    env.filter_map(|env| Some((env.name.clone(), env.value.as_ref()?.replace("$$", "$")))).collect()
+}
+
+struct Defaults {
+    place: Place,
+    format: String,
+}
+
+impl Defaults {
+    fn of<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Self {
+        let or = |name: &str, default: &str| get(name).unwrap_or(default).to_owned();
+        Self {
+            place: Place {
+                namespace: or("HOTDESK_INGRESS_NAMESPACE", "ingress-nginx"),
+                selector: or("HOTDESK_INGRESS_SELECTOR", DEFAULT_SELECTOR),
+                container: or("HOTDESK_INGRESS_CONTAINER", "controller"),
+            },
+            format: or("HOTDESK_INGRESS_LOG_FORMAT", "auto"),
+        }
+    }
+}
+
+fn sources(written: Option<&str>, defaults: &Defaults) -> Result<Vec<Source>, String> {
+    let list: Vec<Value> = match written {
+        None => vec![serde_json::json!({"type": "ingress-logs"})],
+        Some(text) => serde_saphyr::from_str(text).map_err(|e| format!("its sources cannot be read: {e}"))?,
+    };
+    Ok(list.iter().map(|value| source(value, defaults)).collect())
+}
+
+fn source(value: &Value, defaults: &Defaults) -> Source {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let kind = text("type").unwrap_or_default();
+    let place = || Place {
+        namespace: text("namespace").unwrap_or_else(|| defaults.place.namespace.clone()),
+        selector: text("selector").unwrap_or_else(|| defaults.place.selector.clone()),
+        container: text("container").unwrap_or_else(|| defaults.place.container.clone()),
+    };
+    let named = value.get("fields").and_then(Value::as_object).into_iter().flatten();
+    Source {
+        place: ["ingress-logs", "ingress-metrics"].contains(&kind.as_str()).then(place),
+        format: text("logFormat").unwrap_or_else(|| defaults.format.clone()),
+        fields: named
+            .filter(|(what, _)| ["upstream", "namespace"].contains(&what.as_str()))
+            .filter_map(|(_, name)| name.as_str().map(str::to_owned))
+            .collect(),
+        controller: text("controller"),
+        any_host: value.get("anyHost").and_then(Value::as_bool).unwrap_or(false),
+        query: text("query"),
+        kind,
+    }
+}
+
+/// The longest window of them all.
+fn window(always: Option<&str>, office: Option<&str>) -> SignedDuration {
+    let length = |text: &str| text.parse::<SignedDuration>().ok();
+    let hours: Vec<Value> = office.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let office = hours.iter().filter_map(|hours| length(hours.get("window")?.as_str()?));
+    always.and_then(length).into_iter().chain(office).max().unwrap_or(DEFAULT_WINDOW)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn reaper(env: &[(&str, &str)]) -> Reaper {
+        let env: Vec<Value> = env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        let pod = json!({"serviceAccountName": "hotdesk-reaper", "containers": [{"name": "reaper", "env": env}]});
+        let cron_job: CronJob = serde_json::from_value(json!({
+            "metadata": {"name": "hotdesk-reaper", "namespace": "mew"},
+            "spec": {"schedule": "7 * * * *", "jobTemplate": {"spec": {"template": {"spec": pod}}}},
+        }))
+        .unwrap();
+        Reaper::read(&cron_job, &[]).unwrap()
+    }
+
+    #[test]
+    fn without_a_word_it_reads_ingress_nginx() {
+        let reaper = reaper(&[]);
+        let (place, uses) = reaper.places().remove(0);
+        assert_eq!((place.namespace.as_str(), place.container.as_str()), ("ingress-nginx", "controller"));
+        assert_eq!(uses, Uses { logs: true, metrics: false });
+        assert_eq!(reaper.window, SignedDuration::from_hours(2));
+    }
+
+    #[test]
+    fn sources_are_read_as_the_reaper_reads_them() {
+        let reaper = reaper(&[
+            ("HOTDESK_INGRESS_NAMESPACE", "traefik"),
+            ("HOTDESK_INGRESS_CONTAINER", "traefik"),
+            ("HOTDESK_WINDOW", "90m"),
+            ("HOTDESK_OFFICE_HOURS", r#"[{"timeZone": "UTC", "from": "08:00", "to": "18:00", "window": "4h"}]"#),
+            (
+                "HOTDESK_SOURCES",
+                "[{type: ingress-logs, fields: {upstream: to, path: p}}, {type: ingress-metrics, controller: traefik, anyHost: true}, {type: prometheus, url: 'http://p', query: 'x{exported_namespace=\"$$namespace\"}'}]",
+            ),
+        ]);
+        assert_eq!(reaper.window, SignedDuration::from_hours(4));
+        let places = reaper.places();
+        assert_eq!(places.len(), 1, "{places:?}");
+        assert_eq!(places[0].1, Uses { logs: true, metrics: true });
+        assert_eq!(places[0].0.namespace, "traefik");
+        let sources = reaper.sources.unwrap();
+        assert_eq!(sources[0].fields, ["to"]);
+        assert!(sources[1].any_host);
+        assert_eq!(sources[2].place, None);
+        assert_eq!(sources[2].query.as_deref(), Some("x{exported_namespace=\"$namespace\"}"));
+    }
+
+    #[test]
+    fn sources_that_nobody_can_read_are_said() {
+        assert!(reaper(&[("HOTDESK_SOURCES", "[{type")]).sources.unwrap_err().contains("cannot be read"));
+    }
+}

@@ -1,0 +1,208 @@
+//! May each of hotdesk's programs do what it is there for, and may whoever asks see the Slots?
+
+use futures::StreamExt as _;
+use hotdesk_slots::text::list;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
+use kube::api::PostParams;
+use kube::{Api, Client, ResourceExt};
+
+use super::ask::{AT_ONCE, Seen, timed};
+use super::finding::{Finding, Id};
+use super::places::Reaper;
+
+/// One right that somebody needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Need {
+    /// Under which name it is shown: `the webhook`, `slot mew`.
+    about: String,
+    id: Id,
+    /// The namespace of the service account, and its name.
+    account: (String, String),
+    verb: &'static str,
+    group: &'static str,
+    /// With its subresource, as RBAC writes it.
+    resource: &'static str,
+    /// Where; everywhere if none.
+    namespace: Option<String>,
+}
+
+/// A right, and whether it is there.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) need: Need,
+    pub(super) allowed: Seen<bool>,
+}
+
+type Rule = (&'static str, &'static str, &'static str);
+
+const SLOTS: &str = "hotdesk.dev";
+/// What each Deployment does everywhere.
+const PROGRAMS: [(&str, &[Rule]); 3] = [
+    ("webhook", &[("list", SLOTS, "slots"), ("watch", SLOTS, "slots")]),
+    ("sync", &[("list", SLOTS, "slots"), ("patch", SLOTS, "slots"), ("patch", SLOTS, "slots/status")]),
+    ("access", &[("list", SLOTS, "slots"), ("watch", SLOTS, "slots")]),
+];
+/// What a reaper does in its slot.
+const AT_HOME: [Rule; 9] = [
+    ("list", "", "secrets"),
+    ("create", "", "secrets"),
+    ("update", "", "secrets"),
+    ("list", "", "configmaps"),
+    ("list", "", "services"),
+    ("list", "networking.k8s.io", "ingresses"),
+    ("get", SLOTS, "slots"),
+    ("patch", SLOTS, "slots/status"),
+    ("delete", "apps", "deployments"),
+];
+/// What it does where the ingress controller is.
+const AWAY: [Rule; 2] = [("list", "", "pods"), ("list", "apps", "replicasets")];
+
+/// Everything that anybody needs.
+pub(super) fn needed(deployments: &[Deployment], reapers: &[Reaper]) -> Vec<Need> {
+    let mut needs = Vec::new();
+    for deployment in deployments {
+        let component = deployment.labels().get("app.kubernetes.io/component").cloned().unwrap_or_default();
+        let Some((_, rules)) = PROGRAMS.iter().find(|(name, _)| *name == component) else { continue };
+        let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
+        let Some(account) = pod.and_then(|pod| pod.service_account_name.clone()) else { continue };
+        let account = (deployment.namespace().unwrap_or_default(), account);
+        let need = |rule: &Rule| need(format!("the {component}"), Id::Rights, &account, *rule, None);
+        needs.extend(rules.iter().map(need));
+    }
+    needs.extend(reapers.iter().flat_map(of_reaper));
+    needs
+}
+
+fn of_reaper(reaper: &Reaper) -> Vec<Need> {
+    let account = (reaper.slot.clone(), reaper.account.clone());
+    let need = |rule: Rule, place: Option<&str>| {
+        need(format!("slot {}", reaper.slot), Id::ReaperRights, &account, rule, place)
+    };
+    let mut needs: Vec<Need> = AT_HOME.iter().map(|rule| need(*rule, Some(&reaper.slot))).collect();
+    needs.push(need(("list", SLOTS, "slots"), None));
+    for (place, uses) in reaper.places() {
+        needs.extend(AWAY.iter().map(|rule| need(*rule, Some(&place.namespace))));
+        if uses.logs {
+            needs.push(need(("get", "", "pods/log"), Some(&place.namespace)));
+        }
+        if uses.metrics {
+            needs.push(need(("get", "", "pods/proxy"), Some(&place.namespace)));
+        }
+    }
+    needs
+}
+
+fn need(about: String, id: Id, account: &(String, String), rule: Rule, namespace: Option<&str>) -> Need {
+    let (verb, group, resource) = rule;
+    Need { about, id, account: account.clone(), verb, group, resource, namespace: namespace.map(str::to_owned) }
+}
+
+/// Asks the API server for each.
+pub(super) async fn ask(client: &Client, needs: Vec<Need>) -> Vec<Asked> {
+    let reviews: Api<SubjectAccessReview> = Api::all(client.clone());
+    let one = |need: Need| {
+        let reviews = reviews.clone();
+        async move {
+            let create = PostParams::default();
+            let answer = timed(reviews.create(&create, &need.review())).await;
+            let allowed = answer.map(|review| review.status.is_some_and(|status| status.allowed));
+            Asked { need, allowed }
+        }
+    };
+    futures::stream::iter(needs).map(one).buffered(AT_ONCE).collect().await
+}
+
+impl Need {
+    fn review(&self) -> SubjectAccessReview {
+        let (namespace, name) = &self.account;
+        let (resource, subresource) = self.resource.split_once('/').unwrap_or((self.resource, ""));
+        let attributes = ResourceAttributes {
+            group: Some(self.group.to_owned()),
+            resource: Some(resource.to_owned()),
+            subresource: (!subresource.is_empty()).then(|| subresource.to_owned()),
+            verb: Some(self.verb.to_owned()),
+            namespace: self.namespace.clone(),
+            ..ResourceAttributes::default()
+        };
+        let groups = [
+            "system:serviceaccounts".to_owned(),
+            format!("system:serviceaccounts:{namespace}"),
+            "system:authenticated".to_owned(),
+        ];
+        SubjectAccessReview {
+            spec: SubjectAccessReviewSpec {
+                resource_attributes: Some(attributes),
+                user: Some(format!("system:serviceaccount:{namespace}:{name}")),
+                groups: Some(groups.to_vec()),
+                ..SubjectAccessReviewSpec::default()
+            },
+            ..SubjectAccessReview::default()
+        }
+    }
+
+    fn shown(&self) -> String {
+        let place = self.namespace.as_ref().map_or("everywhere".to_owned(), |namespace| format!("in {namespace}"));
+        format!("{} {} {place}", self.verb, self.resource)
+    }
+
+    /// The same question, for kubectl.
+    fn can_i(&self) -> String {
+        let (namespace, name) = &self.account;
+        let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };
+        let (resource, subresource) = self.resource.split_once('/').unwrap_or((self.resource, ""));
+        let subresource = if subresource.is_empty() { String::new() } else { format!(" --subresource={subresource}") };
+        let place = self.namespace.as_ref().map_or(" -A".to_owned(), |namespace| format!(" -n {namespace}"));
+        format!(
+            "kubectl auth can-i {} {resource}{group}{subresource}{place} --as=system:serviceaccount:{namespace}:{name}",
+            self.verb
+        )
+    }
+}
+
+/// Who may not what.
+pub(super) fn judge(asked: &[Asked]) -> Vec<Finding> {
+    let mut abouts: Vec<(&str, Id)> = Vec::new();
+    for one in asked {
+        if !abouts.contains(&(&one.need.about, one.need.id)) {
+            abouts.push((&one.need.about, one.need.id));
+        }
+    }
+    let mut findings: Vec<Finding> = abouts.iter().filter_map(|(about, id)| missing(about, *id, asked)).collect();
+    if let Some(why) = asked.iter().find_map(|one| one.allowed.as_ref().err()) {
+        findings.push(Finding::unseen(Id::Rights, "the rights", why).mended_by(
+            "run this with the right to create subjectaccessreviews.authorization.k8s.io, such as by the role system:auth-delegator",
+        ));
+    } else if !findings.iter().any(|finding| finding.id == Id::Rights) && !asked.is_empty() {
+        let programs = abouts.iter().filter(|(_, id)| *id == Id::Rights).map(|(about, _)| *about).collect::<Vec<_>>();
+        if !programs.is_empty() {
+            findings.push(Finding::ok(Id::Rights, "the rights", format!("{} may do what they do", list(&programs))));
+        }
+    }
+    findings
+}
+
+fn missing(about: &str, id: Id, asked: &[Asked]) -> Option<Finding> {
+    let denied: Vec<&Need> = asked
+        .iter()
+        .filter(|one| one.need.about == about && one.need.id == id && one.allowed == Ok(false))
+        .map(|one| &one.need)
+        .collect();
+    let first = denied.first()?;
+    let (namespace, name) = &first.account;
+    let rights = list(&denied.iter().map(|need| need.shown()).collect::<Vec<_>>());
+    let (whose, chart) = match id {
+        Id::ReaperRights if denied.iter().all(|need| need.namespace.as_ref() != Some(namespace)) => (
+            "its reaper",
+            "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values --set reaper.ingress.rbac=true",
+        ),
+        Id::ReaperRights => ("its reaper", "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values"),
+        _ => ("it", "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values"),
+    };
+    let says = format!("{whose} ({namespace}/{name}) may not: {rights}");
+    Some(Finding::problem(id, about, says).mended_by(format!("{chart}; to ask again: {}", first.can_i())))
+}
+
+#[cfg(test)]
+#[path = "rights_tests.rs"]
+mod tests;

@@ -1,0 +1,121 @@
+//! How did a reaper's last run go, and does what it started run at all?
+
+use hotdesk_slots::text::plain;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
+use kube::ResourceExt;
+
+use super::finding::{Finding, Id};
+use super::slots::ABOUT;
+use super::start::stopped;
+use crate::commands::relative;
+
+/// A pod that waits for no longer may just be starting.
+const A_WHILE: SignedDuration = SignedDuration::from_secs(30);
+/// The exit code of a reaper that found something unreadable: the verdict tells of it.
+const UNKNOWN: i32 = 3;
+
+/// What there is of a slot's runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Runs<'a> {
+    pub(super) jobs: &'a [Job],
+    pub(super) pods: &'a [Pod],
+    /// That a Job could not create its pod.
+    pub(super) events: &'a [Event],
+}
+
+/// What is wrong with the newest run of a slot; none if it went well, or nothing is known of one.
+pub(super) fn judge(slot: &str, runs: Runs<'_>, now: Timestamp) -> Option<Finding> {
+    let about = format!("{ABOUT}{slot}");
+    let own = runs.jobs.iter().filter(|job| job.namespace().as_deref() == Some(slot));
+    let last = own.max_by_key(|job| job.metadata.creation_timestamp.as_ref().map(|time| time.0))?;
+    let name = last.name_any();
+    let status = last.status.as_ref();
+    if status.is_some_and(|status| status.succeeded.unwrap_or(0) > 0) {
+        return None;
+    }
+    let pods = runs.pods.iter().filter(|pod| pod.namespace().as_deref() == Some(slot));
+    let pod = pods
+        .filter(|pod| pod.labels().get("job-name") == Some(&name))
+        .max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|t| t.0));
+    let Some(pod) = pod else { return unborn(&about, slot, &name, runs.events, last, now) };
+    if let Some(waits) = waiting(pod, now) {
+        return Some(image_or_node(&about, slot, &pod.name_any(), &waits));
+    }
+    let ended = containers(pod).find_map(|status| status.state.as_ref()?.terminated.clone())?;
+    if ended.exit_code == 0 || ended.exit_code == UNKNOWN {
+        return None;
+    }
+    let when = ended.finished_at.as_ref().map_or(String::new(), |time| format!(" {}", relative(time.0, now)));
+    let message = ended.message.as_deref().or(ended.reason.as_deref()).unwrap_or("it left no message");
+    let says = format!("its reaper's last run failed{when} (exit code {}): {}", ended.exit_code, plain(message.trim()));
+    Some(
+        Finding::problem(Id::ReaperRun, about, says)
+            .mended_by(format!("what the message names; kubectl -n {slot} logs {}", pod.name_any())),
+    )
+}
+
+/// A Job without a pod: an Event of its says why.
+fn unborn(about: &str, slot: &str, job: &str, events: &[Event], last: &Job, now: Timestamp) -> Option<Finding> {
+    let of_it = events.iter().filter(|event| {
+        event.involved_object.namespace.as_deref() == Some(slot) && event.involved_object.name.as_deref() == Some(job)
+    });
+    if let Some(message) = of_it.filter_map(|event| event.message.clone()).next_back() {
+        let words = message.split_once(" is forbidden: ").map_or(message.as_str(), |(_, words)| words);
+        return Some(stopped(about, slot, &plain(words)));
+    }
+    let failed = last
+        .status
+        .iter()
+        .flat_map(|s| s.conditions.iter().flatten())
+        .find(|c| c.type_ == "Failed" && c.status == "True")?;
+    let when = failed.last_transition_time.as_ref().map_or(String::new(), |time| format!(" {}", relative(time.0, now)));
+    let says = format!(
+        "its reaper's last run failed{when}: {}",
+        plain(failed.message.as_deref().unwrap_or("no reason given"))
+    );
+    Some(Finding::problem(Id::ReaperRun, about, says).mended_by(format!("kubectl -n {slot} describe job {job}")))
+}
+
+fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+    pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten())
+}
+
+/// Why a pod does not begin, as reason and message.
+fn waiting(pod: &Pod, now: Timestamp) -> Option<(String, String)> {
+    let made = pod.metadata.creation_timestamp.as_ref().map(|time| time.0)?;
+    let by_container = containers(pod).find_map(|status| {
+        let waiting = status.state.as_ref()?.waiting.as_ref()?;
+        let reason = waiting.reason.clone().unwrap_or_default();
+        let starting = ["ContainerCreating", "PodInitializing", ""].contains(&reason.as_str());
+        (!starting).then(|| (reason, waiting.message.clone().unwrap_or_default()))
+    });
+    let unplaced = || {
+        let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+        let condition = conditions.iter().find(|c| c.type_ == "PodScheduled" && c.status == "False")?;
+        let waits = now.duration_since(made) > A_WHILE;
+        waits.then(|| (condition.reason.clone().unwrap_or_default(), condition.message.clone().unwrap_or_default()))
+    };
+    by_container.or_else(unplaced)
+}
+
+fn image_or_node(about: &str, slot: &str, pod: &str, (reason, message): &(String, String)) -> Finding {
+    let says = format!("its reaper's pod does not start: {}: {}", plain(reason), plain(message));
+    let fix = if reason.contains("Image") {
+        format!(
+            "set reaper.image.repository, tag and pullSecrets in the values of charts/slots to an image that the nodes can pull; kubectl -n {slot} describe pod {pod}"
+        )
+    } else if reason == "Unschedulable" {
+        format!(
+            "set reaper.nodeSelector and reaper.tolerations in the values of charts/slots, or make room; kubectl -n {slot} describe pod {pod}"
+        )
+    } else {
+        format!("kubectl -n {slot} describe pod {pod}")
+    };
+    Finding::problem(Id::ReaperStart, about, says).mended_by(fix)
+}
+
+#[cfg(test)]
+#[path = "runs_tests.rs"]
+mod tests;

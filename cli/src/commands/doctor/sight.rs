@@ -1,0 +1,207 @@
+//! Can the reapers see by this controller who uses a slot?
+
+use hotdesk_slots::text::list;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+
+use super::ask::Seen;
+use super::finding::{Finding, Id};
+use super::lines::{Shape, shape};
+use super::look::{Controller, Sample, started};
+use super::places::Reaper;
+
+/// How much of a strange line is shown.
+const SHOWN: usize = 100;
+
+/// What a controller is called in findings.
+pub(super) fn about(controller: &Controller) -> String {
+    format!("the controller in {}", controller.place.namespace)
+}
+
+/// Whether its pods are there, and are those that write the log.
+pub(super) fn pods(controller: &Controller, known: &Seen<Vec<Pod>>, slots: usize) -> Vec<Finding> {
+    let about = about(controller);
+    let place = &controller.place;
+    let pods = match &controller.pods {
+        Ok(pods) => pods,
+        Err(why) => return vec![Finding::unseen(Id::ControllerPods, about, why)],
+    };
+    if pods.is_empty() {
+        let says = format!("no pod has the labels {}, so the reapers of {slots} slots are blind", place.selector);
+        return vec![Finding::problem(Id::ControllerPods, about, says).mended_by(elsewhere(known))];
+    }
+    let containers: Vec<&str> = pods
+        .iter()
+        .flat_map(|pod| pod.spec.iter().flat_map(|spec| &spec.containers))
+        .map(|c| c.name.as_str())
+        .collect();
+    if !containers.contains(&place.container.as_str()) {
+        let mut there: Vec<&str> = containers;
+        there.dedup();
+        let says = format!("its pods have no container {}; they have {}", place.container, list(&there));
+        let fix = format!(
+            "set reaper.ingress.container: {} in the values of charts/slots",
+            there.first().copied().unwrap_or("NAME")
+        );
+        return vec![Finding::problem(Id::ControllerPods, about, says).mended_by(fix)];
+    }
+    let down: Vec<String> =
+        pods.iter().filter(|pod| started(pod, &place.container).is_none()).map(ResourceExt::name_any).collect();
+    if !down.is_empty() {
+        let says = format!(
+            "{} of {} pods do not run ({}), so nobody knows what they served",
+            down.len(),
+            pods.len(),
+            list(&down)
+        );
+        let fix = format!("kubectl -n {} describe pod {}", place.namespace, down.first().map_or("", String::as_str));
+        return vec![Finding::problem(Id::ControllerPods, about, says).mended_by(fix)];
+    }
+    vec![Finding::ok(
+        Id::ControllerPods,
+        about,
+        format!("{}, read by the reapers of {}", counted(pods.len(), "pod"), counted(slots, "slot")),
+    )]
+}
+
+fn counted(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// What to read instead, from what is there.
+fn elsewhere(known: &Seen<Vec<Pod>>) -> String {
+    let all = match known {
+        Ok(pods) => pods,
+        Err(why) => return format!("name your controller's pods in reaper.ingress of charts/slots (others: {why})"),
+    };
+    let mut found: Vec<String> = all.iter().filter_map(suggestion).collect();
+    found.sort();
+    found.dedup();
+    if found.is_empty() {
+        "no pod of ingress-nginx, Traefik or Envoy Gateway was found by its labels: name your controller's in reaper.ingress \
+         of charts/slots"
+            .to_owned()
+    } else {
+        format!("set reaper.ingress in the values of charts/slots to {}", found.join(", or "))
+    }
+}
+
+/// Values for a pod of a well-known controller.
+fn suggestion(pod: &Pod) -> Option<String> {
+    let label = |key: &str| pod.labels().get(key).map_or("", String::as_str);
+    let name = label("app.kubernetes.io/name");
+    let component = label("app.kubernetes.io/component");
+    let (selector, container) = match name {
+        "ingress-nginx" if ["", "controller"].contains(&component) => {
+            let more = if component.is_empty() { "" } else { ",app.kubernetes.io/component=controller" };
+            (format!("app.kubernetes.io/name=ingress-nginx{more}"), "controller")
+        }
+        "traefik" => ("app.kubernetes.io/name=traefik".to_owned(), "traefik"),
+        "envoy" if component == "proxy" => {
+            ("app.kubernetes.io/name=envoy,app.kubernetes.io/component=proxy".to_owned(), "envoy")
+        }
+        _ => return None,
+    };
+    let there = pod.spec.iter().flat_map(|spec| &spec.containers).map(|c| c.name.as_str()).collect::<Vec<_>>();
+    let container = if there.contains(&container) { container } else { there.first().copied().unwrap_or(container) };
+    let namespace = pod.namespace().unwrap_or_default();
+    Some(format!("{{namespace: {namespace}, selector: \"{selector}\", container: {container}}}"))
+}
+
+/// Whether its log says whom each request was for.
+pub(super) fn format(controller: &Controller, reapers: &[&Reaper]) -> Option<Finding> {
+    let about = about(controller);
+    let sample = match controller.sample.as_ref()? {
+        Ok(sample) => sample,
+        Err(why) => return Some(Finding::unseen(Id::LogFormat, about, &format!("its log: {why}"))),
+    };
+    let sources = reapers.iter().flat_map(|reaper| reaper.sources.iter().flatten());
+    let source =
+        sources.filter(|source| source.kind == "ingress-logs").find(|s| s.place.as_ref() == Some(&controller.place))?;
+    let shapes: Vec<(Shape, &String)> = sample.lines.iter().map(|line| (shape(line, &source.fields), line)).collect();
+    let requests: Vec<&(Shape, &String)> = shapes.iter().filter(|(shape, _)| shape.counts()).collect();
+    if requests.is_empty() {
+        let says =
+            format!("none of the last {} lines of its log is a request, so its format cannot be told", shapes.len());
+        return Some(
+            Finding::warning(Id::LogFormat, about, says)
+                .mended_by("open any slot in a browser and run this again; if it stays so, the access log is off"),
+        );
+    }
+    if let Some((shape, line)) = requests.iter().find(|(shape, _)| shape.format().is_none()) {
+        return Some(illegible(about, *shape, line, controller, &requests));
+    }
+    let (found, _) = requests.first()?;
+    let format = found.format().unwrap_or_default();
+    let expected = source.format.as_str();
+    if *found != Shape::Named && expected != "auto" && expected != format {
+        let says = format!("its log is {format}, and the reapers are told to read {expected}");
+        return Some(
+            Finding::problem(Id::LogFormat, about, says)
+                .mended_by("set reaper.ingress.logFormat: auto in the values of charts/slots"),
+        );
+    }
+    Some(Finding::ok(
+        Id::LogFormat,
+        about,
+        format!("its log is {format}; whom a request was for is said ({} looked at)", counted(requests.len(), "line")),
+    ))
+}
+
+fn illegible(
+    about: String,
+    shape: Shape,
+    line: &str,
+    controller: &Controller,
+    requests: &[&(Shape, &String)],
+) -> Finding {
+    let odd = requests.iter().filter(|(shape, _)| shape.format().is_none()).count();
+    let line: String = line.chars().take(SHOWN).collect();
+    let what = match shape {
+        Shape::TextWithoutUpstream => "are text that does not name the upstream",
+        Shape::JsonWithoutUpstream => "are JSON that does not name the upstream",
+        _ => "cannot be read",
+    };
+    let says = format!("{odd} of the last {} requests in its log {what}, such as: {line}", requests.len());
+    Finding::problem(Id::LogFormat, about, says).mended_by(restore(controller, shape))
+}
+
+/// Which setting makes a controller name the upstream.
+fn restore(controller: &Controller, shape: Shape) -> String {
+    let pods = controller.pods.as_deref().unwrap_or_default();
+    let name = pods.first().and_then(|pod| pod.labels().get("app.kubernetes.io/name")).map_or("", String::as_str);
+    match (name, shape) {
+        ("traefik", _) => "start Traefik with --accesslog=true --accesslog.format=json, without dropping the field ServiceName".to_owned(),
+        ("envoy", _) => "leave the access log of the EnvoyProxy as it comes (JSON to /dev/stdout, with route_name: \"%ROUTE_NAME%\")".to_owned(),
+        (_, Shape::JsonWithoutUpstream) => {
+            "add \"proxyUpstreamName\": \"$proxy_upstream_name\" to log-format-upstream in the controller's ConfigMap, or name your own field in \
+             the source (fields.upstream)"
+                .to_owned()
+        }
+        _ => format!(
+            "{}; its default ends in … [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr …, which is what is read",
+            without_format(controller)
+        ),
+    }
+}
+
+fn without_format(controller: &Controller) -> String {
+    let config = controller.config.as_ref().and_then(|config| config.as_ref().ok()).and_then(Option::as_ref);
+    match config {
+        Some(config) => format!(
+            "kubectl -n {} patch configmap {} --type merge -p '{{\"data\":{{\"log-format-upstream\":null}}}}'",
+            config.namespace().unwrap_or_default(),
+            config.name_any()
+        ),
+        None => "take log-format-upstream out of the controller's ConfigMap".to_owned(),
+    }
+}
+
+/// A piece of what is known, for other judgements.
+pub(super) fn sample(controller: &Controller) -> Option<&Sample> {
+    controller.sample.as_ref()?.as_ref().ok()
+}
+
+#[cfg(test)]
+#[path = "sight_tests.rs"]
+mod tests;
