@@ -82,8 +82,8 @@ pub struct Pass {
     /// How long to wait before asking again after an error that may pass; doubled each time
     #[arg(long, env = "HOTDESK_RETRY_DELAY", default_value = "1s", value_name = "DURATION", value_parser = positive)]
     pub retry_delay: Duration,
-    /// The slots that the source is for: names, or patterns such as team-a-*, comma-separated. Default: every slot. A row
-    /// for another is one for a slot that is not there
+    /// The slots that the source is for: names, or patterns such as team-a-*, comma-separated. Default: every slot.
+    /// The others are left alone, and their rows passed over
     #[arg(long, env = "HOTDESK_SLOTS", value_name = "NAMES", value_delimiter = ',')]
     pub slots: Vec<String>,
     /// How many slots one person may own at once. Default: any number

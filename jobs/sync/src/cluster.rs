@@ -31,6 +31,8 @@ pub struct Listed {
     pub slots: Vec<Slot>,
     /// The namespaces of the others, and what is wrong with them.
     pub unreadable: Vec<(String, String)>,
+    /// The names of those that the sheet is not for.
+    pub beyond: Vec<String>,
 }
 
 /// Why something was not written.

@@ -31,6 +31,8 @@ pub enum Holding {
     Sheet(Option<Name>),
     /// This owner, by a claim that was made elsewhere.
     Elsewhere(Option<Name>),
+    /// Whoever it is: the sheet is not for this slot, and its row is passed over.
+    Beyond,
 }
 
 /// What the sheet says, as far as it can be read.
@@ -74,6 +76,8 @@ pub fn judge(
 ) -> Result<Judged, Unreadable> {
     let slots = present.keys().cloned().collect();
     let mut sheet = read(table, SlotNames::These(&slots), people, &rules.zone)?;
+    let is_beyond = |slot: &String| present.get(slot) == Some(&Holding::Beyond);
+    sheet.entries.retain(|entry| !entry.slot.as_ref().is_some_and(is_beyond));
     if let Some(limit) = rules.limit {
         refuse_beyond(limit, &mut sheet.entries, present, now);
     }
@@ -104,7 +108,7 @@ impl Judged {
 impl Holding {
     fn owner(&self) -> Option<&Name> {
         match self {
-            Self::Nobody => None,
+            Self::Nobody | Self::Beyond => None,
             Self::Sheet(owner) | Self::Elsewhere(owner) => owner.as_ref(),
         }
     }

@@ -61,6 +61,18 @@ fn a_row_that_names_no_slot_is_a_stray() {
 }
 
 #[test]
+fn a_row_of_a_slot_that_the_sheet_is_not_for_is_passed_over() {
+    let table =
+        Table::numbered([["Slot", "Users", "Purpose"], ["mew", "a l", "x"], ["abra", "bob", "x"], ["nope", "x", ""]]);
+    let mut present = present();
+    present.insert("mew".to_owned(), Holding::Beyond);
+    let rules = Rules { limit: Some(1), zone: TimeZone::UTC };
+    let judged = judge(&table, &present, &People::default(), &rules, Timestamp::UNIX_EPOCH).unwrap();
+    compare(&judged, &["abra"], &["A4: there is no slot \"nope\""]);
+    assert_eq!((judged.rows, judged.refused.len(), judged.strays.len()), (2, 0, 1));
+}
+
+#[test]
 fn a_person_beyond_the_limit_is_told_which_slots_they_hold() {
     // eevee is alice's already, so it goes before the rows above it.
     let rows: &[&[&str]] =

@@ -206,11 +206,15 @@ impl Sync {
         Ok(ended)
     }
 
-    /// The Slots that the sheet is for.
+    /// The Slots that the sheet is for, and the names of the others.
     async fn slots(&self) -> Result<Listed, WriteError> {
         let mut listed = self.cluster.slots().await?;
-        listed.slots.retain(|slot| self.settings.scope.holds(name_of(slot)));
-        listed.unreadable.retain(|(slot, _)| self.settings.scope.holds(slot));
+        let scope = &self.settings.scope;
+        let unreadable = listed.unreadable.iter().map(|(slot, _)| slot.as_str());
+        let all = listed.slots.iter().map(name_of).chain(unreadable);
+        listed.beyond = all.filter(|slot| !scope.holds(slot)).map(str::to_owned).collect();
+        listed.slots.retain(|slot| scope.holds(name_of(slot)));
+        listed.unreadable.retain(|(slot, _)| scope.holds(slot));
         Ok(listed)
     }
 
@@ -318,6 +322,7 @@ fn waits_from(poll: Duration) -> impl Iterator<Item = Duration> {
 fn known(listed: &Listed, now: Timestamp) -> BTreeMap<String, Holding> {
     let mut known = holdings(&listed.slots, now);
     known.extend(listed.unreadable.iter().map(|(slot, _)| (slot.clone(), Holding::Nobody)));
+    known.extend(listed.beyond.iter().map(|slot| (slot.clone(), Holding::Beyond)));
     known
 }
 

@@ -245,3 +245,14 @@ async fn a_csv_file_does_as_well_and_a_dry_run_writes_nothing() {
     assert_eq!(stage.sync.pass().await, Ended::Unreadable(false), "ali is two people");
     assert_eq!(stage.server.users("mew"), "alice@example.com");
 }
+
+#[tokio::test]
+async fn slots_that_the_sheet_is_not_for_are_left_alone() {
+    let mut stage = stage(&["mew", "onix"]).await;
+    let both: &[&[&str]] = &[&["mew", "alice@example.com", "x"], &["onix", "alice@example.com", "x"]];
+    stage.pass(both).await;
+    stage.sync.settings.scope = hotdesk_sync::scope::Scope::of(&["m*".to_owned()]).unwrap();
+    assert_eq!(stage.pass(&[&["mew", "bob", "x"], &["onix", "b o b", "x"]]).await, Ended::Done(0));
+    assert_eq!((stage.server.users("mew"), stage.server.users("onix")), ("bob".into(), "alice@example.com".into()));
+    assert_eq!(stage.metric("hotdesk_sync_rows "), "1");
+}

@@ -45,7 +45,7 @@ fn held_otherwise(entries: &[Entry], present: &BTreeMap<String, Holding>) -> BTr
     let mut held: BTreeMap<Name, Vec<String>> = BTreeMap::new();
     for (slot, holding) in present {
         let stays = match holding {
-            Holding::Nobody => false,
+            Holding::Nobody | Holding::Beyond => false,
             Holding::Sheet(_) => refused.contains(slot),
             Holding::Elsewhere(_) => !good.contains(slot),
         };
