@@ -28,7 +28,8 @@ server: {{http_listen_address: 127.0.0.1, http_listen_port: {port}, grpc_listen_
 common:
   path_prefix: {path}
   instance_addr: 127.0.0.1
-  ring: {{kvstore: {{store: inmemory}}, replication_factor: 1, instance_addr: 127.0.0.1}}
+  replication_factor: 1
+  ring: {{kvstore: {{store: inmemory}}, instance_addr: 127.0.0.1}}
   storage: {{filesystem: {{chunks_directory: {path}/chunks, rules_directory: {path}/rules}}}}
 schema_config:
   configs: [{{from: '2024-01-01', store: tsdb, object_store: filesystem, schema: v13, index: {{prefix: index_, period: 24h}}}}]
@@ -83,9 +84,17 @@ fn line(at: Timestamp, upstream: &str, path: &str, agent: &str) -> (Timestamp, S
 
 const LINES: &str = "selector: '{app=\"nginx\"}'";
 
+/// One Loki for all, for it takes its time to start; each claim has tenants of its own.
 #[tokio::test]
-async fn a_loki_is_asked_for_the_lines_of_the_slot_and_for_proof_that_it_gets_any() {
+async fn a_real_loki_is_asked() {
     let loki = loki().await;
+    a_loki_is_asked_for_the_lines_of_the_slot_and_for_proof_that_it_gets_any(&loki).await;
+    many_lines_that_mention_the_slot_are_read_page_by_page(&loki).await;
+    a_query_of_ones_own_is_asked_and_its_sight_proven(&loki).await;
+    a_line_that_arrives_now_is_seen_now(&loki).await;
+}
+
+async fn a_loki_is_asked_for_the_lines_of_the_slot_and_for_proof_that_it_gets_any(loki: &Loki) {
     let others = || line(ago(2), "mewtwo-web-80", "/", "curl");
     let rows: Vec<(&str, Vec<(Timestamp, String)>, &str)> = vec![
         ("nothing", vec![], "no line of anybody"),
@@ -116,9 +125,7 @@ async fn a_loki_is_asked_for_the_lines_of_the_slot_and_for_proof_that_it_gets_an
     assert_eq!((used.upstream.as_str(), used.path.as_deref()), ("mew-web-80", Some("/cart")));
 }
 
-#[tokio::test]
-async fn many_lines_that_mention_the_slot_are_read_page_by_page() {
-    let loki = loki().await;
+async fn many_lines_that_mention_the_slot_are_read_page_by_page(loki: &Loki) {
     let busy = |n: i64| line(ago(1) - SignedDuration::from_millis(n), "mewtwo-web-80", "/mew/", "curl");
     let mut lines: Vec<_> = (0..2500).map(busy).collect();
     lines.reverse();
@@ -128,9 +135,7 @@ async fn many_lines_that_mention_the_slot_are_read_page_by_page() {
     check("and one behind them", &loki.ask("busy", LINES).await, "used");
 }
 
-#[tokio::test]
-async fn a_query_of_ones_own_is_asked_and_its_sight_proven() {
-    let loki = loki().await;
+async fn a_query_of_ones_own_is_asked_and_its_sight_proven(loki: &Loki) {
     let own =
         |namespace: &str| format!("query: '{{app=\"nginx\"}} | json | ns=\"{namespace}\"', sight: '{{app=\"nginx\"}}'");
     let json =
@@ -145,9 +150,7 @@ async fn a_query_of_ones_own_is_asked_and_its_sight_proven() {
     check("nonsense", &loki.ask("a", "query: '{$namespace', sight: '{app=\"nginx\"}'").await, "400 Bad Request: ");
 }
 
-#[tokio::test]
-async fn a_line_that_arrives_now_is_seen_now() {
-    let loki = loki().await;
+async fn a_line_that_arrives_now_is_seen_now(loki: &Loki) {
     loki.push("now", &[line(ago(1), "mewtwo-web-80", "/", "curl")]).await;
     check("before", &loki.ask("now", LINES).await, "quiet");
     loki.push("now", &[line(clock(), "mew-web-80", "/", "curl")]).await;

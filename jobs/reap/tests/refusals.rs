@@ -143,3 +143,17 @@ async fn a_loki_that_never_comes_to_an_end_is_given_up() {
     };
     check("one moment", &ask(LOKI, same).await, "more than 1000 lines are of the same moment");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_answers_is_given_up() {
+    for server in [PROMETHEUS, LOKI, "{type: gcp-logging, project: p, metadataHost: x, endpoint: '@'}"] {
+        let server = server.replace("metadataHost: x", &format!("metadataHost: '127.0.0.1:{}'", silent().await));
+        check(&server, &ask(&server, |_| Reply::Silence).await, "127.0.0.1:");
+    }
+}
+
+/// A port that takes connections and says nothing.
+async fn silent() -> String {
+    let address = serve(|_| Reply::Silence).await;
+    address.rsplit(':').next().unwrap().to_owned()
+}

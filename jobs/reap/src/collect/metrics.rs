@@ -117,3 +117,7 @@ fn told(question: &Question<'_>, samples: &[Sample], compared: Compared) -> Look
         through: question.case.now,
     }
 }
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

@@ -341,3 +341,7 @@ impl Reader<'_> {
         length
     }
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;
