@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use hotdesk_e2e::slot::{Wish, test_image, unique};
-use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, alice, bob, installation, until};
+use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, alice, bob, ci, installation, until};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -84,6 +84,18 @@ fn rights_go_with_the_slot_when_it_is_handed_over() {
     slot.kubectl(&bob(), &["exec", "app", "--", "true"]).succeeded();
     read_secret(&slot, &alice()).failed_saying(&["Forbidden", "alice@example.com", "cannot get resource \"secrets\""]);
     slot.kubectl(&alice(), &["exec", "app", "--", "true"]).failed_saying(&["forbidden", "pods/exec"]);
+}
+
+#[test]
+fn ci_deploys_as_the_holder_and_as_nobody_else() {
+    let _held = installation::shared();
+    let slot = slot_of(&["alice@example.com"]);
+    let create = |who: &str| {
+        let create = ["create", "configmap", "built", "--dry-run=server", "--as", who, "--as-group=developers"];
+        slot.kubectl(&ci(), &create)
+    };
+    until("alice's rights to be known", SOON, || create("alice@example.com").as_result());
+    create("bob@example.com").failed_saying(&["forbidden", "bob@example.com", "cannot create resource"]);
 }
 
 #[test]
@@ -188,8 +200,8 @@ fn an_upgrade_of_the_chart_leaves_the_rights_with_the_claim() {
     let _held = installation::shared();
     for helm in Helm::BOTH {
         let (release, name) = (unique("release"), unique("slot"));
-        let upgrade = |host: &str| {
-            let values = json!({"access": "follow-claim", "slots": [{"name": name, "host": host}],
+        let upgrade = |access: &str, host: &str| {
+            let values = json!({"access": access, "slots": [{"name": name, "host": host}],
                 "editors": {"groups": ["developers"]}, "reaper": {"enabled": false}});
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), values.to_string()).unwrap();
@@ -197,15 +209,18 @@ fn an_upgrade_of_the_chart_leaves_the_rights_with_the_claim() {
             let args = ["upgrade", "--install", &release, chart.to_str().unwrap(), "-n", "hotdesk", "-f"];
             admin().helm(helm, &[&args[..], &[file.path().to_str().unwrap()]].concat())
         };
-        upgrade("a.example.com").succeeded();
+        upgrade("shared", "a.example.com").succeeded();
         let slot = TestSlot::adopt(&name);
+        assert!(slot.names("rolebinding").contains(&"hotdesk-edit".to_owned()));
+        upgrade("follow-claim", "a.example.com").succeeded();
+        assert!(!slot.names("rolebinding").contains(&"hotdesk-edit".to_owned()));
         slot.patch(&json!({"spec": {"claim": {"users": ["alice@example.com"], "purpose": "checkout"}}}));
         let both = ["alice@example.com", "github:alice@example.com"];
         until_claimants(&slot, &both);
         let version =
             |slot: &TestSlot| slot.get("rolebinding", "hotdesk-claimants")["metadata"]["resourceVersion"].clone();
         let before = version(&slot);
-        upgrade("b.example.com").succeeded();
+        upgrade("follow-claim", "b.example.com").succeeded();
         assert_eq!(slot.object()["spec"]["host"], "b.example.com");
         assert_eq!((claimants(&slot), version(&slot)), (both.map(str::to_owned).to_vec(), before), "{helm:?}");
         admin().helm(helm, &["uninstall", &release, "-n", "hotdesk"]).succeeded();
