@@ -5,23 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use futures::StreamExt as _;
 use hotdesk_sheet::people::people;
-use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::harmless;
 use jiff::Timestamp;
 
 use crate::cluster::{Cluster, Listed, WriteError};
-use crate::log::{self, Said};
+use crate::log::Said;
 use crate::metrics::{Metrics, Outcome};
 use crate::plan::shown::shown;
-use crate::plan::{Change, Memory, Plan, Saying, What, holdings, name_of, plan};
-use crate::report::{conditions, event, undone};
+use crate::plan::{Memory, Plan, Saying, holdings, name_of, plan};
 use crate::rows::{Holding, Judged, Rules, judge};
 use crate::scope::Scope;
 use crate::source::{Reading, Source, SourceError};
 
 mod stale;
+mod write;
 
 /// How often a pass asks again before it gives up.
 const RETRIES: usize = 3;
@@ -93,14 +91,6 @@ pub enum Ended {
     Unreadable(bool),
     /// The Slots cannot be read, or not all be written.
     Cluster,
-}
-
-/// What became of a Slot.
-struct Settled {
-    slot: Slot,
-    claimed: bool,
-    undone: Option<String>,
-    failed: Option<WriteError>,
 }
 
 impl Sync {
@@ -238,78 +228,6 @@ impl Sync {
         self.report(&plan, &settled).await;
         (ended(&plan, failed), conflict)
     }
-
-    async fn write(&mut self, plan: &Plan, slots: Vec<Slot>) -> Vec<Settled> {
-        let changes: BTreeMap<&str, &Change> =
-            plan.changes.iter().map(|change| (change.slot.as_str(), change)).collect();
-        let cluster = &self.cluster;
-        let writes = slots.into_iter().map(|slot| {
-            let change = changes.get(name_of(&slot)).copied();
-            async move {
-                match change {
-                    None => (slot, None),
-                    Some(change) => (slot, Some((change, cluster.write(change).await))),
-                }
-            }
-        });
-        let results: Vec<_> = futures::stream::iter(writes).buffered(AT_ONCE).collect().await;
-        results.into_iter().map(|(slot, result)| self.settle(slot, result)).collect()
-    }
-
-    fn settle(&mut self, slot: Slot, result: Option<(&Change, Result<Slot, WriteError>)>) -> Settled {
-        match result {
-            None => Settled { slot, claimed: false, undone: None, failed: None },
-            Some((_, Err(error))) => {
-                match &error {
-                    WriteError::Conflict => tracing::debug!(slot = name_of(&slot), "{error}"),
-                    WriteError::Refused(what) => tracing::error!("{what}"),
-                }
-                Settled { slot, claimed: false, undone: None, failed: Some(error) }
-            }
-            Some((change, Ok(written))) => {
-                if let (Some(wanted), Some(generation)) = (&change.wanted, written.metadata.generation) {
-                    self.memory.note(&change.slot, wanted.clone(), generation);
-                }
-                // The API server stores nothing where an apply changes nothing.
-                let changed = written.metadata.resource_version != slot.metadata.resource_version;
-                if changed {
-                    log::change(change);
-                    self.metrics.wrote(change.what);
-                }
-                let claimed = changed && change.what == What::Claimed;
-                Settled { slot: written, claimed, undone: change.undoes.clone(), failed: None }
-            }
-        }
-    }
-
-    async fn report(&self, plan: &Plan, settled: &[Settled]) {
-        let reports = settled.iter().map(|settled| self.report_one(plan, settled));
-        futures::stream::iter(reports).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
-    }
-
-    async fn report_one(&self, plan: &Plan, settled: &Settled) {
-        let (slot, now) = (&settled.slot, (self.clock)());
-        let refused;
-        let saying = match &settled.failed {
-            // The next attempt, or the next pass, knows more.
-            Some(WriteError::Conflict) => return,
-            Some(WriteError::Refused(what)) => {
-                refused = Saying::Refused(what.clone());
-                Some(&refused)
-            }
-            None => plan.sayings.get(name_of(slot)),
-        };
-        let changed = conditions(slot, saying, now);
-        let claimed_at = settled.claimed.then_some(now);
-        if changed.is_some() || claimed_at.is_some() {
-            complain(self.cluster.write_status(slot, changed.as_deref(), claimed_at).await);
-        }
-        let news = saying.filter(|_| changed.is_some()).and_then(|saying| event(slot, saying, now));
-        let restored = settled.undone.as_ref().and_then(|manager| undone(slot, manager, now));
-        for event in news.into_iter().chain(restored) {
-            complain(self.cluster.tell(&event).await);
-        }
-    }
 }
 
 /// How long to wait after each pass that met an error which may pass: longer each time, up to a limit.
@@ -331,16 +249,6 @@ fn ended(plan: &Plan, failed: bool) -> Ended {
         Some(_) => Ended::HeldBack,
         None if failed => Ended::Cluster,
         None => Ended::Done(plan.problems.len()),
-    }
-}
-
-/// What cannot be said changes nothing: what was written is written.
-fn complain(result: Result<(), WriteError>) {
-    match result {
-        Ok(()) => {}
-        // Somebody wrote the Slot just now; the next pass says it.
-        Err(WriteError::Conflict) => tracing::debug!("a status was written by somebody else at the same time"),
-        Err(WriteError::Refused(what)) => tracing::warn!("{what}"),
     }
 }
 

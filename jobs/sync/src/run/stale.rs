@@ -4,7 +4,8 @@ use futures::StreamExt as _;
 use hotdesk_slots::text::harmless;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{AT_ONCE, Ended, Sync, complain};
+use super::write::complain;
+use super::{AT_ONCE, Ended, Sync};
 use crate::plan::Saying;
 use crate::report::{concerns_sheet, conditions, general, is_told_stale};
 use crate::source::SourceError;

@@ -1,0 +1,104 @@
+//! How is a plan carried out, Slot by Slot, and told?
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt as _;
+use hotdesk_slots::slot::Slot;
+
+use super::{AT_ONCE, Sync};
+use crate::cluster::WriteError;
+use crate::log;
+use crate::plan::{Change, Plan, Saying, What, name_of};
+use crate::report::{conditions, event, undone};
+
+/// What became of a Slot.
+pub(super) struct Settled {
+    slot: Slot,
+    claimed: bool,
+    undone: Option<String>,
+    pub(super) failed: Option<WriteError>,
+}
+
+impl Sync {
+    pub(super) async fn write(&mut self, plan: &Plan, slots: Vec<Slot>) -> Vec<Settled> {
+        let changes: BTreeMap<&str, &Change> =
+            plan.changes.iter().map(|change| (change.slot.as_str(), change)).collect();
+        let cluster = &self.cluster;
+        let writes = slots.into_iter().map(|slot| {
+            let change = changes.get(name_of(&slot)).copied();
+            async move {
+                match change {
+                    None => (slot, None),
+                    Some(change) => (slot, Some((change, cluster.write(change).await))),
+                }
+            }
+        });
+        let results: Vec<_> = futures::stream::iter(writes).buffered(AT_ONCE).collect().await;
+        results.into_iter().map(|(slot, result)| self.settle(slot, result)).collect()
+    }
+
+    fn settle(&mut self, slot: Slot, result: Option<(&Change, Result<Slot, WriteError>)>) -> Settled {
+        match result {
+            None => Settled { slot, claimed: false, undone: None, failed: None },
+            Some((_, Err(error))) => {
+                match &error {
+                    WriteError::Conflict => tracing::debug!(slot = name_of(&slot), "{error}"),
+                    WriteError::Refused(what) => tracing::error!("{what}"),
+                }
+                Settled { slot, claimed: false, undone: None, failed: Some(error) }
+            }
+            Some((change, Ok(written))) => {
+                if let (Some(wanted), Some(generation)) = (&change.wanted, written.metadata.generation) {
+                    self.memory.note(&change.slot, wanted.clone(), generation);
+                }
+                // The API server stores nothing where an apply changes nothing.
+                let changed = written.metadata.resource_version != slot.metadata.resource_version;
+                if changed {
+                    log::change(change);
+                    self.metrics.wrote(change.what);
+                }
+                let claimed = changed && change.what == What::Claimed;
+                Settled { slot: written, claimed, undone: change.undoes.clone(), failed: None }
+            }
+        }
+    }
+
+    pub(super) async fn report(&self, plan: &Plan, settled: &[Settled]) {
+        let reports = settled.iter().map(|settled| self.report_one(plan, settled));
+        futures::stream::iter(reports).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+    }
+
+    async fn report_one(&self, plan: &Plan, settled: &Settled) {
+        let (slot, now) = (&settled.slot, (self.clock)());
+        let refused;
+        let saying = match &settled.failed {
+            // The next attempt, or the next pass, knows more.
+            Some(WriteError::Conflict) => return,
+            Some(WriteError::Refused(what)) => {
+                refused = Saying::Refused(what.clone());
+                Some(&refused)
+            }
+            None => plan.sayings.get(name_of(slot)),
+        };
+        let changed = conditions(slot, saying, now);
+        let claimed_at = settled.claimed.then_some(now);
+        if changed.is_some() || claimed_at.is_some() {
+            complain(self.cluster.write_status(slot, changed.as_deref(), claimed_at).await);
+        }
+        let news = saying.filter(|_| changed.is_some()).and_then(|saying| event(slot, saying, now));
+        let restored = settled.undone.as_ref().and_then(|manager| undone(slot, manager, now));
+        for event in news.into_iter().chain(restored) {
+            complain(self.cluster.tell(&event).await);
+        }
+    }
+}
+
+/// What cannot be said changes nothing: what was written is written.
+pub(super) fn complain(result: Result<(), WriteError>) {
+    match result {
+        Ok(()) => {}
+        // Somebody wrote the Slot just now; the next pass says it.
+        Err(WriteError::Conflict) => tracing::debug!("a status was written by somebody else at the same time"),
+        Err(WriteError::Refused(what)) => tracing::warn!("{what}"),
+    }
+}
