@@ -12,6 +12,10 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line, with `proxyUpstreamName`.
     Json,
+    /// As Envoy Gateway logs, with the upstream for a route's name.
+    Envoy,
+    /// Requests, and not whom they were for.
+    Bare,
     /// Nothing that anybody could parse.
     Strange,
 }
@@ -24,6 +28,12 @@ impl LogFormat {
             }
             Self::Json => {
                 r#"escape=json '{"time":"$time_iso8601","requestMethod":"$request_method","requestUrl":"$request_uri","status":"$status","userAgent":"$http_user_agent","proxyUpstreamName":"$proxy_upstream_name"}'"#
+            }
+            Self::Envoy => {
+                r#"escape=json '{"start_time":"$time_iso8601","method":"$request_method","x-envoy-origin-path":"$request_uri","response_code":$status,"user-agent":"$http_user_agent","route_name":"$proxy_upstream_name"}'"#
+            }
+            Self::Bare => {
+                r#"'$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'"#
             }
             Self::Strange => r#"'served $request_uri to $remote_addr'"#,
         }
