@@ -42,6 +42,8 @@ impl Request {
 pub enum Reply {
     Json(u16, serde_json::Value),
     Headed(u16, Vec<(&'static str, String)>, serde_json::Value),
+    /// As it is.
+    Text(u16, String),
     /// Half of the body, and then the connection ends.
     Truncated(serde_json::Value),
     /// Half of the body, as if it were all of it.
@@ -77,6 +79,7 @@ async fn converse(mut stream: TcpStream, answer: &(impl Fn(&Request) -> Reply + 
         Reply::Silence => return std::future::pending().await,
         Reply::Json(status, body) => whole(status, vec![], &body),
         Reply::Headed(status, headers, body) => whole(status, headers, &body),
+        Reply::Text(status, body) => (status, vec![], body.clone(), body.len()),
         Reply::Truncated(body) => {
             let body = body.to_string();
             (200, vec![], body[..body.len() / 2].to_owned(), body.len())

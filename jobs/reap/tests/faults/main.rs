@@ -1,0 +1,58 @@
+//! The fault table: the whole program against a cluster and sources in which one thing is wrong. None of it ever reaps.
+//!
+//! Each row is a test. The API server is a stand-in, so that it can fail as none does on request; helm is a tripwire that
+//! notes each uninstall. Rows named `control` prove that the wire is live: the same slot without a fault is reaped.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
+
+mod rows;
+mod world;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use self::rows::{Expect, Row};
+
+fn main() -> ExitCode {
+    let wrong = Arc::new(AtomicUsize::new(0));
+    let all = rows::all();
+    let faults = all.iter().filter(|row| row.expect != Expect::Reaped).count();
+    let trials = all.into_iter().map(|row| {
+        let wrong = wrong.clone();
+        Trial::test(row.name.clone(), move || judge(row, &wrong))
+    });
+    let mut arguments = Arguments::from_args();
+    // They mostly wait for what does not answer.
+    arguments.test_threads.get_or_insert(8);
+    let filtered = arguments.filter.is_some() || arguments.list;
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    if !filtered {
+        say(&format!("{faults} faults, {} wrong reaps", wrong.load(Ordering::Relaxed)));
+    }
+    conclusion.exit_code()
+}
+
+fn judge(row: Row, wrong: &AtomicUsize) -> Result<(), Failed> {
+    let Row { name, expect, play } = row;
+    let ran = play();
+    let reaped = !ran.uninstalls.is_empty();
+    if expect != Expect::Reaped && reaped {
+        wrong.fetch_add(1, Ordering::Relaxed);
+    }
+    let told = ran.message.lines().next().unwrap_or_default().trim_start_matches("mew is not known to be idle: ");
+    say(&format!("{name:<66} {}", told.chars().take(110).collect::<String>()));
+    match expect {
+        Expect::Reaped if reaped => Ok(()),
+        Expect::Kept if !reaped && !told.is_empty() => Ok(()),
+        Expect::Unknown if !reaped && ran.code == Some(3) => Ok(()),
+        _ => Err(format!("expected {expect:?}, and it was otherwise: {ran:?}\n{}", ran.log).into()),
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "the table is what this program is for")]
+fn say(line: &str) {
+    println!("{line}");
+}
