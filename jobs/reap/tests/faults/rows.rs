@@ -11,7 +11,7 @@ use super::world::{Ran, World, ago, clock, controller, failure, idle, line, reco
 
 /// What a row must come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expect {
+pub(crate) enum Expect {
     /// It is reaped: nothing is wrong with it.
     Reaped,
     /// It is not reaped.
@@ -21,7 +21,7 @@ pub enum Expect {
 }
 
 /// One row.
-pub struct Row {
+pub(crate) struct Row {
     pub name: String,
     pub expect: Expect,
     pub play: Box<dyn FnOnce() -> Ran + Send>,
@@ -32,7 +32,7 @@ fn row(name: impl Into<String>, expect: Expect, world: World) -> Row {
 }
 
 /// All rows.
-pub fn all() -> Vec<Row> {
+pub(crate) fn all() -> Vec<Row> {
     let mut rows = vec![row("control: nothing is wrong, and it is reaped", Expect::Reaped, idle())];
     rows.extend(api_server());
     rows.extend(logs());
@@ -94,7 +94,7 @@ fn api_server() -> Vec<Row> {
     for (what, part) in [("pods", "/ingress-nginx/pods"), ("records", "/mew/secrets"), ("Services", "/mew/services")] {
         let world = idle().fault(move |_, request| {
             let list = json!({"metadata": {"continue": "abc"}, "items": []});
-            request.path().ends_with(part).then(|| Reply::Json(200, list))
+            request.path().ends_with(part).then_some(Reply::Json(200, list))
         });
         rows.push(row(format!("API server: only the first page of the {what}"), Expect::Unknown, world));
     }
@@ -187,7 +187,7 @@ fn controllers() -> Vec<Row> {
             idle().with(|world| {
                 world
                     .ingresses
-                    .extend([other, json!({"metadata": {"name": "api"}, "spec": {"ingressClassName": "nginx"}})])
+                    .extend([other, json!({"metadata": {"name": "api"}, "spec": {"ingressClassName": "nginx"}})]);
             }),
         ),
         row(
@@ -225,7 +225,7 @@ fn controllers() -> Vec<Row> {
             "slot: somebody is in a pod",
             Expect::Kept,
             idle().with(|world| {
-                world.status = json!({"lastSession": {"time": second(ago(5)), "by": "alice", "kind": "exec"}})
+                world.status = json!({"lastSession": {"time": second(ago(5)), "by": "alice", "kind": "exec"}});
             }),
         ),
         row(
@@ -286,7 +286,7 @@ fn meanwhile() -> Vec<Row> {
         happens("a claim", |world| world.spec = json!({"claim": {"users": ["bob"]}})),
         happens("a keep", |world| world.spec = json!({"keepUntil": second(ago(-60))})),
         happens("a session", |world| {
-            world.status["lastSession"] = json!({"time": second(ago(0)), "by": "a", "kind": "exec"})
+            world.status["lastSession"] = json!({"time": second(ago(0)), "by": "a", "kind": "exec"});
         }),
         happens("a request", |world| world.log.push_str(&line(0, "mew-web-80", "/", "curl"))),
         happens("its record is written", |world| world.records[0]["metadata"]["resourceVersion"] = json!("8")),

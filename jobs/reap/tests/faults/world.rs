@@ -18,19 +18,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a run of the program came to.
 #[derive(Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     pub code: Option<i32>,
     pub message: String,
     pub log: String,
     pub uninstalls: Vec<String>,
 }
 
+/// What happens to a world.
+pub(crate) type Change = Box<dyn FnOnce(&mut World) + Send>;
+
 /// What is asked of the API server, and answered otherwise than usual.
-pub type Fault = Arc<dyn Fn(&mut World, &Request) -> Option<Reply> + Send + Sync>;
+pub(crate) type Fault = Arc<dyn Fn(&mut World, &Request) -> Option<Reply> + Send + Sync>;
 
 /// The cluster as the program sees it.
 #[derive(Clone)]
-pub struct World {
+pub(crate) struct World {
     pub spec: Value,
     pub status: Value,
     pub records: Vec<Value>,
@@ -53,17 +56,17 @@ pub struct World {
     version: u64,
 }
 
-pub fn clock() -> Timestamp {
+pub(crate) fn clock() -> Timestamp {
     #[allow(clippy::disallowed_methods, reason = "the edge of the tests")]
     Timestamp::now()
 }
 
-pub fn ago(minutes: i64) -> Timestamp {
+pub(crate) fn ago(minutes: i64) -> Timestamp {
     clock() - SignedDuration::from_mins(minutes)
 }
 
 /// A line of ingress-nginx's log, as the kubelet serves it.
-pub fn line(minutes: i64, upstream: &str, path: &str, agent: &str) -> String {
+pub(crate) fn line(minutes: i64, upstream: &str, path: &str, agent: &str) -> String {
     let at = ago(minutes);
     let local = at.strftime("%d/%b/%Y:%H:%M:%S +0000");
     format!(
@@ -72,7 +75,7 @@ pub fn line(minutes: i64, upstream: &str, path: &str, agent: &str) -> String {
     )
 }
 
-pub fn record(revision: i64, status: &str, minutes: i64) -> Value {
+pub(crate) fn record(revision: i64, status: &str, minutes: i64) -> Value {
     let deployed = ago(minutes).to_string();
     let info = json!({"status": status, "last_deployed": deployed});
     let manifest = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n";
@@ -89,11 +92,11 @@ pub fn record(revision: i64, status: &str, minutes: i64) -> Value {
     })
 }
 
-pub fn second(at: Timestamp) -> String {
+pub(crate) fn second(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-pub fn controller(name: &str, started: i64) -> Value {
+pub(crate) fn controller(name: &str, started: i64) -> Value {
     json!({
         "metadata": {
             "name": name, "uid": name, "creationTimestamp": second(ago(started)),
@@ -109,7 +112,7 @@ pub fn controller(name: &str, started: i64) -> Value {
 }
 
 /// Nothing is wrong, and nobody was there for hours.
-pub fn idle() -> World {
+pub(crate) fn idle() -> World {
     let usual =
         ["--window=1h", "--office-hours=[]", "--api-timeout=1s", "--retries=0", "--pause=0s", "--uninstall-timeout=2s"];
     World {
@@ -132,17 +135,17 @@ pub fn idle() -> World {
 }
 
 impl World {
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    pub fn args(mut self, args: &[&str]) -> Self {
+    pub(crate) fn args(mut self, args: &[&str]) -> Self {
         self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
         self
     }
 
-    pub fn fault(self, fault: impl Fn(&mut Self, &Request) -> Option<Reply> + Send + Sync + 'static) -> Self {
+    pub(crate) fn fault(self, fault: impl Fn(&mut Self, &Request) -> Option<Reply> + Send + Sync + 'static) -> Self {
         Self { fault: Some(Arc::new(fault)), ..self }
     }
 
@@ -206,12 +209,12 @@ impl World {
     }
 
     /// Runs the program to its end.
-    pub fn run(self) -> Ran {
+    pub(crate) fn run(self) -> Ran {
         self.run_twice(None)
     }
 
     /// Runs the program, changes the world, and runs it once more; the uninstalls are those of the second run.
-    pub fn run_twice(self, between: Option<Box<dyn FnOnce(&mut Self) + Send>>) -> Ran {
+    pub(crate) fn run_twice(self, between: Option<Change>) -> Ran {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.block_on(async move {
             let folder = tempfile::tempdir().unwrap();
@@ -245,7 +248,7 @@ fn missing() -> Reply {
     failure(404, "NotFound", "not found")
 }
 
-pub fn failure(code: u16, reason: &str, message: &str) -> Reply {
+pub(crate) fn failure(code: u16, reason: &str, message: &str) -> Reply {
     let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": reason, "code": code});
     Reply::Json(code, status)
 }
