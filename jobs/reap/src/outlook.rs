@@ -148,12 +148,14 @@ pub fn held(targets: &[Release], prospects: &[Prospect]) -> Vec<(String, String)
     pairs.filter_map(|(release, prospect)| Some((release.name.clone(), prospect.held.clone()?))).collect()
 }
 
-/// The verdict of a slot in which nothing may be reaped, though nobody uses it.
+/// The verdict of a slot that nobody uses and in which no release may go.
 #[must_use]
-pub fn kept_by(held: &[(String, String)]) -> Verdict {
+pub fn kept_by(held: &[(String, String)], in_doubt: bool) -> Verdict {
     let each: Vec<String> = held.iter().map(|(name, why)| format!("{} ({why})", plain(name))).collect();
     let reason = format!("nothing to reap, though nobody uses it: what is there stays: {}", list(&each));
-    Verdict { state: VerdictState::Kept, reason, activity: None, reap_at: None }
+    // What could not be found out makes the run fail, so that somebody sees it.
+    let state = if in_doubt { VerdictState::Unknown } else { VerdictState::Kept };
+    Verdict { state, reason, activity: None, reap_at: None }
 }
 
 #[cfg(test)]

@@ -136,6 +136,15 @@ fn the_plan_names_what_goes_what_stays_and_what_is_lost() {
 }
 
 #[test]
+fn a_slot_whose_releases_all_stay_is_kept_and_in_doubt_if_one_cannot_be_looked_into() {
+    let held = [("api\u{7}".to_owned(), "it holds ClusterRole/x".to_owned())];
+    let kept = kept_by(&held, false);
+    assert_eq!(kept.state, VerdictState::Kept);
+    assert!(kept.reason.ends_with("what is there stays: api\u{fffd} (it holds ClusterRole/x)"), "{}", kept.reason);
+    assert_eq!(kept_by(&held, true).state, VerdictState::Unknown);
+}
+
+#[test]
 fn a_plan_stands_while_the_releases_and_the_day_are_the_same() {
     let (targets, prospects) = planned();
     let made = |at| plan(&targets, &prospects, &targets, at);

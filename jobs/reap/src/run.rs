@@ -65,6 +65,8 @@ struct Ahead {
     going: Vec<Release>,
     /// Those that stay as a whole, and why.
     held: Vec<(String, String)>,
+    /// True if one of them stays because something could not be found out.
+    in_doubt: bool,
     /// What would happen to each; none if what the status says still stands.
     plan: Option<ReapPlan>,
     /// What people are told, and whether a reap waits for that.
@@ -75,7 +77,7 @@ impl Ahead {
     /// The verdict, now that it is known what may go: a slot of which everything stays is kept.
     fn judge(&self, verdict: Verdict) -> Verdict {
         let all_stay = self.going.is_empty() && !self.held.is_empty() && verdict.state == VerdictState::Idle;
-        if all_stay { outlook::kept_by(&self.held) } else { verdict }
+        if all_stay { outlook::kept_by(&self.held, self.in_doubt) } else { verdict }
     }
 
     fn names(&self) -> Vec<String> {
@@ -105,8 +107,10 @@ impl Run<'_> {
         }
         let prospects = Keeper::new(self.cluster, self.args, self.slot).prospects(&targets).await;
         let (plan, held) = (outlook::plan(&targets, &prospects, releases, now), outlook::held(&targets, &prospects));
+        let in_doubt = prospects.iter().any(|prospect| prospect.in_doubt);
         let may_go = targets.into_iter().zip(prospects).filter(|(_, prospect)| prospect.held.is_none());
-        Ahead { going: may_go.map(|(release, _)| release).collect(), held, plan: Some(plan), voice: Voice::default() }
+        let going = may_go.map(|(release, _)| release).collect();
+        Ahead { going, held, in_doubt, plan: Some(plan), voice: Voice::default() }
     }
 
     /// What people are told of it.

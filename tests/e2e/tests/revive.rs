@@ -264,6 +264,9 @@ fn only_who_holds_the_slot_revives_and_reaps_by_hand() {
     assert!(reaped["message"].as_str().unwrap().contains("Uninstalled: web."), "{reaped}");
     alice().hotdesk(&["revive", slot.name(), "api"]).failed_saying(&["api is not saved in", "saved are: web"]);
     bob().hotdesk(&["revive", slot.name()]).failed_saying(&["is held by alice@example.com"]);
+    // Whoever held the slot could else act in it for ever.
+    slot.kubectl(&alice(), &["create", "token", "hotdesk-reviver"]).failed_saying(&["belong to hotdesk"]);
+    slot.kubectl(&alice(), &["delete", "serviceaccount", "hotdesk-reviver"]).failed_saying(&["belong to hotdesk"]);
     slot.patch(&json!({"spec": {"claim": null}}));
     slot.wait_until_known();
     alice().hotdesk(&["revive", slot.name()]).failed_saying(&["is free", "claim"]);

@@ -122,7 +122,8 @@ pub fn judge(first_deployed: Timestamp, revision: i64, present: &[Present], obje
                 return Step::Done { why, untouched: untouched(objects) };
             }
             _ if objects.iter().all(|now| now.kept || now.state == State::There) => {
-                return Step::Leave("it is there: it was not uninstalled".to_owned());
+                let why = "it is there: it was not uninstalled".to_owned();
+                return Step::Done { why, untouched: untouched(objects) };
             }
             _ => {}
         }

@@ -77,7 +77,8 @@ fn a_release_that_a_reap_left_half_gone_is_made_whole() {
 
 #[test]
 fn what_was_never_uninstalled_is_left_alone() {
-    check_left(&[record(3, Phase::Deployed)], &there(), "it was not uninstalled");
+    let why = "it is there: it was not uninstalled".to_owned();
+    check(&[record(3, Phase::Deployed)], &there(), &Step::Done { why, untouched: vec![object("ConfigMap")] });
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl<'a> Keeper<'a> {
                 Ok(record) => self.prospect(&record).await,
                 Err(why) => Err(why),
             };
-            all.push(found.unwrap_or_else(|why| Prospect { held: Some(why), ..Prospect::default() }));
+            all.push(found.unwrap_or_else(Prospect::unreadable));
         }
         all
     }

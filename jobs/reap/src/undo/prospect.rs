@@ -21,6 +21,8 @@ pub struct Prospect {
     pub out_of_reach: Vec<ObjectRef>,
     /// Why the release stays as a whole, if it does.
     pub held: Option<String>,
+    /// True if that is because something could not be found out.
+    pub in_doubt: bool,
     /// What nobody can bring back.
     pub lost: Vec<String>,
 }
@@ -72,6 +74,7 @@ pub fn prospect(
         }
     }
     result.lost.extend(hooks.iter().filter_map(undone_by));
+    result.in_doubt = !unknown.is_empty();
     result.held = unknown.into_iter().next().or_else(|| held(&result.out_of_reach, settings.cluster_scoped));
     result
 }
@@ -111,6 +114,12 @@ fn undone_by(hook: &Hook) -> Option<String> {
 }
 
 impl Prospect {
+    /// Of a release that cannot be looked into.
+    #[must_use]
+    pub fn unreadable(why: String) -> Self {
+        Self { held: Some(why), in_doubt: true, ..Self::default() }
+    }
+
     /// As the Slot's status tells it.
     #[must_use]
     pub fn planned(&self, release: &Release) -> PlannedRelease {
@@ -174,7 +183,7 @@ mod tests {
     #[test]
     fn what_nobody_can_judge_stays_whatever_the_setting() {
         let found = of(&[object("Gadget", &json!({}))], &[], ClusterScoped::KeepObjects);
-        assert_eq!(found.held.as_deref(), Some("the cluster knows no Gadget"));
+        assert_eq!((found.held.as_deref(), found.in_doubt), (Some("the cluster knows no Gadget"), true));
     }
 
     #[track_caller]
