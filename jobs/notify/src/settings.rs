@@ -34,7 +34,7 @@ pub struct Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// `{"text": …}`, as Slack, Mattermost, Rocket.Chat and others read it.
+    /// `{"text": …}`, as Slack and those who speak like it read it.
     Slack,
     /// What happened, field by field, and the text.
     Json,
