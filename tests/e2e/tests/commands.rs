@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hotdesk_e2e::people::root;
 use hotdesk_e2e::slot::{Wish, unique};
-use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, alice, bob, ci, installation, until};
+use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, bob, ci, installation, until};
 use serde_json::{Value, json};
 
 fn hotdesk() -> PathBuf {
@@ -265,57 +265,6 @@ fn the_chart_names_whom_ci_may_be_and_never_everybody() {
     assert!(!template(&ci(&[], &[])).succeeded().stdout.contains("impersonate"), "nobody is named");
     template(&ci(&[], &["system:masters"])).failed_saying(&["impersonate"]);
     template(&ci(&["*"], &[])).failed_saying(&["impersonate"]);
-}
-
-fn doctor(who: &Person) -> Value {
-    who.hotdesk(&["doctor", "-o", "json"]).json()
-}
-
-fn about<'a>(report: &'a Value, about: &str) -> Vec<&'a Value> {
-    report["findings"].as_array().unwrap().iter().filter(|finding| finding["about"] == about).collect()
-}
-
-#[test]
-fn the_doctor_sees_that_the_installation_is_well_and_which_slot_is_not() {
-    let _held = installation::shared();
-    let (well, ill) = (TestSlot::free(), TestSlot::free());
-    let report = doctor(&admin());
-    for part in ["the mutating webhooks", "the validating webhook", "the policies", "the webhook", "a write in a slot"]
-    {
-        let found = about(&report, part);
-        assert!(!found.is_empty() && found.iter().all(|f| f["level"] == "ok"), "{part}: {found:?}");
-    }
-    let label = ["label", "namespace", ill.name(), "hotdesk.dev/slot-"];
-    admin().kubectl(&label).succeeded();
-    slot_is(&ill, "problem", "everybody may write there");
-    admin().kubectl(&["label", "namespace", ill.name(), &format!("hotdesk.dev/slot={}", ill.name())]).succeeded();
-    ill.kubectl(&admin(), &["delete", "cronjob", "hotdesk-reaper"]).succeeded();
-    slot_is(&ill, "warning", "no CronJob hotdesk-reaper");
-    let blind = json!({"status": {"verdict": {"state": "Unknown", "reason": "the log is unreadable", "at": "2026-11-23T14:00:00Z"}}});
-    let patch = ["patch", "slot", "slot", "--subresource=status", "--type=merge", "-p", &blind.to_string()];
-    well.kubectl(&admin(), &patch).succeeded();
-    slot_is(&well, "problem", "its reaper cannot see, so it is never cleared: the log is unreadable");
-    let ran = admin().hotdesk(&["doctor"]);
-    assert_eq!(ran.code, Some(1), "{ran}");
-    ran.said(&["PROBLEM", "to mend it:", well.name()]);
-}
-
-#[track_caller]
-fn slot_is(slot: &TestSlot, level: &str, says: &str) {
-    let report = doctor(&admin());
-    let found = about(&report, &format!("slot {}", slot.name()));
-    let fits = |finding: &&Value| {
-        finding["level"] == level && finding["says"].as_str().unwrap().contains(says) && finding["fix"].is_string()
-    };
-    assert!(found.iter().any(fits), "{level}, {says:?}: {found:?}");
-}
-
-#[test]
-fn the_doctor_says_what_it_was_not_allowed_to_see() {
-    let _held = installation::shared();
-    let ran = alice().hotdesk(&["doctor"]);
-    assert_eq!(ran.code, Some(1), "what could not be seen is not well: {ran}");
-    ran.said(&["unseen", "Kubernetes does not let you read it", "such as an administrator"]);
 }
 
 #[test]

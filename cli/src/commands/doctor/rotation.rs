@@ -1,9 +1,12 @@
 //! Does a window's worth of the controller's log fit into what can be read of it?
 //!
-//! The kubelet serves the newest file of a container's log. What was in the one before is not there to be read.
+//! The kubelet serves the newest file of a container's log. What was in the one before is not there to be read, and what was
+//! logged between the last look and the rotation nobody has read: looking more often closes no such gap.
 
 use hotdesk_slots::text::{human_duration, list};
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
 
 use super::finding::{Finding, Id};
 use super::look::Controller;
@@ -12,66 +15,100 @@ use super::sight::{about, sample};
 
 /// A container that began no longer than this before its first line has lost none.
 const SOON: SignedDuration = SignedDuration::from_mins(1);
-/// How often one may look, so that each look sees where the one before ended.
-const EVERY: [u64; 5] = [30, 20, 15, 10, 5];
+/// How many windows a file is to hold, so that there is more time to see than not to.
+const ENOUGH: u64 = 2;
 
-/// Whether observing runs are needed.
-pub(super) fn judge(controller: &Controller, reapers: &[&Reaper], now: Timestamp) -> Option<Finding> {
+/// Whether the log reaches back, and the pods were there, as far as the reapers look.
+pub(super) fn judge(controller: &Controller, reapers: &[&Reaper], now: Timestamp) -> Vec<Finding> {
+    let Some(window) = reapers.iter().map(|reaper| reaper.window).max() else { return Vec::new() };
+    let rotated = rotated(controller, window, now);
+    rotated.into_iter().chain(replaced(controller, reapers, window, now)).collect()
+}
+
+fn rotated(controller: &Controller, window: SignedDuration, now: Timestamp) -> Option<Finding> {
     let sample = sample(controller)?;
-    let window = reapers.iter().map(|reaper| reaper.window).max()?;
     let (limit, known) = controller.log_limit;
     let rate = sample.bytes_per_minute;
-    let minutes = limit.checked_div(rate).unwrap_or(u64::MAX);
+    let holds = limit.checked_div(rate).unwrap_or(u64::MAX);
     let needed = u64::try_from(window.as_mins()).unwrap_or(0);
-    let lost = sample.first.filter(|first| {
-        let since = now.duration_since(*first);
-        since < window && sample.started.is_some_and(|started| first.duration_since(started) > SOON)
-    });
-    let size = format!("{} MiB{}", limit >> 20, if known { "" } else { ", Kubernetes' default" });
+    let is_lost = |first: &Timestamp| {
+        let younger = sample.started.is_some_and(|started| first.duration_since(started) > SOON);
+        younger && now.duration_since(*first) < window
+    };
+    let lost = sample.first.filter(is_lost);
+    let file = format!("a file of it ({} MiB{})", limit >> 20, if known { "" } else { ", Kubernetes' default" });
     let speed = format!("it grows by {} MiB an hour", tenths(rate.saturating_mul(60)));
-    if lost.is_none() && minutes >= needed {
-        let holds = if minutes > 60 * 24 * 7 { "more than a week".to_owned() } else { minutes_long(minutes) };
-        let says = format!("its log reaches back far enough: {speed}, and a file ({size}) holds {holds}");
-        return Some(Finding::ok(Id::LogRotation, about(controller), says));
-    }
+    let busy = holds < needed.saturating_mul(ENOUGH);
+    let (about, id) = (about(controller), Id::LogRotation);
+    let fix = || {
+        let size = (rate.saturating_mul(needed).saturating_mul(ENOUGH * 2) >> 20).max((limit >> 20) * 2);
+        format!(
+            "count instead of reading: replace ingress-logs by {{type: ingress-metrics, controller: …}} in reaper.sources of \
+             charts/slots; or let the kubelets keep larger files (containerLogMaxSize: {size}Mi)"
+        )
+    };
+    Some(match lost {
+        Some(first) if busy => {
+            let says = format!(
+                "its log begins {} ago, within the window of {}, for {file} holds {}: no slot is seen to be idle ({speed})",
+                human_duration(SignedDuration::from_mins(now.duration_since(first).as_mins())),
+                human_duration(window),
+                long(holds)
+            );
+            Finding::problem(id, about, says).mended_by(fix())
+        }
+        Some(first) => {
+            let says = format!(
+                "its log was rotated {} ago: until the window of {} is past that, no slot is seen to be idle",
+                human_duration(SignedDuration::from_mins(now.duration_since(first).as_mins())),
+                human_duration(window)
+            );
+            Finding::warning(id, about, says).mended_by(format!("wait; if it comes often: {}", fix()))
+        }
+        None if busy => {
+            let says = format!(
+                "{speed}, so {file} holds {}, and the window is {}: most of the time no slot is seen to be idle",
+                long(holds),
+                human_duration(window)
+            );
+            Finding::warning(id, about, says).mended_by(fix())
+        }
+        None => Finding::ok(
+            id,
+            about,
+            format!("its log reaches back far enough: {speed}, and {file} holds {}", long(holds)),
+        ),
+    })
+}
+
+/// A pod that is younger than the window: what the one before it served is gone with its log, unless somebody looked.
+fn replaced(controller: &Controller, reapers: &[&Reaper], window: SignedDuration, now: Timestamp) -> Option<Finding> {
+    let pods = controller.pods.as_ref().ok().filter(|_| controller.uses.logs)?;
+    let since = |pod: &Pod| Some(now.duration_since(pod.creation_timestamp()?.0));
+    let age = pods.iter().filter_map(since).filter(|age| *age < window).min()?;
     let unaided: Vec<&str> =
         reapers.iter().filter(|reaper| !reaper.observes).map(|reaper| reaper.slot.as_str()).collect();
     if unaided.is_empty() {
-        return Some(Finding::ok(
-            Id::LogRotation,
-            about(controller),
-            "its log is soon rotated away, and observing runs keep up",
-        ));
+        return None;
     }
-    let says = match lost {
-        Some(first) => format!(
-            "its log begins {} ago, within the window of {}: what was logged before is rotated away, so no slot is seen to be \
-             idle ({speed})",
-            human_duration(now.duration_since(first)),
-            human_duration(window)
-        ),
-        None => format!(
-            "{speed}, so a file ({size}) holds {}, and the window is {}: no slot is seen to be idle",
-            minutes_long(minutes),
-            human_duration(window)
-        ),
-    };
-    let every = EVERY.iter().find(|every| **every * 2 <= minutes).unwrap_or(&5);
-    let fix = format!(
-        "set reaper.observe: \"*/{every} * * * *\" in the values of charts/slots, for {}: short runs that look between the hourly ones; \
-         or let the kubelets keep larger files (containerLogMaxSize: {}Mi)",
-        list(&unaided),
-        (rate.saturating_mul(needed).saturating_mul(2) >> 20).max((limit >> 20) * 2)
+    let says = format!(
+        "a pod of it is {} old, younger than the window of {}: what one before it served is gone with its log",
+        human_duration(SignedDuration::from_mins(age.as_mins())),
+        human_duration(window)
     );
-    let finding = Finding::warning(Id::LogRotation, about(controller), says);
-    Some(
-        if lost.is_some() { Finding { level: super::finding::Level::Problem, ..finding } } else { finding }
-            .mended_by(fix),
-    )
+    let whose = if unaided.len() == reapers.len() { String::new() } else { format!(", for {}", list(&unaided)) };
+    let fix = format!(
+        "wait; if pods come and go often: set reaper.observe: \"*/10 * * * *\" in the values of charts/slots{whose}: runs in between \
+         that only look"
+    );
+    Some(Finding::warning(Id::LogRotation, about(controller), says).mended_by(fix))
 }
 
-fn minutes_long(minutes: u64) -> String {
-    human_duration(SignedDuration::from_mins(i64::try_from(minutes).unwrap_or(i64::MAX / 60)))
+fn long(minutes: u64) -> String {
+    if minutes > 60 * 24 * 7 {
+        return "more than a week".to_owned();
+    }
+    human_duration(SignedDuration::from_mins(i64::try_from(minutes).unwrap_or(0)))
 }
 
 /// Mebibytes, to a tenth.

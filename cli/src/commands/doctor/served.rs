@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::ask::Seen;
 use super::certificates::{self, RENEW};
-use super::finding::{Finding, Id};
+use super::finding::{Finding, Id, Level};
 
 const ABOUT: &str = "the webhook's pods";
 /// A watch that lives is renewed more often.
@@ -31,6 +31,8 @@ pub(super) fn judge(pods: &Seen<Vec<Served>>, secret: &Seen<Vec<u8>>, now: Times
         .and_then(|pem| certificates::read(pem).ok())
         .and_then(|chain| chain.first().map(certificates::Certificate::until));
     let mut findings: Vec<Finding> = pods.iter().filter_map(|pod| one(pod, expected, now)).collect();
+    // They are alike: what keeps one from being seen keeps all.
+    findings.dedup_by(|next, first| next.level == Level::Unseen && first.level == Level::Unseen);
     if findings.is_empty() && !pods.is_empty() {
         let slots = pods.iter().filter_map(|pod| metric(pod.metrics.as_deref().ok()?, "hotdesk_webhook_slots"));
         let slots = slots.fold(0.0, f64::max);
@@ -78,7 +80,6 @@ fn metric(text: &str, name: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::Level;
     use super::*;
 
     #[track_caller]

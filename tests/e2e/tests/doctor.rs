@@ -1,0 +1,383 @@
+//! `hotdesk doctor` where something real is broken: it says what, and how to mend it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::time::Duration;
+
+use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
+use hotdesk_e2e::reaper::{reading, start, until_it_may_read};
+use hotdesk_e2e::slot::{Wish, test_image, unique};
+use hotdesk_e2e::{Person, Ran, TestSlot, admin, alice, installation, until};
+use serde_json::{Value, json};
+
+fn doctor(who: &Person) -> Value {
+    who.hotdesk(&["doctor", "-o", "json"]).json()
+}
+
+fn findings(report: &Value) -> &[Value] {
+    report["findings"].as_array().unwrap()
+}
+
+/// Waits until the doctor finds this, for what was changed takes a moment to be known.
+#[track_caller]
+fn finds(id: &str, about: &str, level: &str, says: &str, fix: &str) -> Value {
+    let fits = |f: &Value| {
+        let text = |key: &str| f[key].as_str().unwrap_or_default().to_owned();
+        f["id"] == id
+            && f["about"] == about
+            && f["level"] == level
+            && text("says").contains(says)
+            && text("fix").contains(fix)
+    };
+    until(&format!("the doctor to find {id}, {says:?}, {fix:?}"), Duration::from_secs(40), || {
+        let report = doctor(&admin());
+        let near: Vec<&Value> = findings(&report).iter().filter(|f| f["about"] == about || f["id"] == id).collect();
+        near.iter().find(|f| fits(f)).map(|f| (*f).clone()).ok_or_else(|| format!("{near:#?}"))
+    })
+}
+
+fn slot(slot: &TestSlot) -> String {
+    format!("slot {}", slot.name())
+}
+
+fn controller(namespace: &str) -> String {
+    format!("the controller in {namespace}")
+}
+
+/// A namespace that is deleted when the test ends.
+struct Scratch(String);
+
+impl Scratch {
+    fn new(prefix: &str, labels: impl Fn(&str) -> Value) -> Self {
+        let scratch = Self(unique(prefix));
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": scratch.0, "labels": labels(&scratch.0)}});
+        admin().kubectl_with(&["apply", "-f", "-"], &namespace.to_string()).succeeded();
+        scratch
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(admin().kubectl(&["delete", "namespace", &self.0, "--wait=false", "--ignore-not-found"]));
+    }
+}
+
+#[test]
+fn the_installation_is_well_and_a_slot_that_strangers_may_write_in_is_not() {
+    let _held = installation::shared();
+    let ill = TestSlot::free();
+    let ids = [
+        "kubernetes-version",
+        "slot-kind",
+        "webhook-entries",
+        "webhook-certificate",
+        "webhook-trust",
+        "webhook-pods",
+        "policies",
+        "programs",
+        "write-probe",
+        "rights",
+    ];
+    // A test before this one may have left pods that are just starting, or a certificate on its way to them.
+    until("the installation to be well", Duration::from_secs(180), || {
+        let report = doctor(&admin());
+        let of = |id: &str| findings(&report).iter().filter(|f| f["id"] == id).cloned().collect::<Vec<_>>();
+        let ill: Vec<_> =
+            ids.iter().filter(|id| of(id).is_empty() || of(id).iter().any(|f| f["level"] != "ok")).collect();
+        if ill.is_empty() { Ok(()) } else { Err(format!("{ill:?} in {report:#}")) }
+    });
+    admin().kubectl(&["label", "namespace", ill.name(), "hotdesk.dev/slot-"]).succeeded();
+    let fix = format!("kubectl label namespace {0} hotdesk.dev/slot={0} --overwrite", ill.name());
+    finds("slot-label", &slot(&ill), "problem", "everybody may write there", &fix);
+    let ran = admin().hotdesk(&["doctor"]);
+    assert_eq!(ran.code, Some(1), "{ran}");
+    ran.said(&["The installation", "What the reapers see by", "The slots", "✗ PROBLEM", "to mend it:", ill.name()]);
+}
+
+#[test]
+fn a_namespace_that_is_labelled_and_has_no_slot_is_closed_to_everybody_and_said() {
+    let _held = installation::shared();
+    let hollow = Scratch::new("hollow", |name| json!({"hotdesk.dev/slot": name}));
+    let fix = format!("kubectl label namespace {} hotdesk.dev/slot-", hollow.0);
+    finds("slot-there", &format!("slot {}", hollow.0), "problem", "has no Slot, so nobody writes there", &fix);
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_not_well_and_names_the_right() {
+    let _held = installation::shared();
+    let ran = alice().hotdesk(&["doctor"]);
+    assert_eq!(ran.code, Some(1), "what could not be seen is not well: {ran}");
+    ran.said(&[
+        "? unseen",
+        "Kubernetes does not let you get secrets in the namespace hotdesk (RBAC)",
+        "create subjectaccessreviews.authorization.k8s.io",
+        "such as an administrator",
+    ]);
+    let report = doctor(&alice());
+    for id in ["webhook-certificate", "rights", "policies"] {
+        let found: Vec<&Value> = findings(&report).iter().filter(|finding| finding["id"] == id).collect();
+        assert!(!found.is_empty() && found.iter().all(|f| f["level"] == "unseen"), "{id}: {found:?}");
+    }
+    assert_eq!(report["well"], false);
+}
+
+#[test]
+fn a_reaper_that_is_gone_suspended_or_blind_is_said() {
+    let _held = installation::shared();
+    let (gone, suspended, blind) = (TestSlot::free(), TestSlot::free(), TestSlot::free());
+    gone.kubectl(&admin(), &["delete", "cronjob", "hotdesk-reaper"]).succeeded();
+    finds("reaper-there", &slot(&gone), "warning", "no CronJob hotdesk-reaper", "reaper.enabled");
+    let patch = ["patch", "cronjob", "hotdesk-reaper", "--type=merge", "-p", r#"{"spec":{"suspend":true}}"#];
+    suspended.kubectl(&admin(), &patch).succeeded();
+    finds("reaper-suspended", &slot(&suspended), "warning", "is suspended", "--set reaper.suspend=false");
+    let status = json!({"status": {
+        "verdict": {"state": "Unknown", "reason": "the log is unreadable", "at": "2026-11-23T14:00:00Z"},
+        "conditions": [{"type": "Sighted", "status": "False", "reason": "Blind", "message": "x", "lastTransitionTime": "2026-11-23T12:00:00Z"}],
+    }});
+    let patch = ["patch", "slot", "slot", "--subresource=status", "--type=merge", "-p", &status.to_string()];
+    blind.kubectl(&admin(), &patch).succeeded();
+    let found =
+        finds("reaper-sight", &slot(&blind), "problem", "so it is never cleared: the log is unreadable", "hotdesk why");
+    assert!(found["says"].as_str().unwrap().contains("cannot see since "), "{found}");
+}
+
+#[test]
+fn a_reaper_that_may_not_read_the_log_is_told_with_the_question_for_kubectl() {
+    let _held = installation::shared();
+    let ingress = Ingress::start(LogFormat::Text, &[]);
+    let slot_of = Wish::free().reaper(reading(&ingress, "1h")).make();
+    until_it_may_read(&slot_of, &ingress);
+    let well = doctor(&admin());
+    assert!(!findings(&well).iter().any(|f| f["id"] == "reaper-rights" && f["about"] == slot(&slot_of)), "{well:#}");
+    ingress.kubectl(&["delete", "rolebinding", &format!("slots-reaper-{}", slot_of.name())]).succeeded();
+    let may_not =
+        format!("may not: list pods in {0}, list replicasets in {0} and get pods/log in {0}", ingress.namespace());
+    let found = finds("reaper-rights", &slot(&slot_of), "problem", &may_not, "--set reaper.ingress.rbac=true");
+    // What the fix ends in asks the same, and says the same.
+    let fix = found["fix"].as_str().unwrap();
+    let question = fix.split_once("to ask again: kubectl ").unwrap().1;
+    let words: Vec<&str> = question.split(' ').collect();
+    let ran = admin().kubectl(&words);
+    assert_eq!(ran.stdout.trim(), "no", "{ran}");
+}
+
+#[test]
+fn a_quota_without_room_for_the_reaper_is_said_before_and_after_it_was_needed() {
+    let _held = installation::shared();
+    let full = TestSlot::free();
+    full.kubectl(&admin(), &["create", "quota", "full", "--hard=pods=0"]).succeeded();
+    let fix = format!("kubectl -n {} describe resourcequota", full.name());
+    finds("reaper-start", &slot(&full), "problem", "exceeded quota: full, requested: pods=1", &fix);
+    start(&full, &[]);
+    until("the Job's Event", Duration::from_secs(30), || {
+        let events = full.kubectl(&admin(), &["get", "events", "-o", "json"]).succeeded();
+        if events.stdout.contains("exceeded quota") { Ok(()) } else { Err(events.stdout) }
+    });
+    let report = doctor(&admin());
+    let starts = findings(&report).iter().filter(|f| f["id"] == "reaper-start" && f["about"] == slot(&full));
+    assert!(starts.clone().all(|f| f["says"].as_str().unwrap().contains("exceeded quota: full")), "{report:#}");
+    assert!(starts.count() >= 1, "{report:#}");
+}
+
+#[test]
+fn a_limit_that_the_reapers_pod_does_not_keep_is_said() {
+    let _held = installation::shared();
+    let tight = TestSlot::free();
+    let limits = json!({
+        "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "tight"},
+        "spec": {"limits": [{"type": "Container", "max": {"memory": "64Mi"}}]},
+    });
+    admin().apply(tight.name(), &limits.to_string()).succeeded();
+    let fix = format!("kubectl -n {} describe limitrange; set reaper.resources", tight.name());
+    finds("reaper-start", &slot(&tight), "problem", "maximum memory usage per Container is 64Mi", &fix);
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_said() {
+    let _held = installation::shared();
+    let slot_of = TestSlot::free();
+    let patch = json!([
+        {"op": "replace", "path": "/spec/jobTemplate/spec/template/spec/containers/0/image", "value": "hotdesk.invalid/reaper:none"},
+        {"op": "replace", "path": "/spec/jobTemplate/spec/template/spec/containers/0/imagePullPolicy", "value": "Never"},
+    ]);
+    slot_of
+        .kubectl(&admin(), &["patch", "cronjob", "hotdesk-reaper", "--type=json", "-p", &patch.to_string()])
+        .succeeded();
+    start(&slot_of, &[]);
+    finds("reaper-start", &slot(&slot_of), "problem", "Image", "reaper.image.repository");
+}
+
+#[test]
+fn a_log_that_does_not_say_whom_a_request_was_for_is_said_with_the_format_to_restore() {
+    let _held = installation::shared();
+    for (format, what) in [
+        (LogFormat::Bare, "are text that does not name the upstream"),
+        (LogFormat::Strange, "cannot be read, such as: served /x to"),
+    ] {
+        let ingress = Ingress::start(format, &[Route::answering("x")]);
+        let _reader = Wish::free().reaper(reading(&ingress, "1h")).make();
+        ingress.request("/x").succeeded();
+        let about = controller(ingress.namespace());
+        finds("log-format", &about, "problem", what, "take log-format-upstream out of the controller's ConfigMap");
+        finds("log-format", &about, "problem", what, "[$proxy_upstream_name]");
+    }
+    let ingress = Ingress::start(LogFormat::Json, &[Route::answering("x")]);
+    let _reader = Wish::free().reaper(reading(&ingress, "1h")).make();
+    ingress.request("/x").succeeded();
+    finds("log-format", &controller(ingress.namespace()), "ok", "its log is nginx-json", "");
+    finds(
+        "log-rotation",
+        &controller(ingress.namespace()),
+        "warning",
+        "younger than the window of 1 h",
+        "reaper.observe: \"*/10 * * * *\"",
+    );
+}
+
+#[test]
+fn a_controller_that_is_called_otherwise_is_suggested() {
+    let _held = installation::shared();
+    let ingress = Ingress::start(LogFormat::Text, &[]);
+    let elsewhere = Scratch::new("empty", |_| json!({}));
+    let place = json!({"namespace": elsewhere.0});
+    let _lost = Wish::free().reaper(json!({"ingress": place})).make();
+    let suggestion = format!(
+        "{{namespace: {}, selector: \"app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller\", container: controller}}",
+        ingress.namespace()
+    );
+    finds("controller-pods", &controller(&elsewhere.0), "problem", "no pod has the labels", &suggestion);
+    let place = json!({"namespace": ingress.namespace(), "container": "nginx"});
+    let _misled = Wish::free().reaper(json!({"ingress": place})).make();
+    let says = "its pods have no container nginx; they have controller";
+    finds(
+        "controller-pods",
+        &controller(ingress.namespace()),
+        "problem",
+        says,
+        "set reaper.ingress.container: controller",
+    );
+}
+
+#[test]
+fn a_setting_that_turns_the_access_log_off_is_said_with_the_patch_that_turns_it_on() {
+    let _held = installation::shared();
+    let place = Scratch::new("quiet", |_| json!({}));
+    let labels = json!({"app.kubernetes.io/name": "ingress-nginx", "app.kubernetes.io/component": "controller"});
+    // It need not run: what counts is what it is started with.
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "controller", "labels": labels},
+        "spec": {"nodeSelector": {"no": "where"}, "containers": [
+            {"name": "controller", "image": test_image("nginx"), "args": ["--configmap=$(POD_NAMESPACE)/settings"]},
+        ]},
+    });
+    admin().apply(&place.0, &pod.to_string()).succeeded();
+    let settings = ["-n", &place.0, "create", "configmap", "settings", "--from-literal=disable-access-log=true"];
+    admin().kubectl(&settings).succeeded();
+    let _reader = Wish::free().reaper(json!({"ingress": {"namespace": place.0}})).make();
+    let about = controller(&place.0);
+    finds("controller-pods", &about, "problem", "1 of 1 pods do not run", "describe pod controller");
+    let found = finds("controller-settings", &about, "problem", "turns the access log off", "kubectl -n ");
+    // The fix, as it is printed, mends it.
+    let fix = found["fix"].as_str().unwrap().strip_prefix("kubectl ").unwrap().to_owned();
+    let words: Vec<&str> = fix.split(' ').map(|word| word.trim_matches('\'')).collect();
+    admin().kubectl(&words).succeeded();
+    finds("controller-settings", &about, "ok", "none of its settings", "");
+}
+
+#[test]
+fn an_ingress_that_is_not_logged_or_not_counted_is_said() {
+    let _held = installation::shared();
+    let counted = json!({"sources": [{"type": "ingress-metrics", "controller": "ingress-nginx", "port": 10254}]});
+    let (logged, counted) = (TestSlot::free(), Wish::free().reaper(counted).make());
+    let ingress = |host: &str, annotations: Value| {
+        let backend = json!({"service": {"name": "web", "port": {"number": 80}}});
+        let rule = json!({"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}});
+        json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web", "annotations": annotations},
+            "spec": {"rules": [rule]},
+        })
+        .to_string()
+    };
+    let off = "nginx.ingress.kubernetes.io/enable-access-log";
+    admin().apply(logged.name(), &ingress("mew.example.com", json!({off: "false"}))).succeeded();
+    let fix = format!("kubectl -n {} annotate ingress web {off}-", logged.name());
+    finds("slot-ingress", &slot(&logged), "problem", "its Ingress web turns the access log off", &fix);
+    admin().apply(counted.name(), &ingress("*.mew.example.com", json!({}))).succeeded();
+    finds("metrics", &slot(&counted), "problem", "its Ingress web serves a wildcard", "--metrics-per-host=false");
+}
+
+const CONFIGURATION: [&str; 2] = ["mutatingwebhookconfiguration", "hotdesk"];
+
+/// Puts an object back as it was, also when the test fails.
+struct PutBack(Value);
+
+impl PutBack {
+    fn of(kind: &str, name: &str) -> Self {
+        let mut object = admin().kubectl(&["get", kind, name, "-o", "json"]).succeeded().json();
+        for field in ["resourceVersion", "uid", "creationTimestamp", "generation", "managedFields"] {
+            object["metadata"].as_object_mut().unwrap().remove(field);
+        }
+        Self(object)
+    }
+
+    fn put_back(&self) -> Ran {
+        // Not `apply`, which would leave a mark on it.
+        let text = self.0.to_string();
+        let replaced = admin().kubectl_with(&["replace", "-f", "-"], &text);
+        if replaced.ok() { replaced } else { admin().kubectl_with(&["create", "-f", "-"], &text) }
+    }
+}
+
+impl Drop for PutBack {
+    fn drop(&mut self) {
+        let ran = self.put_back();
+        assert!(std::thread::panicking() || ran.ok(), "{ran}");
+    }
+}
+
+#[test]
+fn a_ca_that_did_not_sign_what_is_served_is_said_and_the_fix_mends_it() {
+    let _held = installation::exclusive();
+    let _put_back = PutBack::of(CONFIGURATION[0], CONFIGURATION[1]);
+    let _slot = TestSlot::free();
+    // The cluster's own CA is a sound one, and not ours.
+    let config = admin().kubectl(&["config", "view", "--raw", "-o", "json"]).succeeded().json();
+    let foreign = &config["clusters"][0]["cluster"]["certificate-authority-data"];
+    assert!(foreign.is_string(), "the kubeconfig holds the cluster's CA");
+    let patch = json!([{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": foreign}]);
+    admin()
+        .kubectl(&["patch", CONFIGURATION[0], CONFIGURATION[1], "--type=json", "-p", &patch.to_string()])
+        .succeeded();
+    let renew = "kubectl -n hotdesk create job certs-now --from=cronjob/hotdesk-certs";
+    let says = "gate.hotdesk.dev (mutating) did not sign the certificate that the webhook serves";
+    let found = finds("webhook-trust", "the webhook's CA", "problem", says, renew);
+    finds("write-probe", "a write in a slot", "problem", "the API server cannot call the webhook", "logs");
+    let fix = found["fix"].as_str().unwrap().split(" (").next().unwrap().strip_prefix("kubectl ").unwrap().to_owned();
+    let job = ["-n", "hotdesk", "delete", "job", "certs-now", "--ignore-not-found"];
+    admin().kubectl(&job).succeeded();
+    admin().kubectl(&fix.split(' ').collect::<Vec<_>>()).succeeded();
+    finds("webhook-trust", "the webhook's CA", "ok", "and signed what is served", "");
+    finds("write-probe", "a write in a slot", "ok", "with the stamp", "");
+    admin().kubectl(&job).succeeded();
+}
+
+#[test]
+fn a_policy_that_is_not_bound_or_narrowed_is_said() {
+    let _held = installation::exclusive();
+    let binding = ["validatingadmissionpolicybinding", "hotdesk-gate"];
+    let put_back = PutBack::of(binding[0], binding[1]);
+    let patch = json!([{"op": "add", "path": "/spec/matchResources", "value": {"objectSelector": {"matchLabels": {"judged": "yes"}}}}]);
+    admin().kubectl(&["patch", binding[0], binding[1], "--type=json", "-p", &patch.to_string()]).succeeded();
+    finds(
+        "policies",
+        "the policies",
+        "problem",
+        "the binding of hotdesk-gate has matchResources",
+        "helm upgrade hotdesk charts/hotdesk",
+    );
+    admin().kubectl(&["delete", binding[0], binding[1]]).succeeded();
+    let says = "the policy hotdesk-gate is not bound, so it denies nothing";
+    finds("policies", "the policies", "problem", says, "--set gate.enabled=true");
+    put_back.put_back().succeeded();
+    finds("policies", "the policies", "ok", "are there, bound, and deny", "");
+}
