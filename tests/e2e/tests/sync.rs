@@ -203,6 +203,26 @@ fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     assert!(plan.stdout.contains("would change nothing"), "{plan}");
 }
 
+#[test]
+fn hotdesk_sync_is_one_pass_by_hand_with_the_rights_of_whoever_types_it() {
+    let _held = installation::shared();
+    let (slot, folder) = (TestSlot::free(), tempfile::tempdir().unwrap());
+    let csv = folder.path().join("slots.csv");
+    std::fs::write(&csv, format!("Slot;Emails;Purpose\n{};{ALICE};by hand\n", slot.name())).unwrap();
+    let args = ["sync", "--csv", csv.to_str().unwrap(), "--slots", slot.name()];
+    let with = |who: &hotdesk_e2e::Person, flag: &str| who.hotdesk(&[&args[..], &[flag]].concat());
+    assert_eq!(admin().hotdesk(&args).failed_saying(&["add --dry-run to see", "or --once to write"]).code, Some(2));
+    with(&admin(), "--dry-run")
+        .succeeded()
+        .said(&["claim for alice@example.com (\"by hand\")", "1 Slot would be written"]);
+    let told = ["not everything was done: see above", "spec.claim.source: only hotdesk's sync sets it"];
+    with(&alice(), "--once").failed_saying(&told);
+    assert_eq!(holders(&slot), "");
+    with(&admin(), "--once").succeeded();
+    assert_eq!((holders(&slot).as_str(), &slot.object()["spec"]["claim"]["source"]), (ALICE, &json!("sheet")));
+    with(&admin(), "--dry-run").succeeded().said(&["1 row read: this would change nothing."]);
+}
+
 /// The Deployment of the chart, which reads a table in a ConfigMap for the slots named `sheet-*`.
 #[test]
 fn the_charts_own_deployment_brings_a_table_in_a_config_map_to_the_slots() {
