@@ -193,6 +193,17 @@ fn a_limit_that_the_reapers_pod_does_not_keep_is_said() {
 }
 
 #[test]
+fn a_pod_that_pod_security_refuses_is_said() {
+    let _held = installation::shared();
+    let changed = TestSlot::free();
+    let patch = json!([{"op": "add", "path": "/spec/jobTemplate/spec/template/spec/hostNetwork", "value": true}]);
+    changed
+        .kubectl(&admin(), &["patch", "cronjob", "hotdesk-reaper", "--type=json", "-p", &patch.to_string()])
+        .succeeded();
+    finds("reaper-start", &slot(&changed), "problem", "violates PodSecurity \"baseline", "look what changes it");
+}
+
+#[test]
 fn an_image_that_cannot_be_pulled_is_said() {
     let _held = installation::shared();
     let slot_of = TestSlot::free();

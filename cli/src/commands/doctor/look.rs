@@ -15,7 +15,7 @@ use super::places::{Place, Uses};
 const SAMPLE_SECONDS: i64 = 300;
 const SAMPLE_BYTES: i64 = 1 << 20;
 /// How many lines are looked at for their format, where there were none lately.
-const TAIL: i64 = 100;
+const TAIL: i64 = 500;
 /// Enough for the time before a line.
 const STAMP_BYTES: i64 = 64;
 /// The labels by which well-known controllers are found, wherever they are.

@@ -52,6 +52,8 @@ pub(super) struct Reaper {
     pub(super) sources: Result<Vec<Source>, String>,
     /// The longest window that is ever in force.
     pub(super) window: SignedDuration,
+    /// The share of log lines that may be unreadable.
+    pub(super) max_unparsed: f64,
     /// Runs between the others, for logs that do not last from one to the next.
     pub(super) observes: bool,
     pub(super) template: PodTemplateSpec,
@@ -71,6 +73,7 @@ impl Reaper {
             account: template.spec.as_ref()?.service_account_name.clone().unwrap_or_else(|| "default".to_owned()),
             sources: sources(get("HOTDESK_SOURCES"), &Defaults::of(&get)),
             window: window(get("HOTDESK_WINDOW"), get("HOTDESK_OFFICE_HOURS")),
+            max_unparsed: get("HOTDESK_MAX_UNPARSED").and_then(share).unwrap_or(0.01),
             observes: all.iter().filter(observing).any(observes),
             slot,
             template,
@@ -157,6 +160,14 @@ fn source(value: &Value, defaults: &Defaults) -> Source {
     }
 }
 
+/// `1%` or `0.01`.
+fn share(text: &str) -> Option<f64> {
+    match text.trim().strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().ok().map(|percent| percent / 100.0),
+        None => text.trim().parse().ok(),
+    }
+}
+
 /// The longest window of them all.
 fn window(always: Option<&str>, office: Option<&str>) -> SignedDuration {
     let length = |text: &str| text.parse::<SignedDuration>().ok();
@@ -188,6 +199,8 @@ mod tests {
         assert_eq!((place.namespace.as_str(), place.container.as_str()), ("ingress-nginx", "controller"));
         assert_eq!(uses, Uses { logs: true, metrics: false });
         assert_eq!(reaper.window, SignedDuration::from_hours(2));
+        assert!((reaper.max_unparsed - 0.01).abs() < 1e-9);
+        assert_eq!((share("5%"), share("0.05"), share("a")), (Some(0.05), Some(0.05), None));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use super::finding::{Finding, Id};
 use super::look::Controller;
 use super::places::Reaper;
-use super::sight::{about, sample};
+use super::sight::{about, kind, sample};
 
 /// A container that began no longer than this before its first line has lost none.
 const SOON: SignedDuration = SignedDuration::from_mins(1);
@@ -43,8 +43,9 @@ fn rotated(controller: &Controller, window: SignedDuration, now: Timestamp) -> O
     let fix = || {
         let size = (rate.saturating_mul(needed).saturating_mul(ENOUGH * 2) >> 20).max((limit >> 20) * 2);
         format!(
-            "count instead of reading: replace ingress-logs by {{type: ingress-metrics, controller: …}} in reaper.sources of \
-             charts/slots; or let the kubelets keep larger files (containerLogMaxSize: {size}Mi)"
+            "count instead of reading: replace ingress-logs by {{type: ingress-metrics, controller: {}}} in reaper.sources \
+             of charts/slots; or let the kubelets keep larger files (containerLogMaxSize: {size}Mi)",
+            kind(controller)
         )
     };
     Some(match lost {

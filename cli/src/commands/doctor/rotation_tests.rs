@@ -58,7 +58,13 @@ fn a_busy_log_is_to_be_counted_or_to_be_kept_longer_for_no_look_in_between_helps
     let busy = controller(350_000, Some("09:00:05"));
     let says = "it grows by 20.0 MiB an hour, so a file of it (10 MiB) holds 29 min, and the window is 2 h";
     for observes in [false, true] {
-        check(&busy, observes, Level::Warning, says, "replace ingress-logs by {type: ingress-metrics");
+        check(
+            &busy,
+            observes,
+            Level::Warning,
+            says,
+            "replace ingress-logs by {type: ingress-metrics, controller: ingress-nginx} in reaper.sources",
+        );
         check(&busy, observes, Level::Warning, says, "containerLogMaxSize: 160Mi");
     }
     let lost = controller(350_000, Some("14:31:00"));

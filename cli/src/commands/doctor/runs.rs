@@ -1,6 +1,6 @@
 //! How did a reaper's last run go, and does what it started run at all?
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::harmless;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
@@ -49,7 +49,8 @@ pub(super) fn judge(slot: &str, runs: Runs<'_>, now: Timestamp) -> Option<Findin
     }
     let when = ended.finished_at.as_ref().map_or(String::new(), |time| format!(" {}", relative(time.0, now)));
     let message = ended.message.as_deref().or(ended.reason.as_deref()).unwrap_or("it left no message");
-    let says = format!("its reaper's last run failed{when} (exit code {}): {}", ended.exit_code, plain(message.trim()));
+    let says =
+        format!("its reaper's last run failed{when} (exit code {}): {}", ended.exit_code, harmless(message.trim()));
     Some(
         Finding::problem(Id::ReaperRun, about, says)
             .mended_by(format!("what the message names; kubectl -n {slot} logs {}", pod.name_any())),
@@ -63,7 +64,7 @@ fn unborn(about: &str, slot: &str, job: &str, events: &[Event], last: &Job, now:
     });
     if let Some(message) = of_it.filter_map(|event| event.message.clone()).next_back() {
         let words = message.split_once(" is forbidden: ").map_or(message.as_str(), |(_, words)| words);
-        return Some(stopped(about, slot, &plain(words)));
+        return Some(stopped(about, slot, &harmless(words)));
     }
     let failed = last
         .status
@@ -73,7 +74,7 @@ fn unborn(about: &str, slot: &str, job: &str, events: &[Event], last: &Job, now:
     let when = failed.last_transition_time.as_ref().map_or(String::new(), |time| format!(" {}", relative(time.0, now)));
     let says = format!(
         "its reaper's last run failed{when}: {}",
-        plain(failed.message.as_deref().unwrap_or("no reason given"))
+        harmless(failed.message.as_deref().unwrap_or("no reason given"))
     );
     Some(Finding::problem(Id::ReaperRun, about, says).mended_by(format!("kubectl -n {slot} describe job {job}")))
 }
@@ -101,7 +102,7 @@ fn waiting(pod: &Pod, now: Timestamp) -> Option<(String, String)> {
 }
 
 fn image_or_node(about: &str, slot: &str, pod: &str, (reason, message): &(String, String)) -> Finding {
-    let says = format!("its reaper's pod does not start: {}: {}", plain(reason), plain(message));
+    let says = format!("its reaper's pod does not start: {}: {}", harmless(reason), harmless(message));
     let fix = if reason.contains("Image") {
         format!(
             "set reaper.image.repository, tag and pullSecrets in the values of charts/slots to an image that the nodes can pull; kubectl -n {slot} describe pod {pod}"

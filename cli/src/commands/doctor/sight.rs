@@ -64,6 +64,7 @@ pub(super) fn pods(controller: &Controller, known: &Seen<Vec<Pod>>, slots: usize
     )]
 }
 
+/// `1 pod`, `2 pods`.
 fn counted(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
@@ -128,8 +129,9 @@ pub(super) fn format(controller: &Controller, reapers: &[&Reaper]) -> Option<Fin
                 .mended_by("open any slot in a browser and run this again; if it stays so, the access log is off"),
         );
     }
+    let bearable = reapers.iter().map(|reaper| reaper.max_unparsed).fold(1.0, f64::min);
     if let Some((shape, line)) = requests.iter().find(|(shape, _)| shape.format().is_none()) {
-        return Some(illegible(about, *shape, line, controller, &requests));
+        return Some(illegible(controller, (*shape, line), &requests, bearable));
     }
     let (found, _) = requests.first()?;
     let format = found.format().unwrap_or_default();
@@ -148,13 +150,9 @@ pub(super) fn format(controller: &Controller, reapers: &[&Reaper]) -> Option<Fin
     ))
 }
 
-fn illegible(
-    about: String,
-    shape: Shape,
-    line: &str,
-    controller: &Controller,
-    requests: &[&(Shape, &String)],
-) -> Finding {
+#[expect(clippy::cast_precision_loss, reason = "some hundred lines")]
+fn illegible(controller: &Controller, odd: (Shape, &str), requests: &[&(Shape, &String)], bearable: f64) -> Finding {
+    let (shape, line) = odd;
     let odd = requests.iter().filter(|(shape, _)| shape.format().is_none()).count();
     let line: String = line.chars().take(SHOWN).collect();
     let what = match shape {
@@ -163,7 +161,9 @@ fn illegible(
         _ => "cannot be read",
     };
     let says = format!("{odd} of the last {} requests in its log {what}, such as: {line}", requests.len());
-    Finding::problem(Id::LogFormat, about, says).mended_by(restore(controller, shape))
+    let too_many = odd as f64 > requests.len() as f64 * bearable;
+    let level = if too_many { Finding::problem } else { Finding::warning };
+    level(Id::LogFormat, about(controller), says).mended_by(restore(controller, shape))
 }
 
 /// Which setting makes a controller name the upstream.
@@ -194,6 +194,16 @@ fn without_format(controller: &Controller) -> String {
             config.name_any()
         ),
         None => "take log-format-upstream out of the controller's ConfigMap".to_owned(),
+    }
+}
+
+/// What a source calls this controller, if its counters are known.
+pub(super) fn kind(controller: &Controller) -> &'static str {
+    let pods = controller.pods.as_deref().unwrap_or_default();
+    match pods.first().and_then(|pod| pod.labels().get("app.kubernetes.io/name")).map_or("", String::as_str) {
+        "traefik" => "traefik",
+        "envoy" => "envoy-gateway",
+        _ => "ingress-nginx",
     }
 }
 

@@ -169,6 +169,27 @@ fn a_log_that_does_not_say_whom_a_request_was_for_is_a_problem() {
 }
 
 #[test]
+fn a_line_among_hundreds_is_borne_as_the_reaper_bears_it() {
+    let mut lines = vec![LINE; 199];
+    lines.push("served / to x");
+    format_is(
+        &controller(vec![nginx()], &lines),
+        "[{type: ingress-logs}]",
+        Level::Warning,
+        "1 of the last 200 requests",
+        "",
+    );
+    lines.extend(["served / to x"; 2]);
+    format_is(
+        &controller(vec![nginx()], &lines),
+        "[{type: ingress-logs}]",
+        Level::Problem,
+        "3 of the last 202 requests",
+        "",
+    );
+}
+
+#[test]
 fn a_format_that_the_reaper_is_told_wrongly_is_a_problem() {
     let told = "[{type: ingress-logs, logFormat: traefik-json}]";
     format_is(

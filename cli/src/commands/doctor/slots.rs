@@ -24,6 +24,9 @@ const A_RUN: SignedDuration = SignedDuration::from_hours(1);
 /// A reaper that has not looked for so long, at any schedule that makes sense, does not look any more.
 const LONG: SignedDuration = SignedDuration::from_hours(25);
 
+/// Slots are there to be read.
+const EVERYBODY: &str = "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values --set slotReaders.enabled=true, by whoever runs the cluster";
+
 /// What is known of one slot.
 struct Known<'a> {
     name: &'a str,
@@ -48,7 +51,11 @@ pub(super) fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding
         (Id::ReaperStart, "the reapers' Events", facts.events.as_ref().err()),
         (Id::SlotIngress, "the slots' Ingresses", facts.ingresses.as_ref().err()),
     ] {
-        findings.extend(why.map(|why| Finding::unseen(id, about, why)));
+        let unseen = |why: &String| match id {
+            Id::SlotThere => Finding::unseen(id, about, why).mended_by(EVERYBODY),
+            _ => Finding::unseen(id, about, why),
+        };
+        findings.extend(why.map(unseen));
     }
     let Ok(slots) = &facts.slots else { return findings };
     let namespaces = facts.namespaces.as_ref().ok();

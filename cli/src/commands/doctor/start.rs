@@ -92,7 +92,8 @@ pub(super) fn stopped(about: &str, slot: &str, words: &str) -> Finding {
         )
     } else if words.contains("PodSecurity") {
         format!(
-            "kubectl label namespace {slot} pod-security.kubernetes.io/enforce=restricted --overwrite (the reaper's pod satisfies it), and look what changes the pod"
+            "as the chart makes it, the pod satisfies every level: look what changes it (kubectl get mutatingwebhookconfigurations, such as for \
+             sidecars; kubectl -n {slot} get cronjob hotdesk-reaper -o yaml)"
         )
     } else if words.contains(" per ") {
         format!("kubectl -n {slot} describe limitrange; set reaper.resources in the values of charts/slots within it")
@@ -124,7 +125,7 @@ mod tests {
             (
                 "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true",
                 "violates",
-                "pod-security.kubernetes.io",
+                "look what changes it",
             ),
             (
                 "pods \"x\" is forbidden: maximum memory usage per Container is 64Mi, but limit is 512Mi",
