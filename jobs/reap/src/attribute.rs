@@ -77,6 +77,15 @@ impl Names {
         found.max_by_key(|whose| whose.weight()).unwrap_or(Whose::Theirs)
     }
 
+    /// True if a request was of this slot or of another one that is known.
+    #[must_use]
+    pub fn knows(&self, entry: &Entry<'_>) -> bool {
+        let slots = || self.neighbours.iter().chain([&self.slot]);
+        let joined = [entry.upstream.as_deref(), entry.alternative.as_deref()];
+        let joined = joined.into_iter().flatten().any(|name| slots().any(|slot| begins(name, slot)));
+        joined || entry.namespace.as_deref().is_some_and(|namespace| slots().any(|slot| slot == namespace))
+    }
+
     fn whose_name(&self, name: &str) -> Whose {
         if self.is_own(name) {
             let other = self.neighbours.iter().any(|slot| begins(name, slot));

@@ -212,6 +212,14 @@ async fn a_clock_that_is_two_hours_off_is_told() {
     late["receiveTimestamp"] = json!(ago(1).to_string());
     let google = Google::start().await.anybody([Reply::Json(200, json!({"entries": [late]}))]);
     check("a node's", &google.look().await, "a node's clock is off");
+    let mut hidden = entry("mew-web-80", 121, "curl");
+    hidden["receiveTimestamp"] = json!(ago(1).to_string());
+    given(
+        "that of the node that served the slot",
+        vec![Reply::Json(200, json!({"entries": [hidden]}))],
+        "a node's clock is off",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -168,7 +168,11 @@ async fn whatever_could_hide_a_request_is_a_doubt() {
 
     let mut nobody = quiet();
     nobody[2].0 = "nginx_ingress_controller_requests{job=\"nginx\",instance=\"a\",namespace=\"ingress-nginx\",controller_namespace=\"ingress-nginx\"}";
-    given("labels that name the controller only", nobody, "honorLabels").await;
+    given("labels that name the controller only", nobody, "none of its counters names any slot").await;
+
+    let mut relabelled = quiet();
+    relabelled[2].0 = "nginx_ingress_controller_requests{job=\"nginx\",instance=\"a\",namespace=\"monitoring\",controller_namespace=\"ingress-nginx\"}";
+    given("labels that somebody put over them", relabelled, "none of its counters names any slot").await;
 
     let nan = [minutes(120, 30, 7.0), vec![(29, f64::NAN)]].concat();
     given("no number", [quiet(), vec![ours(nan)]].concat(), "no count: NaN").await;
@@ -193,6 +197,19 @@ async fn each_controller_is_asked_in_its_own_words() {
     let rows = [
         ("traefik", "traefik_service_requests_total", "service=\"mew-web-80@kubernetes\"", "used"),
         ("traefik", "traefik_service_requests_total", "service=\"mewtwo-web-80@kubernetes\"", "quiet"),
+        (
+            "traefik",
+            "traefik_service_requests_total",
+            "service=\"traefik\",exported_service=\"mew-web-80@kubernetes\"",
+            "used",
+        ),
+        (
+            "traefik",
+            "traefik_service_requests_total",
+            "service=\"traefik\",exported_service=\"mewtwo-web-80@kubernetes\"",
+            "quiet",
+        ),
+        ("traefik", "traefik_service_requests_total", "service=\"traefik\"", "none of its counters names any slot"),
         ("traefik", "traefik_service_requests_total", "service=\"mew-gone-80@kubernetes\"", "a Service's that is gone"),
         ("envoy-gateway", "envoy_cluster_upstream_rq_total", "envoy_cluster_name=\"httproute/mew/web/rule/0\"", "used"),
         (

@@ -63,9 +63,13 @@ impl Asked<'_> {
         let now = (self.now)();
         let mut tally = Tally::default();
         let filter = entries::of_slot(self.gcp, &watch.slot, watch.since);
-        self.pages(&filter, PAGE, |entry| tally.take(watch, &entry.line()).is_break()).await?;
-        let mut seen = Tally::default();
         let (mut newest, mut late) = (None, None);
+        self.pages(&filter, PAGE, |entry| {
+            late = late.take().or_else(|| entry.late());
+            tally.take(watch, &entry.line()).is_break()
+        })
+        .await?;
+        let mut seen = Tally::default();
         if tally.hit.is_none() {
             let anybody = Watch { since: watch.now, ..watch.clone() };
             let filter = entries::of_anybody(self.gcp, watch.look_back);

@@ -60,10 +60,11 @@ impl Asked<'_> {
             found
                 .doubts
                 .push("it has no counters of anybody's requests, and an empty answer proves nothing".to_owned());
-        } else if !targets.is_empty() && !targets.iter().any(|labels| promql::tells(labels, controller)) {
+        } else if !self.case.silence_is_fine && !targets.iter().any(|labels| self.names_a_slot(labels, controller)) {
+            // What overwrites or drops a label leaves counters that name the controller, or nobody.
             found.doubts.push(
-                "its counters name the controller's namespace and not that of the requests: scrape with honorLabels, or \
-                 keep the label exported_namespace"
+                "none of its counters names any slot: scrape with honorLabels, or keep the label that says whose the \
+                 requests were"
                     .to_owned(),
             );
         }
@@ -105,6 +106,10 @@ impl Asked<'_> {
             (_, Err(why)) => found.doubts.push(why),
         }
         Ok(())
+    }
+
+    fn names_a_slot(&self, labels: &BTreeMap<String, String>, controller: Controller) -> bool {
+        promql::entry(labels, controller).is_ok_and(|entry| self.case.names.knows(&entry))
     }
 
     /// The targets that have counted anything: within the window, or else within the look-back.

@@ -21,6 +21,9 @@ const GAP: SignedDuration = SignedDuration::from_mins(5);
 /// Long enough for a quiet moment, short enough to see that a pipeline has stopped.
 const MAX_SILENCE: SignedDuration = SignedDuration::from_mins(15);
 
+/// What stands in these is never written into values.
+const SECRET: [HeaderName; 3] = [http::header::AUTHORIZATION, http::header::PROXY_AUTHORIZATION, http::header::COOKIE];
+
 const TYPES: &str = "ingress-logs, ingress-metrics, prometheus, loki or gcp-logging";
 
 /// What holds where a source says nothing else.
@@ -317,6 +320,9 @@ impl Reader<'_> {
 
     fn header(&mut self, name: &str, value: Header) -> Option<(HeaderName, Value)> {
         let header = HeaderName::from_bytes(name.as_bytes()).ok();
+        if matches!((&header, &value), (Some(header), Header::Plain(_)) if SECRET.contains(header)) {
+            self.problem("headers", &format!("{} holds a secret: write auth, or {{file: …}}", plain(name)));
+        }
         let value = match value {
             Header::File(written::InFile { file }) => Some(Value::File(file)),
             Header::Plain(text) => HeaderValue::from_str(&text).ok().map(Value::Plain),

@@ -98,6 +98,7 @@ fn credentials_go_only_to_encrypted_addresses() {
         ".auth: write either",
     );
     refused("type: loki, url: 'https://l', selector: x, headers: {'a b': c}", "cannot be sent as a header");
+    refused("type: loki, url: 'http://l', selector: x, headers: {Authorization: Basic x}", "holds a secret");
 }
 
 #[test]

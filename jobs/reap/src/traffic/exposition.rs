@@ -119,7 +119,7 @@ pub(super) fn entry<'a>(
             Ok(Entry { namespace: none(namespace.ok_or("it has no label namespace")?), ..Entry::default() })
         }
         Controller::Traefik => {
-            let service = label("service").ok_or("it has no label service")?;
+            let service = label("exported_service").or_else(|| label("service")).ok_or("it has no label service")?;
             Ok(Entry { upstream: none(service).map(without_provider), ..Entry::default() })
         }
         Controller::EnvoyGateway => {

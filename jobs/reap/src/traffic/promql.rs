@@ -21,7 +21,14 @@ pub fn of_slot(controller: Controller, slot: &str) -> Vec<String> {
                 format!("{metric}{{namespace=\"{slot}\",exported_namespace=\"\"}}"),
             ]
         }
-        Controller::Traefik => vec![format!("traefik_service_requests_total{{service=~\"(.+-)?{slot}-.+\"}}")],
+        // Where Prometheus has put its own label over Traefik's, the requests' one is exported_service.
+        Controller::Traefik => {
+            let (metric, like) = ("traefik_service_requests_total", format!("=~\"(.+-)?{slot}-.+\""));
+            vec![
+                format!("{metric}{{exported_service{like}}}"),
+                format!("{metric}{{service{like},exported_service=\"\"}}"),
+            ]
+        }
         Controller::EnvoyGateway => vec![
             format!("envoy_cluster_upstream_rq_total{{envoy_cluster_name=~\"[a-z]+/{slot}/.+\"}}"),
             format!("envoy_cluster_upstream_cx_total{{envoy_cluster_name=~\"(tcproute|tlsroute)/{slot}/.+\"}}"),
@@ -33,18 +40,16 @@ pub fn of_slot(controller: Controller, slot: &str) -> Vec<String> {
     }
 }
 
-/// Which targets have counted anything, for anybody.
+/// Which targets have counted anything, and for whom.
 #[must_use]
 pub fn targets(controller: Controller, window: SignedDuration) -> String {
     let (metric, labels) = match controller {
-        Controller::IngressNginx => {
-            ("nginx_ingress_controller_requests", "job, instance, namespace, exported_namespace, controller_namespace")
-        }
-        Controller::Traefik => ("traefik_service_requests_total", "job, instance"),
-        Controller::EnvoyGateway => ("envoy_cluster_upstream_rq_total", "job, instance"),
-        Controller::Istio => ("istio_requests_total", "job, instance"),
+        Controller::IngressNginx => ("nginx_ingress_controller_requests", "namespace, exported_namespace"),
+        Controller::Traefik => ("traefik_service_requests_total", "service, exported_service"),
+        Controller::EnvoyGateway => ("envoy_cluster_upstream_rq_total", "envoy_cluster_name"),
+        Controller::Istio => ("istio_requests_total", "destination_service_namespace"),
     };
-    format!("group by ({labels}) (last_over_time({metric}[{}]))", length(window))
+    format!("group by (job, instance, {labels}) (last_over_time({metric}[{}]))", length(window))
 }
 
 /// What tells that a process of a job restarted: when it started, or how long it has been up.
@@ -84,15 +89,6 @@ pub fn entry(labels: &BTreeMap<String, String>, controller: Controller) -> Resul
     exposition::entry(label, controller, "upstream_rq_total")
 }
 
-/// True if the labels say of whom the requests were, and not only which controller served them.
-#[must_use]
-pub fn tells(labels: &BTreeMap<String, String>, controller: Controller) -> bool {
-    let label = |name: &str| labels.get(name).map(String::as_str).filter(|value| !value.is_empty());
-    controller != Controller::IngressNginx
-        || label("exported_namespace").is_some()
-        || (label("namespace").is_some() && label("namespace") != label("controller_namespace"))
-}
-
 /// Whole seconds, never too few.
 fn length(length: SignedDuration) -> String {
     format!("{}s", length.as_secs() + i64::from(length.subsec_nanos() > 0))
@@ -115,19 +111,5 @@ mod tests {
     #[test]
     fn a_job_cannot_leave_its_quotes() {
         assert_eq!(up("a\"} or up{x=\"\\"), "up{job=\"a\\\"} or up{x=\\\"\\\\\"}");
-    }
-
-    #[test]
-    fn labels_that_name_only_the_controller_tell_nothing() {
-        let labels = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let own = ("controller_namespace", "ingress-nginx");
-        for (pairs, expected) in [
-            (vec![("exported_namespace", "mew"), ("namespace", "ingress-nginx"), own], true),
-            (vec![("namespace", "mew"), own], true),
-            (vec![("namespace", "ingress-nginx"), own], false),
-            (vec![own], false),
-        ] {
-            assert_eq!(tells(&labels(&pairs), Controller::IngressNginx), expected, "{pairs:?}");
-        }
     }
 }
