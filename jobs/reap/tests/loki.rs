@@ -82,6 +82,8 @@ fn line(at: Timestamp, upstream: &str, path: &str, agent: &str) -> (Timestamp, S
     (at, text)
 }
 
+type Lines = Vec<(Timestamp, String)>;
+
 const LINES: &str = "selector: '{app=\"nginx\"}'";
 
 /// One Loki for all, for it takes its time to start; each claim has tenants of its own.
@@ -96,7 +98,7 @@ async fn a_real_loki_is_asked() {
 
 async fn a_loki_is_asked_for_the_lines_of_the_slot_and_for_proof_that_it_gets_any(loki: &Loki) {
     let others = || line(ago(2), "mewtwo-web-80", "/", "curl");
-    let rows: Vec<(&str, Vec<(Timestamp, String)>, &str)> = vec![
+    let rows: Vec<(&str, Lines, &str)> = vec![
         ("nothing", vec![], "no line of anybody"),
         ("nobody", vec![others()], "quiet"),
         ("a pipeline that stopped", vec![line(ago(50), "mewtwo-web-80", "/", "curl")], "has its pipeline stopped?"),

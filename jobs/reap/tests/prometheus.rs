@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use support::{Server, case, check, clock, free_port, look, program, source, start};
+use support::{Server, case, check, clock, free_port, look, program, source, start, start_deaf};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -315,4 +315,48 @@ async fn a_target_that_is_scraped_for_real_is_seen_until_it_goes_away() {
         text.lock().unwrap().clear();
         until("it is gone", &server, window, "has no samples since").await;
     }
+}
+
+#[tokio::test]
+async fn a_prometheus_behind_tls_and_a_password_is_asked_if_both_are_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let ca = write("tls.crt", &made.cert.pem());
+    let wrong = write("other.crt", &other.cert.pem());
+    write("tls.key", &made.signing_key.serialize_pem());
+    // The password is "test".
+    let hash = "$2b$12$/djmRb52OLfEU7lqNA9Z3OfVu690p8yCuwEHvWjxA9/9nIoLntXSi";
+    write(
+        "web.yml",
+        &format!(
+            "tls_server_config: {{cert_file: tls.crt, key_file: tls.key}}\nbasic_auth_users: {{reaper: '{hash}'}}\n"
+        ),
+    );
+    let password = write("password", "test\n");
+    write("prometheus.yml", "");
+    let port = free_port();
+    let mut command = Command::new(program("prometheus"));
+    command
+        .arg("--config.file=prometheus.yml")
+        .arg("--storage.tsdb.path=data")
+        .arg("--web.config.file=web.yml")
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    let _server = start_deaf(folder, command, port).await;
+    let ask = |more: String| async move {
+        let yaml = format!("{{type: prometheus, url: 'https://127.0.0.1:{port}', controller: traefik, {more}}}");
+        look(&source(&yaml), &case(HOUR)).await
+    };
+    let auth = format!("auth: {{username: reaper, passwordFile: {password}}}");
+    check("both", &ask(format!("caFile: {ca}, {auth}")).await, "an empty answer proves nothing");
+    check("no password", &ask(format!("caFile: {ca}")).await, "401 Unauthorized");
+    check("another's certificate", &ask(format!("caFile: {wrong}, {auth}")).await, "certificate");
+    check("the system's certificates", &ask(auth).await, "certificate");
+    check("no certificate", &ask(format!("caFile: {password}")).await, "password holds no certificate");
+    check("no file", &ask("caFile: /nonexistent/ca.crt".to_owned()).await, "/nonexistent/ca.crt cannot be read");
 }

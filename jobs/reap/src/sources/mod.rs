@@ -3,6 +3,7 @@
 //! Everything is read and checked before anything is asked: what is here can be used as it is.
 
 mod read;
+mod server;
 mod written;
 
 use std::path::PathBuf;

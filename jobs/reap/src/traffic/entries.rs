@@ -144,7 +144,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::sources::Place;
-    use crate::traffic::json::Keys;
+    use crate::traffic::keys::Keys;
 
     fn gcp(format: Format) -> GcpLogging {
         let text = |text: &str| text.to_owned();

@@ -11,12 +11,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hotdesk_slots::text::plain;
 use jiff::Timestamp;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::keys::Keys;
 use super::{Entry, Line, envoy, named};
 
 /// Whose log a line may be.
@@ -34,70 +34,12 @@ pub enum Dialect<'k> {
     Named(&'k Keys),
 }
 
-/// The keys of a log of the operator's own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Keys {
-    /// `<namespace>-<service>-<port>`.
-    pub upstream: Option<String>,
-    /// The namespace of the Service, the Ingress or the route that served.
-    pub namespace: Option<String>,
-    /// When it was logged.
-    pub time: Option<String>,
-    /// The path that was asked for.
-    pub path: Option<String>,
-    /// The user agent.
-    pub agent: Option<String>,
-}
-
-impl Keys {
-    /// Whether a log with these keys can tell whose a request was.
-    ///
-    /// # Errors
-    /// Says what is missing, or said twice.
-    pub fn check(&self) -> Result<(), String> {
-        let named: Vec<&String> = self.all().into_iter().filter_map(|(key, _)| key.as_ref()).collect();
-        if self.upstream.is_none() && self.namespace.is_none() {
-            return Err("name the field that holds the upstream, or the one that holds the namespace".to_owned());
-        }
-        if named.iter().any(|key| key.is_empty()) {
-            return Err("a field has no name".to_owned());
-        }
-        match named.iter().enumerate().find(|(index, key)| named.iter().take(*index).any(|other| other == *key)) {
-            Some((_, key)) => Err(format!("{} is named for two things", plain(key))),
-            None => Ok(()),
-        }
-    }
-
-    fn all(&self) -> [(&Option<String>, Field); 5] {
-        [
-            (&self.upstream, Field::Upstream),
-            (&self.namespace, Field::Namespace),
-            (&self.time, Field::Time),
-            (&self.path, Field::Path),
-            (&self.agent, Field::Agent),
-        ]
-    }
-
-    /// What a key is; only what the operator named says who served.
-    fn field(&self, key: &str) -> Option<Field> {
-        let named = self.all().into_iter().find(|(name, _)| name.as_deref() == Some(key));
-        named.map(|(_, field)| field).or_else(|| {
-            let known = field(key)?;
-            match known {
-                Field::Message | Field::Level => Some(known),
-                Field::Time => None,
-                _ => Some(Field::Request),
-            }
-        })
-    }
-}
-
 /// The providers under which Traefik serves Kubernetes' Services.
 const PROVIDERS: [&str; 4] = ["kubernetes", "kubernetescrd", "kubernetesgateway", "kubernetesingressnginx"];
 
 /// What is read of a line, and under which keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Field {
+pub(super) enum Field {
     Upstream,
     Alternative,
     Namespace,
@@ -115,7 +57,7 @@ enum Field {
     Request,
 }
 
-fn field(key: &str) -> Option<Field> {
+pub(super) fn field(key: &str) -> Option<Field> {
     Some(match key {
         "proxyUpstreamName" | "proxy_upstream_name" => Field::Upstream,
         "proxyAlternativeUpstreamName" | "proxy_alternative_upstream_name" => Field::Alternative,

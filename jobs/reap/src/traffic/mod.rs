@@ -12,6 +12,7 @@ pub mod entries;
 pub mod envoy;
 pub mod exposition;
 pub mod json;
+pub mod keys;
 pub mod nginx;
 pub mod pages;
 pub mod promql;
@@ -37,7 +38,7 @@ pub enum Format {
     EnvoyJson,
     /// JSON with fields that the operator names.
     #[value(skip)]
-    Json(json::Keys),
+    Json(keys::Keys),
 }
 
 /// What a line is.

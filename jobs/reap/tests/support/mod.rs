@@ -65,6 +65,21 @@ pub(crate) async fn start(folder: tempfile::TempDir, mut command: Command, port:
     }
 }
 
+/// Starts a server that says nothing without credentials, and waits until it listens.
+pub(crate) async fn start_deaf(folder: tempfile::TempDir, mut command: Command, port: u16) -> Server {
+    let log = std::fs::File::create(folder.path().join("server.log")).unwrap();
+    let child = command.current_dir(folder.path()).stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
+    let mut server = Server { child: child.spawn().unwrap(), address: format!("https://127.0.0.1:{port}"), folder };
+    let begun = Instant::now();
+    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        let log = || std::fs::read_to_string(server.folder.path().join("server.log")).unwrap_or_default();
+        assert!(server.child.try_wait().unwrap().is_none(), "{}", log());
+        assert!(begun.elapsed() < Duration::from_secs(60), "not ready: {}", log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server
+}
+
 async fn get(port: u16, path: &str) -> std::io::Result<String> {
     send(port, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
 }
