@@ -103,6 +103,8 @@ impl Helm {
             reason,
         ]);
         command.args(["--", &release.name]);
+        // Without it helm says that an uninstall failed, and not why.
+        command.env("HELM_DEBUG", "true");
         let limit = Duration::try_from(self.timeout).unwrap_or(VERSION_LIMIT) + GRACE;
         let output = self.run(command, limit).await.map_err(unbegun)?;
         tell(&release.name, &output);
@@ -184,13 +186,25 @@ fn shortened(line: &str) -> String {
     start.iter().chain(&['…']).chain(end).collect()
 }
 
+/// What helm says of its own working, not to people.
+fn is_chatter(line: &str) -> bool {
+    line.contains("[debug]") || line.contains("level=DEBUG") || line.starts_with("helm.sh/")
+}
+
+/// Why an uninstall failed. helm says that in its debugging log alone: helm 3 after a colon, helm 4 as an attribute.
+fn cause(text: &str) -> Option<&str> {
+    let (_, cause) = text.lines().find_map(|line| line.split_once("Failed to delete release"))?;
+    let cause = cause.trim_start_matches(['"', ':', ' ']).trim_start_matches("error=").trim_matches('"').trim();
+    (!cause.is_empty()).then_some(cause)
+}
+
 /// Why helm failed: its error, which may take several lines.
 fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let error = lines.iter().position(|line| line.starts_with("Error:")).unwrap_or(lines.len().saturating_sub(3));
-    let said: Vec<String> =
-        lines.iter().skip(error).take(3).map(|line| shortened(line.trim_end_matches('.'))).collect();
+    let told = lines.iter().skip(error).take_while(|line| !is_chatter(line)).take(3);
+    let said: Vec<String> = told.chain(&cause(&text)).map(|line| shortened(line.trim_end_matches('.'))).collect();
     let said = if said.is_empty() { "it does not say why".to_owned() } else { said.join("; ") };
     format!("helm failed ({}): {said}", output.status)
 }
@@ -205,6 +219,30 @@ mod tests {
         let long = shortened(&format!("begins{}ends", "x".repeat(1000)));
         assert!(long.starts_with("begins") && long.ends_with("ends") && long.contains('…'), "{long}");
         assert_eq!(long.chars().count(), MAX_SAID + 1);
+    }
+
+    #[track_caller]
+    fn check_said(stderr: &str, expected: &str) {
+        let status = std::os::unix::process::ExitStatusExt::from_raw(256);
+        let output = Output { status, stdout: vec![], stderr: stderr.as_bytes().to_vec() };
+        assert_eq!(said(&output), format!("helm failed (exit status: 1): {expected}"));
+    }
+
+    #[test]
+    fn the_cause_of_a_failed_uninstall_is_found_where_helm_hides_it() {
+        check_said("Error: release: already exists.\n", "Error: release: already exists");
+        check_said(
+            "uninstall.go:103: [debug] uninstall: Deleting web\n\
+             uninstall.go:125: [debug] uninstall: Failed to delete release: [Internal error: failed calling webhook \"x\"]\n\
+             Error: failed to delete release: web\nhelm.go:92: [debug] failed to delete release: web\nhelm.sh/helm/v3/x\n",
+            "Error: failed to delete release: web; [Internal error: failed calling webhook \"x\"]",
+        );
+        check_said(
+            "level=DEBUG msg=\"uninstall: Failed to delete release\" error=\"[Internal error: failed calling webhook]\"\n\
+             Error: failed to delete release: web\n",
+            "Error: failed to delete release: web; [Internal error: failed calling webhook]",
+        );
+        check_said("", "it does not say why");
     }
 
     #[test]

@@ -340,3 +340,63 @@ fn an_uninstall_killed_half_way_is_finished_by_the_next_run() {
     assert!(slot.names("configmaps").contains(&"web-settings".to_owned()));
     assert_eq!(slot.object()["status"]["reaping"], Value::Null);
 }
+
+/// Deletes of Deployments in this slot fail until it is dropped, as when an operator's webhook is overloaded.
+struct FailingWebhook(String);
+
+impl FailingWebhook {
+    fn of(slot: &TestSlot) -> Self {
+        let name = unique("failing");
+        let service = json!({"namespace": slot.name(), "name": "nobody", "path": "/"});
+        let rule = json!({"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["deployments"]});
+        let webhook = json!({
+            "name": "deployments.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None", "timeoutSeconds": 2,
+            "failurePolicy": "Fail", "clientConfig": {"service": service}, "rules": [rule],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": slot.name()}},
+        });
+        let configuration = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": name}, "webhooks": [webhook],
+        });
+        admin().kubectl_with(&["apply", "-f", "-"], &configuration.to_string()).succeeded();
+        Self(name)
+    }
+}
+
+impl Drop for FailingWebhook {
+    fn drop(&mut self) {
+        drop(admin().kubectl(&["delete", "validatingwebhookconfiguration", &self.0, "--ignore-not-found"]));
+    }
+}
+
+#[test]
+fn an_uninstall_that_meets_somebody_elses_failing_webhook_backs_off_and_is_finished_later() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    let slot = slot(&ingress, SHORT);
+    install(&slot, Helm::V4, "web");
+    reaper::until_older(&slot, &alice(), 2);
+
+    let webhook = FailingWebhook::of(&slot);
+    until("deletes to fail", Duration::from_secs(20), || {
+        let deleted = slot.kubectl(&admin(), &["delete", "deployment", "web", "--dry-run=server"]);
+        if deleted.ok() { Err(deleted.to_string()) } else { Ok(()) }
+    });
+    let run = reaper::run_with(&slot, &[("HOTDESK_RETRIES", "1")]);
+    assert_eq!(run.exit_code, 4, "{run:?}");
+    run.failed_saying(&["web may be half gone", "deployments.example.com"]);
+    assert_eq!(slot.names("deployments"), ["web"], "what could not go is there");
+    assert_eq!(
+        slot.object()["status"]["reaping"]["releases"],
+        json!([{"name": "web", "revision": 1}]),
+        "and is remembered"
+    );
+
+    drop(webhook);
+    until("deletes to work again", Duration::from_secs(20), || {
+        slot.kubectl(&admin(), &["delete", "deployment", "web", "--dry-run=server"]).as_result()
+    });
+    reaper::run(&slot).succeeded();
+    assert!(releases(&slot).is_empty());
+    assert!(slot.names("deployments").is_empty());
+}
