@@ -329,6 +329,37 @@ fn a_revive_that_failed_is_finished_by_the_next_and_what_was_kept_stays() {
 }
 
 #[test]
+fn a_release_that_a_killed_reap_left_half_gone_is_made_whole() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    // How long a reap that died counts as under way.
+    let slot = slot_with(&ingress, &json!({"uninstallTimeout": "5s"}));
+    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
+    let (before, said) = (snapshot(&slot), as_helm_says(&slot, &alice(), Helm::V4, "web"));
+    let hold = |list: Value| {
+        let patch = json!({"metadata": {"finalizers": list}}).to_string();
+        slot.kubectl(&alice(), &["patch", "service", "web", "--type=merge", "-p", &patch]).succeeded();
+    };
+    hold(json!(["e2e.hotdesk.test/hold"]));
+    reaper::until_older(&slot, &alice(), 2);
+    let job = reaper::start(&slot, &[]);
+    until("the release to be half gone", Duration::from_secs(60), || {
+        let service = slot.get("service", "web");
+        let going = !service["metadata"]["deletionTimestamp"].is_null() && slot.names("deployments").is_empty();
+        if going { Ok(()) } else { Err(service["metadata"].to_string()) }
+    });
+    slot.kubectl(&admin(), &["delete", "job", &job, "--cascade=foreground", "--grace-period=0", "--force"]).succeeded();
+    alice().hotdesk(&["revive", slot.name()]).failed_saying(&["is just being cleared", "try again"]);
+    hold(json!([]));
+    until("the reap to count as ended", Duration::from_secs(120), || {
+        alice().hotdesk(&["revive", slot.name()]).as_result()
+    })
+    .said(&["Back in"]);
+    assert_same(&before, &snapshot(&slot));
+    assert_eq!(said, as_helm_says(&slot, &alice(), Helm::V4, "web"));
+}
+
+#[test]
 fn nobody_elses_object_is_overwritten_by_what_comes_back() {
     let _held = installation::shared();
     let ingress = seeing();
