@@ -32,7 +32,8 @@ pub fn signals(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Vec<Signal
         .last_session
         .map(|session| (session.time.0, format!("{} used {}", plain(&session.by), plain(&session.kind))));
     all.push(seen("session", session.as_ref().map(|(at, _)| *at), session.as_ref().map_or("", |(_, what)| what)));
-    match &evidence.traffic {
+    // Where only counters were sampled for a later run, no source was asked.
+    match evidence.traffic.as_ref().filter(|traffic| !(traffic.looks.is_empty() && traffic.doubts.is_empty())) {
         Some(traffic) => {
             all.extend(traffic.looks.iter().map(|look| look.signal(since, rules.silence_is_fine)));
             let past = traffic.doubts.iter().take(1).map(|doubt| blind("traffic", doubt));

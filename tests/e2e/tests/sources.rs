@@ -198,3 +198,26 @@ fn json_of_ones_own_is_told_by_the_fields_that_are_named() {
         |namespace| json!({"type": "ingress-logs", "namespace": namespace, "logFormat": "json", "fields": {"upstream": "route_name", "path": "x-envoy-origin-path"}}),
     );
 }
+
+#[test]
+fn only_a_reaper_that_reads_counters_may_reach_into_the_controllers_pods() {
+    let _held = installation::shared();
+    let ingress = Ingress::start(LogFormat::Text, &[]);
+    let logs = json!({"type": "ingress-logs", "namespace": ingress.namespace()});
+    let counters = json!({"type": "ingress-metrics", "controller": "traefik", "namespace": ingress.namespace()});
+    let may = |slot: &TestSlot, verb: &str, what: &[&str]| {
+        let who = format!("--as=system:serviceaccount:{}:hotdesk-reaper", slot.name());
+        ingress.kubectl(&[&["auth", "can-i", verb], what, &[who.as_str()]].concat()).ok()
+    };
+    let proxy = ["pods/x:9100", "--subresource=proxy"];
+    let counting = Wish::free().reaper(values(&[logs.clone(), counters], "1h")).make();
+    until("the reaper's rights", Duration::from_secs(20), || {
+        if may(&counting, "get", &proxy) { Ok(()) } else { Err("not yet".to_owned()) }
+    });
+    let reading = Wish::free().reaper(values(&[logs], "1h")).make();
+    reaper::until_it_may_read(&reading, &ingress);
+    assert!(!may(&reading, "get", &proxy), "a reaper that reads logs reaches into pods");
+    for verb in ["create", "update", "delete"] {
+        assert!(!may(&counting, verb, &proxy), "{verb} through the proxy would be a request that changes something");
+    }
+}
