@@ -86,6 +86,23 @@ impl Ingress {
         ])
     }
 
+    /// Real requests of 7 KB each, until the kubelet has put the log aside (10 MiB by default).
+    pub fn flood(&self, path: &str) {
+        let script = format!(
+            "long=$(head -c 7000 /dev/zero | tr '\\0' a); i=0; while [ $i -lt 1800 ]; do \
+             wget -q -O /dev/null \"http://$CONTROLLER_SERVICE_HOST{path}?$long\"; i=$((i+1)); done"
+        );
+        let image = format!("--image={}", test_image("app"));
+        let run = ["run", "flood", &image, "--restart=Never", "--image-pull-policy=IfNotPresent", "--command", "--"];
+        self.kubectl(&[&run[..], &["sh", "-c", &script]].concat()).succeeded();
+        self.kubectl(&["wait", "pod/flood", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s"]).succeeded();
+        until("the kubelet to rotate the log", Duration::from_secs(60), || {
+            let head = self.kubectl(&["logs", "deployment/controller", "--limit-bytes=300"]);
+            if head.stdout.contains("[notice]") { Err(head.stdout) } else { Ok(()) }
+        });
+        self.request(path).succeeded();
+    }
+
     /// kubectl in the controller's namespace, as the administrator.
     pub fn kubectl(&self, args: &[&str]) -> Ran {
         admin().kubectl(&[&["-n", self.namespace()], args].concat())

@@ -246,6 +246,18 @@ fn a_log_that_does_not_say_whom_a_request_was_for_is_said_with_the_format_to_res
 }
 
 #[test]
+fn a_log_that_was_rotated_within_the_window_is_said_with_what_sees_more() {
+    let _held = installation::shared();
+    let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
+    let _reader = Wish::free().reaper(reading(&ingress, "3h")).make();
+    ingress.flood("/other-web-80");
+    let says =
+        "it was rotated, or silent until then, and until the window of 3 h is past that, no slot is seen to be idle";
+    let fix = "{type: ingress-metrics, controller: ingress-nginx} in reaper.sources";
+    finds("log-rotation", &controller(ingress.namespace()), "warning", says, fix);
+}
+
+#[test]
 fn a_controller_that_is_called_otherwise_is_suggested() {
     let _held = installation::shared();
     let ingress = Ingress::start(LogFormat::Text, &[]);

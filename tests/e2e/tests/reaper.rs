@@ -249,34 +249,8 @@ fn uninstalls_nothing_when_the_log_was_rotated_within_the_window() {
     install(&slot, Helm::V4, "web");
     // Else the reason would be the deploy, or that the controller is too young.
     reaper::until_older(&slot, &alice(), 91);
-    flood(&ingress);
+    ingress.flood("/other-web-80");
     blind(&slot, reaper::run(&slot), &["not known to be idle", "rotated"]);
-}
-
-/// Real requests of 7 KB each until the kubelet has put the log aside (10 MiB by default).
-fn flood(ingress: &Ingress) {
-    let image = format!("--image={}", test_image("app"));
-    let script = "path=$(head -c 7000 /dev/zero | tr '\\0' a); i=0; \
-                  while [ $i -lt 1800 ]; do wget -q -O /dev/null \"http://$CONTROLLER_SERVICE_HOST/other-web-80?$path\"; i=$((i+1)); done";
-    let run = [
-        "run",
-        "flood",
-        &image,
-        "--restart=Never",
-        "--image-pull-policy=IfNotPresent",
-        "--command",
-        "--",
-        "sh",
-        "-c",
-        script,
-    ];
-    ingress.kubectl(&run).succeeded();
-    ingress.kubectl(&["wait", "pod/flood", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s"]).succeeded();
-    until("the kubelet to rotate the log", Duration::from_secs(60), || {
-        let head = ingress.kubectl(&["logs", "deployment/controller", "--limit-bytes=300"]);
-        if head.stdout.contains("[notice]") { Err(head.stdout) } else { Ok(()) }
-    });
-    ingress.request("/other-web-80").succeeded();
 }
 
 #[test]

@@ -14,6 +14,8 @@ use super::places::{Place, Uses};
 /// How much of a log is read to see how fast it grows.
 const SAMPLE_SECONDS: i64 = 300;
 const SAMPLE_BYTES: i64 = 1 << 20;
+/// A few lines of a log that has only begun say little.
+const A_MINUTE: Duration = Duration::from_secs(60);
 /// How many lines are looked at for their format, where there were none lately.
 const TAIL: i64 = 500;
 /// Enough for the time before a line.
@@ -100,7 +102,7 @@ async fn sampled(api: &Api<Pod>, pod: &Pod, container: &str) -> Seen<Sample> {
         lines: tail.lines().map(|line| after_stamp(line).to_owned()).collect(),
         started: started(pod, container),
         first: stamp(&head),
-        bytes_per_minute: per_minute(&lately),
+        bytes_per_minute: per_minute(&lately, stamp(&head)),
     })
 }
 
@@ -112,14 +114,20 @@ fn stamp(text: &str) -> Option<Timestamp> {
     text.split_whitespace().next()?.parse().ok()
 }
 
-/// How fast a log grew over a sample of some minutes, or over the time that a cut-off sample spans.
-fn per_minute(sample: &str) -> u64 {
+/// How fast a log grew over a sample of some minutes; over the time that it spans, where it was cut off, or where the log
+/// itself (with its first line at `begins`) is younger, as after a rotation.
+fn per_minute(sample: &str, begins: Option<Timestamp>) -> u64 {
     // A sample that was cut may end within a line.
     let cut = i64::try_from(sample.len()).unwrap_or(i64::MAX) >= SAMPLE_BYTES;
     let lines: Vec<Timestamp> = sample.lines().filter_map(stamp).collect();
     let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return 0 };
     let whole = Duration::from_secs(SAMPLE_SECONDS.unsigned_abs());
-    let span = if cut { Duration::try_from(last.duration_since(*first)).unwrap_or_default() } else { whole };
+    let spanned = Duration::try_from(last.duration_since(*first)).unwrap_or_default();
+    let span = match (cut, begins.is_none_or(|begins| begins < *first)) {
+        (true, _) => spanned,
+        (false, true) => whole,
+        (false, false) => spanned.max(A_MINUTE),
+    };
     let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX).max(1);
     (sample.len() as u64).saturating_mul(60_000) / millis
 }
@@ -191,12 +199,14 @@ mod tests {
 
     #[test]
     fn a_log_grows_by_what_was_written_in_the_minutes_of_the_sample() {
-        assert_eq!(per_minute(""), 0);
-        let line = format!("2026-11-23T15:00:00Z {}\n", "x".repeat(479));
-        assert_eq!(per_minute(&line), 100, "500 bytes in five minutes");
+        assert_eq!(per_minute("", None), 0);
+        let line = format!("2026-11-23T15:00:00Z {}\n", "x".repeat(478));
+        let at = |text: &str| Some(text.parse().unwrap());
+        assert_eq!(per_minute(&line, at("2026-11-23T09:00:00Z")), 100, "500 bytes in five minutes");
+        assert_eq!(per_minute(&line, at("2026-11-23T15:00:00Z")), 500, "the log has only begun");
         // Cut off: the times of the lines tell.
         let busy: String =
             (0..60).map(|second| format!("2026-11-23T15:00:{second:02}Z {}\n", "x".repeat(20_000))).collect();
-        assert!(per_minute(&busy) > 1_200_000, "{}", per_minute(&busy));
+        assert!(per_minute(&busy, None) > 1_200_000, "{}", per_minute(&busy, None));
     }
 }

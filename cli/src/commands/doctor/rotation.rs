@@ -13,8 +13,8 @@ use super::look::Controller;
 use super::places::Reaper;
 use super::sight::{about, kind, sample};
 
-/// A container that began no longer than this before its first line has lost none.
-const SOON: SignedDuration = SignedDuration::from_mins(1);
+/// A container that began no longer than this before its first line has lost none; reapers go by the same.
+const SOON: SignedDuration = SignedDuration::from_secs(5);
 /// How many windows a file is to hold, so that there is more time to see than not to.
 const ENOUGH: u64 = 2;
 
@@ -25,61 +25,77 @@ pub(super) fn judge(controller: &Controller, reapers: &[&Reaper], now: Timestamp
     rotated.into_iter().chain(replaced(controller, reapers, window, now)).collect()
 }
 
+/// How a log grows, and how much of it there is.
+struct Growth {
+    bytes_per_minute: u64,
+    /// How many minutes a file holds.
+    holds: u64,
+    /// How many minutes it is to hold.
+    needed: u64,
+    window: SignedDuration,
+    file: String,
+}
+
 fn rotated(controller: &Controller, window: SignedDuration, now: Timestamp) -> Option<Finding> {
     let sample = sample(controller)?;
     let (limit, known) = controller.log_limit;
-    let rate = sample.bytes_per_minute;
-    let holds = limit.checked_div(rate).unwrap_or(u64::MAX);
-    let needed = u64::try_from(window.as_mins()).unwrap_or(0);
+    let growth = Growth {
+        bytes_per_minute: sample.bytes_per_minute,
+        holds: limit.checked_div(sample.bytes_per_minute).unwrap_or(u64::MAX),
+        needed: u64::try_from(window.as_mins()).unwrap_or(0),
+        window,
+        file: format!("a file of it ({} MiB{})", limit >> 20, if known { "" } else { ", Kubernetes' default" }),
+    };
     let is_lost = |first: &Timestamp| {
         let younger = sample.started.is_some_and(|started| first.duration_since(started) > SOON);
         younger && now.duration_since(*first) < window
     };
-    let lost = sample.first.filter(is_lost);
-    let file = format!("a file of it ({} MiB{})", limit >> 20, if known { "" } else { ", Kubernetes' default" });
-    let speed = format!("it grows by {} MiB an hour", tenths(rate.saturating_mul(60)));
-    let busy = holds < needed.saturating_mul(ENOUGH);
-    let (about, id) = (about(controller), Id::LogRotation);
-    let fix = || {
-        let size = (rate.saturating_mul(needed).saturating_mul(ENOUGH * 2) >> 20).max((limit >> 20) * 2);
-        format!(
-            "count instead of reading: replace ingress-logs by {{type: ingress-metrics, controller: {}}} in reaper.sources \
-             of charts/slots; or let the kubelets keep larger files (containerLogMaxSize: {size}Mi)",
-            kind(controller)
-        )
-    };
-    Some(match lost {
-        Some(first) if busy => {
-            let says = format!(
-                "its log begins {} ago, within the window of {}, for {file} holds {}: no slot is seen to be idle ({speed})",
-                human_duration(SignedDuration::from_mins(now.duration_since(first).as_mins())),
-                human_duration(window),
-                long(holds)
-            );
-            Finding::problem(id, about, says).mended_by(fix())
+    let lost = sample.first.filter(is_lost).map(|first| now.duration_since(first));
+    let (about, says) = (about(controller), growth.says(lost));
+    let busy = growth.holds < growth.needed.saturating_mul(ENOUGH);
+    let fix = growth.fix(controller);
+    Some(match (lost.is_some(), busy) {
+        (true, true) => Finding::problem(Id::LogRotation, about, says).mended_by(fix),
+        (true, false) => {
+            Finding::warning(Id::LogRotation, about, says).mended_by(format!("wait; if it comes often: {fix}"))
         }
-        Some(first) => {
-            let says = format!(
-                "its log was rotated {} ago: until the window of {} is past that, no slot is seen to be idle",
-                human_duration(SignedDuration::from_mins(now.duration_since(first).as_mins())),
-                human_duration(window)
-            );
-            Finding::warning(id, about, says).mended_by(format!("wait; if it comes often: {}", fix()))
-        }
-        None if busy => {
-            let says = format!(
-                "{speed}, so {file} holds {}, and the window is {}: most of the time no slot is seen to be idle",
-                long(holds),
-                human_duration(window)
-            );
-            Finding::warning(id, about, says).mended_by(fix())
-        }
-        None => Finding::ok(
-            id,
-            about,
-            format!("its log reaches back far enough: {speed}, and {file} holds {}", long(holds)),
-        ),
+        (false, true) => Finding::warning(Id::LogRotation, about, says).mended_by(fix),
+        (false, false) => Finding::ok(Id::LogRotation, about, says),
     })
+}
+
+impl Growth {
+    /// In words; `lost` is how long ago the log begins, where something before that is missing.
+    fn says(&self, lost: Option<SignedDuration>) -> String {
+        let (file, holds, window) = (&self.file, long(self.holds), human_duration(self.window));
+        let speed = format!("it grows by {} MiB an hour", tenths(self.bytes_per_minute.saturating_mul(60)));
+        let busy = self.holds < self.needed.saturating_mul(ENOUGH);
+        let ago = lost.map(|ago| human_duration(SignedDuration::from_mins(ago.as_mins())));
+        match (ago, busy) {
+            (Some(ago), true) => format!(
+                "its log begins {ago} ago, within the window of {window}, for {file} holds {holds}: no slot is seen to be idle ({speed})"
+            ),
+            (Some(ago), false) => format!(
+                "its log begins {ago} ago: it was rotated, or silent until then, and until the window of {window} is past that, no \
+                 slot is seen to be idle"
+            ),
+            (None, true) => format!(
+                "{speed}, so {file} holds {holds}, and the window is {window}: most of the time no slot is seen to be idle"
+            ),
+            (None, false) => format!("its log reaches back far enough: {speed}, and {file} holds {holds}"),
+        }
+    }
+
+    fn fix(&self, controller: &Controller) -> String {
+        let (limit, _) = controller.log_limit;
+        let enough = self.bytes_per_minute.saturating_mul(self.needed).saturating_mul(ENOUGH * 2) >> 20;
+        format!(
+            "count instead of reading: replace ingress-logs by {{type: ingress-metrics, controller: {}}} in reaper.sources of \
+             charts/slots; or let the kubelets keep larger files (containerLogMaxSize: {}Mi)",
+            kind(controller),
+            enough.max((limit >> 20) * 2)
+        )
+    }
 }
 
 /// A pod that is younger than the window: what the one before it served is gone with its log, unless somebody looked.

@@ -73,11 +73,17 @@ fn a_busy_log_is_to_be_counted_or_to_be_kept_longer_for_no_look_in_between_helps
 
 #[test]
 fn a_quiet_log_that_was_rotated_lately_is_to_be_waited_for() {
-    check(&controller(0, Some("14:31:00")), false, Level::Warning, "its log was rotated 29 min ago", "wait; if it");
+    check(
+        &controller(0, Some("14:31:00")),
+        false,
+        Level::Warning,
+        "its log begins 29 min ago: it was rotated, or silent until then",
+        "wait; if it",
+    );
     // Gone before the window, or never more than this.
     check(&controller(0, Some("12:00:00")), false, Level::Ok, "far enough", "");
     let mut young = controller(0, Some("14:31:00"));
-    young.sample.as_mut().unwrap().as_mut().unwrap().started = Some("2026-11-23T14:30:50Z".parse().unwrap());
+    young.sample.as_mut().unwrap().as_mut().unwrap().started = Some("2026-11-23T14:30:56Z".parse().unwrap());
     check(&young, false, Level::Ok, "far enough", "");
 }
 
