@@ -77,13 +77,17 @@ impl Names {
         found.max_by_key(|whose| whose.weight()).unwrap_or(Whose::Theirs)
     }
 
+    /// This slot, and then the others that are known.
+    pub fn slots(&self) -> impl Iterator<Item = &str> {
+        [&self.slot].into_iter().chain(&self.neighbours).map(String::as_str)
+    }
+
     /// True if a request was of this slot or of another one that is known.
     #[must_use]
     pub fn knows(&self, entry: &Entry<'_>) -> bool {
-        let slots = || self.neighbours.iter().chain([&self.slot]);
         let joined = [entry.upstream.as_deref(), entry.alternative.as_deref()];
-        let joined = joined.into_iter().flatten().any(|name| slots().any(|slot| begins(name, slot)));
-        joined || entry.namespace.as_deref().is_some_and(|namespace| slots().any(|slot| slot == namespace))
+        let joined = joined.into_iter().flatten().any(|name| self.slots().any(|slot| begins(name, slot)));
+        joined || entry.namespace.as_deref().is_some_and(|namespace| self.slots().any(|slot| slot == namespace))
     }
 
     fn whose_name(&self, name: &str) -> Whose {

@@ -146,7 +146,9 @@ async fn a_query_of_ones_own_is_asked_and_its_sight_proven(loki: &Loki) {
     check("nobody", &loki.ask("a", &own("$namespace")).await, "quiet");
     loki.push("a", &[json(4, "mew")]).await;
     check("used", &loki.ask("a", &own("$namespace")).await, "used");
-    check("nothing at all", &loki.ask("b", &own("$namespace")).await, "no line of anybody");
+    check("nothing at all", &loki.ask("b", &own("$namespace")).await, "finds nobody in any of 2 slots");
+    loki.push("c", &[json(5, "mewtwo")]).await;
+    check("misspelt", &loki.ask("c", &own("$namespace-x")).await, "finds nobody in any of 2 slots");
     let metric = "query: 'sum(count_over_time({app=\"nginx\"} |= \"$namespace\" [5m]))', sight: '{app=\"nginx\"}'";
     check("no lines", &loki.ask("a", metric).await, "the query must be one for log lines");
     check("nonsense", &loki.ask("a", "query: '{$namespace', sight: '{app=\"nginx\"}'").await, "400 Bad Request: ");

@@ -237,8 +237,14 @@ async fn a_query_of_ones_own_is_asked_and_its_sight_proven() {
         format!("query: 'sum(increase({NGINX}{{exported_namespace=\"{namespace}\"}}[$window]))', sight: '{sight}'")
     };
     check("use", &ask(&server, &own("$namespace", "up{job=\"nginx\"}")).await, "used");
-    check("nobody", &ask(&server, &own("$namespace-x", "up{job=\"nginx\"}")).await, "quiet");
-    check("blind", &ask(&server, &own("$namespace-x", "up{job=\"other\"}")).await, "nothing shows that it could see");
+    check(
+        "misspelt",
+        &ask(&server, &own("$namespace-x", "up{job=\"nginx\"}")).await,
+        "the query finds nobody in any of 2 slots",
+    );
+    let server = holding(&quiet()).await;
+    check("nobody", &ask(&server, &own("$namespace", "up{job=\"nginx\"}")).await, "quiet");
+    check("blind", &ask(&server, &own("$namespace", "up{job=\"other\"}")).await, "nothing shows that it could see");
     let wrong = |query: &str| format!("query: '{query}', sight: 'up{{job=\"nginx\"}}'");
     check("scalar", &ask(&server, &wrong("scalar(x{a=\"$namespace\"} offset $window)")).await, "sent a scalar");
     check("nonsense", &ask(&server, &wrong("sum(x{a=\"$namespace\"}[$window]")).await, "400 Bad Request: ");

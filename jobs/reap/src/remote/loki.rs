@@ -4,7 +4,7 @@ use hotdesk_slots::text::{human_time, plain};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::{Client, within_limits};
+use super::{Client, TRIED_SLOTS, finds_nobody, within_limits};
 use crate::collect::looks::Case;
 use crate::sight::Look;
 use crate::sources::{Loki, LokiQuestion};
@@ -105,14 +105,31 @@ impl Asked<'_> {
     }
 
     async fn own(&self, query: &str, sight: &str) -> Result<Look, String> {
-        let query = query.replace("$namespace", &self.case.slot);
-        let page = self.page(&query, self.case.since, self.after_now(), 1).await?;
-        let hit = page.lines.first().map(|(time, _)| {
+        let hit = self.newest(query, &self.case.slot, self.case.since).await?.map(|time| {
             let upstream = format!("{} (by the query)", self.case.slot);
-            Hit { time: *time, upstream, path: None }
+            Hit { time, upstream, path: None }
         });
+        let mut doubts = Vec::new();
+        if hit.is_none() && !self.case.silence_is_fine && !self.finds_anybody(query).await? {
+            doubts.push(finds_nobody(self.case.names.slots().take(TRIED_SLOTS).count()));
+        }
         let newest = self.page(sight, self.case.look_back, self.after_now(), 1).await?;
-        Ok(self.told(hit, Vec::new(), newest.lines.len() as u64, newest.newest()))
+        Ok(self.told(hit, doubts, newest.lines.len() as u64, newest.newest()))
+    }
+
+    /// True if the query finds a line of any slot within the look-back.
+    async fn finds_anybody(&self, query: &str) -> Result<bool, String> {
+        for slot in self.case.names.slots().take(TRIED_SLOTS) {
+            if self.newest(query, slot, self.case.look_back).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn newest(&self, query: &str, slot: &str, since: Timestamp) -> Result<Option<Timestamp>, String> {
+        let page = self.page(&query.replace("$namespace", slot), since, self.after_now(), 1).await?;
+        Ok(page.newest().0)
     }
 
     fn told(&self, hit: Option<Hit>, mut doubts: Vec<String>, samples: u64, newest: Newest) -> Look {

@@ -30,6 +30,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// How long one source may take in all, with everything that is asked again.
 const SOURCE_LIMIT: Duration = Duration::from_secs(180);
 
+/// For how many slots a query of the operator's own is asked, to see that it can find anybody at all.
+const TRIED_SLOTS: usize = 20;
+
 /// How often a question is asked again.
 const RETRIES: usize = 3;
 
@@ -157,6 +160,14 @@ fn secret(text: &str, what: &str) -> Result<HeaderValue, String> {
     let mut value = HeaderValue::from_str(text).map_err(|_| format!("{what} cannot be sent as a header"))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// A query that finds nobody in any slot may be misspelt.
+fn finds_nobody(tried: usize) -> String {
+    format!(
+        "the query finds nobody in any of {tried} slots within the look-back, which is also what a misspelt one would find; if \
+         that is normal here, set --silence-is-fine"
+    )
 }
 
 /// Waits for a source, so long and no longer.

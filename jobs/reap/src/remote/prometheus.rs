@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Client, within_limits};
+use super::{Client, TRIED_SLOTS, finds_nobody, within_limits};
 use crate::attribute::Whose;
 use crate::collect::looks::Case;
 use crate::sight::Look;
@@ -76,16 +76,30 @@ impl Asked<'_> {
     }
 
     async fn own(&self, query: &str, sight: &str) -> Result<Look, String> {
-        let query = promql::own(query, &self.case.slot, self.window());
         let mut found = Found::default();
-        for series in self.query(&query, Shape::Vector).await? {
-            if series.samples.iter().any(|(_, value)| *value > 0.0) {
-                let upstream = format!("{} (by the query)", self.case.slot);
-                found.hit = Some(Hit { time: self.now, upstream, path: None });
-            }
+        if self.finds(query, &self.case.slot, self.window()).await? {
+            let upstream = format!("{} (by the query)", self.case.slot);
+            found.hit = Some(Hit { time: self.now, upstream, path: None });
+        } else if !self.case.silence_is_fine && !self.finds_anybody(query).await? {
+            found.doubts.push(finds_nobody(self.case.names.slots().take(TRIED_SLOTS).count()));
         }
         found.samples = self.see(sight, &mut found.doubts).await?;
         Ok(self.told(found))
+    }
+
+    /// True if the query finds use of any slot within the look-back.
+    async fn finds_anybody(&self, query: &str) -> Result<bool, String> {
+        for slot in self.case.names.slots().take(TRIED_SLOTS) {
+            if self.finds(query, slot, self.now.duration_since(self.case.look_back)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn finds(&self, query: &str, slot: &str, window: SignedDuration) -> Result<bool, String> {
+        let found = self.query(&promql::own(query, slot, window), Shape::Vector).await?;
+        Ok(found.iter().any(|series| series.samples.iter().any(|(_, value)| *value > 0.0)))
     }
 
     fn judge(&self, series: &Series, controller: Controller, found: &mut Found) -> Result<(), String> {
