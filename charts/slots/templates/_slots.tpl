@@ -130,6 +130,7 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{ include "slots.env" (list "HOTDESK_INGRESS_LOG_FORMAT" .ingress.logFormat) }}
 {{ include "slots.env" (list "HOTDESK_OTHER_NAMESPACES" (join "," .otherNamespaces)) }}
 {{ include "slots.env" (list "HOTDESK_WINDOW" .window) }}
+{{ include "slots.env" (list "HOTDESK_SESSION_GRACE" .sessionGrace) }}
 {{ include "slots.env" (list "HOTDESK_LAPSE_GRACE" .lapseGrace) }}
 {{ include "slots.env" (list "HOTDESK_OFFICE_HOURS" (toJson .officeHours)) }}
 {{ include "slots.env" (list "HOTDESK_LOOK_BACK" .lookBack) }}

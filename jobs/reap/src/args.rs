@@ -68,6 +68,10 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_OFFICE_HOURS", value_parser = office_hours, default_value = DEFAULT_OFFICE_HOURS)]
     pub office_hours: Hours,
 
+    /// For how long kubectl exec, attach, port-forward or debug count from their beginning, for example 2h.
+    #[arg(long, env = "HOTDESK_SESSION_GRACE", default_value = "2h", value_parser = positive)]
+    pub session_grace: SignedDuration,
+
     /// How long after a claim has lapsed the slot is kept as usual; from then on it is cleared once it was unused for so
     /// long, for example 30m.
     #[arg(long, env = "HOTDESK_LAPSE_GRACE", default_value = "30m", value_parser = positive)]
@@ -243,7 +247,13 @@ impl Args {
         let windows = Windows { always: self.window, office: self.office_hours.0.clone() };
         if problems.is_empty() {
             Ok((
-                Rules { windows, lapse_grace: self.lapse_grace, keep, silence_is_fine: self.silence_is_fine },
+                Rules {
+                    windows,
+                    session_grace: self.session_grace,
+                    lapse_grace: self.lapse_grace,
+                    keep,
+                    silence_is_fine: self.silence_is_fine,
+                },
                 patterns,
             ))
         } else {

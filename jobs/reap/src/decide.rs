@@ -29,6 +29,9 @@ pub struct Evidence {
 pub struct Rules {
     /// The idle windows.
     pub windows: Windows,
+    /// For how long a session counts from its beginning, if that is longer than the window: somebody who sits at a
+    /// breakpoint makes no request.
+    pub session_grace: SignedDuration,
     /// How long a slot whose claim has lapsed may go unused.
     pub lapse_grace: SignedDuration,
     /// Releases that stay.
@@ -92,6 +95,7 @@ pub fn decide(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Decision {
         .or_else(|| from_the_future(activity.as_ref(), now))
         .or_else(|| to_be_cleared(slot, releases, activity.as_ref(), now))
         .or_else(|| in_use(activity, rules, now))
+        .or_else(|| in_session(slot, rules, now))
         .or_else(|| unreadable(releases));
     match (early, &evidence.traffic) {
         (Some(verdict), _) => Decision::Settled(verdict),
@@ -153,20 +157,21 @@ fn begun_by_us(release: &Release, reaping: Option<&Reaping>) -> bool {
 }
 
 fn newest_activity(slot: &Slot, releases: &[Release]) -> Option<Activity> {
-    let status = slot.status.clone().unwrap_or_default();
     let deploys = releases.iter().filter_map(|release| {
         let state = release.state.as_ref().ok()?;
         let detail = format!("release {} was deployed (revision {})", plain(&release.name), release.revision);
         Some(Activity { time: state.last_deployed, signal: "deploy", detail })
     });
-    let session = status.last_session.map(|session| Activity {
-        time: session.time.0,
-        signal: "session",
-        detail: format!("{} used {}", plain(&session.by), plain(&session.kind)),
-    });
+    let session = session(slot);
     let claim =
         slot.claimed_at().map(|time| Activity { time, signal: "claim", detail: "the slot was claimed".to_owned() });
     deploys.chain(session).chain(claim).max_by_key(|activity| activity.time)
+}
+
+fn session(slot: &Slot) -> Option<Activity> {
+    let session = slot.status.as_ref()?.last_session.as_ref()?;
+    let detail = format!("{} used {}", plain(&session.by), plain(&session.kind));
+    Some(Activity { time: session.time.0, signal: "session", detail })
 }
 
 fn from_the_future(activity: Option<&Activity>, now: Timestamp) -> Option<Verdict> {
@@ -199,6 +204,15 @@ fn tell_lapse(verdict: Verdict, slot: &Slot, now: Timestamp) -> Verdict {
 fn in_use(activity: Option<Activity>, rules: &Rules, now: Timestamp) -> Option<Verdict> {
     let activity = activity.filter(|activity| is_within(activity.time, rules, now))?;
     Some(Verdict::active(activity, rules, now))
+}
+
+/// A session may last, and its end is not seen.
+fn in_session(slot: &Slot, rules: &Rules, now: Timestamp) -> Option<Verdict> {
+    let session = session(slot).filter(|session| now.duration_since(session.time) <= rules.session_grace)?;
+    let ends = session.time.checked_add(rules.session_grace).unwrap_or(Timestamp::MAX);
+    let verdict = Verdict::active(session, rules, now);
+    let reason = format!("{}, and a session counts for {}", verdict.reason, human_duration(rules.session_grace));
+    Some(Verdict { reason, reap_at: verdict.reap_at.max(Some(ends)), ..verdict })
 }
 
 fn unreadable(releases: &[Release]) -> Option<Verdict> {

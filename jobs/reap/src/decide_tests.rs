@@ -25,6 +25,7 @@ fn rules() -> Rules {
     keep.add(Glob::new("roles").unwrap()).add(Glob::new("*config*").unwrap());
     Rules {
         windows: Windows::default(),
+        session_grace: SignedDuration::from_mins(90),
         lapse_grace: SignedDuration::from_mins(30),
         keep: keep.build().unwrap(),
         silence_is_fine: false,
@@ -194,7 +195,10 @@ fn finishes_at_once_what_an_earlier_run_began() {
 fn a_session_and_a_claim_are_use() {
     let session = |minutes| LastSession { time: Time(ago(minutes)), by: "alice".to_owned(), kind: "exec".to_owned() };
     check(idle().status(|s| s.last_session = Some(session(20))), VerdictState::Active, "alice used exec, 20 min ago");
-    check(idle().status(|s| s.last_session = Some(session(61))), VerdictState::Idle, "");
+    let lasting = "alice used exec, 1 h 1 min ago, and a session counts for 1 h 30 min";
+    check(idle().status(|s| s.last_session = Some(session(61))), VerdictState::Active, lasting);
+    check(idle().status(|s| s.last_session = Some(session(90))), VerdictState::Active, "");
+    check(idle().status(|s| s.last_session = Some(session(91))), VerdictState::Idle, "");
     check(
         idle().status(|s| s.claimed_at = Some(Time(ago(20)))),
         VerdictState::Active,

@@ -31,7 +31,11 @@ pub fn signals(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Vec<Signal
     let session = status
         .last_session
         .map(|session| (session.time.0, format!("{} used {}", plain(&session.by), plain(&session.kind))));
-    all.push(seen("session", session.as_ref().map(|(at, _)| *at), session.as_ref().map_or("", |(_, what)| what)));
+    let mut told = seen("session", session.as_ref().map(|(at, _)| *at), session.as_ref().map_or("", |(_, what)| what));
+    if session.is_some_and(|(at, _)| now.duration_since(at) <= rules.session_grace) {
+        told.state = SignalState::InUse;
+    }
+    all.push(told);
     // Where only counters were sampled for a later run, no source was asked.
     match evidence.traffic.as_ref().filter(|traffic| !(traffic.looks.is_empty() && traffic.doubts.is_empty())) {
         Some(traffic) => {

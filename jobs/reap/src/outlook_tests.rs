@@ -17,7 +17,13 @@ fn ago(minutes: i64) -> Timestamp {
 
 fn rules() -> Rules {
     let windows = Windows { always: SignedDuration::from_hours(1), office: Vec::new() };
-    Rules { windows, lapse_grace: SignedDuration::from_mins(30), keep: GlobSet::empty(), silence_is_fine: false }
+    Rules {
+        windows,
+        session_grace: SignedDuration::from_mins(90),
+        lapse_grace: SignedDuration::from_mins(30),
+        keep: GlobSet::empty(),
+        silence_is_fine: false,
+    }
 }
 
 fn release(name: &str, deployed: Timestamp) -> Release {
