@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
-use hotdesk_e2e::slot::test_image;
-use hotdesk_e2e::{TestSlot, admin, alice, bob, installation, until};
+use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
+use hotdesk_e2e::reaper;
+use hotdesk_e2e::slot::{Wish, test_image};
+use hotdesk_e2e::{Helm, TestSlot, admin, alice, bob, installation, until};
 use serde_json::Value;
 
 fn last(slot: &TestSlot) -> Value {
@@ -72,4 +74,25 @@ fn the_webhooks_own_account_writes_nothing_but_sessions() {
     patch(&[], r#"{"spec": {"claim": null}}"#).failed_saying(&["Forbidden"]);
     let session = r#"{"status": {"lastSession": {"time": "2026-01-01T00:00:00Z", "by": "alice", "kind": "exec"}}}"#;
     patch(&status, session).succeeded();
+}
+
+#[test]
+fn somebody_at_a_breakpoint_keeps_a_slot_that_gets_no_request() {
+    let _held = installation::shared();
+    let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
+    ingress.request("/other-web-80").succeeded();
+    let slot = Wish::held_by(&["alice@example.com"]).reaper(reaper::reading(&ingress, "1s")).make();
+    reaper::until_it_may_read(&slot, &ingress);
+    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
+    slot.kubectl(&alice(), &["exec", "deployment/web", "--", "true"]).succeeded();
+    until("the session to be noted", Duration::from_secs(15), || {
+        if last(&slot).is_null() { Err("not yet".to_owned()) } else { Ok(()) }
+    });
+    reaper::until_older(&slot, &alice(), 2);
+    reaper::run(&slot).succeeded();
+    assert_eq!((reaper::verdict(&slot).as_str(), reaper::releases(&slot)), ("Active", vec!["web".to_owned()]));
+    let reason = slot.object()["status"]["verdict"]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.starts_with("alice@example.com used exec,") && reason.contains("counts for 2 h"), "{reason}");
+    reaper::run_with(&slot, &[("HOTDESK_SESSION_GRACE", "1s")]).succeeded();
+    assert!(reaper::releases(&slot).is_empty(), "without the grace it would have gone");
 }
