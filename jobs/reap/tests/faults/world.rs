@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// No run takes longer, whatever hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// What a run of the program came to.
 #[derive(Debug)]
@@ -52,7 +52,9 @@ pub(crate) struct World {
     /// The program is killed when this many requests have come.
     pub kill_at: Option<usize>,
     pub args: Vec<String>,
-    /// How old the release is.
+    /// What helm does beyond noting that it was asked to uninstall.
+    pub helm: &'static str,
+    /// The version of the Slot.
     version: u64,
 }
 
@@ -130,6 +132,7 @@ pub(crate) fn idle() -> World {
         reaping: false,
         kill_at: None,
         args: usual.map(str::to_owned).to_vec(),
+        helm: "true",
         version: 100,
     }
 }
@@ -218,6 +221,7 @@ impl World {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.block_on(async move {
             let folder = tempfile::tempdir().unwrap();
+            write_helm(folder.path(), self.helm);
             let (args, world) = (self.args.clone(), Arc::new(Mutex::new(self)));
             let (kill, killed) = tokio::sync::watch::channel(false);
             let shared = world.clone();
@@ -258,6 +262,16 @@ fn resources() -> Value {
     json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [service]})
 }
 
+/// A helm that notes each uninstall, and then does as it is told.
+fn write_helm(folder: &Path, then: &str) {
+    let uninstalls = folder.join("uninstalls");
+    let note = format!("echo \"$@\" >>'{}'; {then}", uninstalls.display());
+    let helm = format!("#!/bin/sh\ncase \"$1\" in version) echo v4.3.1 ;; *) {note} ;; esac\n");
+    let mut file = std::fs::File::create(folder.join("helm")).unwrap();
+    file.write_all(helm.as_bytes()).unwrap();
+    file.set_permissions(std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// Runs hotdesk-reap with a helm that only notes what it is asked.
 async fn program(folder: &Path, address: &str, args: &[String], mut kill: tokio::sync::watch::Receiver<bool>) -> Ran {
     let path = |name: &str| folder.join(name);
@@ -268,15 +282,6 @@ async fn program(folder: &Path, address: &str, args: &[String], mut kill: tokio:
         "users": [{"name": "x", "user": {}}],
     });
     std::fs::write(path("kubeconfig"), kubeconfig.to_string()).unwrap();
-    let helm = format!(
-        "#!/bin/sh\ncase \"$1\" in version) echo v4.3.1 ;; *) echo \"$@\" >>'{}' ;; esac\n",
-        path("uninstalls").display()
-    );
-    if !path("helm").exists() {
-        let mut file = std::fs::File::create(path("helm")).unwrap();
-        file.write_all(helm.as_bytes()).unwrap();
-        file.set_permissions(std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_hotdesk-reap"));
     command.env_clear().env("KUBECONFIG", path("kubeconfig")).env("HOME", folder).env("PATH", "/usr/bin:/bin");
     command.args(["--namespace", "mew", "--termination-log"]).arg(path("message")).arg("--helm").arg(path("helm"));
