@@ -209,7 +209,8 @@ fn a_stateful_set_comes_back_to_its_data() {
         let before = snapshot(&slot);
         let claim = slot.get("persistentvolumeclaim", "data-shop-data-0")["metadata"]["uid"].clone();
         reaper::until_older(&slot, &alice(), 2);
-        reaper::run(&slot).succeeded();
+        // She has just been in the pod.
+        reaper::run_with(&slot, &[("HOTDESK_SESSION_GRACE", "1s")]).succeeded();
         assert_eq!(slot.names("statefulsets"), Vec::<String>::new());
         alice().hotdesk(&["revive", slot.name()]).succeeded().said(&["Back in"]);
         assert_same(&before, &snapshot(&slot));
