@@ -5,16 +5,16 @@
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
-demo: ## Set everything up, and play the story: a denial, a deploy, a reap (first time about 20 min, then 2)
+demo: ## Set everything up, and play the story: denied, deployed, claimed in a sheet, cleared, brought back (first time about 20 min, then 1)
 	@tests/demo
 
-test: ## Run every check and test, end to end on a real Kubernetes too (first time about 35 min)
+test: ## Run every check and test, end to end on a real Kubernetes too (first time about 50 min, then 20)
 	@tests/run all
 
 check: ## Formatting, clippy and the dependency rules (1 min)
 	@tests/run check
 
-unit: ## Unit and property tests (1 min)
+unit: ## Unit and property tests, and the fault table (4 min; first time 12)
 	@tests/run unit
 
 e2e: ## End-to-end tests on the real cluster; E2E=name runs those whose name contains it

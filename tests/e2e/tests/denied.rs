@@ -125,10 +125,11 @@ fn a_stranger_changes_and_deletes_nothing() {
 fn a_holder_leaves_the_slots_own_fixtures_as_they_are() {
     // The reaper's CronJob runs on while somebody else holds the slot, with whatever image it was given.
     let _held = installation::shared();
-    let slot = TestSlot::held_by("alice@example.com");
-    let alice = alice();
+    let observed = Wish::held_by(&["alice@example.com"]).reaper(json!({"observe": "*/10 * * * *"}));
+    let (slot, alice) = (observed.make(), alice());
     let mut denials =
         vec![slot.kubectl(&alice, &["patch", "cronjob", "hotdesk-reaper", "-p", r#"{"spec":{"suspend":true}}"#])];
+    denials.push(slot.kubectl(&alice, &["delete", "cronjob", "hotdesk-observer"]));
     denials.push(slot.kubectl(&alice, &["delete", "cronjobs", "--all"]));
     denials.push(slot.kubectl(&alice, &["delete", "serviceaccount", "hotdesk-reaper"]));
     denials.push(slot.kubectl(&alice, &["create", "token", "hotdesk-reaper"]));
