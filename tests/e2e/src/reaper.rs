@@ -117,6 +117,15 @@ pub fn until_older(slot: &TestSlot, who: &Person, seconds: i64) {
     });
 }
 
+/// Waits until the newest session is noted, and older than this.
+pub fn until_session_older(slot: &TestSlot, seconds: i64) {
+    until("the session to be older than the window", Duration::from_secs(60), || {
+        let last = slot.object()["status"]["lastSession"]["time"].as_str().map(str::to_owned);
+        let age = last.map(|at| now().duration_since(at.parse().unwrap()).as_secs());
+        if age.is_some_and(|age| age > seconds) { Ok(()) } else { Err(format!("{age:?} s old")) }
+    });
+}
+
 #[allow(clippy::disallowed_methods)] // a test's own edge
 fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()

@@ -210,6 +210,7 @@ fn a_stateful_set_comes_back_to_its_data() {
         let claim = slot.get("persistentvolumeclaim", "data-shop-data-0")["metadata"]["uid"].clone();
         reaper::until_older(&slot, &alice(), 2);
         // She has just been in the pod.
+        reaper::until_session_older(&slot, 2);
         reaper::run_with(&slot, &[("HOTDESK_SESSION_GRACE", "1s")]).succeeded();
         assert_eq!(slot.names("statefulsets"), Vec::<String>::new());
         alice().hotdesk(&["revive", slot.name()]).succeeded().said(&["Back in"]);

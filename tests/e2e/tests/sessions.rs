@@ -89,6 +89,7 @@ fn somebody_at_a_breakpoint_keeps_a_slot_that_gets_no_request() {
         if last(&slot).is_null() { Err("not yet".to_owned()) } else { Ok(()) }
     });
     reaper::until_older(&slot, &alice(), 2);
+    reaper::until_session_older(&slot, 2);
     reaper::run(&slot).succeeded();
     assert_eq!((reaper::verdict(&slot).as_str(), reaper::releases(&slot)), ("Active", vec!["web".to_owned()]));
     let reason = slot.object()["status"]["verdict"]["reason"].as_str().unwrap().to_owned();

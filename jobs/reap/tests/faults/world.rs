@@ -116,7 +116,7 @@ pub(crate) fn controller(name: &str, started: i64) -> Value {
 /// Nothing is wrong, and nobody was there for hours.
 pub(crate) fn idle() -> World {
     let usual =
-        ["--window=1h", "--office-hours=[]", "--api-timeout=1s", "--retries=0", "--pause=0s", "--uninstall-timeout=2s"];
+        ["--window=1h", "--office-hours=[]", "--api-timeout=3s", "--retries=0", "--pause=0s", "--uninstall-timeout=2s"];
     World {
         spec: json!({}),
         status: json!({}),
