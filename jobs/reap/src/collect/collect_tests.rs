@@ -268,3 +268,12 @@ fn a_request_ends_what_was_covered_without_one() {
     assert_eq!(verdict.state, VerdictState::Active);
     assert_eq!(evidence.traffic.unwrap().covered, []);
 }
+
+#[test]
+fn a_log_covers_nothing_while_requests_come_past_it() {
+    let annotations = json!({"nginx.ingress.kubernetes.io/enable-access-log": "false"});
+    let silent = json!({"metadata": {"name": "web", "annotations": annotations}});
+    let (verdict, evidence) = looked(World { ingresses: vec![silent], ..idle() });
+    assert_eq!(verdict.state, VerdictState::Unknown);
+    assert_eq!(evidence.traffic.unwrap().covered, []);
+}

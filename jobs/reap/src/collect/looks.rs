@@ -86,6 +86,8 @@ impl Collector<'_> {
                 let earlier = self.earlier(source, evidence);
                 let before = earlier.covered.cloned();
                 let (look, covered) = logs::look(self.cluster, &source.name, &logs.place, &watch, earlier).await;
+                // What came past the log at that time was not covered by it.
+                let covered = covered.filter(|_| traffic.doubts.is_empty());
                 traffic.covered.extend(covered.or(before));
                 look
             }
