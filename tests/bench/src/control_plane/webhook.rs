@@ -1,0 +1,91 @@
+//! How is a webhook started beside the API server? As a process on loopback, with a certificate that the API server trusts.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::{ControlPlane, Person};
+use crate::Bench;
+use crate::programs::Program;
+
+/// Longer than any of them takes.
+const START: Duration = Duration::from_secs(30);
+
+/// A webhook that runs until this is dropped.
+#[derive(Debug)]
+pub struct Webhook {
+    /// Its process.
+    pub program: Program,
+    /// Its address, such as `https://127.0.0.1:26463`, without a path.
+    pub address: String,
+    /// From its start until it was ready.
+    pub ready: Duration,
+}
+
+/// Where a webhook listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    /// For reviews, over TLS.
+    pub reviews: u16,
+    /// For questions about its health.
+    pub health: u16,
+}
+
+impl ControlPlane {
+    /// Starts hotdesk's webhook with its defaults.
+    ///
+    /// # Errors
+    /// If it is not built, or is not ready in time.
+    pub fn start_hotdesk(&self, bench: &Bench, ports: Ports) -> anyhow::Result<Webhook> {
+        let pair = self.certificate("hotdesk")?;
+        let mut command = Command::new(bench.release("hotdesk-webhook")?);
+        command.arg("--tls-cert").arg(pair.cert).arg("--tls-key").arg(pair.key);
+        self.start_webhook(bench, "hotdesk-webhook", command, ports)
+    }
+
+    /// Starts the reference webhook in Go.
+    ///
+    /// # Errors
+    /// If it is not built, or is not ready in time.
+    pub fn start_reference(&self, bench: &Bench, ports: Ports) -> anyhow::Result<Webhook> {
+        let dir = self.dir().join("reference");
+        std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        self.authority().server(&dir, "tls")?;
+        let mut command = Command::new(bench.peer("reference")?);
+        command.arg("--cert-dir").arg(dir);
+        self.start_webhook(bench, "reference", command, ports)
+    }
+
+    fn start_webhook(
+        &self,
+        bench: &Bench,
+        name: &str,
+        mut command: Command,
+        ports: Ports,
+    ) -> anyhow::Result<Webhook> {
+        command.arg(format!("--listen=127.0.0.1:{}", ports.reviews));
+        command.arg(format!("--health-listen=127.0.0.1:{}", ports.health));
+        self.as_person(Person::Admin, &mut command);
+        let program = Program::start(bench, name, command)?;
+        let ready = program.wait_until("ready", START, || is_ready(ports.health))?;
+        Ok(Webhook { program, address: format!("https://127.0.0.1:{}", ports.reviews), ready })
+    }
+}
+
+/// True if `/readyz` is answered with 200.
+#[must_use]
+pub fn is_ready(port: u16) -> bool {
+    answer(port).is_ok_and(|answer| answer.split(' ').nth(1) == Some("200"))
+}
+
+fn answer(port: u16) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(START))?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

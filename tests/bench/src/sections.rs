@@ -1,0 +1,39 @@
+//! Which parts has a run, and in which order?
+
+use crate::Bench;
+
+pub mod api;
+pub mod growth;
+pub mod handler;
+pub mod helm;
+pub mod idle;
+pub mod reaper;
+
+/// A part of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Section {
+    /// Its name, on the command line and in `target/bench`.
+    pub name: &'static str,
+    /// What it measures, as a heading.
+    pub title: &'static str,
+    /// How long it takes with five rounds on two cores, in minutes.
+    pub minutes: u32,
+    /// Measures it.
+    pub run: fn(&Bench) -> anyhow::Result<()>,
+}
+
+/// All of them, in the order in which they run and are shown.
+pub const ALL: &[Section] = &[
+    Section { name: "handler", title: "Straight to the handler", minutes: 7, run: handler::run },
+    Section { name: "api", title: "Through the API server", minutes: 8, run: api::run },
+    Section { name: "growth", title: "Growth", minutes: 6, run: growth::run },
+    Section { name: "helm", title: "helm", minutes: 3, run: helm::run },
+    Section { name: "reaper", title: "Reading logs", minutes: 2, run: reaper::run },
+    Section { name: "idle", title: "A whole idle check", minutes: 4, run: idle::run },
+];
+
+/// A section by its name.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Section> {
+    ALL.iter().find(|section| section.name == name)
+}

@@ -1,0 +1,12 @@
+//! What does an answer cost without an API server around it?
+
+use crate::Bench;
+
+/// Measures it.
+///
+/// # Errors
+/// If a program cannot be started, or a request fails.
+pub fn run(bench: &Bench) -> anyhow::Result<()> {
+    bench.say("not written yet");
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! What does hotdesk add to helm's install, upgrade and uninstall?
+
+use crate::Bench;
+
+/// Measures it.
+///
+/// # Errors
+/// If a program cannot be started, or a request fails.
+pub fn run(bench: &Bench) -> anyhow::Result<()> {
+    bench.say("not written yet");
+    Ok(())
+}
