@@ -188,7 +188,8 @@ impl ControlPlane {
             .env_remove("XDG_CACHE_HOME")
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("XDG_DATA_HOME")
-            .env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1")
+            .env("NO_PROXY", "127.0.0.1")
+            .env("no_proxy", "127.0.0.1")
     }
 
     fn kubectl_command(&self, person: Person, arguments: &[&str]) -> Command {

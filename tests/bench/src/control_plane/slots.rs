@@ -47,7 +47,10 @@ pub fn slot(namespace: &str, users: &[String]) -> Slot {
 pub fn marks(namespace: &str) -> (Value, Value) {
     let claim = ClaimView::lenient(&slot(namespace, &claimants(1)).spec.claim.unwrap_or_default());
     let stamp = Stamp::of(namespace, Some(&claim));
-    (json!(owned::<serde_json::Map<_, _>, _>(stamp.labels)), json!(owned::<serde_json::Map<_, _>, _>(stamp.annotations)))
+    (
+        json!(owned::<serde_json::Map<_, _>, _>(stamp.labels)),
+        json!(owned::<serde_json::Map<_, _>, _>(stamp.annotations)),
+    )
 }
 
 fn owned<M: FromIterator<(String, V)>, V: From<String>>(marks: Vec<(&'static str, String)>) -> M {

@@ -59,13 +59,7 @@ impl ControlPlane {
         self.start_webhook(bench, "reference", command, ports)
     }
 
-    fn start_webhook(
-        &self,
-        bench: &Bench,
-        name: &str,
-        mut command: Command,
-        ports: Ports,
-    ) -> anyhow::Result<Webhook> {
+    fn start_webhook(&self, bench: &Bench, name: &str, mut command: Command, ports: Ports) -> anyhow::Result<Webhook> {
         command.arg(format!("--listen=127.0.0.1:{}", ports.reviews));
         command.arg(format!("--health-listen=127.0.0.1:{}", ports.health));
         self.as_person(Person::Admin, &mut command);
