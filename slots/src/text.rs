@@ -10,6 +10,9 @@ const MAX_QUOTED: usize = 120;
 /// [`harmless`] text that a message quotes: long text is cut with `…`.
 #[must_use]
 pub fn plain(text: &str) -> String {
+    if text.len() <= MAX_QUOTED && is_printable(text) {
+        return text.to_owned();
+    }
     let mut shown = harmless(&text.chars().take(MAX_QUOTED).collect::<String>());
     if text.chars().nth(MAX_QUOTED).is_some() {
         shown.push('…');
@@ -21,7 +24,15 @@ pub fn plain(text: &str) -> String {
 /// and the invisible signs that reorder text are replaced by `�`.
 #[must_use]
 pub fn harmless(text: &str) -> String {
+    if is_printable(text) {
+        return text.to_owned();
+    }
     text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// True for what nearly every text is. It spares a walk over the characters, several times in each review.
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// True for characters that a name or a purpose must not contain.

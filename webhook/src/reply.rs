@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use json_patch::Patch;
 use serde::Serialize;
 
 use crate::review::{API_VERSION, KIND};
@@ -14,8 +13,8 @@ pub struct Reply {
     pub uid: String,
     /// Why it is denied; absent if it is allowed.
     pub denial: Option<Denial>,
-    /// What shall be changed; nothing if empty. Never sent with a denial.
-    pub patch: Patch,
+    /// What shall be changed, as the JSON of a JSON Patch. Never sent with a denial.
+    pub patch: Option<Vec<u8>>,
     /// Shown by the client.
     pub warnings: Vec<String>,
     /// For the API server's audit log, which puts the webhook's name before each key.
@@ -45,6 +44,9 @@ pub struct Audit {
     pub decision: String,
 }
 
+/// The end of a response, and of the review around it.
+const CLOSING: &str = "}}";
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire<'a> {
@@ -60,10 +62,6 @@ struct Response<'a> {
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
     #[serde(skip_serializing_if = "is_empty")]
     warnings: &'a [String],
     #[serde(skip_serializing_if = "is_default")]
@@ -83,22 +81,26 @@ impl Reply {
     ///
     /// # Errors
     /// Never for what this crate builds; serde asks for it.
-    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        let patches = self.denial.is_none() && !self.patch.0.is_empty();
-        let patch = if patches { Some(STANDARD.encode(serde_json::to_vec(&self.patch)?)) } else { None };
-        serde_json::to_vec(&Wire {
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        let mut json = serde_json::to_string(&self.wire())?;
+        if let Some(patch) = self.patch.as_ref().filter(|_| self.denial.is_none()) {
+            append_patch(&mut json, patch);
+        }
+        Ok(json)
+    }
+
+    fn wire(&self) -> Wire<'_> {
+        Wire {
             api_version: API_VERSION,
             kind: KIND,
             response: Response {
                 uid: &self.uid,
                 allowed: self.denial.is_none(),
                 status: self.denial.as_ref().map(Denial::status),
-                patch_type: patch.is_some().then_some("JSONPatch"),
-                patch,
                 warnings: &self.warnings,
                 audit_annotations: &self.audit,
             },
-        })
+        }
     }
 
     /// A denial that is no decision about people.
@@ -107,6 +109,24 @@ impl Reply {
         let audit = Audit { decision: "deny error".to_owned(), ..Audit::default() };
         Self { uid, denial: Some(Denial { code, message }), audit, ..Self::default() }
     }
+}
+
+/// The JSON of a patch; none if it would change nothing.
+#[must_use]
+pub fn patch<T: Serialize>(changes: &[T]) -> Option<Vec<u8>> {
+    // Texts, and maps from texts to texts, can always be written; what were not stamped, the policy would deny.
+    if changes.is_empty() { None } else { serde_json::to_vec(changes).ok() }
+}
+
+/// Puts the patch at the end of the response. Base64 holds nothing that JSON would escape, so nothing need look for it.
+fn append_patch(json: &mut String, patch: &[u8]) {
+    let end = json.len().saturating_sub(CLOSING.len());
+    json.truncate(end);
+    json.reserve(patch.len() * 4 / 3 + 64);
+    json.push_str(",\"patchType\":\"JSONPatch\",\"patch\":\"");
+    STANDARD.encode_string(patch, json);
+    json.push('"');
+    json.push_str(CLOSING);
 }
 
 impl Denial {

@@ -3,13 +3,12 @@
 use hotdesk_slots::stamp::Stamp;
 use hotdesk_slots::text::plain;
 use hotdesk_slots::{Mode, Requester, keys};
-use json_patch::Patch;
 
 use crate::answer::{Answer, Context, Note, Path, is_slot, refusal, requires_object, slots};
 use crate::book::{Listing, Look, Page};
 use crate::decide::{Decision, Facts, Reason, Role, decide};
 use crate::message::{self, denial, holder};
-use crate::reply::{Audit, Denial, Reply};
+use crate::reply::{self, Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
 use crate::review::{GateReview, Operation, Request, Unreadable};
 use crate::session;
@@ -57,7 +56,7 @@ pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, 
         reply: Reply {
             uid: request.uid.0.to_string(),
             denial: denied(decision, &facts, &look, context),
-            patch: if stamps { patch(request, decision, &requester, look.page()) } else { Patch::default() },
+            patch: if stamps { patch(request, decision, &requester, look.page()) } else { None },
             warnings: warnings(request, decision, &facts, &look, context),
             audit: audit(decision, request.namespace(), look.page()),
         },
@@ -143,17 +142,22 @@ fn audit(decision: Decision, namespace: &str, page: Option<&Page>) -> Audit {
     }
 }
 
-fn patch(request: &Request<'_, Object<'_>>, decision: Decision, requester: &Requester, page: Option<&Page>) -> Patch {
-    let object = request.object.as_ref().filter(|_| is_stamped(request, decision));
-    let (Some(object), Some(page)) = (object, page) else { return Patch::default() };
+fn patch(
+    request: &Request<'_, Object<'_>>,
+    decision: Decision,
+    requester: &Requester,
+    page: Option<&Page>,
+) -> Option<Vec<u8>> {
+    let object = request.object.as_ref().filter(|_| is_stamped(request, decision))?;
+    let page = page?;
     // An object without metadata has no room for a stamp; the policy in the API server will say so.
-    let Some(metadata) = &object.metadata else { return Patch::default() };
+    let metadata = object.metadata.as_ref()?;
     let (labels, annotations) =
         (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
     if is_release_record(request, object) {
-        release_stamp(page, requester).patch(&labels, &annotations)
+        reply::patch(&release_stamp(page, requester).changes(&labels, &annotations))
     } else {
-        page.stamp.patch(&labels, &annotations)
+        reply::patch(&page.stamp.changes(&labels, &annotations))
     }
 }
 

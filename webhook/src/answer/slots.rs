@@ -13,7 +13,7 @@ use crate::guard::limit::{self, Gain};
 use crate::guard::{self, Aliases, Asked, Writer, clearing, sheet};
 use crate::limiter::Refused;
 use crate::notes::Notes;
-use crate::reply::{Audit, Denial, Reply};
+use crate::reply::{self, Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
 use crate::review::{Operation, Request, SlotReview, Unreadable};
 use crate::settings::Settings;
@@ -64,7 +64,7 @@ fn judged(request: &SlotRequest<'_>, requester: &Requester, context: &Context<'_
         Ok(Ruled { writer, patch, gain, warning }) => Answer {
             reply: Reply {
                 uid,
-                patch,
+                patch: reply::patch(&patch.0),
                 warnings: by_break_glass(writer, request).into_iter().chain(warning).collect(),
                 denial: None,
                 audit: audit("allow", writer.word()),
@@ -185,8 +185,8 @@ fn normalised(
         (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
     let claimed_at = guard::claimed_at(asked.old, view.as_ref(), context.now);
     let lost_at = guard::lost_at(asked.old, view.as_ref(), context.now);
-    operations
-        .extend(guard::stamp(request.namespace(), view.as_ref(), claimed_at, lost_at).patch(&labels, &annotations).0);
+    let stamp = guard::stamp(request.namespace(), view.as_ref(), claimed_at, lost_at);
+    operations.extend(stamp.changes(&labels, &annotations).into_iter().map(PatchOperation::from));
     Ok(Patch(operations))
 }
 

@@ -64,7 +64,7 @@ fn a_claim_is_still_to_be_counted_and_then_denied_in_the_same_words() {
     assert_eq!((denied.note.decision, denied.note.reason), ("deny", "limit"));
     let denial = denied.reply.denial.unwrap();
     assert_eq!((denial.code, denial.message.as_str()), (403, FULL));
-    assert!(denied.reply.patch.0.is_empty());
+    assert!(denied.reply.patch.is_none());
 }
 
 #[test]
