@@ -21,7 +21,9 @@
 //! programs::output(&mut command)          a short program's stdout; an error with its stderr if it fails
 //! load::Load { url, body, token, … }      .run() -> Run { per_second, p50, p99 }; any failed request is an error
 //! pki::Authority::new()                   a CA; .server(dir, name) writes NAME.crt, NAME.key for 127.0.0.1
-//! reviews::review(Question::Gate, 1 KiB)  an AdmissionReview as an API server writes it
+//! reviews::review(Question::Gate, slot, bytes)  an AdmissionReview as an API server writes it
+//! ask::ask(url, file), ask::check(…)      one answer; an error unless it is the right one
+//! constant::start(bench, plane, port, &hotdesk, slot)  the limit: answers what hotdesk answered; registered like hotdesk
 //! ```
 //!
 //! A measure is a name with its unit, such as `requests/s`, `p99 ms`, `resident MiB`, `ready s`, `CPU s`: each
@@ -34,6 +36,8 @@ use anyhow::ensure;
 
 use crate::results::{Machine, Results};
 
+pub mod ask;
+pub mod constant;
 pub mod control_plane;
 pub mod goals;
 pub mod load;

@@ -94,6 +94,15 @@ impl Program {
         memory(&self.proc("status")?).with_context(|| format!("{} has ended\n{}", self.name, self.last_lines()))
     }
 
+    /// From now on, its peak counts anew.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn forget_peak(&self) -> anyhow::Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.pid);
+        std::fs::write(&path, "5").with_context(|| format!("{}: {path}", self.name))
+    }
+
     /// The CPU time that it has used, in user and kernel.
     ///
     /// # Errors

@@ -1,12 +1,146 @@
-//! What does an answer cost without an API server around it?
+//! What does an answer cost without an API server around it? Reviews go straight to each server, over TLS.
 
-use crate::Bench;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::control_plane::chart::Chart;
+use crate::control_plane::slots::{claimants, slot};
+use crate::control_plane::webhook::{Ports, Webhook};
+use crate::control_plane::{ControlPlane, FIRST_FREE_PORT, Namespaces};
+use crate::load::Load;
+use crate::results::Results;
+use crate::reviews::{Question, review};
+use crate::stats::rotated;
+use crate::{Bench, ask, constant};
+
+/// As many Slots as a team has.
+const SLOTS: usize = 12;
+/// The slot of all reviews.
+const SLOT: &str = "slot-1";
+
+/// How large reviews are, and on how many connections they come. Large ones come on one number only, to keep the run short.
+const LOADS: &[(&str, usize, &[u32])] =
+    &[("1 KiB", 1 << 10, &[1, 8, 64]), ("64 KiB", 64 << 10, &[8]), ("1 MiB", 1 << 20, &[8]), ("3 MiB", 3 << 20, &[8])];
+
+/// A server under test.
+struct Variant {
+    name: &'static str,
+    webhook: Webhook,
+    /// Where it is asked each of [`Question::ALL`].
+    paths: [&'static str; 3],
+}
+
+/// One question of one size.
+struct Body {
+    question: Question,
+    file: PathBuf,
+}
 
 /// Measures it.
 ///
 /// # Errors
-/// If a program cannot be started, or a request fails.
+/// If a server cannot be started, answers wrongly, or fails under load.
 pub fn run(bench: &Bench) -> anyhow::Result<()> {
-    bench.say("not written yet");
+    let plane = ControlPlane::start(bench, Namespaces::NeedNotExist)?;
+    plane.add_slots_kind(&Chart::render(bench)?)?;
+    plane.create_slots((1..=SLOTS).map(|i| slot(&format!("slot-{i}"), &claimants(1))).collect())?;
+    let variants = variants(bench, &plane)?;
+    let mut results = bench.results("handler");
+    for (size, bytes, connections) in LOADS {
+        let bodies = bodies(&plane, *bytes)?;
+        warm_up(&variants, &bodies)?;
+        for round in 0..bench.rounds {
+            bench.say(&format!("reviews of {size}, round {} of {}", round + 1, bench.rounds));
+            for (body, connections) in bodies.iter().flat_map(|body| connections.iter().map(move |n| (body, *n))) {
+                let case = format!("{} {size}, {connections} conn.", body.question.name());
+                for variant in rotated(&variants, round) {
+                    variant.measure(bench, &mut results, &case, body, connections)?;
+                }
+            }
+            note_memory(&variants, &mut results, &format!("under reviews of {size}"))?;
+        }
+    }
+    results.save(&bench.out)
+}
+
+fn variants(bench: &Bench, plane: &ControlPlane) -> anyhow::Result<Vec<Variant>> {
+    let ports = |n: u16| Ports { reviews: FIRST_FREE_PORT + 2 * n, health: FIRST_FREE_PORT + 2 * n + 1 };
+    let paths = Question::ALL.map(Question::path);
+    let hotdesk = plane.start_hotdesk(bench, ports(0))?;
+    let constant = constant::start(bench, plane, ports(1).reviews, &hotdesk, SLOT)?;
+    let reference = plane.start_reference(bench, ports(2))?;
+    Ok(vec![
+        Variant { name: "hotdesk", webhook: hotdesk, paths },
+        Variant { name: "constant", webhook: constant, paths: ["/gate", "/stamp", "/deny"] },
+        Variant { name: "Go reference", webhook: reference, paths },
+    ])
+}
+
+fn bodies(plane: &ControlPlane, bytes: usize) -> anyhow::Result<Vec<Body>> {
+    let write = |question: Question| {
+        let file = plane.dir().join(format!("{}-{bytes}.json", question.name()));
+        std::fs::write(&file, review(question, SLOT, bytes)).with_context(|| file.display().to_string())?;
+        Ok(Body { question, file })
+    };
+    Question::ALL.into_iter().map(write).collect()
+}
+
+/// Each answers rightly, and has room for reviews of this size; what came before does not count for its memory.
+fn warm_up(variants: &[Variant], bodies: &[Body]) -> anyhow::Result<()> {
+    for variant in variants {
+        for body in bodies {
+            ask::check(&variant.url(body.question), body.question, &body.file)?;
+            load(&variant.url(body.question), body, 8, 1).run()?;
+        }
+        variant.webhook.program.forget_peak()?;
+    }
     Ok(())
+}
+
+fn note_memory(variants: &[Variant], results: &mut Results, case: &str) -> anyhow::Result<()> {
+    for variant in variants {
+        let memory = variant.webhook.program.memory()?;
+        results.add(case, variant.name, "resident MiB", mib(memory.resident));
+        results.add(case, variant.name, "peak MiB", mib(memory.peak));
+    }
+    Ok(())
+}
+
+impl Variant {
+    fn measure(
+        &self,
+        bench: &Bench,
+        results: &mut Results,
+        case: &str,
+        body: &Body,
+        connections: u32,
+    ) -> anyhow::Result<()> {
+        let url = self.url(body.question);
+        let run =
+            load(&url, body, connections, bench.seconds).run().with_context(|| format!("{} {case}", self.name))?;
+        results.add(case, self.name, "requests/s", run.per_second);
+        results.add(case, self.name, "p50 ms", run.p50);
+        results.add(case, self.name, "p99 ms", run.p99);
+        Ok(())
+    }
+
+    fn url(&self, question: Question) -> String {
+        let [gate, stamp, deny] = self.paths;
+        let path = match question {
+            Question::Gate => gate,
+            Question::Stamp => stamp,
+            Question::Deny => deny,
+        };
+        format!("{}{path}", self.webhook.address)
+    }
+}
+
+fn load<'a>(url: &'a str, body: &'a Body, connections: u32, seconds: u64) -> Load<'a> {
+    Load { url, body: &body.file, token: None, connections, seconds }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "megabytes")]
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
