@@ -233,7 +233,7 @@ fn start_api(bench: &Bench, dir: &Path, authority: &Authority, namespaces: Names
     write("ca.crt", authority.pem())?;
     let tokens = write("tokens.csv", tokens())?;
     let pair = authority.server(dir, "kube-apiserver")?;
-    let accounts = authority.server(dir, "service-accounts")?.key;
+    let accounts = authority.server(dir, "service-accounts")?;
     let mut command = Command::new(bench.cluster_program("kube-apiserver")?);
     command.args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"]).arg(format!("--secure-port={API}"));
     command.arg(format!("--tls-cert-file={}", pair.cert.display()));
@@ -242,8 +242,8 @@ fn start_api(bench: &Bench, dir: &Path, authority: &Authority, namespaces: Names
     command.arg(format!("--token-auth-file={}", tokens.display()));
     command.args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.213.112.0/24"]);
     command.arg("--service-account-issuer=https://kubernetes.default.svc");
-    command.arg(format!("--service-account-key-file={}", accounts.display()));
-    command.arg(format!("--service-account-signing-key-file={}", accounts.display()));
+    command.arg(format!("--service-account-key-file={}", accounts.cert.display()));
+    command.arg(format!("--service-account-signing-key-file={}", accounts.key.display()));
     // Nobody reaches it at the address of a Service.
     command.arg("--endpoint-reconciler-type=none");
     // Fair queues would hold back one person's sixteen connections, and their waits would be measured.
