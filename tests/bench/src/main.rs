@@ -1,5 +1,6 @@
 //! `hotdesk-bench`: measures the named sections, or all, and writes the report.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -32,8 +33,18 @@ struct Args {
     cluster_bin: PathBuf,
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match start(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // If nobody listens any more, the exit code still tells.
+            let _unheard = writeln!(std::io::stderr(), "hotdesk-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(args: Args) -> anyhow::Result<()> {
     let chosen = chosen(&args.sections)?;
     let bench = bench(args)?;
     // One provider for everything: without a default, rustls panics at its first use.
@@ -43,8 +54,7 @@ fn main() -> anyhow::Result<ExitCode> {
         bench.say(&format!("{}: about {} min with 5 rounds", section.title, section.minutes));
         (section.run)(&bench).with_context(|| format!("section {}", section.name))?;
     }
-    report::write(&bench)?;
-    Ok(ExitCode::SUCCESS)
+    report::write(&bench)
 }
 
 fn bench(args: Args) -> anyhow::Result<Bench> {

@@ -73,7 +73,7 @@ fn variants(bench: &Bench, plane: &ControlPlane) -> anyhow::Result<Vec<Variant>>
     Ok(vec![
         Variant { name: "hotdesk", webhook: hotdesk, paths },
         Variant { name: "constant", webhook: constant, paths: ["/gate", "/stamp", "/deny"] },
-        Variant { name: "Go reference", webhook: reference, paths },
+        Variant { name: "reference", webhook: reference, paths },
     ])
 }
 
