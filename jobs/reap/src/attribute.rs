@@ -91,6 +91,10 @@ impl Names {
     }
 
     fn whose_name(&self, name: &str) -> Whose {
+        // All of the slot's own names begin so.
+        if !begins(name, &self.slot) {
+            return Whose::Theirs;
+        }
         if self.is_own(name) {
             let other = self.neighbours.iter().any(|slot| begins(name, slot));
             return if other { Whose::Ambiguous } else { Whose::Ours };
@@ -98,11 +102,7 @@ impl Names {
         // A longer name explains it: `mew-two-web-80` is mew-two's. A shorter one does not: it could
         // as well be a Service of ours that is gone.
         let explained = |slot: &String| slot.len() > self.slot.len() && begins(name, slot);
-        match begins(name, &self.slot) {
-            true if self.neighbours.iter().any(explained) => Whose::Theirs,
-            true => Whose::Orphan,
-            false => Whose::Theirs,
-        }
+        if self.neighbours.iter().any(explained) { Whose::Theirs } else { Whose::Orphan }
     }
 
     fn is_own(&self, name: &str) -> bool {

@@ -18,7 +18,7 @@ use kube::{Api, ResourceExt as _};
 use tokio::time::Instant;
 
 use super::controllers::{self, Controller};
-use super::lines::{End, next_line};
+use super::lines::{End, Piece, each_line};
 use crate::api::Cluster;
 use crate::sight::Look as Found;
 use crate::sources::Place;
@@ -191,28 +191,32 @@ fn shown(time: Option<Timestamp>) -> String {
 
 /// From when to when a log was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Span {
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
+pub struct Span {
+    /// The time of the first line.
+    pub first: Option<Timestamp>,
+    /// The latest time of any.
+    pub last: Option<Timestamp>,
 }
 
-/// Reads a stream line by line in constant memory.
-async fn read_all(stream: impl AsyncBufRead, watch: &Watch, tally: &mut Tally) -> Result<Span, String> {
-    let mut stream = pin!(stream);
-    let mut line = Vec::new();
+/// Reads a stream line by line in constant memory, to its end or to a hit.
+///
+/// # Errors
+/// When it breaks off, or ends in the middle of a line.
+pub async fn read_all(stream: impl AsyncBufRead, watch: &Watch, tally: &mut Tally) -> Result<Span, String> {
     let mut read = Span::default();
-    loop {
-        match next_line(stream.as_mut(), &mut line).await.map_err(|error| plain(&error.to_string()))? {
-            End::Stream if line.is_empty() => return Ok(read),
-            End::Stream => return Err("it ends in the middle of a line".to_owned()),
-            End::Overlong => tally.take_overlong(),
-            End::Line => match tally.take(watch, &String::from_utf8_lossy(&line)) {
-                ControlFlow::Break(()) => return Ok(read),
-                ControlFlow::Continue(time) => {
-                    read = Span { first: read.first.or(time), last: read.last.max(time) };
-                }
-            },
-        }
+    let take = |piece: Piece<'_>| {
+        let Piece::Line(line) = piece else {
+            tally.take_overlong();
+            return ControlFlow::Continue(());
+        };
+        let time = tally.take(watch, line)?;
+        read = Span { first: read.first.or(time), last: read.last.max(time) };
+        ControlFlow::Continue(())
+    };
+    match each_line(pin!(stream), take).await {
+        Ok(End::WithinLine) => Err("it ends in the middle of a line".to_owned()),
+        Ok(End::Whole | End::Enough(())) => Ok(read),
+        Err(error) => Err(plain(&error.to_string())),
     }
 }
 

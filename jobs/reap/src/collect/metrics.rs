@@ -1,12 +1,13 @@
 //! What have the ingress controller's pods counted? Read from each pod's own `/metrics`, through the API server.
 
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::time::Duration;
 
 use hotdesk_slots::counted::Counted;
 
 use super::controllers::{self, Controller};
-use super::lines::{End, next_line};
+use super::lines::{End, Piece, each_line};
 use super::looks::Case;
 use crate::api::Cluster;
 use crate::sight::Look;
@@ -71,23 +72,23 @@ async fn scrape(cluster: &Cluster, question: &Question<'_>, controller: &Control
     let uri = format!("/api/v1/namespaces/{}/pods/{}:{port}/proxy{path}", place.namespace, controller.pod);
     let request = http::Request::get(uri).body(Vec::new()).map_err(|error| error.to_string())?;
     let stream = cluster.answer("its /metrics", cluster.client.request_stream(request)).await?;
-    let mut stream = pin!(stream);
-    let (mut tally, mut line, mut bytes, mut lines) = (PodTally::default(), Vec::new(), 0, 0_u64);
-    loop {
-        match next_line(stream.as_mut(), &mut line).await.map_err(|error| format!("it broke off: {error}"))? {
-            End::Stream if !line.is_empty() => return Err("it ends in the middle of a line".to_owned()),
-            End::Stream if lines == 0 => return Err("it is empty".to_owned()),
-            End::Stream => return Ok(tally),
-            End::Overlong => return Err("it has a line without end".to_owned()),
-            End::Line => {}
-        }
+    let (mut tally, mut bytes, mut lines) = (PodTally::default(), 0, 0_u64);
+    let take = |piece: Piece<'_>| {
+        let Piece::Line(line) = piece else { return ControlFlow::Break("it has a line without end".to_owned()) };
         (bytes, lines) = (bytes + line.len(), lines + 1);
         if bytes > MAX_BYTES {
-            return Err(format!("it is larger than {} MiB", MAX_BYTES >> 20));
+            return ControlFlow::Break(format!("it is larger than {} MiB", MAX_BYTES >> 20));
         }
-        if let Some(series) = exposition::read(&String::from_utf8_lossy(&line), *kind) {
+        if let Some(series) = exposition::read(line, *kind) {
             tally.take(series, &question.case.names);
         }
+        ControlFlow::Continue(())
+    };
+    match each_line(pin!(stream), take).await.map_err(|error| format!("it broke off: {error}"))? {
+        End::WithinLine => Err("it ends in the middle of a line".to_owned()),
+        End::Whole if lines == 0 => Err("it is empty".to_owned()),
+        End::Whole => Ok(tally),
+        End::Enough(why) => Err(why),
     }
 }
 

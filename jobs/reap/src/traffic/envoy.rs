@@ -21,10 +21,13 @@ pub(super) fn is_own_log(line: &str) -> bool {
         b'0' => found.is_ascii_digit(),
         other => *other == found,
     });
+    if !time || line.len() <= shape.len() {
+        return false;
+    }
     let mut parts = line.get(shape.len()..).unwrap_or_default().split("][");
     let thread = parts.next().is_some_and(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
     let levels = ["trace", "debug", "info", "warning", "error", "critical"];
-    line.len() > shape.len() && time && thread && parts.next().is_some_and(|level| levels.contains(&level))
+    thread && parts.next().is_some_and(|level| levels.contains(&level))
 }
 
 #[cfg(test)]

@@ -6,18 +6,22 @@
 //!
 //! Only the object's own keys count, each at most once: a line that holds one of them twice is
 //! not from a logger that escapes, so what it says could be the sender's.
+//!
+//! A plain line is read in one pass ([`super::members`]), any other by `serde_json`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use memchr::memchr;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::fields::{Field, Found, field};
 use super::keys::Keys;
-use super::{Entry, Line, envoy, named};
+use super::members::{self, Kind};
+use super::{Entry, Line, envoy, times};
 
 /// Whose log a line may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,91 +41,45 @@ pub enum Dialect<'k> {
 /// The providers under which Traefik serves Kubernetes' Services.
 const PROVIDERS: [&str; 4] = ["kubernetes", "kubernetescrd", "kubernetesgateway", "kubernetesingressnginx"];
 
-/// What is read of a line, and under which keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Field {
-    Upstream,
-    Alternative,
-    Namespace,
-    Ingress,
-    Service,
-    Path,
-    Agent,
-    TraefikService,
-    TraefikRequest,
-    Route,
-    Message,
-    Level,
-    Time,
-    /// Whatever only a request has.
-    Request,
-}
-
-pub(super) fn field(key: &str) -> Option<Field> {
-    Some(match key {
-        "proxyUpstreamName" | "proxy_upstream_name" => Field::Upstream,
-        "proxyAlternativeUpstreamName" | "proxy_alternative_upstream_name" => Field::Alternative,
-        "namespace" => Field::Namespace,
-        "ingress_name" | "ingressName" => Field::Ingress,
-        "service_name" | "serviceName" => Field::Service,
-        "path" | "uri" | "requestPath" | "RequestPath" | "x-envoy-origin-path" => Field::Path,
-        "http_user_agent" | "httpUserAgent" | "userAgent" | "user_agent" | "request_User-Agent" | "user-agent" => {
-            Field::Agent
-        }
-        "route_name" => Field::Route,
-        "ServiceName" => Field::TraefikService,
-        "DownstreamStatus" => Field::TraefikRequest,
-        "msg" | "message" | "error" => Field::Message,
-        "level" => Field::Level,
-        "time" | "timestamp" | "@timestamp" | "time_iso8601" => Field::Time,
-        "request" | "status" | "method" | "host" | "vhost" | "http_host" | "remote_addr" | "remoteAddr"
-        | "request_method" | "requestMethod" | "request_uri" | "requestUrl" | "request_id" | "requestId"
-        | "ClientAddr" | "ClientHost" | "Duration" | "OriginStatus" | "RequestAddr" | "RequestCount"
-        | "RequestHost" | "RequestMethod" | "RouterName" | "StartUTC" | "response_code" | "response_flags"
-        | "start_time" | "upstream_cluster" | ":authority" => Field::Request,
-        _ => return None,
-    })
-}
-
-impl Field {
-    fn says_who_served(self) -> bool {
-        !matches!(self, Self::Path | Self::Agent | Self::Message | Self::Level | Self::Time | Self::Request)
-    }
-}
-
 /// Reads one line.
 #[must_use]
 pub fn read<'a>(line: &'a str, dialect: Dialect<'_>) -> Line<'a> {
-    let Ok(fields) = fields(line, dialect) else { return Line::Unparsed };
+    let Some(found) = in_one_pass(line, dialect).or_else(|| in_full(line, dialect).ok()) else {
+        return Line::Unparsed;
+    };
+    judge(found, dialect)
+}
+
+fn judge<'a>(found: Found<'a>, dialect: Dialect<'_>) -> Line<'a> {
     if let Dialect::Named(_) = dialect {
-        return of_named(fields);
+        return of_named(found);
     }
-    let has = |field| fields.contains_key(&field);
+    let has = |field| found.has(field);
     let traefik = has(Field::TraefikRequest) || has(Field::TraefikService);
     let nginx = has(Field::Upstream) || (has(Field::Namespace) && (has(Field::Ingress) || has(Field::Service)));
     let envoy = has(Field::Route);
     match dialect {
-        Dialect::Envoy | Dialect::Either if envoy && !nginx && !traefik => of_envoy(fields),
-        Dialect::Traefik | Dialect::Either if traefik && !has(Field::Upstream) => Line::Access(of_traefik(fields)),
-        Dialect::Nginx | Dialect::Either if nginx && !traefik => Line::Access(of_nginx(fields)),
+        Dialect::Envoy | Dialect::Either if envoy && !nginx && !traefik => of_envoy(found),
+        Dialect::Traefik | Dialect::Either if traefik && !has(Field::Upstream) => Line::Access(of_traefik(found)),
+        Dialect::Nginx | Dialect::Either if nginx && !traefik => Line::Access(of_nginx(found)),
         // Traefik's own log, in which it names Services too, and that of ingress-nginx in JSON.
-        _ if !traefik && !envoy && (!nginx || dialect == Dialect::Traefik) && says_something(&fields) => Line::Noise,
+        _ if !traefik && !envoy && (!nginx || dialect == Dialect::Traefik) && says_something(&found) => Line::Noise,
         _ => Line::Unparsed,
     }
 }
 
 /// True for a message of the controller. An access log may have a level and a message as well, so anything that only a
 /// request has makes it none.
-fn says_something(fields: &BTreeMap<Field, Cow<'_, str>>) -> bool {
-    let has = |field| fields.contains_key(&field);
+fn says_something(found: &Found<'_>) -> bool {
+    let has = |field| found.has(field);
     let of_a_request = [Field::Request, Field::Path, Field::Agent, Field::Upstream, Field::Alternative];
     has(Field::Level)
-        && fields.get(&Field::Message).is_some_and(|text| !text.is_empty())
+        && found.get(Field::Message).is_some_and(|text| !text.is_empty())
         && !of_a_request.into_iter().any(has)
 }
 
-fn of_nginx<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Entry<'a> {
-    let mut take = |field| fields.remove(&field).and_then(named);
+fn of_nginx(mut found: Found<'_>) -> Entry<'_> {
+    let mut take = |field| found.take(field);
     // A namespace alone could be a constant of the format, the controller's own for example.
     let served = take(Field::Ingress).is_some() | take(Field::Service).is_some();
     Entry {
@@ -135,35 +93,44 @@ fn of_nginx<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Entry<'a> {
 }
 
 fn logged(time: Option<Cow<'_, str>>) -> Option<Timestamp> {
-    time?.parse().ok()
+    times::rfc3339(&time?)
 }
 
 /// A route that is not named as Envoy Gateway names them could be anybody's.
-fn of_envoy<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Line<'a> {
-    let mut take = |field| fields.remove(&field).and_then(named);
+fn of_envoy(mut found: Found<'_>) -> Line<'_> {
+    let mut take = |field| found.take(field);
     let (path, agent) = (take(Field::Path).map(without_query), take(Field::Agent));
     let Some(route) = take(Field::Route) else { return Line::Access(Entry { path, agent, ..Entry::default() }) };
-    match envoy::namespace(&route) {
-        Some(namespace) => {
-            Line::Access(Entry { namespace: Some(namespace.to_owned().into()), path, agent, ..Entry::default() })
-        }
-        None => Line::Unparsed,
+    let namespace = match route {
+        Cow::Borrowed(route) => envoy::namespace(route).map(Cow::from),
+        Cow::Owned(route) => envoy::namespace(&route).map(|namespace| namespace.to_owned().into()),
+    };
+    if namespace.is_none() {
+        return Line::Unparsed;
     }
+    Line::Access(Entry { namespace, path, agent, ..Entry::default() })
 }
 
 fn without_query(path: Cow<'_, str>) -> Cow<'_, str> {
-    match path.find('?') {
-        Some(end) => path.get(..end).unwrap_or_default().to_owned().into(),
+    match memchr(b'?', path.as_bytes()) {
+        Some(end) => cut(path, end),
         None => path,
     }
 }
 
-/// What the operator named is believed; a line without it is none of the access log.
-fn of_named<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Line<'a> {
-    if !fields.contains_key(&Field::Upstream) && !fields.contains_key(&Field::Namespace) {
-        return if says_something(&fields) { Line::Noise } else { Line::Unparsed };
+fn cut(text: Cow<'_, str>, end: usize) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => text.get(..end).unwrap_or_default().into(),
+        Cow::Owned(text) => text.get(..end).unwrap_or_default().to_owned().into(),
     }
-    let mut take = |field| fields.remove(&field).and_then(named);
+}
+
+/// What the operator named is believed; a line without it is none of the access log.
+fn of_named(mut found: Found<'_>) -> Line<'_> {
+    if !found.has(Field::Upstream) && !found.has(Field::Namespace) {
+        return if says_something(&found) { Line::Noise } else { Line::Unparsed };
+    }
+    let mut take = |field| found.take(field);
     Line::Access(Entry {
         upstream: take(Field::Upstream).map(without_provider),
         alternative: None,
@@ -177,56 +144,87 @@ fn of_named<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Line<'a> {
 /// `mew-web-80@kubernetes`, without what Traefik puts behind.
 pub(crate) fn without_provider(service: Cow<'_, str>) -> Cow<'_, str> {
     match service.rsplit_once('@') {
-        Some((name, provider)) if PROVIDERS.contains(&provider) => Cow::from(name.to_owned()),
+        Some((name, provider)) if PROVIDERS.contains(&provider) => {
+            let end = name.len();
+            cut(service, end)
+        }
         _ => service,
     }
 }
 
-fn of_traefik<'a>(mut fields: BTreeMap<Field, Cow<'a, str>>) -> Entry<'a> {
-    let service = fields.remove(&Field::TraefikService).and_then(named);
-    let upstream = service.map(without_provider);
-    let mut take = |field| fields.remove(&field).and_then(named);
+fn of_traefik(mut found: Found<'_>) -> Entry<'_> {
+    let mut take = |field| found.take(field);
+    let upstream = take(Field::TraefikService).map(without_provider);
     let (path, agent) = (take(Field::Path), take(Field::Agent));
     Entry { upstream, path, agent, logged: logged(take(Field::Time)), ..Entry::default() }
 }
 
-fn fields<'a>(line: &'a str, dialect: Dialect<'_>) -> Result<BTreeMap<Field, Cow<'a, str>>, serde_json::Error> {
+impl Dialect<'_> {
+    fn field(self, key: &str) -> Option<Field> {
+        match self {
+            Dialect::Named(keys) => keys.field(key),
+            _ => field(key),
+        }
+    }
+}
+
+/// What a plain line says; none if it is not one, or is not certain to mean anything.
+fn in_one_pass<'a>(line: &'a str, dialect: Dialect<'_>) -> Option<Found<'a>> {
+    let mut found = Found::default();
+    members::each(line, |key, value| {
+        let Some(field) = dialect.field(key) else { return Some(()) };
+        let value = match value.kind {
+            _ if field.may_be_anything() => anything(value.raw).into(),
+            Kind::Text => value.raw.get(1..value.raw.len() - 1)?.into(),
+            Kind::Escaped => serde_json::from_str::<String>(value.raw).ok()?.into(),
+            Kind::Count => value.raw.into(),
+            Kind::Null => "".into(),
+            Kind::Other => return None,
+        };
+        found.keep(field, value).then_some(())
+    })?;
+    Some(found)
+}
+
+/// A value as the line has it, without its quotes.
+fn anything(raw: &str) -> &str {
+    raw.trim_matches('"')
+}
+
+/// What any line says.
+fn in_full<'a>(line: &'a str, dialect: Dialect<'_>) -> Result<Found<'a>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(line);
-    let fields = deserializer.deserialize_map(Fields(dialect))?;
+    let found = deserializer.deserialize_map(Fields(dialect))?;
     deserializer.end()?;
-    Ok(fields)
+    Ok(found)
 }
 
 struct Fields<'k>(Dialect<'k>);
 
 impl<'de> Visitor<'de> for Fields<'_> {
-    type Value = BTreeMap<Field, Cow<'de, str>>;
+    type Value = Found<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an access log entry")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = BTreeMap::new();
+        let mut found = Found::default();
         while let Some(key) = map.next_key_seed(Text)? {
-            let known = match self.0 {
-                Dialect::Named(keys) => keys.field(&key),
-                _ => field(&key),
-            };
-            let Some(field) = known else {
+            let Some(field) = self.0.field(&key) else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            let value = match field {
-                // Of any type: `"status": 200.0` takes nothing away from what the line says.
-                Field::Request | Field::Time => Cow::Borrowed(map.next_value::<&RawValue>()?.get().trim_matches('"')),
-                _ => map.next_value_seed(Text)?,
+            let value = if field.may_be_anything() {
+                anything(map.next_value::<&RawValue>()?.get()).into()
+            } else {
+                map.next_value_seed(Text)?
             };
-            if fields.insert(field, value).is_some() && field.says_who_served() {
+            if !found.keep(field, value) {
                 return Err(A::Error::custom(format_args!("{key} comes twice")));
             }
         }
-        Ok(fields)
+        Ok(found)
     }
 }
 

@@ -1,4 +1,6 @@
 use super::*;
+use crate::traffic::damage::{damaged, real_lines};
+use proptest::prelude::*;
 use serde_json::json;
 
 #[track_caller]
@@ -160,4 +162,115 @@ fn keys_that_cannot_tell_whose_a_request_was_are_refused() {
     check(Keys { upstream: None, namespace: None, ..keys() }, "name the field");
     check(Keys { path: Some(String::new()), ..keys() }, "has no name");
     check(Keys { path: Some("ns".to_owned()), ..keys() }, "ns is named for two things");
+}
+
+/// What both readings say, where the fast one says something.
+#[track_caller]
+fn agree(line: &str) {
+    for dialect in [Dialect::Either, Dialect::Named(&keys())] {
+        if let Some(found) = in_one_pass(line, dialect) {
+            assert_eq!(in_full(line, dialect).ok(), Some(found), "{dialect:?} {line}");
+        }
+    }
+}
+
+#[test]
+fn real_lines_are_read_in_one_pass_and_as_in_full() {
+    real_lines().into_iter().for_each(agree);
+    for line in real_lines() {
+        let plain = in_full(line, Dialect::Either).is_ok() && !line.contains(":{");
+        assert_eq!(in_one_pass(line, Dialect::Either).is_some(), plain, "{line}");
+    }
+}
+
+#[test]
+fn whatever_is_unusual_is_read_in_full() {
+    for line in [
+        "{}",
+        r#" {"namespace":"mew"}"#,
+        "{\t\"namespace\":\"mew\"}",
+        "{\"namespace\":\"me\tw\"}",
+        r#"{"name\u0073pace":"mew"}"#,
+        r#"{"namespace":"mew","x":{}}"#,
+        r#"{"namespace":"mew","x":[]}"#,
+        r#"{"namespace":"mew","x":1e5}"#,
+        r#"{"namespace":"mew","x":01}"#,
+        r#"{"namespace":"mew","x":"\x22"}"#,
+        r#"{"namespace":"mew","x":"\u12g4"}"#,
+        r#"{"namespace":"mew","namespace":"mewtwo"}"#,
+        r#"{"namespace":"\ud800"}"#,
+        r#"{"namespace":1.0}"#,
+        r#"{"namespace":-1}"#,
+        r#"{"namespace":12345678901234567890}"#,
+        r#"{"namespace":"mew"},"#,
+        r#"{"namespace":"mew",}"#,
+        r#"{"namespace":"mew""#,
+        r#"{"namespace":"mew\"}"#,
+        r#"{"namespace" "mew"}"#,
+        r#"{"namespace":"mew" "x":1}"#,
+        r#"{\"namespace":"mew"}"#,
+    ] {
+        assert_eq!(in_one_pass(line, Dialect::Either), None, "{line}");
+    }
+}
+
+/// What may stand where it should not.
+const PIECES: [&str; 21] = [
+    r#""namespace":"mewtwo","#,
+    r#""proxyUpstreamName":"mewtwo-web-80","#,
+    r#","route_name":null"#,
+    r#","path":"\u0026\u00e9\ud83d\ude00""#,
+    r#","status":-0.5"#,
+    r#"":1e5,""#,
+    r#"\""#,
+    r#"\\"#,
+    r#"\u"#,
+    r#"\ud800"#,
+    r#"{"a":[1,{"b":null}]}"#,
+    r#"":true,""#,
+    r#"":null,""#,
+    r#"":17,""#,
+    r#"":9999999999999999999,""#,
+    r#"":"","#,
+    " , ",
+    " : ",
+    "}",
+    "\t",
+    "é",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn both_readings_agree_on_damaged_lines(line in damaged("\"\\{}[]:, -.0e9nut\u{1}\té", &PIECES)) {
+        agree(&line);
+    }
+
+    #[test]
+    fn both_readings_agree_on_made_up_objects(line in object()) {
+        agree(&line);
+    }
+}
+
+/// An object whose keys, spaces and values are anything, more often what is wanted.
+fn object() -> impl Strategy<Value = String> {
+    let key = prop_oneof![
+        3 => proptest::sample::select(vec!["proxyUpstreamName", "namespace", "ServiceName", "time", "status", "level", "up", "ns", "p"])
+            .prop_map(|key| format!("\"{key}\"")),
+        1 => any::<String>().prop_map(|key| json!(key).to_string()),
+    ];
+    let value = prop_oneof![
+        3 => any::<String>().prop_map(|text| json!(text).to_string()),
+        2 => any::<f64>().prop_map(|number| json!(number).to_string()),
+        2 => any::<i32>().prop_map(|number| number.to_string()),
+        2 => any::<u64>().prop_map(|number| number.to_string()),
+        2 => "\"[a-z\\\\u0-9\"/]{0,8}\"",
+        1 => "-?[0-9.eE]{1,5}",
+        2 => proptest::sample::select(vec!["null", "true", "false", "{}", "[]", "nul", "-", "\"\""]).prop_map(str::to_owned),
+    ];
+    let member = (" {0,1}", key, " {0,1}", " {0,1}", value, " {0,1}")
+        .prop_map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"));
+    (proptest::collection::vec(member, 0..5), " {0,1}")
+        .prop_map(|(members, end)| format!("{{{}}}{end}", members.join(",")))
 }

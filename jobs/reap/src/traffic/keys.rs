@@ -2,7 +2,7 @@
 
 use hotdesk_slots::text::plain;
 
-use super::json::{self, Field};
+use super::fields::{self, Field};
 
 /// The keys of a log of the operator's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Keys {
     pub(super) fn field(&self, key: &str) -> Option<Field> {
         let named = self.all().into_iter().find(|(name, _)| name.as_deref() == Some(key));
         named.map(|(_, field)| field).or_else(|| {
-            let known = json::field(key)?;
+            let known = fields::field(key)?;
             match known {
                 Field::Message | Field::Level => Some(known),
                 Field::Time => None,

@@ -8,16 +8,21 @@
 
 pub mod counters;
 pub mod coverage;
+#[cfg(test)]
+mod damage;
 pub mod entries;
 pub mod envoy;
 pub mod exposition;
+mod fields;
 pub mod json;
 pub mod keys;
+mod members;
 pub mod nginx;
 pub mod pages;
 pub mod promql;
 pub mod samples;
 pub mod tally;
+pub mod times;
 
 use std::borrow::Cow;
 

@@ -7,7 +7,7 @@ use globset::GlobSet;
 use hotdesk_slots::text::plain;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Entry, Format, Line, read};
+use super::{Entry, Format, Line, read, times};
 use crate::attribute::{Names, Whose};
 
 /// How far a clock may be ahead before what it says about the window is not believed.
@@ -104,7 +104,7 @@ impl Tally {
     /// Takes one line of the stream, as `TIMESTAMP text`, and returns its time. Breaks at a hit.
     pub fn take(&mut self, watch: &Watch, line: &str) -> ControlFlow<(), Option<Timestamp>> {
         let (stamp, text) = line.split_once(' ').unwrap_or((line, ""));
-        let Ok(time) = stamp.parse::<Timestamp>() else {
+        let Some(time) = times::rfc3339(stamp) else {
             // The kubelet reports some of its errors inside a stream that it began as a success.
             self.broken.get_or_insert_with(|| quoted(line));
             return ControlFlow::Continue(None);

@@ -1,0 +1,207 @@
+//! When was a line written, in the two shapes in which nearly every line says it?
+//!
+//! Each line holds one or two times, so the shapes that controllers and the kubelet write are read by hand. Whatever
+//! looks otherwise is left to the time library, which also says what is none; the tests hold both to the same answer.
+
+use jiff::Timestamp;
+use jiff::fmt::strtime;
+
+/// Days of a year before each month, in a year without a leap day.
+const BEFORE_MONTH: [u16; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+
+/// Days from the year 0 to 1970.
+const EPOCH: i64 = 719_528;
+
+/// `2026-11-23T15:04:05.123456789Z`, or any other time that names its offset.
+#[must_use]
+pub fn rfc3339(text: &str) -> Option<Timestamp> {
+    by_hand(text.as_bytes()).or_else(|| text.parse().ok())
+}
+
+/// `23/Nov/2026:15:04:05 +0000`
+#[must_use]
+pub fn nginx(text: &str) -> Option<Timestamp> {
+    nginx_by_hand(text.as_bytes())
+        .or_else(|| strtime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok().and_then(|time| time.to_timestamp().ok()))
+}
+
+fn by_hand(text: &[u8]) -> Option<Timestamp> {
+    let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', clock @ ..] = text else { return None };
+    let [h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] = clock else { return None };
+    let (nanoseconds, zone) = match rest {
+        [b'.', rest @ ..] => fraction(rest)?,
+        _ => (0, rest),
+    };
+    let offset = match zone {
+        b"Z" => 0,
+        [sign, h1, h2, b':', m1, m2] => offset(*sign, [*h1, *h2, *m1, *m2])?,
+        _ => return None,
+    };
+    let day = day(number([*y1, *y2, *y3, *y4])?, number([*o1, *o2])?, number([*d1, *d2])?)?;
+    let second = second([*h1, *h2], [*m1, *m2], [*s1, *s2])?;
+    Timestamp::new(day * 86_400 + second - offset, nanoseconds).ok()
+}
+
+fn nginx_by_hand(text: &[u8]) -> Option<Timestamp> {
+    let [
+        d1,
+        d2,
+        b'/',
+        month @ ..,
+        b'/',
+        y1,
+        y2,
+        y3,
+        y4,
+        b':',
+        h1,
+        h2,
+        b':',
+        m1,
+        m2,
+        b':',
+        s1,
+        s2,
+        b' ',
+        sign,
+        z1,
+        z2,
+        z3,
+        z4,
+    ] = text
+    else {
+        return None;
+    };
+    let month = match month {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return None,
+    };
+    let day = day(number([*y1, *y2, *y3, *y4])?, month, number([*d1, *d2])?)?;
+    let second = second([*h1, *h2], [*m1, *m2], [*s1, *s2])?;
+    Timestamp::new(day * 86_400 + second - offset(*sign, [*z1, *z2, *z3, *z4])?, 0).ok()
+}
+
+/// Days since 1970; none before it, and none at the end of what the time library bears.
+fn day(year: i64, month: i64, day: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if !(1970..=9998).contains(&year) || !(1..=days).contains(&day) {
+        return None;
+    }
+    let before = BEFORE_MONTH.get(usize::try_from(month).ok()?.checked_sub(1)?)?;
+    let last = year - 1;
+    let years = 365 * year + last / 4 - last / 100 + last / 400 + 1;
+    Some(years + i64::from(*before) + i64::from(leap && month > 2) + day - 1 - EPOCH)
+}
+
+/// Seconds since midnight; a leap second is left to the time library.
+fn second(hours: [u8; 2], minutes: [u8; 2], seconds: [u8; 2]) -> Option<i64> {
+    let (hour, minute, second) = (number(hours)?, number(minutes)?, number(seconds)?);
+    (hour < 24 && minute < 60 && second < 60).then_some(hour * 3600 + minute * 60 + second)
+}
+
+/// Seconds east of Greenwich.
+fn offset(sign: u8, [h1, h2, m1, m2]: [u8; 4]) -> Option<i64> {
+    let (hours, minutes) = (number([h1, h2])?, number([m1, m2])?);
+    let seconds = hours * 3600 + minutes * 60;
+    match sign {
+        _ if hours > 14 || minutes > 59 => None,
+        b'+' => Some(seconds),
+        b'-' => Some(-seconds),
+        _ => None,
+    }
+}
+
+/// Up to nine digits behind the point, as nanoseconds, and what follows them.
+fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
+    let digits = text.iter().take(9).take_while(|byte| byte.is_ascii_digit()).count();
+    let (fraction, rest) = text.split_at_checked(digits)?;
+    let value = fraction.iter().fold(0, |value, digit| value * 10 + i32::from(digit - b'0'));
+    let scale = 10_i32.pow(u32::try_from(9 - digits).ok()?);
+    (digits > 0).then_some((value * scale, rest))
+}
+
+fn number<const N: usize>(digits: [u8; N]) -> Option<i64> {
+    let sound = digits.iter().all(u8::is_ascii_digit);
+    sound.then(|| digits.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_usual_shapes_are_read_by_hand() {
+        for text in ["2026-11-23T15:04:05Z", "2026-11-23T15:04:05.123456789Z", "2024-02-29T23:59:59.5+01:00"] {
+            assert_eq!(by_hand(text.as_bytes()), Some(text.parse().unwrap()), "{text}");
+        }
+        for (text, expected) in [
+            ("23/Nov/2026:15:04:05 +0000", "2026-11-23T15:04:05Z"),
+            ("01/Mar/2100:00:00:00 +0530", "2100-02-28T18:30:00Z"),
+        ] {
+            assert_eq!(nginx_by_hand(text.as_bytes()), Some(expected.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_day_is_the_one_that_the_time_library_counts() {
+        let mut day = jiff::civil::date(1970, 1, 1);
+        for expected in 0..60_000 {
+            let (year, month) = (i64::from(day.year()), i64::from(day.month()));
+            assert_eq!(super::day(year, month, i64::from(day.day())), Some(expected), "{day}");
+            day = day.tomorrow().unwrap();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways_of_reading_give_the_same_time(text in timely("2026-11-23T15:04:05.123456789Z", "T.:Z+-")) {
+            prop_assert_eq!(rfc3339(&text), text.parse().ok(), "{}", text);
+        }
+
+        #[test]
+        fn both_ways_of_reading_an_offset_give_the_same_time(text in timely("2026-11-23T15:04:05+01:30", "T.:Z+-")) {
+            prop_assert_eq!(rfc3339(&text), text.parse().ok(), "{}", text);
+        }
+
+        #[test]
+        fn both_ways_of_reading_nginxs_time_give_the_same(text in timely("23/Nov/2026:15:04:05 +0130", "/: +-JanFebc")) {
+            let library = strtime::parse("%d/%b/%Y:%H:%M:%S %z", &text).ok().and_then(|time| time.to_timestamp().ok());
+            prop_assert_eq!(nginx(&text), library, "{}", text);
+        }
+    }
+
+    /// A time in which some bytes are others, and which may be longer or shorter.
+    fn timely(model: &'static str, others: &'static str) -> impl Strategy<Value = String> {
+        let byte = prop_oneof![4 => proptest::char::range('0', '9'), 1 => proptest::sample::select(others.chars().collect::<Vec<_>>())];
+        let changes = proptest::collection::vec((0..model.len(), byte), 0..4);
+        (changes, 0..=model.len(), 0..40_usize).prop_map(move |(changes, cut, drop)| {
+            let mut text: Vec<char> = model.chars().collect();
+            for (at, byte) in changes {
+                text[at] = byte;
+            }
+            if drop == 0 {
+                text.truncate(cut);
+            } else if drop < 8 && cut < text.len() {
+                text.remove(cut);
+            }
+            text.into_iter().collect()
+        })
+    }
+}
