@@ -17,10 +17,13 @@ use hotdesk_reap::attribute::{Names, Service};
 use hotdesk_reap::collect::logs::read_all;
 use hotdesk_reap::traffic::Format;
 use hotdesk_reap::traffic::tally::{Tally, Watch};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// As much as the API server sends at once.
 const PIECE: usize = 32 * 1024;
+
+/// A log that is longer has its newest lines in the future.
+const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 #[derive(Parser)]
 struct Args {
@@ -75,7 +78,7 @@ fn watch(args: &Args) -> anyhow::Result<Watch> {
         slot: args.slot.clone(),
         since,
         look_back: since,
-        now: Timestamp::MAX,
+        now: since.checked_add(WEEK)?,
         ignore_agents: GlobSet::builder().add(Glob::new("kube-probe/*")?).build()?,
         ignore_paths: GlobSet::builder().add(Glob::new("/healthz")?).build()?,
         max_unparsed: 0.01,

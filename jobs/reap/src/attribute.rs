@@ -132,9 +132,8 @@ const BEFORE: [&str; 7] =
 
 /// True if a joined name begins with this namespace and a `-`.
 fn begins(name: &str, namespace: &str) -> bool {
-    let bare = BEFORE.iter().find_map(|before| name.strip_prefix(before));
     let starts = |name: &str| name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('-'));
-    starts(name) || bare.is_some_and(starts)
+    starts(name) || BEFORE.iter().find_map(|before| name.strip_prefix(before)).is_some_and(starts)
 }
 
 #[cfg(test)]

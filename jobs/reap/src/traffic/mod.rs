@@ -27,6 +27,7 @@ pub mod times;
 use std::borrow::Cow;
 
 use jiff::Timestamp;
+use memchr::memchr;
 
 /// How a controller writes its access log.
 #[derive(Debug, Clone, PartialEq, Eq, clap::ValueEnum)]
@@ -123,6 +124,18 @@ fn is_klog(line: &str) -> bool {
 /// A field that says "none": nginx writes `-`, and nothing at all before it has chosen a server.
 fn named(value: Cow<'_, str>) -> Option<Cow<'_, str>> {
     (!value.is_empty() && value != "-").then_some(value)
+}
+
+/// What is before and what behind the first such byte, which is ASCII.
+fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr(byte, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// The same where the byte is but a few bytes away: looking at each is then faster than looking at many at once.
+fn split_near(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|found| found == byte)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 #[cfg(test)]

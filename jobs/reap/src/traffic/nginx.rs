@@ -12,9 +12,9 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter, memrchr_iter};
+use memchr::{memchr_iter, memrchr_iter};
 
-use super::{Entry, Line, named, times};
+use super::{Entry, Line, named, split_at_byte, split_near, times};
 
 /// Reads one line.
 #[must_use]
@@ -45,7 +45,7 @@ fn entry(line: &str) -> Option<Entry<'_>> {
 /// `$remote_addr - $remote_user [$time_local] `; the user may hold anything but a quote. Returns the time.
 fn head(text: &str) -> Option<&str> {
     // An address holds no space, so the first one is the separator's.
-    let (address, rest) = split_at_byte(text, b' ')?;
+    let (address, rest) = split_near(text, b' ')?;
     let rest = rest.strip_prefix("- ")?.strip_suffix("] ")?;
     let bytes = rest.as_bytes();
     let open =
@@ -58,7 +58,7 @@ fn head(text: &str) -> Option<&str> {
 /// `$request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr …`
 fn upstreams(text: &str) -> Option<(&str, &str)> {
     // Neither the numbers nor the names hold a bracket, so the first ones are the format's.
-    let (numbers, rest) = split_at_byte(text, b'[')?;
+    let (numbers, rest) = split_near(text, b'[')?;
     let (upstream, rest) = split_at_byte(rest, b']')?;
     let (alternative, rest) = split_at_byte(rest.strip_prefix(" [")?, b']')?;
     let plain = |name: &str| name.bytes().all(|b| b.is_ascii_graphic() && b != b'[');
@@ -83,20 +83,14 @@ fn has_fields(text: &str, wanted: usize) -> bool {
 fn are_numbers(text: &str) -> bool {
     let number =
         |field: &str| field == "-" || (!field.is_empty() && field.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
-    split_at_byte(text, b' ').is_some_and(|(a, b)| number(a) && number(b))
+    split_near(text, b' ').is_some_and(|(a, b)| number(a) && number(b))
 }
 
 /// The path of `GET /path?query HTTP/1.1`.
 fn path(request: &str) -> Option<&str> {
-    let (_method, rest) = split_at_byte(request, b' ')?;
+    let (_method, rest) = split_near(request, b' ')?;
     let target = split_at_byte(rest, b' ').map_or(rest, |(target, _)| target);
     Some(split_at_byte(target, b'?').map_or(target, |(path, _)| path))
-}
-
-/// What is before and what behind the first such byte, which is ASCII.
-fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
-    let at = memchr(byte, text.as_bytes())?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// nginx's error log: `2026/11/23 15:04:05 [error] 33#33: *5 …`.

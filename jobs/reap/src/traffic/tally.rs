@@ -7,7 +7,7 @@ use globset::GlobSet;
 use hotdesk_slots::text::plain;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Entry, Format, Line, read, times};
+use super::{Entry, Format, Line, read, split_at_byte, times};
 use crate::attribute::{Names, Whose};
 
 /// How far a clock may be ahead before what it says about the window is not believed.
@@ -103,20 +103,24 @@ pub struct Tally {
 impl Tally {
     /// Takes one line of the stream, as `TIMESTAMP text`, and returns its time. Breaks at a hit.
     pub fn take(&mut self, watch: &Watch, line: &str) -> ControlFlow<(), Option<Timestamp>> {
-        let (stamp, text) = line.split_once(' ').unwrap_or((line, ""));
+        let (stamp, text) = split_at_byte(line, b' ').unwrap_or((line, ""));
         let Some(time) = times::rfc3339(stamp) else {
             // The kubelet reports some of its errors inside a stream that it began as a success.
             self.broken.get_or_insert_with(|| quoted(line));
             return ControlFlow::Continue(None);
         };
-        let latest = watch.now.saturating_add(self.opened_after).and_then(|at| at.saturating_add(CLOCK_TOLERANCE));
-        if time > latest.unwrap_or(Timestamp::MAX) {
+        if time > watch.now && self.is_future(watch, time) {
             self.future.get_or_insert(time);
         }
         if time >= watch.look_back {
             self.judge(watch, time, text);
         }
         if self.hit.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(Some(time)) }
+    }
+
+    fn is_future(&self, watch: &Watch, time: Timestamp) -> bool {
+        let latest = watch.now.saturating_add(self.opened_after).and_then(|at| at.saturating_add(CLOCK_TOLERANCE));
+        time > latest.unwrap_or(Timestamp::MAX)
     }
 
     /// Takes a line that was too long to be kept.
