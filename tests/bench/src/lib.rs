@@ -41,6 +41,7 @@ pub mod constant;
 pub mod control_plane;
 pub mod goals;
 pub mod load;
+pub mod peers;
 pub mod pki;
 pub mod programs;
 pub mod report;
