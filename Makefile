@@ -1,6 +1,6 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit e2e bench-idle-check build cluster install down crd fmt deny clean
+.PHONY: help demo test check unit e2e bench bench-kyverno bench-idle-check build cluster install down crd fmt deny clean
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +19,12 @@ unit: ## Unit and property tests, and the fault table (4 min; first time 12)
 
 e2e: ## End-to-end tests on the real cluster; E2E=name runs those whose name contains it
 	@tests/run e2e
+
+bench: ## Measure everything beside the peers and the limit, and write docs/performance.md (35 min; first time 50)
+	@tests/bench/run
+
+bench-kyverno: ## The same with Kyverno, which is built first (10 min more)
+	@tests/bench/run --kyverno
 
 bench-idle-check: ## What the check of an idle slot costs, beside the pipeline that it replaces (3 min)
 	@tests/bench/idle-check

@@ -1,1 +1,145 @@
-//! Which goals does the project set itself, and does this run meet them?
+//! Which goals does the project set itself, and does a run meet them?
+//!
+//! Nearly all are ratios of two variants in the same rounds, so that they hold for any machine. A goal is met if the median
+//! of its rounds is.
+
+use std::fmt;
+
+use crate::results::Results;
+use crate::stats::{ratios, summary};
+
+/// A goal.
+#[derive(Debug, Clone, Copy)]
+pub struct Goal {
+    /// In words.
+    pub what: &'static str,
+    /// Where it is measured.
+    pub section: &'static str,
+    /// What is measured.
+    pub ours: Side,
+    /// What it is divided by, if the goal is a ratio.
+    pub theirs: Option<Side>,
+    /// How much it must be.
+    pub bound: Bound,
+    /// Of what, if it is no ratio.
+    pub unit: &'static str,
+}
+
+/// One cell of a section's results.
+#[derive(Debug, Clone, Copy)]
+pub struct Side {
+    /// Its row.
+    pub case: &'static str,
+    /// Its column.
+    pub variant: &'static str,
+    /// Its table.
+    pub measure: &'static str,
+}
+
+/// How much something must be.
+#[derive(Debug, Clone, Copy)]
+pub enum Bound {
+    /// This or more.
+    AtLeast(f64),
+    /// This or less.
+    AtMost(f64),
+}
+
+/// What its rounds say, and whether they meet it; nothing if it was not measured.
+#[must_use]
+pub fn judged(goal: &Goal, measured: &[Results]) -> (Vec<f64>, Option<bool>) {
+    let Some(results) = measured.iter().find(|results| results.section == goal.section) else {
+        return (Vec::new(), None);
+    };
+    let rounds = |side: Side| results.rounds_of(side.case, side.variant, side.measure);
+    let values = match goal.theirs {
+        None => rounds(goal.ours).to_vec(),
+        Some(theirs) => ratios(rounds(goal.ours), rounds(theirs)),
+    };
+    let met = summary(&values).map(|summary| goal.bound.holds(summary.median));
+    (values, met)
+}
+
+impl Bound {
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(bound) => value >= bound,
+            Self::AtMost(bound) => value <= bound,
+        }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, bound) = match self.bound {
+            Bound::AtLeast(bound) => ("at least", bound),
+            Bound::AtMost(bound) => ("at most", bound),
+        };
+        let space = if self.unit.is_empty() { "" } else { " " };
+        write!(f, "{}: {word} {bound}{space}{}", self.what, self.unit)
+    }
+}
+
+/// All of them, in the order of the sections.
+pub const GOALS: &[Goal] = &[
+    rate("1 KiB gate, of the constant answer", "gate 1 KiB, 8 connections", "constant", 0.9),
+    rate("1 KiB stamp, of the constant answer", "stamp 1 KiB, 8 connections", "constant", 0.9),
+    rate("1 KiB gate, of the Go reference", "gate 1 KiB, 8 connections", "reference", 2.2),
+    rate("1 KiB stamp, of the Go reference", "stamp 1 KiB, 8 connections", "reference", 2.2),
+    rate("1 KiB gate, of Kyverno", "gate 1 KiB, 8 connections", "kyverno", 12.0),
+    rate("1 KiB stamp, of Kyverno", "stamp 1 KiB, 8 connections", "kyverno", 12.0),
+    rate("1 MiB gate, of the Go reference", "gate 1 MiB, 8 connections", "reference", 4.0),
+    rate("1 MiB stamp, of the Go reference", "stamp 1 MiB, 8 connections", "reference", 4.0),
+    p99("1 KiB gate, p99 of the constant's", "gate 1 KiB, 8 connections"),
+    p99("1 KiB stamp, p99 of the constant's", "stamp 1 KiB, 8 connections"),
+    own(
+        "handler",
+        "memory under reviews of 1 KiB, 12 Slots",
+        ("under reviews of 1 KiB", "peak MiB"),
+        Bound::AtMost(16.0),
+        "MiB",
+    ),
+    write("ConfigMap through the API server, of the constant answer", "ConfigMap, 4 connections", "constant", 0.95),
+    write("Deployment through the API server, of the constant answer", "Deployment, 4 connections", "constant", 0.95),
+    write("ConfigMap through the API server, of the Go reference", "ConfigMap, 4 connections", "reference", 1.4),
+    write("Deployment through the API server, of the Go reference", "Deployment, 4 connections", "reference", 1.4),
+    write("ConfigMap through the API server, of Kyverno", "ConfigMap, 4 connections", "kyverno", 4.0),
+    write("Deployment through the API server, of Kyverno", "Deployment, 4 connections", "kyverno", 4.0),
+];
+
+const RATE: &str = "requests/s";
+
+const fn rate(what: &'static str, case: &'static str, than: &'static str, bound: f64) -> Goal {
+    ratio("handler", what, (case, RATE), than, Bound::AtLeast(bound))
+}
+
+const fn write(what: &'static str, case: &'static str, than: &'static str, bound: f64) -> Goal {
+    ratio("api", what, (case, RATE), than, Bound::AtLeast(bound))
+}
+
+const fn p99(what: &'static str, case: &'static str) -> Goal {
+    ratio("handler", what, (case, "p99 ms"), "constant", Bound::AtMost(1.5))
+}
+
+/// What hotdesk's share of another variant's value is, in the same row of the same table.
+const fn ratio(
+    section: &'static str,
+    what: &'static str,
+    (case, measure): (&'static str, &'static str),
+    than: &'static str,
+    bound: Bound,
+) -> Goal {
+    let ours = Side { case, variant: "hotdesk", measure };
+    Goal { what, section, ours, theirs: Some(Side { case, variant: than, measure }), bound, unit: "" }
+}
+
+/// A value of hotdesk's own.
+const fn own(
+    section: &'static str,
+    what: &'static str,
+    (case, measure): (&'static str, &'static str),
+    bound: Bound,
+    unit: &'static str,
+) -> Goal {
+    Goal { what, section, ours: Side { case, variant: "hotdesk", measure }, theirs: None, bound, unit }
+}

@@ -51,7 +51,8 @@ fn start(args: Args) -> anyhow::Result<()> {
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
     programs::end_all_on_signal()?;
     for section in chosen {
-        bench.say(&format!("{}: about {} min with 5 rounds", section.title, section.minutes));
+        let minutes = (usize::from(section.minutes) * bench.rounds).div_ceil(5);
+        bench.say(&format!("{}: about {minutes} min", section.title));
         (section.run)(&bench).with_context(|| format!("section {}", section.name))?;
     }
     report::write(&bench)
