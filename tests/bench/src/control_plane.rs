@@ -30,6 +30,9 @@ pub const FIRST_FREE_PORT: u16 = 26463;
 /// Longer than a slow start, and short enough to notice one that never comes.
 const START: Duration = Duration::from_mins(1);
 
+/// A new registration reaches the API server's own copy within a second or two.
+const EFFECT: Duration = Duration::from_secs(30);
+
 /// Who can come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Person {
@@ -177,6 +180,23 @@ impl ControlPlane {
         let path = self.manifest("apply", &list)?;
         let path = path.to_string_lossy();
         self.kubectl(Person::Admin, &["apply", "--server-side", "-f", &path]).map(drop)
+    }
+
+    /// Waits until Bob's write into this namespace is denied in these words: until what was registered is in force.
+    ///
+    /// # Errors
+    /// With what happens instead, if it does not come to that.
+    pub fn wait_until_denied(&self, namespace: &str, words: &str) -> anyhow::Result<()> {
+        let metadata = json!({"name": "probe", "namespace": namespace});
+        let probe = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata});
+        let path = self.manifest("probe", &probe)?;
+        let mut said = String::new();
+        let denied = self.api.wait_until("told of the webhook", EFFECT, || {
+            let arguments = ["create", "--dry-run=server", "-f", &path.to_string_lossy()];
+            said = self.kubectl(Person::Bob, &arguments).unwrap_or_else(|error| error.to_string());
+            said.contains(words)
+        });
+        denied.map(drop).with_context(|| format!("a stranger's write ended with: {said}"))
     }
 
     /// The environment in which clients of this person run: nothing of the user's own.
