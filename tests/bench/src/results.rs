@@ -125,7 +125,8 @@ impl Machine {
     pub fn this() -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-        let kernel = read("/proc/sys/kernel/osrelease").trim().to_owned();
+        // Without what its builder calls it.
+        let kernel = read("/proc/sys/kernel/osrelease").split(['-', '\n']).next().unwrap_or_default().to_owned();
         Self { processor: processor(&read("/proc/cpuinfo")), cores, memory: memory(&read("/proc/meminfo")), kernel }
     }
 }
