@@ -157,12 +157,12 @@ fn patch(
     if is_release_record(request, object) {
         reply::patch(&release_stamp(page, requester).changes(&labels, &annotations))
     } else {
-        reply::patch(&page.stamp.changes(&labels, &annotations))
+        reply::patch(&page.stamp().changes(&labels, &annotations))
     }
 }
 
 fn release_stamp(page: &Page, requester: &Requester) -> Stamp {
-    page.stamp.clone().with_deployed_by(&requester.username)
+    page.stamp().clone().with_deployed_by(&requester.username)
 }
 
 fn is_stamped(request: &Request<'_, Object<'_>>, decision: Decision) -> bool {

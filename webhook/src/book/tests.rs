@@ -1,4 +1,4 @@
-use proptest::prelude::*;
+use hotdesk_slots::ClaimView;
 
 use super::*;
 
@@ -30,11 +30,65 @@ fn book_of(slots: &[(&str, Page)]) -> Book {
 fn nothing_is_known_before_the_first_complete_list() {
     let now = Instant::now();
     let book = Book::new(now);
-    book.put("mew", Page::new("mew", None, None));
+    book.put(Page::new("mew", None, None));
     book.hear(now);
     assert_eq!(book.look("mew", now), Look::NotSynced);
     book.replace(Pages::default(), now);
     assert_eq!(book.look("mew", now), Look::Missing, "a complete list replaces what was there");
+}
+
+#[test]
+fn a_list_is_taken_in_page_by_page_and_what_is_not_in_it_goes_at_its_end() {
+    let now = Instant::now();
+    let book = Book::new(now);
+    let list = |pages: Vec<Page>| {
+        book.begin_list();
+        pages.into_iter().for_each(|page| book.put(page));
+    };
+    list(vec![claimed("mew", "alice", None), claimed("onix", "alice", None)]);
+    assert_eq!(book.look("mew", now), Look::NotSynced, "half a list says nothing");
+    list(vec![claimed("onix", "alice", None), claimed("abra", "alice", None)]);
+    book.end_list(now);
+    assert_eq!(book.owned(&[name("alice")]), ["abra", "onix"], "mew was in a list that never ended");
+    book.put(claimed("mew", "alice", None));
+    list(vec![claimed("onix", "bob", None)]);
+    assert_eq!(book.owned(&[name("alice")]), ["abra", "mew"], "what was known stays while a new list is read");
+    book.end_list(now);
+    assert_eq!((book.owned(&[name("alice")]), book.len()), (Vec::new(), 1));
+}
+
+/// More than are noted in one go.
+#[test]
+fn many_claims_may_lapse_in_the_same_moment() {
+    let names: Vec<String> = (0..2_500).map(|i| format!("slot-{i}")).collect();
+    let slots: Vec<(&str, Page)> = names.iter().map(|n| (n.as_str(), claimed(n, "alice", Some(10)))).collect();
+    let book = book_of(&slots);
+    assert_eq!(book.listing(&[], &[], at(9)).free, Some5::default());
+    let free = book.listing(&[], &[], at(10)).free;
+    assert_eq!(free.names.len() + free.more, 2_500);
+    book.put(claimed("slot-7", "bob", Some(10)));
+    let free = book.listing(&[], &[], at(10)).free;
+    assert_eq!(free.names.len() + free.more, 2_500, "a claim that had lapsed when it was seen");
+    book.put(claimed("slot-7", "bob", Some(11)));
+    let listing = book.listing(&[name("bob")], &[], at(10));
+    assert_eq!((listing.yours.names.len(), listing.free.more), (1, 2_494));
+}
+
+#[test]
+fn a_group_is_not_the_person_of_that_name() {
+    let claim = ClaimView { groups: vec!["ops".to_owned()], ..ClaimView::default() };
+    let book = book_of(&[("mew", Page::new("mew", Some(claim), None)), ("onix", claimed("onix", "ops", None))]);
+    let yours = |names: &[Name], groups: &[String]| book.listing(names, groups, at(0)).yours.names.join(" ");
+    assert_eq!(yours(&[name("ops")], &[]), "onix");
+    assert_eq!(yours(&[], &["ops".to_owned()]), "mew");
+}
+
+#[test]
+fn a_change_of_the_version_alone_is_seen() {
+    let book = book_of(&[("mew", claimed("mew", "alice", None).version(Some(1)))]);
+    book.put(claimed("mew", "alice", None).version(Some(2)));
+    let look = book.look("mew", Instant::now());
+    assert_eq!(look.page().and_then(|page| page.version), Some(2));
 }
 
 #[test]
@@ -64,54 +118,10 @@ fn a_long_listing_is_cut_and_counted() {
 #[test]
 fn a_slot_that_changes_hands_leaves_no_trace_of_its_former_holder() {
     let book = book_of(&[("mew", claimed("mew", "alice", Some(99)))]);
-    book.put("mew", claimed("mew", "bob", None));
+    book.put(claimed("mew", "bob", None));
     let listing = book.listing(&[name("alice")], &[], at(100));
     assert_eq!(listing, Listing::default());
     book.remove("mew");
     assert_eq!(book.listing(&[name("bob")], &[], at(0)), Listing::default());
     assert_eq!(book.look("mew", Instant::now()), Look::Missing);
-}
-
-proptest! {
-    /// The indexes say what a walk over all slots would say, whatever came and went.
-    #[test]
-    fn the_indexes_agree_with_the_slots(events in prop::collection::vec((0..6_u8, 0..5_u8, prop::option::of(0..20_i64)), 0..60), now in 0..20_i64) {
-        let mut pages = Pages::default();
-        for (slot, what, until) in events {
-            let slot = format!("s{slot}");
-            match what {
-                0 => pages.remove(&slot),
-                1 => pages.put(&slot, Page::new(&slot, None, None)),
-                2 => pages.put(&slot, Page::unreadable(&slot)),
-                3 => pages.put(&slot, claimed(&slot, "alice", until)),
-                _ => pages.put(&slot, claimed(&slot, "bob", until)),
-            }
-        }
-        let standing = |page: &Page| page.claim.as_ref().is_some_and(|c| c.standing(at(now)).held().is_some());
-        let free = pages.slots.values().filter(|p| p.readable && !standing(p)).count();
-        let mine = pages.slots.values().filter(|p| standing(p) && p.claim.as_ref().unwrap().users == [name("alice")]).count();
-        let (found, yours) = (pages.free(at(now)), pages.yours(&[name("alice")], &[], at(now)));
-        prop_assert_eq!(found.names.len() + found.more, free);
-        prop_assert_eq!(yours.names.len() + yours.more, mine);
-    }
-}
-
-/// A list of the largest size that is supported is taken in, and one more event costs no copy of it.
-#[test]
-fn a_hundred_thousand_slots_fit() {
-    let mut pages = Pages::default();
-    for i in 0..100_000 {
-        let slot = format!("slot-{i:06}");
-        pages.put(&slot, claimed(&slot, &format!("user{}", i % 1_000), Some(i)));
-    }
-    let now = Instant::now();
-    let book = Book::new(now);
-    book.replace(pages, now);
-    for i in 0..10_000 {
-        book.put("slot-000000", claimed("slot-000000", "alice", Some(i)));
-    }
-    let took = now.elapsed();
-    assert_eq!(book.len(), 100_000);
-    // Ten thousand copies of the map would take minutes.
-    assert!(took < Duration::from_secs(20), "{took:?}");
 }

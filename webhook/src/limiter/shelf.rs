@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use hotdesk_slots::slot::{SLOT_NAME, Slot};
+use hotdesk_slots::slot::SLOT_NAME;
 use hotdesk_slots::text::harmless;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Config};
 
 use super::{Kept, Shelf};
 use crate::book::Page;
-use crate::watch::page_of;
+use crate::watch::seen::Seen;
 
 /// The entry of the `ConfigMap` that holds the notes.
 const ENTRY: &str = "claims.json";
@@ -89,10 +89,9 @@ impl Shelf for InCluster {
 
     fn slot(&self, namespace: String) -> BoxFuture<'_, Result<Option<Page>, String>> {
         async move {
-            let kind = ApiResource::erase::<Slot>(&());
-            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &namespace, &kind);
+            let api: Api<Seen> = Api::namespaced(self.client.clone(), &namespace);
             let found = api.get_opt(SLOT_NAME).await.map_err(|error| reason(&error))?;
-            Ok(found.as_ref().and_then(page_of).map(|(_, page)| page))
+            Ok(found.and_then(Seen::page))
         }
         .boxed()
     }

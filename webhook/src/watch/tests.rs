@@ -8,7 +8,7 @@ use super::*;
 use crate::book::Look;
 
 #[expect(clippy::needless_pass_by_value, reason = "a value is made for one Slot")]
-fn slot(namespace: &str, spec: Value) -> DynamicObject {
+fn slot(namespace: &str, spec: Value) -> Seen {
     serde_json::from_value(json!({
         "apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot",
         "metadata": {"name": "slot", "namespace": namespace}, "spec": spec,
@@ -16,11 +16,11 @@ fn slot(namespace: &str, spec: Value) -> DynamicObject {
     .unwrap()
 }
 
-fn claimed(namespace: &str, by: &str) -> DynamicObject {
+fn claimed(namespace: &str, by: &str) -> Seen {
     slot(namespace, json!({"claim": {"users": [by]}, "mode": "warn"}))
 }
 
-async fn after(book: &Book, events: Vec<watcher::Result<Event<DynamicObject>>>) {
+async fn after(book: &Book, events: Vec<watcher::Result<Event<Seen>>>) {
     keep(stream::iter(events), book).await;
 }
 

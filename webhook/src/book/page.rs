@@ -1,0 +1,103 @@
+//! What is worked out of one Slot, for the requests to come?
+
+use std::sync::{Arc, OnceLock};
+
+use hotdesk_slots::stamp::Stamp;
+use hotdesk_slots::{ClaimView, Mode};
+use jiff::Timestamp;
+
+/// One slot, with what a request will want.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    slot: Arc<str>,
+    /// The claim, lapsed or not.
+    pub claim: Option<ClaimView>,
+    /// The slot's own mode.
+    pub mode: Option<Mode>,
+    /// When somebody last lost the slot.
+    pub lost_at: Option<Timestamp>,
+    /// The version of the Slot, where it is a number, as it is in every API server so far.
+    pub version: Option<u64>,
+    /// False if the Slot could not be read. Then nobody holds it, and nobody may claim to.
+    pub readable: bool,
+    /// Made when first asked for: of many slots few are written to, and it takes as much room as all the rest.
+    stamp: OnceLock<Box<Stamp>>,
+}
+
+impl Page {
+    /// A slot with this claim and mode.
+    #[must_use]
+    pub fn new(namespace: &str, claim: Option<ClaimView>, mode: Option<Mode>) -> Self {
+        let claim = claim.map(without_spare_room);
+        Self { slot: namespace.into(), claim, mode, readable: true, ..Self::default() }
+    }
+
+    /// The same slot, lost by somebody at this moment.
+    #[must_use]
+    pub fn lost_at(self, when: Option<Timestamp>) -> Self {
+        Self { lost_at: when, ..self }
+    }
+
+    /// The same slot, of this version.
+    #[must_use]
+    pub fn version(self, version: Option<u64>) -> Self {
+        Self { version, ..self }
+    }
+
+    /// A Slot that is there and cannot be read.
+    #[must_use]
+    pub fn unreadable(namespace: &str) -> Self {
+        Self { readable: false, ..Self::new(namespace, None, None) }
+    }
+
+    /// The stamp of the slot's objects.
+    #[must_use]
+    pub fn stamp(&self) -> &Stamp {
+        self.stamp.get_or_init(|| {
+            let mut stamp = Stamp::of(&self.slot, self.claim.as_ref());
+            stamp.labels.shrink_to_fit();
+            stamp.annotations.shrink_to_fit();
+            Box::new(stamp)
+        })
+    }
+
+    /// The slot's name.
+    pub(super) fn slot(&self) -> &Arc<str> {
+        &self.slot
+    }
+
+    /// The same slot, with its name where `slot` has it: a name is held once.
+    pub(super) fn named(self, slot: Arc<str>) -> Self {
+        Self { slot, ..self }
+    }
+
+    /// True if the same people hold the slot for the same time, or the same nobody.
+    pub(super) fn is_held_as(&self, other: &Self) -> bool {
+        self.readable == other.readable && self.claim == other.claim
+    }
+}
+
+/// Whether the stamp was asked for yet makes no difference.
+impl PartialEq for Page {
+    fn eq(&self, other: &Self) -> bool {
+        let rest = |page: &Self| (page.mode, page.lost_at, page.version);
+        self.slot == other.slot && self.is_held_as(other) && rest(self) == rest(other)
+    }
+}
+
+impl Eq for Page {}
+
+impl AsRef<Self> for Page {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+/// A list that grew has room for more than it holds; a claim never grows again.
+fn without_spare_room(mut claim: ClaimView) -> ClaimView {
+    claim.users.shrink_to_fit();
+    claim.aliases.shrink_to_fit();
+    claim.groups.shrink_to_fit();
+    claim.purpose.shrink_to_fit();
+    claim
+}

@@ -1,0 +1,193 @@
+//! Which slots are there, whose are they, and which are free? With indexes, so that no answer walks over all slots.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasher as _;
+use std::sync::Arc;
+
+use hotdesk_slots::{ClaimView, Name};
+use jiff::Timestamp;
+
+use super::page::Page;
+use super::some::Some5;
+
+/// How many lapsed claims are noted in one go. It is done while requests wait.
+const AT_ONCE: usize = 1_000;
+
+/// All slots by namespace, with the indexes.
+#[derive(Debug, Default)]
+pub struct Pages {
+    slots: HashMap<Arc<str>, Entry>,
+    /// The slots that nobody holds, or whose claim had lapsed at `settled`.
+    free: BTreeSet<Arc<str>>,
+    /// When the other claims lapse.
+    until: BTreeSet<(Timestamp, Arc<str>)>,
+    settled: Timestamp,
+    /// The slots of everybody, by the hash of a name or a group. A hash is small, and what it finds is looked at again.
+    claimants: BTreeSet<(u64, Arc<str>)>,
+    hasher: RandomState,
+    /// The number of the list that is being read, or was read last.
+    list: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    page: Arc<Page>,
+    /// The last list that it was in.
+    list: u32,
+}
+
+/// A name or a group, for a hash: a group called `alice` is not Alice.
+#[derive(Hash)]
+enum Key<'a> {
+    Name(&'a str),
+    Group(&'a str),
+}
+
+impl Pages {
+    /// Notes a slot, in place of what was known of it.
+    pub fn put(&mut self, namespace: &str, page: Page) {
+        let list = self.list;
+        if let Some((key, known)) = self.slots.get_key_value(namespace)
+            && known.page.is_held_as(&page)
+        {
+            // Most changes of a Slot are of its status, and most Slots of a new list are as they were.
+            let (same, page) = (*known.page == page, page.named(key.clone()));
+            if let Some(entry) = self.slots.get_mut(namespace) {
+                entry.list = list;
+                if !same {
+                    entry.page = Arc::new(page);
+                }
+            }
+            return;
+        }
+        let key = self.remove(namespace).unwrap_or_else(|| namespace.into());
+        let page = page.named(key.clone());
+        match &page.claim {
+            Some(claim) => self.index(&key, claim),
+            None if page.readable => {
+                self.free.insert(key.clone());
+            }
+            None => {}
+        }
+        self.slots.insert(key, Entry { page: Arc::new(page), list });
+    }
+
+    /// Forgets a slot, and gives back its name.
+    pub fn remove(&mut self, namespace: &str) -> Option<Arc<str>> {
+        let (key, Entry { page, .. }) = self.slots.remove_entry(namespace)?;
+        self.free.remove(&key);
+        if let Some(claim) = &page.claim {
+            if let Some(until) = claim.until {
+                self.until.remove(&(until, key.clone()));
+            }
+            for hash in self.hashes(claim) {
+                self.claimants.remove(&(hash, key.clone()));
+            }
+        }
+        Some(key)
+    }
+
+    /// How many slots there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// True if there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// What is known of a slot.
+    pub(super) fn get(&self, namespace: &str) -> Option<&Arc<Page>> {
+        self.slots.get(namespace).map(|entry| &entry.page)
+    }
+
+    /// From now on, what is put is in a new list.
+    pub(super) fn begin_list(&mut self) {
+        self.list = self.list.wrapping_add(1);
+    }
+
+    /// The slots that are not in the last list.
+    pub(super) fn unlisted(&self) -> Vec<Arc<str>> {
+        self.slots.iter().filter(|(_, entry)| entry.list != self.list).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Notes some of the claims that have lapsed, and says whether that were all.
+    ///
+    /// A claim lapses once. Should the clock go back, its slot is told to be free for so long; who may write there is
+    /// decided elsewhere.
+    pub(super) fn settle(&mut self, now: Timestamp) -> bool {
+        for _ in 0..AT_ONCE {
+            if self.is_settled(now) {
+                break;
+            }
+            self.free.extend(self.until.pop_first().map(|(_, key)| key));
+        }
+        let all = self.is_settled(now);
+        if all {
+            self.settled = self.settled.max(now);
+        }
+        all
+    }
+
+    /// True if every claim that has lapsed is noted.
+    pub(super) fn is_settled(&self, now: Timestamp) -> bool {
+        self.until.first().is_none_or(|(until, _)| *until > now)
+    }
+
+    /// The slots that one of these holds.
+    pub(super) fn yours(&self, names: &[Name], groups: &[String], now: Timestamp) -> Some5 {
+        let held = |claim: &ClaimView| claim.standing(now).held().is_some();
+        let slots = self.claimed(names, groups, held);
+        Some5::of(slots.iter().copied(), slots.len())
+    }
+
+    /// The slots that nobody holds, as of the last time that [`Pages::settle`] was done.
+    pub(super) fn free(&self) -> Some5 {
+        Some5::of(self.free.iter().map(|key| &**key), self.free.len())
+    }
+
+    /// The slots whose claims name one of these, and are as asked for.
+    pub(super) fn claimed(
+        &self,
+        names: &[Name],
+        groups: &[String],
+        wanted: impl Fn(&ClaimView) -> bool,
+    ) -> BTreeSet<&str> {
+        let keys = names.iter().map(|name| Key::Name(name.as_str())).chain(groups.iter().map(|g| Key::Group(g)));
+        let is_theirs = |key: &str| {
+            let claim = self.get(key).and_then(|page| page.claim.as_ref());
+            claim.is_some_and(|claim| claim.admits(names, groups) && wanted(claim))
+        };
+        keys.flat_map(|key| self.found(self.hasher.hash_one(key))).filter(|key| is_theirs(key)).collect()
+    }
+
+    fn found(&self, hash: u64) -> impl Iterator<Item = &str> {
+        let first = (hash, Arc::default());
+        self.claimants.range(first..).take_while(move |(found, _)| *found == hash).map(|(_, key)| &**key)
+    }
+
+    fn index(&mut self, key: &Arc<str>, claim: &ClaimView) {
+        if let Some(until) = claim.until {
+            if until <= self.settled {
+                self.free.insert(key.clone());
+            } else {
+                self.until.insert((until, key.clone()));
+            }
+        }
+        let hashes = self.hashes(claim);
+        self.claimants.extend(hashes.into_iter().map(|hash| (hash, key.clone())));
+    }
+
+    fn hashes(&self, claim: &ClaimView) -> Vec<u64> {
+        let names = claim.users.iter().chain(&claim.aliases).map(|name| Key::Name(name.as_str()));
+        let keys = names.chain(claim.groups.iter().map(|group| Key::Group(group)));
+        keys.map(|key| self.hasher.hash_one(key)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

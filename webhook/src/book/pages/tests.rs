@@ -1,0 +1,93 @@
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap()
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn claimed(slot: &str, by: &str, until: Option<i64>) -> Page {
+    let claim = ClaimView { users: vec![name(by)], until: until.map(at), ..ClaimView::default() };
+    Page::new(slot, Some(claim), None)
+}
+
+fn settled(pages: &mut Pages, now: i64) {
+    while !pages.settle(at(now)) {}
+}
+
+proptest! {
+    /// The indexes say what a walk over all slots would say, whatever came and went, and however often it was asked.
+    #[test]
+    fn the_indexes_agree_with_the_slots(
+        events in prop::collection::vec((0..6_u8, 0..6_u8, prop::option::of(0..20_i64), prop::option::of(0..20_i64)), 0..60),
+        later in 0..20_i64,
+    ) {
+        let mut pages = Pages::default();
+        let mut now = 0;
+        for (slot, what, until, asked) in events {
+            let slot = format!("s{slot}");
+            match what {
+                0 => drop(pages.remove(&slot)),
+                1 => pages.put(&slot, Page::new(&slot, None, None)),
+                2 => pages.put(&slot, Page::unreadable(&slot)),
+                3 => pages.put(&slot, claimed(&slot, "alice", until).version(asked.map(i64::unsigned_abs))),
+                _ => pages.put(&slot, claimed(&slot, "bob", until)),
+            }
+            now = now.max(asked.unwrap_or(0));
+            settled(&mut pages, now);
+        }
+        now = now.max(later);
+        settled(&mut pages, now);
+        let all = || pages.slots.values().map(|entry| &entry.page);
+        let standing = |page: &Page| page.claim.as_ref().is_some_and(|c| c.standing(at(now)).held().is_some());
+        let free = all().filter(|p| p.readable && !standing(p)).count();
+        let mine = all().filter(|p| standing(p) && p.claim.as_ref().unwrap().users == [name("alice")]).count();
+        let (found, yours) = (pages.free(), pages.yours(&[name("alice")], &[], at(now)));
+        prop_assert_eq!(found.names.len() + found.more, free);
+        prop_assert_eq!(yours.names.len() + yours.more, mine);
+        prop_assert!(pages.slots.iter().all(|(key, entry)| Arc::ptr_eq(key, entry.page.slot())), "a name is held once");
+    }
+}
+
+#[test]
+fn nothing_is_left_of_slots_that_went() {
+    let mut pages = Pages::default();
+    for (slot, page) in
+        [("a", claimed("a", "alice", Some(9))), ("b", claimed("b", "bob", Some(1))), ("c", Page::new("c", None, None))]
+    {
+        pages.put(slot, page);
+    }
+    settled(&mut pages, 5);
+    for slot in ["a", "b", "c"] {
+        pages.remove(slot);
+    }
+    let left = (pages.len(), pages.free.len(), pages.until.len(), pages.claimants.len());
+    assert_eq!(left, (0, 0, 0, 0));
+}
+
+/// As many slots as are supported are taken in, and one more event, or one more question, costs no walk over them.
+#[test]
+fn a_hundred_thousand_slots_fit() {
+    let mut pages = Pages::default();
+    for i in 0..100_000 {
+        let slot = format!("slot-{i:06}");
+        pages.put(&slot, claimed(&slot, &format!("user{}", i % 1_000), Some(i)));
+    }
+    let began = Instant::now();
+    settled(&mut pages, 90_000);
+    for i in 0..10_000 {
+        pages.put("slot-000000", claimed("slot-000000", "alice", Some(i)));
+        let (free, yours) = (pages.free(), pages.yours(&[name("alice"), name("user7")], &[], at(90_000)));
+        assert_eq!((free.names.len(), yours.names.len()), (5, 5), "at {i}");
+    }
+    let took = began.elapsed();
+    assert_eq!(pages.len(), 100_000);
+    // Ten thousand walks over all would take minutes.
+    assert!(took < Duration::from_secs(20), "{took:?}");
+}

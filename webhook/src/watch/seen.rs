@@ -1,0 +1,135 @@
+//! Of a Slot, what does the gate read?
+//!
+//! Of a hundred thousand Slots most bytes are marks and status, and who manages which field: they are passed over, not taken
+//! in. What is read may be odd all the same: one Slot that cannot be read must not hide the others, nor its slot be open.
+
+use std::borrow::Cow;
+
+use hotdesk_slots::ClaimView;
+use hotdesk_slots::slot::{Claim, Mode, SLOT_NAME, Slot};
+use hotdesk_slots::text::plain;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::core::NamespaceResourceScope;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::book::Page;
+
+/// A Slot as the gate reads it.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Its name, namespace and version; nothing else.
+    metadata: ObjectMeta,
+    /// When somebody last lost the slot, as it is written there.
+    lost_at: Option<Value>,
+    /// As it is written. Values, not types: what does not fit is this Slot's matter, not the list's.
+    spec: Value,
+}
+
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    #[serde(default)]
+    spec: Value,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: Option<String>,
+    namespace: Option<String>,
+    resource_version: Option<String>,
+    annotations: Option<Annotations>,
+}
+
+#[derive(Deserialize)]
+struct Annotations {
+    /// [`hotdesk_slots::keys::LOST_AT`]
+    #[serde(rename = "hotdesk.dev/lost-at")]
+    lost_at: Option<Value>,
+}
+
+/// Of a Slot's spec: what the gate reads. The rest may be as odd as it likes.
+#[derive(Debug, Default, Deserialize)]
+struct GateSpec {
+    #[serde(default)]
+    claim: Option<Claim>,
+    #[serde(default)]
+    mode: Option<Mode>,
+}
+
+impl<'de> Deserialize<'de> for Seen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Written { metadata, spec } = Written::deserialize(deserializer)?;
+        let Metadata { name, namespace, resource_version, annotations } = metadata.unwrap_or_default();
+        let metadata = ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() };
+        Ok(Self { metadata, lost_at: annotations.and_then(|annotations| annotations.lost_at), spec })
+    }
+}
+
+/// The API server has it where it has Slots.
+impl Resource for Seen {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        Slot::kind(&())
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        Slot::group(&())
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        Slot::version(&())
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        Slot::plural(&())
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+impl Seen {
+    /// The namespace, if this is the Slot of one.
+    pub(crate) fn slot(&self) -> Option<&str> {
+        self.metadata.namespace.as_deref().filter(|_| self.metadata.name.as_deref() == Some(SLOT_NAME))
+    }
+
+    /// What the book holds of it; nothing if it is not the Slot of a namespace.
+    pub(crate) fn page(self) -> Option<Page> {
+        let (version, lost_at) = (self.version(), self.lost_at());
+        let namespace = self.slot()?.to_owned();
+        let page = match Option::<GateSpec>::deserialize(self.spec).map(Option::unwrap_or_default) {
+            Ok(spec) => Page::new(&namespace, spec.claim.as_ref().map(ClaimView::lenient), spec.mode).lost_at(lost_at),
+            Err(error) => {
+                tracing::error!(slot = %plain(&namespace), error = %plain(&error.to_string()), "a Slot cannot be read: its slot is closed");
+                Page::unreadable(&namespace)
+            }
+        };
+        Some(page.version(version))
+    }
+
+    fn version(&self) -> Option<u64> {
+        self.metadata.resource_version.as_deref()?.parse().ok()
+    }
+
+    /// What cannot be read counts as the far future, so that nothing is trusted for it.
+    fn lost_at(&self) -> Option<Timestamp> {
+        let written = self.lost_at.as_ref()?;
+        Some(written.as_str().and_then(|text| text.parse().ok()).unwrap_or(Timestamp::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests;

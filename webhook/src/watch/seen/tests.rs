@@ -1,0 +1,118 @@
+use hotdesk_slots::keys;
+use kube::core::{ObjectList, WatchEvent};
+use serde_json::json;
+
+use super::*;
+
+/// A Slot as an API server writes it, with all that the gate passes over.
+fn written(spec: &Value, lost_at: Option<&Value>) -> Value {
+    let mut annotations = json!({"hotdesk.dev/owner": "alice", "note": "hotdesk.dev/lost-at"});
+    if let Some(lost_at) = lost_at {
+        annotations[keys::LOST_AT] = lost_at.clone();
+    }
+    json!({
+        "apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot",
+        "metadata": {
+            "annotations": annotations, "labels": {"namespace": "onix", "name": "other"}, "generation": 3,
+            "managedFields": [{"manager": "x", "fieldsV1": {"f:spec": {"f:claim": {".": {}}}}}],
+            "name": "slot", "namespace": "mew", "resourceVersion": "77",
+        },
+        "spec": spec,
+        "status": {"verdict": {"state": "Idle"}, "spec": {"claim": {"users": ["mallory"]}}},
+    })
+}
+
+fn read(spec: &Value, lost_at: Option<&Value>) -> Page {
+    serde_json::from_value::<Seen>(written(spec, lost_at)).unwrap().page().unwrap()
+}
+
+fn users(page: &Page) -> Vec<&str> {
+    page.claim.iter().flat_map(|claim| &claim.users).map(hotdesk_slots::Name::as_str).collect()
+}
+
+#[test]
+fn reads_what_the_gate_needs_and_passes_over_the_rest() {
+    let page = read(&json!({"host": "h", "claim": {"users": ["Alice", "bob"], "groups": ["g"]}, "mode": "warn"}), None);
+    assert_eq!((users(&page), page.mode, page.version), (vec!["alice", "bob"], Some(Mode::Warn), Some(77)));
+    assert_eq!((page.readable, page.lost_at), (true, None));
+    let slot = ("hotdesk.dev/slot", "mew".to_owned());
+    assert!(page.stamp().labels.contains(&slot), "{:?}", page.stamp());
+}
+
+#[test]
+fn a_moment_of_loss_that_cannot_be_read_is_never_past() {
+    let moment: Timestamp = "2026-12-01T18:00:00Z".parse().unwrap();
+    for (text, expected) in
+        [(json!("2026-12-01T18:00:00Z"), moment), (json!("soon"), Timestamp::MAX), (json!(7), Timestamp::MAX)]
+    {
+        assert_eq!(read(&json!({}), Some(&text)).lost_at, Some(expected), "{text}");
+    }
+}
+
+#[track_caller]
+fn closes(spec: &Value) {
+    let page = read(spec, None);
+    assert!(!page.readable && page.claim.is_none(), "{spec}: {page:?}");
+}
+
+#[test]
+fn a_spec_that_does_not_fit_closes_its_slot() {
+    closes(&json!("text"));
+    closes(&json!(7));
+    closes(&json!({"claim": "alice"}));
+    closes(&json!({"claim": {"users": "alice"}}));
+    closes(&json!({"claim": {"users": ["alice", 7]}}));
+    closes(&json!({"claim": {"users": ["alice"], "until": "2026-12-01T18:00:00"}}));
+    closes(&json!({"claim": {"users": ["alice"], "purpose": {}}}));
+    closes(&json!({"mode": "off"}));
+}
+
+#[track_caller]
+fn is_free(spec: &Value) {
+    let page = read(spec, None);
+    assert!(page.readable && page.claim.is_none(), "{spec}: {page:?}");
+}
+
+#[test]
+fn a_spec_without_a_claim_is_a_free_slots() {
+    is_free(&Value::Null);
+    is_free(&json!({}));
+    is_free(&json!({"claim": null, "mode": null, "keepUntil": "whenever", "host": 7}));
+}
+
+#[test]
+fn what_is_not_the_slot_of_a_namespace_is_none() {
+    for (field, value) in [("name", json!("other")), ("name", Value::Null), ("namespace", Value::Null)] {
+        let mut object = written(&json!({}), None);
+        object["metadata"][field] = value;
+        assert_eq!(serde_json::from_value::<Seen>(object).unwrap().page(), None, "{field}");
+    }
+    assert_eq!(serde_json::from_value::<Seen>(json!({})).unwrap().page(), None, "no metadata at all");
+}
+
+#[test]
+fn one_odd_slot_hides_no_other_in_a_list() {
+    let items = [json!({"claim": {"users": ["alice"]}}), json!("text"), json!({"claim": {"users": ["bob"]}})];
+    let items: Vec<Value> = items.iter().map(|spec| written(spec, None)).collect();
+    let list = json!({"apiVersion": "v1", "items": items, "kind": "SlotList", "metadata": {"continue": "c"}});
+    let list: ObjectList<Seen> = serde_json::from_str(&list.to_string()).unwrap();
+    let pages: Vec<Page> = list.items.into_iter().filter_map(Seen::page).collect();
+    let readable: Vec<bool> = pages.iter().map(|page| page.readable).collect();
+    assert_eq!((readable, users(&pages[2])), (vec![true, false, true], vec!["bob"]));
+}
+
+/// An API server writes the type first. Should one ever write it last, changes must be seen all the same.
+#[test]
+fn an_event_is_read_whatever_the_order_of_its_fields() {
+    let slot = written(&json!({"claim": {"users": ["alice"]}}), None).to_string();
+    for text in [format!(r#"{{"type":"ADDED","object":{slot}}}"#), format!(r#"{{"object":{slot},"type":"ADDED"}}"#)] {
+        let event: WatchEvent<Seen> = serde_json::from_str(&text).unwrap();
+        let WatchEvent::Added(slot) = event else { panic!("{text}") };
+        assert_eq!(users(&slot.page().unwrap()), ["alice"], "{text}");
+    }
+}
+
+#[test]
+fn the_api_server_is_asked_for_slots() {
+    assert_eq!(Seen::url_path(&(), None), Slot::url_path(&(), None));
+}
