@@ -17,7 +17,7 @@ use crate::control_plane::{ControlPlane, FIRST_FREE_PORT, Namespaces, Person};
 use crate::load::Load;
 use crate::results::Results;
 use crate::stats::rotated;
-use crate::{Bench, constant};
+use crate::{Bench, constant, peers};
 
 mod objects;
 mod variants;
@@ -60,7 +60,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
                 variants::check(bench, &setting.plane, *variant, &setting.body(*variant, object))?;
             }
             for connections in CONNECTIONS {
-                bench.say(&format!("round {}: {}, {connections} connections", round + 1, object.name()));
+                bench.say(&format!("round {}: {}", round + 1, Case { object, connections }.name()));
                 for variant in rotated(&setting.variants, round) {
                     setting.measure(bench, *variant, &Case { object, connections }, &mut results)?;
                 }
@@ -77,18 +77,19 @@ impl Setting {
 
     fn measure(&self, bench: &Bench, variant: Variant, case: &Case, results: &mut Results) -> anyhow::Result<()> {
         let url = format!("{}{}", self.plane.url(), case.object.path(&variant.namespace()));
+        let seconds = bench.seconds.max(case.object.least_seconds());
         let load = Load {
             url: &url,
             body: &self.body(variant, case.object),
             token: Some(Person::Alice.token()),
             connections: case.connections,
-            seconds: bench.seconds,
+            seconds,
         };
         let before = self.plane.process().cpu()?;
         let run = load.run()?;
         let spent = self.plane.process().cpu()?.saturating_sub(before).as_secs_f64() * 1e3;
         #[expect(clippy::cast_precision_loss, reason = "a minute has few seconds")]
-        let writes = run.per_second * bench.seconds as f64;
+        let writes = run.per_second * seconds as f64;
         let (row, name) = (case.name(), variant.name());
         results.add(&row, name, "requests/s", run.per_second);
         results.add(&row, name, "p99 ms", run.p99);
@@ -124,7 +125,8 @@ impl Case {
 }
 
 fn set_up(bench: &Bench) -> anyhow::Result<Setting> {
-    let variants = variants::ALWAYS.to_vec();
+    let kyverno = bench.kyverno.then_some(Variant::Kyverno);
+    let variants: Vec<Variant> = variants::ALWAYS.into_iter().chain(kyverno).collect();
     let plane = ControlPlane::start(bench, Namespaces::MustExist)?;
     let chart = Chart::render(bench)?;
     plane.add_slots_kind(&chart)?;
@@ -136,7 +138,12 @@ fn set_up(bench: &Bench) -> anyhow::Result<Setting> {
     for (variant, port) in variants.iter().zip((FIRST_FREE_PORT..).step_by(2)) {
         let ports = Ports { reviews: port, health: port + 1 };
         let webhook = match variant {
-            Variant::None | Variant::Kyverno => continue,
+            Variant::None => continue,
+            // It registers itself.
+            Variant::Kyverno => {
+                webhooks.push(peers::start_kyverno(bench, &plane, &variant.namespace(), ports)?);
+                continue;
+            }
             Variant::Policy => {
                 registered.extend(chart.policy(&variant.namespace())?);
                 continue;

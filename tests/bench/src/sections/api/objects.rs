@@ -29,6 +29,15 @@ impl Object {
         }
     }
 
+    /// How long such a load must last to count enough answers: some take most of a second.
+    #[must_use]
+    pub(super) fn least_seconds(self) -> u64 {
+        match self {
+            Self::ConfigMap | Self::Deployment => 1,
+            Self::Secret => 4,
+        }
+    }
+
     /// The path under which such objects are created, asking that nothing be stored.
     #[must_use]
     pub(super) fn path(self, namespace: &str) -> String {

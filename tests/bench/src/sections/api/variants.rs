@@ -73,7 +73,7 @@ impl Variant {
             Self::None => None,
             Self::Hotdesk | Self::Reference => Some("admission webhook \"gate.hotdesk.dev\" denied the request"),
             Self::Policy | Self::Constant => Some("ValidatingAdmissionPolicy 'hotdesk-gate-"),
-            Self::Kyverno => Some("kyverno"),
+            Self::Kyverno => Some("Policy hotdesk-gate failed"),
         }
     }
 }
