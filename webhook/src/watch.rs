@@ -13,10 +13,11 @@ use kube::api::Api;
 use kube::client::ClientBuilder;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
-use tower::util::MapResponseLayer;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 
 use crate::book::Book;
 
+mod patience;
 pub(crate) mod seen;
 
 use seen::Seen;
@@ -46,14 +47,21 @@ pub fn client(mut config: kube::Config, book: Arc<Book>) -> kube::Result<Client>
         }
         response
     });
-    Ok(ClientBuilder::try_from(config)?.with_layer(&heard).build())
+    let patience = MapRequestLayer::new(patience::patient);
+    Ok(ClientBuilder::try_from(config)?.with_layer(&heard).with_layer(&patience).build())
 }
 
 /// Follows the Slots for ever.
+///
+/// The list is streamed, one Slot at a time, from what the API server has in memory. In pages, each may cost it a reading of
+/// its database: a hundred thousand Slots were seen to take minutes. An API server that does not stream says so.
 pub async fn follow(client: Client, book: Arc<Book>) {
     let slots: Api<Seen> = Api::all(client);
-    let events = watcher(slots, watcher::Config::default().timeout(WATCH_SECONDS)).default_backoff();
-    keep(events, &book).await;
+    let settings = watcher::Config::default().timeout(WATCH_SECONDS);
+    let streamed = watcher(slots.clone(), settings.clone().streaming_lists()).default_backoff();
+    keep(until_refused(streamed), &book).await;
+    tracing::info!("the API server does not stream lists: the Slots are read in pages");
+    keep(watcher(slots, settings).default_backoff(), &book).await;
 }
 
 /// Writes what a watch says into the book.
@@ -81,6 +89,20 @@ where
             }
         }
     }
+}
+
+/// What a watch says until the API server knows no streamed lists, or may not serve them: it calls the request invalid.
+fn until_refused<S>(events: S) -> impl Stream<Item = watcher::Result<Event<Seen>>>
+where
+    S: Stream<Item = watcher::Result<Event<Seen>>>,
+{
+    events.take_while(|event| {
+        let refused = match event {
+            Err(watcher::Error::WatchStartFailed(kube::Error::Api(status))) => matches!(status.code, 400 | 422),
+            _ => false,
+        };
+        std::future::ready(!refused)
+    })
 }
 
 fn note(event: Event<Seen>, book: &Book) {

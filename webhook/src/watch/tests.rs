@@ -79,3 +79,24 @@ async fn a_slot_that_cannot_be_read_closes_itself_and_hides_no_other() {
         assert!(book.look(namespace, Instant::now()).page().is_some_and(|p| p.claim.is_none()), "{namespace}");
     }
 }
+
+fn refused(code: u16) -> watcher::Result<Event<Seen>> {
+    let status = kube::core::Status { code, ..kube::core::Status::default() };
+    Err(Error::WatchStartFailed(kube::Error::Api(Box::new(status))))
+}
+
+#[tokio::test]
+async fn a_refusal_to_stream_ends_the_watch_and_other_errors_do_not() {
+    let events =
+        |code| vec![refused(code), Ok(Event::Init), Ok(Event::InitApply(claimed("mew", "alice"))), Ok(Event::InitDone)];
+    for code in [400, 422] {
+        let book = Book::new(Instant::now());
+        keep(until_refused(stream::iter(events(code))), &book).await;
+        assert!(!book.was_read(), "{code}");
+    }
+    for code in [403, 410, 429, 500, 503] {
+        let book = Book::new(Instant::now());
+        keep(until_refused(stream::iter(events(code))), &book).await;
+        assert!(book.was_read(), "{code}");
+    }
+}
