@@ -105,6 +105,23 @@ pub const GOALS: &[Goal] = &[
     write("Deployment through the API server, of the Go reference", "Deployment, 4 connections", "reference", 1.4),
     write("ConfigMap through the API server, of Kyverno", "ConfigMap, 4 connections", "kyverno", 4.0),
     write("Deployment through the API server, of Kyverno", "Deployment, 4 connections", "kyverno", 4.0),
+    helm("helm 4 install, of the time without hotdesk", "helm 4 install"),
+    helm("helm 4 upgrade, of the time without hotdesk", "helm 4 upgrade"),
+    helm("helm 4 uninstall, of the time without hotdesk", "helm 4 uninstall"),
+    helm("helm 3 install, of the time without hotdesk", "helm 3 install"),
+    helm("helm 3 upgrade, of the time without hotdesk", "helm 3 upgrade"),
+    helm("helm 3 uninstall, of the time without hotdesk", "helm 3 uninstall"),
+    log("log of ingress-nginx as text", "ingress-nginx, text", 1000.0),
+    log("log of ingress-nginx as JSON", "ingress-nginx, JSON", 500.0),
+    log("log of Traefik", "Traefik, JSON", 500.0),
+    log("log of Envoy Gateway", "Envoy Gateway, JSON", 500.0),
+    ratio(
+        "idle",
+        "CPU time of an idle check without helm's, of the pipeline's",
+        ("idle, reaped", "CPU ms without helm"),
+        "pipeline",
+        Bound::AtMost(0.1),
+    ),
 ];
 
 const RATE: &str = "requests/s";
@@ -119,6 +136,14 @@ const fn write(what: &'static str, case: &'static str, than: &'static str, bound
 
 const fn p99(what: &'static str, case: &'static str) -> Goal {
     ratio("handler", what, (case, "p99 ms"), "constant", Bound::AtMost(1.5))
+}
+
+const fn helm(what: &'static str, case: &'static str) -> Goal {
+    ratio("helm", what, (case, "seconds"), "none", Bound::AtMost(1.05))
+}
+
+const fn log(what: &'static str, case: &'static str, least: f64) -> Goal {
+    own("reaper", what, (case, "MB/s a core"), Bound::AtLeast(least), "MB/s a core")
 }
 
 /// What hotdesk's share of another variant's value is, in the same row of the same table.
