@@ -27,6 +27,22 @@ const ETCD_PEER: u16 = 26462;
 /// The first port that is free for a section's own servers; those up to 26499 are.
 pub const FIRST_FREE_PORT: u16 = 26463;
 
+/// Where one API server and its database listen.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    api: u16,
+    etcd: u16,
+    peer: u16,
+}
+
+impl Ports {
+    /// Those of the n-th beside each other leave seven free ports before the next.
+    fn of(number: u16) -> Self {
+        let shift = 10 * number;
+        Self { api: API + shift, etcd: ETCD + shift, peer: ETCD_PEER + shift }
+    }
+}
+
 /// Longer than a slow start, and short enough to notice one that never comes.
 const START: Duration = Duration::from_mins(1);
 
@@ -62,6 +78,7 @@ pub struct ControlPlane {
     authority: Authority,
     kubectl: PathBuf,
     dir: TempDir,
+    number: u16,
 }
 
 impl Person {
@@ -99,13 +116,22 @@ impl ControlPlane {
     /// # Errors
     /// If a program is not built, a port is taken, or it is not ready in time.
     pub fn start(bench: &Bench, namespaces: Namespaces) -> anyhow::Result<Self> {
+        Self::start_beside(bench, namespaces, 0)
+    }
+
+    /// Starts the n-th of several, from 0 to 3.
+    ///
+    /// # Errors
+    /// If a program is not built, a port is taken, or it is not ready in time.
+    pub fn start_beside(bench: &Bench, namespaces: Namespaces, number: u16) -> anyhow::Result<Self> {
+        let ports = Ports::of(number);
         let dir = TempDir::with_prefix("hotdesk-bench-").context("no directory for the API server's data")?;
         let authority = Authority::new()?;
-        let etcd = start_etcd(bench, dir.path())?;
-        etcd.wait_until("ready", START, || std::net::TcpStream::connect(("127.0.0.1", ETCD)).is_ok())?;
-        let api = start_api(bench, dir.path(), &authority, namespaces)?;
+        let etcd = start_etcd(bench, dir.path(), ports)?;
+        etcd.wait_until("ready", START, || std::net::TcpStream::connect(("127.0.0.1", ports.etcd)).is_ok())?;
+        let api = start_api(bench, dir.path(), &authority, namespaces, ports)?;
         let kubectl = bench.cluster_program("kubectl")?;
-        let plane = Self { api, _etcd: etcd, authority, kubectl, dir };
+        let plane = Self { api, _etcd: etcd, authority, kubectl, dir, number };
         for person in [Person::Admin, Person::Alice, Person::Bob] {
             plane.write_kubeconfig(person)?;
         }
@@ -118,7 +144,13 @@ impl ControlPlane {
     /// Its address, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("https://127.0.0.1:{API}")
+        format!("https://127.0.0.1:{}", Ports::of(self.number).api)
+    }
+
+    /// The first port of its own that is free for a webhook.
+    #[must_use]
+    pub fn first_free_port(&self) -> u16 {
+        FIRST_FREE_PORT + 10 * self.number
     }
 
     /// The authority that signed its certificate, and signs those of webhooks.
@@ -231,8 +263,8 @@ impl ControlPlane {
     }
 }
 
-fn start_etcd(bench: &Bench, dir: &Path) -> anyhow::Result<Program> {
-    let (clients, peers) = (format!("http://127.0.0.1:{ETCD}"), format!("http://127.0.0.1:{ETCD_PEER}"));
+fn start_etcd(bench: &Bench, dir: &Path, ports: Ports) -> anyhow::Result<Program> {
+    let (clients, peers) = (format!("http://127.0.0.1:{}", ports.etcd), format!("http://127.0.0.1:{}", ports.peer));
     let mut command = Command::new(bench.cluster_program("etcd")?);
     // The data is thrown away, so nothing needs to reach the disk.
     command.args(["--name=bench", "--unsafe-no-fsync", "--log-level=warn", "--snapshot-count=100000"]);
@@ -245,7 +277,13 @@ fn start_etcd(bench: &Bench, dir: &Path) -> anyhow::Result<Program> {
     Program::start(bench, "etcd", command)
 }
 
-fn start_api(bench: &Bench, dir: &Path, authority: &Authority, namespaces: Namespaces) -> anyhow::Result<Program> {
+fn start_api(
+    bench: &Bench,
+    dir: &Path,
+    authority: &Authority,
+    namespaces: Namespaces,
+    ports: Ports,
+) -> anyhow::Result<Program> {
     let write = |name: &str, text: String| {
         let path = dir.join(name);
         std::fs::write(&path, text).with_context(|| path.display().to_string()).map(|()| path)
@@ -255,10 +293,12 @@ fn start_api(bench: &Bench, dir: &Path, authority: &Authority, namespaces: Names
     let pair = authority.server(dir, "kube-apiserver")?;
     let accounts = authority.server(dir, "service-accounts")?;
     let mut command = Command::new(bench.cluster_program("kube-apiserver")?);
-    command.args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"]).arg(format!("--secure-port={API}"));
+    command
+        .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
+        .arg(format!("--secure-port={}", ports.api));
     command.arg(format!("--tls-cert-file={}", pair.cert.display()));
     command.arg(format!("--tls-private-key-file={}", pair.key.display()));
-    command.arg(format!("--etcd-servers=http://127.0.0.1:{ETCD}"));
+    command.arg(format!("--etcd-servers=http://127.0.0.1:{}", ports.etcd));
     command.arg(format!("--token-auth-file={}", tokens.display()));
     command.args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.213.112.0/24"]);
     command.arg("--service-account-issuer=https://kubernetes.default.svc");

@@ -62,6 +62,18 @@ impl Load<'_> {
     /// # Errors
     /// If any request failed, or none was answered.
     pub fn run(&self) -> anyhow::Result<Run> {
+        self.put_on(None)
+    }
+
+    /// Puts it on, with `slot-000000` in the file replaced by any of so many slots, numbered from 0.
+    ///
+    /// # Errors
+    /// If any request failed, or none was answered.
+    pub fn run_over(&self, slots: usize) -> anyhow::Result<Run> {
+        self.put_on(Some(slots))
+    }
+
+    fn put_on(&self, slots: Option<usize>) -> anyhow::Result<Run> {
         let here = self.url.starts_with("https://127.0.0.1:") || self.url.starts_with("http://127.0.0.1:");
         ensure!(here, "{}: loads go to 127.0.0.1 only", self.url);
         let dir = tempfile::tempdir()?;
@@ -76,7 +88,8 @@ impl Load<'_> {
             .arg(&script)
             .arg(self.url)
             .arg(self.body)
-            .args(self.token);
+            .arg(self.token.unwrap_or_default())
+            .args(slots.map(|slots| slots.to_string()));
         let written = programs::output(&mut wrk)?;
         parse(&written).with_context(|| format!("load on {} with {}", self.url, self.body.display()))
     }

@@ -11,8 +11,8 @@ use super::{ControlPlane, Person};
 use crate::Bench;
 use crate::programs::Program;
 
-/// Longer than any of them takes.
-const START: Duration = Duration::from_secs(30);
+/// Longer than any of them takes, with as many Slots as there may be.
+const START: Duration = Duration::from_mins(2);
 
 /// A webhook that runs until this is dropped.
 #[derive(Debug)]
