@@ -208,3 +208,74 @@ fn settle(both: &TestSlot, alone: &TestSlot, state: &str) {
         });
     }
 }
+
+/// A Deployment of alice's as the webhook would have stamped it, but for what is given.
+fn deployment(slot: &TestSlot, change: impl FnOnce(&mut Value)) -> String {
+    let (labels, annotations) = stamp(slot);
+    let pod =
+        json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "web"}]}});
+    let mut object = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "web", "labels": labels, "annotations": annotations},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": pod},
+    });
+    change(&mut object);
+    object.to_string()
+}
+
+/// The policy leaves out what is plainly right. What only looks so is judged in full, and denied with the full message.
+#[test]
+fn what_only_looks_plainly_right_is_judged_in_full() {
+    let _held = installation::shared();
+    let slot = Wish::free().make();
+    let policy = PolicyAlone::bind();
+    prepare(&slot);
+    slot.patch(&json!({"spec": {"claim": {"users": ["alice@example.com"], "purpose": "checkout"}}}));
+    policy.adopt(&slot);
+    let marks = "labels and annotations that begin with hotdesk.dev/|keys that begin with hotdesk.dev/";
+    let rows: &[(&str, &str, &dyn Fn(&mut Value))] = &[
+        ("as it should be", "", &|_| {}),
+        ("with labels of her own", "", &|o| o["metadata"]["labels"]["app"] = json!("web")),
+        ("for a person, which is hers to say", "", &|o| o["metadata"]["labels"]["hotdesk.dev/for"] = json!("bob")),
+        ("of another owner", marks, &|o| o["metadata"]["labels"]["hotdesk.dev/owner"] = json!("bob")),
+        ("of another slot", marks, &|o| o["metadata"]["labels"]["hotdesk.dev/slot"] = json!("mew")),
+        ("with a label more", marks, &|o| o["metadata"]["labels"]["hotdesk.dev/admin"] = json!("yes")),
+        ("with an annotation more", marks, &|o| {
+            o["metadata"]["annotations"]["hotdesk.dev/deployed-by"] = json!("alice@example.com");
+        }),
+        ("for another purpose", marks, &|o| o["metadata"]["annotations"]["hotdesk.dev/purpose"] = json!("play")),
+        ("without its purpose", marks, &|o| {
+            o["metadata"]["annotations"].as_object_mut().unwrap().remove("hotdesk.dev/purpose");
+        }),
+        ("without labels", marks, &|o| o["metadata"]["labels"] = json!({})),
+        ("that selects by owner", "spec.selector names hotdesk.dev/owner", &|o| {
+            o["spec"]["selector"]["matchLabels"]["hotdesk.dev/owner"] = json!("alice_at_example.com");
+            o["spec"]["template"]["metadata"]["labels"]["hotdesk.dev/owner"] = json!("alice_at_example.com");
+        }),
+        ("that selects by owner otherwise", "spec.selector names hotdesk.dev/owner", &|o| {
+            o["spec"]["selector"]["matchExpressions"] = json!([{"key": "hotdesk.dev/owner", "operator": "Exists"}]);
+            o["spec"]["template"]["metadata"]["labels"]["hotdesk.dev/owner"] = json!("alice_at_example.com");
+        }),
+        ("that is a fixture", "belong to hotdesk, whoever holds the slot", &|o| {
+            let metadata = o["metadata"].clone();
+            *o = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata});
+            o["metadata"]["name"] = json!("hotdesk-reaper");
+        }),
+    ];
+    let create = |user: &str, manifest: &str| {
+        let verb = ["create", "--validate=false", "--dry-run=server", "-n", slot.name(), "-f", "-"];
+        let who = ["--as", user, "--as-group", "e2e-writers"];
+        admin().kubectl_with(&[&verb[..], &who].concat(), manifest)
+    };
+    let mut wrong = Vec::new();
+    for (what, expected, change) in rows {
+        let manifest = deployment(&slot, change);
+        let hers = create("alice@example.com", &manifest);
+        let said = if expected.is_empty() { hers.ok() } else { expected.split('|').any(|e| hers.stderr.contains(e)) };
+        let strangers = create("bob@example.com", &manifest);
+        if !said || strangers.ok() || !strangers.stderr.contains("ValidatingAdmissionPolicy") {
+            wrong.push(format!("a Deployment {what}\nalice: {hers}\nbob: {strangers}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
