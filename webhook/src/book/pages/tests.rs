@@ -91,3 +91,14 @@ fn a_hundred_thousand_slots_fit() {
     // Ten thousand walks over all would take minutes.
     assert!(took < Duration::from_secs(20), "{took:?}");
 }
+
+/// What the index finds is looked at again: two names may have one hash.
+#[test]
+fn a_hash_alone_makes_nobody_a_holder() {
+    let mut pages = Pages::default();
+    pages.put("mew", claimed("mew", "alice", None));
+    let bobs = pages.hasher.hash_one(Key::Name("bob"));
+    pages.claimants.insert((bobs, "mew".into()));
+    assert_eq!(pages.yours(&[name("bob")], &[], at(0)), Some5::default());
+    assert!(pages.claimed(&[name("bob")], &[], |_| true).is_empty());
+}
