@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser as _;
 use hotdesk_reap::args::{Args, LogFormat};
@@ -17,13 +18,20 @@ use tracing_subscriber::EnvFilter;
 /// The client logs each failure by itself; what it means is said once, where it is handled.
 const QUIET: &str = "kube_client=off";
 
-#[tokio::main]
+// One thread: nothing here is done by two at once, and waking another one for every piece of a log costs more than reading it.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return refuse(&error),
     };
-    let conclusion = conclude(&args).await;
+    let args = Arc::new(args);
+    let shared = Arc::clone(&args);
+    // A task of its own, since each piece of a log wakes it: waking the outermost one asks the kernel each time.
+    let conclusion = tokio::spawn(async move { conclude(&shared).await }).await.unwrap_or_else(|error| Conclusion {
+        exit: Exit::Error,
+        message: format!("The run ended early: {error}. What was begun, the next run finishes."),
+    });
     leave_message(&args, &conclusion);
     ExitCode::from(conclusion.exit as u8)
 }

@@ -59,11 +59,16 @@ fn head(text: &str) -> Option<&str> {
 fn upstreams(text: &str) -> Option<(&str, &str)> {
     // Neither the numbers nor the names hold a bracket, so the first ones are the format's.
     let (numbers, rest) = split_near(text, b'[')?;
-    let (upstream, rest) = split_at_byte(rest, b']')?;
-    let (alternative, rest) = split_at_byte(rest.strip_prefix(" [")?, b']')?;
-    let plain = |name: &str| name.bytes().all(|b| b.is_ascii_graphic() && b != b'[');
-    let sound = are_numbers(numbers.strip_suffix(' ')?) && plain(upstream) && plain(alternative);
+    let (upstream, rest) = name(rest)?;
+    let (alternative, rest) = name(rest.strip_prefix(" [")?)?;
+    let sound = are_numbers(numbers.strip_suffix(' ')?);
     (sound && has_fields(rest.strip_prefix(' ')?, 4)).then_some((upstream, alternative))
+}
+
+/// `name]…`: a name of what can be seen, up to its bracket, and what follows that.
+fn name(text: &str) -> Option<(&str, &str)> {
+    let end = text.bytes().position(|b| !b.is_ascii_graphic() || b == b'[' || b == b']')?;
+    Some((text.get(..end)?, text.get(end..)?.strip_prefix(']')?))
 }
 
 /// Whether there are so many fields, with any number of spaces between them.
