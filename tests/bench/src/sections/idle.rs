@@ -1,12 +1,45 @@
 //! What does a whole idle check cost, beside the pipeline that it replaces?
+//!
+//! `tests/bench/idle-check` measures both on the test cluster, round by round, and tells helm's own share apart.
 
-use crate::Bench;
+use std::process::Command;
+
+use anyhow::{Context as _, bail, ensure};
+
+use crate::{Bench, programs};
+
+/// As many lines as a kubelet serves at most: then the log has 10 MiB, and is rotated.
+const LINES: u32 = 35_000;
 
 /// Measures it.
 ///
 /// # Errors
-/// If a program cannot be started, or a request fails.
+/// If the test cluster is not there, or one of the two fails.
 pub fn run(bench: &Bench) -> anyhow::Result<()> {
-    bench.say("not written yet");
-    Ok(())
+    let mut results = bench.results("idle");
+    let there = bench.root.join("target/cluster/images.env").is_file();
+    ensure!(
+        there,
+        "this section needs the test cluster: start tests/cluster/up, tests/cluster/images and tests/install"
+    );
+    let mut command = Command::new(bench.root.join("tests/bench/idle-check"));
+    command.arg("--table").arg(bench.rounds.to_string()).arg(LINES.to_string());
+    command.env("HOTDESK_BIN_DIR", bench.root.join("target/release"));
+    for line in programs::output(&mut command)?.lines() {
+        let [variant, measure, value] = line.split(' ').collect::<Vec<_>>()[..] else { bail!("it says {line}") };
+        let measure = match measure {
+            "CPU" => "CPU ms in all",
+            "helm" => "CPU ms of helm",
+            "rest" => "CPU ms without helm",
+            "wall" => "ms in all",
+            "peak" => "MiB at most, of the largest process",
+            other => other,
+        };
+        results.add("idle, reaped", variant, measure, value.parse().with_context(|| line.to_owned())?);
+    }
+    results.note(format!(
+        "{LINES} lines of log. hotdesk reads them twice, since it looks again before it acts; the pipeline's log query was \
+         a Python program, for which kubectl stands here."
+    ));
+    results.save(&bench.out)
 }
