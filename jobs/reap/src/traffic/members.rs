@@ -1,8 +1,8 @@
 //! What are the members of a JSON object that is as plain as the lines of access logs are?
 //!
-//! One pass over the line, which reads what it needs not by skipping it. Only an object that is certainly sound is read
-//! here: one that is flat, written in one line, with keys as they are and values of no unusual shape. Of anything else
-//! nothing is said, and `serde_json` reads the line; the tests hold both to the same answer.
+//! One pass over the line, from quote to quote. Only an object that is certainly sound is read here: one that is flat,
+//! with keys that are not escaped and values of no unusual shape. Of anything else nothing is said, and `serde_json` reads
+//! the line; the tests hold both to the same answer.
 
 use memchr::{Memchr2, memchr2_iter};
 
