@@ -105,6 +105,43 @@ pub const GOALS: &[Goal] = &[
     write("Deployment through the API server, of the Go reference", "Deployment, 4 connections", "reference", 1.4),
     write("ConfigMap through the API server, of Kyverno", "ConfigMap, 4 connections", "kyverno", 4.0),
     write("Deployment through the API server, of Kyverno", "Deployment, 4 connections", "kyverno", 4.0),
+    grown(
+        "stamps a second with 100,000 Slots, of those with 12",
+        ("stamp, 1 claimant a Slot", RATE),
+        Bound::AtLeast(0.9),
+    ),
+    grown(
+        "denials a second with 100,000 Slots, of those with 12",
+        ("deny, 1 claimant a Slot", RATE),
+        Bound::AtLeast(0.9),
+    ),
+    grown(
+        "p99 of stamps with 100,000 Slots, of that with 12",
+        ("stamp, 1 claimant a Slot", "p99 ms"),
+        Bound::AtMost(1.1),
+    ),
+    grown(
+        "p99 of denials with 100,000 Slots, of that with 12",
+        ("deny, 1 claimant a Slot", "p99 ms"),
+        Bound::AtMost(1.1),
+    ),
+    size(
+        "a change is seen with 100,000 Slots",
+        "100,000 Slots",
+        ("from the answer, 1 claimant a Slot", "change ms"),
+        100.0,
+        "ms",
+    ),
+    size("memory under load with 12 Slots", "12 Slots", ("under load, 1 claimant a Slot", "peak MiB"), 16.0, "MiB"),
+    size(
+        "memory under load with 100,000 Slots",
+        "100,000 Slots",
+        ("under load, 1 claimant a Slot", "peak MiB"),
+        100.0,
+        "MiB",
+    ),
+    size("ready with 12 Slots", "12 Slots", ("1 claimant a Slot", "ready s"), 1.0, "s"),
+    size("ready with 100,000 Slots", "100,000 Slots", ("1 claimant a Slot", "ready s"), 5.0, "s"),
     helm("helm 4 install, of the time without hotdesk", "helm 4 install"),
     helm("helm 4 upgrade, of the time without hotdesk", "helm 4 upgrade"),
     helm("helm 4 uninstall, of the time without hotdesk", "helm 4 uninstall"),
@@ -144,6 +181,30 @@ const fn helm(what: &'static str, case: &'static str) -> Goal {
 
 const fn log(what: &'static str, case: &'static str, least: f64) -> Goal {
     own("reaper", what, (case, "MB/s a core"), Bound::AtLeast(least), "MB/s a core")
+}
+
+/// What becomes of a value as the Slots grow many.
+const fn grown(what: &'static str, (case, measure): (&'static str, &'static str), bound: Bound) -> Goal {
+    let ours = Side { case, variant: "100,000 Slots", measure };
+    Goal { what, section: "growth", ours, theirs: Some(Side { case, variant: "12 Slots", measure }), bound, unit: "" }
+}
+
+/// A value with so many Slots.
+const fn size(
+    what: &'static str,
+    variant: &'static str,
+    (case, measure): (&'static str, &'static str),
+    most: f64,
+    unit: &'static str,
+) -> Goal {
+    Goal {
+        what,
+        section: "growth",
+        ours: Side { case, variant, measure },
+        theirs: None,
+        bound: Bound::AtMost(most),
+        unit,
+    }
 }
 
 /// What hotdesk's share of another variant's value is, in the same row of the same table.

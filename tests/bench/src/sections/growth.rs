@@ -35,7 +35,7 @@ const CHANGES: usize = 4;
 const NOTE: &str = "Reviews of 1 KiB go straight to the handler, on 8 connections; each names another slot, any of all. `ready` is from the \
     start of the process until `/readyz` answers 200. A change is a claim that is given to somebody else by a PATCH: the time is until the \
     handler's first answer by the new claim, from the PATCH's answer and from its sending. `peak` is since the process began. With 200 \
-    claimants a Slot is 20 KB large, and 100,000 of them are not measured here: the API server took 10 GB for them.";
+    claimants, 100,000 Slots are not measured: the API server would need many GiB for them.";
 
 /// An API server with its Slots.
 struct Site {
