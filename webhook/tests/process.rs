@@ -18,36 +18,46 @@ const ALICE: &str = "alice@example.com";
 struct ApiServer {
     address: SocketAddr,
     open: Arc<AtomicBool>,
+    /// Whether it streams lists, as those before 1.32 do not.
+    streams: Arc<AtomicBool>,
 }
 
 impl ApiServer {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let open = Arc::new(AtomicBool::new(false));
-        let gate = open.clone();
+        let (open, streams) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
+        let settings = (open.clone(), streams.clone());
         std::thread::spawn(move || {
             for tcp in listener.incoming().map_while(Result::ok) {
-                let gate = gate.clone();
-                std::thread::spawn(move || serve(tcp, &gate));
+                let (open, streams) = settings.clone();
+                std::thread::spawn(move || serve(tcp, &open, &streams));
             }
         });
-        Self { address, open }
+        Self { address, open, streams }
     }
 }
 
 /// Answers lists at once and leaves watches open until the other side goes away.
-fn serve(mut tcp: TcpStream, open: &AtomicBool) {
+fn serve(mut tcp: TcpStream, open: &AtomicBool, streams: &AtomicBool) {
     let mut lines = BufReader::new(tcp.try_clone().unwrap()).lines().map_while(Result::ok);
+    let slot = json!({"metadata": {"name": "slot", "namespace": "pikachu", "resourceVersion": "1"},
+        "spec": {"claim": {"users": [ALICE]}}});
     while let Some(request) = lines.next() {
         while lines.next().is_some_and(|header| !header.is_empty()) {}
+        let failure =
+            |code| respond(code, &json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code}));
         let answer = if !open.load(Ordering::Acquire) {
-            respond(503, &json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 503}))
+            failure(503)
+        } else if request.contains("sendInitialEvents=true") && !streams.load(Ordering::Acquire) {
+            failure(422)
+        } else if request.contains("sendInitialEvents=true") {
+            let end = json!({"resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"}});
+            let end = json!({"kind": "Slot", "apiVersion": "hotdesk.dev/v1alpha1", "metadata": end});
+            watch(&[json!({"type": "ADDED", "object": slot}), json!({"type": "BOOKMARK", "object": end})])
         } else if request.contains("watch=true") {
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned()
+            watch(&[])
         } else {
-            let slot = json!({"metadata": {"name": "slot", "namespace": "pikachu", "resourceVersion": "1"},
-                "spec": {"claim": {"users": [ALICE]}}});
             let list = json!({"apiVersion": "hotdesk.dev/v1alpha1", "kind": "SlotList",
                 "metadata": {"resourceVersion": "1"}, "items": [slot]});
             respond(200, &list)
@@ -56,6 +66,13 @@ fn serve(mut tcp: TcpStream, open: &AtomicBool) {
             return;
         }
     }
+}
+
+/// The beginning of a watch, which goes on.
+fn watch(events: &[Value]) -> String {
+    let chunk = |event: &Value| format!("{:x}\r\n{event}\n\r\n", event.to_string().len() + 1);
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    head.to_owned() + &events.iter().map(chunk).collect::<String>()
 }
 
 fn respond(status: u16, body: &Value) -> String {
@@ -146,7 +163,18 @@ fn command() -> Command {
 
 #[test]
 fn it_denies_until_the_slots_are_read_and_then_knows_them() {
+    denies_until_the_slots_are_read(true);
+}
+
+#[test]
+fn an_api_server_that_does_not_stream_lists_is_read_in_pages() {
+    denies_until_the_slots_are_read(false);
+}
+
+#[track_caller]
+fn denies_until_the_slots_are_read(streamed: bool) {
     let webhook = Webhook::start(&[]);
+    webhook.api.streams.store(streamed, Ordering::Release);
     assert_eq!(get(webhook.health, "/livez").0, 200);
     let (status, reasons) = get(webhook.health, "/readyz");
     assert!(status == 503 && reasons.contains("Slots have not been read"), "{reasons}");
