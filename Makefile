@@ -1,6 +1,6 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit e2e bench bench-kyverno bench-idle-check build cluster install down crd fmt deny clean
+.PHONY: help demo test check unit e2e bench bench-kyverno bench-idle-check bench-instructions build cluster install down crd fmt deny clean
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ bench-kyverno: ## The same with Kyverno, which is built first (10 min more)
 
 bench-idle-check: ## What the check of an idle slot costs, beside the pipeline that it replaces (3 min)
 	@tests/bench/idle-check
+
+bench-instructions: ## Count the instructions of an answer, and compare them with what they were (1 min)
+	@tests/bench/instructions
 
 build: ## Build all programs for release
 	cargo build --release --locked

@@ -153,7 +153,9 @@ impl<'a, O: Deserialize<'a>> Review<'a, O> {
     /// When the body is not JSON, is not an `admission.k8s.io/v1` review, or lacks what every request has.
     pub fn parse(body: &'a [u8]) -> Result<Self, Unreadable> {
         let unreadable = |what: String| Unreadable { uid: uid_of(body), what };
-        let review: Self = serde_json::from_slice(body).map_err(|e| unreadable(e.to_string()))?;
+        // Once for all texts in it.
+        let text = std::str::from_utf8(body).map_err(|e| unreadable(e.to_string()))?;
+        let review: Self = serde_json::from_str(text).map_err(|e| unreadable(e.to_string()))?;
         if review.api_version.0 != API_VERSION || review.kind.0 != KIND {
             return Err(unreadable(format!(
                 "it is {} {}, and only {API_VERSION} {KIND} is spoken here",
