@@ -25,8 +25,8 @@ pub struct Section {
 /// All of them, in the order in which they run and are shown.
 pub const ALL: &[Section] = &[
     Section { name: "handler", title: "Straight to the handler", minutes: 10, run: handler::run },
-    Section { name: "api", title: "Through the API server", minutes: 8, run: api::run },
-    Section { name: "growth", title: "Growth", minutes: 6, run: growth::run },
+    Section { name: "api", title: "Through the API server", minutes: 9, run: api::run },
+    Section { name: "growth", title: "Growth", minutes: 7, run: growth::run },
     Section { name: "helm", title: "helm", minutes: 3, run: helm::run },
     Section { name: "reaper", title: "Reading logs", minutes: 2, run: reaper::run },
     Section { name: "idle", title: "A whole idle check", minutes: 4, run: idle::run },
