@@ -11,6 +11,7 @@ pub mod counted;
 pub mod covered;
 pub mod crd;
 pub mod identity;
+pub mod json;
 pub mod keys;
 pub mod label;
 pub mod origin;

@@ -9,13 +9,15 @@ use std::borrow::Cow;
 
 use json_patch::jsonptr::{PointerBuf, Token};
 use json_patch::{AddOperation, PatchOperation, RemoveOperation};
-use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::claim::ClaimView;
+use crate::json::push_text;
 use crate::keys;
 use crate::label::label_safe;
+
+/// What the patch of a usual object needs.
+const ROOM: usize = 512;
 
 /// The reserved labels and annotations that an object shall carry, in the order of their keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -134,29 +136,58 @@ impl From<Change<'_>> for PatchOperation {
     }
 }
 
-impl Serialize for Change<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut operation = serializer.serialize_struct("Change", 2 + usize::from(self.value.is_some()))?;
-        operation.serialize_field("op", if self.value.is_some() { "add" } else { "remove" })?;
+/// The JSON of a patch: an array of these operations.
+#[must_use]
+pub fn patch(changes: &[Change<'_>]) -> Vec<u8> {
+    let mut json = Vec::with_capacity(ROOM);
+    json.push(b'[');
+    for (i, change) in changes.iter().enumerate() {
+        if i > 0 {
+            json.push(b',');
+        }
+        change.write(&mut json);
+    }
+    json.push(b']');
+    json
+}
+
+impl Change<'_> {
+    fn write(&self, json: &mut Vec<u8>) {
+        json.extend_from_slice(if self.value.is_some() {
+            br#"{"op":"add","path":"#
+        } else {
+            br#"{"op":"remove","path":"#
+        });
         match self.key {
-            Some(key) => operation
-                .serialize_field("path", &["/metadata/", self.field, "/", Token::new(key).encoded()].concat())?,
-            None => operation.serialize_field("path", &["/metadata/", self.field].concat())?,
+            None => push_text(json, &["/metadata/", self.field].concat()),
+            Some(key) => push_text(json, &["/metadata/", self.field, "/", Token::new(key).encoded()].concat()),
         }
-        if let Some(value) = &self.value {
-            operation.serialize_field("value", value)?;
+        match self.value {
+            None => {}
+            Some(Added::Value(value)) => {
+                json.extend_from_slice(br#","value":"#);
+                push_text(json, value);
+            }
+            Some(Added::Field(entries)) => {
+                json.extend_from_slice(br#","value":"#);
+                write_entries(json, entries);
+            }
         }
-        operation.end()
+        json.push(b'}');
     }
 }
 
-impl Serialize for Added<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Value(value) => serializer.serialize_str(value),
-            Self::Field(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
+fn write_entries(json: &mut Vec<u8>, entries: &[(&'static str, String)]) {
+    json.push(b'{');
+    for (i, (key, value)) in entries.iter().enumerate() {
+        if i > 0 {
+            json.push(b',');
         }
+        push_text(json, key);
+        json.push(b':');
+        push_text(json, value);
     }
+    json.push(b'}');
 }
 
 fn note_changes<'a>(
@@ -211,7 +242,7 @@ mod tests {
     fn stamped(object: &Value, stamp: &Stamp) -> Value {
         let (labels, annotations) = (marks(object, "labels"), marks(object, "annotations"));
         let changes = stamp.changes(&labels, &annotations);
-        let patch: json_patch::Patch = serde_json::from_str(&serde_json::to_string(&changes).unwrap()).unwrap();
+        let patch: json_patch::Patch = serde_json::from_slice(&super::patch(&changes)).unwrap();
         assert_eq!(patch.0, changes.into_iter().map(PatchOperation::from).collect::<Vec<_>>());
         let mut result = object.clone();
         json_patch::patch(&mut result, &patch).unwrap();

@@ -2,9 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hotdesk_slots::json::push_text;
 use serde::Serialize;
 
-use crate::review::{API_VERSION, KIND};
+/// The beginning of every answer, which nothing in it can change.
+const OPENING: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#;
+/// What an answer without a patch needs, and a denial seldom exceeds.
+const ROOM: usize = 512;
 
 /// The answer to one request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,41 +35,14 @@ pub struct Denial {
 }
 
 /// What the audit log shall hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Audit {
     /// The slot.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub slot: String,
     /// Its owner at that moment.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub owner: String,
     /// The decision, and as whom or why not.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub decision: String,
-}
-
-/// The end of a response, and of the review around it.
-const CLOSING: &str = "}}";
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Wire<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    response: Response<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Response<'a> {
-    uid: &'a str,
-    allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status<'a>>,
-    #[serde(skip_serializing_if = "is_empty")]
-    warnings: &'a [String],
-    #[serde(skip_serializing_if = "is_default")]
-    audit_annotations: &'a Audit,
 }
 
 #[derive(Serialize)]
@@ -81,26 +58,29 @@ impl Reply {
     ///
     /// # Errors
     /// Never for what this crate builds; serde asks for it.
-    pub fn to_json(&self) -> serde_json::Result<String> {
-        let mut json = serde_json::to_string(&self.wire())?;
-        if let Some(patch) = self.patch.as_ref().filter(|_| self.denial.is_none()) {
-            append_patch(&mut json, patch);
+    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        let patch = self.patch.as_ref().filter(|_| self.denial.is_none());
+        let mut json = Vec::with_capacity(ROOM + patch.map_or(0, |patch| patch.len() * 4 / 3));
+        json.extend_from_slice(OPENING.as_bytes());
+        push_text(&mut json, &self.uid);
+        json.extend_from_slice(if self.denial.is_some() { br#","allowed":false"# } else { br#","allowed":true"# });
+        if let Some(denial) = &self.denial {
+            json.extend_from_slice(br#","status":"#);
+            serde_json::to_writer(&mut json, &denial.status())?;
         }
+        if !self.warnings.is_empty() {
+            json.extend_from_slice(br#","warnings":"#);
+            serde_json::to_writer(&mut json, &self.warnings)?;
+        }
+        self.audit.write(&mut json);
+        if let Some(patch) = patch {
+            // Base64 needs no escapes.
+            json.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
+            json.extend_from_slice(STANDARD.encode(patch).as_bytes());
+            json.push(b'"');
+        }
+        json.extend_from_slice(b"}}");
         Ok(json)
-    }
-
-    fn wire(&self) -> Wire<'_> {
-        Wire {
-            api_version: API_VERSION,
-            kind: KIND,
-            response: Response {
-                uid: &self.uid,
-                allowed: self.denial.is_none(),
-                status: self.denial.as_ref().map(Denial::status),
-                warnings: &self.warnings,
-                audit_annotations: &self.audit,
-            },
-        }
     }
 
     /// A denial that is no decision about people.
@@ -111,22 +91,21 @@ impl Reply {
     }
 }
 
-/// The JSON of a patch; none if it would change nothing.
-#[must_use]
-pub fn patch<T: Serialize>(changes: &[T]) -> Option<Vec<u8>> {
-    // Texts, and maps from texts to texts, can always be written; what were not stamped, the policy would deny.
-    if changes.is_empty() { None } else { serde_json::to_vec(changes).ok() }
-}
-
-/// Puts the patch at the end of the response. Base64 holds nothing that JSON would escape, so nothing need look for it.
-fn append_patch(json: &mut String, patch: &[u8]) {
-    let end = json.len().saturating_sub(CLOSING.len());
-    json.truncate(end);
-    json.reserve(patch.len() * 4 / 3 + 64);
-    json.push_str(",\"patchType\":\"JSONPatch\",\"patch\":\"");
-    STANDARD.encode_string(patch, json);
-    json.push('"');
-    json.push_str(CLOSING);
+impl Audit {
+    fn write(&self, json: &mut Vec<u8>) {
+        let said = [("slot", &self.slot), ("owner", &self.owner), ("decision", &self.decision)];
+        let mut separator: &[u8] = br#","auditAnnotations":{"#;
+        for (key, value) in said.into_iter().filter(|(_, value)| !value.is_empty()) {
+            json.extend_from_slice(separator);
+            push_text(json, key);
+            json.push(b':');
+            push_text(json, value);
+            separator = b",";
+        }
+        if separator == b"," {
+            json.push(b'}');
+        }
+    }
 }
 
 impl Denial {
@@ -139,12 +118,4 @@ impl Denial {
         };
         Status { status: "Failure", code: self.code, reason, message: &self.message }
     }
-}
-
-fn is_empty(warnings: &&[String]) -> bool {
-    warnings.is_empty()
-}
-
-fn is_default(audit: &&Audit) -> bool {
-    **audit == Audit::default()
 }

@@ -1,6 +1,6 @@
 //! How is a write into a slot judged and stamped?
 
-use hotdesk_slots::stamp::Stamp;
+use hotdesk_slots::stamp::{self, Change, Stamp};
 use hotdesk_slots::text::plain;
 use hotdesk_slots::{Mode, Requester, keys};
 
@@ -8,7 +8,7 @@ use crate::answer::{Answer, Context, Note, Path, is_slot, refusal, requires_obje
 use crate::book::{Listing, Look, Page};
 use crate::decide::{Decision, Facts, Reason, Role, decide};
 use crate::message::{self, denial, holder};
-use crate::reply::{self, Audit, Denial, Reply};
+use crate::reply::{Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
 use crate::review::{GateReview, Operation, Request, Unreadable};
 use crate::session;
@@ -155,10 +155,14 @@ fn patch(
     let (labels, annotations) =
         (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
     if is_release_record(request, object) {
-        reply::patch(&release_stamp(page, requester).changes(&labels, &annotations))
+        written(&release_stamp(page, requester).changes(&labels, &annotations))
     } else {
-        reply::patch(&page.stamp().changes(&labels, &annotations))
+        written(&page.stamp().changes(&labels, &annotations))
     }
+}
+
+fn written(changes: &[Change<'_>]) -> Option<Vec<u8>> {
+    (!changes.is_empty()).then(|| stamp::patch(changes))
 }
 
 fn release_stamp(page: &Page, requester: &Requester) -> Stamp {

@@ -13,7 +13,7 @@ use crate::guard::limit::{self, Gain};
 use crate::guard::{self, Aliases, Asked, Writer, clearing, sheet};
 use crate::limiter::Refused;
 use crate::notes::Notes;
-use crate::reply::{self, Audit, Denial, Reply};
+use crate::reply::{Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
 use crate::review::{Operation, Request, SlotReview, Unreadable};
 use crate::settings::Settings;
@@ -64,7 +64,7 @@ fn judged(request: &SlotRequest<'_>, requester: &Requester, context: &Context<'_
         Ok(Ruled { writer, patch, gain, warning }) => Answer {
             reply: Reply {
                 uid,
-                patch: reply::patch(&patch.0),
+                patch: written(&patch),
                 warnings: by_break_glass(writer, request).into_iter().chain(warning).collect(),
                 denial: None,
                 audit: audit("allow", writer.word()),
@@ -85,6 +85,11 @@ fn judged(request: &SlotRequest<'_>, requester: &Requester, context: &Context<'_
             session: None,
         },
     }
+}
+
+fn written(patch: &Patch) -> Option<Vec<u8>> {
+    // What consists of texts and of maps from texts can always be written; what were not stamped, nobody would admit.
+    if patch.0.is_empty() { None } else { serde_json::to_vec(patch).ok() }
 }
 
 /// The same answer, denied because the person holds enough slots, or because that could not be found out.

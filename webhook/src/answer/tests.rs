@@ -69,7 +69,7 @@ fn ask(path: Path, body: &str) -> Result<Value, Unreadable> {
     let (settings, book) = (settings(), book(steady));
     let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
     let answer = answer(path, body.as_bytes(), &context)?;
-    Ok(serde_json::from_str(&answer.reply.to_json().unwrap()).unwrap())
+    Ok(serde_json::from_slice(&answer.reply.to_json().unwrap()).unwrap())
 }
 
 fn mutate(review: &Value) -> Value {
