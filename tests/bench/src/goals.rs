@@ -101,8 +101,30 @@ pub const GOALS: &[Goal] = &[
     ),
     write("ConfigMap through the API server, of the constant answer", "ConfigMap, 4 connections", "constant", 0.95),
     write("Deployment through the API server, of the constant answer", "Deployment, 4 connections", "constant", 0.95),
-    write("ConfigMap through the API server, of the Go reference", "ConfigMap, 4 connections", "reference", 1.4),
-    write("Deployment through the API server, of the Go reference", "Deployment, 4 connections", "reference", 1.4),
+    write(
+        "ConfigMap through the API server, of the Go reference with our policy",
+        "ConfigMap, 4 connections",
+        "reference",
+        1.4,
+    ),
+    write(
+        "Deployment through the API server, of the Go reference with our policy",
+        "Deployment, 4 connections",
+        "reference",
+        1.4,
+    ),
+    write(
+        "ConfigMap through the API server, of the Go reference with two calls",
+        "ConfigMap, 4 connections",
+        "reference-twice",
+        1.4,
+    ),
+    write(
+        "Deployment through the API server, of the Go reference with two calls",
+        "Deployment, 4 connections",
+        "reference-twice",
+        1.4,
+    ),
     write("ConfigMap through the API server, of Kyverno", "ConfigMap, 4 connections", "kyverno", 4.0),
     write("Deployment through the API server, of Kyverno", "Deployment, 4 connections", "kyverno", 4.0),
     grown(

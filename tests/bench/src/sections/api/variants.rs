@@ -26,13 +26,16 @@ pub(super) enum Variant {
     Constant,
     /// The same gate and stamp in Go, and hotdesk's policy.
     Reference,
+    /// The same in Go without a policy of hotdesk's: a webhook that changes and, since others may change more after it, one
+    /// that judges what comes out, as controller-runtime's own scaffolds have it.
+    ReferenceTwice,
     /// Kyverno with the same two rules.
     Kyverno,
 }
 
 /// Those that are always there.
-pub(super) const ALWAYS: [Variant; 5] =
-    [Variant::None, Variant::Hotdesk, Variant::Policy, Variant::Constant, Variant::Reference];
+pub(super) const ALWAYS: [Variant; 6] =
+    [Variant::None, Variant::Hotdesk, Variant::Policy, Variant::Constant, Variant::Reference, Variant::ReferenceTwice];
 
 impl Variant {
     /// As a table shows it.
@@ -44,6 +47,7 @@ impl Variant {
             Self::Policy => "policy",
             Self::Constant => "constant",
             Self::Reference => "reference",
+            Self::ReferenceTwice => "reference-twice",
             Self::Kyverno => "kyverno",
         }
     }
@@ -71,7 +75,9 @@ impl Variant {
     fn denial(self) -> Option<&'static str> {
         match self {
             Self::None => None,
-            Self::Hotdesk | Self::Reference => Some("admission webhook \"gate.hotdesk.dev\" denied the request"),
+            Self::Hotdesk | Self::Reference | Self::ReferenceTwice => {
+                Some("admission webhook \"gate.hotdesk.dev\" denied the request")
+            }
             Self::Policy | Self::Constant => Some("ValidatingAdmissionPolicy 'hotdesk-gate-"),
             Self::Kyverno => Some("Policy hotdesk-gate failed"),
         }
@@ -89,8 +95,24 @@ pub(super) fn registration(
     address: &str,
 ) -> anyhow::Result<Vec<Value>> {
     let namespace = variant.namespace();
-    let webhooks = chart.webhooks(&namespace, address, plane.authority())?;
+    let mut webhooks = chart.webhooks(&namespace, address, plane.authority())?;
+    if variant == Variant::ReferenceTwice {
+        webhooks.iter_mut().for_each(judge_what_is_written);
+        return Ok(webhooks.into());
+    }
     Ok(webhooks.into_iter().chain(chart.policy(&namespace)?).collect())
+}
+
+/// Lets a validating webhook see what is created and changed, too.
+fn judge_what_is_written(configuration: &mut Value) {
+    if configuration.get("kind").is_none_or(|kind| kind != "ValidatingWebhookConfiguration") {
+        return;
+    }
+    let webhooks = configuration.get_mut("webhooks").and_then(Value::as_array_mut);
+    let rules = webhooks.into_iter().flatten().filter_map(|webhook| webhook.get_mut("rules")?.as_array_mut());
+    for operations in rules.flatten().filter_map(|rule| rule.get_mut("operations")?.as_array_mut()) {
+        operations.extend([json!("CREATE"), json!("UPDATE")]);
+    }
 }
 
 /// The namespaces.
