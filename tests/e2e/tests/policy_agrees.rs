@@ -223,6 +223,10 @@ fn deployment(slot: &TestSlot, change: impl FnOnce(&mut Value)) -> String {
     object.to_string()
 }
 
+/// What is odd about a Deployment, what its denial says (parts that may stand for each other; nothing if it is admitted),
+/// and how it comes to be so.
+type Row<'a> = (&'a str, &'a str, &'a dyn Fn(&mut Value));
+
 /// The policy leaves out what is plainly right. What only looks so is judged in full, and denied with the full message.
 #[test]
 fn what_only_looks_plainly_right_is_judged_in_full() {
@@ -233,7 +237,7 @@ fn what_only_looks_plainly_right_is_judged_in_full() {
     slot.patch(&json!({"spec": {"claim": {"users": ["alice@example.com"], "purpose": "checkout"}}}));
     policy.adopt(&slot);
     let marks = "labels and annotations that begin with hotdesk.dev/|keys that begin with hotdesk.dev/";
-    let rows: &[(&str, &str, &dyn Fn(&mut Value))] = &[
+    let rows: &[Row] = &[
         ("as it should be", "", &|_| {}),
         ("with labels of her own", "", &|o| o["metadata"]["labels"]["app"] = json!("web")),
         ("for a person, which is hers to say", "", &|o| o["metadata"]["labels"]["hotdesk.dev/for"] = json!("bob")),
