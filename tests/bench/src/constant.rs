@@ -11,7 +11,7 @@ use crate::ask::ask;
 use crate::control_plane::ControlPlane;
 use crate::control_plane::webhook::Webhook;
 use crate::programs::Program;
-use crate::reviews::{Question, review};
+use crate::reviews::{Question, Sent, review_of};
 
 const START: Duration = Duration::from_secs(10);
 
@@ -24,7 +24,21 @@ const START: Duration = Duration::from_secs(10);
 /// # Errors
 /// If hotdesk does not answer, or the server does not start.
 pub fn start(bench: &Bench, plane: &ControlPlane, port: u16, hotdesk: &Webhook, slot: &str) -> anyhow::Result<Webhook> {
-    let answers = learn(plane.dir(), hotdesk, slot)?;
+    start_for(bench, plane, (port, Sent::Bare), hotdesk, slot)
+}
+
+/// The same, whose stamp fits such objects only.
+///
+/// # Errors
+/// If hotdesk does not answer, or the server does not start.
+pub fn start_for(
+    bench: &Bench,
+    plane: &ControlPlane,
+    (port, sent): (u16, Sent),
+    hotdesk: &Webhook,
+    slot: &str,
+) -> anyhow::Result<Webhook> {
+    let answers = learn(plane.dir(), (port, sent), hotdesk, slot)?;
     let pair = plane.certificate("constant")?;
     let mut command = Command::new(bench.release("constant")?);
     command.arg(format!("--listen=127.0.0.1:{port}"));
@@ -35,12 +49,12 @@ pub fn start(bench: &Bench, plane: &ControlPlane, port: u16, hotdesk: &Webhook, 
 }
 
 /// What hotdesk answers, in a directory.
-fn learn(dir: &Path, hotdesk: &Webhook, slot: &str) -> anyhow::Result<PathBuf> {
-    let answers = dir.join("answers");
+fn learn(dir: &Path, (port, sent): (u16, Sent), hotdesk: &Webhook, slot: &str) -> anyhow::Result<PathBuf> {
+    let answers = dir.join(format!("answers-{port}"));
     std::fs::create_dir_all(&answers).with_context(|| answers.display().to_string())?;
     let question = answers.join("question.json");
     for asked in Question::ALL {
-        std::fs::write(&question, review(asked, slot, 0))?;
+        std::fs::write(&question, review_of(asked, sent, slot, 0))?;
         let answer = ask(&format!("{}{}", hotdesk.address, asked.path()), &question)?;
         std::fs::write(answers.join(format!("{}.json", asked.name())), answer)?;
     }

@@ -219,7 +219,9 @@ impl ControlPlane {
     /// # Errors
     /// With what happens instead, if it does not come to that.
     pub fn wait_until_denied(&self, namespace: &str, words: &str) -> anyhow::Result<()> {
-        let metadata = json!({"name": "probe", "namespace": namespace});
+        // With marks, for a constant patch may add to those that are there.
+        let mark = json!({"app": "probe"});
+        let metadata = json!({"name": "probe", "namespace": namespace, "labels": mark, "annotations": mark});
         let probe = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata});
         let path = self.manifest("probe", &probe)?;
         let mut said = String::new();

@@ -12,10 +12,13 @@ use crate::{Bench, goals};
 
 const DOCUMENT: &str = "docs/performance.md";
 
-/// What is compared with what at the end of each row.
+/// What is compared with what at the end of each row: our rate with the limit's, and how long everybody takes with how long
+/// it takes without them.
 const OURS: &str = "hotdesk";
 const LIMIT: &str = "constant";
 const RATE: &str = "requests/s";
+const NOBODY: &str = "none";
+const TIME: &str = "seconds";
 
 /// Writes the tables of everything that has been measured, by this run or an earlier one.
 ///
@@ -69,21 +72,31 @@ fn origin(results: &Results) -> String {
 fn table(results: &Results, measure: &str) -> String {
     let cells = || results.cells.iter().filter(|cell| cell.measure == measure);
     let variants = distinct(cells().map(|cell| cell.variant.as_str()));
-    let compared = measure == RATE && variants.contains(&OURS) && variants.contains(&LIMIT);
+    let compared = compared(measure, &variants);
     let mut head = vec![measure.to_owned()];
     head.extend(variants.iter().map(|&variant| variant.to_owned()));
-    head.extend(compared.then(|| format!("{OURS} : {LIMIT}")));
+    head.extend(compared.iter().map(|(this, that)| format!("{this} : {that}")));
     let mut text = row(&head) + &rule(head.len());
     for case in distinct(cells().map(|cell| cell.case.as_str())) {
         let mut line = vec![case.to_owned()];
         line.extend(variants.iter().map(|variant| shown(results.rounds_of(case, variant, measure))));
-        if compared {
-            let (ours, limit) = (results.rounds_of(case, OURS, measure), results.rounds_of(case, LIMIT, measure));
-            line.push(shown(&ratios(ours, limit)));
-        }
+        let rounds = |variant| results.rounds_of(case, variant, measure);
+        line.extend(compared.iter().map(|&(this, that)| shown(&ratios(rounds(this), rounds(that)))));
         text += &row(&line);
     }
     text
+}
+
+fn compared<'a>(measure: &str, variants: &[&'a str]) -> Vec<(&'a str, &'a str)> {
+    let named = |name: &str| variants.iter().copied().find(|variant| *variant == name);
+    match measure {
+        RATE => named(OURS).zip(named(LIMIT)).into_iter().collect(),
+        TIME => named(NOBODY).map_or_else(Vec::new, |nobody| {
+            let others = variants.iter().copied().filter(|variant| *variant != nobody);
+            others.map(|other| (other, nobody)).collect()
+        }),
+        _ => Vec::new(),
+    }
 }
 
 fn goals_table(goals: &[Goal], measured: &[Results]) -> String {

@@ -54,11 +54,39 @@ impl Question {
     }
 }
 
-/// The review of a ConfigMap in a slot that Alice holds: `size` bytes, or as short as it can be if that is longer.
+/// What an object carries that is to be stamped, which decides what the stamp's patch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Neither labels nor annotations.
+    Bare,
+    /// Labels only, as helm's records of a release.
+    Labelled,
+    /// Both, as everything that helm writes for a chart.
+    Annotated,
+}
+
+impl Sent {
+    fn marks(self) -> &'static str {
+        match self {
+            Self::Bare => "",
+            Self::Labelled => r#""labels":{"app":"web"},"#,
+            Self::Annotated => r#""labels":{"app":"web"},"annotations":{"app":"web"},"#,
+        }
+    }
+}
+
+/// The review of a ConfigMap in a slot that Alice holds: `size` bytes, or as short as it can be if that is longer. What is
+/// sent is bare, so that the answer to it is right for any object that is.
 #[must_use]
 pub fn review(question: Question, slot: &str, size: usize) -> String {
-    let room = size.saturating_sub(written(question, slot, "").len());
-    written(question, slot, &bulk(room))
+    review_of(question, Sent::Bare, slot, size)
+}
+
+/// The same, of a ConfigMap that was sent with these marks.
+#[must_use]
+pub fn review_of(question: Question, sent: Sent, slot: &str, size: usize) -> String {
+    let room = size.saturating_sub(written(question, sent, slot, "").len());
+    written(question, sent, slot, &bulk(room))
 }
 
 /// So many bytes of a ConfigMap's data, half of it text with escapes and half as unbroken as a Secret's.
@@ -72,11 +100,11 @@ fn bulk(room: usize) -> String {
     format!(r#""a":"{text}","b":"{encoded}""#)
 }
 
-fn written(question: Question, slot: &str, data: &str) -> String {
+fn written(question: Question, sent: Sent, slot: &str, data: &str) -> String {
     let (kind, resource) = (of("kind", "ConfigMap"), of("resource", "configmaps"));
     let (operation, new, old) = match question {
         Question::Gate => ("DELETE", "null".to_owned(), stored(slot, data)),
-        Question::Stamp | Question::Deny => ("CREATE", sent(slot, data), "null".to_owned()),
+        Question::Stamp | Question::Deny => ("CREATE", object(slot, sent.marks(), data), "null".to_owned()),
     };
     [
         r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"#,
@@ -108,11 +136,6 @@ fn options(question: Question) -> String {
 fn stored(slot: &str, data: &str) -> String {
     let (labels, annotations) = marks(slot);
     object(slot, &format!(r#""labels":{labels},"annotations":{annotations},"#), data)
-}
-
-/// As it was sent: without labels, so that the answer to it is right for any object without.
-fn sent(slot: &str, data: &str) -> String {
-    object(slot, "", data)
 }
 
 fn object(slot: &str, marks: &str, data: &str) -> String {

@@ -29,6 +29,7 @@ pub const ALL: &[Section] = &[
     Section { name: "growth", title: "Growth", minutes: 7, run: growth::run },
     Section { name: "helm", title: "helm", minutes: 3, run: helm::run },
     Section { name: "reaper", title: "Reading logs", minutes: 2, run: reaper::run },
+    Section { name: "helm-wait", title: "helm --wait on a whole cluster", minutes: 4, run: helm::wait::run },
     Section { name: "idle", title: "A whole idle check", minutes: 4, run: idle::run },
 ];
 

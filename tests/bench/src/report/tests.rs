@@ -39,6 +39,18 @@ fn rates_are_compared_with_the_limit_round_by_round() {
 }
 
 #[test]
+fn times_are_compared_with_how_long_it_takes_without() {
+    let results = measured(&[
+        ("install", "none", "seconds", 2.0),
+        ("install", "hotdesk", "seconds", 3.0),
+        ("install", "constant", "seconds", 1.0),
+    ]);
+    let table = table(&results, "seconds");
+    assert!(table.contains("| constant | hotdesk : none | constant : none |\n"), "{table}");
+    assert!(table.contains("| 1.50 | 0.500 |\n"), "{table}");
+}
+
+#[test]
 fn a_section_says_where_and_when_it_was_measured() {
     let text = tables(&measured(&[("gate", "hotdesk", "p99 ms", 1.0)]));
     assert!(text.starts_with("Measured 2026-01-02 03:04 UTC, 2 rounds, 1 s under each load, on 2 cores of Some CPU"));

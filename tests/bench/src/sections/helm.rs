@@ -1,30 +1,27 @@
-//! What does hotdesk add to helm's install, upgrade and uninstall?
+//! What does hotdesk add to helm's install, upgrade and uninstall, where nothing else takes time?
 //!
 //! The same chart of sixty objects goes into a namespace that is a slot and into one that is none, by turns. helm does not wait for
-//! pods, and there are no controllers, so what is measured is helm, the API server and hotdesk.
+//! pods, and there are no controllers, so what is measured is helm, the API server and hotdesk. Where pods run, and helm waits
+//! for them, is [`wait`].
 
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::Bench;
 use crate::control_plane::chart::Chart;
 use crate::control_plane::slots::{claimants, slot};
 use crate::control_plane::webhook::{Ports, Webhook};
 use crate::control_plane::{ControlPlane, FIRST_FREE_PORT, Namespaces, Person};
 use crate::programs::output;
 use crate::results::Results;
+use crate::reviews::Sent;
 use crate::stats::rotated;
+use crate::{Bench, constant};
 
-/// A program of the test cluster, and what a table calls it.
-const HELMS: [(&str, &str); 2] = [("helm", "helm 4"), ("helm3", "helm 3")];
-/// How many objects the chart has.
-const OBJECTS: usize = 60;
-/// All kinds of objects that the chart has.
-const KINDS: &str = "configmaps,cronjobs,deployments,ingresses,rolebindings,roles,secrets,serviceaccounts,services";
-const RELEASE: &str = "web";
+mod sixty;
+pub mod wait;
 
 /// Where the chart is installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +30,19 @@ enum Variant {
     None,
     /// In a slot of Alice's.
     Hotdesk,
+    /// In a slot of Alice's whose webhook looks at nothing: what any webhook costs.
+    Constant,
 }
 
 impl Variant {
-    const ALL: [Self; 2] = [Self::None, Self::Hotdesk];
+    const ALL: [Self; 3] = [Self::None, Self::Hotdesk, Self::Constant];
+    const SLOTS: [Self; 2] = [Self::Hotdesk, Self::Constant];
 
     fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Hotdesk => "hotdesk",
+            Self::Constant => "constant",
         }
     }
 
@@ -49,12 +50,11 @@ impl Variant {
         format!("bench-{}", self.name())
     }
 
-    /// How many of the chart's objects carry hotdesk's stamp.
-    fn stamped(self) -> usize {
+    /// Who denies a stranger there first.
+    fn denial(self) -> &'static str {
         match self {
-            Self::None => 0,
-            // And helm's record of the release.
-            Self::Hotdesk => OBJECTS + 1,
+            Self::Constant => "ValidatingAdmissionPolicy 'hotdesk-gate-",
+            Self::None | Self::Hotdesk => "admission webhook \"gate.hotdesk.dev\" denied the request",
         }
     }
 }
@@ -65,20 +65,21 @@ impl Variant {
 /// If a program cannot be started, helm fails, or hotdesk does not do what it is there for.
 pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let plane = ControlPlane::start(bench, Namespaces::MustExist)?;
-    let _webhook = set_up(bench, &plane)?;
+    let _webhooks = set_up(bench, &plane)?;
     let mut results = bench.results("helm");
     results.note(
-        "Wall time of install, upgrade (which changes every object) and uninstall of a chart of 60 objects, by a claimant, without \
-         --wait. `none` is a namespace that is no slot.",
+        "Wall time of install, upgrade (which changes every object) and uninstall of a chart of 60 objects, by a claimant, on an API \
+         server without controllers, without --wait. `none` is a namespace that is no slot. `constant` is asked as hotdesk is, answers \
+         creates always with the same stamp and everything else with yes, and is followed by the same policy.",
     );
     // helm's first run writes caches, and the API server's first write of each kind is slow.
-    for (program, shown) in HELMS {
+    for (program, shown) in sixty::HELMS {
         let mut unused = bench.results("helm");
         Variant::ALL.into_iter().try_for_each(|variant| once(bench, &plane, program, shown, variant, &mut unused))?;
     }
     for round in 0..bench.rounds {
         bench.say(&format!("round {} of {}", round + 1, bench.rounds));
-        for (program, shown) in HELMS {
+        for (program, shown) in sixty::HELMS {
             for variant in rotated(&Variant::ALL, round) {
                 once(bench, &plane, program, shown, *variant, &mut results)?;
             }
@@ -87,21 +88,58 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     results.save(&bench.out)
 }
 
-/// Registers hotdesk for its namespace, and waits until it denies Bob there.
-fn set_up(bench: &Bench, plane: &ControlPlane) -> anyhow::Result<Webhook> {
+/// Registers the webhooks, each for its namespace, and waits until Bob is denied in both.
+fn set_up(bench: &Bench, plane: &ControlPlane) -> anyhow::Result<[Webhook; 3]> {
     let chart = Chart::render(bench)?;
     plane.add_slots_kind(&chart)?;
     let namespace =
         |variant: Variant| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": variant.namespace()}});
     plane.apply(&Variant::ALL.map(namespace))?;
-    let slot_namespace = Variant::Hotdesk.namespace();
-    plane.create_slots(vec![slot(&slot_namespace, &claimants(1))])?;
-    let webhook = plane.start_hotdesk(bench, Ports { reviews: FIRST_FREE_PORT, health: FIRST_FREE_PORT + 1 })?;
-    let webhooks = chart.webhooks(&slot_namespace, &webhook.address, plane.authority())?;
-    let registered: Vec<Value> = webhooks.into_iter().chain(chart.policy(&slot_namespace)?).collect();
-    plane.apply(&registered)?;
-    plane.wait_until_denied(&slot_namespace, "admission webhook \"gate.hotdesk.dev\" denied the request")?;
-    Ok(webhook)
+    plane.create_slots(Variant::SLOTS.map(|variant| slot(&variant.namespace(), &claimants(1))).into())?;
+    let ports = Ports { reviews: FIRST_FREE_PORT, health: FIRST_FREE_PORT + 1 };
+    let hotdesk = plane.start_hotdesk(bench, ports)?;
+    let constant =
+        |port, sent| constant::start_for(bench, plane, (port, sent), &hotdesk, &Variant::Constant.namespace());
+    let annotated = constant(FIRST_FREE_PORT + 2, Sent::Annotated)?;
+    let labelled = constant(FIRST_FREE_PORT + 3, Sent::Labelled)?;
+    for variant in Variant::SLOTS {
+        let slot = variant.namespace();
+        let webhooks = |webhook: &Webhook| chart.webhooks(&slot, &webhook.address, plane.authority());
+        let mut registered: Vec<Value> = chart.policy(&slot)?.into();
+        match variant {
+            Variant::Constant => registered.extend(constant_registration(webhooks(&annotated)?, webhooks(&labelled)?)?),
+            Variant::None | Variant::Hotdesk => registered.extend(webhooks(&hotdesk)?),
+        }
+        plane.apply(&registered)?;
+        plane.wait_until_denied(&slot, variant.denial())?;
+    }
+    Ok([hotdesk, annotated, labelled])
+}
+
+/// What hotdesk would answer: a stamp for what is created, nothing for what is changed, which carries its stamp still, and
+/// a stamp for helm's records, which are written anew each time, without annotations: another server's patch fits those.
+fn constant_registration(annotated: [Value; 2], labelled: [Value; 2]) -> anyhow::Result<[Value; 4]> {
+    let ([mut created, deleted], [mut records, _]) = (annotated, labelled);
+    let mut changed = created.clone();
+    narrow(&mut created, "created", ("NotIn", &["CREATE"]))?;
+    narrow(&mut changed, "changed", ("NotIn", &["UPDATE"]))?;
+    narrow(&mut records, "records", ("In", &["CREATE", "UPDATE"]))?;
+    let url = changed.pointer_mut("/webhooks/0/clientConfig/url").context("a webhook without a url")?;
+    *url = url.as_str().unwrap_or_default().replace("/mutate", "/validate").into();
+    Ok([created, changed, records, deleted])
+}
+
+/// Only the gate, only for helm's records or only for the rest, and only for these operations.
+fn narrow(configuration: &mut Value, name: &str, (operator, operations): (&str, &[&str])) -> anyhow::Result<()> {
+    let missing = || format!("{name}: the webhook configuration has no such entry");
+    *configuration.pointer_mut("/metadata/name").with_context(missing)? = format!("hotdesk-bench-{name}").into();
+    let webhooks = configuration.get_mut("webhooks").and_then(Value::as_array_mut).with_context(missing)?;
+    webhooks.truncate(1);
+    let gate = webhooks.first_mut().with_context(missing)?;
+    *gate.pointer_mut("/rules/0/operations").with_context(missing)? = json!(operations);
+    let selector = json!({"matchExpressions": [{"key": "owner", "operator": operator, "values": ["helm"]}]});
+    gate.as_object_mut().with_context(missing)?.insert("objectSelector".to_owned(), selector);
+    Ok(())
 }
 
 fn once(
@@ -112,52 +150,15 @@ fn once(
     variant: Variant,
     results: &mut Results,
 ) -> anyhow::Result<()> {
-    let chart = bench.root.join("tests/bench/charts/sixty");
-    let namespace = format!("--namespace={}", variant.namespace());
-    for verb in ["install", "upgrade", "uninstall"] {
-        let mut helm = helm(bench, plane, program)?;
-        helm.args([verb, RELEASE, &namespace]);
-        match verb {
-            "install" => helm.arg(&chart),
-            "upgrade" => helm.arg(&chart).arg("--set-string=revision=2"),
-            _ => &mut helm,
-        };
+    let namespace = variant.namespace();
+    for verb in sixty::VERBS {
+        let mut helm = Command::new(bench.cluster_program(program)?);
+        plane.as_person(Person::Alice, &mut helm);
+        sixty::tell(&mut helm, bench, verb, &namespace);
         let began = Instant::now();
         output(&mut helm).with_context(|| format!("{shown} {verb} {}", variant.name()))?;
         results.add(&format!("{shown} {verb}"), variant.name(), "seconds", began.elapsed().as_secs_f64());
-        check(plane, variant, verb)?;
+        sixty::check(verb, &namespace, variant != Variant::None, |arguments| plane.kubectl(Person::Admin, arguments))?;
     }
     Ok(())
-}
-
-/// All objects are there after an install, stamped where they should be, and gone after an uninstall.
-fn check(plane: &ControlPlane, variant: Variant, verb: &str) -> anyhow::Result<()> {
-    let count = |selector: &str| -> anyhow::Result<usize> {
-        let namespace = format!("--namespace={}", variant.namespace());
-        let arguments = ["get", KINDS, &namespace, "--output=name", "--selector", selector];
-        Ok(plane.kubectl(Person::Admin, &arguments)?.lines().count())
-    };
-    let there = count("app.kubernetes.io/managed-by=Helm")?;
-    let stamped = count("hotdesk.dev/owner")?;
-    let expected = match verb {
-        "install" => (OBJECTS, variant.stamped()),
-        // With one more record.
-        "upgrade" => (OBJECTS, variant.stamped() + usize::from(variant == Variant::Hotdesk)),
-        _ => (0, 0),
-    };
-    ensure!(
-        (there, stamped) == expected,
-        "{}: after {verb}, {there} objects, {stamped} of them stamped",
-        variant.name()
-    );
-    Ok(())
-}
-
-fn helm(bench: &Bench, plane: &ControlPlane, program: &str) -> anyhow::Result<Command> {
-    let mut command = Command::new(bench.cluster_program(program)?);
-    plane.as_person(Person::Alice, &mut command);
-    for variable in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "HELM_NAMESPACE", "HELM_DRIVER"] {
-        command.env_remove(variable);
-    }
-    Ok(command)
 }
