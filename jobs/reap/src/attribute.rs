@@ -23,7 +23,7 @@ pub struct Service {
 }
 
 /// The names by which the slot's traffic is known, and those of its neighbours.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names {
     slot: String,
     own: HashSet<String>,

@@ -7,8 +7,8 @@ use kube::Api;
 use kube::api::PostParams;
 
 use crate::act::Hands;
-use crate::collect::Collector;
 use crate::collect::releases::Holder;
+use crate::collect::{Collector, Memory};
 use crate::decide::{Evidence, Verdict};
 use crate::helm::{Helm, HelmError};
 use crate::manifest::preserve;
@@ -23,6 +23,8 @@ pub struct RealHands<'a> {
     pub collector: &'a Collector<'a>,
     /// Uninstalls.
     pub helm: &'a Helm,
+    /// What was read before, and need not be read again.
+    pub memory: Memory,
     /// Why, for helm's description of the uninstall.
     pub reason: String,
     /// The version of the Slot as it was last looked at.
@@ -35,7 +37,7 @@ pub struct RealHands<'a> {
 
 impl Hands for RealHands<'_> {
     async fn look(&mut self) -> (Verdict, Evidence) {
-        let (verdict, evidence) = self.collector.verdict().await;
+        let (verdict, evidence) = self.collector.verdict(&mut self.memory).await;
         let slot = evidence.slot.as_ref().and_then(|slot| slot.as_ref().ok());
         self.seen = slot.and_then(|slot| slot.metadata.resource_version.clone());
         (verdict, evidence)

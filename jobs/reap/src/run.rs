@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::act::{Outcome, Plan, reap};
 use crate::api::Cluster;
 use crate::args::{Args, Patterns};
-use crate::collect::Collector;
+use crate::collect::{Collector, Memory};
 use crate::decide::{Evidence, Rules, Verdict, targets};
 use crate::hands::RealHands;
 use crate::helm::{Helm, HelmError};
@@ -33,7 +33,8 @@ pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> T
     let slot = args.own_namespace().unwrap_or(cluster.client.default_namespace()).to_owned();
     let run = Run { cluster: &cluster, args, rules, slot: &slot, now };
     let collector = Collector { cluster: &cluster, args, rules, patterns, slot: &slot, now };
-    let (verdict, evidence) = collector.verdict().await;
+    let mut memory = Memory::new();
+    let (verdict, evidence) = collector.verdict(&mut memory).await;
     tell_doubts(&evidence);
     tracing::info!(slot, state = ?verdict.state, "{}", verdict.reason);
     if args.observe && !args.dry_run {
@@ -49,7 +50,7 @@ pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> T
         Evidence { slot: Some(Ok(_)), .. } if ahead.voice.wait.is_some() => run.wait(&verdict, &evidence, &ahead).await,
         Evidence { slot: Some(Ok(found)), releases: Some(Ok(releases)), .. } if verdict.state == VerdictState::Idle => {
             let plan = Plan { slot: found.clone(), releases: releases.clone(), targets: ahead.going.clone() };
-            run.reap(&collector, &verdict, &evidence, &plan, &ahead).await
+            run.reap(&collector, memory, &verdict, &evidence, &plan, &ahead).await
         }
         _ => run.leave(&verdict, &evidence, &ahead).await,
     };
@@ -162,6 +163,7 @@ impl Run<'_> {
     async fn reap(
         &self,
         collector: &Collector<'_>,
+        memory: Memory,
         verdict: &Verdict,
         evidence: &Evidence,
         plan: &Plan,
@@ -187,7 +189,7 @@ impl Run<'_> {
         let owner = plan.slot.spec.claim.as_ref().and_then(|claim| claim.users.first().cloned());
         let this = Reap { run: now, reason: verdict.reason.clone(), owner };
         let reason = format!("reaped by hotdesk: {}", verdict.reason);
-        let mut hands = RealHands { collector, helm: &helm, reason, seen: None, keeper, reap: this };
+        let mut hands = RealHands { collector, memory, helm: &helm, reason, seen: None, keeper, reap: this };
         let mut outcome = reap(&mut hands, plan, self.args.retries, self.args.pause).await;
         outcome.skipped.extend(ahead.held.clone());
         let conclusion = Conclusion::of_reap(self.slot, verdict, &outcome);

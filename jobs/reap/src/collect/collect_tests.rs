@@ -40,6 +40,8 @@ struct World {
     meanwhile: Option<fn(&mut World)>,
     /// How long that takes, the first time.
     slow: Duration,
+    /// How often the log was read from its beginning.
+    readings: usize,
 }
 
 fn record(revision: i64, deployed: &str, created: &str) -> Value {
@@ -80,6 +82,7 @@ fn idle() -> World {
         list: json!({}),
         meanwhile: None,
         slow: Duration::ZERO,
+        readings: 0,
     }
 }
 
@@ -96,11 +99,13 @@ impl World {
                 let found = self.records.iter().find(|record| Some(path) == path_of(record).as_deref());
                 return found.map(Value::to_string);
             }
-            path if path.ends_with("/log") && query.contains("tailLines=1") => {
+            path if path.ends_with("/log") && query.contains("tailLines=1&") || query.ends_with("tailLines=1") => {
                 let last = || self.log.lines().next_back().map(|line| format!("{line}\n")).unwrap_or_default();
                 return Some(self.end.clone().unwrap_or_else(last));
             }
+            path if path.ends_with("/log") && query.contains("tailLines=") => return Some(last_lines(&self.log, 500)),
             path if path.ends_with("/log") => {
+                self.readings += 1;
                 let log = self.log.clone();
                 if let Some(meanwhile) = self.meanwhile.take() {
                     meanwhile(self);
@@ -125,10 +130,24 @@ fn path_of(record: &Value) -> Option<String> {
     Some(format!("/api/v1/namespaces/mew/secrets/{}", record["metadata"]["name"].as_str()?))
 }
 
+fn last_lines(log: &str, number: usize) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines.iter().skip(lines.len().saturating_sub(number)).map(|line| format!("{line}\n")).collect()
+}
+
 fn looked(world: World) -> (Verdict, Evidence) {
+    let mut looks = Vec::new();
+    looked_each(world, &mut [|_| {}], &mut looks);
+    let (verdict, evidence, _) = looks.remove(0);
+    (verdict, evidence)
+}
+
+/// Looks once behind each change, and says how often the log was read from its beginning.
+fn looked_each(world: World, changes: &mut [fn(&mut World)], looks: &mut Vec<(Verdict, Evidence, usize)>) {
     let world = Arc::new(Mutex::new(world));
+    let shared = world.clone();
     let service = tower::service_fn(move |request: Request<Body>| {
-        let mut world = world.lock().unwrap();
+        let mut world = shared.lock().unwrap();
         let answer = world.answer(&request);
         let reads = request.uri().path().ends_with("/log");
         let takes = if reads { std::mem::take(&mut world.slow) } else { Duration::ZERO };
@@ -152,8 +171,14 @@ fn looked(world: World) -> (Verdict, Evidence) {
         let (rules, patterns) = args.rules().unwrap();
         let collector =
             Collector { cluster: &cluster, args: &args, rules: &rules, patterns: &patterns, slot: "mew", now };
-        collector.verdict().await
-    })
+        let mut memory = Memory::new();
+        for change in changes {
+            change(&mut world.lock().unwrap());
+            let (verdict, evidence) = collector.verdict(&mut memory).await;
+            let readings = std::mem::take(&mut world.lock().unwrap().readings);
+            looks.push((verdict, evidence, readings));
+        }
+    });
 }
 
 #[track_caller]
@@ -276,4 +301,73 @@ fn a_log_covers_nothing_while_requests_come_past_it() {
     let (verdict, evidence) = looked(World { ingresses: vec![silent], ..idle() });
     assert_eq!(verdict.state, VerdictState::Unknown);
     assert_eq!(evidence.traffic.unwrap().covered, []);
+}
+
+/// Looks, and looks again after a change.
+#[track_caller]
+fn check_again(why: &str, change: fn(&mut World), state: VerdictState, readings: usize) {
+    let mut looks = Vec::new();
+    looked_each(idle_for_long(), &mut [|_| {}, change], &mut looks);
+    let seen: Vec<_> = looks.iter().map(|(verdict, _, readings)| (verdict.state, *readings)).collect();
+    assert_eq!(seen, [(VerdictState::Idle, 1), (state, readings)], "{why}: {:?}", looks[1].0);
+}
+
+/// Two lines of others, of which the first is from the container's start.
+fn idle_for_long() -> World {
+    let log = format!("{}{OTHERS}", OTHERS.replace("18:00:00", "10:00:00"));
+    World { log, ..idle() }
+}
+
+#[test]
+fn a_second_look_reads_only_what_came_since() {
+    check_again("nothing came", |_| {}, VerdictState::Idle, 0);
+    check_again("others came", |world| world.log += &OTHERS.replace("18:00:00", "19:59:00"), VerdictState::Idle, 0);
+    check_again("somebody came", |world| world.log += OURS, VerdictState::Active, 0);
+    let late = |world: &mut World| world.log += &OURS.replace("2026-11-23T19:55:00.5Z", "2026-11-23T19:01:00.5Z");
+    check_again("somebody came, by a clock that was set back", late, VerdictState::Active, 0);
+}
+
+#[test]
+fn a_third_look_goes_on_from_the_second() {
+    let mut looks = Vec::new();
+    let others: fn(&mut World) = |world| world.log += &OTHERS.replace("18:00:00", "19:59:00");
+    looked_each(idle_for_long(), &mut [others, others, |world| world.log += OURS], &mut looks);
+    let seen: Vec<_> = looks.iter().map(|(verdict, _, readings)| (verdict.state, *readings)).collect();
+    // The same line twice is no proof.
+    assert_eq!(seen, [(VerdictState::Idle, 1), (VerdictState::Idle, 1), (VerdictState::Active, 0)]);
+}
+
+#[test]
+fn a_log_that_does_not_go_on_is_read_in_full_again() {
+    let rotated = |world: &mut World| world.log = OTHERS.replace("18:00:00", "19:59:00");
+    check_again("rotated", rotated, VerdictState::Unknown, 1);
+    let busy = |world: &mut World| {
+        world.log += OURS;
+        (0..500).for_each(|number| world.log += &OTHERS.replace("18:00:00.5", &format!("19:59:00.{number:03}")));
+    };
+    check_again("more came than is asked for", busy, VerdictState::Active, 1);
+    let restarted = |world: &mut World| {
+        let status = &mut world.pods[0]["status"]["containerStatuses"][0];
+        status["restartCount"] = json!(1);
+        status["state"]["running"]["startedAt"] = json!("2026-11-23T19:59:00Z");
+    };
+    check_again("restarted", restarted, VerdictState::Unknown, 1);
+    let odd = |world: &mut World| world.log += "2026-11-23T19:59:00Z something odd\n";
+    check_again("a line that cannot be read", odd, VerdictState::Unknown, 1);
+    let cut = |world: &mut World| world.end = Some("2026-11-23T19:59:00.5Z 203.0.113.9".to_owned());
+    check_again("the answer breaks off", cut, VerdictState::Unknown, 1);
+    let another = |world: &mut World| {
+        let mut pods = vec![controller("controller-b")];
+        pods.append(&mut world.pods);
+        world.pods = pods;
+    };
+    check_again("another pod", another, VerdictState::Idle, 2);
+}
+
+#[test]
+fn where_the_first_look_had_a_doubt_the_second_reads_all_again() {
+    let mut looks = Vec::new();
+    let world = World { log: format!("{OTHERS}2026-11-23T19:59:00Z something odd\n"), ..idle() };
+    looked_each(world, &mut [|_| {}, |_| {}], &mut looks);
+    assert!(looks.iter().all(|(verdict, _, readings)| (verdict.state, *readings) == (VerdictState::Unknown, 1)));
 }

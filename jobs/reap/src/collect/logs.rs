@@ -23,6 +23,7 @@ use crate::api::Cluster;
 use crate::sight::Look as Found;
 use crate::sources::Place;
 use crate::traffic::coverage::{Life, covers, join, needed, reach};
+use crate::traffic::sequel::{Known, Mark, Writer};
 use crate::traffic::tally::{Tally, Watch};
 
 /// How long all logs together may take: longer than a gibibyte needs, shorter than a run's hour.
@@ -38,23 +39,38 @@ const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
 const STAMP_BYTES: i64 = 64;
 
 /// Looks for a request of the slot, in all pods, until there is one. What earlier runs have read need not be readable
-/// any more; what all of them have covered is given back, if this reading shows nobody.
+/// any more; what all of them have covered is given back, if this reading shows nobody. `known` is what this run has read
+/// already, and then what it has read now.
 pub async fn look(
     cluster: &Cluster,
     source: &str,
     place: &Place,
     watch: &Watch,
     earlier: Earlier<'_>,
+    known: &mut Option<Known>,
 ) -> (Found, Option<Covered>) {
     let Earlier { settings, covered: before } = earlier;
     let need = needed(before, watch.since, OVERLAP);
-    let (tally, gaps) = (Tally::default(), Vec::new());
-    let mut look = Look { cluster, place, watch, need, tally, doubts: Vec::new(), gaps, reach: Some(need) };
+    let mut look = Look {
+        cluster,
+        place,
+        watch,
+        need,
+        known: known.take().filter(|known| known.serves(watch, need)),
+        tally: Tally::default(),
+        doubts: Vec::new(),
+        gaps: Vec::new(),
+        reach: Some(need),
+        logs: Vec::new(),
+    };
     if tokio::time::timeout(LOOK_LIMIT, look.all()).await.is_err() {
         look.doubts.push(format!("the ingress controller's logs took longer than {} min", LOOK_LIMIT.as_secs() / 60));
     }
-    let Look { mut doubts, gaps, reach, tally, .. } = look;
+    let Look { mut doubts, gaps, reach, tally, logs, .. } = look;
     doubts.extend(tally.doubts(watch));
+    if doubts.is_empty() && gaps.is_empty() && tally.hit.is_none() {
+        *known = Some(Known { watch: watch.clone(), need, tally: tally.clone(), logs });
+    }
     let from = reach.filter(|_| doubts.is_empty() && tally.hit.is_none());
     let covered = from.map(|from| {
         let since = Time(join(before, from.max(watch.since), watch.now, OVERLAP));
@@ -74,18 +90,22 @@ pub struct Earlier<'a> {
     pub covered: Option<&'a Covered>,
 }
 
-struct Look<'a> {
-    cluster: &'a Cluster,
-    place: &'a Place,
-    watch: &'a Watch,
+pub(super) struct Look<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) place: &'a Place,
+    pub(super) watch: &'a Watch,
     /// From when on the logs must be readable now.
     need: Timestamp,
-    tally: Tally,
+    /// What an earlier look has read, where it would have nothing else to say now.
+    pub(super) known: Option<Known>,
+    pub(super) tally: Tally,
     doubts: Vec<String>,
     /// Why they are not.
     gaps: Vec<String>,
     /// From when on all of them are.
     reach: Option<Timestamp>,
+    /// Where the reading of each log ended.
+    pub(super) logs: Vec<(Writer, Mark)>,
 }
 
 impl Look<'_> {
@@ -95,7 +115,23 @@ impl Look<'_> {
             Ok(pods) => pods,
             Err(why) => return self.doubts.push(why),
         };
-        for pod in &pods {
+        if !self.goes_on(&pods, begun).await {
+            self.in_full(&pods, begun).await;
+        }
+        if self.tally.hit.is_some() {
+            return;
+        }
+        self.catch_up(&pods, begun).await;
+        // Last, so that a pod that goes while the others' logs are read is seen as well.
+        if self.tally.hit.is_none() {
+            let still = controllers::unchanged(self.cluster, self.place, &pods, self.need).await;
+            self.doubts.extend(still.err());
+        }
+    }
+
+    /// Reads every log from its beginning.
+    async fn in_full(&mut self, pods: &[Pod], begun: Instant) {
+        for pod in pods {
             self.tally.opened_after = begun.elapsed();
             match controllers::readable(pod, &self.place.container) {
                 Ok(controller) => self.controller(&controller).await,
@@ -104,12 +140,6 @@ impl Look<'_> {
             if self.tally.hit.is_some() {
                 return;
             }
-        }
-        self.catch_up(&pods, begun).await;
-        // Last, so that a pod that goes while the others' logs are read is seen as well.
-        if self.tally.hit.is_none() {
-            let still = controllers::unchanged(self.cluster, self.place, &pods, self.need).await;
-            self.doubts.extend(still.err());
         }
     }
 
@@ -137,11 +167,16 @@ impl Look<'_> {
 
     async fn controller(&mut self, controller: &Controller) {
         let mut lives = Vec::new();
-        let before = controller.before.filter(|_| controller.started > self.need);
-        for (started, previous) in [(Some(controller.started), false), (before, true)] {
+        let before = controller.before.filter(|_| controller.writer.started > self.need);
+        for (started, previous) in [(Some(controller.writer.started), false), (before, true)] {
             let Some(started) = started else { continue };
-            match self.stream(&controller.pod, previous, None).await {
-                Ok(earliest) => lives.push(Life { started, earliest }),
+            match self.stream(&controller.writer.pod, previous, None).await {
+                Ok(Reading { first, mark, .. }) => {
+                    lives.push(Life { started, earliest: first });
+                    if !previous {
+                        self.logs.push((controller.writer.clone(), mark));
+                    }
+                }
                 Err(why) => return self.doubts.push(why),
             }
             if self.tally.hit.is_some() {
@@ -149,33 +184,38 @@ impl Look<'_> {
             }
         }
         if let Err(gap) = covers(&lives, self.need) {
-            self.gaps.push(format!("the controller pod {} {gap}", controller.pod));
+            self.gaps.push(format!("the controller pod {} {gap}", controller.writer.pod));
             self.reach = self.reach.zip(reach(&lives)).map(|(all, this)| all.max(this));
         }
     }
 
-    /// Reads one log to its end, or to a hit, and returns the time of its first line.
-    async fn stream(
-        &mut self,
-        pod: &str,
-        previous: bool,
-        since: Option<Timestamp>,
-    ) -> Result<Option<Timestamp>, String> {
-        let api: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &self.place.namespace);
-        let container = Some(self.place.container.clone());
-        let wanted = LogParams { container, previous, timestamps: true, since_time: since, ..LogParams::default() };
+    /// Reads one log to its end, or to a hit.
+    async fn stream(&mut self, pod: &str, previous: bool, since: Option<Timestamp>) -> Result<Reading, String> {
+        let wanted = LogParams { previous, since_time: since, ..self.wanted() };
         let which = if previous { "log before the restart" } else { "log" };
         let what = format!("the {which} of the controller pod {pod} cannot be read");
-        let last = LogParams { tail_lines: Some(1), limit_bytes: Some(STAMP_BYTES), ..wanted.clone() };
-        let end =
-            stamp(&self.cluster.answer(&what, api.logs(pod, &last)).await?).map_err(|why| format!("{what}: {why}"))?;
-        let stream = self.cluster.answer(&what, api.log_stream(pod, &wanted)).await?;
-        let read = read_all(stream, self.watch, &mut self.tally).await.map_err(|why| format!("{what}: {why}"))?;
+        let end = self.end(&what, pod, &wanted).await?;
+        let stream = self.cluster.answer(&what, self.api().log_stream(pod, &wanted)).await?;
+        let read = read_all(stream, self.watch, &mut self.tally, end).await.map_err(|why| format!("{what}: {why}"))?;
         if self.tally.hit.is_none() && read.last < end {
             // The API server ends its answer as if it were whole when the kubelet's breaks off.
             return Err(format!("{what}: it broke off before its end, at {}", shown(read.last)));
         }
-        Ok(read.first)
+        Ok(read)
+    }
+
+    /// The time of a log's last line; none of an empty log.
+    pub(super) async fn end(&self, what: &str, pod: &str, wanted: &LogParams) -> Result<Option<Timestamp>, String> {
+        let last = LogParams { tail_lines: Some(1), limit_bytes: Some(STAMP_BYTES), ..wanted.clone() };
+        stamp(&self.cluster.answer(what, self.api().logs(pod, &last)).await?).map_err(|why| format!("{what}: {why}"))
+    }
+
+    pub(super) fn wanted(&self) -> LogParams {
+        LogParams { container: Some(self.place.container.clone()), timestamps: true, ..LogParams::default() }
+    }
+
+    pub(super) fn api(&self) -> Api<Pod> {
+        Api::namespaced(self.cluster.client.clone(), &self.place.namespace)
     }
 }
 
@@ -189,28 +229,41 @@ fn shown(time: Option<Timestamp>) -> String {
     time.map_or_else(|| "its beginning".to_owned(), |time| time.strftime("%H:%M:%S UTC").to_string())
 }
 
-/// From when to when a log was read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Span {
+/// What was read of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reading {
     /// The time of the first line.
     pub first: Option<Timestamp>,
     /// The latest time of any.
     pub last: Option<Timestamp>,
+    /// Its last lines, from `end` on.
+    pub mark: Mark,
 }
 
-/// Reads a stream line by line in constant memory, to its end or to a hit.
+/// Reads a stream line by line in constant memory, to its end or to a hit. `end` is when the last line was logged that
+/// there was before.
 ///
 /// # Errors
 /// When it breaks off, or ends in the middle of a line.
-pub async fn read_all(stream: impl AsyncBufRead, watch: &Watch, tally: &mut Tally) -> Result<Span, String> {
-    let mut read = Span::default();
+pub async fn read_all(
+    stream: impl AsyncBufRead,
+    watch: &Watch,
+    tally: &mut Tally,
+    end: Option<Timestamp>,
+) -> Result<Reading, String> {
+    let mut read = Reading::default();
+    let mut ended = false;
     let take = |piece: Piece<'_>| {
         let Piece::Line(line) = piece else {
             tally.take_overlong();
             return ControlFlow::Continue(());
         };
         let time = tally.take(watch, line)?;
-        read = Span { first: read.first.or(time), last: read.last.max(time) };
+        (read.first, read.last) = (read.first.or(time), read.last.max(time));
+        ended |= end.is_some() && time >= end;
+        if ended {
+            read.mark.note(line);
+        }
         ControlFlow::Continue(())
     };
     match each_line(pin!(stream), take).await {
@@ -221,58 +274,5 @@ pub async fn read_all(stream: impl AsyncBufRead, watch: &Watch, tally: &mut Tall
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::attribute::Names;
-    use crate::collect::lines::MAX_LINE;
-    use crate::traffic::Format;
-    use futures::io::{BufReader, Cursor};
-
-    fn watch() -> Watch {
-        let at = |text: &str| format!("2026-11-23T{text}Z").parse().unwrap();
-        Watch {
-            format: Format::Auto,
-            names: Names::new("mew", &[], &[]),
-            slot: "mew".to_owned(),
-            since: at("14:00:00"),
-            look_back: at("03:00:00"),
-            now: at("15:00:00"),
-            ignore_agents: globset::GlobSet::empty(),
-            ignore_paths: globset::GlobSet::empty(),
-            max_unparsed: 0.0,
-        }
-    }
-
-    fn read(text: &[u8]) -> (Result<Option<Timestamp>, String>, Tally) {
-        let mut tally = Tally::default();
-        let stream = BufReader::with_capacity(7, Cursor::new(text.to_vec()));
-        let first = futures::executor::block_on(read_all(stream, &watch(), &mut tally));
-        (first.map(|read| read.first), tally)
-    }
-
-    #[test]
-    fn the_first_line_tells_how_far_back_a_log_reaches() {
-        let (first, _) = read(b"2026-11-23T12:00:00Z \n2026-11-23T14:30:00.5Z \n");
-        assert_eq!(first.unwrap(), Some("2026-11-23T12:00:00Z".parse().unwrap()));
-        assert_eq!(read(b"").0.unwrap(), None);
-    }
-
-    #[test]
-    fn a_stream_that_ends_within_a_line_is_an_error() {
-        assert!(read(b"2026-11-23T12:00:00Z \n2026-11-23T14:3").0.unwrap_err().contains("in the middle of a line"));
-    }
-
-    #[test]
-    fn a_line_without_end_takes_no_memory_and_counts_as_unparsed() {
-        let mut text = b"2026-11-23T12:00:00Z ".to_vec();
-        text.extend(std::iter::repeat_n(b'x', MAX_LINE * 3));
-        text.extend(b"\n2026-11-23T14:30:00Z \n");
-        let (first, tally) = read(&text);
-        assert_eq!((tally.unparsed, first.unwrap()), (1, Some("2026-11-23T14:30:00Z".parse().unwrap())));
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_are_unparsed() {
-        assert_eq!(read(b"2026-11-23T14:30:00Z \xff\xfe\n").1.unparsed, 1);
-    }
-}
+#[path = "logs_tests.rs"]
+mod tests;

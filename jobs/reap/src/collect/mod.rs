@@ -8,14 +8,21 @@ pub mod looks;
 pub mod metrics;
 pub mod releases;
 pub mod routes;
+mod sequel;
 pub mod services;
 pub mod slots;
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Cluster;
 use crate::args::{Args, Patterns};
 use crate::decide::{Decision, Evidence, Rules, Verdict, decide};
+use crate::traffic::sequel::Known;
+
+/// What was read of each source's logs in this run, by the source's name.
+pub type Memory = BTreeMap<String, Option<Known>>;
 
 /// Where evidence is collected, for one slot.
 pub struct Collector<'a> {
@@ -35,12 +42,13 @@ pub struct Collector<'a> {
 
 impl Collector<'_> {
     /// Collects what the verdict needs, and no more: the logs are read only if everything else says idle.
-    pub async fn verdict(&self) -> (Verdict, Evidence) {
+    /// `memory` is what this run has read before, and then what it has read now.
+    pub async fn verdict(&self, memory: &mut Memory) -> (Verdict, Evidence) {
         let now = (self.now)();
         let mut evidence = self.cheap().await;
         if let Decision::Settled(verdict) = decide(&evidence, self.rules, now) {
             evidence.traffic = if self.args.observe {
-                Some(self.traffic(&evidence, self.window(&evidence, now), now).await)
+                Some(self.traffic(&evidence, self.window(&evidence, now), now, memory).await)
             } else {
                 self.sampled(&evidence, now).await
             };
@@ -48,7 +56,7 @@ impl Collector<'_> {
         }
         // Logs may take minutes to read, in which somebody may deploy, claim or begin a session.
         let window = self.window(&evidence, now);
-        let traffic = Some(self.traffic(&evidence, window, now).await);
+        let traffic = Some(self.traffic(&evidence, window, now, memory).await);
         evidence = Evidence { traffic, ..self.cheap().await };
         match decide(&evidence, self.rules, (self.now)()) {
             Decision::Settled(verdict) => (verdict, evidence),

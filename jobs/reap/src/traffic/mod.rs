@@ -23,6 +23,7 @@ pub mod nginx;
 pub mod pages;
 pub mod promql;
 pub mod samples;
+pub mod sequel;
 pub mod tally;
 pub mod times;
 

@@ -207,8 +207,14 @@ impl World {
 
     fn logged(&self, target: &str) -> Reply {
         let log = if target.contains("previous=true") { &self.previous } else { &self.log };
-        let last = || log.lines().next_back().map(|line| format!("{line}\n")).unwrap_or_default();
-        Reply::Text(200, if target.contains("tailLines=1") { last() } else { log.clone() })
+        let wanted = target.split(['?', '&']).find_map(|part| part.strip_prefix("tailLines="));
+        let lines: Vec<&str> = log.lines().collect();
+        let skipped = wanted.map_or(0, |number| lines.len().saturating_sub(number.parse().unwrap()));
+        let whole = wanted.is_none();
+        Reply::Text(
+            200,
+            if whole { log.clone() } else { lines[skipped..].iter().map(|line| format!("{line}\n")).collect() },
+        )
     }
 
     /// Runs the program to its end.

@@ -1,5 +1,6 @@
 //! Something happens while the program works.
 
+use hotdesk_fetch::stand_in::Reply;
 use serde_json::json;
 
 use super::{Expect, Row, row};
@@ -42,6 +43,93 @@ pub(crate) fn meanwhile() -> Vec<Row> {
         row("between decision and act: somebody writes the Slot first", Expect::Unknown, conflict),
         row("the reap cannot be noted", Expect::Unknown, unwritable),
     ]
+}
+
+/// The log changes between the decision and the act, and what is read then must not be taken for its continuation.
+pub(crate) fn sequels() -> Vec<Row> {
+    // Once, and not at each request.
+    let happens = |name: &str, expect, world: World, change: fn(&mut World)| {
+        let world = world.fault(move |world, request| {
+            if world.reaping && request.method == "GET" && request.path().ends_with("/slots/slot") {
+                change(world);
+                world.reaping = false;
+            }
+            None
+        });
+        row(format!("between decision and act: {name}"), expect, world)
+    };
+    let last = |what: &'static str, expect, reply: fn(&World) -> Reply, request: bool| {
+        let world = idle().fault(move |world, asked| {
+            if world.reaping && request && !world.log.contains("mew-web-80") {
+                world.log.push_str(&line(0, "mew-web-80", "/", "curl/8.5"));
+            }
+            let tail = world.reaping && asked.target.contains("tailLines=500");
+            tail.then(|| reply(world))
+        });
+        let came = if request { ", and somebody came" } else { "" };
+        row(format!("between decision and act: the log's last lines {what}{came}"), expect, world)
+    };
+    let neighbours = idle()
+        .with(|world| world.log.insert_str(0, &line(595, "mewtwo-web-80", "/", "curl/8.5")))
+        .with(|world| world.log.push_str(&line(0, "mew-two-web-80", "/", "curl/8.5")))
+        .fault(|world, request| {
+            let list = |names: &[&str]| {
+                let slots = names.iter().map(|name| json!({"metadata": {"name": "slot", "namespace": name}}));
+                Reply::Json(200, json!({"metadata": {}, "items": slots.collect::<Vec<_>>()}))
+            };
+            let known: &[&str] = if world.reaping { &["mew"] } else { &["mew", "mew-two"] };
+            (request.path() == "/apis/hotdesk.dev/v1alpha1/slots").then(|| list(known))
+        });
+    let cut: fn(&World) -> Reply = |world| Reply::Text(200, world.log.trim_end().to_owned());
+    let early: fn(&World) -> Reply = |world| {
+        let end = world.log.trim_end().rfind('\n').unwrap_or_default();
+        Reply::Text(200, world.log[..=end].to_owned())
+    };
+    let rotated: fn(&World) -> Reply = |_| Reply::Text(200, line(0, "mewtwo-web-80", "/", "curl/8.5"));
+    let failed: fn(&World) -> Reply = |_| failure(500, "InternalError", "the node is gone");
+    let other: fn(&World) -> Reply = |_| Reply::Text(200, "failed to open log file\n".to_owned());
+    let empty: fn(&World) -> Reply = |_| Reply::Text(200, String::new());
+    let mut rows = vec![
+        happens("others' requests", Expect::Reaped, idle(), |world| {
+            world.log.push_str(&line(0, "mewtwo-web-80", "/", "curl/8.5"));
+        }),
+        happens("a request, by a clock that was set back", Expect::Kept, idle(), |world| {
+            world.log.push_str(&line(40, "mew-web-80", "/", "curl/8.5"));
+        }),
+        happens("a request before many others", Expect::Kept, idle(), |world| {
+            world.log.push_str(&line(0, "mew-web-80", "/", "curl/8.5"));
+            (0..600).for_each(|_| world.log.push_str(&line(0, "mewtwo-web-80", "/", "curl/8.5")));
+        }),
+        happens("its log is rotated, and nobody came", Expect::Unknown, idle(), |world| {
+            world.log = line(0, "mewtwo-web-80", "/", "curl/8.5");
+        }),
+        happens("its log is rotated, and is empty", Expect::Unknown, idle(), |world| world.log.clear()),
+        happens("the controller restarts", Expect::Unknown, idle(), |world| {
+            world.log = line(0, "mewtwo-web-80", "/", "curl/8.5");
+            world.pods[0]["status"]["containerStatuses"][0]["restartCount"] = json!(1);
+            world.pods[0]["status"]["containerStatuses"][0]["state"]["running"]["startedAt"] = json!(second(ago(0)));
+        }),
+        happens("another pod takes over under the same name", Expect::Unknown, idle(), |world| {
+            world.pods[0]["metadata"]["uid"] = json!("another");
+            world.log = line(0, "mewtwo-web-80", "/", "curl/8.5");
+        }),
+        happens("a line that cannot be read", Expect::Unknown, idle(), |world| {
+            world.log.push_str(&format!("{} something odd\n", ago(0)));
+        }),
+        row("between decision and act: a neighbour whose lines are in the log goes", Expect::Unknown, neighbours),
+    ];
+    for (what, reply) in [
+        ("are cut within a line", cut),
+        ("are cut between two", early),
+        ("are of a rotated log", rotated),
+        ("cannot be read", failed),
+        ("are something else", other),
+        ("are none", empty),
+    ] {
+        rows.push(last(what, Expect::Reaped, reply, false));
+        rows.push(last(what, Expect::Kept, reply, true));
+    }
+    rows
 }
 
 /// helm began, and did not do it.

@@ -1,0 +1,55 @@
+//! A log as a stream: whole, cut, overlong, or no text.
+
+use super::*;
+use crate::attribute::Names;
+use crate::collect::lines::MAX_LINE;
+use crate::traffic::Format;
+use futures::io::{BufReader, Cursor};
+
+fn watch() -> Watch {
+    let at = |text: &str| format!("2026-11-23T{text}Z").parse().unwrap();
+    Watch {
+        format: Format::Auto,
+        names: Names::new("mew", &[], &[]),
+        slot: "mew".to_owned(),
+        since: at("14:00:00"),
+        look_back: at("03:00:00"),
+        now: at("15:00:00"),
+        ignore_agents: globset::GlobSet::empty(),
+        ignore_paths: globset::GlobSet::empty(),
+        max_unparsed: 0.0,
+    }
+}
+
+fn read(text: &[u8]) -> (Result<Option<Timestamp>, String>, Tally) {
+    let mut tally = Tally::default();
+    let stream = BufReader::with_capacity(7, Cursor::new(text.to_vec()));
+    let first = futures::executor::block_on(read_all(stream, &watch(), &mut tally, None));
+    (first.map(|read| read.first), tally)
+}
+
+#[test]
+fn the_first_line_tells_how_far_back_a_log_reaches() {
+    let (first, _) = read(b"2026-11-23T12:00:00Z \n2026-11-23T14:30:00.5Z \n");
+    assert_eq!(first.unwrap(), Some("2026-11-23T12:00:00Z".parse().unwrap()));
+    assert_eq!(read(b"").0.unwrap(), None);
+}
+
+#[test]
+fn a_stream_that_ends_within_a_line_is_an_error() {
+    assert!(read(b"2026-11-23T12:00:00Z \n2026-11-23T14:3").0.unwrap_err().contains("in the middle of a line"));
+}
+
+#[test]
+fn a_line_without_end_takes_no_memory_and_counts_as_unparsed() {
+    let mut text = b"2026-11-23T12:00:00Z ".to_vec();
+    text.extend(std::iter::repeat_n(b'x', MAX_LINE * 3));
+    text.extend(b"\n2026-11-23T14:30:00Z \n");
+    let (first, tally) = read(&text);
+    assert_eq!((tally.unparsed, first.unwrap()), (1, Some("2026-11-23T14:30:00Z".parse().unwrap())));
+}
+
+#[test]
+fn bytes_that_are_no_text_are_unparsed() {
+    assert_eq!(read(b"2026-11-23T14:30:00Z \xff\xfe\n").1.unparsed, 1);
+}
