@@ -31,6 +31,7 @@ pub mod args;
 pub mod attribute;
 pub mod collect;
 pub mod decide;
+pub mod gather;
 pub mod hands;
 pub mod helm;
 pub mod lapse;

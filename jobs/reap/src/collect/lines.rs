@@ -1,22 +1,12 @@
 //! How is a stream read line by line in constant memory?
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use futures::{AsyncBufRead, AsyncBufReadExt as _};
 use memchr::{memchr_iter, memrchr};
 
 /// The longest line that is kept, in bytes: far more than an nginx with default buffers can write.
 pub(super) const MAX_LINE: usize = 256 * 1024;
-
-/// After how many bytes it is seen whether more has come.
-const ENOUGH: usize = 64 * 1024;
-
-/// How long more may gather where it has not.
-const GATHER: Duration = Duration::from_millis(5);
-
-/// How many turns the client's own task gets to hand on what it has.
-const TURNS: usize = 3;
 
 /// One line, without its line break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +33,8 @@ pub(super) async fn each_line<B>(
     mut stream: impl AsyncBufRead + Unpin,
     mut take: impl FnMut(Piece<'_>) -> ControlFlow<B>,
 ) -> std::io::Result<End<B>> {
-    let (mut begun, mut taken) = (Begun::default(), 0);
+    let mut begun = Begun::default();
     loop {
-        if taken >= ENOUGH {
-            gather(&mut stream).await;
-            taken = 0;
-        }
         let available = stream.fill_buf().await?;
         if available.is_empty() {
             return Ok(if begun.is_empty() { End::Whole } else { End::WithinLine });
@@ -58,20 +44,7 @@ pub(super) async fn each_line<B>(
         }
         let used = available.len();
         stream.consume_unpin(used);
-        taken += used;
     }
-}
-
-/// Where nothing more has come yet, lets some gather: to wake up for every few lines costs more than to read them. What
-/// the client has received but not yet handed on is not waited for.
-async fn gather(stream: &mut (impl AsyncBufRead + Unpin)) {
-    for _ in 0..TURNS {
-        if futures::poll!(stream.fill_buf()).is_ready() {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-    tokio::time::sleep(GATHER).await;
 }
 
 /// The beginning of a line whose end is still to come.
