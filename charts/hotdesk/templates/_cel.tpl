@@ -76,30 +76,33 @@ request.resource.resource in ["endpoints", "endpointslices", "events", "leases"]
 
 {{/*
 True for nearly every write that is as it should be: a user of the claim, by the very name, writes a whole object that
-carries the claim's marks and no other. The policy need not judge it any further, which spares two thirds of what the policy
-costs; whatever is less plain (a group, an alias, a deployer's label, a release record, a fixture's kind) takes the long way.
-It must never be true where the policy would say no, so it asks for more than the policy does.
+carries the claim's marks and no other, or deletes one. The policy need not judge it any further, which spares two thirds of
+what the policy costs; whatever is less plain (a group, an alias, a deployer's label, a release record, a fixture's kind) takes
+the long way. It must never be true where the policy would say no, so it asks for more than the policy does.
 */}}
 {{- define "hotdesk.cel.isPlainlyRight" -}}
-request.operation in ["CREATE", "UPDATE"] && request.?subResource.orValue("") == "" &&
+request.operation in ["CREATE", "UPDATE", "DELETE"] && request.?subResource.orValue("") == "" &&
 !(request.resource.resource in ["cronjobs", "rolebindings", "roles", "serviceaccounts"]) &&
 has(params.spec.claim) && dyn(params.spec.claim) != null &&
 request.userInfo.username.trim().lowerAscii() in params.spec.claim.users &&
-has(params.metadata.labels) && has(params.metadata.annotations) &&
-has(object.metadata) && has(object.metadata.labels) && has(object.metadata.annotations) &&
-["hotdesk.dev/slot", "hotdesk.dev/owner"].all(k,
-  k in object.metadata.labels && object.metadata.labels[?k] == params.metadata.labels[?k]) &&
-["hotdesk.dev/owner", "hotdesk.dev/claimants", "hotdesk.dev/purpose"].all(k,
-  object.metadata.annotations[?k] == params.metadata.annotations[?k]) &&
-object.metadata.labels.all(k, !k.startsWith("hotdesk.dev/") || k in ["hotdesk.dev/slot", "hotdesk.dev/owner"]) &&
-object.metadata.annotations.all(k, !k.startsWith("hotdesk.dev/") ||
-  k in ["hotdesk.dev/owner", "hotdesk.dev/claimants", "hotdesk.dev/purpose"]) &&
-(!has(object.spec) || type(dyn(object.spec)) == map && (
-  !has(object.spec.template) || !has(object.spec.selector) ||
-  type(dyn(object.spec.selector)) == map && !has(object.spec.selector.matchExpressions) &&
-  object.spec.selector.all(k, !k.startsWith("hotdesk.dev/")) &&
-  (!has(object.spec.selector.matchLabels) || type(dyn(object.spec.selector.matchLabels)) == map &&
-    object.spec.selector.matchLabels.all(k, !k.startsWith("hotdesk.dev/")))))
+(request.operation == "DELETE" ?
+  oldObject != null && has(oldObject.metadata) &&
+  (!has(oldObject.metadata.labels) || !("hotdesk.dev/for" in oldObject.metadata.labels)) :
+  has(params.metadata.labels) && has(params.metadata.annotations) &&
+  has(object.metadata) && has(object.metadata.labels) && has(object.metadata.annotations) &&
+  ["hotdesk.dev/slot", "hotdesk.dev/owner"].all(k,
+    k in object.metadata.labels && object.metadata.labels[?k] == params.metadata.labels[?k]) &&
+  ["hotdesk.dev/owner", "hotdesk.dev/claimants", "hotdesk.dev/purpose"].all(k,
+    object.metadata.annotations[?k] == params.metadata.annotations[?k]) &&
+  object.metadata.labels.all(k, !k.startsWith("hotdesk.dev/") || k in ["hotdesk.dev/slot", "hotdesk.dev/owner"]) &&
+  object.metadata.annotations.all(k, !k.startsWith("hotdesk.dev/") ||
+    k in ["hotdesk.dev/owner", "hotdesk.dev/claimants", "hotdesk.dev/purpose"]) &&
+  (!has(object.spec) || type(dyn(object.spec)) == map && (
+    !has(object.spec.template) || !has(object.spec.selector) ||
+    type(dyn(object.spec.selector)) == map && !has(object.spec.selector.matchExpressions) &&
+    object.spec.selector.all(k, !k.startsWith("hotdesk.dev/")) &&
+    (!has(object.spec.selector.matchLabels) || type(dyn(object.spec.selector.matchLabels)) == map &&
+      object.spec.selector.matchLabels.all(k, !k.startsWith("hotdesk.dev/"))))))
 {{- end }}
 
 {{/* The rules of everything: every namespaced resource and subresource. Takes the operations. */}}

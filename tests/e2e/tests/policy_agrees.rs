@@ -227,6 +227,40 @@ fn deployment(slot: &TestSlot, change: impl FnOnce(&mut Value)) -> String {
 /// and how it comes to be so.
 type Row<'a> = (&'a str, &'a str, &'a dyn Fn(&mut Value));
 
+/// Who deletes what, and what the denial says; nothing if it is admitted.
+const DELETIONS: &[(&str, &str, &str, &str)] = &[
+    ("alice@example.com", "api/v1", "configmaps/for-nobody", ""),
+    ("alice@example.com", "api/v1", "configmaps/for-bob-at-example.com", ""),
+    ("alice@example.com", "api/v1", "configmaps", ""),
+    ("bob@example.com", "api/v1", "configmaps/for-nobody", "is held by alice@example.com"),
+    ("bob@example.com", "api/v1", "configmaps/for-bob-at-example.com", "is held by alice@example.com"),
+    ("bob@example.com", "api/v1", "configmaps", "is held by alice@example.com"),
+    // What a deployer does counts for the person whom the label names, whoever else the deployer is.
+    ("deployer@example.com", "api/v1", "configmaps/for-nobody", ""),
+    ("deployer@example.com", "api/v1", "configmaps/for-alice-at-example.com", ""),
+    ("deployer@example.com", "api/v1", "configmaps/for-bob-at-example.com", "names bob_at_example.com"),
+    ("deployer@example.com", "api/v1", "configmaps", "names bob_at_example.com"),
+    ("alice@example.com", "api/v1", "serviceaccounts/hotdesk-reaper", "belong to hotdesk, whoever holds the slot"),
+    ("alice@example.com", "api/v1", "serviceaccounts", "belong to hotdesk, whoever holds the slot"),
+    ("alice@example.com", "apis/batch/v1", "cronjobs/hotdesk-reaper", "belong to hotdesk, whoever holds the slot"),
+];
+
+/// One object, or a whole collection of them; as a dry run.
+fn delete(slot: &TestSlot, user: &str, version: &str, what: &str) -> Ran {
+    let url = format!("/{version}/namespaces/{}/{what}?dryRun=All", slot.name());
+    admin().kubectl(&["delete", "--raw", &url, "--as", user, "--as-group", "e2e-writers"])
+}
+
+fn wrong_deletions(slot: &TestSlot) -> Vec<String> {
+    let wrong = |(user, version, what, expected): &(&str, &str, &str, &str)| {
+        let ran = delete(slot, user, version, what);
+        let by_policy = ran.stderr.contains("ValidatingAdmissionPolicy") && ran.stderr.contains(expected);
+        let right = if expected.is_empty() { ran.ok() } else { !ran.ok() && by_policy };
+        (!right).then(|| format!("{user} deletes {what}, which should say {expected:?}: {ran}"))
+    };
+    DELETIONS.iter().filter_map(wrong).collect()
+}
+
 /// The policy leaves out what is plainly right. What only looks so is judged in full, and denied with the full message.
 #[test]
 fn what_only_looks_plainly_right_is_judged_in_full() {
@@ -234,7 +268,9 @@ fn what_only_looks_plainly_right_is_judged_in_full() {
     let slot = Wish::free().make();
     let policy = PolicyAlone::bind();
     prepare(&slot);
-    slot.patch(&json!({"spec": {"claim": {"users": ["alice@example.com"], "purpose": "checkout"}}}));
+    // A deployer may hold a slot, too.
+    let users = ["alice@example.com", "deployer@example.com"];
+    slot.patch(&json!({"spec": {"claim": {"users": users, "purpose": "checkout"}}}));
     policy.adopt(&slot);
     let marks = "labels and annotations that begin with hotdesk.dev/|keys that begin with hotdesk.dev/";
     let rows: &[Row] = &[
@@ -271,7 +307,7 @@ fn what_only_looks_plainly_right_is_judged_in_full() {
         let who = ["--as", user, "--as-group", "e2e-writers"];
         admin().kubectl_with(&[&verb[..], &who].concat(), manifest)
     };
-    let mut wrong = Vec::new();
+    let mut wrong = wrong_deletions(&slot);
     for (what, expected, change) in rows {
         let manifest = deployment(&slot, change);
         let hers = create("alice@example.com", &manifest);
@@ -282,4 +318,10 @@ fn what_only_looks_plainly_right_is_judged_in_full() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    slot.patch(&json!({"spec": {"claim": {"users": ["bob@example.com"], "purpose": "checkout"}}}));
+    until("the slot to be bob's, and what alice left in it", Duration::from_secs(30), || {
+        let hers = delete(&slot, "alice@example.com", "api/v1", "configmaps/for-nobody");
+        if hers.stderr.contains("is held by bob@example.com") { Ok(()) } else { Err(hers.to_string()) }
+    });
+    delete(&slot, "bob@example.com", "api/v1", "configmaps/for-nobody").succeeded();
 }
