@@ -97,9 +97,9 @@ impl Cluster {
         let review = review.map_err(|e| Failure::of("ask who you are", &self.server, &e))?;
         let user = review.status.and_then(|status| status.user_info).unwrap_or_default();
         Ok(Me::of(&Requester {
-            username: user.username.unwrap_or_default(),
-            groups: user.groups.unwrap_or_default(),
-            extra: user.extra.unwrap_or_default(),
+            username: user.username.unwrap_or_default().into(),
+            groups: user.groups.unwrap_or_default().into_iter().map(Into::into).collect(),
+            ..Requester::default()
         }))
     }
 

@@ -17,11 +17,12 @@ impl Me {
     /// Installations may strip prefixes such as `oidc:` from user names, and a client cannot know
     /// which. So a name without its prefix counts as mine too: here that only decides what is shown
     /// and what is tried; the server decides what is allowed.
-    pub(crate) fn of(requester: &Requester) -> Self {
+    pub(crate) fn of(requester: &Requester<'_>) -> Self {
         let prefix = requester.username.split_once(':').filter(|(prefix, _)| *prefix != "system");
         let strip_prefixes = prefix.map(|(prefix, _)| format!("{prefix}:")).into_iter().collect();
         let names = requester.names(&IdentitySettings { strip_prefixes, extra_keys: Vec::new() });
-        Self { username: requester.username.clone(), names, groups: requester.groups.clone() }
+        let groups = requester.groups.iter().map(ToString::to_string).collect();
+        Self { username: requester.username.to_string(), names, groups }
     }
 
     /// True if this person is one of the claim's.
@@ -43,7 +44,7 @@ impl Me {
 #[cfg(test)]
 impl Me {
     pub(crate) fn test(username: &str) -> Self {
-        Self::of(&Requester { username: username.to_owned(), ..Requester::default() })
+        Self::of(&Requester { username: username.into(), ..Requester::default() })
     }
 }
 

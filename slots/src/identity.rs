@@ -2,6 +2,7 @@
 //!
 //! Matching is exact after trimming and ASCII lower-casing; never by prefix, substring or pattern.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -53,6 +54,18 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// True if [`Name::parse`] reads this text as this very name.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        self.0.eq_ignore_ascii_case(text.trim())
+    }
+}
+
+impl AsRef<str> for Name {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for Name {
@@ -70,35 +83,53 @@ pub struct IdentitySettings {
     pub extra_keys: Vec<String>,
 }
 
-/// The identity that the API server authenticated, as a request carries it.
+/// The identity that the API server authenticated, as a request carries it. It borrows from the request: nearly every review
+/// is over before anybody wants to keep who asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Requester {
+pub struct Requester<'a> {
     /// `userInfo.username`, unchanged.
-    pub username: String,
+    pub username: Cow<'a, str>,
     /// `userInfo.groups`, unchanged.
-    pub groups: Vec<String>,
-    /// `userInfo.extra`, unchanged.
-    pub extra: BTreeMap<String, Vec<String>>,
+    pub groups: Vec<Cow<'a, str>>,
+    /// `userInfo.extra`, unchanged. No key is there twice.
+    pub extra: Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>,
 }
 
-impl Requester {
+impl Requester<'_> {
     /// Every name under which a claim may know this requester, the user name first.
     ///
     /// What is not a [`Name`] (a comma, a control character) is nobody's name and left out, so it
     /// can match no claim.
     #[must_use]
     pub fn names(&self, settings: &IdentitySettings) -> Vec<Name> {
-        let username = self.username.trim().to_ascii_lowercase();
-        let stripped = settings.strip_prefixes.iter().filter_map(|p| username.strip_prefix(&p.to_ascii_lowercase()));
-        let extra = settings.extra_keys.iter().filter_map(|key| self.extra.get(key)).flatten().map(String::as_str);
-        std::iter::once(username.as_str()).chain(stripped).chain(extra).filter_map(|n| Name::parse(n).ok()).collect()
+        self.spellings(settings).filter_map(|text| Name::parse(text).ok()).collect()
+    }
+
+    /// What [`Requester::names`] reads, as it is written in the request: to be compared by [`Name::is`].
+    pub fn spellings(&self, settings: &IdentitySettings) -> impl Iterator<Item = &str> {
+        let username = self.username.trim();
+        let stripped = settings.strip_prefixes.iter().filter_map(move |prefix| without(prefix, username));
+        let extra = settings.extra_keys.iter().flat_map(|key| self.extra(key));
+        std::iter::once(username).chain(stripped).chain(extra)
+    }
+
+    /// The values of a key of `userInfo.extra`; none if it is not there.
+    pub fn extra(&self, key: &str) -> impl Iterator<Item = &str> {
+        let values = self.extra.iter().find(|(k, _)| k == key).map(|(_, values)| values);
+        values.into_iter().flatten().map(AsRef::as_ref)
     }
 
     /// True if the requester is in one of these groups, by exact name.
     #[must_use]
     pub fn in_any(&self, groups: &[String]) -> bool {
-        self.groups.iter().any(|group| groups.contains(group))
+        self.groups.iter().any(|group| groups.iter().any(|g| g == group))
     }
+}
+
+/// The rest of a text that begins with this prefix, in whatever case.
+fn without<'a>(prefix: &str, text: &'a str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
 /// Who goes by several names: from the values, or a second tab or file called `people`.
@@ -157,8 +188,8 @@ mod tests {
 
     fn names(username: &str, prefixes: &[&str]) -> Vec<String> {
         let requester = Requester {
-            username: username.to_owned(),
-            extra: BTreeMap::from([("example.com/login".to_owned(), vec!["Octocat".to_owned()])]),
+            username: username.into(),
+            extra: vec![("example.com/login".into(), vec!["Octocat".into()])],
             ..Requester::default()
         };
         let settings = IdentitySettings {
@@ -173,6 +204,16 @@ mod tests {
         assert_eq!(Name::parse(" Alice@Example.com\t").unwrap().as_str(), "alice@example.com");
         // The Kelvin sign lower-cases to `k` in Unicode; it must not become somebody's `k`.
         assert_ne!(Name::parse("\u{212a}arl").unwrap(), Name::parse("karl").unwrap());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_name_is_what_is_read_as_it(name in "[ -~\u{212a}\u{e9}]{1,6}", text in "[ \t]{0,1}[ -~\u{212a}\u{e9}\u{7}]{0,6}[ \t]{0,1}") {
+            for text in [&text, &name, &format!("\t{} ", name.to_ascii_uppercase()), &name.to_uppercase()] {
+                let Ok(name) = Name::parse(&name) else { continue };
+                proptest::prop_assert_eq!(name.is(text), Name::parse(text).is_ok_and(|read| read == name), "{}", text);
+            }
+        }
     }
 
     #[test]

@@ -108,29 +108,28 @@ impl Stamp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change<'a> {
     field: &'static str,
-    /// None: the field itself.
-    key: Option<&'a str>,
-    /// None: it is removed.
-    value: Option<Added<'a>>,
+    what: What<'a>,
 }
 
-/// What a change adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Added<'a> {
-    Value(&'a str),
-    /// All entries of a field that is not there.
-    Field(&'a [(&'static str, String)]),
+enum What<'a> {
+    /// An entry with one of hotdesk's own keys is added or replaced.
+    Add(&'static str, &'a str),
+    /// The field is not there: it is added with all these entries.
+    AddAll(&'a [(&'static str, String)]),
+    /// An entry is removed, whose key is anybody's.
+    Remove(&'a str),
 }
 
 impl From<Change<'_>> for PatchOperation {
     fn from(change: Change<'_>) -> Self {
-        let path = PointerBuf::from_tokens(["metadata", change.field].into_iter().chain(change.key));
-        match change.value {
-            None => Self::Remove(RemoveOperation { path }),
-            Some(Added::Value(value)) => Self::Add(AddOperation { path, value: value.into() }),
-            Some(Added::Field(entries)) => {
+        let at = |key: Option<&str>| PointerBuf::from_tokens(["metadata", change.field].into_iter().chain(key));
+        match change.what {
+            What::Remove(key) => Self::Remove(RemoveOperation { path: at(Some(key)) }),
+            What::Add(key, value) => Self::Add(AddOperation { path: at(Some(key)), value: value.into() }),
+            What::AddAll(entries) => {
                 let value = entries.iter().map(|(k, v)| ((*k).to_owned(), v.as_str().into())).collect();
-                Self::Add(AddOperation { path, value: Value::Object(value) })
+                Self::Add(AddOperation { path: at(None), value: Value::Object(value) })
             }
         }
     }
@@ -153,23 +152,19 @@ pub fn patch(changes: &[Change<'_>]) -> Vec<u8> {
 
 impl Change<'_> {
     fn write(&self, json: &mut Vec<u8>) {
-        json.extend_from_slice(if self.value.is_some() {
-            br#"{"op":"add","path":"#
-        } else {
-            br#"{"op":"remove","path":"#
-        });
-        match self.key {
-            None => push_text(json, &["/metadata/", self.field].concat()),
-            Some(key) => push_text(json, &["/metadata/", self.field, "/", Token::new(key).encoded()].concat()),
-        }
-        match self.value {
-            None => {}
-            Some(Added::Value(value)) => {
-                json.extend_from_slice(br#","value":"#);
+        match self.what {
+            What::Remove(key) => {
+                json.extend_from_slice(br#"{"op":"remove","path":"#);
+                push_text(json, &["/metadata/", self.field, "/", Token::new(key).encoded()].concat());
+            }
+            What::Add(key, value) => {
+                push_all(json, [r#"{"op":"add","path":"/metadata/"#, self.field, "/"]);
+                push_escaped(json, key);
+                push_all(json, [r#"","value":"#]);
                 push_text(json, value);
             }
-            Some(Added::Field(entries)) => {
-                json.extend_from_slice(br#","value":"#);
+            What::AddAll(entries) => {
+                push_all(json, [r#"{"op":"add","path":"/metadata/"#, self.field, r#"","value":"#]);
                 write_entries(json, entries);
             }
         }
@@ -180,14 +175,21 @@ impl Change<'_> {
 fn write_entries(json: &mut Vec<u8>, entries: &[(&'static str, String)]) {
     json.push(b'{');
     for (i, (key, value)) in entries.iter().enumerate() {
-        if i > 0 {
-            json.push(b',');
-        }
-        push_text(json, key);
-        json.push(b':');
+        push_all(json, [if i == 0 { "\"" } else { ",\"" }, key, "\":"]);
         push_text(json, value);
     }
     json.push(b'}');
+}
+
+/// Appends what is fixed: it needs no escapes, as hotdesk's own keys do not.
+fn push_all<const N: usize>(json: &mut Vec<u8>, texts: [&str; N]) {
+    texts.into_iter().for_each(|text| json.extend_from_slice(text.as_bytes()));
+}
+
+/// Appends one of hotdesk's own keys as a token of a JSON Pointer (RFC 6901, section 3). None has a tilde.
+fn push_escaped(json: &mut Vec<u8>, key: &str) {
+    let (domain, name) = key.split_once('/').unwrap_or(("", key));
+    push_all(json, [domain, "~1", name]);
 }
 
 fn note_changes<'a>(
@@ -198,18 +200,18 @@ fn note_changes<'a>(
 ) {
     if !found.present {
         if !wanted.is_empty() {
-            changes.push(Change { field, key: None, value: Some(Added::Field(wanted)) });
+            changes.push(Change { field, what: What::AddAll(wanted) });
         }
         return;
     }
     for (key, value) in wanted {
         if !found.reserved.iter().any(|(k, v)| k == key && v == value) {
-            changes.push(Change { field, key: Some(key), value: Some(Added::Value(value)) });
+            changes.push(Change { field, what: What::Add(key, value) });
         }
     }
     for (key, _) in &found.reserved {
         if !wanted.iter().any(|(k, _)| k == key) {
-            changes.push(Change { field, key: Some(key), value: None });
+            changes.push(Change { field, what: What::Remove(key) });
         }
     }
 }

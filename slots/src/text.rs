@@ -1,5 +1,6 @@
 //! How is something that a person wrote, or a moment, shown to another person?
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -10,14 +11,20 @@ const MAX_QUOTED: usize = 120;
 /// [`harmless`] text that a message quotes: long text is cut with `…`.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    if text.len() <= MAX_QUOTED && is_printable(text) {
-        return text.to_owned();
+    plain_cow(text.into()).into_owned()
+}
+
+/// [`plain`] text that is kept as it is where nothing is to be done, as nearly always.
+#[must_use]
+pub fn plain_cow(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.len() <= MAX_QUOTED && is_printable(&text) {
+        return text;
     }
     let mut shown = harmless(&text.chars().take(MAX_QUOTED).collect::<String>());
     if text.chars().nth(MAX_QUOTED).is_some() {
         shown.push('…');
     }
-    shown
+    shown.into()
 }
 
 /// Text in full that cannot harm a terminal, a log line or an event: control characters, line breaks

@@ -3,16 +3,18 @@
 //! The wire on one side, the decision on the other: this file reads the question, asks the pure
 //! functions, and writes down what they said.
 
+use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
 
 use hotdesk_slots::Requester;
-use hotdesk_slots::text::{harmless, plain};
+use hotdesk_slots::text::{harmless, plain, plain_cow};
 use jiff::Timestamp;
 
 use crate::book::Book;
 use crate::guard::limit::Gain;
 use crate::reply::Reply;
-use crate::review::{Operation, Request, Unreadable};
+use crate::review::{Operation, Request, Text, Unreadable};
 use crate::session::Session;
 use crate::settings::Settings;
 
@@ -45,11 +47,11 @@ pub enum Path {
 
 /// An answer, and what the log and the metrics shall know of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Answer<'a> {
     /// What the API server gets.
-    pub reply: Reply,
+    pub reply: Reply<'a>,
     /// What happened.
-    pub note: Note,
+    pub note: Note<'a>,
     /// Who gains a slot by it, which is still to be counted before it is allowed.
     pub gain: Option<Gain>,
     /// Somebody who begins to work in a pod by it.
@@ -58,7 +60,7 @@ pub struct Answer {
 
 /// What the log and the metrics shall know of an answer. The texts are sanitised; the words come from small fixed sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Note {
+pub struct Note<'a> {
     /// `CREATE`, `UPDATE`, `DELETE`, `CONNECT`; empty if it could not be read.
     pub operation: &'static str,
     /// `allow`, `warn`, `audit`, `deny`.
@@ -66,57 +68,73 @@ pub struct Note {
     /// As whom, or why not.
     pub reason: &'static str,
     /// The namespace.
-    pub slot: String,
+    pub slot: Cow<'a, str>,
     /// The user name.
-    pub requester: String,
-    /// `deployments.apps/scale web`.
-    pub resource: String,
+    pub requester: Cow<'a, str>,
+    /// What is written.
+    pub target: Target<'a>,
+}
+
+/// What a request is about. It is shown sanitised, as `deployments.apps/scale web`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target<'a> {
+    resource: Cow<'a, str>,
+    group: Cow<'a, str>,
+    subresource: Cow<'a, str>,
+    name: Cow<'a, str>,
 }
 
 /// Answers a review.
 ///
 /// # Errors
 /// Only where not even the request's uid can be read. Every other problem is answered with a denial.
-pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, Unreadable> {
+pub fn answer<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
     let answered = match path {
         Path::Mutate | Path::Validate => gate::answer(path, body, context),
         Path::Slots => slots::answer(body, context),
     };
     match answered {
-        Err(Unreadable { uid: Some(uid), what }) => Ok(refusal(uid, 400, "unreadable", &what)),
+        Err(Unreadable { uid: Some(uid), what }) => Ok(refusal(uid.into(), 400, "unreadable", &what)),
         other => other,
     }
 }
 
 /// A denial for a reason that has to do with the request itself, not with people.
 #[must_use]
-pub fn refusal(uid: String, code: u16, reason: &'static str, what: &str) -> Answer {
+pub fn refusal<'a>(uid: Cow<'a, str>, code: u16, reason: &'static str, what: &str) -> Answer<'a> {
     let message = format!("hotdesk cannot judge this request, so it is denied: {}", harmless(what));
     let note = Note { decision: "deny", reason, ..Note::default() };
     Answer { reply: Reply::refused(uid, code, message), note, gain: None, session: None }
 }
 
-impl Note {
-    fn of<O>(request: &Request<'_, O>, requester: &Requester) -> Self {
+impl<'a> Note<'a> {
+    fn of<O>(request: Request<'a, O>, requester: Requester<'a>) -> Self {
+        let text = |text: Option<Text<'a>>| text.unwrap_or_default().0;
         Self {
             operation: request.operation.word(),
-            slot: plain(request.namespace()),
-            requester: plain(&requester.username),
-            resource: resource_of(request),
+            slot: plain_cow(text(request.namespace)),
+            requester: plain_cow(requester.username),
+            target: Target {
+                resource: request.resource.resource.0,
+                group: request.resource.group.0,
+                subresource: text(request.sub_resource),
+                name: text(request.name),
+            },
             ..Self::default()
         }
     }
 }
 
-fn resource_of<O>(request: &Request<'_, O>) -> String {
-    let mut shown = request.resource.resource.0.to_string();
-    for (sign, part) in [(".", request.resource.group.as_str()), ("/", request.subresource()), (" ", request.name())] {
-        if !part.is_empty() {
-            shown.push_str(sign);
-            shown.push_str(part);
+impl Display for Target<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&plain(&self.resource))?;
+        for (sign, part) in [(".", &self.group), ("/", &self.subresource), (" ", &self.name)] {
+            if !part.is_empty() {
+                write!(f, "{sign}{}", plain(part))?;
+            }
         }
+        Ok(())
     }
-    plain(&shown)
 }
 
 /// True for the Slots themselves, which the guard judges wherever they come in.

@@ -3,6 +3,7 @@
 //! The watch writes one page at a time; a request copies one pointer. A new list of all Slots is taken in page by page
 //! as well: a second book beside the first would take as much room again, and be older all the while.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -142,7 +143,7 @@ impl Book {
 
     /// The slots that a person holds and could claim.
     #[must_use]
-    pub fn listing(&self, names: &[Name], groups: &[String], now: Timestamp) -> Listing {
+    pub fn listing(&self, names: &[Name], groups: &[Cow<'_, str>], now: Timestamp) -> Listing {
         self.settle(now);
         let pages = self.read();
         Listing { yours: pages.yours(names, groups, now), free: pages.free() }

@@ -16,7 +16,7 @@ pub struct Facts<'a> {
     /// The namespace of the request; empty for a cluster-scoped object, which the gate never lets pass.
     pub namespace: &'a str,
     /// Who is asking.
-    pub requester: &'a Requester,
+    pub requester: &'a Requester<'a>,
     /// The label `hotdesk.dev/for` of the object, of the old object on DELETE.
     pub deployed_for: Option<&'a str>,
     /// True for a change of the one `RoleBinding` whose subjects are the slot's claimants.
@@ -146,14 +146,17 @@ fn judge(facts: &Facts<'_>, standing: Standing<'_>, tokens_count: bool, settings
     if settings.is_deployer(facts.requester) {
         return judge_deployer(facts, standing);
     }
-    let names = facts.requester.names(&settings.identity);
     match standing {
-        Standing::Held(claim) if claim.admits(&names, &facts.requester.groups) => Ok(Role::Claimant),
+        Standing::Held(claim) if is_claimant(claim, facts.requester, settings) => Ok(Role::Claimant),
         _ if own => Err(Reason::NoToken),
         Standing::Held(_) => Err(Reason::Held),
         Standing::Lapsed(_) => Err(Reason::Lapsed),
         Standing::Free => Err(Reason::Free),
     }
+}
+
+fn is_claimant(claim: &ClaimView, requester: &Requester<'_>, settings: &Settings) -> bool {
+    claim.admits(requester.spellings(&settings.identity), &requester.groups)
 }
 
 /// A deployer acts for whomever the object names. It need name nobody, but somebody must hold the slot.

@@ -32,7 +32,7 @@ pub struct Asked<'a> {
     /// The slot.
     pub namespace: &'a str,
     /// Who is asking.
-    pub requester: &'a Requester,
+    pub requester: &'a Requester<'a>,
     /// The Slot as it is; absent on CREATE, and where what is stored cannot be read.
     pub old: Option<&'a Slot>,
     /// The Slot as it shall be; absent on DELETE.
@@ -90,7 +90,7 @@ pub fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Result<W
         (Operation::Update, "status") if settings.is_noting(requester) && notes_session(asked) => Ok(Writer::Webhook),
         (Operation::Update, "status") if settings.is_sync(requester) => Ok(Writer::Sync),
         (Operation::Update, "") if settings.is_sync(requester) => judge_sync(asked, now),
-        (Operation::Delete, "") if CLEANERS.contains(&requester.username.as_str()) => Ok(Writer::Machinery),
+        (Operation::Delete, "") if CLEANERS.contains(&&*requester.username) => Ok(Writer::Machinery),
         (Operation::Update, "status") if settings.is_machinery(requester) => Ok(Writer::Machinery),
         (Operation::Update, "status") if is_reaper(asked, settings) => Ok(Writer::Reaper),
         (Operation::Update, "") if settings.is_machinery(requester) && keeps_spec(asked) => Ok(Writer::Machinery),
@@ -142,7 +142,7 @@ pub fn stamp(namespace: &str, claim: Option<&ClaimView>, claimed_at: Option<Stri
 pub fn lost_at(old: Option<&Slot>, claim: Option<&ClaimView>, now: Timestamp) -> Option<String> {
     let old = old?;
     let was = old.spec.claim.as_ref().map(ClaimView::lenient).unwrap_or_default();
-    let keeps_user = |name: &Name| claim.is_some_and(|claim| claim.admits(std::slice::from_ref(name), &[]));
+    let keeps_user = |name: &Name| claim.is_some_and(|claim| claim.names(name));
     let keeps_group = |group: &String| claim.is_some_and(|claim| claim.groups.contains(group));
     let lost = !was.users.iter().all(keeps_user) || !was.groups.iter().all(keeps_group);
     let noted = old.metadata.annotations.as_ref().and_then(|entries| entries.get(keys::LOST_AT)).cloned();
@@ -254,7 +254,7 @@ fn lapses_at_once(old: &Slot, new: &Slot, now: Timestamp) -> Option<String> {
 }
 
 /// All names of the requester, with those that the list of people adds.
-fn own_names(requester: &Requester, settings: &Settings) -> Vec<Name> {
+fn own_names(requester: &Requester<'_>, settings: &Settings) -> Vec<Name> {
     let mut names = requester.names(&settings.identity);
     for name in names.clone() {
         let (shown, others) = settings.people.resolve(&name);

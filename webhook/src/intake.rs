@@ -3,13 +3,16 @@
 //! A place is taken before the first byte of a body is kept, so that the memory of all reviews together
 //! is bounded: one place for each MiB begun.
 
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Bytes, BytesMut, Payload};
-use futures::StreamExt as _;
+use futures::{StreamExt as _, poll};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 /// What one place pays for.
@@ -81,10 +84,8 @@ impl Intake {
             self.discard(body).await;
             return Err(Refused::TooLarge);
         }
-        let places = self.places_for(announced.unwrap_or(self.limits.bytes));
-        let place = timeout(self.limits.wait, self.places.acquire_many(places)).await;
-        let place = place.map_err(|_| Refused::Busy)?.map_err(|_| Refused::Busy)?;
-        match timeout(self.limits.read, self.read(announced, body)).await {
+        let place = self.place(self.places_for(announced.unwrap_or(self.limits.bytes))).await?;
+        match within(self.limits.read, self.read(announced, body)).await {
             Ok(Ok(bytes)) => Ok((bytes, place)),
             Ok(Err(Refused::TooLarge)) => {
                 drop(place);
@@ -96,18 +97,30 @@ impl Intake {
         }
     }
 
+    async fn place(&self, places: u32) -> Result<SemaphorePermit<'_>, Refused> {
+        let place = within(self.limits.wait, self.places.acquire_many(places)).await;
+        place.map_err(|_| Refused::Busy)?.map_err(|_| Refused::Busy)
+    }
+
     /// One place for each MiB begun; never more than there are, or it would wait for ever.
     fn places_for(&self, bytes: usize) -> u32 {
         u32::try_from(bytes.div_ceil(PLACE)).unwrap_or(u32::MAX).clamp(1, self.limits.places)
     }
 
     async fn read(&self, announced: Option<usize>, body: &mut Payload) -> Result<Bytes, Refused> {
-        // Room is made as the body comes, so that a mere announcement costs no memory.
-        let mut bytes = BytesMut::with_capacity(announced.unwrap_or_default().min(PLACE));
+        let mut bytes = BytesMut::new();
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|_| Refused::Broken)?;
             if bytes.len() + chunk.len() > self.limits.bytes {
                 return Err(Refused::TooLarge);
+            }
+            if announced == Some(chunk.len()) {
+                // All of it, as of nearly every review.
+                return Ok(chunk);
+            }
+            if bytes.is_empty() {
+                // Room is made as the body comes, so that a mere announcement costs no memory.
+                bytes.reserve(announced.unwrap_or_default().min(PLACE));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -155,6 +168,15 @@ impl Refused {
             Self::Broken => "broken",
             Self::NotReview => "not-review",
         }
+    }
+}
+
+/// What is there at once needs no timer.
+async fn within<F: Future>(limit: Duration, task: F) -> Result<F::Output, Elapsed> {
+    let mut task = pin!(task);
+    match poll!(task.as_mut()) {
+        Poll::Ready(done) => Ok(done),
+        Poll::Pending => timeout(limit, task).await,
     }
 }
 

@@ -13,9 +13,13 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::answer::{Note, Path};
 use crate::book::Book;
+use crate::review::Operation;
 
 /// From a tenth of a millisecond, which a small review takes, to the few seconds that an API server waits.
 const BUCKETS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
+
+/// How a decision is counted that lets a claimant in, of the gate and of the guard of the Slots alike.
+const CLAIMANT: &str = "claimant";
 
 /// The counters, and the registry that shows them.
 #[derive(Debug)]
@@ -23,7 +27,8 @@ pub struct Metrics {
     registry: Registry,
     decisions: Family<Decided, Counter>,
     refused: Family<Refused, Counter>,
-    durations: Family<Answered, Histogram, fn() -> Histogram>,
+    allowed: Allowed,
+    durations: Durations,
     break_glass: Counter,
     in_flight: Gauge,
     slots: Gauge,
@@ -49,17 +54,38 @@ struct Answered {
     path: &'static str,
 }
 
+/// Of the decisions, those of nearly every review: by a claimant. They are held here, for to look them up takes longer than
+/// to count.
+#[derive(Debug)]
+struct Allowed {
+    create: Counter,
+    update: Counter,
+    delete: Counter,
+    connect: Counter,
+}
+
+/// How long answers took, by the path.
+#[derive(Debug)]
+struct Durations {
+    all: Family<Answered, Histogram, fn() -> Histogram>,
+    mutate: Histogram,
+    validate: Histogram,
+    slots: Histogram,
+}
+
 /// Counts a review as under way until it is dropped.
 #[derive(Debug)]
 pub struct InFlight(Gauge);
 
 impl Default for Metrics {
     fn default() -> Self {
+        let decisions = Family::default();
         let mut metrics = Self {
             registry: Registry::with_prefix("hotdesk_webhook"),
-            decisions: Family::default(),
+            allowed: Allowed::of(&decisions),
+            decisions,
             refused: Family::default(),
-            durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            durations: Durations::default(),
             break_glass: Counter::default(),
             in_flight: Gauge::default(),
             slots: Gauge::default(),
@@ -97,16 +123,18 @@ impl Metrics {
             "review_duration",
             "Time from a review's first byte to its answer",
             Unit::Seconds,
-            self.durations.clone(),
+            self.durations.all.clone(),
         );
     }
 
     /// Counts an answer.
-    pub fn answered(&self, path: Path, note: &Note, took: Duration) {
-        let operation = if note.operation.is_empty() { "unknown" } else { note.operation };
-        let decided = Decided { operation, decision: note.decision, reason: note.reason };
-        self.decisions.get_or_create(&decided).inc();
-        self.durations.get_or_create(&Answered { path: path.word() }).observe(took.as_secs_f64());
+    pub fn answered(&self, path: Path, note: &Note<'_>, took: Duration) {
+        let allowed = (note.decision == "allow" && note.reason == CLAIMANT).then(|| self.allowed.by(note.operation));
+        match allowed.flatten() {
+            Some(counter) => counter.inc(),
+            None => self.decisions.get_or_create(&Decided::of(note)).inc(),
+        };
+        self.durations.of(path).observe(took.as_secs_f64());
         if note.reason == "break-glass" {
             self.break_glass.inc();
         }
@@ -141,6 +169,58 @@ impl Metrics {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+impl Decided {
+    fn of(note: &Note<'_>) -> Self {
+        let operation = if note.operation.is_empty() { "unknown" } else { note.operation };
+        Self { operation, decision: note.decision, reason: note.reason }
+    }
+}
+
+impl Allowed {
+    fn of(decisions: &Family<Decided, Counter>) -> Self {
+        let counter = |operation: Operation| {
+            let decided = Decided { operation: operation.word(), decision: "allow", reason: CLAIMANT };
+            decisions.get_or_create_owned(&decided)
+        };
+        Self {
+            create: counter(Operation::Create),
+            update: counter(Operation::Update),
+            delete: counter(Operation::Delete),
+            connect: counter(Operation::Connect),
+        }
+    }
+
+    fn by(&self, operation: &str) -> Option<&Counter> {
+        match operation {
+            "CREATE" => Some(&self.create),
+            "UPDATE" => Some(&self.update),
+            "DELETE" => Some(&self.delete),
+            "CONNECT" => Some(&self.connect),
+            _ => None,
+        }
+    }
+}
+
+impl Default for Durations {
+    fn default() -> Self {
+        let all: Family<Answered, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(BUCKETS));
+        let of = |path: Path| all.get_or_create_owned(&Answered { path: path.word() });
+        let (mutate, validate, slots) = (of(Path::Mutate), of(Path::Validate), of(Path::Slots));
+        Self { all, mutate, validate, slots }
+    }
+}
+
+impl Durations {
+    fn of(&self, path: Path) -> &Histogram {
+        match path {
+            Path::Mutate => &self.mutate,
+            Path::Validate => &self.validate,
+            Path::Slots => &self.slots,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What does the API server get back?
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hotdesk_slots::json::push_text;
@@ -12,9 +14,9 @@ const ROOM: usize = 512;
 
 /// The answer to one request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reply {
+pub struct Reply<'a> {
     /// The request's own uid.
-    pub uid: String,
+    pub uid: Cow<'a, str>,
     /// Why it is denied; absent if it is allowed.
     pub denial: Option<Denial>,
     /// What shall be changed, as the JSON of a JSON Patch. Never sent with a denial.
@@ -22,7 +24,7 @@ pub struct Reply {
     /// Shown by the client.
     pub warnings: Vec<String>,
     /// For the API server's audit log, which puts the webhook's name before each key.
-    pub audit: Audit,
+    pub audit: Audit<'a>,
 }
 
 /// A denial.
@@ -36,13 +38,13 @@ pub struct Denial {
 
 /// What the audit log shall hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Audit {
+pub struct Audit<'a> {
     /// The slot.
-    pub slot: String,
+    pub slot: Cow<'a, str>,
     /// Its owner at that moment.
     pub owner: String,
     /// The decision, and as whom or why not.
-    pub decision: String,
+    pub decision: (&'static str, &'static str),
 }
 
 #[derive(Serialize)]
@@ -53,7 +55,7 @@ struct Status<'a> {
     message: &'a str,
 }
 
-impl Reply {
+impl<'a> Reply<'a> {
     /// The API server's JSON.
     ///
     /// # Errors
@@ -74,9 +76,8 @@ impl Reply {
         }
         self.audit.write(&mut json);
         if let Some(patch) = patch {
-            // Base64 needs no escapes.
             json.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
-            json.extend_from_slice(STANDARD.encode(patch).as_bytes());
+            push_base64(&mut json, patch);
             json.push(b'"');
         }
         json.extend_from_slice(b"}}");
@@ -85,26 +86,36 @@ impl Reply {
 
     /// A denial that is no decision about people.
     #[must_use]
-    pub fn refused(uid: String, code: u16, message: String) -> Self {
-        let audit = Audit { decision: "deny error".to_owned(), ..Audit::default() };
+    pub fn refused(uid: Cow<'a, str>, code: u16, message: String) -> Self {
+        let audit = Audit { decision: ("deny", "error"), ..Audit::default() };
         Self { uid, denial: Some(Denial { code, message }), audit, ..Self::default() }
     }
 }
 
-impl Audit {
+/// Appends the Base64 of these bytes, which needs no escapes.
+fn push_base64(json: &mut Vec<u8>, bytes: &[u8]) {
+    let at = json.len();
+    json.resize(at + bytes.len().div_ceil(3) * 4, b'=');
+    // There is exactly as much room as it takes.
+    let written = json.get_mut(at..).and_then(|room| STANDARD.encode_slice(bytes, room).ok());
+    json.truncate(at + written.unwrap_or_default());
+}
+
+impl Audit<'_> {
     fn write(&self, json: &mut Vec<u8>) {
-        let said = [("slot", &self.slot), ("owner", &self.owner), ("decision", &self.decision)];
-        let mut separator: &[u8] = br#","auditAnnotations":{"#;
-        for (key, value) in said.into_iter().filter(|(_, value)| !value.is_empty()) {
-            json.extend_from_slice(separator);
-            push_text(json, key);
-            json.push(b':');
-            push_text(json, value);
-            separator = b",";
+        json.extend_from_slice(br#","auditAnnotations":{"decision":""#);
+        // Words of hotdesk's own.
+        json.extend_from_slice(self.decision.0.as_bytes());
+        json.push(b' ');
+        json.extend_from_slice(self.decision.1.as_bytes());
+        json.push(b'"');
+        for (key, value) in [(br#","slot":"#.as_slice(), &*self.slot), (br#","owner":"#, &*self.owner)] {
+            if !value.is_empty() {
+                json.extend_from_slice(key);
+                push_text(json, value);
+            }
         }
-        if separator == b"," {
-            json.push(b'}');
-        }
+        json.push(b'}');
     }
 }
 

@@ -4,15 +4,16 @@
 //! while it is scanned. Whatever does not read as expected is an error, never a guess.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use hotdesk_slots::Requester;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::review::object::Object;
+pub use crate::review::user::UserInfo;
 
 pub mod object;
+mod user;
 
 /// The only version that is spoken here, and by every API server since Kubernetes 1.16.
 pub const API_VERSION: &str = "admission.k8s.io/v1";
@@ -57,7 +58,7 @@ pub struct Request<'a, O> {
     /// What is to be done.
     pub operation: Operation,
     /// Who is asking.
-    pub user_info: UserInfo,
+    pub user_info: UserInfo<'a>,
     /// Absent for a cluster-scoped object.
     #[serde(default)]
     pub namespace: Option<Text<'a>>,
@@ -115,14 +116,6 @@ pub enum Operation {
     Connect,
 }
 
-/// Who is asking, as the API server authenticated them.
-#[derive(Debug, Default, Deserialize)]
-pub struct UserInfo {
-    username: String,
-    groups: Option<Vec<String>>,
-    extra: Option<BTreeMap<String, Option<Vec<String>>>>,
-}
-
 /// What is left of a review that could not be read.
 #[derive(Deserialize)]
 struct Remains<'a> {
@@ -169,10 +162,10 @@ impl<'a, O: Deserialize<'a>> Review<'a, O> {
     }
 }
 
-impl<O> Request<'_, O> {
+impl<'a, O> Request<'a, O> {
     /// The requester, taken out of the request.
     #[must_use]
-    pub fn take_requester(&mut self) -> Requester {
+    pub fn take_requester(&mut self) -> Requester<'a> {
         std::mem::take(&mut self.user_info).into_requester()
     }
 
@@ -192,17 +185,6 @@ impl<O> Request<'_, O> {
     #[must_use]
     pub fn name(&self) -> &str {
         self.name.as_ref().map_or("", Text::as_str)
-    }
-}
-
-impl UserInfo {
-    fn into_requester(self) -> Requester {
-        let extra = self.extra.unwrap_or_default();
-        Requester {
-            username: self.username,
-            groups: self.groups.unwrap_or_default(),
-            extra: extra.into_iter().map(|(key, values)| (key, values.unwrap_or_default())).collect(),
-        }
     }
 }
 

@@ -128,11 +128,10 @@ async fn not_allowed() -> HttpResponse {
 async fn review(path: Path, request: HttpRequest, mut body: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let _counted = shared.metrics.begin();
     let began = Instant::now();
-    let taken = shared.intake.take(request.headers(), &mut body).await;
     // The place is kept until the answer is there.
-    let answered = taken.and_then(|(bytes, place)| Ok((safely(path, &bytes, &shared)?, place)));
-    match answered {
-        Ok((answer, _place)) => {
+    let taken = shared.intake.take(request.headers(), &mut body).await;
+    match taken.as_ref().map_err(|refused| *refused).and_then(|(bytes, _place)| safely(path, bytes, &shared)) {
+        Ok(answer) => {
             let mut answer = counted(answer, &shared).await;
             note_session(&mut answer, &shared);
             shared.metrics.answered(path, &answer.note, began.elapsed());
@@ -148,7 +147,7 @@ async fn review(path: Path, request: HttpRequest, mut body: web::Payload, shared
 }
 
 /// Answers, and answers with a denial even if we stumble.
-fn safely(path: Path, body: &[u8], shared: &Shared) -> Result<Answer, Refused> {
+fn safely<'a>(path: Path, body: &'a [u8], shared: &Shared) -> Result<Answer<'a>, Refused> {
     guarded(body, || {
         #[expect(clippy::disallowed_methods, reason = "the edge: a request's time is read here, once")]
         let now = Timestamp::now();
@@ -158,7 +157,7 @@ fn safely(path: Path, body: &[u8], shared: &Shared) -> Result<Answer, Refused> {
 }
 
 /// Leaves a session to be noted. Whether that works is none of the answer's business.
-fn note_session(answer: &mut Answer, shared: &Shared) {
+fn note_session(answer: &mut Answer<'_>, shared: &Shared) {
     let (Some(session), Some(notebook)) = (answer.session.take(), &shared.notebook) else { return };
     if !notebook.leave(session, Instant::now()) {
         tracing::error!(slot = %answer.note.slot, "too many sessions wait to be noted: one is lost");
@@ -166,7 +165,7 @@ fn note_session(answer: &mut Answer, shared: &Shared) {
 }
 
 /// The answer, denied after all if somebody would hold too many slots by it.
-async fn counted(mut answer: Answer, shared: &Shared) -> Answer {
+async fn counted<'a>(mut answer: Answer<'a>, shared: &Shared) -> Answer<'a> {
     let Some(gain) = answer.gain.take() else { return answer };
     #[expect(clippy::disallowed_methods, reason = "the edge: a request's time is read here, once")]
     let now = Timestamp::now();
@@ -185,15 +184,15 @@ async fn counted(mut answer: Answer, shared: &Shared) -> Answer {
     }
 }
 
-fn guarded(body: &[u8], judge: impl FnOnce() -> Result<Answer, Refused>) -> Result<Answer, Refused> {
+fn guarded<'a>(body: &[u8], judge: impl FnOnce() -> Result<Answer<'a>, Refused>) -> Result<Answer<'a>, Refused> {
     // Nothing that a request shares with others is written while it is judged.
     catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| {
         let uid = uid_of(body).ok_or(Refused::NotReview)?;
-        Ok(crate::answer::refusal(uid, 500, "panic", "an error of hotdesk itself; its log says more"))
+        Ok(crate::answer::refusal(uid.into(), 500, "panic", "an error of hotdesk itself; its log says more"))
     })
 }
 
-fn send(answer: &Answer) -> HttpResponse {
+fn send(answer: &Answer<'_>) -> HttpResponse {
     match answer.reply.to_json() {
         Ok(json) => HttpResponse::Ok().content_type("application/json").body(json),
         Err(_) => short(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written"),
@@ -205,9 +204,9 @@ fn short(status: StatusCode, text: &str) -> HttpResponse {
 }
 
 /// One line for each denial and each use of break-glass, and for what a mode let pass.
-fn log(answer: &Answer) {
+fn log(answer: &Answer<'_>) {
     let note = &answer.note;
-    let (slot, requester, resource) = (&note.slot, &note.requester, &note.resource);
+    let (slot, requester, resource) = (&note.slot, &note.requester, &note.target);
     let (operation, reason) = (note.operation, note.reason);
     match (note.decision, reason) {
         ("deny", _) => {

@@ -56,60 +56,60 @@ pub struct Settings {
 impl Settings {
     /// True for the cluster's own machinery, by exact user name; for a kubelet, by name and group.
     #[must_use]
-    pub fn is_machinery(&self, requester: &Requester) -> bool {
-        let name = requester.username.as_str();
+    pub fn is_machinery(&self, requester: &Requester<'_>) -> bool {
+        let name = &*requester.username;
         let node = name.starts_with(NODE_PREFIX) && requester.groups.iter().any(|g| g == NODES);
         node || built_in_machinery().contains(name) || self.machinery_users.iter().any(|user| user == name)
     }
 
     /// True for a member of a break-glass group.
     #[must_use]
-    pub fn breaks_glass(&self, requester: &Requester) -> bool {
+    pub fn breaks_glass(&self, requester: &Requester<'_>) -> bool {
         requester.in_any(&self.break_glass_groups)
     }
 
     /// True for who may write any Slot.
     #[must_use]
-    pub fn is_administrator(&self, requester: &Requester) -> bool {
+    pub fn is_administrator(&self, requester: &Requester<'_>) -> bool {
         self.breaks_glass(requester)
-            || self.administrator_users.contains(&requester.username)
+            || self.administrator_users.iter().any(|user| *user == requester.username)
             || requester.in_any(&self.administrator_groups)
     }
 
     /// True for what brings claims from a sheet, by exact user name.
     #[must_use]
-    pub fn is_sync(&self, requester: &Requester) -> bool {
-        self.sync_user.as_ref() == Some(&requester.username)
+    pub fn is_sync(&self, requester: &Requester<'_>) -> bool {
+        self.sync_user.as_deref() == Some(&*requester.username)
     }
 
     /// True for the webhook itself, by exact user name.
     #[must_use]
-    pub fn is_noting(&self, requester: &Requester) -> bool {
-        self.session_user.as_ref() == Some(&requester.username)
+    pub fn is_noting(&self, requester: &Requester<'_>) -> bool {
+        self.session_user.as_deref() == Some(&*requester.username)
     }
 
     /// True for what makes access follow the claim, by exact user name.
     #[must_use]
-    pub fn is_access(&self, requester: &Requester) -> bool {
-        self.access_user.as_ref() == Some(&requester.username)
+    pub fn is_access(&self, requester: &Requester<'_>) -> bool {
+        self.access_user.as_deref() == Some(&*requester.username)
     }
 
     /// True for a trusted deployer, by exact user name.
     #[must_use]
-    pub fn is_deployer(&self, requester: &Requester) -> bool {
-        self.trusted_deployers.contains(&requester.username)
+    pub fn is_deployer(&self, requester: &Requester<'_>) -> bool {
+        self.trusted_deployers.iter().any(|user| *user == requester.username)
     }
 }
 
 /// True for a service account of this namespace, whether or not it presented a token.
 #[must_use]
-pub fn is_service_account_of(requester: &Requester, namespace: &str) -> bool {
+pub fn is_service_account_of(requester: &Requester<'_>, namespace: &str) -> bool {
     service_account_in(requester, namespace).is_some()
 }
 
 /// The service account's name, if the requester is one of this namespace.
 #[must_use]
-pub fn service_account_in<'a>(requester: &'a Requester, namespace: &str) -> Option<&'a str> {
+pub fn service_account_in<'a>(requester: &'a Requester<'_>, namespace: &str) -> Option<&'a str> {
     let rest = requester.username.strip_prefix("system:serviceaccount:")?;
     let name = rest.strip_prefix(namespace)?.strip_prefix(':')?;
     (!name.is_empty() && !name.contains(':')).then_some(name)
@@ -117,18 +117,18 @@ pub fn service_account_in<'a>(requester: &'a Requester, namespace: &str) -> Opti
 
 /// True if the request carries a pod's token, which ends with the pod. An impersonated request does not.
 #[must_use]
-pub fn carries_pod_token(requester: &Requester) -> bool {
+pub fn carries_pod_token(requester: &Requester<'_>) -> bool {
     shows(requester, POD_NAME)
 }
 
 /// True if the request carries a token at all, perhaps one that a person made. An impersonated request does not.
 #[must_use]
-pub fn carries_token(requester: &Requester) -> bool {
+pub fn carries_token(requester: &Requester<'_>) -> bool {
     carries_pod_token(requester) || shows(requester, CREDENTIAL_ID)
 }
 
-fn shows(requester: &Requester, key: &str) -> bool {
-    requester.extra.get(key).is_some_and(|values| values.iter().any(|v| !v.is_empty()))
+fn shows(requester: &Requester<'_>, key: &str) -> bool {
+    requester.extra(key).any(|value| !value.is_empty())
 }
 
 fn built_in_machinery() -> &'static HashSet<&'static str> {

@@ -1,5 +1,7 @@
 //! How is a write into a slot judged and stamped?
 
+use std::borrow::Cow;
+
 use hotdesk_slots::stamp::{self, Change, Stamp};
 use hotdesk_slots::text::plain;
 use hotdesk_slots::{Mode, Requester, keys};
@@ -33,15 +35,16 @@ const RELEASE_NAME: &str = "sh.helm.release.v1.";
 ///
 /// # Errors
 /// Where the review cannot be read.
-pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, Unreadable> {
+pub fn answer<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
     let mut review = GateReview::parse(body)?;
     if is_slot(&review.request) {
         return slots::answer(body, context);
     }
     let requester = review.request.take_requester();
+    let uid = std::mem::take(&mut review.request.uid.0);
     let request = &review.request;
     if requires_object(request.operation) && request.object.is_none() {
-        return Ok(refusal(request.uid.0.to_string(), 400, "unreadable", "request.object is missing"));
+        return Ok(refusal(uid, 400, "unreadable", "request.object is missing"));
     }
     let look = context.book.look(request.namespace(), context.steady);
     let facts = Facts {
@@ -52,18 +55,13 @@ pub fn answer(path: Path, body: &[u8], context: &Context<'_>) -> Result<Answer, 
     };
     let decision = decide(&facts, look.view(), context.settings, context.now);
     let stamps = path == Path::Mutate && decision.admits();
-    Ok(Answer {
-        reply: Reply {
-            uid: request.uid.0.to_string(),
-            denial: denied(decision, &facts, &look, context),
-            patch: if stamps { patch(request, decision, &requester, look.page()) } else { None },
-            warnings: warnings(request, decision, &facts, &look, context),
-            audit: audit(decision, request.namespace(), look.page()),
-        },
-        note: Note { decision: decision.word(), reason: decision.why(), ..Note::of(request, &requester) },
-        gain: None,
-        session: session::begun(request, &requester.username, decision, context.now),
-    })
+    let denial = denied(decision, &facts, &look, context);
+    let patch = if stamps { patch(request, decision, &requester, look.page()) } else { None };
+    let warnings = warnings(request, decision, &facts, &look, context);
+    let session = session::begun(request, &requester.username, decision, context.now);
+    let note = Note { decision: decision.word(), reason: decision.why(), ..Note::of(review.request, requester) };
+    let audit = audit(decision, note.slot.clone(), look.page());
+    Ok(Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain: None, session })
 }
 
 fn binds_claimants(request: &Request<'_, Object<'_>>) -> bool {
@@ -133,19 +131,19 @@ fn warnings(
     }
 }
 
-fn audit(decision: Decision, namespace: &str, page: Option<&Page>) -> Audit {
+fn audit<'a>(decision: Decision, slot: Cow<'a, str>, page: Option<&Page>) -> Audit<'a> {
     let owner = page.and_then(|page| page.claim.as_ref()).and_then(|claim| claim.owner());
     Audit {
-        slot: plain(namespace),
+        slot,
         owner: owner.map_or_else(String::new, |name| plain(name.as_str())),
-        decision: format!("{} {}", decision.word(), decision.why()),
+        decision: (decision.word(), decision.why()),
     }
 }
 
 fn patch(
     request: &Request<'_, Object<'_>>,
     decision: Decision,
-    requester: &Requester,
+    requester: &Requester<'_>,
     page: Option<&Page>,
 ) -> Option<Vec<u8>> {
     let object = request.object.as_ref().filter(|_| is_stamped(request, decision))?;
@@ -165,7 +163,7 @@ fn written(changes: &[Change<'_>]) -> Option<Vec<u8>> {
     (!changes.is_empty()).then(|| stamp::patch(changes))
 }
 
-fn release_stamp(page: &Page, requester: &Requester) -> Stamp {
+fn release_stamp(page: &Page, requester: &Requester<'_>) -> Stamp {
     page.stamp().clone().with_deployed_by(&requester.username)
 }
 

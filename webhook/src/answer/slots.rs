@@ -1,5 +1,7 @@
 //! How is a write of a Slot judged, and put into the form in which it is stored?
 
+use std::borrow::Cow;
+
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{harmless, plain};
 use hotdesk_slots::{Claim, ClaimSource, ClaimView, Name, Requester};
@@ -32,59 +34,46 @@ struct Ruled {
 ///
 /// # Errors
 /// Where the review cannot be read.
-pub fn answer(body: &[u8], context: &Context<'_>) -> Result<Answer, Unreadable> {
+pub fn answer<'a>(body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
     let mut review = SlotReview::parse(body)?;
     let requester = review.request.take_requester();
+    let uid = std::mem::take(&mut review.request.uid.0);
     let request = &review.request;
-    let refuse = |what: &str| Ok(refusal(request.uid.0.to_string(), 400, "unreadable", what));
+    let refuse = |what: &str| Ok(refusal(uid.clone(), 400, "unreadable", what));
     if !is_slot(request) {
         return refuse("/slots judges slots.hotdesk.dev only: mend the rules of the webhook configuration");
     }
     if requires_object(request.operation) && request.object.is_none() {
         return refuse("request.object is missing");
     }
-    Ok(judged(request, &requester, context))
+    Ok(judged(uid, review.request, requester, context))
 }
 
-fn judged(request: &SlotRequest<'_>, requester: &Requester, context: &Context<'_>) -> Answer {
+fn judged<'a>(
+    uid: Cow<'a, str>,
+    request: SlotRequest<'a>,
+    requester: Requester<'a>,
+    context: &Context<'_>,
+) -> Answer<'a> {
     let new = request.object.filter(|_| requires_object(request.operation)).map(read);
     let result = match new {
         Some(Err(problem)) => Err(vec![problem]),
-        None => rule(request, requester, None, context),
-        Some(Ok(new)) => rule(request, requester, Some(&new), context),
+        None => rule(&request, &requester, None, context),
+        Some(Ok(new)) => rule(&request, &requester, Some(&new), context),
     };
-    let note = Note::of(request, requester);
-    let uid = request.uid.0.to_string();
-    let audit = |decision: &str, why: &str| Audit {
-        slot: plain(request.namespace()),
-        owner: String::new(),
-        decision: format!("{decision} {why}"),
+    let (patch, gain, warnings, denial, decision) = match result {
+        Ok(Ruled { writer, patch, gain, warning }) => {
+            let warnings = by_break_glass(writer, &request).into_iter().chain(warning).collect();
+            (written(&patch), gain, warnings, None, ("allow", writer.word()))
+        }
+        Err(problems) => {
+            let denial = Denial { code: 403, message: sentence(&request, &problems) };
+            (None, None, Vec::new(), Some(denial), ("deny", "guard"))
+        }
     };
-    match result {
-        Ok(Ruled { writer, patch, gain, warning }) => Answer {
-            reply: Reply {
-                uid,
-                patch: written(&patch),
-                warnings: by_break_glass(writer, request).into_iter().chain(warning).collect(),
-                denial: None,
-                audit: audit("allow", writer.word()),
-            },
-            note: Note { decision: "allow", reason: writer.word(), ..note },
-            gain,
-            session: None,
-        },
-        Err(problems) => Answer {
-            reply: Reply {
-                uid,
-                denial: Some(Denial { code: 403, message: sentence(request, &problems) }),
-                audit: audit("deny", "guard"),
-                ..Reply::default()
-            },
-            note: Note { decision: "deny", reason: "guard", ..note },
-            gain: None,
-            session: None,
-        },
-    }
+    let note = Note { decision: decision.0, reason: decision.1, ..Note::of(request, requester) };
+    let audit = Audit { slot: note.slot.clone(), owner: String::new(), decision };
+    Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain, session: None }
 }
 
 fn written(patch: &Patch) -> Option<Vec<u8>> {
@@ -94,7 +83,7 @@ fn written(patch: &Patch) -> Option<Vec<u8>> {
 
 /// The same answer, denied because the person holds enough slots, or because that could not be found out.
 #[must_use]
-pub fn beyond(answer: Answer, gain: &Gain, refused: &Refused, settings: &Settings) -> Answer {
+pub fn beyond<'a>(answer: Answer<'a>, gain: &Gain, refused: &Refused, settings: &Settings) -> Answer<'a> {
     let problem = match refused {
         Refused::Over(held) => gain.refusal(held, settings.max_slots, settings.claim_url.as_deref()),
         Refused::Uncounted(why) => format!(
@@ -105,7 +94,7 @@ pub fn beyond(answer: Answer, gain: &Gain, refused: &Refused, settings: &Setting
     };
     let reason = refused.word();
     let denial = Denial { code: 403, message: sentence_of(Operation::Update, &gain.slot, &[problem]) };
-    let audit = Audit { decision: format!("deny {reason}"), ..answer.reply.audit };
+    let audit = Audit { decision: ("deny", reason), ..answer.reply.audit };
     Answer {
         reply: Reply { uid: answer.reply.uid, denial: Some(denial), audit, ..Reply::default() },
         note: Note { decision: "deny", reason, ..answer.note },
@@ -117,7 +106,7 @@ pub fn beyond(answer: Answer, gain: &Gain, refused: &Refused, settings: &Setting
 /// Who may, and what is changed on the way. The reasons of both kinds are told at once.
 fn rule(
     request: &SlotRequest<'_>,
-    requester: &Requester,
+    requester: &Requester<'_>,
     new: Option<&Slot>,
     context: &Context<'_>,
 ) -> Result<Ruled, Vec<String>> {

@@ -213,7 +213,8 @@ fn a_delete_is_judged_by_the_old_objects_label() {
     let settings = Settings { trusted_deployers: vec!["ci".to_owned()], ..settings() };
     let book = book(steady);
     let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
-    let answer = answer(Path::Validate, review.to_string().as_bytes(), &context).unwrap();
+    let review = review.to_string();
+    let answer = answer(Path::Validate, review.as_bytes(), &context).unwrap();
     assert_eq!((answer.note.decision, answer.note.reason), ("deny", "for-stranger"));
 }
 

@@ -1,5 +1,6 @@
 //! Which slots are there, whose are they, and which are free? With indexes, so that no answer walks over all slots.
 
+use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher as _;
@@ -139,7 +140,7 @@ impl Pages {
     }
 
     /// The slots that one of these holds.
-    pub(super) fn yours(&self, names: &[Name], groups: &[String], now: Timestamp) -> Some5 {
+    pub(super) fn yours(&self, names: &[Name], groups: &[Cow<'_, str>], now: Timestamp) -> Some5 {
         let held = |claim: &ClaimView| claim.standing(now).held().is_some();
         let slots = self.claimed(names, groups, held);
         Some5::of(slots.iter().copied(), slots.len())
@@ -154,7 +155,7 @@ impl Pages {
     pub(super) fn claimed(
         &self,
         names: &[Name],
-        groups: &[String],
+        groups: &[Cow<'_, str>],
         wanted: impl Fn(&ClaimView) -> bool,
     ) -> BTreeSet<&str> {
         let keys = names.iter().map(|name| Key::Name(name.as_str())).chain(groups.iter().map(|g| Key::Group(g)));

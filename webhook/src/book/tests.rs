@@ -1,4 +1,5 @@
 use hotdesk_slots::ClaimView;
+use std::borrow::Cow;
 
 use super::*;
 
@@ -78,9 +79,9 @@ fn many_claims_may_lapse_in_the_same_moment() {
 fn a_group_is_not_the_person_of_that_name() {
     let claim = ClaimView { groups: vec!["ops".to_owned()], ..ClaimView::default() };
     let book = book_of(&[("mew", Page::new("mew", Some(claim), None)), ("onix", claimed("onix", "ops", None))]);
-    let yours = |names: &[Name], groups: &[String]| book.listing(names, groups, at(0)).yours.names.join(" ");
+    let yours = |names: &[Name], groups: &[Cow<'_, str>]| book.listing(names, groups, at(0)).yours.names.join(" ");
     assert_eq!(yours(&[name("ops")], &[]), "onix");
-    assert_eq!(yours(&[], &["ops".to_owned()]), "mew");
+    assert_eq!(yours(&[], &["ops".into()]), "mew");
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! The decision table, row by row, with those who would like to slip between the rows.
 
-use std::collections::BTreeMap;
-
 use hotdesk_slots::{ClaimView, IdentitySettings, Mode, Name, Requester};
 use jiff::Timestamp;
 
@@ -15,7 +13,7 @@ const ACCESS: &str = "system:serviceaccount:hotdesk:hotdesk-access";
 /// Who asks, what for, and where: alice holds `pikachu` unless the test says otherwise.
 struct Case {
     namespace: &'static str,
-    requester: Requester,
+    requester: Requester<'static>,
     deployed_for: Option<&'static str>,
     binds_claimants: bool,
     claim: Option<ClaimView>,
@@ -39,7 +37,7 @@ fn at(text: &str) -> Timestamp {
 fn by(username: &str) -> Case {
     Case {
         namespace: "pikachu",
-        requester: Requester { username: username.to_owned(), ..Requester::default() },
+        requester: Requester { username: username.to_owned().into(), ..Requester::default() },
         deployed_for: None,
         claim: Some(ClaimView {
             users: vec![Name::parse("alice@example.com").unwrap()],
@@ -70,11 +68,11 @@ fn by(username: &str) -> Case {
 
 impl Case {
     fn groups(mut self, groups: &[&str]) -> Self {
-        self.requester.groups = groups.iter().map(|g| (*g).to_owned()).collect();
+        self.requester.groups = groups.iter().map(|g| (*g).to_owned().into()).collect();
         self
     }
     fn extra(mut self, key: &str, value: &str) -> Self {
-        self.requester.extra = BTreeMap::from([(key.to_owned(), vec![value.to_owned()])]);
+        self.requester.extra = vec![(key.to_owned().into(), vec![value.to_owned().into()])];
         self
     }
     fn in_namespace(mut self, namespace: &'static str) -> Self {

@@ -77,7 +77,7 @@ pub fn gain(writer: Writer, asked: &Asked<'_>, settings: &Settings, now: Timesta
 
 /// What speaks against a hand-over that would leave the slot with people for whom it does not count.
 pub(super) fn against(
-    requester: &Requester,
+    requester: &Requester<'_>,
     old: &Slot,
     new: &Slot,
     settings: &Settings,

@@ -109,5 +109,5 @@ fn gives_up(was: Option<&Claim>, is: Option<&Claim>) -> bool {
 fn keeps_owner(was: Option<&Claim>, is: Option<&Claim>) -> bool {
     let views = (was.map(ClaimView::lenient), is.map(ClaimView::lenient));
     let (Some(was), Some(is)) = views else { return false };
-    was.owner().is_some_and(|owner| is.admits(std::slice::from_ref(owner), &[]))
+    was.owner().is_some_and(|owner| is.names(owner))
 }

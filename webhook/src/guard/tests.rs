@@ -51,18 +51,18 @@ fn until(slot: Slot, until: &str) -> Slot {
     with(slot, |s| s.spec.claim.as_mut().unwrap().until = Some(Time(at(until))))
 }
 
-fn user(name: &str) -> Requester {
-    Requester { username: name.to_owned(), ..Requester::default() }
+fn user(name: &str) -> Requester<'static> {
+    Requester { username: name.to_owned().into(), ..Requester::default() }
 }
 
-fn update(requester: &Requester, old: &Slot, new: &Slot) -> Result<Writer, Vec<String>> {
+fn update(requester: &Requester<'_>, old: &Slot, new: &Slot) -> Result<Writer, Vec<String>> {
     ask(Operation::Update, "", requester, Some(old), Some(new))
 }
 
 fn ask(
     operation: Operation,
     subresource: &str,
-    requester: &Requester,
+    requester: &Requester<'_>,
     old: Option<&Slot>,
     new: Option<&Slot>,
 ) -> Result<Writer, Vec<String>> {
@@ -113,7 +113,7 @@ fn a_claimant_extends_releases_and_hands_over() {
         allows(who, &until(alices(), "2026-11-23T14:00:00Z"), &until(alices(), "2026-12-01T00:00:00Z"));
     }
     let payments = with(alices(), |s| s.spec.claim.as_mut().unwrap().groups = vec!["payments".to_owned()]);
-    let member = Requester { groups: vec!["payments".to_owned()], ..user("erin") };
+    let member = Requester { groups: vec!["payments".into()], ..user("erin") };
     assert_eq!(update(&member, &payments, &slot(&[])), Ok(Writer::Person));
 }
 
@@ -179,8 +179,8 @@ fn a_claim_that_has_already_lapsed_is_refused() {
 #[test]
 fn administrators_write_everything() {
     let admins = [
-        (Requester { groups: vec!["system:masters".to_owned()], ..user("root") }, Writer::BreakGlass),
-        (Requester { groups: vec!["platform".to_owned()], ..user("erin") }, Writer::Administrator),
+        (Requester { groups: vec!["system:masters".into()], ..user("root") }, Writer::BreakGlass),
+        (Requester { groups: vec!["platform".into()], ..user("erin") }, Writer::Administrator),
         (user("system:serviceaccount:hotdesk:sync"), Writer::Administrator),
     ];
     for (who, writer) in admins {
@@ -211,9 +211,10 @@ fn only_administrators_and_cleaners_create_and_delete() {
 
 #[test]
 fn the_status_is_the_reapers_with_a_token_of_its_own() {
-    let token = BTreeMap::from([("authentication.kubernetes.io/pod-name".to_owned(), vec!["reap-1".to_owned()])]);
-    let status = |name: &str, extra: &BTreeMap<String, Vec<String>>| {
-        let who = Requester { extra: extra.clone(), ..user(name) };
+    let token = [("authentication.kubernetes.io/pod-name", "reap-1")];
+    let status = |name: &str, extra: &[(&'static str, &'static str)]| {
+        let extra = extra.iter().map(|(key, value)| ((*key).into(), vec![(*value).into()])).collect();
+        let who = Requester { extra, ..user(name) };
         ask(Operation::Update, "status", &who, Some(&alices()), Some(&alices()))
     };
     assert_eq!(status("system:serviceaccount:pikachu:hotdesk-reaper", &token), Ok(Writer::Reaper));
@@ -225,10 +226,13 @@ fn the_status_is_the_reapers_with_a_token_of_its_own() {
     ] {
         assert!(status(stranger, &token).is_err(), "{stranger}");
     }
-    assert!(status("system:serviceaccount:pikachu:hotdesk-reaper", &BTreeMap::new()).is_err(), "impersonated");
-    let minted = BTreeMap::from([("authentication.kubernetes.io/credential-id".to_owned(), vec!["JTI=1".to_owned()])]);
+    assert!(status("system:serviceaccount:pikachu:hotdesk-reaper", &[]).is_err(), "impersonated");
+    let minted = [("authentication.kubernetes.io/credential-id", "JTI=1")];
     assert!(status("system:serviceaccount:pikachu:hotdesk-reaper", &minted).is_err(), "not of a pod");
-    let reaper = Requester { extra: token, ..user("system:serviceaccount:pikachu:hotdesk-reaper") };
+    let reaper = Requester {
+        extra: vec![(token[0].0.into(), vec![token[0].1.into()])],
+        ..user("system:serviceaccount:pikachu:hotdesk-reaper")
+    };
     assert!(update(&reaper, &alices(), &slot(&[])).is_err(), "the reaper may not change a spec");
 }
 

@@ -16,7 +16,7 @@ fn bobs() -> ClaimView {
 }
 
 fn tell(reason: Reason, username: &str, claim: Option<&ClaimView>, listing: &Listing, url: Option<&str>) -> String {
-    let requester = Requester { username: username.to_owned(), ..Requester::default() };
+    let requester = Requester { username: username.to_owned().into(), ..Requester::default() };
     let facts =
         Facts { namespace: "pikachu", requester: &requester, deployed_for: Some("carol"), binds_claimants: false };
     let now = "2026-11-23T15:00:00Z".parse().unwrap();

@@ -28,7 +28,15 @@ fn nulls_where_the_api_server_may_write_them_are_read_as_absent() {
     let review = GateReview::parse(body.as_bytes()).unwrap();
     assert!(review.request.old_object.is_none());
     let requester = review.request.user_info.into_requester();
-    assert_eq!((requester.groups.len(), requester.extra["k"].len()), (0, 0));
+    assert_eq!((requester.groups.len(), requester.extra("k").count()), (0, 0));
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_an_error() {
+    let body = review_of("x").replace(r#"{"k":null}"#, r#"{"k":["a"],"k":["b"]}"#);
+    let problem = GateReview::parse(body.as_bytes()).unwrap_err();
+    assert_eq!(problem.uid.as_deref(), Some("u-1"));
+    assert!(problem.what.contains("userInfo.extra has the key k twice"), "{}", problem.what);
 }
 
 /// In a release build the first number is a small multiple of the second. A test build is not optimised, so here

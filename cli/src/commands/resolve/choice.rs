@@ -71,7 +71,7 @@ pub(super) fn choose(candidates: &[Candidate], sought: &Sought<'_>, now: Timesta
 impl Candidate {
     /// Exactly as the gate compares.
     fn names(&self, user: &Name) -> bool {
-        self.claim.as_ref().is_some_and(|claim| claim.admits(std::slice::from_ref(user), &[]))
+        self.claim.as_ref().is_some_and(|claim| claim.names(user))
     }
 
     fn standing(&self, now: Timestamp) -> Standing<'_> {

@@ -86,7 +86,7 @@ impl Present<'_> {
         let view = self.claim().map(ClaimView::lenient)?;
         let stray = self.judged.strays.iter().find(|stray| match &stray.users {
             None => true,
-            Some(users) => users.iter().any(|user| view.admits(std::slice::from_ref(user), &[])),
+            Some(users) => users.iter().any(|user| view.names(user)),
         })?;
         Some(format!("no row names it any more, but {} may be its row: mend that cell, or delete its row", stray.cell))
     }

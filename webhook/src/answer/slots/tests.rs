@@ -12,7 +12,7 @@ use crate::settings::Settings;
 const ACCESS: &str = "system:serviceaccount:hotdesk:hotdesk-access";
 
 /// alice holds eevee and mew, and nobody onix; a person may hold two.
-fn answered(path: Path, request: &Value) -> Answer {
+fn answered(path: Path, request: &Value) -> Answer<'static> {
     let mut pages = Pages::default();
     for (slot, by) in [("eevee", Some("alice")), ("mew", Some("alice")), ("onix", None)] {
         let claim = by.map(|by| serde_json::from_value(json!({"users": [by]})).unwrap());
@@ -24,10 +24,10 @@ fn answered(path: Path, request: &Value) -> Answer {
     let settings = Settings { max_slots: 2, access_user: Some(ACCESS.to_owned()), ..Settings::default() };
     let context = Context { settings: &settings, book: &book, now: "2026-11-23T15:00:00Z".parse().unwrap(), steady };
     let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
-    answer(path, review.to_string().as_bytes(), &context).unwrap()
+    answer(path, review.to_string().leak().as_bytes(), &context).unwrap()
 }
 
-fn claim(by: &str, dry_run: bool) -> Answer {
+fn claim(by: &str, dry_run: bool) -> Answer<'static> {
     let slot = |spec: Value| {
         json!({"apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot", "spec": spec,
             "metadata": {"name": "slot", "namespace": "onix", "resourceVersion": "7"}})

@@ -36,7 +36,7 @@ fn of(users: &[&str]) -> Slot {
 
 /// What both rules say of a write: who gains the slot, or that it is refused.
 fn judged(writer: Writer, who: &str, old: &Slot, new: &Slot, settings: &Settings) -> Result<Option<String>, String> {
-    let requester = Requester { username: who.to_owned(), ..Requester::default() };
+    let requester = Requester { username: who.to_owned().into(), ..Requester::default() };
     let (operation, namespace) = (Operation::Update, "mew");
     let asked = Asked { operation, subresource: "", namespace, requester: &requester, old: Some(old), new: Some(new) };
     match against(&requester, old, new, settings, now()) {
@@ -93,7 +93,7 @@ fn nobody_hides_behind_another_owner() {
 
 #[test]
 fn several_names_are_one_person() {
-    let requester = Requester { username: "github:alice".to_owned(), ..Requester::default() };
+    let requester = Requester { username: "github:alice".into(), ..Requester::default() };
     let (old, new) = (of(&[]), of(&["github:alice"]));
     let (operation, namespace) = (Operation::Update, "mew");
     let asked =
