@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 /// An answer that is longer has more to come.
-const LONG: usize = 64 * 1024;
+const LONG: usize = 32 * 1024;
 
 /// How long what comes of it gathers.
 const PAUSE: Duration = Duration::from_millis(5);

@@ -139,6 +139,8 @@ impl Helm {
         ] {
             command.env(variable, home.join(place));
         }
+        // What helm keeps there of the API, nobody would ever read; a directory that cannot be made spares writing it.
+        command.env("KUBECACHEDIR", "/dev/null/none");
         // What else helm would take from the environment could point it at another place.
         for variable in ["HELM_NAMESPACE", "HELM_DRIVER", "HELM_KUBECONTEXT", "HELM_DEBUG"] {
             command.env_remove(variable);

@@ -27,11 +27,20 @@ async fn main() -> ExitCode {
     };
     let args = Arc::new(args);
     let shared = Arc::clone(&args);
-    // A task of its own, since each piece of a log wakes it: waking the outermost one asks the kernel each time.
-    let conclusion = tokio::spawn(async move { conclude(&shared).await }).await.unwrap_or_else(|error| Conclusion {
-        exit: Exit::Error,
-        message: format!("The run ended early: {error}. What was begun, the next run finishes."),
-    });
+    // A task of its own: whatever comes wakes it alone, and neither asks for signals nor the kernel for what else there is.
+    let mut work = tokio::spawn(async move { conclude(&shared).await });
+    let conclusion = tokio::select! {
+        done = &mut work => done.unwrap_or_else(|error| Conclusion {
+            exit: Exit::Error,
+            message: format!("The run ended early: {error}. What was begun, the next run finishes."),
+        }),
+        // The first process of a container is not ended by a signal that it does not wait for.
+        what = ended() => {
+            work.abort();
+            let _ended = work.await;
+            Conclusion { exit: Exit::Error, message: format!("Ended by {what}; what was begun, the next run finishes.") }
+        }
+    };
     leave_message(&args, &conclusion);
     ExitCode::from(conclusion.exit as u8)
 }
@@ -47,16 +56,9 @@ async fn conclude(args: &Args) -> Conclusion {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a crypto provider is installed already");
     }
-    let done = async {
-        match &args.command {
-            None => run(args, &rules, &patterns, clock).await,
-            Some(Command::Revive { releases }) => revive(args, releases, clock).await,
-        }
-    };
-    tokio::select! {
-        conclusion = done => conclusion,
-        // The first process of a container is not ended by a signal that it does not wait for.
-        what = ended() => Conclusion { exit: Exit::Error, message: format!("Ended by {what}; what was begun, the next run finishes.") },
+    match &args.command {
+        None => run(args, &rules, &patterns, clock).await,
+        Some(Command::Revive { releases }) => revive(args, releases, clock).await,
     }
 }
 
