@@ -90,8 +90,10 @@ pub const GOALS: &[Goal] = &[
     rate("1 KiB stamp, of Kyverno", "stamp 1 KiB, 8 connections", "kyverno", 12.0),
     rate("1 MiB gate, of the Go reference", "gate 1 MiB, 8 connections", "reference", 4.0),
     rate("1 MiB stamp, of the Go reference", "stamp 1 MiB, 8 connections", "reference", 4.0),
-    p99("1 KiB gate, p99 of the constant's", "gate 1 KiB, 8 connections"),
-    p99("1 KiB stamp, p99 of the constant's", "stamp 1 KiB, 8 connections"),
+    p99("1 KiB gate, p99 of the constant's", "gate 1 KiB, 8 connections with pauses"),
+    p99("1 KiB stamp, p99 of the constant's", "stamp 1 KiB, 8 connections with pauses"),
+    p99("1 KiB gate, p99 of the constant's at full load", "gate 1 KiB, 8 connections"),
+    p99("1 KiB stamp, p99 of the constant's at full load", "stamp 1 KiB, 8 connections"),
     own(
         "handler",
         "memory under reviews of 1 KiB, 12 Slots",
@@ -139,11 +141,21 @@ pub const GOALS: &[Goal] = &[
     ),
     grown(
         "p99 of stamps with 100,000 Slots, of that with 12",
-        ("stamp, 1 claimant a Slot", "p99 ms"),
+        ("stamp with pauses, 1 claimant a Slot", "p99 ms"),
         Bound::AtMost(1.1),
     ),
     grown(
         "p99 of denials with 100,000 Slots, of that with 12",
+        ("deny with pauses, 1 claimant a Slot", "p99 ms"),
+        Bound::AtMost(1.1),
+    ),
+    grown(
+        "p99 of stamps with 100,000 Slots, of that with 12, at full load",
+        ("stamp, 1 claimant a Slot", "p99 ms"),
+        Bound::AtMost(1.1),
+    ),
+    grown(
+        "p99 of denials with 100,000 Slots, of that with 12, at full load",
         ("deny, 1 claimant a Slot", "p99 ms"),
         Bound::AtMost(1.1),
     ),

@@ -12,6 +12,8 @@ function init(args)
   if args[2] and args[2] ~= "" then wrk.headers["Authorization"] = "Bearer " .. args[2] end
   slots = tonumber(args[3])
   if slots then spread() end
+  local pause = tonumber(args[4])
+  if pause and pause > 0 then delay = function() return pause end end
 end
 
 -- Every mention of the slot is replaced, by any of them in turn; each thread begins elsewhere.

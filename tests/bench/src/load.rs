@@ -30,7 +30,13 @@ pub struct Load<'a> {
     pub connections: u32,
     /// For how long.
     pub seconds: u64,
+    /// How long each connection waits between an answer and its next request, in milliseconds. Without a pause the load takes
+    /// all of the machine, and how long the slowest answers take is mostly a matter of who got a core.
+    pub pause: u32,
 }
+
+/// A pause that leaves the machine most of its time.
+pub const PAUSE: u32 = 1;
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,7 +95,8 @@ impl Load<'_> {
             .arg(self.url)
             .arg(self.body)
             .arg(self.token.unwrap_or_default())
-            .args(slots.map(|slots| slots.to_string()));
+            .arg(slots.map_or_else(String::new, |slots| slots.to_string()))
+            .arg(self.pause.to_string());
         let written = programs::output(&mut wrk)?;
         parse(&written).with_context(|| format!("load on {} with {}", self.url, self.body.display()))
     }
@@ -145,7 +152,7 @@ mod tests {
     #[test]
     fn loads_stay_on_this_machine() {
         let body = Path::new("/dev/null");
-        let load = Load { url: "https://192.0.2.1:443/", body, token: None, connections: 1, seconds: 1 };
+        let load = Load { url: "https://192.0.2.1:443/", body, token: None, connections: 1, seconds: 1, pause: 0 };
         assert!(load.run().unwrap_err().to_string().contains("127.0.0.1 only"));
     }
 }

@@ -85,6 +85,7 @@ impl Setting {
             token: Some(Person::Alice.token()),
             connections: case.connections,
             seconds,
+            pause: 0,
         };
         let before = self.plane.process().cpu()?;
         let run = load.run()?;

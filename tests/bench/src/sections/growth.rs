@@ -13,7 +13,7 @@ use crate::control_plane::chart::Chart;
 use crate::control_plane::slots::{claimants, slot};
 use crate::control_plane::webhook::{Ports, Webhook};
 use crate::control_plane::{ControlPlane, Namespaces};
-use crate::load::Load;
+use crate::load::{Load, PAUSE};
 use crate::results::Results;
 use crate::reviews::{Question, review};
 use crate::stats::rotated;
@@ -32,7 +32,8 @@ const BYTES: usize = 1 << 10;
 /// How often the slot changes hands in each round.
 const CHANGES: usize = 4;
 
-const NOTE: &str = "Reviews of 1 KiB go straight to the handler, on 8 connections; each names another slot, any of all. `ready` is from the \
+const NOTE: &str = "Reviews of 1 KiB go straight to the handler, on 8 connections, at full load or with pauses of 1 ms; each names another \
+    slot, any of all. `ready` is from the \
     start of the process until `/readyz` answers 200. A change is a claim that is given to somebody else by a PATCH: the time is until the \
     handler's first answer by the new claim, from the PATCH's answer and from its sending. `peak` is since the process began. With 200 \
     claimants, 100,000 Slots are not measured: the API server would need many GiB for them.";
@@ -129,12 +130,15 @@ impl Gate<'_> {
     fn bear(&self, bench: &Bench, results: &mut Results, question: Question, with: &str) -> anyhow::Result<()> {
         let url = format!("{}{}", self.webhook.address, question.path());
         let body = body(&self.site.plane, question);
-        let load = Load { url: &url, body: &body, token: None, connections: CONNECTIONS, seconds: bench.seconds };
-        let run = load.run_over(self.site.slots)?;
-        let case = format!("{}, {with}", question.name());
-        results.add(&case, self.site.name, "requests/s", run.per_second);
-        results.add(&case, self.site.name, "p50 ms", run.p50);
-        results.add(&case, self.site.name, "p99 ms", run.p99);
+        for (pause, pauses) in [(0, ""), (PAUSE, " with pauses")] {
+            let load =
+                Load { url: &url, body: &body, token: None, connections: CONNECTIONS, seconds: bench.seconds, pause };
+            let run = load.run_over(self.site.slots)?;
+            let case = format!("{}{pauses}, {with}", question.name());
+            results.add(&case, self.site.name, "requests/s", run.per_second);
+            results.add(&case, self.site.name, "p50 ms", run.p50);
+            results.add(&case, self.site.name, "p99 ms", run.p99);
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::control_plane::chart::Chart;
 use crate::control_plane::slots::{claimants, slot};
 use crate::control_plane::webhook::{Ports, Webhook};
 use crate::control_plane::{ControlPlane, FIRST_FREE_PORT, Namespaces};
-use crate::load::Load;
+use crate::load::{Load, PAUSE};
 use crate::peers::{kyverno_path, start_kyverno};
 use crate::results::Results;
 use crate::reviews::{Question, review};
@@ -27,7 +27,8 @@ const CONNECTIONS: [u32; 3] = [1, SOME, 64];
 const SOME: u32 = 8;
 
 const NOTE: &str = "Over TLS, on connections that stay open, with one uid. `gate` is a DELETE by the holder, `stamp` a CREATE by the \
-    holder, `deny` a CREATE by somebody else. `constant` sends the very bytes that hotdesk answered, and looks at nothing. `peak` is \
+    holder, `deny` a CREATE by somebody else. `constant` sends the very bytes that hotdesk answered, and looks at nothing. \
+    Connections with pauses wait 1 ms before each request, which leaves the machine most of its time. `peak` is \
     the most that was resident at any moment since the first review of this size. Kyverno is not sent reviews of 3 MiB.";
 
 /// A server under test.
@@ -64,9 +65,9 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
         warm_up(&variants, &bodies)?;
         for round in 0..bench.rounds {
             bench.say(&format!("reviews of {size}, round {} of {}", round + 1, bench.rounds));
-            for (body, connections) in loads(&bodies) {
+            for (body, connections, pause) in loads(&bodies) {
                 for variant in rotated(&variants, round) {
-                    variant.measure(bench, &mut results, size, body, connections)?;
+                    variant.measure(bench, &mut results, size, (body, connections, pause))?;
                 }
             }
             note_memory(&variants, &mut results, &format!("under reviews of {size}"))?;
@@ -76,9 +77,14 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
 }
 
 /// Denials come on one number of connections only: they are what happens least.
-fn loads(bodies: &[Body]) -> impl Iterator<Item = (&Body, u32)> {
-    let all = bodies.iter().flat_map(|body| CONNECTIONS.map(|connections| (body, connections)));
-    all.filter(|(body, connections)| *connections == SOME || (body.bytes == 1 << 10 && body.question != Question::Deny))
+fn loads(bodies: &[Body]) -> impl Iterator<Item = (&Body, u32, u32)> {
+    let full = CONNECTIONS.map(|connections| (connections, 0));
+    let all = full.into_iter().chain([(SOME, PAUSE)]);
+    let all =
+        bodies.iter().flat_map(move |body| all.clone().map(move |(connections, pause)| (body, connections, pause)));
+    all.filter(|(body, connections, pause)| {
+        (*connections, *pause) == (SOME, 0) || (body.bytes == 1 << 10 && body.question != Question::Deny)
+    })
 }
 
 fn variants(bench: &Bench, plane: &ControlPlane) -> anyhow::Result<Vec<Variant>> {
@@ -114,7 +120,7 @@ fn warm_up(variants: &[&Variant], bodies: &[Body]) -> anyhow::Result<()> {
     for variant in variants {
         for body in bodies {
             ask::check(&variant.url(body.question), body.question, &body.file)?;
-            load(&variant.url(body.question), body, SOME, variant.patience(body.bytes)).run()?;
+            load(&variant.url(body.question), (body, SOME, 0), variant.patience(body.bytes)).run()?;
         }
         variant.webhook.program.forget_peak()?;
     }
@@ -136,14 +142,14 @@ impl Variant {
         bench: &Bench,
         results: &mut Results,
         size: &str,
-        body: &Body,
-        connections: u32,
+        (body, connections, pause): (&Body, u32, u32),
     ) -> anyhow::Result<()> {
         let noun = if connections == 1 { "connection" } else { "connections" };
-        let case = &format!("{} {size}, {connections} {noun}", body.question.name());
+        let pauses = if pause > 0 { " with pauses" } else { "" };
+        let case = &format!("{} {size}, {connections} {noun}{pauses}", body.question.name());
         let url = self.url(body.question);
-        let run =
-            load(&url, body, connections, bench.seconds).run().with_context(|| format!("{} {case}", self.name))?;
+        let load = load(&url, (body, connections, pause), bench.seconds);
+        let run = load.run().with_context(|| format!("{} {case}", self.name))?;
         results.add(case, self.name, "requests/s", run.per_second);
         results.add(case, self.name, "p50 ms", run.p50);
         results.add(case, self.name, "p99 ms", run.p99);
@@ -166,8 +172,8 @@ impl Variant {
     }
 }
 
-fn load<'a>(url: &'a str, body: &'a Body, connections: u32, seconds: u64) -> Load<'a> {
-    Load { url, body: &body.file, token: None, connections, seconds }
+fn load<'a>(url: &'a str, (body, connections, pause): (&'a Body, u32, u32), seconds: u64) -> Load<'a> {
+    Load { url, body: &body.file, token: None, connections, seconds, pause }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "megabytes")]
