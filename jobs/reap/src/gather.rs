@@ -171,3 +171,7 @@ impl Connection for Gathered {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "gather_tests.rs"]
+mod tests;
