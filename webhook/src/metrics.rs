@@ -75,7 +75,7 @@ struct Durations {
 
 /// Counts a review as under way until it is dropped.
 #[derive(Debug)]
-pub struct InFlight(Gauge);
+pub struct InFlight<'a>(&'a Gauge);
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -147,9 +147,9 @@ impl Metrics {
 
     /// Counts a review as under way.
     #[must_use]
-    pub fn begin(&self) -> InFlight {
+    pub fn begin(&self) -> InFlight<'_> {
         self.in_flight.inc();
-        InFlight(self.in_flight.clone())
+        InFlight(&self.in_flight)
     }
 
     /// The text that Prometheus reads.
@@ -224,7 +224,7 @@ impl Durations {
     }
 }
 
-impl Drop for InFlight {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.dec();
     }

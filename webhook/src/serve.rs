@@ -90,10 +90,10 @@ pub fn reviews(
     workers: usize,
     shutdown: Duration,
 ) -> std::io::Result<Server> {
-    let shared = web::Data::from(shared);
     let app = move || {
         App::new()
-            .app_data(shared.clone())
+            // A pointer of each worker's own: one of all workers would be counted up and down by all of them in each request.
+            .app_data(web::Data::new(Arc::clone(&shared)))
             .service(resource("/mutate", Path::Mutate))
             .service(resource("/validate", Path::Validate))
             .service(resource("/slots", Path::Slots))
@@ -112,8 +112,9 @@ pub fn reviews(
 }
 
 fn resource(pattern: &str, path: Path) -> actix_web::Resource {
-    let handle =
-        move |request: HttpRequest, body: web::Payload, shared: web::Data<Shared>| review(path, request, body, shared);
+    let handle = move |request: HttpRequest, body: web::Payload, shared: web::Data<Arc<Shared>>| {
+        review(path, request, body, shared)
+    };
     web::resource(pattern).route(web::post().to(handle)).default_service(web::to(not_allowed))
 }
 
@@ -125,7 +126,12 @@ async fn not_allowed() -> HttpResponse {
     short(StatusCode::METHOD_NOT_ALLOWED, "send a review with POST")
 }
 
-async fn review(path: Path, request: HttpRequest, mut body: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
+async fn review(
+    path: Path,
+    request: HttpRequest,
+    mut body: web::Payload,
+    shared: web::Data<Arc<Shared>>,
+) -> HttpResponse {
     let _counted = shared.metrics.begin();
     let began = Instant::now();
     // The place is kept until the answer is there.
