@@ -242,6 +242,8 @@ const DELETIONS: &[(&str, &str, &str, &str)] = &[
     ("deployer@example.com", "api/v1", "configmaps", "names bob_at_example.com"),
     ("alice@example.com", "api/v1", "serviceaccounts/hotdesk-reaper", "belong to hotdesk, whoever holds the slot"),
     ("alice@example.com", "api/v1", "serviceaccounts", "belong to hotdesk, whoever holds the slot"),
+    ("alice@example.com", "api/v1", "serviceaccounts/default", ""),
+    ("bob@example.com", "api/v1", "serviceaccounts/default", "is held by alice@example.com"),
     ("alice@example.com", "apis/batch/v1", "cronjobs/hotdesk-reaper", "belong to hotdesk, whoever holds the slot"),
 ];
 
