@@ -16,14 +16,14 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 /// An answer that is longer has more to come.
-const LONG: usize = 32 * 1024;
+const LONG: usize = 64 * 1024;
 
 /// How long what comes of it gathers.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// How much is taken at once, at first and where there is more.
 const FIRST: usize = 16 * 1024;
-const MOST: usize = 256 * 1024;
+const MOST: usize = 128 * 1024;
 
 /// A connection that lets long answers gather.
 pub struct Gathered {

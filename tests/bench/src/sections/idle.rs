@@ -38,8 +38,8 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
         results.add("idle, reaped", variant, measure, value.parse().with_context(|| line.to_owned())?);
     }
     results.note(format!(
-        "{LINES} lines of log. hotdesk reads them twice, since it looks again before it acts; the pipeline's log query was \
-         a Python program, for which kubectl stands here."
+        "{LINES} lines of log. hotdesk looks again before it acts, and then reads only the lines that came since; the \
+         pipeline's log query was a Python program, for which kubectl stands here."
     ));
     results.save(&bench.out)
 }
