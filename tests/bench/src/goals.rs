@@ -88,6 +88,8 @@ pub const GOALS: &[Goal] = &[
     rate("1 KiB stamp, of the Go reference", "stamp 1 KiB, 8 connections", "reference", 2.2),
     rate("1 KiB gate, of Kyverno", "gate 1 KiB, 8 connections", "kyverno", 12.0),
     rate("1 KiB stamp, of Kyverno", "stamp 1 KiB, 8 connections", "kyverno", 12.0),
+    rate("1 KiB gate, of Kyverno with ClusterPolicy", "gate 1 KiB, 8 connections", "kyverno-classic", 12.0),
+    rate("1 KiB stamp, of Kyverno with ClusterPolicy", "stamp 1 KiB, 8 connections", "kyverno-classic", 12.0),
     rate("1 MiB gate, of the Go reference", "gate 1 MiB, 8 connections", "reference", 4.0),
     rate("1 MiB stamp, of the Go reference", "stamp 1 MiB, 8 connections", "reference", 4.0),
     p99("1 KiB gate, p99 of the constant's", "gate 1 KiB, 8 connections with pauses"),
@@ -129,6 +131,18 @@ pub const GOALS: &[Goal] = &[
     ),
     write("ConfigMap through the API server, of Kyverno", "ConfigMap, 4 connections", "kyverno", 4.0),
     write("Deployment through the API server, of Kyverno", "Deployment, 4 connections", "kyverno", 4.0),
+    write(
+        "ConfigMap through the API server, of Kyverno with ClusterPolicy",
+        "ConfigMap, 4 connections",
+        "kyverno-classic",
+        4.0,
+    ),
+    write(
+        "Deployment through the API server, of Kyverno with ClusterPolicy",
+        "Deployment, 4 connections",
+        "kyverno-classic",
+        4.0,
+    ),
     grown(
         "stamps a second with 100,000 Slots, of those with 12",
         ("stamp, 1 claimant a Slot", RATE),

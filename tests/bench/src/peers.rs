@@ -48,16 +48,34 @@ const SETTINGS: [&str; 13] = [
     "--controllerRuntimeMetricsAddress=0",
 ];
 
-/// Installs Kyverno with the two rules for one namespace, and starts it. It registers itself, for that namespace only.
+/// In which form Kyverno has the two rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `ValidatingPolicy` and `MutatingPolicy`, in CEL.
+    Cel,
+    /// `ClusterPolicy`, in JMESPath.
+    ClusterPolicy,
+}
+
+/// Installs Kyverno with the two rules, in each of these forms for the namespace beside it, and starts it. It registers itself,
+/// for those namespaces only.
 ///
-/// The namespace's Slot must be there. A policy of hotdesk's own for that namespace comes after this, if at all: what is
+/// The namespaces' Slots must be there. A policy of hotdesk's own for them comes after this, if at all: what is
 /// waited for is that Kyverno itself denies Bob and stamps what Alice creates.
 ///
 /// # Errors
 /// If it is not built, or its rules are not in force in time.
-pub fn start_kyverno(bench: &Bench, plane: &ControlPlane, namespace: &str, ports: Ports) -> anyhow::Result<Webhook> {
-    plane.apply(&[json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})])?;
-    install(bench, plane, namespace)?;
+pub fn start_kyverno(
+    bench: &Bench,
+    plane: &ControlPlane,
+    rules: &[(Form, &str)],
+    ports: Ports,
+) -> anyhow::Result<Webhook> {
+    install(bench, plane)?;
+    for (form, namespace) in rules {
+        plane.apply(&[json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})])?;
+        add_policies(bench, plane, *form, namespace)?;
+    }
     let listen = format!("127.0.0.1:{}", ports.reviews);
     let mut command = Command::new(bench.peer("kyverno")?);
     command.args(SETTINGS).envs(ENVIRONMENT);
@@ -66,26 +84,45 @@ pub fn start_kyverno(bench: &Bench, plane: &ControlPlane, namespace: &str, ports
     command.arg(format!("--metricsPort={}", ports.health));
     plane.as_person(Person::Admin, &mut command);
     let program = Program::start(bench, "kyverno", command)?;
-    let ready = program.wait_until("enforcing the rules", START, || is_in_force(plane, namespace))?;
+    let all = || rules.iter().all(|(form, namespace)| is_in_force(plane, *form, namespace));
+    let ready = program.wait_until("enforcing the rules", START, all)?;
     Ok(Webhook { program, address: format!("https://{listen}"), ready })
 }
 
 /// Where Kyverno is asked this question: each policy has a path of its own.
 #[must_use]
-pub fn kyverno_path(question: Question) -> &'static str {
-    match question {
-        Question::Gate | Question::Deny => "/vpol/hotdesk-gate",
-        Question::Stamp => "/mpol/hotdesk-stamp",
+pub fn kyverno_path(form: Form, question: Question) -> &'static str {
+    match (form, question) {
+        (Form::Cel, Question::Gate | Question::Deny) => "/vpol/hotdesk-gate",
+        (Form::Cel, Question::Stamp) => "/mpol/hotdesk-stamp",
+        (Form::ClusterPolicy, Question::Gate | Question::Deny) => "/validate/fail/finegrained/hotdesk-gate-classic",
+        (Form::ClusterPolicy, Question::Stamp) => "/mutate/fail/finegrained/hotdesk-stamp-classic",
     }
 }
 
-/// Everything of Kyverno's own manifest, and the policies. Its Deployments stay as they are: nothing here starts pods.
-fn install(bench: &Bench, plane: &ControlPlane, namespace: &str) -> anyhow::Result<()> {
+/// What Kyverno says by the gate in this form.
+#[must_use]
+pub fn kyverno_denial(form: Form) -> &'static str {
+    match form {
+        Form::Cel => "Policy hotdesk-gate failed",
+        Form::ClusterPolicy => "hotdesk-gate-classic",
+    }
+}
+
+/// Everything of Kyverno's own manifest. Its Deployments stay as they are: nothing here starts pods.
+fn install(bench: &Bench, plane: &ControlPlane) -> anyhow::Result<()> {
     apply(plane, &bench.peer("kyverno.yaml")?)?;
-    plane.kubectl(Person::Admin, &["wait", "--for=condition=Established", "--timeout=60s", "--all", "crd"])?;
-    let source = bench.root.join("tests/bench/peers/kyverno/policies.yaml");
+    plane.kubectl(Person::Admin, &["wait", "--for=condition=Established", "--timeout=60s", "--all", "crd"]).map(drop)
+}
+
+fn add_policies(bench: &Bench, plane: &ControlPlane, form: Form, namespace: &str) -> anyhow::Result<()> {
+    let name = match form {
+        Form::Cel => "policies.yaml",
+        Form::ClusterPolicy => "cluster-policies.yaml",
+    };
+    let source = bench.root.join("tests/bench/peers/kyverno").join(name);
     let policies = std::fs::read_to_string(&source).with_context(|| source.display().to_string())?;
-    let file = plane.dir().join("kyverno-policies.yaml");
+    let file = plane.dir().join(name);
     std::fs::write(&file, policies.replace("NAMESPACE", namespace)).with_context(|| file.display().to_string())?;
     apply(plane, &file)
 }
@@ -94,7 +131,7 @@ fn apply(plane: &ControlPlane, file: &Path) -> anyhow::Result<()> {
     plane.kubectl(Person::Admin, &["apply", "--server-side", "-f", &file.to_string_lossy()]).map(drop)
 }
 
-fn is_in_force(plane: &ControlPlane, namespace: &str) -> bool {
+fn is_in_force(plane: &ControlPlane, form: Form, namespace: &str) -> bool {
     let create = |person| {
         let namespace = format!("--namespace={namespace}");
         plane.kubectl(person, &["create", "configmap", "probe", &namespace, "--dry-run=server", "--output=json"])
@@ -103,6 +140,6 @@ fn is_in_force(plane: &ControlPlane, namespace: &str) -> bool {
         let object: Value = serde_json::from_str(&written).unwrap_or_default();
         object.pointer("/metadata/labels/hotdesk.dev~1owner").is_some()
     };
-    create(Person::Bob).is_err_and(|e| e.to_string().contains("Policy hotdesk-gate failed"))
+    create(Person::Bob).is_err_and(|e| e.to_string().contains(kyverno_denial(form)))
         && create(Person::Alice).is_ok_and(is_stamped)
 }

@@ -15,6 +15,7 @@ use crate::control_plane::slots::{claimants, slot};
 use crate::control_plane::webhook::{Ports, Webhook};
 use crate::control_plane::{ControlPlane, FIRST_FREE_PORT, Namespaces, Person};
 use crate::load::Load;
+use crate::peers::Form;
 use crate::results::Results;
 use crate::stats::rotated;
 use crate::{Bench, constant, peers};
@@ -127,8 +128,8 @@ impl Case {
 }
 
 fn set_up(bench: &Bench) -> anyhow::Result<Setting> {
-    let kyverno = bench.kyverno.then_some(Variant::Kyverno);
-    let variants: Vec<Variant> = variants::ALWAYS.into_iter().chain(kyverno).collect();
+    let kyverno = if bench.kyverno { &[Variant::Kyverno, Variant::KyvernoClassic][..] } else { &[] };
+    let variants: Vec<Variant> = variants::ALWAYS.iter().chain(kyverno).copied().collect();
     let plane = ControlPlane::start(bench, Namespaces::MustExist)?;
     let chart = Chart::render(bench)?;
     plane.add_slots_kind(&chart)?;
@@ -141,11 +142,14 @@ fn set_up(bench: &Bench) -> anyhow::Result<Setting> {
         let ports = Ports { reviews: port, health: port + 1 };
         let webhook = match variant {
             Variant::None => continue,
-            // It registers itself.
+            // It registers itself, for both.
             Variant::Kyverno => {
-                webhooks.push(peers::start_kyverno(bench, &plane, &variant.namespace(), ports)?);
+                let (cel, classic) = (variant.namespace(), Variant::KyvernoClassic.namespace());
+                let rules = [(Form::Cel, &*cel), (Form::ClusterPolicy, &*classic)];
+                webhooks.push(peers::start_kyverno(bench, &plane, &rules, ports)?);
                 continue;
             }
+            Variant::KyvernoClassic => continue,
             Variant::Policy => {
                 registered.extend(chart.policy(&variant.namespace())?);
                 continue;

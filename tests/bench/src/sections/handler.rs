@@ -1,6 +1,7 @@
 //! What does an answer cost without an API server around it? Reviews go straight to each server, over TLS.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use anyhow::Context as _;
 
@@ -9,7 +10,7 @@ use crate::control_plane::slots::{claimants, slot};
 use crate::control_plane::webhook::{Ports, Webhook};
 use crate::control_plane::{ControlPlane, FIRST_FREE_PORT, Namespaces};
 use crate::load::{Load, PAUSE};
-use crate::peers::{kyverno_path, start_kyverno};
+use crate::peers::{Form, kyverno_path, start_kyverno};
 use crate::results::Results;
 use crate::reviews::{Question, review};
 use crate::stats::rotated;
@@ -29,12 +30,13 @@ const SOME: u32 = 8;
 const NOTE: &str = "Over TLS, on connections that stay open, with one uid. `gate` is a DELETE by the holder, `stamp` a CREATE by the \
     holder, `deny` a CREATE by somebody else. `constant` sends the very bytes that hotdesk answered, and looks at nothing. \
     Connections with pauses wait 1 ms before each request, which leaves the machine most of its time. `peak` is \
-    the most that was resident at any moment since the first review of this size. Kyverno is not sent reviews of 3 MiB.";
+    the most that was resident at any moment since the first review of this size. Kyverno is not sent reviews of 3 MiB; \
+    `kyverno` is its policies in CEL, `kyverno-classic` its ClusterPolicy, in one process.";
 
 /// A server under test.
 struct Variant {
     name: &'static str,
-    webhook: Webhook,
+    webhook: Rc<Webhook>,
     /// Where it is asked each of [`Question::ALL`].
     paths: [&'static str; 3],
     /// The largest reviews that it is sent.
@@ -93,15 +95,20 @@ fn variants(bench: &Bench, plane: &ControlPlane) -> anyhow::Result<Vec<Variant>>
     let hotdesk = plane.start_hotdesk(bench, ports(0))?;
     let constant = constant::start(bench, plane, ports(1).reviews, &hotdesk, SLOT)?;
     let reference = plane.start_reference(bench, ports(2))?;
+    let most = usize::MAX;
     let mut variants = vec![
-        Variant { name: "hotdesk", webhook: hotdesk, paths, most: usize::MAX },
-        Variant { name: "constant", webhook: constant, paths: ["/gate", "/stamp", "/deny"], most: usize::MAX },
-        Variant { name: "reference", webhook: reference, paths, most: usize::MAX },
+        Variant { name: "hotdesk", webhook: hotdesk.into(), paths, most },
+        Variant { name: "constant", webhook: constant.into(), paths: ["/gate", "/stamp", "/deny"], most },
+        Variant { name: "reference", webhook: reference.into(), paths, most },
     ];
     if bench.kyverno {
-        // Eight reviews of 3 MiB at once take it longer than a measurement lasts.
-        let (webhook, paths) = (start_kyverno(bench, plane, SLOT, ports(3))?, Question::ALL.map(kyverno_path));
-        variants.push(Variant { name: "kyverno", webhook, paths, most: 1 << 20 });
+        let forms = [("kyverno", Form::Cel), ("kyverno-classic", Form::ClusterPolicy)];
+        let webhook = Rc::new(start_kyverno(bench, plane, &forms.map(|(_, form)| (form, SLOT)), ports(3))?);
+        variants.extend(forms.map(|(name, form)| {
+            let paths = Question::ALL.map(|question| kyverno_path(form, question));
+            // Eight reviews of 3 MiB at once take it longer than a measurement lasts.
+            Variant { name, webhook: Rc::clone(&webhook), paths, most: 1 << 20 }
+        }));
     }
     Ok(variants)
 }

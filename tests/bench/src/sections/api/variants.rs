@@ -11,6 +11,7 @@ use crate::Bench;
 use crate::control_plane::chart::Chart;
 use crate::control_plane::slots::marks;
 use crate::control_plane::{ControlPlane, Person};
+use crate::peers::{Form, kyverno_denial};
 use crate::programs::finished;
 
 /// Who looks at a write.
@@ -29,8 +30,10 @@ pub(super) enum Variant {
     /// The same in Go without a policy of hotdesk's: a webhook that changes and, since others may change more after it, one
     /// that judges what comes out, as controller-runtime's own scaffolds have it.
     ReferenceTwice,
-    /// Kyverno with the same two rules.
+    /// Kyverno with the same two rules in CEL.
     Kyverno,
+    /// The same Kyverno, with them as `ClusterPolicy`.
+    KyvernoClassic,
 }
 
 /// Those that are always there.
@@ -49,6 +52,7 @@ impl Variant {
             Self::Reference => "reference",
             Self::ReferenceTwice => "reference-twice",
             Self::Kyverno => "kyverno",
+            Self::KyvernoClassic => "kyverno-classic",
         }
     }
 
@@ -79,7 +83,8 @@ impl Variant {
                 Some("admission webhook \"gate.hotdesk.dev\" denied the request")
             }
             Self::Policy | Self::Constant => Some("ValidatingAdmissionPolicy 'hotdesk-gate-"),
-            Self::Kyverno => Some("Policy hotdesk-gate failed"),
+            Self::Kyverno => Some(kyverno_denial(Form::Cel)),
+            Self::KyvernoClassic => Some(kyverno_denial(Form::ClusterPolicy)),
         }
     }
 }
