@@ -22,11 +22,15 @@ pub struct Section {
     pub run: fn(&Bench) -> anyhow::Result<()>,
 }
 
+/// The one that takes too much memory for most machines: it is measured only if it is named.
+pub const LARGEST: &str = "growth-largest";
+
 /// All of them, in the order in which they run and are shown.
 pub const ALL: &[Section] = &[
     Section { name: "handler", title: "Straight to the handler", minutes: 10, run: handler::run },
     Section { name: "api", title: "Through the API server", minutes: 9, run: api::run },
     Section { name: "growth", title: "Growth", minutes: 7, run: growth::run },
+    Section { name: LARGEST, title: "Growth to 20 million claimants", minutes: 8, run: growth::run_largest },
     Section { name: "helm", title: "helm", minutes: 3, run: helm::run },
     Section { name: "reaper", title: "Reading logs", minutes: 2, run: reaper::run },
     Section { name: "helm-wait", title: "helm --wait on a whole cluster", minutes: 4, run: helm::wait::run },
