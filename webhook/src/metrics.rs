@@ -13,13 +13,11 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::answer::{Note, Path};
 use crate::book::Book;
+use crate::decide::Role;
 use crate::review::Operation;
 
 /// From a tenth of a millisecond, which a small review takes, to the few seconds that an API server waits.
 const BUCKETS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
-
-/// How a decision is counted that lets a claimant in, of the gate and of the guard of the Slots alike.
-const CLAIMANT: &str = "claimant";
 
 /// The counters, and the registry that shows them.
 #[derive(Debug)]
@@ -129,7 +127,8 @@ impl Metrics {
 
     /// Counts an answer.
     pub fn answered(&self, path: Path, note: &Note<'_>, took: Duration) {
-        let allowed = (note.decision == "allow" && note.reason == CLAIMANT).then(|| self.allowed.by(note.operation));
+        let allowed =
+            (note.decision == "allow" && note.reason == Role::Claimant.word()).then(|| self.allowed.by(note.operation));
         match allowed.flatten() {
             Some(counter) => counter.inc(),
             None => self.decisions.get_or_create(&Decided::of(note)).inc(),
@@ -182,7 +181,7 @@ impl Decided {
 impl Allowed {
     fn of(decisions: &Family<Decided, Counter>) -> Self {
         let counter = |operation: Operation| {
-            let decided = Decided { operation: operation.word(), decision: "allow", reason: CLAIMANT };
+            let decided = Decided { operation: operation.word(), decision: "allow", reason: Role::Claimant.word() };
             decisions.get_or_create_owned(&decided)
         };
         Self {
@@ -241,3 +240,6 @@ impl Path {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
