@@ -33,14 +33,14 @@ pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> T
     let slot = args.own_namespace().unwrap_or(cluster.client.default_namespace()).to_owned();
     let run = Run { cluster: &cluster, args, rules, slot: &slot, now };
     let collector = Collector { cluster: &cluster, args, rules, patterns, slot: &slot, now };
-    let mut memory = Memory::new();
-    let (verdict, evidence) = collector.verdict(&mut memory).await;
+    let mut learned = Learned { memory: Memory::default(), keeper: Keeper::new(&cluster, args, &slot) };
+    let (verdict, evidence) = collector.verdict(&mut learned.memory).await;
     tell_doubts(&evidence);
     tracing::info!(slot, state = ?verdict.state, "{}", verdict.reason);
     if args.observe && !args.dry_run {
         return run.observe(&verdict, &evidence).await;
     }
-    let mut ahead = run.ahead(&verdict, &evidence).await;
+    let mut ahead = run.ahead(&verdict, &evidence, &mut learned.keeper).await;
     let verdict = ahead.judge(verdict);
     if args.dry_run {
         return run.rehearse(&verdict, &ahead);
@@ -50,13 +50,19 @@ pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> T
         Evidence { slot: Some(Ok(_)), .. } if ahead.voice.wait.is_some() => run.wait(&verdict, &evidence, &ahead).await,
         Evidence { slot: Some(Ok(found)), releases: Some(Ok(releases)), .. } if verdict.state == VerdictState::Idle => {
             let plan = Plan { slot: found.clone(), releases: releases.clone(), targets: ahead.going.clone() };
-            run.reap(&collector, memory, &verdict, &evidence, &plan, &ahead).await
+            run.reap(&collector, learned, &verdict, &evidence, &plan, &ahead).await
         }
         _ => run.leave(&verdict, &evidence, &ahead).await,
     };
     let removed = Store::new(&cluster, &slot).prune(args.undo.revive_for, now()).await;
     complain(removed.map(|number| tracing::debug!(number, "saved releases were too old and are gone")));
     conclusion
+}
+
+/// What this run has asked for, and need not ask for again.
+struct Learned<'a> {
+    memory: Memory,
+    keeper: Keeper<'a>,
 }
 
 /// What is known ahead of a reap.
@@ -96,7 +102,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Looks into the releases, where anybody will want to know: before a reap, and when they have changed.
-    async fn ahead(&self, verdict: &Verdict, evidence: &Evidence) -> Ahead {
+    async fn ahead(&self, verdict: &Verdict, evidence: &Evidence, keeper: &mut Keeper<'_>) -> Ahead {
         let (Some(Ok(slot)), Some(Ok(releases))) = (&evidence.slot, &evidence.releases) else {
             return Ahead::default();
         };
@@ -106,7 +112,7 @@ impl Run<'_> {
         if !matters && outlook::is_current(before, &targets, now) {
             return Ahead { going: targets, ..Ahead::default() };
         }
-        let prospects = Keeper::new(self.cluster, self.args, self.slot).prospects(&targets).await;
+        let prospects = keeper.prospects(&targets).await;
         let (plan, held) = (outlook::plan(&targets, &prospects, releases, now), outlook::held(&targets, &prospects));
         let in_doubt = prospects.iter().any(|prospect| prospect.in_doubt);
         let may_go = targets.into_iter().zip(prospects).filter(|(_, prospect)| prospect.held.is_none());
@@ -163,7 +169,7 @@ impl Run<'_> {
     async fn reap(
         &self,
         collector: &Collector<'_>,
-        memory: Memory,
+        learned: Learned<'_>,
         verdict: &Verdict,
         evidence: &Evidence,
         plan: &Plan,
@@ -185,7 +191,7 @@ impl Run<'_> {
                 format!("{} was idle, and is left until the next run: {why}. Nothing was uninstalled.", self.slot);
             return Conclusion { exit: Exit::Unknown, message };
         }
-        let keeper = Keeper::new(self.cluster, self.args, self.slot);
+        let Learned { memory, keeper } = learned;
         let owner = plan.slot.spec.claim.as_ref().and_then(|claim| claim.users.first().cloned());
         let this = Reap { run: now, reason: verdict.reason.clone(), owner };
         let reason = format!("reaped by hotdesk: {}", verdict.reason);

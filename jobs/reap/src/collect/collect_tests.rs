@@ -23,6 +23,13 @@ const OTHERS: &str = "2026-11-23T18:00:00.5Z 203.0.113.9 - - [23/Nov/2026:18:00:
 const OURS: &str = "2026-11-23T19:55:00.5Z 203.0.113.9 - - [23/Nov/2026:19:55:00 +0000] \"GET / HTTP/1.1\" 200 6 \"-\" \
                     \"curl/8.5\" 512 0.004 [mew-web-80] [] 10.244.0.7:8080 612 0.004 200 0af2\n";
 
+/// How often the log was read from its beginning, and how often a record of helm's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Readings {
+    logs: usize,
+    records: usize,
+}
+
 /// An API server in memory: an old release, one controller pod, and a log in which nobody asked for the slot.
 #[derive(Debug, Clone)]
 struct World {
@@ -40,8 +47,8 @@ struct World {
     meanwhile: Option<fn(&mut World)>,
     /// How long that takes, the first time.
     slow: Duration,
-    /// How often the log was read from its beginning.
-    readings: usize,
+    /// What was read.
+    read: Readings,
 }
 
 fn record(revision: i64, deployed: &str, created: &str) -> Value {
@@ -51,6 +58,7 @@ fn record(revision: i64, deployed: &str, created: &str) -> Value {
     json!({
         "metadata": {
             "name": format!("sh.helm.release.v1.web.v{revision}"), "namespace": "mew", "creationTimestamp": created,
+            "resourceVersion": created,
             "labels": {"owner": "helm", "name": "web", "version": revision.to_string()},
         },
         "data": {"release": release},
@@ -82,7 +90,7 @@ fn idle() -> World {
         list: json!({}),
         meanwhile: None,
         slow: Duration::ZERO,
-        readings: 0,
+        read: Readings::default(),
     }
 }
 
@@ -96,6 +104,7 @@ impl World {
                 return Some(json!({"metadata": metadata, "spec": {}, "status": self.status}).to_string());
             }
             path if path.contains("/secrets/") => {
+                self.read.records += 1;
                 let found = self.records.iter().find(|record| Some(path) == path_of(record).as_deref());
                 return found.map(Value::to_string);
             }
@@ -105,7 +114,7 @@ impl World {
             }
             path if path.ends_with("/log") && query.contains("tailLines=") => return Some(last_lines(&self.log, 500)),
             path if path.ends_with("/log") => {
-                self.readings += 1;
+                self.read.logs += 1;
                 let log = self.log.clone();
                 if let Some(meanwhile) = self.meanwhile.take() {
                     meanwhile(self);
@@ -142,8 +151,8 @@ fn looked(world: World) -> (Verdict, Evidence) {
     (verdict, evidence)
 }
 
-/// Looks once behind each change, and says how often the log was read from its beginning.
-fn looked_each(world: World, changes: &mut [fn(&mut World)], looks: &mut Vec<(Verdict, Evidence, usize)>) {
+/// Looks once behind each change, and says what was read for it.
+fn looked_each(world: World, changes: &mut [fn(&mut World)], looks: &mut Vec<(Verdict, Evidence, Readings)>) {
     let world = Arc::new(Mutex::new(world));
     let shared = world.clone();
     let service = tower::service_fn(move |request: Request<Body>| {
@@ -171,12 +180,12 @@ fn looked_each(world: World, changes: &mut [fn(&mut World)], looks: &mut Vec<(Ve
         let (rules, patterns) = args.rules().unwrap();
         let collector =
             Collector { cluster: &cluster, args: &args, rules: &rules, patterns: &patterns, slot: "mew", now };
-        let mut memory = Memory::new();
+        let mut memory = Memory::default();
         for change in changes {
             change(&mut world.lock().unwrap());
             let (verdict, evidence) = collector.verdict(&mut memory).await;
-            let readings = std::mem::take(&mut world.lock().unwrap().readings);
-            looks.push((verdict, evidence, readings));
+            let read = std::mem::take(&mut world.lock().unwrap().read);
+            looks.push((verdict, evidence, read));
         }
     });
 }
@@ -203,6 +212,22 @@ fn a_request_within_the_window_is_seen() {
 fn a_deploy_while_the_logs_are_read_is_seen() {
     let deploy: fn(&mut World) = |world| world.records.push(record(2, "2026-11-23T19:59:59Z", "2026-11-23T19:59:59Z"));
     check(|world| world.meanwhile = Some(deploy), VerdictState::Active, "revision 2");
+}
+
+#[test]
+fn a_record_is_read_again_only_if_it_was_written() {
+    let upgrade: fn(&mut World) =
+        |world| world.records = vec![record(1, "2026-11-23T19:59:59Z", "2026-11-23T19:59:58Z")];
+    let mut looks = Vec::new();
+    looked_each(idle(), &mut [|_| {}, |_| {}, upgrade, |world| world.records.clear()], &mut looks);
+    let seen: Vec<_> = looks.iter().map(|(verdict, _, read)| (verdict.state, read.records)).collect();
+    let (idle, active, kept) = (VerdictState::Idle, VerdictState::Active, VerdictState::Kept);
+    assert_eq!(seen, [(idle, 1), (idle, 0), (active, 1), (kept, 0)]);
+    // A record without a version is as good as written each time.
+    let unversioned = |world: &mut World| world.records[0]["metadata"]["resourceVersion"] = json!("");
+    let mut looks = Vec::new();
+    looked_each(idle_for_long(), &mut [unversioned], &mut looks);
+    assert_eq!(looks[0].2.records, 2);
 }
 
 #[test]
@@ -308,7 +333,7 @@ fn a_log_covers_nothing_while_requests_come_past_it() {
 fn check_again(why: &str, change: fn(&mut World), state: VerdictState, readings: usize) {
     let mut looks = Vec::new();
     looked_each(idle_for_long(), &mut [|_| {}, change], &mut looks);
-    let seen: Vec<_> = looks.iter().map(|(verdict, _, readings)| (verdict.state, *readings)).collect();
+    let seen: Vec<_> = looks.iter().map(|(verdict, _, read)| (verdict.state, read.logs)).collect();
     assert_eq!(seen, [(VerdictState::Idle, 1), (state, readings)], "{why}: {:?}", looks[1].0);
 }
 
@@ -332,7 +357,7 @@ fn a_third_look_goes_on_from_the_second() {
     let mut looks = Vec::new();
     let others: fn(&mut World) = |world| world.log += &OTHERS.replace("18:00:00", "19:59:00");
     looked_each(idle_for_long(), &mut [others, others, |world| world.log += OURS], &mut looks);
-    let seen: Vec<_> = looks.iter().map(|(verdict, _, readings)| (verdict.state, *readings)).collect();
+    let seen: Vec<_> = looks.iter().map(|(verdict, _, read)| (verdict.state, read.logs)).collect();
     // The same line twice is no proof.
     assert_eq!(seen, [(VerdictState::Idle, 1), (VerdictState::Idle, 1), (VerdictState::Active, 0)]);
 }
@@ -369,5 +394,5 @@ fn where_the_first_look_had_a_doubt_the_second_reads_all_again() {
     let mut looks = Vec::new();
     let world = World { log: format!("{OTHERS}2026-11-23T19:59:00Z something odd\n"), ..idle() };
     looked_each(world, &mut [|_| {}, |_| {}], &mut looks);
-    assert!(looks.iter().all(|(verdict, _, readings)| (verdict.state, *readings) == (VerdictState::Unknown, 1)));
+    assert!(looks.iter().all(|(verdict, _, read)| (verdict.state, read.logs) == (VerdictState::Unknown, 1)));
 }

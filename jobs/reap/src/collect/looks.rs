@@ -60,7 +60,7 @@ impl Collector<'_> {
         let (case, _) = self.case(self.window(evidence, now), now).await.ok()?;
         let mut traffic = Traffic::default();
         for source in self.patterns.sources.iter().filter(counting) {
-            self.look(source, &case, evidence, &mut Memory::new(), &mut traffic).await;
+            self.look(source, &case, evidence, &mut Memory::default(), &mut traffic).await;
         }
         Some(Traffic { counted: traffic.counted, ..Traffic::default() })
     }
@@ -98,7 +98,7 @@ impl Collector<'_> {
                 let watch = self.watch(case, &logs.format);
                 let earlier = self.earlier(source, evidence);
                 let before = earlier.covered.cloned();
-                let known = memory.entry(source.name.clone()).or_default();
+                let known = memory.logs.entry(source.name.clone()).or_default();
                 let (look, covered) = logs::look(self.cluster, &source.name, &logs.place, &watch, earlier, known).await;
                 // What came past the log at that time was not covered by it.
                 let covered = covered.filter(|_| traffic.doubts.is_empty());

@@ -19,10 +19,17 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::Cluster;
 use crate::args::{Args, Patterns};
 use crate::decide::{Decision, Evidence, Rules, Verdict, decide};
+use crate::release::Release;
 use crate::traffic::sequel::Known;
 
-/// What was read of each source's logs in this run, by the source's name.
-pub type Memory = BTreeMap<String, Option<Known>>;
+/// What this run has read already, and need not read again.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    /// What was read of each source's logs, by the source's name.
+    logs: BTreeMap<String, Option<Known>>,
+    /// The releases, as they were last.
+    releases: Vec<Release>,
+}
 
 /// Where evidence is collected, for one slot.
 pub struct Collector<'a> {
@@ -45,7 +52,7 @@ impl Collector<'_> {
     /// `memory` is what this run has read before, and then what it has read now.
     pub async fn verdict(&self, memory: &mut Memory) -> (Verdict, Evidence) {
         let now = (self.now)();
-        let mut evidence = self.cheap().await;
+        let mut evidence = self.cheap(memory).await;
         if let Decision::Settled(verdict) = decide(&evidence, self.rules, now) {
             evidence.traffic = if self.args.observe {
                 Some(self.traffic(&evidence, self.window(&evidence, now), now, memory).await)
@@ -57,7 +64,7 @@ impl Collector<'_> {
         // Logs may take minutes to read, in which somebody may deploy, claim or begin a session.
         let window = self.window(&evidence, now);
         let traffic = Some(self.traffic(&evidence, window, now, memory).await);
-        evidence = Evidence { traffic, ..self.cheap().await };
+        evidence = Evidence { traffic, ..self.cheap(memory).await };
         match decide(&evidence, self.rules, (self.now)()) {
             Decision::Settled(verdict) => (verdict, evidence),
             Decision::AskTraffic => (Verdict::unknown("traffic was not read"), evidence),
@@ -65,10 +72,11 @@ impl Collector<'_> {
     }
 
     /// What takes one or a few requests to read.
-    async fn cheap(&self) -> Evidence {
+    async fn cheap(&self, memory: &mut Memory) -> Evidence {
         let slot = Some(slots::own(self.cluster, self.slot).await);
-        let releases = Some(releases::newest(self.cluster, self.slot).await);
-        Evidence { slot, releases, traffic: None }
+        let releases = releases::newest(self.cluster, self.slot, &memory.releases).await;
+        memory.releases = releases.clone().unwrap_or_default();
+        Evidence { slot, releases: Some(releases), traffic: None }
     }
 
     /// How long this slot may go unused.

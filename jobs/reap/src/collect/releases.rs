@@ -55,49 +55,72 @@ impl Holder for ConfigMap {
     }
 }
 
-/// The newest revision of every release.
+/// The newest revision of every release. A record of which `known` has the very version is not read again.
 ///
 /// # Errors
 /// When the records cannot be listed, or one changes while it is read.
-pub async fn newest(cluster: &Cluster, namespace: &str) -> Result<Vec<Release>, String> {
-    let mut releases = newest_in::<Secret>(cluster, namespace).await?;
-    releases.extend(newest_in::<ConfigMap>(cluster, namespace).await?);
+pub async fn newest(cluster: &Cluster, namespace: &str, known: &[Release]) -> Result<Vec<Release>, String> {
+    let mut releases = newest_in::<Secret>(cluster, namespace, known).await?;
+    releases.extend(newest_in::<ConfigMap>(cluster, namespace, known).await?);
     Ok(releases)
 }
 
-async fn newest_in<K: Holder>(cluster: &Cluster, namespace: &str) -> Result<Vec<Release>, String> {
+async fn newest_in<K: Holder>(cluster: &Cluster, namespace: &str, known: &[Release]) -> Result<Vec<Release>, String> {
     let api: Api<K> = Api::namespaced(cluster.client.clone(), namespace);
     let mut releases = Vec::new();
     // The names first: a namespace may hold ten records of a mebibyte for each release.
-    for (name, revision, object) in listed::<K>(cluster, &api).await? {
+    for listed in listed::<K>(cluster, &api).await? {
+        if let Some(release) = known.iter().find(|release| listed.is(release, K::DRIVER)) {
+            releases.push(release.clone());
+            continue;
+        }
+        let Listed { name, revision, object, .. } = listed;
         let holder = cluster.answer(&format!("the helm record {object} cannot be read"), api.get(&object)).await?;
         releases.push(read(&holder, name, revision, object));
     }
     Ok(releases)
 }
 
-/// Name, newest revision, and record of every release.
-async fn listed<K: Holder>(cluster: &Cluster, api: &Api<K>) -> Result<Vec<(String, i64, String)>, String> {
+/// The newest record of a release, as a list names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listed {
+    name: String,
+    revision: i64,
+    object: String,
+    resource_version: Option<String>,
+}
+
+impl Listed {
+    /// True if that is the record which was read: the API server gives each write a version of its own.
+    fn is(&self, read: &Release, driver: Driver) -> bool {
+        let version = self.resource_version.as_deref().filter(|version| !version.is_empty());
+        read.driver == driver && read.object == self.object && version == Some(read.resource_version.as_str())
+    }
+}
+
+/// The newest record of every release.
+async fn listed<K: Holder>(cluster: &Cluster, api: &Api<K>) -> Result<Vec<Listed>, String> {
     let mut filter = ListParams::default().labels("owner=helm");
     if K::DRIVER == Driver::Secret {
         filter = filter.fields(&format!("type={SECRET_TYPE}"));
     }
     let objects = cluster.all("the helm records cannot be listed", api.list_metadata(&filter)).await?;
-    let mut newest: BTreeMap<String, (i64, String)> = BTreeMap::new();
-    for (name, revision, object) in objects.iter().filter_map(|object| identity(&object.metadata)) {
-        let known = newest.entry(name).or_insert_with(|| (revision, object.clone()));
-        if revision >= known.0 {
-            *known = (revision, object);
+    let mut newest: BTreeMap<String, Listed> = BTreeMap::new();
+    for found in objects.iter().filter_map(|object| identity(&object.metadata)) {
+        let known = newest.entry(found.name.clone()).or_insert_with(|| found.clone());
+        if found.revision >= known.revision {
+            *known = found;
         }
     }
-    Ok(newest.into_iter().map(|(name, (revision, object))| (name, revision, object)).collect())
+    Ok(newest.into_values().collect())
 }
 
 /// Reads `sh.helm.release.v1.NAME.vREVISION`; an object of another name is no record of helm's.
-fn identity(metadata: &ObjectMeta) -> Option<(String, i64, String)> {
-    let object = metadata.name.as_ref()?;
+fn identity(metadata: &ObjectMeta) -> Option<Listed> {
+    let object = metadata.name.clone()?;
     let (name, revision) = object.strip_prefix("sh.helm.release.v1.")?.rsplit_once(".v")?;
-    Some((name.to_owned(), revision.parse().ok()?, object.clone()))
+    let (name, revision) = (name.to_owned(), revision.parse().ok()?);
+    Some(Listed { name, revision, object, resource_version: metadata.resource_version.clone() })
 }
 
 /// One record, as the object holds it.
@@ -152,7 +175,7 @@ mod tests {
             ("sh.helm.release.v1.web.vx", None),
             ("web", None),
         ] {
-            let found = identity(&metadata(object)).map(|(name, revision, _)| (name, revision));
+            let found = identity(&metadata(object)).map(|listed| (listed.name, listed.revision));
             assert_eq!(found, expected.map(|(name, revision)| (name.to_owned(), revision)), "{object}");
         }
     }
