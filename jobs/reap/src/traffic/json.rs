@@ -44,13 +44,15 @@ const PROVIDERS: [&str; 4] = ["kubernetes", "kubernetescrd", "kubernetesgateway"
 /// Reads one line.
 #[must_use]
 pub fn read<'a>(line: &'a str, dialect: Dialect<'_>) -> Line<'a> {
-    let Some(found) = in_one_pass(line, dialect).or_else(|| in_full(line, dialect).ok()) else {
-        return Line::Unparsed;
-    };
-    judge(found, dialect)
+    let mut found = Found::default();
+    if in_one_pass(line, dialect, &mut found).is_none() {
+        let Ok(whole) = in_full(line, dialect) else { return Line::Unparsed };
+        found = whole;
+    }
+    judge(&mut found, dialect)
 }
 
-fn judge<'a>(found: Found<'a>, dialect: Dialect<'_>) -> Line<'a> {
+fn judge<'a>(found: &mut Found<'a>, dialect: Dialect<'_>) -> Line<'a> {
     if let Dialect::Named(_) = dialect {
         return of_named(found);
     }
@@ -63,7 +65,7 @@ fn judge<'a>(found: Found<'a>, dialect: Dialect<'_>) -> Line<'a> {
         Dialect::Traefik | Dialect::Either if traefik && !has(Field::Upstream) => Line::Access(of_traefik(found)),
         Dialect::Nginx | Dialect::Either if nginx && !traefik => Line::Access(of_nginx(found)),
         // Traefik's own log, in which it names Services too, and that of ingress-nginx in JSON.
-        _ if !traefik && !envoy && (!nginx || dialect == Dialect::Traefik) && says_something(&found) => Line::Noise,
+        _ if !traefik && !envoy && (!nginx || dialect == Dialect::Traefik) && says_something(found) => Line::Noise,
         _ => Line::Unparsed,
     }
 }
@@ -78,7 +80,7 @@ fn says_something(found: &Found<'_>) -> bool {
         && !of_a_request.into_iter().any(has)
 }
 
-fn of_nginx(mut found: Found<'_>) -> Entry<'_> {
+fn of_nginx<'a>(found: &mut Found<'a>) -> Entry<'a> {
     let mut take = |field| found.take(field);
     // A namespace alone could be a constant of the format, the controller's own for example.
     let served = take(Field::Ingress).is_some() | take(Field::Service).is_some();
@@ -97,7 +99,7 @@ fn logged(time: Option<Cow<'_, str>>) -> Option<Timestamp> {
 }
 
 /// A route that is not named as Envoy Gateway names them could be anybody's.
-fn of_envoy(mut found: Found<'_>) -> Line<'_> {
+fn of_envoy<'a>(found: &mut Found<'a>) -> Line<'a> {
     let mut take = |field| found.take(field);
     let (path, agent) = (take(Field::Path).map(without_query), take(Field::Agent));
     let Some(route) = take(Field::Route) else { return Line::Access(Entry { path, agent, ..Entry::default() }) };
@@ -126,9 +128,9 @@ fn cut(text: Cow<'_, str>, end: usize) -> Cow<'_, str> {
 }
 
 /// What the operator named is believed; a line without it is none of the access log.
-fn of_named(mut found: Found<'_>) -> Line<'_> {
+fn of_named<'a>(found: &mut Found<'a>) -> Line<'a> {
     if !found.has(Field::Upstream) && !found.has(Field::Namespace) {
-        return if says_something(&found) { Line::Noise } else { Line::Unparsed };
+        return if says_something(found) { Line::Noise } else { Line::Unparsed };
     }
     let mut take = |field| found.take(field);
     Line::Access(Entry {
@@ -152,7 +154,7 @@ pub(crate) fn without_provider(service: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-fn of_traefik(mut found: Found<'_>) -> Entry<'_> {
+fn of_traefik<'a>(found: &mut Found<'a>) -> Entry<'a> {
     let mut take = |field| found.take(field);
     let upstream = take(Field::TraefikService).map(without_provider);
     let (path, agent) = (take(Field::Path), take(Field::Agent));
@@ -168,22 +170,20 @@ impl Dialect<'_> {
     }
 }
 
-/// What a plain line says; none if it is not one, or is not certain to mean anything.
-fn in_one_pass<'a>(line: &'a str, dialect: Dialect<'_>) -> Option<Found<'a>> {
-    let mut found = Found::default();
+/// Finds what a plain line says; none if it is not one, or is not certain to mean anything.
+fn in_one_pass<'a>(line: &'a str, dialect: Dialect<'_>, found: &mut Found<'a>) -> Option<()> {
     members::each(line, |key, value| {
         let Some(field) = dialect.field(key) else { return Some(()) };
         let value = match value.kind {
-            _ if field.may_be_anything() => anything(value.raw).into(),
             Kind::Text => value.raw.get(1..value.raw.len() - 1)?.into(),
+            _ if field.may_be_anything() => anything(value.raw).into(),
             Kind::Escaped => serde_json::from_str::<String>(value.raw).ok()?.into(),
             Kind::Count => value.raw.into(),
             Kind::Null => "".into(),
             Kind::Other => return None,
         };
         found.keep(field, value).then_some(())
-    })?;
-    Some(found)
+    })
 }
 
 /// A value as the line has it, without its quotes.

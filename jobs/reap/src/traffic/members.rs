@@ -4,7 +4,7 @@
 //! with keys that are not escaped and values of no unusual shape. Of anything else nothing is said, and `serde_json` reads
 //! the line; the tests hold both to the same answer.
 
-use memchr::{Memchr2, memchr2_iter};
+use super::marks::Marks;
 
 /// A value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) fn each<'a>(line: &'a str, mut take: impl FnMut(&'a str, Value<'a>) -
     // Neither a line break nor a tabulator, nor what a text must not hold. Counted without a stop, for then it is done
     // for many bytes at once.
     let control = bytes.iter().fold(false, |found, byte| found | (*byte < b' '));
-    let mut reader = Reader { line, at: 1, marks: memchr2_iter(b'"', b'\\', bytes) };
+    let mut reader = Reader { line, at: 1, marks: Marks::new(bytes) };
     if control || bytes.first() != Some(&b'{') {
         return None;
     }
@@ -61,7 +61,7 @@ struct Reader<'a> {
     line: &'a str,
     at: usize,
     /// Where quotes and backslashes are; all before `at` were taken.
-    marks: Memchr2<'a>,
+    marks: Marks<'a>,
 }
 
 impl<'a> Reader<'a> {

@@ -18,6 +18,7 @@ pub mod exposition;
 mod fields;
 pub mod json;
 pub mod keys;
+mod marks;
 mod members;
 pub mod nginx;
 pub mod pages;
