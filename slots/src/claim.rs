@@ -1,5 +1,7 @@
 //! Who holds a slot right now?
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use crate::identity::{Name, NameError};
@@ -37,35 +39,38 @@ impl ClaimView {
     /// # Errors
     /// Every entry of `users` and `aliases` that is not a name, with its field.
     pub fn parse(claim: &Claim) -> Result<Self, Vec<(String, NameError)>> {
-        let mut problems = Vec::new();
-        let mut names = |field: &str, texts: &[String]| -> Vec<Name> {
-            let mut names = Vec::new();
-            for (i, text) in texts.iter().enumerate() {
-                match Name::parse(text) {
-                    Ok(name) if names.contains(&name) => {}
-                    Ok(name) => names.push(name),
-                    Err(e) => problems.push((format!("spec.claim.{field}[{i}]"), e)),
-                }
-            }
-            names
-        };
-        let (users, aliases) = (names("users", &claim.users), names("aliases", &claim.aliases));
-        let view = Self {
-            users,
-            aliases,
-            groups: claim.groups.clone(),
-            purpose: claim.purpose.clone().unwrap_or_default(),
-            until: claim.until.as_ref().map(|t| t.0),
-        };
+        let (view, problems) = Self::read(claim);
         if problems.is_empty() { Ok(view) } else { Err(problems) }
     }
 
     /// Reads a claim that is already stored, leaving out what is not a name: it matches nobody.
     #[must_use]
     pub fn lenient(claim: &Claim) -> Self {
-        let readable = |texts: &[String]| texts.iter().filter(|t| Name::parse(t).is_ok()).cloned().collect();
-        let claim = Claim { users: readable(&claim.users), aliases: readable(&claim.aliases), ..claim.clone() };
-        Self::parse(&claim).unwrap_or_default()
+        Self::read(claim).0
+    }
+
+    fn read(claim: &Claim) -> (Self, Vec<(String, NameError)>) {
+        let mut problems = Vec::new();
+        let mut names = |field: &str, texts: &[String]| -> Vec<Name> {
+            let mut known = HashSet::with_capacity(texts.len());
+            let mut names = Vec::with_capacity(texts.len());
+            for (i, text) in texts.iter().enumerate() {
+                match Name::parse(text) {
+                    Ok(name) if known.insert(name.clone()) => names.push(name),
+                    Ok(_) => {}
+                    Err(e) => problems.push((format!("spec.claim.{field}[{i}]"), e)),
+                }
+            }
+            names
+        };
+        let view = Self {
+            users: names("users", &claim.users),
+            aliases: names("aliases", &claim.aliases),
+            groups: claim.groups.clone(),
+            purpose: claim.purpose.clone().unwrap_or_default(),
+            until: claim.until.as_ref().map(|t| t.0),
+        };
+        (view, problems)
     }
 
     /// The first user of the claim.
@@ -162,6 +167,12 @@ mod tests {
         let problems = ClaimView::parse(&claim(&["alice", "", "a,b"])).unwrap_err();
         let fields: Vec<&str> = problems.iter().map(|(field, _)| field.as_str()).collect();
         assert_eq!(fields, ["spec.claim.users[1]", "spec.claim.users[2]"]);
+    }
+
+    #[test]
+    fn a_name_counts_once_where_it_stands_first() {
+        let view = ClaimView::parse(&claim(&["bob", " Alice", "alice", "BOB", "carol"])).unwrap();
+        assert_eq!(view.users, ["bob", "alice", "carol"].map(name));
     }
 
     #[test]

@@ -25,12 +25,13 @@ use crate::tls::Certificates;
 
 /// API servers keep idle connections to a webhook for 90 s; whoever closes first must not be us, or a
 /// request is lost now and then.
-const KEEP_ALIVE: Duration = Duration::from_secs(120);
+pub const KEEP_ALIVE: Duration = Duration::from_secs(120);
 /// A request's headers are sent at once by any API server.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// A handshake is a matter of two round trips.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections for each worker. API servers open a few dozen; the rest would be somebody else.
-const CONNECTIONS: usize = 1024;
+pub const CONNECTIONS: usize = 1024;
 
 /// What all requests share.
 #[derive(Debug)]

@@ -31,21 +31,39 @@ enum Damage {
 /// A real line with up to four damages: other characters out of `others`, pieces where they should not be, pieces that
 /// are gone, come twice, or stand elsewhere.
 pub(super) fn damaged(others: &'static str, pieces: &'static [&'static str]) -> impl Strategy<Value = String> {
+    (select(real_lines()), vec(damage(others, pieces), 0..4)).prop_map(|(line, damages)| after(line, &damages))
+}
+
+/// A real line with up to two damages, and the same with up to three more.
+pub(super) fn damaged_again(
+    others: &'static str,
+    pieces: &'static [&'static str],
+) -> impl Strategy<Value = (String, String)> {
+    let damages = |most| vec(damage(others, pieces), 0..=most);
+    (select(real_lines()), damages(2), damages(3)).prop_map(|(line, before, then)| {
+        let first = after(line, &before);
+        let second = after(&first, &then);
+        (first, second)
+    })
+}
+
+fn damage(others: &'static str, pieces: &'static [&'static str]) -> impl Strategy<Value = Damage> {
     let at = any::<Index>;
-    let damage = prop_oneof![
+    prop_oneof![
         4 => (at(), select(others.chars().collect::<Vec<_>>())).prop_map(|(at, other)| Damage::Replace(at, other)),
         4 => (at(), select(pieces)).prop_map(|(at, piece)| Damage::Insert(at, piece)),
         3 => (at(), 1..4_usize).prop_map(|(at, length)| Damage::Remove(at, length)),
         2 => (at(), at(), at()).prop_map(|(from, to, at)| Damage::Repeat(from, to, at)),
         1 => at().prop_map(Damage::Cut),
-    ];
-    (select(real_lines()), vec(damage, 0..4)).prop_map(|(line, damages)| {
-        let mut text: Vec<char> = line.chars().collect();
-        for damage in &damages {
-            apply(&mut text, damage);
-        }
-        text.into_iter().collect()
-    })
+    ]
+}
+
+fn after(line: &str, damages: &[Damage]) -> String {
+    let mut text: Vec<char> = line.chars().collect();
+    for damage in damages {
+        apply(&mut text, damage);
+    }
+    text.into_iter().collect()
 }
 
 fn apply(text: &mut Vec<char>, damage: &Damage) {

@@ -7,7 +7,8 @@
 //! Only the object's own keys count, each at most once: a line that holds one of them twice is
 //! not from a logger that escapes, so what it says could be the sender's.
 //!
-//! A plain line is read in one pass ([`super::members`]), any other by `serde_json`.
+//! A line that has the shape of one before is read by that ([`super::shape`]), another plain one in one pass
+//! ([`super::members`]), and any other by `serde_json`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,7 +21,8 @@ use serde_json::value::RawValue;
 
 use super::fields::{Field, Found, field};
 use super::keys::Keys;
-use super::members::{self, Kind};
+use super::members::{self, Kind, Value};
+use super::shape::Shapes;
 use super::{Entry, Line, envoy, times};
 
 /// Whose log a line may be.
@@ -44,12 +46,18 @@ const PROVIDERS: [&str; 4] = ["kubernetes", "kubernetescrd", "kubernetesgateway"
 /// Reads one line.
 #[must_use]
 pub fn read<'a>(line: &'a str, dialect: Dialect<'_>) -> Line<'a> {
-    let mut found = Found::default();
-    if in_one_pass(line, dialect, &mut found).is_none() {
-        let Ok(whole) = in_full(line, dialect) else { return Line::Unparsed };
-        found = whole;
+    let found = in_one_pass(line, dialect).or_else(|| in_full(line, dialect).ok());
+    found.map_or(Line::Unparsed, |mut found| judge(&mut found, dialect))
+}
+
+/// Reads one line of a log whose lines are much alike. All of it is to be read in the same dialect.
+#[must_use]
+pub(super) fn read_alike<'a>(line: &'a str, dialect: Dialect<'_>, shapes: &mut Shapes) -> Line<'a> {
+    if let Some(mut found) = shapes.found(line, keep) {
+        return judge(&mut found, dialect);
     }
-    judge(&mut found, dialect)
+    shapes.learn(line, |key| dialect.field(key));
+    read(line, dialect)
 }
 
 fn judge<'a>(found: &mut Found<'a>, dialect: Dialect<'_>) -> Line<'a> {
@@ -171,19 +179,26 @@ impl Dialect<'_> {
 }
 
 /// Finds what a plain line says; none if it is not one, or is not certain to mean anything.
-fn in_one_pass<'a>(line: &'a str, dialect: Dialect<'_>, found: &mut Found<'a>) -> Option<()> {
-    members::each(line, |key, value| {
-        let Some(field) = dialect.field(key) else { return Some(()) };
-        let value = match value.kind {
-            Kind::Text => value.raw.get(1..value.raw.len() - 1)?.into(),
-            _ if field.may_be_anything() => anything(value.raw).into(),
-            Kind::Escaped => serde_json::from_str::<String>(value.raw).ok()?.into(),
-            Kind::Count => value.raw.into(),
-            Kind::Null => "".into(),
-            Kind::Other => return None,
-        };
-        found.keep(field, value).then_some(())
-    })
+fn in_one_pass<'a>(line: &'a str, dialect: Dialect<'_>) -> Option<Found<'a>> {
+    let mut found = Found::default();
+    members::each(line, |key, value, _| match dialect.field(key) {
+        Some(field) => keep(&mut found, field, value),
+        None => Some(()),
+    })?;
+    Some(found)
+}
+
+/// Keeps a value; none if it does not certainly mean anything.
+fn keep<'a>(found: &mut Found<'a>, field: Field, value: Value<'a>) -> Option<()> {
+    let value = match value.kind {
+        Kind::Text => value.raw.get(1..value.raw.len() - 1)?.into(),
+        _ if field.may_be_anything() => anything(value.raw).into(),
+        Kind::Escaped => serde_json::from_str::<String>(value.raw).ok()?.into(),
+        Kind::Count => value.raw.into(),
+        Kind::Null => "".into(),
+        Kind::Other => return None,
+    };
+    found.keep(field, value).then_some(())
 }
 
 /// A value as the line has it, without its quotes.

@@ -1,12 +1,7 @@
 use super::*;
-use crate::traffic::damage::{damaged, real_lines};
+use crate::traffic::damage::{damaged, damaged_again, real_lines};
 use proptest::prelude::*;
 use serde_json::json;
-
-fn one_pass<'a>(line: &'a str, dialect: Dialect<'_>) -> Option<Found<'a>> {
-    let mut found = Found::default();
-    in_one_pass(line, dialect, &mut found).map(|()| found)
-}
 
 #[track_caller]
 fn access<'a>(line: &'a str, dialect: Dialect<'_>) -> Entry<'a> {
@@ -173,7 +168,7 @@ fn keys_that_cannot_tell_whose_a_request_was_are_refused() {
 #[track_caller]
 fn agree(line: &str) {
     for dialect in [Dialect::Either, Dialect::Named(&keys())] {
-        if let Some(found) = one_pass(line, dialect) {
+        if let Some(found) = in_one_pass(line, dialect) {
             assert_eq!(in_full(line, dialect).ok(), Some(found), "{dialect:?} {line}");
         }
     }
@@ -184,7 +179,59 @@ fn real_lines_are_read_in_one_pass_and_as_in_full() {
     real_lines().into_iter().for_each(agree);
     for line in real_lines() {
         let plain = in_full(line, Dialect::Either).is_ok() && !line.contains(":{");
-        assert_eq!(one_pass(line, Dialect::Either).is_some(), plain, "{line}");
+        assert_eq!(in_one_pass(line, Dialect::Either).is_some(), plain, "{line}");
+    }
+}
+
+/// What a line says after another one was learned from, and what it says alone.
+#[track_caller]
+fn agree_after(learned: &str, line: &str) {
+    for dialect in [Dialect::Either, Dialect::Named(&keys())] {
+        let mut shapes = Shapes::default();
+        shapes.learn(learned, |key| dialect.field(key));
+        assert_eq!(read_alike(line, dialect, &mut shapes), read(line, dialect), "{dialect:?} {learned} {line}");
+    }
+}
+
+#[test]
+fn a_line_of_a_known_shape_is_read_by_it() {
+    let learned = r#"{"time":"2026-11-23T15:04:05+00:00", "status":200,"path":"/a\"b","x":null,"proxyUpstreamName":"mew-web-80"} "#;
+    let mut shapes = Shapes::default();
+    shapes.learn(learned, |key| Dialect::Either.field(key));
+    let found = |line: &str| {
+        shapes.found(line, keep).map(|mut found| judge(&mut found, Dialect::Either) == read(line, Dialect::Either))
+    };
+    let line = |path: &str, x: &str, upstream: &str| {
+        format!(r#"{{"time":"", "status":404,"path":"{path}","x":{x},"proxyUpstreamName":"{upstream}"}} "#)
+    };
+    for (path, x, upstream) in [("/", "null", "mewtwo-web-80"), ("/é", "-1.5", ""), ("", "true", "-")] {
+        assert_eq!(found(&line(path, x, upstream)), Some(true), "{path} {x} {upstream}");
+    }
+    for unusual in [
+        line(r#"/\"a"#, "null", "mew-web-80"),
+        line("/\t", "null", "mew-web-80"),
+        line("/", "01", "mew-web-80"),
+        line("/", "{}", "mew-web-80"),
+        line("/", "", "mew-web-80"),
+        line("/", r#""text""#, "mew-web-80"),
+        line("/", r#"1,"namespace":"mewtwo""#, "mew-web-80"),
+        line("/", "1", r#"mew-web-80","namespace":"mewtwo"#),
+        line("/", "1", "mew-web-80") + "}",
+        line("/", "1", "mew-web-80").replace("status", "Status"),
+        line("/", "1", "mew-web-80").replace(", ", ","),
+    ] {
+        assert_eq!(found(&unusual), None, "{unusual}");
+    }
+}
+
+#[test]
+fn of_real_lines_those_without_escapes_have_the_shape_that_they_show() {
+    for line in real_lines() {
+        let mut shapes = Shapes::default();
+        shapes.learn(line, |key| Dialect::Either.field(key));
+        let plain = in_one_pass(line, Dialect::Either).is_some() && !line.contains('\\');
+        assert_eq!(shapes.found(line, keep).is_some(), plain, "{line}");
+        real_lines().into_iter().for_each(|other| agree_after(line, other));
     }
 }
 
@@ -215,7 +262,7 @@ fn whatever_is_unusual_is_read_in_full() {
         r#"{"namespace":"mew" "x":1}"#,
         r#"{\"namespace":"mew"}"#,
     ] {
-        assert_eq!(one_pass(line, Dialect::Either), None, "{line}");
+        assert_eq!(in_one_pass(line, Dialect::Either), None, "{line}");
     }
 }
 
@@ -250,6 +297,11 @@ proptest! {
     #[test]
     fn both_readings_agree_on_damaged_lines(line in damaged("\"\\{}[]:, -.0e9nut\u{1}\té", &PIECES)) {
         agree(&line);
+    }
+
+    #[test]
+    fn lines_of_a_shape_say_what_they_say_alone((learned, line) in damaged_again("\"\\{}[]:, -.0e9nut\u{1}\té", &PIECES)) {
+        agree_after(&learned, &line);
     }
 
     #[test]

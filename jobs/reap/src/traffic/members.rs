@@ -29,14 +29,12 @@ pub(super) enum Kind {
     Null,
 }
 
-/// Hands over each member in order. None if the object is not plain, or `take` wants it read in full.
-pub(super) fn each<'a>(line: &'a str, mut take: impl FnMut(&'a str, Value<'a>) -> Option<()>) -> Option<()> {
+/// Hands over each member in order, with where its value begins. None if the object is not plain, or `take` wants it read
+/// in full.
+pub(super) fn each<'a>(line: &'a str, mut take: impl FnMut(&'a str, Value<'a>, usize) -> Option<()>) -> Option<()> {
     let bytes = line.as_bytes();
-    // Neither a line break nor a tabulator, nor what a text must not hold. Counted without a stop, for then it is done
-    // for many bytes at once.
-    let control = bytes.iter().fold(false, |found, byte| found | (*byte < b' '));
     let mut reader = Reader { line, at: 1, marks: Marks::new(bytes) };
-    if control || bytes.first() != Some(&b'{') {
+    if has_control(line) || bytes.first() != Some(&b'{') {
         return None;
     }
     loop {
@@ -45,7 +43,8 @@ pub(super) fn each<'a>(line: &'a str, mut take: impl FnMut(&'a str, Value<'a>) -
         reader.spaces();
         reader.byte(b':')?;
         reader.spaces();
-        take(key, reader.value()?)?;
+        let at = reader.at;
+        take(key, reader.value()?, at)?;
         reader.spaces();
         match reader.next()? {
             b',' => {}
@@ -55,6 +54,25 @@ pub(super) fn each<'a>(line: &'a str, mut take: impl FnMut(&'a str, Value<'a>) -
     }
     reader.spaces();
     (reader.at == bytes.len()).then_some(())
+}
+
+/// True for a line break, a tabulator, or anything else that a text must not hold. Looked for without a stop, for then
+/// it is done for many bytes at once.
+pub(super) fn has_control(line: &str) -> bool {
+    line.bytes().fold(false, |found, byte| found | (byte < b' '))
+}
+
+/// The value that begins here and is no text, and ends before a comma, a brace or a space.
+pub(super) fn bare(rest: &str) -> Option<Value<'_>> {
+    let raw = rest.get(..rest.bytes().position(|byte| matches!(byte, b',' | b'}' | b' '))?)?;
+    let kind = match raw {
+        "null" => Kind::Null,
+        "true" | "false" => Kind::Other,
+        _ if !is_number(raw.as_bytes()) => return None,
+        _ if raw.len() < 20 && raw.bytes().all(|byte| byte.is_ascii_digit()) => Kind::Count,
+        _ => Kind::Other,
+    };
+    Some(Value { raw, kind })
 }
 
 struct Reader<'a> {
@@ -94,19 +112,9 @@ impl<'a> Reader<'a> {
         if self.peek()? == b'"' {
             return self.text();
         }
-        let begin = self.at;
-        while !matches!(self.peek()?, b',' | b'}' | b' ') {
-            self.at += 1;
-        }
-        let raw = self.line.get(begin..self.at)?;
-        let kind = match raw {
-            "null" => Kind::Null,
-            "true" | "false" => Kind::Other,
-            _ if !is_number(raw.as_bytes()) => return None,
-            _ if raw.len() < 20 && raw.bytes().all(|byte| byte.is_ascii_digit()) => Kind::Count,
-            _ => Kind::Other,
-        };
-        Some(Value { raw, kind })
+        let value = bare(self.line.get(self.at..)?)?;
+        self.at += value.raw.len();
+        Some(value)
     }
 
     /// A text that begins here.

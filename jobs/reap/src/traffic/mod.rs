@@ -25,6 +25,7 @@ pub mod pages;
 pub mod promql;
 pub mod samples;
 pub mod sequel;
+mod shape;
 pub mod tally;
 pub mod times;
 
@@ -32,6 +33,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use memchr::memchr;
+
+pub use shape::Shapes;
 
 /// How a controller writes its access log.
 #[derive(Debug, Clone, PartialEq, Eq, clap::ValueEnum)]
@@ -88,19 +91,20 @@ impl Entry<'_> {
     }
 }
 
-/// Reads one line, without the runtime's timestamp before it.
+/// Reads one line of a log, without the runtime's timestamp before it. `shapes` is what was learned from this log's other
+/// lines, in the same format.
 #[must_use]
-pub fn read<'a>(line: &'a str, format: &Format) -> Line<'a> {
+pub fn read<'a>(line: &'a str, format: &Format, shapes: &mut Shapes) -> Line<'a> {
     if is_noise(line) {
         return Line::Noise;
     }
     match format {
         Format::Nginx => nginx::read(line),
-        Format::NginxJson => json::read(line, json::Dialect::Nginx),
-        Format::TraefikJson => json::read(line, json::Dialect::Traefik),
-        Format::EnvoyJson => json::read(line, json::Dialect::Envoy),
-        Format::Json(keys) => json::read(line, json::Dialect::Named(keys)),
-        Format::Auto if line.starts_with('{') => json::read(line, json::Dialect::Either),
+        Format::NginxJson => json::read_alike(line, json::Dialect::Nginx, shapes),
+        Format::TraefikJson => json::read_alike(line, json::Dialect::Traefik, shapes),
+        Format::EnvoyJson => json::read_alike(line, json::Dialect::Envoy, shapes),
+        Format::Json(keys) => json::read_alike(line, json::Dialect::Named(keys), shapes),
+        Format::Auto if line.starts_with('{') => json::read_alike(line, json::Dialect::Either, shapes),
         Format::Auto => nginx::read(line),
     }
 }
@@ -149,14 +153,14 @@ mod tests {
     #[test]
     fn what_controllers_say_beside_the_access_log_is_noise() {
         for line in include_str!("../../tests/data/noise.log").lines() {
-            assert_eq!(read(line, &Format::Auto), Line::Noise, "{line}");
+            assert_eq!(read(line, &Format::Auto, &mut Shapes::default()), Line::Noise, "{line}");
         }
     }
 
     #[test]
     fn what_could_have_been_a_request_is_unparsed() {
         for line in include_str!("../../tests/data/unparsed.log").lines() {
-            assert_eq!(read(line, &Format::Auto), Line::Unparsed, "{line}");
+            assert_eq!(read(line, &Format::Auto, &mut Shapes::default()), Line::Unparsed, "{line}");
         }
     }
 }

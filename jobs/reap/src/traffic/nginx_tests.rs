@@ -101,7 +101,7 @@ proptest! {
 
     #[test]
     fn no_line_makes_the_reader_fail(line in "\\PC{0,200}") {
-        let _any = super::super::read(&line, &crate::traffic::Format::Auto);
+        let _any = super::super::read(&line, &crate::traffic::Format::Auto, &mut crate::traffic::Shapes::default());
     }
 }
 

@@ -7,7 +7,7 @@ use globset::GlobSet;
 use hotdesk_slots::text::plain;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Entry, Format, Line, read, split_at_byte, times};
+use super::{Entry, Format, Line, Shapes, read, split_at_byte, times};
 use crate::attribute::{Names, Whose};
 
 /// How far a clock may be ahead before what it says about the window is not believed.
@@ -100,6 +100,8 @@ pub struct Tally {
     pub held_back: Option<HeldBack>,
     /// The stream said something that no container wrote.
     pub broken: Option<String>,
+    /// What the lines were like.
+    pub shapes: Shapes,
 }
 
 impl Tally {
@@ -141,7 +143,7 @@ impl Tally {
 
     fn judge(&mut self, watch: &Watch, time: Timestamp, text: &str) {
         let in_window = time >= watch.since;
-        match read(text, &watch.format) {
+        match read(text, &watch.format, &mut self.shapes) {
             Line::Noise => {}
             Line::Unparsed if in_window => {
                 self.unparsed += 1;

@@ -1,27 +1,20 @@
 //! `constant`: what does a server of the same parts cost that does not even look at what it is asked?
 //!
-//! The same actix and rustls as in `webhook/src/serve.rs` and `tls.rs`, set up alike. It takes the whole body and
+//! The same actix and rustls, with the settings of the webhook's `serve` and `tls`. It takes the whole body and
 //! answers with bytes that were written before it began: those with which hotdesk answered the same question.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::web::{self, Bytes, PayloadConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use anyhow::{Context as _, ensure};
 use clap::Parser;
-use rustls::ServerConfig;
-use rustls::crypto::ring;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use hotdesk_webhook::serve::{CONNECTIONS, HANDSHAKE_TIMEOUT, HEADER_TIMEOUT, KEEP_ALIVE};
+use hotdesk_webhook::tls::Certificates;
 
-/// As hotdesk's own.
-const KEEP_ALIVE: Duration = Duration::from_secs(120);
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-const CONNECTIONS: usize = 1024;
+/// The largest body, as hotdesk's default.
 const LARGEST: usize = 8 << 20;
 
 /// An API server writes the request's uid this early; further on there may be others.
@@ -63,6 +56,8 @@ async fn main() -> anyhow::Result<()> {
     let answers = ["gate", "stamp", "deny"].map(|name| Answer::read(&args.answers, name));
     let [gate, stamp, deny] = answers;
     let (gate, stamp, deny) = (gate?, stamp?, deny?);
+    let certificates = Arc::new(Certificates::new(&args.tls_cert, &args.tls_key));
+    ensure!(certificates.expires().is_some(), "--tls-cert and --tls-key hold no certificate with its key");
     let app = move || {
         App::new()
             .app_data(PayloadConfig::new(LARGEST))
@@ -81,7 +76,7 @@ async fn main() -> anyhow::Result<()> {
         .client_request_timeout(HEADER_TIMEOUT)
         .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
         .max_connections(CONNECTIONS)
-        .bind_rustls_0_23(args.listen, tls(&args)?)?
+        .bind_rustls_0_23(args.listen, certificates.server_config()?)?
         .run()
         .await
         .context("the server failed")
@@ -125,19 +120,6 @@ impl Answer {
         let at = whole.windows(found.len()).position(|window| window == found).unwrap_or_default();
         Ok(Self { before: whole.slice(..at), after: whole.slice(at + found.len()..), whole })
     }
-}
-
-fn tls(args: &Args) -> anyhow::Result<ServerConfig> {
-    let certificates = CertificateDer::pem_file_iter(&args.tls_cert).context("--tls-cert")?;
-    let certificates = certificates.collect::<Result<Vec<_>, _>>().context("--tls-cert")?;
-    ensure!(!certificates.is_empty(), "--tls-cert holds no certificate");
-    let key = PrivateKeyDer::from_pem_file(&args.tls_key).context("--tls-key")?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 #[cfg(test)]
