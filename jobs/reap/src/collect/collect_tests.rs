@@ -38,6 +38,7 @@ struct World {
     pods: Vec<Value>,
     replica_sets: Vec<Value>,
     log: String,
+    spec: Value,
     status: Value,
     /// What the last line of the log is, where that differs from the last one that is served.
     end: Option<String>,
@@ -85,6 +86,7 @@ fn idle() -> World {
         pods: vec![controller("controller-a")],
         replica_sets: vec![json!({"metadata": {"name": "controller"}})],
         log: OTHERS.to_owned(),
+        spec: json!({}),
         status: json!({}),
         end: None,
         list: json!({}),
@@ -101,7 +103,7 @@ impl World {
             "/version" => return Some("{}".to_owned()),
             "/apis/hotdesk.dev/v1alpha1/namespaces/mew/slots/slot" => {
                 let metadata = json!({"name": "slot", "namespace": "mew"});
-                return Some(json!({"metadata": metadata, "spec": {}, "status": self.status}).to_string());
+                return Some(json!({"metadata": metadata, "spec": self.spec, "status": self.status}).to_string());
             }
             path if path.contains("/secrets/") => {
                 self.read.records += 1;
@@ -212,6 +214,18 @@ fn a_request_within_the_window_is_seen() {
 fn a_deploy_while_the_logs_are_read_is_seen() {
     let deploy: fn(&mut World) = |world| world.records.push(record(2, "2026-11-23T19:59:59Z", "2026-11-23T19:59:59Z"));
     check(|world| world.meanwhile = Some(deploy), VerdictState::Active, "revision 2");
+}
+
+#[test]
+fn a_window_that_grows_while_the_logs_are_read_is_not_taken_for_read() {
+    let lapsed = json!({"claim": {"users": ["bob"], "until": "2026-11-23T17:00:00Z"}});
+    let ours = OURS.replace("19:55:00", "19:25:00");
+    check(|world| (world.spec, world.log) = (lapsed.clone(), OTHERS.to_owned() + &ours), VerdictState::Idle, "30 min");
+    let freed: fn(&mut World) = |world| world.spec = json!({});
+    let freed = |world: &mut World| {
+        (world.spec, world.log, world.meanwhile) = (lapsed, OTHERS.to_owned() + &ours, Some(freed));
+    };
+    check(freed, VerdictState::Unknown, "ingress-logs was read for less than the window");
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct Memory {
     logs: BTreeMap<String, Option<Known>>,
     /// The releases, as they were last.
     releases: Vec<Release>,
+    /// What the last look found when it had read the logs, without them.
+    cheap: Option<Evidence>,
 }
 
 /// Where evidence is collected, for one slot.
@@ -49,26 +51,39 @@ pub struct Collector<'a> {
 
 impl Collector<'_> {
     /// Collects what the verdict needs, and no more: the logs are read only if everything else says idle.
-    /// `memory` is what this run has read before, and then what it has read now.
+    /// `memory` is what this run has read before, and then what it has read now. A look after one that has read the logs
+    /// reads them at once: everything else is read behind them in any case, and only that counts.
     pub async fn verdict(&self, memory: &mut Memory) -> (Verdict, Evidence) {
         let now = (self.now)();
-        let mut evidence = self.cheap(memory).await;
-        if let Decision::Settled(verdict) = decide(&evidence, self.rules, now) {
-            evidence.traffic = if self.args.observe {
-                Some(self.traffic(&evidence, self.window(&evidence, now), now, memory).await)
-            } else {
-                self.sampled(&evidence, now).await
-            };
-            return (verdict, evidence);
-        }
+        let before = match memory.cheap.take() {
+            Some(before) => before,
+            None => {
+                let cheap = self.cheap(memory).await;
+                if let Decision::Settled(verdict) = decide(&cheap, self.rules, now) {
+                    return (verdict, self.settled(cheap, now, memory).await);
+                }
+                cheap
+            }
+        };
         // Logs may take minutes to read, in which somebody may deploy, claim or begin a session.
-        let window = self.window(&evidence, now);
-        let traffic = Some(self.traffic(&evidence, window, now, memory).await);
-        evidence = Evidence { traffic, ..self.cheap(memory).await };
+        let traffic = self.traffic(&before, self.window(&before, now), now, memory).await;
+        let cheap = self.cheap(memory).await;
+        memory.cheap = Some(cheap.clone());
+        let evidence = Evidence { traffic: Some(traffic), ..cheap };
         match decide(&evidence, self.rules, (self.now)()) {
             Decision::Settled(verdict) => (verdict, evidence),
             Decision::AskTraffic => (Verdict::unknown("traffic was not read"), evidence),
         }
+    }
+
+    /// With what is noted of the traffic although something else has settled the verdict.
+    async fn settled(&self, evidence: Evidence, now: Timestamp, memory: &mut Memory) -> Evidence {
+        let traffic = if self.args.observe {
+            Some(self.traffic(&evidence, self.window(&evidence, now), now, memory).await)
+        } else {
+            self.sampled(&evidence, now).await
+        };
+        Evidence { traffic, ..evidence }
     }
 
     /// What takes one or a few requests to read.

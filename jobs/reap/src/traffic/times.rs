@@ -26,19 +26,21 @@ pub fn nginx(text: &str) -> Option<Timestamp> {
 }
 
 fn by_hand(text: &[u8]) -> Option<Timestamp> {
-    let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', clock @ ..] = text else { return None };
-    let [h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] = clock else { return None };
+    let (clock, rest) = text.split_first_chunk::<19>()?;
+    let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2] = *clock else {
+        return None;
+    };
+    let day = day(number([y1, y2, y3, y4])?, number([o1, o2])?, number([d1, d2])?)?;
+    let second = second([h1, h2], [m1, m2], [s1, s2])?;
     let (nanoseconds, zone) = match rest {
         [b'.', rest @ ..] => fraction(rest)?,
         _ => (0, rest),
     };
-    let offset = match zone {
-        b"Z" => 0,
-        [sign, h1, h2, b':', m1, m2] => offset(*sign, [*h1, *h2, *m1, *m2])?,
+    let offset = match *zone {
+        [b'Z'] => 0,
+        [sign, h1, h2, b':', m1, m2] => offset(sign, [h1, h2, m1, m2])?,
         _ => return None,
     };
-    let day = day(number([*y1, *y2, *y3, *y4])?, number([*o1, *o2])?, number([*d1, *d2])?)?;
-    let second = second([*h1, *h2], [*m1, *m2], [*s1, *s2])?;
     Timestamp::new(day * 86_400 + second - offset, nanoseconds).ok()
 }
 
@@ -93,6 +95,7 @@ fn nginx_by_hand(text: &[u8]) -> Option<Timestamp> {
 }
 
 /// Days since 1970; none before it, and none at the end of what the time library bears.
+#[inline]
 fn day(year: i64, month: i64, day: i64) -> Option<i64> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {
@@ -110,6 +113,7 @@ fn day(year: i64, month: i64, day: i64) -> Option<i64> {
 }
 
 /// Seconds since midnight; a leap second is left to the time library.
+#[inline]
 fn second(hours: [u8; 2], minutes: [u8; 2], seconds: [u8; 2]) -> Option<i64> {
     let (hour, minute, second) = (number(hours)?, number(minutes)?, number(seconds)?);
     (hour < 24 && minute < 60 && second < 60).then_some(hour * 3600 + minute * 60 + second)
@@ -129,6 +133,12 @@ fn offset(sign: u8, [h1, h2, m1, m2]: [u8; 4]) -> Option<i64> {
 
 /// Up to nine digits behind the point, as nanoseconds, and what follows them.
 fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
+    // As containerd writes it.
+    if let Some((nine, rest)) = text.split_first_chunk::<9>()
+        && let Some(value) = number(*nine)
+    {
+        return Some((i32::try_from(value).ok()?, rest));
+    }
     let digits = text.iter().take(9).take_while(|byte| byte.is_ascii_digit()).count();
     let (fraction, rest) = text.split_at_checked(digits)?;
     let value = fraction.iter().fold(0, |value, digit| value * 10 + i32::from(digit - b'0'));
@@ -136,9 +146,15 @@ fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     (digits > 0).then_some((value * scale, rest))
 }
 
+#[inline]
 fn number<const N: usize>(digits: [u8; N]) -> Option<i64> {
-    let sound = digits.iter().all(u8::is_ascii_digit);
-    sound.then(|| digits.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0')))
+    let (mut value, mut sound) = (0, true);
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        value = value * 10 + i64::from(digit);
+        sound &= digit < 10;
+    }
+    sound.then_some(value)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What would go with each release, and is it written down before it does?
 
+use std::sync::Arc;
+
 use hotdesk_slots::keys;
 use hotdesk_slots::undo::{About, ObjectRef, Replicas};
 use jiff::Timestamp;
@@ -27,6 +29,8 @@ pub struct Keeper<'a> {
     args: &'a Args,
     slot: &'a str,
     objects: Objects<'a>,
+    /// The manifest that was read last, and its objects: nearly always it is asked about again.
+    read: Option<(String, Arc<Vec<Value>>)>,
 }
 
 /// Of which reap.
@@ -44,7 +48,7 @@ impl<'a> Keeper<'a> {
     /// Nothing is asked yet.
     #[must_use]
     pub fn new(cluster: &'a Cluster, args: &'a Args, slot: &'a str) -> Self {
-        Self { cluster, args, slot, objects: Objects::new(cluster, slot) }
+        Self { cluster, args, slot, objects: Objects::new(cluster, slot), read: None }
     }
 
     /// What an uninstall of each of these would mean. A release that cannot be read stays.
@@ -77,13 +81,24 @@ impl<'a> Keeper<'a> {
     pub async fn prospect(&mut self, record: &Record) -> Result<Prospect, String> {
         let unreadable = |e: &dyn std::fmt::Display| format!("its record cannot be read: {e}");
         let manifest = record.manifest().map_err(|e| unreadable(&e))?;
-        let found = objects(&manifest).map_err(|e| e.to_string())?;
+        let found = self.objects_of(manifest)?;
         let hooks = record.hooks().map_err(|e| unreadable(&e))?;
         let references: Vec<ObjectRef> = found.iter().map(reference).collect();
         let reach = self.objects.reach(&references).await;
         let settings = Settings { preserve: &self.args.preserve, cluster_scoped: self.args.undo.cluster_scoped };
         let unasked = || Reach::Unknown("an object of it was not asked for".to_owned());
         Ok(prospect(&found, &hooks, settings, |object| reach.get(object).cloned().unwrap_or_else(unasked)))
+    }
+
+    fn objects_of(&mut self, manifest: String) -> Result<Arc<Vec<Value>>, String> {
+        match &self.read {
+            Some((of, found)) if *of == manifest => Ok(Arc::clone(found)),
+            _ => {
+                let found = Arc::new(objects(&manifest).map_err(|e| e.to_string())?);
+                self.read = Some((manifest, Arc::clone(&found)));
+                Ok(found)
+            }
+        }
     }
 
     /// Writes a release down as it is.
@@ -124,8 +139,8 @@ impl<'a> Keeper<'a> {
     async fn replicas(&mut self, record: &Record, prospect: &Prospect) -> Result<Vec<Replicas>, String> {
         let manifest = record.manifest().map_err(|e| e.to_string())?;
         let mut other = Vec::new();
-        for object in objects(&manifest).map_err(|e| e.to_string())? {
-            let found = reference(&object);
+        for object in self.objects_of(manifest)?.iter() {
+            let found = reference(object);
             let written = object.pointer("/spec/replicas").and_then(Value::as_i64);
             let counts = written.is_some() || SCALED.contains(&found.kind.as_str());
             if !counts || prospect.kept.contains(&found) {

@@ -47,10 +47,10 @@ pub(crate) fn meanwhile() -> Vec<Row> {
 
 /// The log changes between the decision and the act, and what is read then must not be taken for its continuation.
 pub(crate) fn sequels() -> Vec<Row> {
-    // Once, and not at each request.
+    // Once, before the first request of the look that precedes the act.
     let happens = |name: &str, expect, world: World, change: fn(&mut World)| {
         let world = world.fault(move |world, request| {
-            if world.reaping && request.method == "GET" && request.path().ends_with("/slots/slot") {
+            if world.reaping && request.method == "GET" {
                 change(world);
                 world.reaping = false;
             }
