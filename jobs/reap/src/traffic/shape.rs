@@ -37,8 +37,6 @@ struct Shape {
 struct Place {
     /// What precedes it, from the end of the value before.
     before: String,
-    /// True for a text.
-    quoted: bool,
     /// What its key says, if anything.
     field: Option<Field>,
 }
@@ -89,7 +87,7 @@ impl Shape {
         members::each(line, |key, value, at| {
             let before = line.get(end..at)?.to_owned();
             end = at + value.raw.len();
-            places.push(Place { before, quoted: matches!(value.kind, Kind::Text | Kind::Escaped), field: field(key) });
+            places.push(Place { before, field: field(key) });
             Some(())
         })?;
         Some(Self { places, end: line.get(end..)?.to_owned() })
@@ -99,7 +97,7 @@ impl Shape {
         let mut rest = line;
         for place in &self.places {
             rest = rest.strip_prefix(place.before.as_str())?;
-            let value = if place.quoted { plain_text(rest) } else { members::bare(rest) }?;
+            let value = if rest.starts_with('"') { plain_text(rest) } else { members::bare(rest) }?;
             rest = rest.get(value.raw.len()..)?;
             if let Some(field) = place.field {
                 take(field, value)?;
