@@ -15,7 +15,7 @@ use super::members::{self, Kind, Value};
 const KNOWN: usize = 4;
 
 /// So many lines are learned from. Where more are of a shape of their own, to learn is not worth while.
-const LESSONS: u8 = 32;
+const LESSONS: u8 = 200;
 
 /// The shapes of the lines of one log, which is read in one dialect. Empty at first.
 #[derive(Debug, Clone, Default)]
