@@ -18,8 +18,9 @@ use tokio::time::{Sleep, sleep};
 /// An answer that is longer has more to come.
 const LONG: usize = 64 * 1024;
 
-/// How long what comes of it gathers.
-const PAUSE: Duration = Duration::from_millis(5);
+/// How long what comes of it gathers: a log of 10 MB is taken in a dozen times then, and its end is known so much later at
+/// most.
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// How much is taken at once, at first and where there is more.
 const FIRST: usize = 16 * 1024;
