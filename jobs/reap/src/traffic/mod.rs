@@ -34,7 +34,8 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use memchr::memchr;
 
-pub use shape::Shapes;
+use shape::Shapes;
+use times::Minute;
 
 /// How a controller writes its access log.
 #[derive(Debug, Clone, PartialEq, Eq, clap::ValueEnum)]
@@ -91,27 +92,45 @@ impl Entry<'_> {
     }
 }
 
-/// Reads one line of a log, without the runtime's timestamp before it. `shapes` is what was learned from this log's other
-/// lines, in the same format.
+/// What a log's lines were like, so that the next ones are read faster. All of them are to be read in the same format.
+#[derive(Debug, Clone, Default)]
+pub struct Learned {
+    shapes: Shapes,
+    /// When the runtime wrote the last line.
+    written: Minute<{ times::RFC_3339 }>,
+    /// When nginx logged the last line.
+    logged: Minute<{ times::NGINX }>,
+}
+
+/// What was learned makes no difference to what a line says.
+impl PartialEq for Learned {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Learned {}
+
+/// Reads one line of a log, without the runtime's timestamp before it.
 #[must_use]
-pub fn read<'a>(line: &'a str, format: &Format, shapes: &mut Shapes) -> Line<'a> {
+pub fn read<'a>(line: &'a str, format: &Format, learned: &mut Learned) -> Line<'a> {
     if is_noise(line) {
         return Line::Noise;
     }
     match format {
-        Format::Nginx => nginx::read(line),
-        Format::NginxJson => json::read_alike(line, json::Dialect::Nginx, shapes),
-        Format::TraefikJson => json::read_alike(line, json::Dialect::Traefik, shapes),
-        Format::EnvoyJson => json::read_alike(line, json::Dialect::Envoy, shapes),
-        Format::Json(keys) => json::read_alike(line, json::Dialect::Named(keys), shapes),
-        Format::Auto if line.starts_with('{') => json::read_alike(line, json::Dialect::Either, shapes),
-        Format::Auto => nginx::read(line),
+        Format::Nginx => nginx::read(line, &mut learned.logged),
+        Format::NginxJson => json::read_alike(line, json::Dialect::Nginx, &mut learned.shapes),
+        Format::TraefikJson => json::read_alike(line, json::Dialect::Traefik, &mut learned.shapes),
+        Format::EnvoyJson => json::read_alike(line, json::Dialect::Envoy, &mut learned.shapes),
+        Format::Json(keys) => json::read_alike(line, json::Dialect::Named(keys), &mut learned.shapes),
+        Format::Auto if line.starts_with('{') => json::read_alike(line, json::Dialect::Either, &mut learned.shapes),
+        Format::Auto => nginx::read(line, &mut learned.logged),
     }
 }
 
 /// Lines that controllers write beside their access log.
 fn is_noise(line: &str) -> bool {
-    line.trim().is_empty()
+    line.trim_start().is_empty()
         || is_klog(line)
         || nginx::is_error_log(line)
         || nginx::is_banner(line)
@@ -153,14 +172,14 @@ mod tests {
     #[test]
     fn what_controllers_say_beside_the_access_log_is_noise() {
         for line in include_str!("../../tests/data/noise.log").lines() {
-            assert_eq!(read(line, &Format::Auto, &mut Shapes::default()), Line::Noise, "{line}");
+            assert_eq!(read(line, &Format::Auto, &mut Learned::default()), Line::Noise, "{line}");
         }
     }
 
     #[test]
     fn what_could_have_been_a_request_is_unparsed() {
         for line in include_str!("../../tests/data/unparsed.log").lines() {
-            assert_eq!(read(line, &Format::Auto, &mut Shapes::default()), Line::Unparsed, "{line}");
+            assert_eq!(read(line, &Format::Auto, &mut Learned::default()), Line::Unparsed, "{line}");
         }
     }
 }

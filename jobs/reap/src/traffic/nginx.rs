@@ -14,15 +14,16 @@ use std::borrow::Cow;
 
 use memchr::{memchr_iter, memrchr_iter};
 
-use super::{Entry, Line, named, split_at_byte, split_near, times};
+use super::times::{self, Minute, NGINX};
+use super::{Entry, Line, named, split_at_byte, split_near};
 
-/// Reads one line.
+/// Reads one line. `logged` is the minute in which the one before was logged.
 #[must_use]
-pub fn read(line: &str) -> Line<'_> {
-    entry(line).map_or(Line::Unparsed, Line::Access)
+pub fn read<'a>(line: &'a str, logged: &mut Minute<NGINX>) -> Line<'a> {
+    entry(line, logged).map_or(Line::Unparsed, Line::Access)
 }
 
-fn entry(line: &str) -> Option<Entry<'_>> {
+fn entry<'a>(line: &'a str, logged: &mut Minute<NGINX>) -> Option<Entry<'a>> {
     let mut quotes = memchr_iter(b'"', line.as_bytes());
     let mut quote = || quotes.next();
     let [first, second, third, fourth, fifth, sixth] = [quote()?, quote()?, quote()?, quote()?, quote()?, quote()?];
@@ -30,7 +31,9 @@ fn entry(line: &str) -> Option<Entry<'_>> {
     let time = head(line.get(..first)?)?;
     let numbers = between(second, third)?.strip_prefix(' ')?.strip_suffix(' ')?;
     let (upstream, alternative) = upstreams(line.get(sixth + 1..)?.strip_prefix(' ')?)?;
-    let sound = are_numbers(numbers) && between(fourth, fifth)? == " ";
+    let logged = times::nginx_after(time, logged);
+    let is_time = logged.is_some() || time.bytes().filter(|b| *b == b':').count() >= 3;
+    let sound = is_time && after_numbers(numbers) == Some("") && between(fourth, fifth)? == " ";
     sound.then_some(())?;
     Some(Entry {
         upstream: named(upstream.into()),
@@ -38,7 +41,7 @@ fn entry(line: &str) -> Option<Entry<'_>> {
         namespace: None,
         path: path(between(first, second)?).map(Cow::from),
         agent: named(between(fifth, sixth)?.into()),
-        logged: times::nginx(time),
+        logged,
     })
 }
 
@@ -51,18 +54,14 @@ fn head(text: &str) -> Option<&str> {
     let open =
         memrchr_iter(b'[', bytes).find(|at| at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b' '))?;
     let time = rest.get(open + 1..)?;
-    let sound = !address.is_empty() && time.bytes().filter(|b| *b == b':').count() >= 3;
-    sound.then_some(time)
+    (!address.is_empty()).then_some(time)
 }
 
 /// `$request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr …`
 fn upstreams(text: &str) -> Option<(&str, &str)> {
-    // Neither the numbers nor the names hold a bracket, so the first ones are the format's.
-    let (numbers, rest) = split_near(text, b'[')?;
-    let (upstream, rest) = name(rest)?;
+    let (upstream, rest) = name(after_numbers(text)?.strip_prefix(" [")?)?;
     let (alternative, rest) = name(rest.strip_prefix(" [")?)?;
-    let sound = are_numbers(numbers.strip_suffix(' ')?);
-    (sound && has_fields(rest.strip_prefix(' ')?, 4)).then_some((upstream, alternative))
+    has_fields(rest.strip_prefix(' ')?, 4).then_some((upstream, alternative))
 }
 
 /// `name]…`: a name of what can be seen, up to its bracket, and what follows that.
@@ -73,22 +72,23 @@ fn name(text: &str) -> Option<(&str, &str)> {
 
 /// Whether there are so many fields, with any number of spaces between them.
 fn has_fields(text: &str, wanted: usize) -> bool {
-    let (mut found, mut before) = (0, b' ');
-    for byte in text.bytes() {
-        found += usize::from(before == b' ' && byte != b' ');
-        if found == wanted {
-            return true;
-        }
-        before = byte;
-    }
-    false
+    let mut begin = 0;
+    let ends = memchr_iter(b' ', text.as_bytes()).chain([text.len()]);
+    let fields = ends.filter(|end| std::mem::replace(&mut begin, end + 1) < *end);
+    fields.take(wanted).count() == wanted
 }
 
-/// Two numbers, or `-` where nginx has none.
-fn are_numbers(text: &str) -> bool {
-    let number =
-        |field: &str| field == "-" || (!field.is_empty() && field.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
-    split_near(text, b' ').is_some_and(|(a, b)| number(a) && number(b))
+/// What follows two numbers, or `-` where nginx has none.
+fn after_numbers(text: &str) -> Option<&str> {
+    after_number(after_number(text)?.strip_prefix(' ')?)
+}
+
+fn after_number(text: &str) -> Option<&str> {
+    if let Some(rest) = text.strip_prefix('-') {
+        return Some(rest);
+    }
+    let end = text.bytes().position(|b| !b.is_ascii_digit() && b != b'.').unwrap_or(text.len());
+    if end == 0 { None } else { text.get(end..) }
 }
 
 /// The path of `GET /path?query HTTP/1.1`.

@@ -2,7 +2,13 @@
 
 use super::*;
 use crate::traffic::damage::{damaged, real_lines};
+use crate::traffic::times::Minute;
 use proptest::prelude::*;
+
+/// Reads a line that follows no other.
+fn read(line: &str) -> Line<'_> {
+    super::read(line, &mut Minute::default())
+}
 
 /// Writes a field as nginx does: quotes, backslashes and what is not printable ASCII as `\xXX`.
 fn escape(text: &str) -> String {
@@ -87,6 +93,20 @@ fn a_line_cut_short_is_unparsed() {
     }
 }
 
+#[test]
+fn fields_are_what_stands_between_any_number_of_spaces() {
+    for (text, expected) in [
+        ("a b c d", true),
+        (" a  b c   d ", true),
+        ("a b c d e", true),
+        ("a  b c ", false),
+        ("a b c", false),
+        ("    ", false),
+    ] {
+        assert_eq!(has_fields(text, 4), expected, "{text:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn whatever_the_sender_writes_the_upstream_is_the_one_that_served(
@@ -101,7 +121,7 @@ proptest! {
 
     #[test]
     fn no_line_makes_the_reader_fail(line in "\\PC{0,200}") {
-        let _any = super::super::read(&line, &crate::traffic::Format::Auto, &mut crate::traffic::Shapes::default());
+        let _any = super::super::read(&line, &crate::traffic::Format::Auto, &mut crate::traffic::Learned::default());
     }
 }
 

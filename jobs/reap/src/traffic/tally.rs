@@ -7,7 +7,7 @@ use globset::GlobSet;
 use hotdesk_slots::text::plain;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Entry, Format, Line, Shapes, read, split_at_byte, times};
+use super::{Entry, Format, Learned, Line, read, split_at_byte, times};
 use crate::attribute::{Names, Whose};
 
 /// How far a clock may be ahead before what it says about the window is not believed.
@@ -101,14 +101,14 @@ pub struct Tally {
     /// The stream said something that no container wrote.
     pub broken: Option<String>,
     /// What the lines were like.
-    pub shapes: Shapes,
+    pub learned: Learned,
 }
 
 impl Tally {
     /// Takes one line of the stream, as `TIMESTAMP text`, and returns its time. Breaks at a hit.
     pub fn take(&mut self, watch: &Watch, line: &str) -> ControlFlow<(), Option<Timestamp>> {
         let (stamp, text) = split_at_byte(line, b' ').unwrap_or((line, ""));
-        let Some(time) = times::rfc3339(stamp) else {
+        let Some(time) = times::rfc3339_after(stamp, &mut self.learned.written) else {
             // The kubelet reports some of its errors inside a stream that it began as a success.
             self.broken.get_or_insert_with(|| quoted(line));
             return ControlFlow::Continue(None);
@@ -143,7 +143,7 @@ impl Tally {
 
     fn judge(&mut self, watch: &Watch, time: Timestamp, text: &str) {
         let in_window = time >= watch.since;
-        match read(text, &watch.format, &mut self.shapes) {
+        match read(text, &watch.format, &mut self.learned) {
             Line::Noise => {}
             Line::Unparsed if in_window => {
                 self.unparsed += 1;

@@ -6,32 +6,66 @@
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 
+/// How long the minute is in `2026-11-23T15:04:`.
+pub const RFC_3339: usize = 17;
+
+/// How long the minute is in `23/Nov/2026:15:04:`.
+pub const NGINX: usize = 18;
+
 /// Days of a year before each month, in a year without a leap day.
 const BEFORE_MONTH: [u16; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
 
 /// Days from the year 0 to 1970.
 const EPOCH: i64 = 719_528;
 
+/// The minute of a time that was read before. Most lines of a log are of the same one as the line before them, so that
+/// theirs need not be reckoned again.
+#[derive(Debug, Clone, Copy)]
+pub struct Minute<const LENGTH: usize> {
+    text: [u8; LENGTH],
+    /// When it begins by its own clock, in seconds since 1970; none if the text is no minute.
+    begin: Option<i64>,
+}
+
+impl<const LENGTH: usize> Default for Minute<LENGTH> {
+    fn default() -> Self {
+        Self { text: [0; LENGTH], begin: None }
+    }
+}
+
+impl<const LENGTH: usize> Minute<LENGTH> {
+    #[inline]
+    fn begin(&mut self, text: &[u8; LENGTH], reckon: impl Fn(&[u8; LENGTH]) -> Option<i64>) -> Option<i64> {
+        if self.text != *text {
+            *self = Self { text: *text, begin: reckon(text) };
+        }
+        self.begin
+    }
+}
+
 /// `2026-11-23T15:04:05.123456789Z`, or any other time that names its offset.
 #[must_use]
 pub fn rfc3339(text: &str) -> Option<Timestamp> {
-    by_hand(text.as_bytes()).or_else(|| text.parse().ok())
+    rfc3339_after(text, &mut Minute::default())
 }
 
-/// `23/Nov/2026:15:04:05 +0000`
+/// The same of many in a row; `before` is the minute of the last.
 #[must_use]
-pub fn nginx(text: &str) -> Option<Timestamp> {
-    nginx_by_hand(text.as_bytes())
+pub fn rfc3339_after(text: &str, before: &mut Minute<RFC_3339>) -> Option<Timestamp> {
+    by_hand(text.as_bytes(), before).or_else(|| text.parse().ok())
+}
+
+/// `23/Nov/2026:15:04:05 +0000`, many in a row; `before` is the minute of the last.
+#[must_use]
+pub fn nginx_after(text: &str, before: &mut Minute<NGINX>) -> Option<Timestamp> {
+    nginx_by_hand(text.as_bytes(), before)
         .or_else(|| strtime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok().and_then(|time| time.to_timestamp().ok()))
 }
 
-fn by_hand(text: &[u8]) -> Option<Timestamp> {
-    let (clock, rest) = text.split_first_chunk::<19>()?;
-    let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2] = *clock else {
-        return None;
-    };
-    let day = day(number([y1, y2, y3, y4])?, number([o1, o2])?, number([d1, d2])?)?;
-    let second = second([h1, h2], [m1, m2], [s1, s2])?;
+fn by_hand(text: &[u8], before: &mut Minute<RFC_3339>) -> Option<Timestamp> {
+    let (minute, rest) = text.split_first_chunk()?;
+    let (seconds, rest) = rest.split_first_chunk()?;
+    let second = before.begin(minute, minute_of_rfc3339)? + second(*seconds)?;
     let (nanoseconds, zone) = match rest {
         [b'.', rest @ ..] => fraction(rest)?,
         _ => (0, rest),
@@ -41,40 +75,24 @@ fn by_hand(text: &[u8]) -> Option<Timestamp> {
         [sign, h1, h2, b':', m1, m2] => offset(sign, [h1, h2, m1, m2])?,
         _ => return None,
     };
-    Timestamp::new(day * 86_400 + second - offset, nanoseconds).ok()
+    Timestamp::new(second - offset, nanoseconds).ok()
 }
 
-fn nginx_by_hand(text: &[u8]) -> Option<Timestamp> {
-    let [
-        d1,
-        d2,
-        b'/',
-        month @ ..,
-        b'/',
-        y1,
-        y2,
-        y3,
-        y4,
-        b':',
-        h1,
-        h2,
-        b':',
-        m1,
-        m2,
-        b':',
-        s1,
-        s2,
-        b' ',
-        sign,
-        z1,
-        z2,
-        z3,
-        z4,
-    ] = text
-    else {
-        return None;
-    };
-    let month = match month {
+fn minute_of_rfc3339(text: &[u8; RFC_3339]) -> Option<i64> {
+    let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':'] = *text else { return None };
+    minute([y1, y2, y3, y4], number([o1, o2])?, [d1, d2], [h1, h2], [m1, m2])
+}
+
+fn nginx_by_hand(text: &[u8], before: &mut Minute<NGINX>) -> Option<Timestamp> {
+    let (minute, rest) = text.split_first_chunk()?;
+    let [s1, s2, b' ', sign, z1, z2, z3, z4] = *rest else { return None };
+    let second = before.begin(minute, minute_of_nginx)? + second([s1, s2])?;
+    Timestamp::new(second - offset(sign, [z1, z2, z3, z4])?, 0).ok()
+}
+
+fn minute_of_nginx(text: &[u8; NGINX]) -> Option<i64> {
+    let [d1, d2, b'/', n1, n2, n3, b'/', y1, y2, y3, y4, b':', h1, h2, b':', m1, m2, b':'] = *text else { return None };
+    let month = match &[n1, n2, n3] {
         b"Jan" => 1,
         b"Feb" => 2,
         b"Mar" => 3,
@@ -89,13 +107,17 @@ fn nginx_by_hand(text: &[u8]) -> Option<Timestamp> {
         b"Dec" => 12,
         _ => return None,
     };
-    let day = day(number([*y1, *y2, *y3, *y4])?, month, number([*d1, *d2])?)?;
-    let second = second([*h1, *h2], [*m1, *m2], [*s1, *s2])?;
-    Timestamp::new(day * 86_400 + second - offset(*sign, [*z1, *z2, *z3, *z4])?, 0).ok()
+    minute([y1, y2, y3, y4], month, [d1, d2], [h1, h2], [m1, m2])
+}
+
+/// Seconds since 1970.
+fn minute(year: [u8; 4], month: i64, day_of_month: [u8; 2], hours: [u8; 2], minutes: [u8; 2]) -> Option<i64> {
+    let day = day(number(year)?, month, number(day_of_month)?)?;
+    let (hour, minute) = (number(hours)?, number(minutes)?);
+    (hour < 24 && minute < 60).then_some(day * 86_400 + hour * 3600 + minute * 60)
 }
 
 /// Days since 1970; none before it, and none at the end of what the time library bears.
-#[inline]
 fn day(year: i64, month: i64, day: i64) -> Option<i64> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {
@@ -112,11 +134,10 @@ fn day(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(years + i64::from(*before) + i64::from(leap && month > 2) + day - 1 - EPOCH)
 }
 
-/// Seconds since midnight; a leap second is left to the time library.
+/// A leap second is left to the time library.
 #[inline]
-fn second(hours: [u8; 2], minutes: [u8; 2], seconds: [u8; 2]) -> Option<i64> {
-    let (hour, minute, second) = (number(hours)?, number(minutes)?, number(seconds)?);
-    (hour < 24 && minute < 60 && second < 60).then_some(hour * 3600 + minute * 60 + second)
+fn second(digits: [u8; 2]) -> Option<i64> {
+    number(digits).filter(|second| *second < 60)
 }
 
 /// Seconds east of Greenwich.
@@ -165,13 +186,17 @@ mod tests {
     #[test]
     fn the_usual_shapes_are_read_by_hand() {
         for text in ["2026-11-23T15:04:05Z", "2026-11-23T15:04:05.123456789Z", "2024-02-29T23:59:59.5+01:00"] {
-            assert_eq!(by_hand(text.as_bytes()), Some(text.parse().unwrap()), "{text}");
+            assert_eq!(by_hand(text.as_bytes(), &mut Minute::default()), Some(text.parse().unwrap()), "{text}");
         }
         for (text, expected) in [
             ("23/Nov/2026:15:04:05 +0000", "2026-11-23T15:04:05Z"),
             ("01/Mar/2100:00:00:00 +0530", "2100-02-28T18:30:00Z"),
         ] {
-            assert_eq!(nginx_by_hand(text.as_bytes()), Some(expected.parse().unwrap()), "{text}");
+            assert_eq!(
+                nginx_by_hand(text.as_bytes(), &mut Minute::default()),
+                Some(expected.parse().unwrap()),
+                "{text}"
+            );
         }
     }
 
@@ -187,20 +212,34 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_ways_of_reading_give_the_same_time(text in timely("2026-11-23T15:04:05.123456789Z", "T.:Z+-")) {
-            prop_assert_eq!(rfc3339(&text), text.parse().ok(), "{}", text);
+        fn both_ways_of_reading_give_the_same_time(texts in several("2026-11-23T15:04:05.123456789Z", "T.:Z+-")) {
+            let mut before = Minute::default();
+            for text in texts {
+                prop_assert_eq!(rfc3339_after(&text, &mut before), text.parse().ok(), "{}", text);
+            }
         }
 
         #[test]
-        fn both_ways_of_reading_an_offset_give_the_same_time(text in timely("2026-11-23T15:04:05+01:30", "T.:Z+-")) {
-            prop_assert_eq!(rfc3339(&text), text.parse().ok(), "{}", text);
+        fn both_ways_of_reading_an_offset_give_the_same_time(texts in several("2026-11-23T15:04:05+01:30", "T.:Z+-")) {
+            let mut before = Minute::default();
+            for text in texts {
+                prop_assert_eq!(rfc3339_after(&text, &mut before), text.parse().ok(), "{}", text);
+            }
         }
 
         #[test]
-        fn both_ways_of_reading_nginxs_time_give_the_same(text in timely("23/Nov/2026:15:04:05 +0130", "/: +-JanFebc")) {
-            let library = strtime::parse("%d/%b/%Y:%H:%M:%S %z", &text).ok().and_then(|time| time.to_timestamp().ok());
-            prop_assert_eq!(nginx(&text), library, "{}", text);
+        fn both_ways_of_reading_nginxs_time_give_the_same(texts in several("23/Nov/2026:15:04:05 +0130", "/: +-JanFebc")) {
+            let mut before = Minute::default();
+            for text in texts {
+                let library = strtime::parse("%d/%b/%Y:%H:%M:%S %z", &text).ok().and_then(|time| time.to_timestamp().ok());
+                prop_assert_eq!(nginx_after(&text, &mut before), library, "{}", text);
+            }
         }
+    }
+
+    /// Times in a row, each like the model.
+    fn several(model: &'static str, others: &'static str) -> impl Strategy<Value = Vec<String>> {
+        proptest::collection::vec(timely(model, others), 1..4)
     }
 
     /// A time in which some bytes are others, and which may be longer or shorter.
