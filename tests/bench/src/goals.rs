@@ -84,6 +84,10 @@ impl fmt::Display for Goal {
 pub const GOALS: &[Goal] = &[
     rate("1 KiB gate, of the constant answer", "gate 1 KiB, 8 connections", "constant", 0.9),
     rate("1 KiB stamp, of the constant answer", "stamp 1 KiB, 8 connections", "constant", 0.9),
+    rate("1 KiB gate, of the constant answer, 1 connection", "gate 1 KiB, 1 connection", "constant", 0.9),
+    rate("1 KiB stamp, of the constant answer, 1 connection", "stamp 1 KiB, 1 connection", "constant", 0.9),
+    rate("1 KiB gate, of the constant answer, 64 connections", "gate 1 KiB, 64 connections", "constant", 0.9),
+    rate("1 KiB stamp, of the constant answer, 64 connections", "stamp 1 KiB, 64 connections", "constant", 0.9),
     rate("1 KiB gate, of the Go reference", "gate 1 KiB, 8 connections", "reference", 2.2),
     rate("1 KiB stamp, of the Go reference", "stamp 1 KiB, 8 connections", "reference", 2.2),
     rate("1 KiB gate, of Kyverno", "gate 1 KiB, 8 connections", "kyverno", 12.0),

@@ -8,6 +8,7 @@ pub mod handler;
 pub mod helm;
 pub mod idle;
 pub mod reaper;
+pub mod workers;
 
 /// A part of a run.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,7 @@ pub const LARGEST: &str = "growth-largest";
 /// All of them, in the order in which they run and are shown.
 pub const ALL: &[Section] = &[
     Section { name: "handler", title: "Straight to the handler", minutes: 10, run: handler::run },
+    Section { name: "workers", title: "Workers", minutes: 4, run: workers::run },
     Section { name: "api", title: "Through the API server", minutes: 9, run: api::run },
     Section { name: "growth", title: "Growth", minutes: 7, run: growth::run },
     Section { name: LARGEST, title: "Growth to 20 million claimants", minutes: 8, run: growth::run_largest },

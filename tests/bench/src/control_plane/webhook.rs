@@ -40,8 +40,15 @@ impl ControlPlane {
     /// # Errors
     /// If it is not built, or is not ready in time.
     pub fn start_hotdesk(&self, bench: &Bench, ports: Ports) -> anyhow::Result<Webhook> {
+        self.start_hotdesk_by(bench, Command::new(bench.release("hotdesk-webhook")?), ports)
+    }
+
+    /// Starts it by a command that ends in its name, or in arguments of it.
+    ///
+    /// # Errors
+    /// If it is not built, or is not ready in time.
+    pub fn start_hotdesk_by(&self, bench: &Bench, mut command: Command, ports: Ports) -> anyhow::Result<Webhook> {
         let pair = self.certificate("hotdesk")?;
-        let mut command = Command::new(bench.release("hotdesk-webhook")?);
         command.arg("--tls-cert").arg(pair.cert).arg("--tls-key").arg(pair.key);
         self.start_webhook(bench, "hotdesk-webhook", command, ports)
     }

@@ -14,7 +14,7 @@ use crate::control_plane::chart::Chart;
 use crate::control_plane::slots::{claimants, slot};
 use crate::control_plane::webhook::{Ports, Webhook};
 use crate::control_plane::{ControlPlane, FIRST_FREE_PORT, Namespaces, Person};
-use crate::load::Load;
+use crate::load::{Load, Run};
 use crate::peers::Form;
 use crate::results::Results;
 use crate::stats::rotated;
@@ -88,9 +88,15 @@ impl Setting {
             seconds,
             pause: 0,
         };
-        let before = self.plane.process().cpu()?;
-        let run = load.run()?;
-        let spent = self.plane.process().cpu()?.saturating_sub(before).as_secs_f64() * 1e3;
+        let (run, spent) = self.bear(&load).or_else(|error| {
+            // A Go server closes a connection that was idle for 90 s, just when the API server is about to, and a write is
+            // lost now and then if it comes in that moment. That is so of peers; hotdesk closes later.
+            if variant == Variant::Hotdesk {
+                return Err(error);
+            }
+            bench.say(&format!("once more, since a request failed at {}: {error:#}", variant.name()));
+            self.bear(&load)
+        })?;
         #[expect(clippy::cast_precision_loss, reason = "a minute has few seconds")]
         let writes = run.per_second * seconds as f64;
         let (row, name) = (case.name(), variant.name());
@@ -98,6 +104,13 @@ impl Setting {
         results.add(&row, name, "p99 ms", run.p99);
         results.add(&row, name, "API server CPU ms", spent / writes);
         Ok(())
+    }
+
+    /// Puts a load on, and says how much CPU time it took the API server, in milliseconds.
+    fn bear(&self, load: &Load<'_>) -> anyhow::Result<(Run, f64)> {
+        let before = self.plane.process().cpu()?;
+        let run = load.run()?;
+        Ok((run, self.plane.process().cpu()?.saturating_sub(before).as_secs_f64() * 1e3))
     }
 
     /// Writes down what is posted, and waits until each variant does what it is there for.
