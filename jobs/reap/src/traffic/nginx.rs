@@ -12,10 +12,10 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr_iter, memrchr_iter};
+use memchr::{memchr_iter, memchr2, memrchr_iter};
 
 use super::times::{self, Minute, NGINX};
-use super::{Entry, Line, named, split_at_byte, split_near};
+use super::{Entry, Line, named, split_near};
 
 /// Reads one line. `logged` is the minute in which the one before was logged.
 #[must_use]
@@ -87,15 +87,15 @@ fn after_number(text: &str) -> Option<&str> {
     if let Some(rest) = text.strip_prefix('-') {
         return Some(rest);
     }
-    let end = text.bytes().position(|b| !b.is_ascii_digit() && b != b'.').unwrap_or(text.len());
+    let end = text.bytes().position(|b| !matches!(b, b'.' | b'0'..=b'9')).unwrap_or(text.len());
     if end == 0 { None } else { text.get(end..) }
 }
 
 /// The path of `GET /path?query HTTP/1.1`.
 fn path(request: &str) -> Option<&str> {
     let (_method, rest) = split_near(request, b' ')?;
-    let target = split_at_byte(rest, b' ').map_or(rest, |(target, _)| target);
-    Some(split_at_byte(target, b'?').map_or(target, |(path, _)| path))
+    // The target ends at a space, and its path at a question mark before that.
+    rest.get(..memchr2(b' ', b'?', rest.as_bytes()).unwrap_or(rest.len()))
 }
 
 /// nginx's error log: `2026/11/23 15:04:05 [error] 33#33: *5 …`.
