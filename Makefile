@@ -20,7 +20,7 @@ unit: ## Unit and property tests, and the fault table (4 min; first time 12)
 e2e: ## End-to-end tests on the real cluster; E2E=name runs those whose name contains it
 	@tests/run e2e
 
-bench: ## Measure everything beside the peers and the limit, and write docs/performance.md (35 min; first time 50)
+bench: ## Measure everything beside the peers and the limit, and write docs/performance.md (40 min; first time 55)
 	@tests/bench/run
 
 bench-kyverno: ## The same with Kyverno, which is built first (10 min more)
