@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 use std::process::Command;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::people::{cluster_dir, root};
@@ -115,6 +116,9 @@ impl TestSlot {
         slot["name"] = json!(self.name);
         let mut reaper = wish.reaper.clone();
         reaper["image"] = product_image("reaper");
+        if reaper["schedule"].is_null() {
+            reaper["schedule"] = json!(in_half_an_hour());
+        }
         let values =
             json!({"slots": [slot], "editors": {"groups": wish.editors}, "reaper": reaper, "access": wish.access});
         let mut template = Command::new(cluster_dir().join("bin/helm"));
@@ -202,4 +206,11 @@ fn images_env(key: &str) -> String {
     let path = cluster_dir().join("images.env");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}; run `make install`", path.display()));
     text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix('=')).unwrap().to_owned()
+}
+
+/// Hourly, as slots have it, but at a minute that no test lives to see: a run of the slot's own, among those that the test
+/// starts, would judge before them.
+fn in_half_an_hour() -> String {
+    let now = Timestamp::now().as_second();
+    format!("{} * * * *", (now / 60 + 30) % 60)
 }
