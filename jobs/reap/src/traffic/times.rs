@@ -201,6 +201,13 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_was_read_before_no_text_is_of_the_same_minute() {
+        let seconds = |minute: usize, rest: &str| ["\0".repeat(minute).as_str(), rest].concat();
+        assert_eq!(rfc3339(&seconds(RFC_3339, "05Z")), None);
+        assert_eq!(nginx_after(&seconds(NGINX, "05 +0000"), &mut Minute::default()), None);
+    }
+
+    #[test]
     fn every_day_is_the_one_that_the_time_library_counts() {
         let mut day = jiff::civil::date(1970, 1, 1);
         for expected in 0..60_000 {

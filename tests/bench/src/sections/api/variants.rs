@@ -56,6 +56,12 @@ impl Variant {
         }
     }
 
+    /// Whether a webhook in Go, one of the peers, stands there.
+    #[must_use]
+    pub(super) fn is_in_go(self) -> bool {
+        matches!(self, Self::Reference | Self::ReferenceTwice | Self::Kyverno | Self::KyvernoClassic)
+    }
+
     /// Where it stands.
     #[must_use]
     pub(super) fn namespace(self) -> String {
