@@ -16,6 +16,7 @@ pub mod keys;
 pub mod label;
 pub mod origin;
 pub mod outlook;
+pub mod requests;
 pub mod slot;
 pub mod stamp;
 pub mod text;

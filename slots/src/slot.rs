@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::counted::Counted;
 use crate::covered::Covered;
 use crate::outlook::{ReapPlan, Signal};
+use crate::requests::{Phase, ReaperSettings, RequestStatus, Requests, SavedRelease};
 
 /// The name of every Slot: a namespace has one, and it is called this.
 pub const SLOT_NAME: &str = "slot";
@@ -67,6 +68,10 @@ pub struct SlotSpec {
     /// What happens to a write by somebody who does not hold the slot; the installation's setting if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
+
+    /// Wishes of the holder that hotdesk carries out. A change of the claim removes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Requests>,
 }
 
 impl Slot {
@@ -77,6 +82,12 @@ impl Slot {
         let noted = noted.and_then(|text| text.parse().ok());
         let synced = self.status.as_ref().and_then(|status| status.claimed_at.as_ref()).map(|at| at.0);
         noted.max(synced)
+    }
+
+    /// The id of its present claim, or of the last one: another whenever the slot gets another owner.
+    #[must_use]
+    pub fn claim_id(&self) -> Option<&str> {
+        self.metadata.annotations.as_ref()?.get(crate::keys::CLAIM_ID).map(String::as_str)
     }
 }
 
@@ -115,6 +126,16 @@ pub struct Claim {
     /// Where the claim was made, if not here. `sheet`: it follows a sheet, and is changed there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<ClaimSource>,
+
+    /// True: what runs in the slot may write there by the tokens of its pods. hotdesk sets it to false whenever somebody
+    /// loses the slot; the next holder sets it once they know what runs from before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trust_workloads: bool,
+
+    /// Hands the slot over to this name, which is new in `users` in the same write. hotdesk removes it.
+    #[schemars(length(min = 1, max = 256))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hand_to: Option<String>,
 }
 
 /// Where a claim was made, if its holder did not write it into the Slot.
@@ -157,6 +178,22 @@ pub enum Mode {
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SlotStatus {
+    /// Whether the slot is held, as the controller last saw it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// The claim's `until`, once it has passed: the policy in the API server has no clock, and counts such a claim as none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lapsed_until: Option<Time>,
+    /// What is set for the slot's reaper.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reaper: Option<ReaperSettings>,
+    /// What became of the holder's last request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestStatus>,
+    /// Releases that were cleared and can be brought back.
+    #[schemars(length(max = 50))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub saved: Vec<SavedRelease>,
     /// When the present claim was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claimed_at: Option<Time>,
