@@ -81,9 +81,9 @@ pub struct Args {
     /// Where people claim a slot besides the command line, such as the sheet; shown in denials
     #[arg(long, env = "HOTDESK_CLAIM_URL", value_name = "URL", value_parser = url)]
     pub claim_url: Option<String>,
-    /// Service account in each slot's namespace that may write the Slot's status
-    #[arg(long, env = "HOTDESK_REAPER_SERVICE_ACCOUNT", default_value = "hotdesk-reaper", value_name = "NAME")]
-    pub reaper_service_account: String,
+    /// Namespace of the reapers, whose service accounts are called reaper-SLOT and reviver-SLOT
+    #[arg(long, env = "HOTDESK_JOBS_NAMESPACE", default_value = "hotdesk-jobs", value_name = "NAME")]
+    pub jobs_namespace: String,
     /// How many slots one person may hold at once. 0: any number
     #[arg(long, env = "HOTDESK_MAX_SLOTS_PER_PERSON", default_value = "0", value_name = "SLOTS")]
     pub max_slots_per_person: u16,
@@ -97,9 +97,10 @@ pub struct Args {
     /// Exact user name of this webhook, as which it notes in the Slots' status who works in a pod. Without it, nobody does
     #[arg(long, env = "HOTDESK_SESSION_USER", value_name = "USER")]
     pub session_user: Option<String>,
-    /// Exact user name of hotdesk-access, which writes the claimants of a slot into the RoleBinding hotdesk-claimants there
-    #[arg(long, env = "HOTDESK_ACCESS_USER", value_name = "USER")]
-    pub access_user: Option<String>,
+    /// Exact user name of hotdesk-controller, which carries out requests, and writes the claimants of a slot into the
+    /// RoleBinding hotdesk-claimants there. Without it, nobody does
+    #[arg(long, env = "HOTDESK_CONTROLLER_USER", value_name = "USER")]
+    pub controller_user: Option<String>,
     /// How log lines are written
     #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -147,9 +148,9 @@ impl Args {
             },
             people: self.people()?,
             claim_url: self.claim_url.clone(),
-            reaper_service_account: self.reaper_service_account.clone(),
+            jobs_namespace: self.jobs_namespace.clone(),
             max_slots: self.max_slots_per_person.into(),
-            access_user: self.access_user.clone().filter(|user| !user.is_empty()),
+            controller_user: self.controller_user.clone().filter(|user| !user.is_empty()),
             session_user: self.session_user.clone().filter(|user| !user.is_empty()),
             sync_user: self.sync_user.clone().filter(|user| !user.is_empty()),
         })

@@ -58,8 +58,8 @@ pub enum Role {
     Administrator,
     /// A service account of the slot's own namespace, with a token that counts.
     OwnServiceAccount,
-    /// What makes access follow the claim, for the one object that it keeps.
-    Access,
+    /// The controller, for the one object of a slot that it keeps.
+    Controller,
     /// A trusted deployer.
     Deployer,
     /// A claimant of the slot.
@@ -119,8 +119,8 @@ pub fn decide(facts: &Facts<'_>, slot: SlotView<'_>, settings: &Settings, now: T
         return Decision::Deny(Reason::NoNamespace);
     }
     // Whatever the Slot says: where it cannot be read, nobody is left in that object.
-    if facts.binds_claimants && settings.is_access(facts.requester) {
-        return Decision::Allow(Role::Access);
+    if facts.binds_claimants && settings.is_controller(facts.requester) {
+        return Decision::Allow(Role::Controller);
     }
     match slot {
         SlotView::NotSynced => Decision::Deny(Reason::NotSynced),
@@ -188,7 +188,7 @@ impl Role {
             Self::BreakGlass => "break-glass",
             Self::Administrator => "administrator",
             Self::OwnServiceAccount => "own-service-account",
-            Self::Access => "access",
+            Self::Controller => "controller",
             Self::Deployer => "deployer",
             Self::Claimant => "claimant",
         }

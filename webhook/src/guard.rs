@@ -16,7 +16,7 @@ use kube::api::ObjectMeta;
 use crate::book::Listing;
 use crate::message::{Context, holder};
 use crate::review::Operation;
-use crate::settings::{Settings, carries_pod_token, service_account_in};
+use crate::settings::Settings;
 
 pub(crate) mod clearing;
 pub mod limit;
@@ -92,7 +92,7 @@ pub fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Result<W
         (Operation::Update, "") if settings.is_sync(requester) => judge_sync(asked, now),
         (Operation::Delete, "") if CLEANERS.contains(&&*requester.username) => Ok(Writer::Machinery),
         (Operation::Update, "status") if settings.is_machinery(requester) => Ok(Writer::Machinery),
-        (Operation::Update, "status") if is_reaper(asked, settings) => Ok(Writer::Reaper),
+        (Operation::Update, "status") if settings.is_reaper_of(requester, asked.namespace) => Ok(Writer::Reaper),
         (Operation::Update, "") if settings.is_machinery(requester) && keeps_spec(asked) => Ok(Writer::Machinery),
         (Operation::Update, "") => judge_person(asked, settings, now),
         (Operation::Create | Operation::Delete, "") => {
@@ -157,11 +157,6 @@ pub fn claimed_at(old: Option<&Slot>, claim: Option<&ClaimView>, now: Timestamp)
     let held = Standing::of(was.as_ref(), now).held();
     let noted = || old?.metadata.annotations.as_ref()?.get(keys::CLAIMED_AT).cloned();
     if held.is_some_and(|was| was.owner() == Some(owner)) { noted() } else { Some(now.to_string()) }
-}
-
-fn is_reaper(asked: &Asked<'_>, settings: &Settings) -> bool {
-    let account = service_account_in(asked.requester, asked.namespace);
-    account == Some(settings.reaper_service_account.as_str()) && carries_pod_token(asked.requester)
 }
 
 /// True if nothing in the status changes but the last session.

@@ -41,12 +41,12 @@ pub struct Settings {
     pub people: People,
     /// Where people claim a slot, besides the command line.
     pub claim_url: Option<String>,
-    /// The service account in each slot's namespace that may write the Slot's status.
-    pub reaper_service_account: String,
+    /// The namespace in which the reapers run; in it, each slot has the accounts `reaper-SLOT` and `reviver-SLOT`.
+    pub jobs_namespace: String,
     /// The exact user name of the webhook itself, as which it notes sessions.
     pub session_user: Option<String>,
-    /// The exact user name of what makes access follow the claim.
-    pub access_user: Option<String>,
+    /// The exact user name of the controller.
+    pub controller_user: Option<String>,
     /// How many slots one person may hold at once; 0: any number.
     pub max_slots: usize,
     /// The exact user name of what brings claims from a sheet.
@@ -88,10 +88,28 @@ impl Settings {
         self.session_user.as_deref() == Some(&*requester.username)
     }
 
-    /// True for what makes access follow the claim, by exact user name.
+    /// True for the controller, by exact user name.
     #[must_use]
-    pub fn is_access(&self, requester: &Requester<'_>) -> bool {
-        self.access_user.as_deref() == Some(&*requester.username)
+    pub fn is_controller(&self, requester: &Requester<'_>) -> bool {
+        self.controller_user.as_deref() == Some(&*requester.username)
+    }
+
+    /// True for the reaper of this slot, by exact user name and with a pod's token: it lives in hotdesk's own namespace,
+    /// where no holder of a slot has any right.
+    #[must_use]
+    pub fn is_reaper_of(&self, requester: &Requester<'_>, slot: &str) -> bool {
+        self.is_job_of(requester, "reaper-", slot)
+    }
+
+    /// True for what brings back releases in this slot, by exact user name.
+    #[must_use]
+    pub fn is_reviver_of(&self, requester: &Requester<'_>, slot: &str) -> bool {
+        self.is_job_of(requester, "reviver-", slot)
+    }
+
+    fn is_job_of(&self, requester: &Requester<'_>, prefix: &str, slot: &str) -> bool {
+        let account = service_account_in(requester, &self.jobs_namespace);
+        !slot.is_empty() && carries_pod_token(requester) && account.and_then(|name| name.strip_prefix(prefix)) == Some(slot)
     }
 
     /// True for a trusted deployer, by exact user name.

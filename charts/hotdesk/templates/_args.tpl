@@ -15,7 +15,7 @@
 {{- if .Values.webhook.noteSessions -}}
 {{- $args = append $args (printf "--session-user=system:serviceaccount:%s:%s" .Release.Namespace (include "hotdesk.webhookName" .)) -}}
 {{- end -}}
-{{- with include "hotdesk.accessUser" . }}{{ $args = append $args (printf "--access-user=%s" .) }}{{ end -}}
+{{- with include "hotdesk.controllerUser" . }}{{ $args = append $args (printf "--controller-user=%s" .) }}{{ end -}}
 {{- if .Values.maxSlotsPerPerson -}}
 {{- $args = append $args (printf "--max-slots-per-person=%d" (int .Values.maxSlotsPerPerson)) -}}
 {{- $args = append $args (printf "--claims-config-map=%s" (include "hotdesk.claimsConfigMap" .)) -}}
@@ -26,7 +26,7 @@
 {{- if .Values.identity.people }}{{ $args = append $args "--people=/etc/hotdesk/people/people.json" }}{{ end -}}
 {{- with .Values.claimUrl }}{{ $args = append $args (printf "--claim-url=%s" .) }}{{ end -}}
 {{- with .Values.webhook -}}
-{{- $args = append $args (printf "--reaper-service-account=%s" .reaperServiceAccount) -}}
+{{- $args = append $args (printf "--jobs-namespace=%s" $.Values.jobs.namespace) -}}
 {{- $args = append $args (printf "--workers=%d" (int .workers)) -}}
 {{- $args = append $args (printf "--max-in-flight=%d" (int .maxInFlight)) -}}
 {{- $args = append $args (printf "--max-review-bytes=%d" (int64 .maxReviewBytes)) -}}

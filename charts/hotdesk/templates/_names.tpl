@@ -26,7 +26,7 @@
 {{- end }}
 
 {{/* The access controller's user name, as the API server knows it; empty where there is none. */}}
-{{- define "hotdesk.accessUser" -}}
+{{- define "hotdesk.controllerUser" -}}
 {{- if .Values.access.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.accessName" . }}{{ end -}}
 {{- end }}
 

@@ -57,7 +57,7 @@ fn by(username: &str) -> Case {
                 strip_prefixes: vec!["github:".to_owned()],
                 extra_keys: vec!["example.com/login".to_owned()],
             },
-            access_user: Some(ACCESS.to_owned()),
+            controller_user: Some(ACCESS.to_owned()),
             ..Settings::default()
         },
         binds_claimants: false,
@@ -367,7 +367,7 @@ fn the_slots_mode_goes_before_the_installations() {
 #[test]
 fn what_makes_access_follow_the_claim_may_write_its_one_object_and_nothing_else() {
     for view in [View::Known, View::Missing, View::Unreadable, View::NotSynced] {
-        allows(Role::Access, by(ACCESS).binding_claimants().seeing(view));
+        allows(Role::Controller, by(ACCESS).binding_claimants().seeing(view));
     }
     denies(Reason::Held, by(ACCESS));
     denies(Reason::Held, by("system:serviceaccount:mew:hotdesk-access").binding_claimants());

@@ -22,7 +22,7 @@ fn settings() -> Settings {
         administrator_users: vec!["system:serviceaccount:hotdesk:sync".to_owned()],
         administrator_groups: vec!["platform".to_owned()],
         people: People::from_rows([["alice@example.com", "octocat"], ["bob@example.com", "bobcat"]]).unwrap(),
-        reaper_service_account: "hotdesk-reaper".to_owned(),
+        jobs_namespace: "hotdesk-jobs".to_owned(),
         sync_user: Some(SYNC.to_owned()),
         session_user: Some(WEBHOOK.to_owned()),
         claim_url: Some("https://sheets.example.com/1".to_owned()),
@@ -217,21 +217,23 @@ fn the_status_is_the_reapers_with_a_token_of_its_own() {
         let who = Requester { extra, ..user(name) };
         ask(Operation::Update, "status", &who, Some(&alices()), Some(&alices()))
     };
-    assert_eq!(status("system:serviceaccount:pikachu:hotdesk-reaper", &token), Ok(Writer::Reaper));
+    assert_eq!(status("system:serviceaccount:hotdesk-jobs:reaper-pikachu", &token), Ok(Writer::Reaper));
     for stranger in [
-        "system:serviceaccount:mew:hotdesk-reaper",
-        "system:serviceaccount:pikachu:hotdesk-reaper2",
+        "system:serviceaccount:hotdesk-jobs:reaper-mew",
+        "system:serviceaccount:hotdesk-jobs:reviver-pikachu",
+        "system:serviceaccount:hotdesk-jobs:reaper-pikachu2",
+        "system:serviceaccount:pikachu:reaper-pikachu",
         "system:serviceaccount:pikachu:default",
         "alice@example.com",
     ] {
         assert!(status(stranger, &token).is_err(), "{stranger}");
     }
-    assert!(status("system:serviceaccount:pikachu:hotdesk-reaper", &[]).is_err(), "impersonated");
+    assert!(status("system:serviceaccount:hotdesk-jobs:reaper-pikachu", &[]).is_err(), "impersonated");
     let minted = [("authentication.kubernetes.io/credential-id", "JTI=1")];
-    assert!(status("system:serviceaccount:pikachu:hotdesk-reaper", &minted).is_err(), "not of a pod");
+    assert!(status("system:serviceaccount:hotdesk-jobs:reaper-pikachu", &minted).is_err(), "not of a pod");
     let reaper = Requester {
         extra: vec![(token[0].0.into(), vec![token[0].1.into()])],
-        ..user("system:serviceaccount:pikachu:hotdesk-reaper")
+        ..user("system:serviceaccount:hotdesk-jobs:reaper-pikachu")
     };
     assert!(update(&reaper, &alices(), &slot(&[])).is_err(), "the reaper may not change a spec");
 }

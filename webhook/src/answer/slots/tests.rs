@@ -21,7 +21,7 @@ fn answered(path: Path, request: &Value) -> Answer<'static> {
     let steady = Instant::now();
     let book = Book::new(steady);
     book.replace(pages, steady);
-    let settings = Settings { max_slots: 2, access_user: Some(ACCESS.to_owned()), ..Settings::default() };
+    let settings = Settings { max_slots: 2, controller_user: Some(ACCESS.to_owned()), ..Settings::default() };
     let context = Context { settings: &settings, book: &book, now: "2026-11-23T15:00:00Z".parse().unwrap(), steady };
     let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
     answer(path, review.to_string().leak().as_bytes(), &context).unwrap()
