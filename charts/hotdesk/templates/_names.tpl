@@ -91,3 +91,32 @@ fsGroup: 65532
 seccompProfile:
   type: RuntimeDefault
 {{- end }}
+
+{{/* Where hotdesk's pods may go, where egress is restricted: the API server, the cluster's names, and what the operator adds. */}}
+{{- define "hotdesk.egress" -}}
+- ports:
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+  {{- with .Values.networkPolicy.apiServerCIDRs }}
+  to:
+    {{- range . }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+  {{- end }}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+{{- with .Values.networkPolicy.egress.rules }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The priority class of the webhook and the controller; empty: the cluster's default. */}}
+{{- define "hotdesk.priorityClass" -}}
+{{- if .Values.webhook.priorityClassName -}}
+{{ .Values.webhook.priorityClassName }}
+{{- else if .Values.priorityClass.create -}}
+{{ include "hotdesk.fullname" . }}
+{{- end -}}
+{{- end }}
