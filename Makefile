@@ -1,6 +1,6 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit e2e bench bench-kyverno bench-largest bench-idle-check bench-instructions build cluster install down crd fmt deny clean
+.PHONY: help demo test check unit e2e bench bench-kyverno bench-largest bench-idle-check bench-instructions fuzz build cluster install down crd fmt deny clean
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ bench-idle-check: ## What the check of an idle slot costs, beside the pipeline t
 
 bench-instructions: ## Count the instructions of an answer, and compare them with what they were (1 min)
 	@tests/bench/instructions
+
+fuzz: ## Ten million made-up reviews, each answer checked against rules of its own (FIXME min); a short run is in make unit
+	@tests/fuzz
 
 build: ## Build all programs for release
 	cargo build --release --locked

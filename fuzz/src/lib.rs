@@ -1,0 +1,66 @@
+//! Is every answer of the webhook one that it may give, whatever it is asked?
+//!
+//! The questions are made of bytes ([`input`]), so that a fuzzer can search among them. What is right is said here once
+//! more ([`oracle`], [`slots`]), from the design and not from the webhook's code: two readings that agree are better than one. The
+//! slots and settings never change ([`world`]), so an input that failed fails again.
+//!
+//! `make fuzz` runs this under cargo-fuzz; `webhook/tests/fuzz.rs` includes the same files, so that every run of the tests
+//! tries the committed corpus and some thousand reviews more.
+
+use std::time::Duration;
+
+use arbitrary::{Arbitrary as _, Unstructured};
+use hotdesk_webhook::answer::{Answer, Context, Path, answer};
+use hotdesk_webhook::review::Unreadable;
+
+pub mod check;
+pub mod input;
+pub mod numbers;
+pub mod oracle;
+pub mod slots;
+pub mod world;
+
+use check::{Outcome, Problem};
+use world::World;
+
+/// How long an answer may take in a build that is optimised.
+pub const OPTIMISED: Duration = Duration::from_millis(50);
+
+/// What answers a review: the webhook, or in a test of this crate something that answers wrongly.
+pub type Ask = for<'a> fn(Path, &'a [u8], &Context<'_>) -> Result<Answer<'a>, Unreadable>;
+
+/// Asks with a body that need not be a review: the first byte says where, the others are the body.
+///
+/// # Errors
+/// What is wrong with the answer.
+pub fn raw(data: &[u8], limit: Duration) -> Result<Outcome, Problem> {
+    let Some((way, body)) = data.split_first() else { return Ok(Outcome::default()) };
+    let question = check::Question { path: input::path(*way), body, synced: way & 0x80 == 0, limited: way & 0x40 != 0 };
+    check::answered(&question, World::get()?, answer, limit)
+}
+
+/// Asks with a review that these bytes make.
+///
+/// # Errors
+/// What is wrong with the answer, with the review.
+pub fn structured(data: &[u8], limit: Duration) -> Result<Outcome, Problem> {
+    let Ok(review) = input::review::Review::arbitrary(&mut Unstructured::new(data)) else { return Ok(Outcome::default()) };
+    let body = review.body();
+    let question = check::Question { path: review.path(), body: &body, synced: review.synced(), limited: false };
+    with_body(check::answered(&question, World::get()?, answer, limit), &body)
+}
+
+/// Asks with a review of a Slot that these bytes make.
+///
+/// # Errors
+/// What is wrong with the answer, with the review.
+pub fn slot(data: &[u8], limit: Duration) -> Result<Outcome, Problem> {
+    let Ok(review) = input::slot::SlotReview::arbitrary(&mut Unstructured::new(data)) else { return Ok(Outcome::default()) };
+    let body = review.body();
+    let question = check::Question { path: review.path(), body: &body, synced: true, limited: review.limited };
+    with_body(check::answered(&question, World::get()?, answer, limit), &body)
+}
+
+fn with_body(result: Result<Outcome, Problem>, body: &[u8]) -> Result<Outcome, Problem> {
+    result.map_err(|problem| format!("{problem}\n{}", String::from_utf8_lossy(body)))
+}

@@ -1,0 +1,187 @@
+//! As whom may somebody write into a slot, if at all?
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use jiff::Timestamp;
+
+use super::super::world::{UNREADABLE, World, names};
+use super::claim::name;
+use super::{Asked, Claim, FOR, Facts, Part};
+
+/// Cluster machinery, one exact user name a line.
+const MACHINERY: &str = include_str!("../../../charts/hotdesk/files/machinery.txt");
+/// What the API server notes for the token of a pod.
+const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
+
+/// As whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Machinery,
+    BreakGlass,
+    Administrator,
+    Controller,
+    Reaper,
+    Reviver,
+    Workload,
+    Deployer,
+    Claimant,
+}
+
+/// What is known of the namespace of a review.
+#[derive(Debug, Clone)]
+pub enum Slot {
+    /// The Slots are not known at the moment.
+    Unsynced,
+    /// It has none, or one that cannot be read.
+    None,
+    /// It has one.
+    Known(Facts),
+}
+
+impl Slot {
+    /// The Slot of a namespace.
+    #[must_use]
+    pub fn of(world: &World, namespace: &str, synced: bool) -> Self {
+        match world.slot(namespace) {
+            _ if !synced => Self::Unsynced,
+            Some(slot) if namespace != UNREADABLE => Self::Known(Facts::of(slot)),
+            _ => Self::None,
+        }
+    }
+
+    /// True where strangers are let through.
+    #[must_use]
+    pub fn is_lenient(&self) -> bool {
+        matches!(self, Self::Known(facts) if facts.lenient)
+    }
+}
+
+impl Role {
+    /// The role in which somebody asks; nothing for a stranger.
+    #[must_use]
+    pub fn of(asked: &Asked, slot: &Slot, now: Timestamp) -> Option<Self> {
+        if let Some(role) = Self::everywhere(asked) {
+            return Some(role);
+        }
+        if asked.namespace.is_empty() {
+            return None;
+        }
+        if asked.username == names::CONTROLLER && is_controllers(asked) {
+            return Some(Self::Controller);
+        }
+        let Slot::Known(facts) = slot else { return None };
+        if let Some(role) = own_job(asked) {
+            return Some(role);
+        }
+        let claim = facts.held(now)?;
+        if is_account_of(&asked.username, &asked.namespace) && claim.trusts && asked.carries(POD_NAME) {
+            return Some(Self::Workload);
+        }
+        if asked.username == names::CI
+            && let Some(allowed) = deployed_for(asked, claim)
+        {
+            return allowed.then_some(Self::Deployer);
+        }
+        claim.admits(&names_of(asked), &asked.groups).then_some(Self::Claimant)
+    }
+
+    /// The role of those who need no slot for it.
+    #[must_use]
+    pub fn everywhere(asked: &Asked) -> Option<Self> {
+        if is_machinery(asked) {
+            Some(Self::Machinery)
+        } else if asked.groups.iter().any(|group| names::BREAK_GLASS.contains(&group.as_str())) {
+            Some(Self::BreakGlass)
+        } else if asked.username == names::ADMINISTRATOR || asked.groups.iter().any(|g| g == names::ADMINISTRATORS) {
+            Some(Self::Administrator)
+        } else {
+            None
+        }
+    }
+
+    /// True for those who are held by none of the rules for everybody.
+    #[must_use]
+    pub fn is_exempt(self) -> bool {
+        matches!(self, Self::Machinery | Self::BreakGlass | Self::Administrator)
+    }
+}
+
+/// True for cluster machinery, by exact name; for a kubelet, by name and group.
+#[must_use]
+pub fn is_machinery(asked: &Asked) -> bool {
+    static NAMES: OnceLock<BTreeSet<&str>> = OnceLock::new();
+    let known = NAMES.get_or_init(|| MACHINERY.lines().filter(|line| !line.is_empty()).collect());
+    let is_kubelet = asked.username.starts_with("system:node:") && asked.groups.iter().any(|g| g == "system:nodes");
+    is_kubelet || asked.username == names::CLEANER || known.contains(asked.username.as_str())
+}
+
+/// True for the deployer that knows who asked it to deploy.
+#[must_use]
+pub fn authenticates_people(asked: &Asked) -> bool {
+    asked.username == names::CI
+}
+
+/// Every name by which a claim may know who asks.
+#[must_use]
+pub fn names_of(asked: &Asked) -> Vec<String> {
+    let whole = name(&asked.username);
+    let stripped = names::PREFIXES.iter().filter_map(|prefix| whole.strip_prefix(prefix)).map(name);
+    let logins = asked.extra.get(names::LOGIN).into_iter().flatten().map(|text| name(text));
+    let names: Vec<String> = stripped.chain(logins).collect();
+    std::iter::once(whole.clone()).chain(names).collect()
+}
+
+/// The reaper or reviver of this very slot, by the token of its pod.
+fn own_job(asked: &Asked) -> Option<Role> {
+    let is = |job: &str| asked.username == format!("system:serviceaccount:{}:{job}-{}", names::JOBS, asked.namespace);
+    match asked.carries(POD_NAME) {
+        true if is("reaper") => Some(Role::Reaper),
+        true if is("reviver") => Some(Role::Reviver),
+        _ => None,
+    }
+}
+
+/// What the controller writes in slots.
+fn is_controllers(asked: &Asked) -> bool {
+    match asked.target() {
+        ("rbac.authorization.k8s.io", "rolebindings", "") => {
+            asked.operation == "UPDATE" && asked.name == "hotdesk-claimants"
+        }
+        ("" | "events.k8s.io", "events", "") => asked.writes(),
+        _ => false,
+    }
+}
+
+fn is_account_of(username: &str, namespace: &str) -> bool {
+    let mut parts = username.split(':');
+    let rest = [parts.next(), parts.next(), parts.next()];
+    rest == [Some("system"), Some("serviceaccount"), Some(namespace)]
+        && parts.next().is_some_and(|account| !account.is_empty())
+        && parts.next().is_none()
+}
+
+/// Whether the object names a claimant; nothing if it names nobody.
+fn deployed_for(asked: &Asked, claim: &Claim) -> Option<bool> {
+    let part = if asked.operation == "DELETE" { &asked.old } else { &asked.object };
+    if matches!(part, Part::Odd) {
+        return Some(true);
+    }
+    // Null is how Go's JSON says the empty text.
+    let person = part.entry("labels", FOR)?.as_str().unwrap_or_default();
+    Some(claim.users.iter().chain(&claim.aliases).any(|user| label_safe(user) == person))
+}
+
+/// The label of the names of this world, which need no hash.
+fn label_safe(name: &str) -> String {
+    name.replace('@', "_at_")
+}
+
+
+/// True for members of the break-glass groups and administrators.
+#[must_use]
+pub fn is_administrator(asked: &Asked) -> bool {
+    let groups = || asked.groups.iter().map(String::as_str);
+    asked.username == names::ADMINISTRATOR
+        || groups().any(|group| group == names::ADMINISTRATORS || names::BREAK_GLASS.contains(&group))
+}

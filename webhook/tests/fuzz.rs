@@ -1,0 +1,242 @@
+//! A short run of the fuzz targets (`fuzz/`): the committed corpus, and some thousand reviews that follow from a fixed seed.
+//! `make fuzz` is the long one. The checks are the same files.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+#[allow(unreachable_pub, reason = "the library of the fuzz targets, included")]
+#[path = "../../fuzz/src/lib.rs"]
+mod checks;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use checks::check::{Outcome, Problem, Question, answered};
+use checks::input::fixed;
+use checks::numbers::Numbers;
+use checks::world::World;
+use checks::{Ask, OPTIMISED};
+use hotdesk_webhook::answer::{Answer, Context, Path, answer};
+use hotdesk_webhook::review::Unreadable;
+use serde_json::{Value, json};
+
+/// How many reviews each target makes besides the corpus.
+const EXECUTIONS: usize = 20_000;
+/// Code without optimisation takes longer, and the tests run side by side.
+const LIMIT: Duration = OPTIMISED.saturating_mul(20);
+
+type Target = fn(&[u8], Duration) -> Result<Outcome, Problem>;
+
+/// Which answers there were.
+type Seen = BTreeSet<(&'static str, &'static str)>;
+
+fn corpus(target: &str) -> BTreeMap<String, Vec<u8>> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+    let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    files.map(|file| (file.file_name().into_string().unwrap(), std::fs::read(file.path()).unwrap())).collect()
+}
+
+/// Tries one input, and says which it was if the answer is wrong or there is none.
+fn try_one(name: &str, target: Target, input: &[u8], seen: &mut Seen) {
+    let tried = std::panic::catch_unwind(|| target(input, LIMIT));
+    let hex = || input.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    match tried {
+        Ok(Ok(outcome)) => drop(seen.insert((outcome.decision, outcome.reason))),
+        Ok(Err(problem)) => panic!("{problem}\n{name}, input in hex: {}", hex()),
+        Err(_) => panic!("the webhook panicked\n{name}, input in hex: {}", hex()),
+    }
+}
+
+/// Tries the corpus of a target, and what these numbers make of it.
+fn run(name: &str, target: Target, next: impl Fn(&mut Numbers, &[Vec<u8>]) -> Vec<u8>) -> Seen {
+    let (mut numbers, mut seen) = (Numbers(2026), Seen::new());
+    let seeds: Vec<Vec<u8>> = corpus(name).into_values().collect();
+    seeds.iter().for_each(|seed| try_one(name, target, seed, &mut seen));
+    for _ in 0..EXECUTIONS {
+        try_one(name, target, &next(&mut numbers, &seeds), &mut seen);
+    }
+    seen
+}
+
+/// A run that asks nothing of a kind shows nothing of it.
+#[track_caller]
+fn saw(seen: &Seen, wanted: &[(&'static str, &'static str)]) {
+    let missing: Vec<_> = wanted.iter().filter(|outcome| !seen.contains(*outcome)).collect();
+    assert!(missing.is_empty(), "never answered: {missing:?}; but {seen:?}");
+}
+
+#[test]
+fn no_body_is_answered_wrongly() {
+    let seen = run("raw_review", checks::raw, |numbers, seeds| {
+        let seed = numbers.one(seeds).unwrap().clone();
+        numbers.mutated(&seed)
+    });
+    saw(&seen, &[("", "unanswered"), ("deny", "unreadable"), ("deny", "held"), ("allow", "claimant")]);
+}
+
+#[test]
+fn no_review_lets_a_stranger_in_or_stamps_otherwise() {
+    let seen = run("structured_review", checks::structured, |numbers, _| numbers.bytes());
+    let roles = ["administrator", "break-glass", "claimant", "deployer", "machinery", "own-service-account"];
+    saw(&seen, &roles.map(|role| ("allow", role)));
+    let reasons = ["held", "free", "lapsed", "no-slot", "no-token", "no-namespace", "not-synced", "unreadable-slot"];
+    saw(&seen, &reasons.map(|reason| ("deny", reason)));
+    saw(&seen, &[("warn", "held"), ("audit", "free")]);
+}
+
+#[test]
+fn no_review_of_a_slot_changes_what_is_somebody_elses() {
+    let seen = run("slot_review", checks::slot, |numbers, _| numbers.bytes());
+    let writers = ["administrator", "break-glass", "claimant", "machinery", "sync", "webhook", "reaper"];
+    saw(&seen, &writers.map(|writer| ("allow", writer)));
+    saw(&seen, &[("deny", "guard")]);
+}
+
+#[test]
+fn the_corpus_holds_the_reviews_that_are_written_down() {
+    assert_eq!(
+        corpus("raw_review"),
+        fixed::all().into_iter().collect(),
+        "write it: cargo run --manifest-path fuzz/Cargo.toml --example seeds"
+    );
+    let files: usize = ["raw_review", "structured_review", "slot_review"].map(|target| corpus(target).len()).iter().sum();
+    assert!(files <= 60, "{files} files");
+}
+
+/// What is said of an answer of `ask` to a review, for which the real webhook's answer is right.
+#[track_caller]
+fn caught(ask: Ask, path: Path, more: &Value, says: &str) {
+    let body = fixed::review(more).to_string();
+    let question = Question { path, body: body.as_bytes(), synced: true, limited: false };
+    let world = World::get().unwrap();
+    answered(&question, world, answer, LIMIT).unwrap();
+    let problem = answered(&question, world, ask, LIMIT).expect_err(says);
+    assert!(problem.contains(says), "{problem:?} does not say {says:?}");
+}
+
+fn bobs() -> Value {
+    json!({"userInfo": {"username": "bob@example.com"}})
+}
+
+fn admits_everybody<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
+    let mut answer = answer(path, body, context)?;
+    answer.reply.denial = None;
+    Ok(answer)
+}
+
+fn stamps_nothing<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
+    let mut answer = answer(path, body, context)?;
+    answer.reply.patch = None;
+    Ok(answer)
+}
+
+/// Adds an operation to the patch.
+fn adds<'a>(operation: &str, path: Path, body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
+    let mut answer = answer(path, body, context)?;
+    let patch = String::from_utf8(answer.reply.patch.take().unwrap_or_else(|| b"[]".to_vec())).unwrap();
+    let comma = if patch == "[]" { "" } else { "," };
+    answer.reply.patch = Some(patch.replacen('[', &format!("[{operation}{comma}"), 1).into_bytes());
+    Ok(answer)
+}
+
+#[test]
+fn an_answer_that_lets_a_stranger_in_is_caught() {
+    caught(admits_everybody, Path::Mutate, &bobs(), "a stranger is admitted");
+    let exec = json!({
+        "operation": "CONNECT", "subResource": "exec", "object": null,
+        "resource": {"group": "", "resource": "pods"}, "userInfo": {"username": "bob@example.com"}
+    });
+    caught(admits_everybody, Path::Validate, &exec, "a stranger is admitted");
+    caught(admits_everybody, Path::Mutate, &json!({"namespace": "onix"}), "a stranger is admitted");
+    caught(admits_everybody, Path::Mutate, &json!({"namespace": "eevee"}), "a stranger is admitted");
+    caught(admits_everybody, Path::Mutate, &json!({"namespace": null}), "a stranger is admitted");
+    caught(admits_everybody, Path::Mutate, &json!({"uid": "u-1", "operation": "PATCH"}), "cannot be read is admitted");
+}
+
+#[test]
+fn an_answer_that_keeps_a_holder_out_is_caught() {
+    fn denies_everybody<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
+        let bobs = bobs();
+        let theirs: &'static [u8] = fixed::review(&bobs).to_string().into_bytes().leak();
+        let mut denied = answer(path, theirs, context)?;
+        denied.reply.uid = answer(path, body, context)?.reply.uid;
+        Ok(denied)
+    }
+    caught(denies_everybody, Path::Mutate, &json!({}), "a Claimant is denied as held");
+}
+
+#[test]
+fn a_stamp_that_is_not_the_slots_is_caught() {
+    caught(stamps_nothing, Path::Mutate, &json!({}), "and the stamp is");
+    caught(
+        |path, body, context| adds(r#"{"op":"add","path":"/data/a","value":"c"}"#, path, body, context),
+        Path::Mutate,
+        &json!({}),
+        "changes more than hotdesk's keys",
+    );
+    caught(
+        |path, body, context| adds(r#"{"op":"remove","path":"/spec"}"#, path, body, context),
+        Path::Mutate,
+        &json!({}),
+        "does not apply",
+    );
+    let deletion = json!({"operation": "DELETE", "object": null, "oldObject": {"metadata": {}}});
+    caught(
+        |path, body, context| adds(r#"{"op":"remove","path":"/spec"}"#, path, body, context),
+        Path::Validate,
+        &deletion,
+        "patched that is not stamped",
+    );
+}
+
+#[test]
+fn an_answer_to_another_question_is_caught() {
+    fn mixes_up<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
+        let mut answer = answer(path, body, context)?;
+        answer.reply.uid = "u-2".into();
+        Ok(answer)
+    }
+    fn is_silent<'a>(_: Path, _: &'a [u8], _: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
+        Err(Unreadable { uid: None, what: String::new() })
+    }
+    fn repeats<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
+        let mut answer = answer(path, body, context)?;
+        answer.reply.warnings.push("saved\n::set-output name=x::".to_owned());
+        Ok(answer)
+    }
+    caught(mixes_up, Path::Mutate, &json!({}), "the answer's uid is \"u-2\"");
+    caught(is_silent, Path::Mutate, &json!({}), "is not answered");
+    caught(repeats, Path::Mutate, &json!({}), "would do more than be shown");
+}
+
+#[test]
+fn a_slot_that_changes_hands_is_caught() {
+    let slot = |users: &[&str]| json!({"apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot", "metadata": {"name": "slot"}, "spec": {"claim": {"users": users}}});
+    let write = |user: &str, old: Value, new: Value| {
+        json!({
+            "operation": "UPDATE", "resource": {"group": "hotdesk.dev", "resource": "slots"},
+            "userInfo": {"username": user}, "oldObject": old, "object": new
+        })
+    };
+    let (alice, bob) = ("alice@example.com", "bob@example.com");
+    let taken = write(bob, slot(&[alice]), slot(&[bob]));
+    caught(unguarded, Path::Slots, &taken, "somebody who does not hold the slot changes spec");
+    let given = write(bob, slot(&[]), slot(&[alice]));
+    caught(unguarded, Path::Slots, &given, "a slot that nobody holds is claimed for");
+    let deleted = json!({
+        "operation": "DELETE", "resource": {"group": "hotdesk.dev", "resource": "slots"}, "object": null,
+        "userInfo": {"username": alice}, "oldObject": slot(&[alice])
+    });
+    caught(admits_everybody, Path::Slots, &deleted, "a stranger writes a Slot");
+}
+
+/// Stores what was sent as an administrator's write would be.
+fn unguarded<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
+    let mut review: Value = serde_json::from_slice(body).unwrap();
+    let denied = answer(path, body, context)?;
+    if denied.reply.denial.is_none() {
+        return Ok(denied);
+    }
+    review["request"]["userInfo"]["username"] = "admin@example.com".into();
+    let body: &'static [u8] = review.to_string().into_bytes().leak();
+    answer(path, body, context)
+}
