@@ -1,7 +1,8 @@
 //! How do people learn of something that happened, where they look with `kubectl describe`?
 
 use kube::Client;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+pub use kube::runtime::events::Recorder;
+use kube::runtime::events::{Event, EventType, Reporter};
 
 use crate::text::cut;
 

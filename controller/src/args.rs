@@ -1,17 +1,23 @@
-//! Which settings does the access controller take?
+//! Which settings does the controller take?
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
-use jiff::SignedDuration;
+use clap::Parser;
+use hotdesk_runtime::duration::positive;
+use hotdesk_runtime::log::LogArgs;
 
-/// Keeps the rights of Kubernetes' own roles in a slot with whoever holds it.
+/// Carries out what holders ask for, notes in each Slot whether its claim is in force, and keeps the rights of Kubernetes' own
+/// roles in a slot with its claimants.
 ///
-/// It writes the subjects of the RoleBinding hotdesk-claimants in each slot that has one, and nothing else.
+/// It writes a Slot's phase, lapsedUntil, reaper and request, Jobs in the jobs namespace as their CronJobs have them, and the
+/// subjects of the RoleBinding hotdesk-claimants in each slot that has one.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "hotdesk-access", version)]
+#[command(name = "hotdesk-controller", version)]
 pub struct Args {
+    /// Namespace of the reapers' CronJobs, in which the Jobs of requests are made
+    #[arg(long, env = "HOTDESK_JOBS_NAMESPACE", default_value = "hotdesk-jobs", value_name = "NAME")]
+    pub jobs_namespace: String,
     /// Prefix with which a claim's names are user names; an empty one: as they are. Repeat it, or separate by commas
     #[arg(
         long,
@@ -25,24 +31,12 @@ pub struct Args {
     /// Address of /livez, /readyz and /metrics
     #[arg(long, env = "HOTDESK_HEALTH_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub health_listen: SocketAddr,
-    /// How long an answer of the API server to a write may take
-    #[arg(long, env = "HOTDESK_API_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = positive)]
+    /// How long an answer of the API server may take
+    #[arg(long, env = "HOTDESK_API_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = positive::<Duration>)]
     pub api_timeout: Duration,
-    /// How log lines are written
-    #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
-    /// What is logged: error, warn, info, debug, or a filter such as `info,kube=debug`
-    #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info", value_name = "FILTER")]
-    pub log_level: String,
-}
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
+    /// What is logged, and how.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 fn prefix(text: &str) -> Result<String, String> {
@@ -52,20 +46,13 @@ fn prefix(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn positive(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<SignedDuration>().ok().and_then(|length| Duration::try_from(length).ok());
-    parsed
-        .filter(|length| !length.is_zero())
-        .ok_or_else(|| format!("write a length of time such as 10s or 500ms, longer than nothing, not {text:?}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[track_caller]
     fn check(line: &[&str], expected: Result<&[&str], &str>) {
-        let parsed = Args::try_parse_from([&["hotdesk-access"], line].concat());
+        let parsed = Args::try_parse_from([&["hotdesk-controller"], line].concat());
         match (parsed, expected) {
             (Ok(args), Ok(prefixes)) => assert_eq!(args.subject_prefix, prefixes),
             (Err(error), Err(says)) => assert!(error.to_string().contains(says), "{error}"),
