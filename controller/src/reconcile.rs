@@ -163,7 +163,7 @@ impl Slots {
         let (kind, by, id) = (open.kind.as_str(), open.by(), plain(open.id));
         let message = status.message.as_deref().unwrap_or_default();
         let name = plain(&slot.name);
-        tracing::info!(slot = %name, kind, %id, %by, phase = ?status.phase, exit_code = status.exit_code, message, "a request has ended");
+        tracing::info!(slot = %name, kind, %id, %by, phase = ?status.phase, exit_code = status.exit_code, said = message, "a request has ended");
         self.metrics.ended(open.kind, status.phase);
         let (type_, reason) = reason(status.phase);
         let action = if open.kind == Kind::Reap { "Reap" } else { "Revive" };

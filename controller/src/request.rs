@@ -137,14 +137,15 @@ fn refusal(slot: &ReadSlot, open: &Open<'_>, around: &Around<'_>, now: Timestamp
         return Some("the claim has changed since this was asked: ask again".to_owned());
     };
     let claim_id = slot.slot.claim_id();
-    if !request.is_valid(claim_id, now) {
-        return Some(if claim_id.is_none() || request.claim_id.as_deref() != claim_id {
-            "the claim has changed since this was asked: ask again".to_owned()
-        } else {
-            format!("more than {} have passed since this was asked: ask again", human_duration(VALID_FOR))
-        });
+    // A slot that nobody has claimed yet has no id: what an administrator asks for there is of no claim.
+    let unclaimed = claim_id.is_none() && slot.slot.spec.claim.is_none();
+    if request.claim_id.as_deref() != claim_id || claim_id.is_none() && !unclaimed {
+        return Some("the claim has changed since this was asked: ask again".to_owned());
     }
-    if !is_plain_id(open.id) || !claim_id.is_some_and(is_plain_id) {
+    if !is_fresh(request, now) {
+        return Some(format!("more than {} have passed since this was asked: ask again", human_duration(VALID_FOR)));
+    }
+    if ![Some(open.id), claim_id].into_iter().flatten().all(is_plain_id) {
         return Some("its id cannot be used: ask again".to_owned());
     }
     if around.cron_job.is_none() {
@@ -157,6 +158,12 @@ fn refusal(slot: &ReadSlot, open: &Open<'_>, around: &Around<'_>, now: Timestamp
     }
     let wrong = request.releases.iter().find(|release| !is_release_name(release))?;
     Some(format!("\"{}\" is not the name of a release", plain(wrong)))
+}
+
+/// As [`Request::is_valid`], for a request of any claim.
+fn is_fresh(request: &Request, now: Timestamp) -> bool {
+    let any = request.claim_id.as_deref().unwrap_or_default();
+    Request { claim_id: Some(any.to_owned()), ..request.clone() }.is_valid(Some(any), now)
 }
 
 /// The webhook makes ids of these. Kubernetes would expand `$(NAME)` in a variable of the Job.

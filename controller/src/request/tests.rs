@@ -157,6 +157,17 @@ fn in_a_free_slot_only_an_administrator_asks_and_reaches_what_is_anybodys() {
     assert!(!beyond(&json!({"requests": revive, "claim": lapsed})), "its last holder may still write there");
 }
 
+#[test]
+fn what_was_cleared_before_claims_had_ids_is_an_administrators_while_nobody_holds_the_slot() {
+    let asked = json!({"revive": {"id": "v1", "by": "chief", "at": NOW}});
+    let mut free = read(&json!({"requests": asked}), &json!({}));
+    free.slot.metadata.annotations = None;
+    check(&free, &[], "make revive-mew-v1 (Pending)");
+    let mut held = read(&json!({"requests": asked, "claim": {"users": ["alice"]}}), &json!({}));
+    held.slot.metadata.annotations = None;
+    check(&held, &[], "Refused v1: the claim has changed since this was asked: ask again");
+}
+
 #[track_caller]
 fn check_followed(progress: &Progress, log: Option<&str>, made_seconds_ago: i64, expected: &str) {
     let running = json!({"id": "r1", "kind": "reap", "phase": "Running", "steps": ["before"], "stepsLeftOut": 2});

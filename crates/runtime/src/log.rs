@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
 /// Libraries that say again, and less clearly, what is logged here; `--log-level` can bring them back.
-const QUIET: &str = "actix_server=warn,kube_client=off";
+const QUIET: &str = "actix_server=warn,kube_client=off,kube_runtime=warn";
 
 /// The flags for logging; a program flattens them into its own.
 #[derive(Debug, Clone, clap::Args)]
