@@ -218,3 +218,6 @@ fn retry(object: Arc<DynamicObject>, error: &ClusterError, slots: Arc<Slots>) ->
     tracing::warn!(slot = %plain(&slot), %error, ?pause, "a Slot cannot be brought up to date; trying again");
     Action::requeue(pause)
 }
+
+#[cfg(test)]
+mod tests;
