@@ -2,6 +2,7 @@
 //!
 //! What cannot be said changes nothing: the verdict stands, and what was done is done.
 
+use hotdesk_runtime::text::cut;
 use hotdesk_slots::slot::{LastActivity, LastDeploy, LastReap, Observed, Reaping, ReleaseRevision, SLOT_NAME, Slot};
 use hotdesk_slots::slot::{SlotVerdict, VerdictState};
 use hotdesk_slots::text::{list, plain};
@@ -21,9 +22,6 @@ use crate::sight::Traffic;
 
 /// The longest note that an Event may have, in bytes.
 const MAX_NOTE: usize = 1024;
-
-/// The longest termination message that Kubernetes shows is 4096 bytes.
-const MAX_TERMINATION: usize = 4000;
 
 /// How a run ended; the number is its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,21 +298,6 @@ fn event(slot: &Slot, notice: bool, about: &Conclusion, now: Timestamp) -> Event
         type_: Some(type_.to_owned()),
         ..Event::default()
     }
-}
-
-/// The text that Kubernetes shows for the ended container.
-#[must_use]
-pub fn termination_message(conclusion: &Conclusion) -> String {
-    cut(&conclusion.message, MAX_TERMINATION)
-}
-
-/// Cuts a text to so many bytes, at a character.
-fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at + '…'.len_utf8() <= most).last().unwrap_or(0);
-    format!("{}…", text.get(..end).unwrap_or_default())
 }
 
 #[cfg(test)]
