@@ -10,6 +10,7 @@ use hotdesk_reap::args::{Args, LogFormat};
 use hotdesk_reap::report::{Conclusion, Exit, termination_message};
 use hotdesk_reap::run::run;
 use hotdesk_reap::undo::args::Command;
+use hotdesk_reap::undo::pruner::prune;
 use hotdesk_reap::undo::reviver::revive;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
@@ -59,6 +60,7 @@ async fn conclude(args: &Args) -> Conclusion {
     match &args.command {
         None => run(args, &rules, &patterns, clock).await,
         Some(Command::Revive { releases }) => revive(args, releases, clock).await,
+        Some(Command::Prune) => prune(args, clock).await,
     }
 }
 
