@@ -13,6 +13,7 @@ use hotdesk_slots::window::{OfficeHours, Windows};
 use jiff::SignedDuration;
 
 use crate::decide::Rules;
+use crate::request::Request;
 use crate::sources::{self, Defaults, Place, Source};
 use crate::traffic::Format;
 use crate::undo::args::{Command, Undo};
@@ -24,12 +25,9 @@ use crate::voice::args::Voice;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "hotdesk-reap", version, after_help = EXIT_CODES)]
 pub struct Args {
-    /// The slot's namespace. Default: the pod's own.
+    /// The slot. It is never the pod's own namespace: reapers do not live in slots.
     #[arg(long, env = "HOTDESK_NAMESPACE")]
     pub namespace: Option<String>,
-
-    #[arg(long, env = "POD_NAMESPACE", hide = true)]
-    pod_namespace: Option<String>,
 
     /// Where traffic is seen: a list in YAML or JSON, each {type: ingress-logs, ingress-metrics, prometheus, loki or
     /// gcp-logging, …}; see docs/sources.md. A slot is idle only if all of them can see and none saw anybody.
@@ -157,6 +155,10 @@ pub struct Args {
     #[command(flatten)]
     pub undo: Undo,
 
+    /// Who asked for this run.
+    #[command(flatten)]
+    pub request: Request,
+
     /// What people are told.
     #[command(flatten)]
     pub voice: Voice,
@@ -185,7 +187,7 @@ const ANY_PATH: [&str; 2] = ["/any/7f3a-page.html", "/basket"];
 
 const EXIT_CODES: &str = "Exit codes:
   0  the slot is in use, is kept, has nothing to reap, or was reaped
-  1  an error that has nothing to do with the slot
+  1  an error that has nothing to do with the slot; or what was asked for is void, for the claim changed hands
   2  wrong usage
   3  unknown: something could not be read, so nothing was touched
   4  the slot is idle and its reap could not finish, which the Slot's status says; or not all came back";
@@ -206,10 +208,13 @@ pub struct Patterns {
 }
 
 impl Args {
-    /// The namespace that was named, or that the pod is in.
-    #[must_use]
-    pub fn own_namespace(&self) -> Option<&str> {
-        [&self.namespace, &self.pod_namespace].into_iter().flatten().map(String::as_str).find(|name| !name.is_empty())
+    /// The slot.
+    ///
+    /// # Errors
+    /// When none is named.
+    pub fn slot(&self) -> Result<&str, String> {
+        let named = self.namespace.as_deref().filter(|name| !name.is_empty());
+        named.ok_or_else(|| "which slot? Name it with --namespace (HOTDESK_NAMESPACE)".to_owned())
     }
 
     /// The rules of the decision.

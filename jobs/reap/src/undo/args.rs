@@ -7,6 +7,10 @@ use jiff::SignedDuration;
 /// Settings of the reap that make it possible to undo it.
 #[derive(Debug, Clone, Args)]
 pub struct Undo {
+    /// The namespace of what was reaped and can be brought back.
+    #[arg(long, env = "HOTDESK_SAVED_NAMESPACE", default_value = "hotdesk-saved")]
+    pub saved_namespace: String,
+
     /// How long a reaped release can be brought back, for example 336h (14 days).
     #[arg(long, env = "HOTDESK_REVIVE_FOR", default_value = "336h", value_parser = positive::<SignedDuration>)]
     pub revive_for: SignedDuration,
@@ -37,4 +41,6 @@ pub enum Command {
         /// The releases to bring back. Default: all of the last reap.
         releases: Vec<String>,
     },
+    /// Remove, of all slots, what was saved and is kept for no longer.
+    Prune,
 }
