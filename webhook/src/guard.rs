@@ -4,6 +4,8 @@
 //! with another's. Everything that would have to be worked out for each later request (names as they
 //! are compared, aliases, the Slot's own stamp) is worked out here, once.
 
+use std::collections::HashSet;
+
 use hotdesk_slots::claim::Standing;
 use hotdesk_slots::identity::Name;
 use hotdesk_slots::slot::{Slot, SlotStatus};
@@ -252,9 +254,10 @@ fn lapses_at_once(old: &Slot, new: &Slot, now: Timestamp) -> Option<String> {
 /// All names of the requester, with those that the list of people adds.
 fn own_names(requester: &Requester<'_>, settings: &Settings) -> Vec<Name> {
     let mut names = requester.names(&settings.identity);
+    let mut known: HashSet<Name> = names.iter().cloned().collect();
     for name in names.clone() {
         let (shown, others) = settings.people.resolve(&name);
-        std::iter::once(shown).chain(others).for_each(|name| push_new(&mut names, name));
+        names.extend(std::iter::once(shown).chain(others).filter(|name| known.insert(name.clone())));
     }
     names
 }
