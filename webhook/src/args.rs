@@ -30,12 +30,13 @@ pub struct Args {
     /// How often the certificate's files are read again
     #[arg(long, env = "HOTDESK_TLS_RELOAD_INTERVAL", default_value = "5s", value_parser = positive_duration, value_name = "DURATION")]
     pub tls_reload_interval: Duration,
-    /// The largest review that is read, in bytes, or with Ki or Mi. A review of a large Secret holds it twice
-    #[arg(long, env = "HOTDESK_MAX_REVIEW_BYTES", default_value = "8388608", value_parser = bytes, value_name = "BYTES")]
+    /// The largest review that is judged like any other, in bytes, or with Ki or Mi. Of a larger one, only deletions and
+    /// break-glass are let through
+    #[arg(long, env = "HOTDESK_MAX_REVIEW_BYTES", default_value = "33554432", value_parser = review_bytes, value_name = "BYTES")]
     pub max_review_bytes: usize,
-    /// How many reviews are read and answered at the same time; a large one counts once per MiB. Others wait a little, then get 503
-    #[arg(long, env = "HOTDESK_MAX_IN_FLIGHT", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=65536), value_name = "REVIEWS")]
-    pub max_in_flight: u32,
+    /// The memory of all bodies together, in bytes, or with Ki or Mi. Large reviews wait for each other
+    #[arg(long, env = "HOTDESK_BODY_BUDGET_BYTES", default_value = "67108864", value_parser = budget_bytes, value_name = "BYTES")]
+    pub body_budget_bytes: usize,
     /// Threads that answer reviews
     #[arg(long, env = "HOTDESK_WORKERS", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "THREADS")]
     pub workers: u16,
@@ -197,16 +198,25 @@ fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reviews below 64 KiB would refuse ordinary objects, and above 1 GiB no API server sends any.
-fn bytes(text: &str) -> Result<usize, String> {
+/// An API server takes objects of 3 MiB, so less would deny ordinary ones, and above 1 GiB none sends any.
+fn review_bytes(text: &str) -> Result<usize, String> {
+    bytes(text, 4, "33554432 or 32Mi")
+}
+
+/// Of less, a large review could not have its share.
+fn budget_bytes(text: &str) -> Result<usize, String> {
+    bytes(text, 16, "67108864 or 64Mi")
+}
+
+fn bytes(text: &str, least: usize, example: &str) -> Result<usize, String> {
     let (digits, unit) = match text {
         _ if text.ends_with("Ki") => (text.trim_end_matches("Ki"), 1 << 10),
         _ if text.ends_with("Mi") => (text.trim_end_matches("Mi"), 1 << 20),
         _ => (text, 1),
     };
     let size = digits.parse::<usize>().ok().and_then(|n| n.checked_mul(unit));
-    size.filter(|n| (1 << 16..=1 << 30).contains(n))
-        .ok_or_else(|| format!("write a number of bytes from 64Ki to 1024Mi, such as 8388608 or 8Mi, not {text:?}"))
+    size.filter(|n| (least << 20..=1 << 30).contains(n))
+        .ok_or_else(|| format!("write a number of bytes from {least}Mi to 1024Mi, such as {example}, not {text:?}"))
 }
 
 fn url(text: &str) -> Result<String, String> {

@@ -4,6 +4,8 @@
 //! with another's. Everything that would have to be worked out for each later request (names as they
 //! are compared, aliases, the Slot's own stamp) is worked out here, once.
 
+use std::collections::HashSet;
+
 use hotdesk_slots::claim::Standing;
 use hotdesk_slots::identity::Name;
 use hotdesk_slots::slot::{Slot, SlotStatus};
@@ -93,6 +95,7 @@ pub fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Result<W
         (Operation::Delete, "") if CLEANERS.contains(&&*requester.username) => Ok(Writer::Machinery),
         (Operation::Update, "status") if settings.is_machinery(requester) => Ok(Writer::Machinery),
         (Operation::Update, "status") if settings.is_reaper_of(requester, asked.namespace) => Ok(Writer::Reaper),
+        (Operation::Update, "status") if settings.is_reviver_of(requester, asked.namespace) => Ok(Writer::Reaper),
         (Operation::Update, "") if settings.is_machinery(requester) && keeps_spec(asked) => Ok(Writer::Machinery),
         (Operation::Update, "") => judge_person(asked, settings, now),
         (Operation::Create | Operation::Delete, "") => {
@@ -251,9 +254,10 @@ fn lapses_at_once(old: &Slot, new: &Slot, now: Timestamp) -> Option<String> {
 /// All names of the requester, with those that the list of people adds.
 fn own_names(requester: &Requester<'_>, settings: &Settings) -> Vec<Name> {
     let mut names = requester.names(&settings.identity);
+    let mut known: HashSet<Name> = names.iter().cloned().collect();
     for name in names.clone() {
         let (shown, others) = settings.people.resolve(&name);
-        std::iter::once(shown).chain(others).for_each(|name| push_new(&mut names, name));
+        names.extend(std::iter::once(shown).chain(others).filter(|name| known.insert(name.clone())));
     }
     names
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -17,9 +17,6 @@ use crate::guard::limit::Gain;
 use crate::notes::Notes;
 
 pub mod shelf;
-
-/// Less than an API server waits for the answer.
-const PATIENCE: Duration = Duration::from_millis(2500);
 
 /// The notes as they are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,17 +73,14 @@ impl Limiter {
         Self { shelf: Box::new(shelf), most, turn: Mutex::new(()) }
     }
 
-    /// Notes the gain, if the person may have one more.
+    /// Notes the gain, if the person may have one more. It may take long: the caller gives up at the request's deadline.
     ///
     /// # Errors
-    /// If they hold enough, or that cannot be found out in time.
+    /// If they hold enough, or that cannot be found out.
     pub async fn admit(&self, gain: &Gain, book: &Book, now: Timestamp, steady: Instant) -> Result<(), Refused> {
-        let counted = tokio::time::timeout(PATIENCE, async {
-            let _turn = self.turn.lock().await;
-            while !self.attempt(gain, book, now, steady).await? {}
-            Ok(())
-        });
-        counted.await.unwrap_or_else(|_| Err(Refused::Uncounted("it took too long".to_owned())))
+        let _turn = self.turn.lock().await;
+        while !self.attempt(gain, book, now, steady).await? {}
+        Ok(())
     }
 
     /// False if another webhook noted something at the same moment.

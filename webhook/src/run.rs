@@ -5,7 +5,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::dev::Server;
 use anyhow::Context as _;
@@ -14,19 +14,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Args;
 use crate::book::Book;
-use crate::intake::{Intake, Limits};
 use crate::limiter::Limiter;
 use crate::limiter::shelf::InCluster;
+use crate::request_gate::{Limits, RequestGate};
 use crate::serve::Shared;
 use crate::session::notebook::{Notebook, status};
 use crate::tls::Certificates;
 use crate::{health, serve, watch};
-
-/// How long a review waits for its place: less than an API server waits for the answer.
-const PLACE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a review's body may take. It comes from an API server, in one go. Less than the time for which others
-/// wait for its place: whoever announces large bodies and never sends them keeps nobody out.
-const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How the process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +52,8 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     let client = watch::client(config, book.clone()).context("the cluster's address or certificate cannot be used")?;
     let certificates = Arc::new(Certificates::new(&args.tls_cert, &args.tls_key));
     let tls = certificates.server_config()?;
-    let limits =
-        Limits { bytes: args.max_review_bytes, places: args.max_in_flight, wait: PLACE_TIMEOUT, read: BODY_TIMEOUT };
-    let shared = Shared::new(settings, book.clone(), certificates.clone(), Intake::new(limits));
+    let gate = RequestGate::new(Limits { review: args.max_review_bytes, budget: args.body_budget_bytes });
+    let shared = Shared::new(settings, book.clone(), certificates.clone(), gate);
     let notebook = notes.is_some().then(|| Arc::new(Notebook::default()));
     let shared = shared.counting(limiter.map(|shelf| Limiter::new(shelf, most))).noting(notebook.clone());
     let shared = Arc::new(shared);

@@ -13,11 +13,12 @@ use hotdesk_slots::text::harmless;
 use jiff::Timestamp;
 use rustls::ServerConfig;
 
-use crate::answer::{Answer, Context, Path, answer, slots};
+use crate::answer::{Answer, Context, Path, answer, answer_condensed, refusal, slots};
 use crate::book::Book;
-use crate::intake::{Intake, Refused};
+use crate::deadline::Deadline;
 use crate::limiter::{self, Limiter};
 use crate::metrics::Metrics;
+use crate::request_gate::{Body, Refused, RequestGate, Why};
 use crate::review::uid_of;
 use crate::session::notebook::Notebook;
 use crate::settings::Settings;
@@ -42,8 +43,8 @@ pub struct Shared {
     pub book: Arc<Book>,
     /// The certificate that is shown.
     pub certificates: Arc<Certificates>,
-    /// The door.
-    pub intake: Intake,
+    /// Lets requests in.
+    pub gate: RequestGate,
     /// Counts the slots of a person, where there is a limit.
     pub limiter: Option<Limiter>,
     /// Takes the sessions of people, where they are noted.
@@ -57,9 +58,9 @@ pub struct Shared {
 impl Shared {
     /// Everything that a server needs, at its beginning.
     #[must_use]
-    pub fn new(settings: Settings, book: Arc<Book>, certificates: Arc<Certificates>, intake: Intake) -> Self {
+    pub fn new(settings: Settings, book: Arc<Book>, certificates: Arc<Certificates>, gate: RequestGate) -> Self {
         let (metrics, leaving) = (Metrics::default(), AtomicBool::new(false));
-        Self { settings, book, certificates, intake, limiter: None, notebook: None, metrics, leaving }
+        Self { settings, book, certificates, gate, limiter: None, notebook: None, metrics, leaving }
     }
 
     /// The same, with somebody who counts the slots of a person.
@@ -135,31 +136,49 @@ async fn review(
 ) -> HttpResponse {
     let _counted = shared.metrics.begin();
     let began = Instant::now();
-    // The place is kept until the answer is there.
-    let taken = shared.intake.take(request.headers(), &mut body).await;
-    match taken.as_ref().map_err(|refused| *refused).and_then(|(bytes, _place)| safely(path, bytes, &shared)) {
+    let deadline = Deadline::of(request.query_string(), began);
+    // Its share of the memory is kept until the answer is there.
+    let read = shared.gate.read(request.headers(), &mut body, deadline).await;
+    let answered = read.as_ref().map_err(Refused::clone).and_then(|body| safely(path, body, &shared));
+    match answered.or_else(denied) {
         Ok(answer) => {
-            let mut answer = counted(answer, &shared).await;
+            let mut answer = counted(answer, &shared, deadline).await;
             note_session(&mut answer, &shared);
             shared.metrics.answered(path, &answer.note, began.elapsed());
             log(&answer);
-            send(&answer)
+            HttpResponse::Ok().content_type("application/json").body(answer.reply.to_json())
         }
-        Err(refused) => {
-            shared.metrics.refused(refused.word());
-            tracing::warn!(reason = refused.word(), "refused a request: {refused}");
-            short(refused.status(), &refused.to_string())
+        Err(why) => {
+            shared.metrics.refused(why.as_str());
+            tracing::warn!(reason = why.as_str(), "refused a request: {}", harmless(&why.to_string()));
+            short(why.status(), &why.to_string())
         }
     }
 }
 
+/// A denial where the request's uid is known. An HTTP status alone would count as a webhook that cannot be reached, and
+/// what controllers create then goes in without a stamp.
+fn denied<'a>(refused: Refused) -> Result<Answer<'a>, Why> {
+    let Refused { why, uid } = refused;
+    let uid = uid.ok_or_else(|| why.clone())?;
+    Ok(refusal(uid.into(), why.status().as_u16(), why.as_str(), &why.to_string()))
+}
+
 /// Answers, and answers with a denial even if we stumble.
-fn safely<'a>(path: Path, body: &'a [u8], shared: &Shared) -> Result<Answer<'a>, Refused> {
-    guarded(body, || {
+fn safely<'a>(path: Path, body: &'a Body<'_>, shared: &Shared) -> Result<Answer<'a>, Refused> {
+    let uid = || match body {
+        Body::Whole(bytes, _) => uid_of(bytes),
+        Body::Condensed(review, ..) => review.uid(),
+    };
+    guarded(uid, || {
         #[expect(clippy::disallowed_methods, reason = "the edge: a request's time is read here, once")]
         let now = Timestamp::now();
         let context = Context { settings: &shared.settings, book: &shared.book, now, steady: Instant::now() };
-        answer(path, body, &context).map_err(|_| Refused::NotReview)
+        let answered = match body {
+            Body::Whole(bytes, _) => answer(path, bytes, &context),
+            Body::Condensed(review, exceeded, _) => answer_condensed(path, review, *exceeded, &context),
+        };
+        answered.map_err(|_| Why::NotReview.into())
     })
 }
 
@@ -172,13 +191,16 @@ fn note_session(answer: &mut Answer<'_>, shared: &Shared) {
 }
 
 /// The answer, denied after all if somebody would hold too many slots by it.
-async fn counted<'a>(mut answer: Answer<'a>, shared: &Shared) -> Answer<'a> {
+async fn counted<'a>(mut answer: Answer<'a>, shared: &Shared, deadline: Deadline) -> Answer<'a> {
     let Some(gain) = answer.gain.take() else { return answer };
     #[expect(clippy::disallowed_methods, reason = "the edge: a request's time is read here, once")]
     let now = Timestamp::now();
     let admitted = match &shared.limiter {
-        Some(limiter) => limiter.admit(&gain, &shared.book, now, Instant::now()).await,
-        None => Err(limiter::Refused::Uncounted("there is nothing to count with".to_owned())),
+        Some(limiter) => {
+            let counting = limiter.admit(&gain, &shared.book, now, Instant::now());
+            deadline.within(counting).await.unwrap_or_else(|_| Err(uncounted("it took too long")))
+        }
+        None => Err(uncounted("there is nothing to count with")),
     };
     match admitted {
         Ok(()) => answer,
@@ -191,19 +213,16 @@ async fn counted<'a>(mut answer: Answer<'a>, shared: &Shared) -> Answer<'a> {
     }
 }
 
-fn guarded<'a>(body: &[u8], judge: impl FnOnce() -> Result<Answer<'a>, Refused>) -> Result<Answer<'a>, Refused> {
-    // Nothing that a request shares with others is written while it is judged.
-    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| {
-        let uid = uid_of(body).ok_or(Refused::NotReview)?;
-        Ok(crate::answer::refusal(uid.into(), 500, "panic", "an error of hotdesk itself; its log says more"))
-    })
+fn uncounted(why: &str) -> limiter::Refused {
+    limiter::Refused::Uncounted(why.to_owned())
 }
 
-fn send(answer: &Answer<'_>) -> HttpResponse {
-    match answer.reply.to_json() {
-        Ok(json) => HttpResponse::Ok().content_type("application/json").body(json),
-        Err(_) => short(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written"),
-    }
+fn guarded<'a>(
+    uid: impl Fn() -> Option<String>,
+    judge: impl FnOnce() -> Result<Answer<'a>, Refused>,
+) -> Result<Answer<'a>, Refused> {
+    // Nothing that a request shares with others is written while it is judged.
+    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| Err(Refused { why: Why::Panic, uid: uid() }))
 }
 
 fn short(status: StatusCode, text: &str) -> HttpResponse {

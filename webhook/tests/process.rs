@@ -1,6 +1,8 @@
 //! The binary itself: configuration, the watch, signals.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
+#[path = "process/large.rs"]
+mod large;
 mod support;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

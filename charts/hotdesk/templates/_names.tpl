@@ -21,13 +21,18 @@
 {{- if .Values.sync.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.syncName" . }}{{ end -}}
 {{- end }}
 
-{{- define "hotdesk.accessName" -}}
-{{ include "hotdesk.fullname" . }}-access
+{{- define "hotdesk.controllerName" -}}
+{{ include "hotdesk.fullname" . }}-controller
 {{- end }}
 
-{{/* The access controller's user name, as the API server knows it; empty where there is none. */}}
+{{/* The controller's user name, as the API server knows it; empty where there is none. */}}
 {{- define "hotdesk.controllerUser" -}}
-{{- if .Values.access.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.accessName" . }}{{ end -}}
+{{- if .Values.controller.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.controllerName" . }}{{ end -}}
+{{- end }}
+
+{{/* The controller's values, with what an installation from before still says under `access`, as JSON. */}}
+{{- define "hotdesk.controllerValues" -}}
+{{- mergeOverwrite (deepCopy .Values.controller) (omit (.Values.access | default dict) "enabled" "image") | toJson -}}
 {{- end }}
 
 {{/* Where all webhooks note the claims that they have just admitted. */}}

@@ -36,15 +36,20 @@ const RELEASE_NAME: &str = "sh.helm.release.v1.";
 /// # Errors
 /// Where the review cannot be read.
 pub fn answer<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
-    let mut review = GateReview::parse(body)?;
+    let review = GateReview::parse(body)?;
     if is_slot(&review.request) {
         return slots::answer(body, context);
     }
+    Ok(judged(path, review, context))
+}
+
+/// Answers a review that was read, of anything but a Slot.
+pub(super) fn judged<'a>(path: Path, mut review: GateReview<'a>, context: &Context<'_>) -> Answer<'a> {
     let requester = review.request.take_requester();
     let uid = std::mem::take(&mut review.request.uid.0);
     let request = &review.request;
     if requires_object(request.operation) && request.object.is_none() {
-        return Ok(refusal(uid, 400, "unreadable", "request.object is missing"));
+        return refusal(uid, 400, "unreadable", "request.object is missing");
     }
     let look = context.book.look(request.namespace(), context.steady);
     let facts = Facts {
@@ -61,7 +66,7 @@ pub fn answer<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<A
     let session = session::begun(request, &requester.username, decision, context.now);
     let note = Note { decision: decision.word(), reason: decision.why(), ..Note::of(review.request, requester) };
     let audit = audit(decision, note.slot.clone(), look.page());
-    Ok(Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain: None, session })
+    Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain: None, session }
 }
 
 fn binds_claimants(request: &Request<'_, Object<'_>>) -> bool {

@@ -20,6 +20,8 @@ use crate::review::object::{Entries, Object};
 use crate::review::{Operation, Request, SlotReview, Unreadable};
 use crate::settings::Settings;
 
+pub(super) mod large;
+
 type SlotRequest<'a> = Request<'a, &'a RawValue>;
 
 /// As whom a write goes on, what is changed and said on the way, and who gains a slot by it.
@@ -39,14 +41,20 @@ pub fn answer<'a>(body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, U
     let requester = review.request.take_requester();
     let uid = std::mem::take(&mut review.request.uid.0);
     let request = &review.request;
-    let refuse = |what: &str| Ok(refusal(uid.clone(), 400, "unreadable", what));
     if !is_slot(request) {
-        return refuse("/slots judges slots.hotdesk.dev only: mend the rules of the webhook configuration");
+        return Ok(misdirected(uid));
     }
     if requires_object(request.operation) && request.object.is_none() {
-        return refuse("request.object is missing");
+        return Ok(refusal(uid, 400, "unreadable", "request.object is missing"));
     }
-    Ok(judged(uid, review.request, requester, context))
+    let grows_too_large = large::grows_too_large(request);
+    let answer = judged(uid, review.request, requester, context);
+    Ok(if grows_too_large { large::unless_break_glass(answer) } else { answer })
+}
+
+fn misdirected(uid: Cow<'_, str>) -> Answer<'_> {
+    let what = "/slots judges slots.hotdesk.dev only: fix the rules of the webhook configuration";
+    refusal(uid, 400, "unreadable", what)
 }
 
 fn judged<'a>(
@@ -61,10 +69,20 @@ fn judged<'a>(
         None => rule(&request, &requester, None, context),
         Some(Ok(new)) => rule(&request, &requester, Some(&new), context),
     };
+    decided(uid, request, requester, result)
+}
+
+fn decided<'a>(
+    uid: Cow<'a, str>,
+    request: SlotRequest<'a>,
+    requester: Requester<'a>,
+    result: Result<Ruled, Vec<String>>,
+) -> Answer<'a> {
+    let result = result.and_then(|ruled| Ok((written(&ruled.patch)?, ruled)));
     let (patch, gain, warnings, denial, decision) = match result {
-        Ok(Ruled { writer, patch, gain, warning }) => {
+        Ok((patch, Ruled { writer, gain, warning, .. })) => {
             let warnings = by_break_glass(writer, &request).into_iter().chain(warning).collect();
-            (written(&patch), gain, warnings, None, ("allow", writer.word()))
+            (patch, gain, warnings, None, ("allow", writer.word()))
         }
         Err(problems) => {
             let denial = Denial { code: 403, message: sentence(&request, &problems) };
@@ -76,9 +94,14 @@ fn judged<'a>(
     Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain, session: None }
 }
 
-fn written(patch: &Patch) -> Option<Vec<u8>> {
-    // What consists of texts and of maps from texts can always be written; what were not stamped, nobody would admit.
-    if patch.0.is_empty() { None } else { serde_json::to_vec(patch).ok() }
+/// A Slot that could not be put into form must not be stored as it was sent.
+fn written(patch: &Patch) -> Result<Option<Vec<u8>>, Vec<String>> {
+    if patch.0.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_vec(patch)
+        .map(Some)
+        .map_err(|e| vec![format!("hotdesk could not write its changes: {}", harmless(&e.to_string()))])
 }
 
 /// The same answer, denied because the person holds enough slots, or because that could not be found out.

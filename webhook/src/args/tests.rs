@@ -25,7 +25,7 @@ fn the_defaults_are_safe() {
     assert_eq!(settings.mode, Mode::Enforce);
     assert_eq!(settings.break_glass_groups, ["system:masters"]);
     assert!(settings.trusted_deployers.is_empty() && settings.machinery_users.is_empty());
-    assert_eq!((args.max_review_bytes, args.max_in_flight), (8 << 20, 64));
+    assert_eq!((args.max_review_bytes, args.body_budget_bytes), (32 << 20, 64 << 20));
 }
 
 #[test]
@@ -47,9 +47,9 @@ fn a_bad_value_is_refused_with_what_to_write() {
     refuses(&["--tls-reload-interval", "soon"], "such as 5s");
     refuses(&["--tls-reload-interval", "0s"], "longer than 0s");
     refuses(&["--shutdown-delay=-5s"], "such as 5s");
-    refuses(&["--max-review-bytes", "8MB"], "such as 8388608 or 8Mi");
-    refuses(&["--max-review-bytes", "1"], "from 64Ki");
-    refuses(&["--max-in-flight", "0"], "1..");
+    refuses(&["--max-review-bytes", "8MB"], "such as 33554432 or 32Mi");
+    refuses(&["--max-review-bytes", "1"], "from 4Mi");
+    refuses(&["--body-budget-bytes", "8Mi"], "from 16Mi");
     refuses(&["--mode", "off"], "enforce, warn, audit");
     refuses(&["--listen", "8443"], "--listen");
     refuses(&["--claim-url", "javascript:alert(1)"], "https://");

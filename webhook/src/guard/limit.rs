@@ -4,6 +4,8 @@
 //! costs nothing, so nobody is hindered by being added to somebody's claim. For that to hold, nobody may put another
 //! before themselves and stay: a slot is claimed for oneself, or handed over to one person alone.
 
+use std::collections::HashSet;
+
 use hotdesk_slots::claim::Standing;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{list, plain};
@@ -68,7 +70,8 @@ pub fn gain(writer: Writer, asked: &Asked<'_>, settings: &Settings, now: Timesta
     let is_yours = mine.contains(&owner);
     let mut names = names_of(&owner, settings);
     if is_yours {
-        mine.into_iter().for_each(|name| push_new(&mut names, name));
+        let known: HashSet<Name> = names.iter().cloned().collect();
+        names.extend(mine.into_iter().filter(|name| !known.contains(name)));
     }
     let version = old.metadata.resource_version.as_ref().and_then(|version| version.parse().ok());
     let gain = Gain { slot: asked.namespace.to_owned(), owner, names, version, is_yours };
