@@ -59,7 +59,12 @@ pub struct Outcome {
 ///
 /// # Errors
 /// What is wrong with the answer.
-pub fn answered(question: &Question<'_>, world: &World, ask: Ask, limit: Duration) -> Result<Outcome, Problem> {
+pub fn answered<'a>(
+    question: &Question<'a>,
+    world: &World,
+    ask: Ask,
+    limit: Duration,
+) -> Result<(Outcome, Option<Answer<'a>>), Problem> {
     let context = world.context(question.synced, question.limited);
     let begun = Instant::now();
     let answered = ask(question.path, question.body, &context);
@@ -79,7 +84,7 @@ pub fn answered(question: &Question<'_>, world: &World, ask: Ask, limit: Duratio
     let Ok(answer) = answered else {
         return match asked {
             Some(asked) if !asked.uid.is_empty() => Err(format!("a review with the uid {:?} is not answered", asked.uid)),
-            _ => Ok(Outcome { reason: "unanswered", ..Outcome::default() }),
+            _ => Ok((Outcome { reason: "unanswered", ..Outcome::default() }, None)),
         };
     };
     envelope(&answer.reply, question.body)?;
@@ -95,13 +100,12 @@ pub fn answered(question: &Question<'_>, world: &World, ask: Ask, limit: Duratio
         _ if answer.reply.denial.is_none() => return Err("what cannot be read is admitted".to_owned()),
         _ => {}
     }
-    Ok(outcome)
+    Ok((outcome, Some(answer)))
 }
 
 /// What is true of every answer: the API server can read it, and nothing in it is more than text.
 fn envelope(reply: &Reply<'_>, body: &[u8]) -> Result<(), Problem> {
-    let json = reply.to_json().map_err(|e| format!("the answer cannot be written: {e}"))?;
-    let json: Value = serde_json::from_slice(&json).map_err(|e| format!("the answer cannot be read: {e}"))?;
+    let json: Value = serde_json::from_slice(&reply.to_json()).map_err(|e| format!("the answer cannot be read: {e}"))?;
     let uid = json.pointer("/response/uid").and_then(Value::as_str).unwrap_or_default();
     let asked: Option<Value> = serde_json::from_slice(body).ok();
     let wanted = asked.as_ref().and_then(|review| review.pointer("/request/uid")).and_then(Value::as_str);

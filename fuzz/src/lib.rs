@@ -15,12 +15,15 @@ use hotdesk_webhook::review::Unreadable;
 
 pub mod check;
 pub mod input;
+pub mod large;
 pub mod numbers;
 pub mod oracle;
 pub mod slots;
 pub mod world;
 
-use check::{Outcome, Problem};
+use check::{Outcome, Problem, Question};
+use input::review::Review;
+use input::slot::SlotReview;
 use world::World;
 
 /// How long an answer may take in a build that is optimised.
@@ -35,8 +38,7 @@ pub type Ask = for<'a> fn(Path, &'a [u8], &Context<'_>) -> Result<Answer<'a>, Un
 /// What is wrong with the answer.
 pub fn raw(data: &[u8], limit: Duration) -> Result<Outcome, Problem> {
     let Some((way, body)) = data.split_first() else { return Ok(Outcome::default()) };
-    let question = check::Question { path: input::path(*way), body, synced: way & 0x80 == 0, limited: way & 0x40 != 0 };
-    check::answered(&question, World::get()?, answer, limit)
+    ask(&Question { path: input::path(*way), body, synced: way & 0x80 == 0, limited: way & 0x40 != 0 }, limit)
 }
 
 /// Asks with a review that these bytes make.
@@ -44,10 +46,8 @@ pub fn raw(data: &[u8], limit: Duration) -> Result<Outcome, Problem> {
 /// # Errors
 /// What is wrong with the answer, with the review.
 pub fn structured(data: &[u8], limit: Duration) -> Result<Outcome, Problem> {
-    let Ok(review) = input::review::Review::arbitrary(&mut Unstructured::new(data)) else { return Ok(Outcome::default()) };
-    let body = review.body();
-    let question = check::Question { path: review.path(), body: &body, synced: review.synced(), limited: false };
-    with_body(check::answered(&question, World::get()?, answer, limit), &body)
+    let Ok(review) = Review::arbitrary(&mut Unstructured::new(data)) else { return Ok(Outcome::default()) };
+    ask(&Question { path: review.path(), body: &review.body(), synced: review.synced(), limited: false }, limit)
 }
 
 /// Asks with a review of a Slot that these bytes make.
@@ -55,12 +55,15 @@ pub fn structured(data: &[u8], limit: Duration) -> Result<Outcome, Problem> {
 /// # Errors
 /// What is wrong with the answer, with the review.
 pub fn slot(data: &[u8], limit: Duration) -> Result<Outcome, Problem> {
-    let Ok(review) = input::slot::SlotReview::arbitrary(&mut Unstructured::new(data)) else { return Ok(Outcome::default()) };
-    let body = review.body();
-    let question = check::Question { path: review.path(), body: &body, synced: true, limited: review.limited };
-    with_body(check::answered(&question, World::get()?, answer, limit), &body)
+    let Ok(review) = SlotReview::arbitrary(&mut Unstructured::new(data)) else { return Ok(Outcome::default()) };
+    ask(&Question { path: review.path(), body: &review.body(), synced: true, limited: review.limited }, limit)
 }
 
-fn with_body(result: Result<Outcome, Problem>, body: &[u8]) -> Result<Outcome, Problem> {
-    result.map_err(|problem| format!("{problem}\n{}", String::from_utf8_lossy(body)))
+fn ask(question: &Question<'_>, limit: Duration) -> Result<Outcome, Problem> {
+    let world = World::get()?;
+    let checked = check::answered(question, world, answer, limit).and_then(|(outcome, answer)| {
+        large::agrees(question, answer.as_ref(), &world.context(question.synced, question.limited))?;
+        Ok(outcome)
+    });
+    checked.map_err(|problem| format!("{problem}\n{:?}: {}", question.path, String::from_utf8_lossy(question.body)))
 }

@@ -87,7 +87,8 @@ impl Asked {
     pub fn read(body: &[u8]) -> Option<Self> {
         let Review { api_version, kind, request } = serde_json::from_slice(body).ok()?;
         let extra = request.user_info.extra.unwrap_or_default();
-        (api_version == "admission.k8s.io/v1" && kind == "AdmissionReview").then(|| Self {
+        let is_known = matches!(request.operation.as_str(), "CREATE" | "UPDATE" | "DELETE" | "CONNECT");
+        (is_known && api_version == "admission.k8s.io/v1" && kind == "AdmissionReview").then(|| Self {
             uid: request.uid,
             group: request.kind.group,
             kind: request.kind.kind,

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
-use super::super::world::{UNREADABLE, World, names};
+use super::super::world::{World, names};
 use super::claim::name;
 use super::{Asked, Claim, FOR, Facts, Part};
 
@@ -45,8 +45,8 @@ impl Slot {
     pub fn of(world: &World, namespace: &str, synced: bool) -> Self {
         match world.slot(namespace) {
             _ if !synced => Self::Unsynced,
-            Some(slot) if namespace != UNREADABLE => Self::Known(Facts::of(slot)),
-            _ => Self::None,
+            Some(slot) => Self::Known(Facts::of(slot)),
+            None => Self::None,
         }
     }
 
