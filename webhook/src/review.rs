@@ -13,6 +13,7 @@ use crate::review::object::Object;
 pub use crate::review::user::UserInfo;
 
 pub mod object;
+pub mod templates;
 mod user;
 
 /// The only version that is spoken here, and by every API server since Kubernetes 1.16.
