@@ -19,7 +19,8 @@ pub fn all() -> Vec<Template> {
     let text = std::fs::read_to_string(file).unwrap();
     let table = serde_saphyr::from_str::<Value>(&text).unwrap();
     let texts = |list: &Value| list.as_array().unwrap().iter().map(|t| t.as_str().unwrap().to_owned()).collect();
-    let template = |row: &Value| Template { field: row["field"].as_str().unwrap().to_owned(), kinds: texts(&row["kinds"]) };
+    let template =
+        |row: &Value| Template { field: row["field"].as_str().unwrap().to_owned(), kinds: texts(&row["kinds"]) };
     table["templates"].as_array().unwrap().iter().map(template).collect()
 }
 
@@ -50,9 +51,15 @@ pub fn object(kind: &str, name: &str) -> (Value, &'static str, &'static str) {
         }
         "batch/Job" => ("batch/v1", "jobs", json!({"spec": job["spec"]})),
         "batch/CronJob" => ("batch/v1", "cronjobs", json!({"spec": {"schedule": "0 0 1 1 *", "jobTemplate": job}})),
-        "apps/DaemonSet" => ("apps/v1", "daemonsets", json!({"spec": {"selector": selector, "template": pod("Always")}})),
-        "apps/Deployment" => ("apps/v1", "deployments", json!({"spec": {"selector": selector, "template": pod("Always")}})),
-        "apps/ReplicaSet" => ("apps/v1", "replicasets", json!({"spec": {"selector": selector, "template": pod("Always")}})),
+        "apps/DaemonSet" => {
+            ("apps/v1", "daemonsets", json!({"spec": {"selector": selector, "template": pod("Always")}}))
+        }
+        "apps/Deployment" => {
+            ("apps/v1", "deployments", json!({"spec": {"selector": selector, "template": pod("Always")}}))
+        }
+        "apps/ReplicaSet" => {
+            ("apps/v1", "replicasets", json!({"spec": {"selector": selector, "template": pod("Always")}}))
+        }
         "apps/StatefulSet" => {
             let spec = json!({
                 "serviceName": "web", "replicas": 0, "selector": selector, "template": pod("Always"),

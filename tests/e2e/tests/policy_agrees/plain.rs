@@ -101,13 +101,20 @@ fn wrong_rules(requests: &Requests, slot: &TestSlot) -> Vec<String> {
         object["metadata"] = json!({"name": name, "labels": labels, "annotations": annotations});
         object
     };
+    let mut token = stamped(json!({"type": "kubernetes.io/service-account-token"}), "t");
+    token["metadata"]["annotations"]["kubernetes.io/service-account.name"] = json!("default");
     let role = json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}});
     let rows = [
-        ("v1", "secrets", stamped(json!({"type": "kubernetes.io/service-account-token"}), "t"), "a token without an end"),
+        ("v1", "secrets", token, "a token without an end"),
         ("v1", "secrets", stamped(json!({"type": "Opaque"}), "t"), ""),
         ("v1", "serviceaccounts/default/token", json!({"spec": {"expirationSeconds": 3601}}), "an hour at most"),
         ("v1", "serviceaccounts/default/token", json!({"spec": {"expirationSeconds": 3600}}), ""),
-        ("v1", "serviceaccounts", stamped(json!({}), "hotdesk-reaper"), "hotdesk-reaper (serviceaccounts) belongs to hotdesk"),
+        (
+            "v1",
+            "serviceaccounts",
+            stamped(json!({}), "hotdesk-reaper"),
+            "hotdesk-reaper (serviceaccounts) belongs to hotdesk",
+        ),
         (
             "rbac.authorization.k8s.io/v1",
             "rolebindings",
@@ -133,7 +140,8 @@ fn wrong_templates(requests: &Requests, slot: &TestSlot) -> Vec<String> {
             let (mut clean, version, resource) = templates::object(kind, "t");
             clean["metadata"] = json!({"name": "t", "labels": labels, "annotations": annotations});
             let url = path(slot.name(), version, resource);
-            let make = |object: &Value| requests.try_out(Identity::person("alice@example.com"), "POST", &url, Some(object));
+            let make =
+                |object: &Value| requests.try_out(Identity::person("alice@example.com"), "POST", &url, Some(object));
             found.extend(wrong(&format!("a clean {kind}"), &make(&clean), ""));
             for map in ["labels", "annotations"] {
                 let mut object = clean.clone();
@@ -157,7 +165,8 @@ fn what_only_looks_plainly_right_is_judged_in_full() {
     let users = ["alice@example.com", "deployer@example.com"];
     slot.patch(&json!({"spec": {"claim": {"users": users, "purpose": "checkout"}}}));
     policy.adopt(&slot);
-    let judged = [wrong_deletions, wrong_deployments, wrong_rules, wrong_templates].map(|judge| judge(&requests, &slot));
+    let judged =
+        [wrong_deletions, wrong_deployments, wrong_rules, wrong_templates].map(|judge| judge(&requests, &slot));
     assert!(judged.concat().is_empty(), "{}", judged.concat().join("\n"));
     slot.patch(&json!({"spec": {"claim": {"users": ["bob@example.com"], "purpose": "checkout"}}}));
     until("the slot to be bob's, and what alice left in it", Duration::from_secs(30), || {

@@ -71,10 +71,12 @@ const ROWS: &[Row] = &[
     ("system:anonymous", &["system:unauthenticated"], false, None),
 ];
 
-const HELD: &str = r#"{"claim": {"users": ["alice@example.com", "carol@example.com"], "groups": ["payments"], "purpose": "a \"b"}}"#;
+const HELD: &str =
+    r#"{"claim": {"users": ["alice@example.com", "carol@example.com"], "groups": ["payments"], "purpose": "a \"b"}}"#;
 const TRUSTING: &str = r#"{"claim": {"users": ["alice@example.com"], "trustWorkloads": true}}"#;
-const LAPSED: &str = r#"{"claim": {"users": ["alice@example.com"], "trustWorkloads": true, "until": "2020-01-01T10:00:00+01:00"}}"#;
-const OTHERS: &str = r#"{"claim": {"users": ["bob@example.com"]}}"#;
+const LAPSED: &str =
+    r#"{"claim": {"users": ["alice@example.com"], "trustWorkloads": true, "until": "2020-01-01T10:00:00+01:00"}}"#;
+const OTHERS: &str = r#"{"claim": {"users": ["erin@example.com"]}}"#;
 const WARNING: &str = r#"{"mode": "warn", "claim": {"users": ["alice@example.com"]}}"#;
 const AUDITING: &str = r#"{"mode": "audit", "claim": {"users": ["alice@example.com"]}}"#;
 
@@ -83,7 +85,7 @@ const STATES: &[(&str, &str, Row, &str)] = &[
     ("held", HELD, person("bob@example.com"), "is held by alice@example.com (\"a 'b\""),
     ("trusting", TRUSTING, in_a_pod("system:serviceaccount:@SLOT@:default"), ""),
     ("lapsed", LAPSED, person("alice@example.com"), "has lapsed"),
-    ("another's", OTHERS, person("alice@example.com"), "is held by bob@example.com"),
+    ("another's", OTHERS, person("alice@example.com"), "is held by erin@example.com"),
     ("free", r#"{"claim": null}"#, person("bob@example.com"), "is free"),
     ("in warn mode", WARNING, person("bob@example.com"), ""),
     ("in audit mode", AUDITING, person("bob@example.com"), ""),
@@ -104,7 +106,8 @@ impl Side<'_> {
         let who = Identity { user: &user, groups, in_a_pod };
         let config_maps = path(self.slot.name(), "v1", "configmaps");
         let kept = format!("{config_maps}/{}", name_for(person.filter(|person| !person.is_empty())));
-        let lease = json!({"metadata": {"name": "beat", "labels": self.marks.0, "annotations": self.marks.1}, "spec": {}});
+        let lease =
+            json!({"metadata": {"name": "beat", "labels": self.marks.0, "annotations": self.marks.1}, "spec": {}});
         let object = |name: &str| config_map(&self.marks, name, person);
         let name = kept.rsplit('/').next().unwrap();
         match operation {
@@ -153,7 +156,9 @@ fn difference(operation: &str, webhook: (&Answer, &TestSlot), policy: (&Answer, 
     if webhook.0.ok() != policy.0.ok() {
         return Some("one admits it");
     }
-    if webhook.0.ok() {
+    // hotdesk's own accounts are held by a policy of their own besides, which may be the first to say so.
+    let by_another = [webhook.0, policy.0].iter().any(|answer| answer.is_denial("'hotdesk-reapers"));
+    if webhook.0.ok() || by_another {
         return None;
     }
     // What is created or changed meets the webhook first, what is deleted the policy.
@@ -183,7 +188,8 @@ fn the_policy_and_the_webhook_agree_over_the_whole_decision_table() {
                 rows += 1;
                 if let Some(what) = difference(operation, (&answers.0, &both), (&answers.1, &alone)) {
                     let (by_webhook, by_policy) = answers;
-                    differences.push(format!("{}: {operation} by {row:?}: {what}\n{by_webhook:?}\n{by_policy:?}", state.0));
+                    differences
+                        .push(format!("{}: {operation} by {row:?}: {what}\n{by_webhook:?}\n{by_policy:?}", state.0));
                 }
             }
         }
