@@ -20,7 +20,10 @@
 {{- $args = append $args (printf "--max-slots-per-person=%d" (int .Values.maxSlotsPerPerson)) -}}
 {{- $args = append $args (printf "--claims-config-map=%s" (include "hotdesk.claimsConfigMap" .)) -}}
 {{- end -}}
-{{- range .Values.trustedDeployers }}{{ $args = append $args (printf "--trusted-deployer=%s" .) }}{{ end -}}
+{{- range .Values.trustedDeployers -}}
+{{- $args = append $args (printf "--trusted-deployer=%s" (ternary . (toJson .) (kindIs "string" .))) -}}
+{{- end -}}
+{{- $args = append $args (printf "--token-secrets=%s" .Values.guard.tokenSecrets) -}}
 {{- range .Values.identity.stripPrefixes }}{{ $args = append $args (printf "--strip-prefix=%s" .) }}{{ end -}}
 {{- range .Values.identity.extraKeys }}{{ $args = append $args (printf "--extra-key=%s" .) }}{{ end -}}
 {{- if .Values.identity.people }}{{ $args = append $args "--people=/etc/hotdesk/people/people.json" }}{{ end -}}

@@ -79,7 +79,7 @@ fn the_access_controller_changes_one_role_binding_of_a_slot_and_makes_none() {
         });
         answered(Path::Mutate, &request).note.reason
     };
-    assert_eq!(write("UPDATE", "rolebindings", "", "hotdesk-claimants"), "access");
+    assert_eq!(write("UPDATE", "rolebindings", "", "hotdesk-claimants"), "controller");
     for (operation, resource, sub, name) in [
         ("CREATE", "rolebindings", "", "hotdesk-claimants"),
         ("DELETE", "rolebindings", "", "hotdesk-claimants"),
