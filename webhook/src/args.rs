@@ -68,8 +68,15 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_MACHINERY_USER", value_delimiter = ',', value_name = "USER")]
     pub machinery_user: Vec<String>,
     /// A CI or GitOps tool that may deploy for claimants, as JSON: {"user": its exact user name, "slots": [SLOT…]}, or
-    /// "people": [NAME…], or "authenticatesPeople": true; or a list of these. Repeat it. A bare name authenticates people
-    #[arg(long, env = "HOTDESK_TRUSTED_DEPLOYER", value_parser = deployers, value_name = "JSON")]
+    /// "people": [NAME…], or "authenticatesPeople": true; or a list of these. Repeat it, or separate by line breaks. A bare
+    /// name authenticates people
+    #[arg(
+        long,
+        env = "HOTDESK_TRUSTED_DEPLOYER",
+        value_delimiter = '\n',
+        value_parser = deployers,
+        value_name = "JSON"
+    )]
     pub trusted_deployer: Vec<Deployers>,
     /// What becomes of Secrets of the type kubernetes.io/service-account-token in slots: such a token has no end
     #[arg(long, env = "HOTDESK_TOKEN_SECRETS", value_enum, default_value_t = TokenSecretsArg::Deny)]

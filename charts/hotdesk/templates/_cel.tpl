@@ -85,6 +85,14 @@ has(params.status) && has(params.status.lapsedUntil) && dyn(params.status.lapsed
 int(timestamp(string(params.spec.claim.until))) == int(timestamp(string(params.status.lapsedUntil)))
 {{- end }}
 
+{{/* A text that people wrote, in quotes that it cannot end: what looks like a double quote becomes an apostrophe. */}}
+{{- define "hotdesk.cel.quoted" -}}
+"\"" + {{ . }}.split("").map(c, c in
+  ["\"", "\u02ba", "\u02dd", "\u02ee", "\u02f6", "\u05f2", "\u05f4", "\u1cd3",
+   "\u201c", "\u201d", "\u201e", "\u201f", "\u2033", "\u2036", "\u275d", "\u275e", "\u3003", "\u301d", "\u301e", "\u301f", "\uff02"]
+  ? "'" : c).join("") + "\""
+{{- end }}
+
 {{/* The names of what the chart `slots` puts into each slot, as a JSON list. */}}
 {{- define "hotdesk.fixtureNames" -}}
 {{- $names := list -}}
