@@ -23,10 +23,14 @@ fn named(user: &str, new: &Value, old: &Value) -> (Value, Value) {
     let book = book(steady);
     let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
     let body = review.to_string();
-    let answer = answer(Path::Mutate, body.as_bytes(), &context).unwrap();
-    let response: Value = serde_json::from_slice(&answer.reply.to_json().unwrap()).unwrap();
-    assert_eq!(response["response"]["allowed"], true, "{response}");
-    let stored = patched(&review["request"]["object"], &response["response"])["metadata"].clone();
+    let reply = answer(Path::Mutate, body.as_bytes(), &context).unwrap().reply;
+    assert_eq!(reply.denial, None);
+    let mut stored = review["request"]["object"].clone();
+    if let Some(patch) = reply.patch {
+        let patch: json_patch::Patch = serde_json::from_slice(&patch).unwrap();
+        json_patch::patch(&mut stored, &patch).unwrap();
+    }
+    let stored = &stored["metadata"];
     (stored["labels"][keys::FOR].clone(), stored["annotations"][keys::FOR].clone())
 }
 
@@ -55,6 +59,30 @@ fn a_rule_is_a_denial_with_a_reason_of_its_own_and_no_patch() {
     assert_eq!(response["status"]["code"], 403);
     assert_eq!(response["auditAnnotations"]["decision"], "deny token-secret");
     assert!(response["status"]["message"].as_str().unwrap().contains("without an end"), "{response}");
+}
+
+#[test]
+fn a_reserved_key_in_a_template_is_named_with_its_field() {
+    let claim = json!({"metadata": {"annotations": {"hotdesk.dev/owner": "bob"}}});
+    let volumes = json!([{"name": "a"}, {"name": "b", "ephemeral": {"volumeClaimTemplate": claim}}]);
+    let mut review =
+        with("/object", json!({"metadata": {"name": "web"}, "spec": {"template": {"spec": {"volumes": volumes}}}}));
+    review["request"]["kind"] = json!({"group": "apps", "kind": "Deployment"});
+    let response = mutate(&review);
+    assert_eq!(response["auditAnnotations"]["decision"], "deny reserved-key");
+    let field = "spec.template.spec.volumes[].ephemeral.volumeClaimTemplate.metadata.annotations";
+    let message = response["status"]["message"].as_str().unwrap();
+    assert!(message.contains(&format!("{field} has the key hotdesk.dev/owner")), "{message}");
+    review["request"]["oldObject"] = review["request"]["object"].clone();
+    review["request"]["operation"] = json!("UPDATE");
+    assert_eq!(mutate(&review)["allowed"], true, "it was there before");
+}
+
+#[test]
+fn a_token_that_lasts_for_too_long_is_denied() {
+    let mut review = with("/object", json!({"metadata": {"name": "web"}, "spec": {"expirationSeconds": 3601}}));
+    review["request"]["kind"] = json!({"group": "authentication.k8s.io", "kind": "TokenRequest"});
+    assert_eq!(mutate(&review)["auditAnnotations"]["decision"], "deny token-lifetime");
 }
 
 #[test]
