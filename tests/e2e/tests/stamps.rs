@@ -85,6 +85,7 @@ fn forged_changed_and_removed_stamps_are_put_right() {
 fn a76_a_forged_stamp_in_a_template_is_refused_for_every_built_in_kind() {
     let _held = installation::shared();
     let slot = TestSlot::held_by("alice@example.com");
+    let _templates = Grant::to(&alice(), "", &["podtemplates"], &["create"]);
     let mut admitted = Vec::new();
     for template in templates::all() {
         for kind in &template.kinds {
@@ -185,6 +186,27 @@ fn a75_keys_that_only_look_reserved_are_anybodys_and_not_the_stamp() {
     // A label's prefix is a name of the DNS, in lower case.
     slot.kubectl(&alice(), &["label", "configmap", "x", "HOTDESK.dev/owner=carol"]).failed_saying(&["HOTDESK.dev"]);
     carries_alices_stamp(&slot, &slot.get("configmap", "x"));
+}
+
+#[test]
+fn a79_a_binding_brings_no_forged_stamp_to_its_pod() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    let _rights = Grant::to(&alice(), "", &["pods/binding", "bindings"], &["create"]);
+    let spec = json!({"schedulerName": "none", "containers": [{"name": "a", "image": "a"}]});
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": spec});
+    alice().apply(slot.name(), &pod.to_string()).succeeded();
+    let bind = |url: &str, annotations: Value| {
+        let metadata = json!({"name": "web", "namespace": slot.name(), "annotations": annotations});
+        let target = json!({"kind": "Node", "name": "nowhere"});
+        let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": metadata, "target": target});
+        let url = format!("/api/v1/namespaces/{}/{url}?dryRun=All", slot.name());
+        alice().kubectl_with(&["create", "--raw", &url, "-f", "-"], &binding.to_string())
+    };
+    for url in ["pods/web/binding", "bindings"] {
+        bind(url, json!({"hotdesk.dev/owner": "bob"})).failed_saying(&["hotdesk.dev/owner", "is not the claim's"]);
+        bind(url, json!({"note": "mine"})).succeeded();
+    }
 }
 
 #[test]

@@ -232,3 +232,6 @@ fn is_release_record(request: &Request<'_, Object<'_>>, object: &Object<'_>) -> 
     let labelled = matches!(kind, "Secret" | "ConfigMap") && object.is_helms() && name.starts_with(RELEASE_NAME);
     core && (typed || labelled)
 }
+
+#[cfg(test)]
+mod tests;

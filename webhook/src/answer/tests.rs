@@ -13,8 +13,8 @@ use crate::book::{Page, Pages};
 use crate::review::condense::condense;
 use crate::settings::Deployer;
 
-const NOW: &str = "2026-11-23T15:00:00Z";
-const ALICE: &str = "alice@example.com";
+pub(super) const NOW: &str = "2026-11-23T15:00:00Z";
+pub(super) const ALICE: &str = "alice@example.com";
 
 fn alices() -> ClaimView {
     ClaimView {
@@ -25,7 +25,7 @@ fn alices() -> ClaimView {
 }
 
 /// A book with `pikachu`, which alice holds, and the free `mew`.
-fn book(opened: Instant) -> Book {
+pub(super) fn book(opened: Instant) -> Book {
     let mut pages = Pages::default();
     pages.put("pikachu", Page::new("pikachu", Some(alices()), None));
     pages.put("mew", Page::new("mew", None, None));
@@ -34,7 +34,7 @@ fn book(opened: Instant) -> Book {
     book
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         break_glass_groups: vec!["system:masters".to_owned()],
         people: People::from_rows([["alice@example.com", "octocat"]]).unwrap(),
@@ -60,7 +60,7 @@ fn review() -> Value {
     })
 }
 
-fn with(pointer: &str, value: Value) -> Value {
+pub(super) fn with(pointer: &str, value: Value) -> Value {
     let mut review = review();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     review["request"].pointer_mut(parent).unwrap()[key] = value;
@@ -101,7 +101,7 @@ fn agrees(whole: &Result<Answer<'_>, Unreadable>, path: Path, body: &str, contex
     }
 }
 
-fn mutate(review: &Value) -> Value {
+pub(super) fn mutate(review: &Value) -> Value {
     ask(Path::Mutate, &review.to_string()).unwrap()["response"].clone()
 }
 
@@ -112,7 +112,7 @@ fn patch_of(response: &Value) -> Option<json_patch::Patch> {
     Some(serde_json::from_slice(&bytes).unwrap())
 }
 
-fn patched(object: &Value, response: &Value) -> Value {
+pub(super) fn patched(object: &Value, response: &Value) -> Value {
     let mut object = object.clone();
     if let Some(patch) = patch_of(response) {
         json_patch::patch(&mut object, &patch).unwrap();
@@ -479,72 +479,4 @@ fn a_denied_change_of_a_release_record_warns_too_since_helm_uninstall_hides_erro
     assert_eq!(response["warnings"][0], response["status"]["message"]);
     review["request"]["object"] = json!({"type": "Opaque", "metadata": {"name": "x"}});
     assert_eq!(mutate(&review).get("warnings"), None);
-}
-
-/// What becomes of the label and the annotation `hotdesk.dev/for`: absent, or its value.
-fn named(user: &str, new: &Value, old: &Value) -> (Value, Value) {
-    let metadata =
-        |person: &Value| json!({"metadata": {"labels": {keys::FOR: person}, "annotations": {keys::FOR: person}}});
-    let mut review = with("/object", metadata(new));
-    review["request"]["userInfo"] = json!({"username": user, "groups": ["system:authenticated"]});
-    if !old.is_null() {
-        review["request"]["operation"] = json!("UPDATE");
-        review["request"]["oldObject"] = metadata(old);
-    }
-    let steady = Instant::now();
-    let deployers = r#"[{"user": "ci", "authenticatesPeople": true}, {"user": "flux", "slots": ["pikachu"]}]"#;
-    let settings = Settings { trusted_deployers: Deployer::parse(deployers).unwrap(), ..settings() };
-    let book = book(steady);
-    let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
-    let body = review.to_string();
-    let answer = answer(Path::Mutate, body.as_bytes(), &context).unwrap();
-    let response: Value = serde_json::from_slice(&answer.reply.to_json()).unwrap();
-    assert_eq!(response["response"]["allowed"], true, "{response}");
-    let stored = patched(&review["request"]["object"], &response["response"])["metadata"].clone();
-    (stored["labels"][keys::FOR].clone(), stored["annotations"][keys::FOR].clone())
-}
-
-#[test]
-fn only_a_deployer_that_knows_people_names_them() {
-    let (alice, bob, none) = (json!("alice_at_example.com"), json!("bob"), Value::Null);
-    let both = |value: &Value| (value.clone(), value.clone());
-    assert_eq!(named("ci", &alice, &none), both(&alice));
-    assert_eq!(named("ci", &alice, &bob), both(&alice));
-    for user in [ALICE, "flux"] {
-        assert_eq!(named(user, &alice, &none), both(&none), "{user} names nobody");
-        assert_eq!(named(user, &alice, &alice), both(&alice), "{user} changes something else");
-        assert_eq!(named(user, &alice, &bob), both(&none), "{user} does not exchange the person");
-    }
-    let controller = "system:serviceaccount:kube-system:replicaset-controller";
-    assert_eq!(named(controller, &bob, &none), both(&bob), "a selector may ask for it");
-}
-
-#[test]
-fn a_rule_is_a_denial_with_a_reason_of_its_own_and_no_patch() {
-    let secret = json!({"type": "kubernetes.io/service-account-token", "metadata": {"name": "t"}});
-    let mut review = with("/object", secret);
-    review["request"]["kind"] = json!({"group": "", "kind": "Secret"});
-    let response = mutate(&review);
-    assert_eq!((&response["allowed"], response.get("patch")), (&json!(false), None));
-    assert_eq!(response["status"]["code"], 403);
-    assert_eq!(response["auditAnnotations"]["decision"], "deny token-secret");
-    assert!(response["status"]["message"].as_str().unwrap().contains("without an end"), "{response}");
-}
-
-#[test]
-fn hotdesks_own_accounts_are_not_who_deployed_a_release() {
-    let record = |by: &str| json!({"type": "helm.sh/release.v1", "metadata": {"annotations": {keys::DEPLOYED_BY: by}}});
-    let mut review = with("/object", record("eve"));
-    review["request"]["kind"] = json!({"group": "", "kind": "Secret"});
-    review["request"]["operation"] = json!("UPDATE");
-    review["request"]["oldObject"] = record("carol");
-    let mut by = |user: &str| {
-        let extra = json!({"authentication.kubernetes.io/pod-name": ["reap-1"]});
-        review["request"]["userInfo"] = json!({"username": user, "extra": extra});
-        let stored = patched(&review["request"]["object"], &mutate(&review));
-        stored["metadata"]["annotations"][keys::DEPLOYED_BY].clone()
-    };
-    assert_eq!(by(ALICE), ALICE);
-    assert_eq!(by("system:serviceaccount:hotdesk-jobs:reaper-pikachu"), "carol", "as it was");
-    assert_eq!(by("system:serviceaccount:hotdesk-jobs:reviver-pikachu"), "eve", "as it was saved");
 }

@@ -169,15 +169,14 @@ fn many_keys_take_time_in_proportion() {
     };
     let took = |count: usize| {
         let object = labels(count);
-        (0..3)
-            .map(|_| {
-                let began = std::time::Instant::now();
-                assert_eq!(found(DEPLOYMENT, &object, Some(&object), false), "");
-                began.elapsed()
-            })
-            .min()
-            .unwrap()
+        let times = (0..9).map(|_| {
+            let began = std::time::Instant::now();
+            assert_eq!(found(DEPLOYMENT, &object, Some(&object), false), "");
+            began.elapsed()
+        });
+        times.min().unwrap()
     };
+    // Each compared with each other would take 256 times as long; a busy machine takes some of the rest.
     let (few, many) = (took(2_000), took(32_000));
-    assert!(many < few * 80, "sixteen times as many keys took {many:?} in place of {few:?}");
+    assert!(many < few * 128, "sixteen times as many keys took {many:?} in place of {few:?}");
 }

@@ -87,7 +87,7 @@ fn what_is_not_the_slot_of_a_namespace_is_none() {
 #[test]
 fn one_odd_slot_hides_no_other_in_a_list() {
     let items = [json!({"claim": {"users": ["alice"]}}), json!("text"), json!({"claim": {"users": ["bob"]}})];
-    let items: Vec<Value> = items.iter().map(|spec| written(spec)).collect();
+    let items: Vec<Value> = items.iter().map(written).collect();
     let list = json!({"apiVersion": "v1", "items": items, "kind": "SlotList", "metadata": {"continue": "c"}});
     let list: ObjectList<Seen> = serde_json::from_str(&list.to_string()).unwrap();
     let pages: Vec<Page> = list.items.into_iter().filter_map(Seen::page).collect();
