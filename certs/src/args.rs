@@ -1,13 +1,13 @@
 //! What can be set from outside?
 
-use clap::{Parser, ValueEnum};
-use jiff::{SignedDuration, Span, SpanRelativeTo};
+use clap::Parser;
+use hotdesk_runtime::duration::non_negative;
+use hotdesk_runtime::log::LogArgs;
+use hotdesk_runtime::termination;
+use jiff::SignedDuration;
 use rustls_pki_types::DnsName;
 
 use crate::plan::{Renew, Wanted};
-
-/// Where the kubelet looks for a termination message, unless the pod says otherwise.
-pub(crate) const TERMINATION_LOG: &str = "/dev/termination-log";
 
 /// Issues the certificate of hotdesk's webhook, publishes its CA in the webhook configurations, and
 /// renews both after two thirds of their life. Run it as often as you like: it does only what is due.
@@ -49,15 +49,15 @@ pub(crate) struct Args {
     pub(crate) configurations_optional: bool,
 
     /// How long a CA lives; at least twice as long as a certificate.
-    #[arg(long, env = "HOTDESK_CA_LIFETIME", default_value = "730d", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, env = "HOTDESK_CA_LIFETIME", default_value = "730d", value_name = "DURATION", value_parser = non_negative::<SignedDuration>)]
     pub(crate) ca_lifetime: SignedDuration,
 
     /// How long a certificate lives; at least one hour.
-    #[arg(long, env = "HOTDESK_LEAF_LIFETIME", default_value = "90d", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, env = "HOTDESK_LEAF_LIFETIME", default_value = "90d", value_name = "DURATION", value_parser = non_negative::<SignedDuration>)]
     pub(crate) leaf_lifetime: SignedDuration,
 
     /// How long a new CA is published before it signs what the webhook serves: API servers learn of it by a watch.
-    #[arg(long, env = "HOTDESK_SETTLE", default_value = "10s", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, env = "HOTDESK_SETTLE", default_value = "10s", value_name = "DURATION", value_parser = non_negative::<SignedDuration>)]
     pub(crate) settle: SignedDuration,
 
     /// Renew now, whatever the dates say.
@@ -75,25 +75,12 @@ pub(crate) struct Args {
     pub(crate) helm_release: Option<String>,
 
     /// Where the reason of a failure is written, if that file exists; the kubelet makes it.
-    #[arg(long, env = "HOTDESK_TERMINATION_LOG", default_value = TERMINATION_LOG, value_name = "FILE")]
+    #[arg(long, env = "HOTDESK_TERMINATION_LOG", default_value = termination::LOG, value_name = "FILE")]
     pub(crate) termination_log: std::path::PathBuf,
 
-    /// How log lines look.
-    #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value = "text")]
-    pub(crate) log_format: LogFormat,
-
-    /// Which log lines are written: error, warn, info, debug, trace, or a tracing filter.
-    #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info", value_name = "FILTER", value_parser = filter)]
-    pub(crate) log_level: String,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For people.
-    Text,
-    /// For machines, one object a line.
-    Json,
+    /// What is logged, and how.
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }
 
 /// No certificate lives shorter: a job that runs once a day could not keep it alive anyway.
@@ -143,35 +130,12 @@ impl Args {
     }
 }
 
-/// `90d`, `12h`, `1h 30m`: a day has 24 hours.
-fn duration(text: &str) -> Result<SignedDuration, String> {
-    let span: Span = text.parse().map_err(|e| format!("{e}; write it like 90d, 12h or 10s"))?;
-    let length = span.to_duration(SpanRelativeTo::days_are_24_hours());
-    let length = length.map_err(|_| "months and years differ in length: write it in days, like 730d".to_owned())?;
-    if length.is_negative() { Err("it is negative".to_owned()) } else { Ok(length) }
-}
-
-fn filter(text: &str) -> Result<String, String> {
-    let readable = tracing_subscriber::EnvFilter::try_new(text);
-    readable.map(|_| text.to_owned()).map_err(|e| format!("{e}; write it like info, or info,kube=debug"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn args(extra: &[&str]) -> Args {
         Args::try_parse_from(std::iter::once("hotdesk-certs").chain(extra.iter().copied())).unwrap()
-    }
-
-    #[test]
-    fn durations_are_written_as_people_write_them() {
-        for (text, hours) in [("90d", 90 * 24), ("12h", 12), ("2 weeks", 336), ("1d 12h", 36)] {
-            assert_eq!(duration(text), Ok(SignedDuration::from_hours(hours)), "{text}");
-        }
-        for text in ["", "90", "-1h", "2y", "soon"] {
-            assert!(duration(text).is_err(), "{text:?} was read");
-        }
     }
 
     #[test]

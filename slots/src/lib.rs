@@ -10,6 +10,7 @@ pub mod claim;
 pub mod counted;
 pub mod covered;
 pub mod crd;
+pub mod hosts;
 pub mod identity;
 pub mod json;
 pub mod keys;

@@ -139,6 +139,9 @@ fn is_past(lost_at: Timestamp, now: Timestamp) -> bool {
 }
 
 fn judge(facts: &Facts<'_>, standing: Standing<'_>, tokens_count: bool, settings: &Settings) -> Result<Role, Reason> {
+    if settings.is_reaper_of(facts.requester, facts.namespace) || settings.is_reviver_of(facts.requester, facts.namespace) {
+        return Ok(Role::OwnServiceAccount);
+    }
     let own = is_service_account_of(facts.requester, facts.namespace);
     if own && (carries_pod_token(facts.requester) || tokens_count && carries_token(facts.requester)) {
         return Ok(Role::OwnServiceAccount);

@@ -95,6 +95,7 @@ pub fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Result<W
         (Operation::Delete, "") if CLEANERS.contains(&&*requester.username) => Ok(Writer::Machinery),
         (Operation::Update, "status") if settings.is_machinery(requester) => Ok(Writer::Machinery),
         (Operation::Update, "status") if settings.is_reaper_of(requester, asked.namespace) => Ok(Writer::Reaper),
+        (Operation::Update, "status") if settings.is_reviver_of(requester, asked.namespace) => Ok(Writer::Reaper),
         (Operation::Update, "") if settings.is_machinery(requester) && keeps_spec(asked) => Ok(Writer::Machinery),
         (Operation::Update, "") => judge_person(asked, settings, now),
         (Operation::Create | Operation::Delete, "") => {

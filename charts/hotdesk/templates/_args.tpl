@@ -127,9 +127,10 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* The access controller's settings, as environment variables. */}}
-{{- define "hotdesk.accessEnv" -}}
-{{- with .Values.access }}
+{{/* The controller's settings, as environment variables. */}}
+{{- define "hotdesk.controllerEnv" -}}
+- {name: HOTDESK_JOBS_NAMESPACE, value: {{ include "hotdesk.arg" .Values.jobs.namespace }}}
+{{- with include "hotdesk.controllerValues" . | fromJson }}
 - {name: HOTDESK_SUBJECT_PREFIX, value: {{ include "hotdesk.arg" (join "," .subjectPrefixes) }}}
 - {name: HOTDESK_LOG_FORMAT, value: {{ include "hotdesk.arg" .logFormat }}}
 - {name: HOTDESK_LOG_LEVEL, value: {{ include "hotdesk.arg" .logLevel }}}

@@ -54,7 +54,7 @@ request.resource.resource in ["endpoints", "endpointslices", "events", "leases"]
 
 {{/* The names of what the chart `slots` puts into each slot, as a CEL list. */}}
 {{- define "hotdesk.fixtures" -}}
-{{- list "hotdesk-access" "hotdesk-claim" "hotdesk-claimants" "hotdesk-edit" "hotdesk-view" "hotdesk-reaper" "hotdesk-observer" "hotdesk-reviver" | uniq | toJson -}}
+{{- list "hotdesk-access" "hotdesk-controller" "hotdesk-claim" "hotdesk-claimants" "hotdesk-edit" "hotdesk-view" "hotdesk-reaper" "hotdesk-observer" "hotdesk-reviver" | uniq | toJson -}}
 {{- end }}
 
 {{/* The matchConditions of the two gate entries. The first false one leaves the request out. */}}

@@ -21,13 +21,18 @@
 {{- if .Values.sync.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.syncName" . }}{{ end -}}
 {{- end }}
 
-{{- define "hotdesk.accessName" -}}
-{{ include "hotdesk.fullname" . }}-access
+{{- define "hotdesk.controllerName" -}}
+{{ include "hotdesk.fullname" . }}-controller
 {{- end }}
 
-{{/* The access controller's user name, as the API server knows it; empty where there is none. */}}
+{{/* The controller's user name, as the API server knows it; empty where there is none. */}}
 {{- define "hotdesk.controllerUser" -}}
-{{- if .Values.access.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.accessName" . }}{{ end -}}
+{{- if .Values.controller.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.controllerName" . }}{{ end -}}
+{{- end }}
+
+{{/* The controller's values, with what an installation from before still says under `access`, as JSON. */}}
+{{- define "hotdesk.controllerValues" -}}
+{{- mergeOverwrite (deepCopy .Values.controller) (omit (.Values.access | default dict) "enabled" "image") | toJson -}}
 {{- end }}
 
 {{/* Where all webhooks note the claims that they have just admitted. */}}
@@ -90,4 +95,33 @@ runAsGroup: 65532
 fsGroup: 65532
 seccompProfile:
   type: RuntimeDefault
+{{- end }}
+
+{{/* Where hotdesk's pods may go, where egress is restricted: the API server, the cluster's names, and what the operator adds. */}}
+{{- define "hotdesk.egress" -}}
+- ports:
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+  {{- with .Values.networkPolicy.apiServerCIDRs }}
+  to:
+    {{- range . }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+  {{- end }}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+{{- with .Values.networkPolicy.egress.rules }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The priority class of the webhook and the controller; empty: the cluster's default. */}}
+{{- define "hotdesk.priorityClass" -}}
+{{- if .Values.webhook.priorityClassName -}}
+{{ .Values.webhook.priorityClassName }}
+{{- else if .Values.priorityClass.create -}}
+{{ include "hotdesk.fullname" . }}
+{{- end -}}
 {{- end }}

@@ -86,7 +86,9 @@ fn a_share_is_a_percentage_or_a_fraction() {
 }
 
 #[test]
-fn the_pods_namespace_counts_where_none_is_named() {
-    assert_eq!(parse(&["--pod-namespace", "mew"]).unwrap().own_namespace(), Some("mew"));
-    assert_eq!(parse(&["--pod-namespace", "mew", "--namespace", "onix"]).unwrap().own_namespace(), Some("onix"));
+fn a_slot_is_named_and_never_guessed() {
+    assert_eq!(parse(&["--namespace", "onix"]).unwrap().slot(), Ok("onix"));
+    for args in [&[][..], &["--namespace", ""]] {
+        assert!(parse(args).unwrap().slot().unwrap_err().contains("--namespace"), "{args:?}");
+    }
 }

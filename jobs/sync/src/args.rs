@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{ArgGroup, Parser, ValueEnum};
+use clap::{ArgGroup, Parser};
 use hotdesk_fetch::google::{Access, Credential};
 use hotdesk_fetch::http::{Http, is_safe};
+use hotdesk_runtime::duration::positive;
+use hotdesk_runtime::log::LogArgs;
 use hotdesk_slots::People;
 use http::Uri;
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use crate::rows::Rules;
@@ -47,20 +48,17 @@ pub struct Args {
     #[command(flatten)]
     pub pass: Pass,
     /// How often the source is read
-    #[arg(long, env = "HOTDESK_POLL", default_value = "15s", value_name = "DURATION", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_POLL", default_value = "15s", value_name = "DURATION", value_parser = positive::<Duration>)]
     pub poll: Duration,
     /// How long the source may be unreadable before the Slots say so
-    #[arg(long, env = "HOTDESK_STALE_AFTER", default_value = "2m", value_name = "DURATION", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_STALE_AFTER", default_value = "2m", value_name = "DURATION", value_parser = positive::<Duration>)]
     pub stale_after: Duration,
     /// Where /livez, /readyz and /metrics are served, except with --once
     #[arg(long, env = "HOTDESK_HEALTH_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub health_listen: SocketAddr,
-    /// How log lines are written
-    #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
-    /// What is logged: error, warn, info, debug, or a filter such as `info,kube=debug`
-    #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info", value_name = "FILTER")]
-    pub log_level: String,
+    /// What is logged, and how.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// What one pass does: from where, for which slots, by which rules.
@@ -80,7 +78,7 @@ pub struct Pass {
     #[arg(long, env = "HOTDESK_PEOPLE", value_name = "FILE")]
     pub people: Option<PathBuf>,
     /// How long to wait before asking again after an error that may pass; doubled each time
-    #[arg(long, env = "HOTDESK_RETRY_DELAY", default_value = "1s", value_name = "DURATION", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_RETRY_DELAY", default_value = "1s", value_name = "DURATION", value_parser = positive::<Duration>)]
     pub retry_delay: Duration,
     /// The slots that the source is for: names, or patterns such as team-a-*, comma-separated. Default: every slot.
     /// The others are left alone, and their rows passed over
@@ -105,7 +103,7 @@ pub struct Pass {
     #[arg(long, group = "one_pass")]
     pub dry_run: bool,
     /// How long an answer of the API server may take
-    #[arg(long, env = "HOTDESK_API_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_API_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive::<Duration>)]
     pub api_timeout: Duration,
 }
 
@@ -133,17 +131,8 @@ pub struct Google {
     #[arg(long, env = "HOTDESK_SHEETS_ENDPOINT", default_value = "https://sheets.googleapis.com", value_name = "URL", value_parser = endpoint)]
     pub sheets_endpoint: Uri,
     /// How long an answer of Google may take
-    #[arg(long, env = "HOTDESK_SHEETS_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_SHEETS_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive::<Duration>)]
     pub sheets_timeout: Duration,
-}
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
 }
 
 impl Pass {
@@ -233,12 +222,6 @@ impl Google {
     }
 }
 
-fn positive(text: &str) -> Result<Duration, String> {
-    let help = || format!("write a length of time such as 15s, 500ms or 2m, not {text:?}");
-    let parsed: SignedDuration = text.parse().map_err(|_| help())?;
-    Duration::try_from(parsed).ok().filter(|length| !length.is_zero()).ok_or_else(help)
-}
-
 fn time_zone(text: &str) -> Result<TimeZone, String> {
     TimeZone::get(text).map_err(|_| "write a time zone such as UTC or Europe/Berlin".to_owned())
 }
@@ -274,7 +257,7 @@ mod tests {
     #[test]
     fn wrong_values_are_refused_with_how_to_write_them() {
         check(&["--sheet", "1 A"], "the long name after /spreadsheets/d/");
-        check(&["--csv", "x", "--poll", "0s"], "such as 15s");
+        check(&["--csv", "x", "--poll", "0s"], "longer than nothing");
         check(&["--csv", "x", "--time-zone", "Berlin"], "such as UTC");
         check(&["--sheet", "1A", "--sheets-endpoint", "http://sheets.example.com"], "https://");
         check(&["--csv", "x", "--max-claims", "0"], "--max-claims");

@@ -11,6 +11,7 @@ pub mod github;
 pub mod grant;
 pub mod ingress;
 pub mod installation;
+pub mod load;
 pub mod people;
 pub mod ran;
 pub mod reaper;

@@ -9,7 +9,7 @@ use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, alice, bob, ci, installati
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-const CONTROLLER: &str = "system:serviceaccount:hotdesk:hotdesk-access";
+const CONTROLLER: &str = "system:serviceaccount:hotdesk:hotdesk-controller";
 /// What the controller takes, and what two shared cores add.
 const SOON: Duration = Duration::from_secs(20);
 

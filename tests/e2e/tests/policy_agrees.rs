@@ -28,7 +28,7 @@ const REQUESTERS: &[(&str, &[&str], Option<&str>)] = &[
     ("deployer@example.com", &[], Some("bob_at_example.com")),
     ("bob@example.com", &[], Some("alice_at_example.com")),
     ("system:serviceaccount:elsewhere:default", &[], None),
-    ("system:serviceaccount:hotdesk:hotdesk-access", &[], None),
+    ("system:serviceaccount:hotdesk:hotdesk-controller", &[], None),
     ("system:serviceaccount:hotdesk:hotdesk-webhook", &[], None),
     ("system:serviceaccount:@SLOT@:default", &[], None),
     ("system:serviceaccount:kube-system:deployment-controller", &[], None),

@@ -76,6 +76,7 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
             certificate: None,
             served: Ok(vec![]),
             rights: vec![],
+            secrets: vec![],
             starts: vec![],
             reapers: vec![],
             controllers: vec![],
