@@ -21,7 +21,6 @@ const FACTOR: u32 = 30;
 fn check(kind: &Kind) {
     let cost = |many| (0..3).map(|_| cost(kind, many)).min().unwrap();
     let (tenth, all) = (cost(MANY / 10), cost(MANY));
-    println!("{}: {tenth:?} for {}, {all:?} for {MANY}", kind.name, MANY / 10);
     assert!(all < MOST && all < tenth * FACTOR, "{}: {tenth:?} for {}, {all:?} for {MANY}", kind.name, MANY / 10);
 }
 

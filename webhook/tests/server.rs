@@ -14,7 +14,7 @@ use hotdesk_webhook::request_gate::{Limits, RequestGate};
 use hotdesk_webhook::serve::{Shared, reviews};
 use hotdesk_webhook::settings::Settings;
 use hotdesk_webhook::tls::Certificates;
-use support::{Client, Issued, allowed, get, head, issue, review, wait_for};
+use support::{Client, Issued, allowed, get, head, issue, review};
 
 const ALICE: &str = "alice@example.com";
 const MIB: usize = 1 << 20;
@@ -208,9 +208,4 @@ fn every_decision_is_counted_under_bounded_labels() {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     assert!(!text.contains("alice") && !text.contains("pikachu"), "{text}");
-}
-
-fn metric(server: &Running, name: &str) -> String {
-    let text = get(server.health, "/metrics").1;
-    text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned()).unwrap_or_default()
 }
