@@ -31,8 +31,9 @@
 {{- with .Values.webhook -}}
 {{- $args = append $args (printf "--jobs-namespace=%s" $.Values.jobs.namespace) -}}
 {{- $args = append $args (printf "--workers=%d" (int .workers)) -}}
-{{- $args = append $args (printf "--max-in-flight=%d" (int .maxInFlight)) -}}
 {{- $args = append $args (printf "--max-review-bytes=%d" (int64 .maxReviewBytes)) -}}
+{{- /* The values of an older chart, which --reuse-values brings, have none. */ -}}
+{{- with .bodyBudgetBytes }}{{ $args = append $args (printf "--body-budget-bytes=%d" (int64 .)) }}{{ end -}}
 {{- $args = append $args (printf "--tls-reload-interval=%s" .tlsReloadInterval) -}}
 {{- $args = append $args (printf "--shutdown-delay=%ds" (int .shutdownDelaySeconds)) -}}
 {{- $args = append $args (printf "--shutdown-timeout=%ds" (int .shutdownTimeoutSeconds)) -}}

@@ -63,7 +63,7 @@ fn judged<'a>(
     requester: Requester<'a>,
     context: &Context<'_>,
 ) -> Answer<'a> {
-    let new = request.object.filter(|_| requires_object(request.operation)).map(read);
+    let new = request.object.filter(|_| requires_object(request.operation)).map(|raw| large::bounded(read(raw)?));
     let result = match new {
         Some(Err(problem)) => Err(vec![problem]),
         None => rule(&request, &requester, None, context),
