@@ -221,6 +221,12 @@ impl People {
         if problems.is_empty() { Ok(people) } else { Err(problems) }
     }
 
+    /// True for a name of the list.
+    #[must_use]
+    pub fn knows(&self, name: &Name) -> bool {
+        self.by_name.contains_key(name)
+    }
+
     /// The name to show for a person, and all other names of theirs.
     #[must_use]
     pub fn resolve(&self, name: &Name) -> (Name, Vec<Name>) {

@@ -371,6 +371,9 @@ pub struct Reaping {
 /// further ahead locks nobody out, whoever wrote it.
 pub const MAX_REAP_LOCK: SignedDuration = SignedDuration::from_mins(15);
 
+/// How far ahead a reap may announce its end. Clocks differ: by that of who reads it, it must not be beyond [`MAX_REAP_LOCK`].
+pub const MAX_REAP_ANNOUNCED: SignedDuration = SignedDuration::from_mins(14);
+
 impl Reaping {
     /// Until when the reap is at work, if it is. An end further ahead than [`MAX_REAP_LOCK`] is not one.
     #[must_use]

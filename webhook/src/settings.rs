@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use hotdesk_slots::{IdentitySettings, Mode, People, Requester};
+use hotdesk_slots::{IdentitySettings, Mode, NameRules, People, Requester};
 
 /// The cluster's own machinery, one exact user name a line. The chart renders its policy from the
 /// same file, so that webhook and policy cannot drift apart. The names are those of Kubernetes 1.30
@@ -51,6 +51,8 @@ pub struct Settings {
     pub max_slots: usize,
     /// The exact user name of what brings claims from a sheet.
     pub sync_user: Option<String>,
+    /// Which names a claim may hold.
+    pub names: NameRules,
 }
 
 impl Settings {
@@ -109,7 +111,9 @@ impl Settings {
 
     fn is_job_of(&self, requester: &Requester<'_>, prefix: &str, slot: &str) -> bool {
         let account = service_account_in(requester, &self.jobs_namespace);
-        !slot.is_empty() && carries_pod_token(requester) && account.and_then(|name| name.strip_prefix(prefix)) == Some(slot)
+        !slot.is_empty()
+            && carries_pod_token(requester)
+            && account.and_then(|name| name.strip_prefix(prefix)) == Some(slot)
     }
 
     /// True for a trusted deployer, by exact user name.
