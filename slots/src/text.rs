@@ -5,8 +5,11 @@ use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-/// The longest piece of user-written text that a message quotes, in characters.
+/// The longest piece of user-written text that a message holds, in characters.
 const MAX_QUOTED: usize = 120;
+
+/// The longest text in quotes: a whole purpose.
+const MAX_PURPOSE: usize = 200;
 
 /// [`harmless`] text that a message quotes: long text is cut with `…`.
 #[must_use]
@@ -20,11 +23,16 @@ pub fn plain_cow(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.len() <= MAX_QUOTED && is_printable(&text) {
         return text;
     }
-    let mut shown = harmless(&text.chars().take(MAX_QUOTED).collect::<String>());
-    if text.chars().nth(MAX_QUOTED).is_some() {
+    cut(&text, MAX_QUOTED).into()
+}
+
+/// [`harmless`] text of so many characters at most, then `…`.
+fn cut(text: &str, most: usize) -> String {
+    let mut shown = harmless(&text.chars().take(most).collect::<String>());
+    if text.chars().nth(most).is_some() {
         shown.push('…');
     }
-    shown.into()
+    shown
 }
 
 /// Text in full that cannot harm a terminal, a log line or an event: control characters, line breaks
@@ -60,10 +68,10 @@ pub fn is_harmful(c: char) -> bool {
 
 /// What a person wrote, in double quotes that it cannot end: nothing of it can be read as hotdesk's own words.
 ///
-/// Whatever looks like a double quote becomes `'`; the rest is [`plain`].
+/// Whatever looks like a double quote becomes `'`; the rest is [`harmless`], and as long as a purpose.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    let inner: String = plain(text).chars().map(|c| if looks_like_a_quote(c) { '\'' } else { c }).collect();
+    let inner: String = cut(text, MAX_PURPOSE).chars().map(|c| if looks_like_a_quote(c) { '\'' } else { c }).collect();
     format!("\"{inner}\"")
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use hotdesk_slots::slot::MAX_REAP_ANNOUNCED;
 use hotdesk_slots::text::plain;
 use hotdesk_slots::window::{OfficeHours, Windows};
 use jiff::SignedDuration;
@@ -116,8 +117,8 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_PAUSE", default_value = "5s", value_parser = duration)]
     pub pause: Duration,
 
-    /// How long one uninstall may take.
-    #[arg(long, env = "HOTDESK_UNINSTALL_TIMEOUT", default_value = "5m", value_parser = positive)]
+    /// How long one uninstall may take, at most 12m: for so long nobody can take the slot over.
+    #[arg(long, env = "HOTDESK_UNINSTALL_TIMEOUT", default_value = "5m", value_parser = uninstall)]
     pub uninstall_timeout: SignedDuration,
 
     /// How often a failed uninstall is tried again, each time after a longer wait.
@@ -301,6 +302,13 @@ fn too_wide(flag: &str, set: &GlobSet, patterns: &[String], anybody: &[&str]) ->
 pub(crate) fn positive(text: &str) -> Result<SignedDuration, String> {
     let length = SignedDuration::from_str(text).map_err(|_| "write it like 90s, 5m or 1h".to_owned())?;
     if length.is_positive() { Ok(length) } else { Err("it must be longer than nothing".to_owned()) }
+}
+
+/// An uninstall and its minute of grace must end before the slot's lock would be too long to be believed.
+fn uninstall(text: &str) -> Result<SignedDuration, String> {
+    let most = MAX_REAP_ANNOUNCED - SignedDuration::from_mins(2);
+    let length = positive(text)?;
+    if length <= most { Ok(length) } else { Err(format!("it can be {}m at most", most.as_mins())) }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -168,3 +168,12 @@ fn a_message_fits_where_kubernetes_shows_it() {
     assert!(event(&Slot::default(), false, &conclusion, now()).note.unwrap().len() <= MAX_NOTE);
     assert_eq!(cut("short", 10), "short");
 }
+
+#[test]
+fn a30_a_clock_that_is_ahead_writes_nothing_into_the_future() {
+    let activity =
+        Activity { time: "2026-11-23T17:00:00Z".parse().unwrap(), signal: "traffic", detail: "x".to_owned() };
+    let verdict = Verdict { activity: Some(activity), ..verdict(VerdictState::Active) };
+    let patch = status_patch(&verdict, &evidence(SlotStatus::default()), None, now());
+    assert_eq!(patch["status"]["lastActivity"]["time"], "2026-11-23T15:00:00Z");
+}

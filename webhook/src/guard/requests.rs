@@ -29,12 +29,12 @@ pub(super) fn stored(
     moment: Moment<'_>,
 ) -> Result<Option<Requests>, Vec<String>> {
     let asking = Asking { asked, claim_id, moment, may_hurry: writer == Writer::BreakGlass };
-    let Some(wanted) = asked.new.and_then(|new| new.spec.requests.as_ref()) else {
+    if asked.new.is_none_or(|new| new.spec.requests.is_none()) {
         return asking.withdrawn().map(|()| None);
-    };
+    }
     let (reap, revive) = (asking.one(Kind::Reap), asking.one(Kind::Revive));
     match (reap, revive) {
-        (Ok(reap), Ok(revive)) => Ok(Some(Requests { reap, revive, ..wanted.clone() })),
+        (Ok(reap), Ok(revive)) => Ok(Some(Requests { reap, revive })),
         (reap, revive) => Err(reap.err().into_iter().chain(revive.err()).flatten().collect()),
     }
 }

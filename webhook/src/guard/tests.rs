@@ -79,7 +79,7 @@ pub(super) fn applied_by(slot: Slot, manager: &str, spec: serde_json::Value) -> 
     let entry = ManagedFieldsEntry {
         manager: Some(manager.to_owned()),
         operation: Some("Apply".to_owned()),
-        fields_v1: Some(FieldsV1(json!({"f:spec": spec}))),
+        fields_v1: Some(FieldsV1([("f:spec".to_owned(), spec)].into_iter().collect())),
         ..ManagedFieldsEntry::default()
     };
     with(slot, |slot| slot.metadata.managed_fields.get_or_insert_default().push(entry))

@@ -67,11 +67,11 @@ async fn attempt(args: &Args, releases: &[String], now: fn() -> Timestamp) -> Re
 async fn not_being_reaped(cluster: &Cluster, slot: &str, now: Timestamp) -> Result<(), String> {
     let api: Api<Slot> = Api::namespaced(cluster.client.clone(), slot);
     let found = cluster.answer("the Slot cannot be read", api.get(SLOT_NAME)).await?;
-    let until = found.status.and_then(|status| status.reaping).and_then(|reaping| reaping.until);
-    match until.filter(|until| until.0 > now) {
+    let reaping = found.status.and_then(|status| status.reaping);
+    match reaping.and_then(|reaping| reaping.at_work_until(now)) {
         Some(until) => Err(format!(
             "{slot} is just being cleared, until {} at the latest: try again when that has ended",
-            human_time(until.0, now)
+            human_time(until, now)
         )),
         None => Ok(()),
     }

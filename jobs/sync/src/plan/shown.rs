@@ -74,6 +74,7 @@ mod tests {
     use crate::plan::Memory;
     use crate::rows::{Rules, judge};
     use hotdesk_sheet::Table;
+    use hotdesk_slots::NameRules;
     use hotdesk_slots::People;
     use hotdesk_slots::slot::SlotSpec;
     use jiff::Timestamp;
@@ -92,7 +93,7 @@ mod tests {
         let slots: Vec<Slot> = slots.iter().map(slot).collect();
         let now = Timestamp::UNIX_EPOCH;
         let table = Table::numbered(std::iter::once(&["Slot", "Users", "Purpose"]).chain(rows).map(|row| row.to_vec()));
-        let rules = Rules { limit: None, zone: TimeZone::UTC };
+        let rules = Rules { limit: None, zone: TimeZone::UTC, names: NameRules::default() };
         let judged = judge(&table, &crate::plan::holdings(&slots, now), &People::default(), &rules, now).unwrap();
         let plan = plan(&judged, &slots, &Memory::default(), false, now);
         assert_eq!(shown(&plan, &slots, judged.rows), expected);

@@ -46,7 +46,7 @@ fn of_a_wish_hotdesk_writes_under_which_claim_by_whom_and_when() {
 fn who_forges_what_is_noted_asks_again_in_their_own_name() {
     let asked = write(ALICE, &held(), &asking(held(), json!({"reap": {}}))).unwrap();
     let forged = with(asked.clone(), |slot| {
-        slot.spec.requests.as_mut().unwrap().reap.as_mut().unwrap().by = Some("bob".to_owned())
+        slot.spec.requests.as_mut().unwrap().reap.as_mut().unwrap().by = Some("bob".to_owned());
     });
     let (stored, _) = write_at("2026-11-23T15:02:00Z", "u-2", &user(ALICE), &asked, &forged).unwrap();
     assert_eq!(

@@ -147,7 +147,7 @@ fn the_sync_never_says_what_is_trusted() {
 fn a64_names_of_the_sheet_are_held_to_the_same_rules() {
     denies(SYNC, &slot(&[]), &sheets(&["system:serviceaccount:mew:default"]), "hold a slot only where");
     let aliased = claim(sheets(&["bob@example.com"]), |claim| {
-        claim.aliases = vec!["system:serviceaccount:mew:default".to_owned()]
+        claim.aliases = vec!["system:serviceaccount:mew:default".to_owned()];
     });
     denies(SYNC, &slot(&[]), &aliased, "spec.claim.aliases[0]");
 }

@@ -48,7 +48,7 @@ fn touches(slot: &Slot) -> Vec<(&'static str, Slot)> {
         (
             "a reserved label taken away",
             with(slot.clone(), |slot| {
-                slot.metadata.labels = Some([("hotdesk.dev/slot".to_owned(), String::new())].into())
+                slot.metadata.labels = Some([("hotdesk.dev/slot".to_owned(), String::new())].into());
             }),
         ),
     ]
