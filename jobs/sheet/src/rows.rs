@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, quoted};
 use hotdesk_slots::{Name, NameRules, People};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -195,8 +195,8 @@ impl Reader<'_> {
         let wrong = match self.by.slots {
             SlotNames::These(known) if known.contains(&slot) => return Ok(slot),
             SlotNames::Any if is_label(&slot) => return Ok(slot),
-            SlotNames::These(known) => format!("there is no slot \"{}\"{}", plain(text), near(&slot, known)),
-            SlotNames::Any => format!("\"{}\" is not the name of a namespace", plain(text)),
+            SlotNames::These(known) => format!("there is no slot {}{}", quoted(text), near(&slot, known)),
+            SlotNames::Any => format!("{} is not the name of a namespace", quoted(text)),
         };
         Err((Kind::Slot, wrong))
     }

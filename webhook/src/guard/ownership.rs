@@ -10,12 +10,24 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 /// The administrators' fields, as the API server notes them.
 const FIELDS: [(&str, &str); 2] = [("f:host", "spec.host"), ("f:mode", "spec.mode")];
 
+/// As whose the API server notes fields that it has no note of.
+const NOTED_LATER: &str = "before-first-apply";
+
 /// What speaks against owners that this write adds.
 pub(super) fn against(old: &Slot, new: &Slot) -> Vec<String> {
     let before: Vec<_> = entries(old).collect();
-    let gained = entries(new).flat_map(|entry| FIELDS.map(|field| (entry, field))).filter(|(entry, (field, _))| {
-        owns(entry, field) && !before.iter().any(|old| is_same(old, entry) && owns(old, field))
-    });
+    // Of a Slot of which nothing was noted so far, the API server notes all that is there as nobody's in particular.
+    let nobodys = |entry: &&ManagedFieldsEntry| {
+        before.is_empty()
+            && entry.manager.as_deref() == Some(NOTED_LATER)
+            && entry.operation.as_deref() == Some("Update")
+    };
+    let gained = entries(new)
+        .filter(|entry| !nobodys(entry))
+        .flat_map(|entry| FIELDS.map(|field| (entry, field)))
+        .filter(|(entry, (field, _))| {
+            owns(entry, field) && !before.iter().any(|old| is_same(old, entry) && owns(old, field))
+        });
     gained
         .map(|(entry, (_, field))| {
             format!(

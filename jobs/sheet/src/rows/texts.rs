@@ -1,7 +1,7 @@
 //! What is a name, a purpose, a host?
 
-use hotdesk_slots::{Name, NameRules};
 use hotdesk_slots::text::{is_harmful, plain, quoted};
+use hotdesk_slots::{Name, NameRules};
 
 use super::Fault;
 use crate::cells::{Kind, error_in};
@@ -53,7 +53,7 @@ pub(super) fn host(text: &str) -> Result<Option<String>, Fault> {
     if is_host(&host) {
         return Ok(Some(host));
     }
-    Err((Kind::Text, format!("\"{}\" is no host name: write it as in mew.dev.example.com", plain(text))))
+    Err((Kind::Text, format!("{} is no host name: write it as in mew.dev.example.com", quoted(text))))
 }
 
 /// True for what may be a Slot's host: labels with dots between them.

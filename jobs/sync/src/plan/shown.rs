@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{harmless, list};
+use hotdesk_slots::text::{harmless, list, quoted, shown_name};
 use hotdesk_slots::{ClaimView, Name};
 
 use super::{Change, Plan, Saying, What, name_of};
@@ -56,11 +56,11 @@ fn told(change: &Change, before: &str) -> String {
 }
 
 fn names(users: &[Name]) -> String {
-    list(&users.iter().map(|user| harmless(user.as_str())).collect::<Vec<_>>())
+    list(&users.iter().map(|user| shown_name(user.as_str())).collect::<Vec<_>>())
 }
 
 fn purpose(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(" (\"{}\")", harmless(text)) }
+    if text.is_empty() { String::new() } else { format!(" ({})", quoted(text)) }
 }
 
 fn held_by(slot: &Slot) -> String {

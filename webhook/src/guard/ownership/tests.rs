@@ -23,6 +23,21 @@ fn what_somebody_owned_before_is_not_held_against_them() {
 }
 
 #[test]
+fn what_the_api_server_notes_of_a_slot_without_notes_is_not_the_writers_doing() {
+    let noted = |operation: &str| {
+        let mut slot = applied_by(alices(), "before-first-apply", json!({"f:host": {}}));
+        slot.metadata.managed_fields.as_mut().unwrap()[0].operation = Some(operation.to_owned());
+        slot
+    };
+    allows("alice@example.com", &alices(), &noted("Update"));
+    denies("alice@example.com", &alices(), &noted("Apply"), "spec.host: only administrators own it");
+    let helms = applied_by(alices(), "helm", json!({"f:host": {}}));
+    let mut both = noted("Update");
+    both.metadata.managed_fields.as_mut().unwrap().extend(helms.metadata.managed_fields.clone().unwrap());
+    denies("alice@example.com", &helms, &both, "spec.host: only administrators own it");
+}
+
+#[test]
 fn a_name_of_a_field_manager_cannot_end_its_quotation() {
     let applied = applied_by(alices(), "x\" is fine", json!({"f:host": {}}));
     denies("alice@example.com", &alices(), &applied, "the field manager \"x' is fine\" would too");
