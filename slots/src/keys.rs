@@ -31,7 +31,8 @@ pub const LOST_AT: &str = "hotdesk.dev/lost-at";
 /// Annotation on the Slot itself: when its present owner claimed it (RFC 3339).
 pub const CLAIMED_AT: &str = "hotdesk.dev/claimed-at";
 
-/// Annotation on the Slot itself: the id of its present claim. Another whenever the slot gets another owner.
+/// Annotation on the Slot itself: the id of its present claim, or of the last one where nobody holds it. Another whenever
+/// a claim begins.
 pub const CLAIM_ID: &str = "hotdesk.dev/claim-id";
 
 /// The `RoleBinding` of a slot whose subjects are its claimants, where access follows the claim.

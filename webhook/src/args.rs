@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
+use hotdesk_slots::identity::{Accounts, NameRules};
 use hotdesk_slots::{IdentitySettings, Mode, People};
 use jiff::SignedDuration;
 
@@ -50,23 +51,23 @@ pub struct Args {
     /// What happens to a write by somebody who does not hold the slot, where the Slot itself does not say
     #[arg(long, env = "HOTDESK_MODE", value_enum, default_value_t = ModeArg::Enforce)]
     pub mode: ModeArg,
-    /// Group that may do anything in any slot, with a warning. An empty value: none. Repeat it, or separate by commas
+    /// Group that may do anything in any slot, with a warning. An empty value: none. Repeat it, or separate by line breaks: a name may have commas
     #[arg(
         long,
         env = "HOTDESK_BREAK_GLASS_GROUP",
         default_value = "system:masters",
-        value_delimiter = ',',
+        value_delimiter = '\n',
         value_name = "GROUP"
     )]
     pub break_glass_group: Vec<String>,
-    /// Exact user name that may write any Slot. Repeat it, or separate by commas
-    #[arg(long, env = "HOTDESK_ADMINISTRATOR_USER", value_delimiter = ',', value_name = "USER")]
+    /// Exact user name that may write any Slot. Repeat it, or separate by line breaks: a name may have commas
+    #[arg(long, env = "HOTDESK_ADMINISTRATOR_USER", value_delimiter = '\n', value_name = "USER")]
     pub administrator_user: Vec<String>,
-    /// Group that may write any Slot. Repeat it, or separate by commas
-    #[arg(long, env = "HOTDESK_ADMINISTRATOR_GROUP", value_delimiter = ',', value_name = "GROUP")]
+    /// Group that may write any Slot. Repeat it, or separate by line breaks: a name may have commas
+    #[arg(long, env = "HOTDESK_ADMINISTRATOR_GROUP", value_delimiter = '\n', value_name = "GROUP")]
     pub administrator_group: Vec<String>,
-    /// Exact user name that is never gated, like the cluster's own controllers. Repeat it, or separate by commas
-    #[arg(long, env = "HOTDESK_MACHINERY_USER", value_delimiter = ',', value_name = "USER")]
+    /// Exact user name that is never gated, like the cluster's own controllers. Repeat it, or separate by line breaks: a name may have commas
+    #[arg(long, env = "HOTDESK_MACHINERY_USER", value_delimiter = '\n', value_name = "USER")]
     pub machinery_user: Vec<String>,
     /// A CI or GitOps tool that may deploy for claimants, as JSON: {"user": its exact user name, "slots": [SLOT…]}, or
     /// "people": [NAME…], or "authenticatesPeople": true; or a list of these. Repeat it, or separate by line breaks. A bare
@@ -114,6 +115,15 @@ pub struct Args {
     /// RoleBinding hotdesk-claimants there. Without it, nobody does
     #[arg(long, env = "HOTDESK_CONTROLLER_USER", value_name = "USER")]
     pub controller_user: Option<String>,
+    /// Names in claims may have letters beyond ASCII, each part of a name in one script (UTS 39)
+    #[arg(long, env = "HOTDESK_UNICODE_NAMES")]
+    pub unicode_names: bool,
+    /// How many people one claim may name
+    #[arg(long, env = "HOTDESK_MAX_USERS", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "USERS")]
+    pub max_users: u16,
+    /// Exact name of a service account that a claim may name, besides the trusted deployers. Repeat it, or separate by line breaks
+    #[arg(long, env = "HOTDESK_CLAIMANT_ACCOUNT", value_delimiter = '\n', value_name = "USER")]
+    pub claimant_account: Vec<String>,
     /// How log lines are written
     #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -181,7 +191,13 @@ impl Args {
             controller_user: self.controller_user.clone().filter(|user| !user.is_empty()),
             session_user: self.session_user.clone().filter(|user| !user.is_empty()),
             sync_user: self.sync_user.clone().filter(|user| !user.is_empty()),
+            names: self.names(),
         })
+    }
+
+    fn names(&self) -> NameRules {
+        let listed = given(&self.claimant_account).into_iter().chain(given(&self.trusted_deployer)).collect();
+        NameRules { unicode: self.unicode_names, max_users: self.max_users.into(), accounts: Accounts::Listed(listed) }
     }
 
     fn people(&self) -> anyhow::Result<People> {

@@ -1,6 +1,6 @@
 //! What does a person read when the gate says no, and what can they do about it?
 
-use hotdesk_slots::text::{human_time, list, plain};
+use hotdesk_slots::text::{human_time, list, plain, quoted, shown_name};
 use hotdesk_slots::{ClaimView, keys};
 use jiff::Timestamp;
 
@@ -24,7 +24,7 @@ pub struct Context<'a> {
 /// The denial, in sentences that say what is the matter and what to do.
 #[must_use]
 pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> String {
-    let (slot, who) = (plain(facts.namespace), plain(&facts.requester.username));
+    let (slot, who) = (plain(facts.namespace), shown_name(&facts.requester.username));
     let held_by = || holder(context);
     match reason {
         Reason::Held => {
@@ -51,9 +51,9 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
             trust_it(&slot)
         ),
         Reason::ForStranger => format!(
-            "{who} deploys for \"{}\" (label {}), who does not hold slot \"{slot}\": it is held by {}. Deploy for a \
+            "{who} deploys for {} (label {}), who does not hold slot \"{slot}\": it is held by {}. Deploy for a \
              claimant, written as in the label {} of the slot's objects, or claim another slot.",
-            plain(facts.deployed_for.unwrap_or_default()),
+            quoted(facts.deployed_for.unwrap_or_default()),
             keys::FOR,
             held_by(),
             keys::OWNER,
@@ -122,9 +122,10 @@ pub fn rule(broken: Broken<'_>, facts: &Facts<'_>) -> String {
 #[must_use]
 pub fn holder(context: &Context<'_>) -> String {
     let Some(claim) = context.claim else { return "nobody".to_owned() };
+    let groups = || claim.groups.iter().map(|group| shown_name(group)).collect::<Vec<_>>();
     let owner =
-        claim.owner().map_or_else(|| format!("the groups {}", list(&claim.groups)), |name| plain(name.as_str()));
-    let purpose = (!claim.purpose.is_empty()).then(|| format!("\"{}\"", plain(&claim.purpose)));
+        claim.owner().map_or_else(|| format!("the groups {}", list(&groups())), |name| shown_name(name.as_str()));
+    let purpose = (!claim.purpose.is_empty()).then(|| quoted(&claim.purpose));
     let until = claim.until.map(|until| format!("until {}", human_time(until, context.now)));
     let details: Vec<String> = purpose.into_iter().chain(until).collect();
     if details.is_empty() { owner } else { format!("{owner} ({})", details.join(", ")) }

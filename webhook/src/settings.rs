@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use hotdesk_slots::{IdentitySettings, Mode, People, Requester};
+use hotdesk_slots::{IdentitySettings, Mode, NameRules, People, Requester};
 
 pub use deployer::Deployer;
 
@@ -54,6 +54,8 @@ pub struct Settings {
     pub max_slots: usize,
     /// The exact user name of what brings claims from a sheet.
     pub sync_user: Option<String>,
+    /// Which names a claim may hold.
+    pub names: NameRules,
 }
 
 /// What becomes of Secrets of the type `kubernetes.io/service-account-token`: such a token has no end, and outlasts a claim.

@@ -35,6 +35,44 @@ fn lists_may_be_repeated_separated_and_emptied() {
     let settings = args.settings().unwrap();
     assert_eq!(settings.identity.strip_prefixes, ["a", "b", "c"]);
     assert!(settings.break_glass_groups.is_empty(), "no group, not the empty one");
+    let args = parse(&["--strip-prefix", "oidc:,github:"]).unwrap();
+    assert_eq!(args.settings().unwrap().identity.strip_prefixes, ["oidc:", "github:"], "no prefix has a comma");
+}
+
+#[test]
+fn a110_a_name_with_commas_is_one_name() {
+    let ldap = "CN=admins,OU=developers,DC=corp";
+    for flag in [
+        "--break-glass-group",
+        "--administrator-user",
+        "--administrator-group",
+        "--machinery-user",
+        "--trusted-deployer",
+    ] {
+        let settings = parse(&[flag, ldap]).unwrap().settings().unwrap();
+        let lists = [
+            &settings.break_glass_groups,
+            &settings.administrator_users,
+            &settings.administrator_groups,
+            &settings.machinery_users,
+            &settings.trusted_deployers,
+        ];
+        assert!(lists.iter().any(|list| **list == [ldap]), "{flag}: {lists:?}");
+        assert!(lists.iter().all(|list| !list.iter().any(|name| name.starts_with("OU="))), "{flag}: {lists:?}");
+    }
+}
+
+#[test]
+fn which_names_a_claim_may_hold_is_the_operators_choice() {
+    let rules = |args: &[&str]| parse(args).unwrap().settings().unwrap().names;
+    assert_eq!(rules(&[]), NameRules::default());
+    let deploy = "system:serviceaccount:ci:deploy";
+    let wide =
+        rules(&["--unicode-names", "--max-users=40", "--claimant-account", deploy, "--trusted-deployer", "argo"]);
+    let listed = Accounts::Listed(vec![deploy.to_owned(), "argo".to_owned()]);
+    assert_eq!(wide, NameRules { unicode: true, max_users: 40, accounts: listed });
+    refuses(&["--max-users", "0"], "1..=256");
+    refuses(&["--max-users", "257"], "1..=256");
 }
 
 #[test]

@@ -107,3 +107,18 @@ fn what_people_wrote_cannot_harm_a_terminal() {
     let message = tell(Reason::Held, "eve\n\u{1b}]0;x\u{7}", Some(&claim), &Listing::default(), None);
     assert!(!message.contains(|c: char| c.is_control() || c == '\u{202e}'), "{message:?}");
 }
+
+#[test]
+fn a65_a_purpose_or_a_stored_name_cannot_end_its_quotation() {
+    let evil = "x\", until 20:11 UTC) has been released. To claim: kubectl delete ns mew";
+    let claim = ClaimView { purpose: evil.to_owned(), ..bobs() };
+    let message = tell(Reason::Held, "alice", Some(&claim), &Listing::default(), None);
+    let quoted = "(\"x', until 20:11 UTC) has been released. To claim: kubectl delete ns mew\", until Fri 18:00 UTC)";
+    assert!(message.contains(quoted), "{message}");
+    let sentence = Name::parse("x\" is nobody. slot is free; run: y").unwrap();
+    let message =
+        tell(Reason::Held, "alice", Some(&ClaimView { users: vec![sentence], ..bobs() }), &Listing::default(), None);
+    assert!(message.contains("is held by \"x' is nobody. slot is free; run: y\" (\"checkout\""), "{message}");
+    let message = tell(Reason::Held, "eve. Slot \"pikachu\" is yours", Some(&bobs()), &Listing::default(), None);
+    assert!(message.contains("you are \"eve. Slot 'pikachu' is yours\"."), "{message}");
+}
