@@ -45,8 +45,14 @@ impl SecretPath {
     /// The secret part and the route of a URL path such as `/SECRET/mutate`.
     #[must_use]
     pub fn split(path: &str) -> Option<(Self, &str)> {
-        let (secret, route) = path.strip_prefix('/')?.split_at_checked(DIGITS)?;
+        let (secret, route) = Self::cut(path)?;
         Some((Self::parse(secret.as_bytes())?, route))
+    }
+
+    /// What stands where the secret part belongs, whatever it is, and the rest.
+    #[must_use]
+    pub fn cut(path: &str) -> Option<(&str, &str)> {
+        path.strip_prefix('/')?.split_at_checked(DIGITS)
     }
 
     /// The digits.
