@@ -28,7 +28,7 @@ use crate::session::recorder::SessionRecorder;
 use crate::settings::Settings;
 use crate::tls::Certificates;
 
-mod strangers;
+pub mod strangers;
 
 use strangers::{Stranger, Strangers};
 
@@ -57,6 +57,8 @@ pub struct Shared {
     pub certificates: Arc<Certificates>,
     /// Tells API servers from everybody else.
     pub caller: Arc<dyn CallerProof>,
+    /// The connections on which nobody has shown that yet.
+    pub strangers: Arc<Strangers>,
     /// The door.
     pub intake: Intake,
     /// Counts the slots of a person, where there is a limit.
@@ -80,7 +82,19 @@ impl Shared {
         intake: Intake,
     ) -> Self {
         let (metrics, leaving) = (Metrics::default(), AtomicBool::new(false));
-        Self { settings, book, certificates, caller, intake, limiter: None, recorder: None, metrics, leaving }
+        let strangers = Arc::default();
+        Self {
+            settings,
+            book,
+            certificates,
+            caller,
+            strangers,
+            intake,
+            limiter: None,
+            recorder: None,
+            metrics,
+            leaving,
+        }
     }
 
     /// The same, with somebody who counts the slots of a person.
@@ -112,9 +126,9 @@ pub fn reviews(
     workers: usize,
     shutdown: Duration,
 ) -> std::io::Result<Server> {
+    let strangers = Arc::clone(&shared.strangers);
     // A pointer of each worker's own: one of all workers would be counted up and down by all of them in each request.
     let app = move || App::new().app_data(web::Data::new(Arc::clone(&shared))).default_service(web::to(receive));
-    let strangers = Arc::new(Strangers::default());
     tokio::spawn(Strangers::follow(Arc::downgrade(&strangers)));
     let server = HttpServer::new(app)
         .workers(workers)

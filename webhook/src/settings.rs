@@ -109,7 +109,9 @@ impl Settings {
 
     fn is_job_of(&self, requester: &Requester<'_>, prefix: &str, slot: &str) -> bool {
         let account = service_account_in(requester, &self.jobs_namespace);
-        !slot.is_empty() && carries_pod_token(requester) && account.and_then(|name| name.strip_prefix(prefix)) == Some(slot)
+        !slot.is_empty()
+            && carries_pod_token(requester)
+            && account.and_then(|name| name.strip_prefix(prefix)) == Some(slot)
     }
 
     /// True for a trusted deployer, by exact user name.

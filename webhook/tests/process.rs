@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use support::{Client, Issued, allowed, get, issue, review, wait_for};
-
-const ALICE: &str = "alice@example.com";
+use support::{ALICE, Client, Issued, allowed, get, issue, review, wait_for, write_path};
 
 /// Something that answers like an API server with one Slot, once it is allowed to.
 struct ApiServer {
@@ -93,6 +91,7 @@ impl Webhook {
     fn start(extra: &[&str]) -> Self {
         let (api, dir, issued) = (ApiServer::start(), tempfile::tempdir().unwrap(), issue());
         issued.write(dir.path());
+        write_path(dir.path());
         let kubeconfig = dir.path().join("kubeconfig");
         let cluster = json!({"apiVersion": "v1", "kind": "Config", "current-context": "x",
             "clusters": [{"name": "x", "cluster": {"server": format!("http://{}", api.address)}}],
@@ -106,6 +105,8 @@ impl Webhook {
             .arg(dir.path().join("tls.crt"))
             .arg("--tls-key")
             .arg(dir.path().join("tls.key"))
+            .arg("--path-dir")
+            .arg(dir.path())
             .args(extra)
             .stderr(Stdio::piped())
             .spawn()

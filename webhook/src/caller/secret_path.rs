@@ -88,9 +88,11 @@ impl CallerProof for SecretPaths {
     fn route<'r>(&self, request: &'r HttpRequest) -> Option<&'r str> {
         let (secret, route) = SecretPath::cut(request.path())?;
         // All are compared, each in full: how long it takes says nothing.
-        let is_known = self.accepted.load().iter().fold(Choice::from(0), |found, path| {
-            found | path.as_str().as_bytes().ct_eq(secret.as_bytes())
-        });
+        let is_known = self
+            .accepted
+            .load()
+            .iter()
+            .fold(Choice::from(0), |found, path| found | path.as_str().as_bytes().ct_eq(secret.as_bytes()));
         bool::from(is_known).then_some(route)
     }
 

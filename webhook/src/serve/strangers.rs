@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// The connections on which nobody has shown yet that they are an API server.
 #[derive(Debug)]
-pub(super) struct Strangers {
+pub struct Strangers {
     most: usize,
     /// In the order in which they came.
     waiting: Mutex<VecDeque<(Instant, Weak<Stranger>)>>,
@@ -26,7 +26,7 @@ pub(super) struct Strangers {
 
 /// One such connection.
 #[derive(Debug)]
-pub(super) struct Stranger(Mutex<Option<TcpStream>>);
+pub struct Stranger(Mutex<Option<TcpStream>>);
 
 impl Default for Strangers {
     fn default() -> Self {
@@ -37,12 +37,12 @@ impl Default for Strangers {
 impl Strangers {
     /// At most so many of them stay.
     #[must_use]
-    pub(super) fn new(most: usize) -> Self {
+    pub fn new(most: usize) -> Self {
         Self { most, waiting: Mutex::default() }
     }
 
     /// Takes a connection in. It is forgotten when what is returned goes.
-    pub(super) fn arrive(&self, socket: TcpStream, now: Instant) -> Arc<Stranger> {
+    pub fn arrive(&self, socket: TcpStream, now: Instant) -> Arc<Stranger> {
         let stranger = Arc::new(Stranger(Mutex::new(Some(socket))));
         let mut waiting = self.waiting();
         waiting.push_back((now, Arc::downgrade(&stranger)));
@@ -55,8 +55,20 @@ impl Strangers {
         stranger
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting().iter().filter(|(_, stranger)| is_one(stranger)).count()
+    }
+
+    /// True if there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Cuts those off that have been there for too long.
-    pub(super) fn expire(&self, now: Instant) {
+    pub fn expire(&self, now: Instant) {
         let mut waiting = self.waiting();
         waiting.retain(|(_, stranger)| is_one(stranger));
         while waiting.front().is_some_and(|(since, _)| now.saturating_duration_since(*since) >= PATIENCE) {
@@ -65,7 +77,7 @@ impl Strangers {
     }
 
     /// Does that again and again, as long as anybody else knows of these.
-    pub(super) async fn follow(these: Weak<Self>) {
+    pub async fn follow(these: Weak<Self>) {
         let mut timer = tokio::time::interval(EVERY);
         loop {
             timer.tick().await;
@@ -82,7 +94,7 @@ impl Strangers {
 
 impl Stranger {
     /// An API server is at the other end: the connection stays as long as it likes.
-    pub(super) fn is_known(&self) {
+    pub fn is_known(&self) {
         drop(self.take());
     }
 
@@ -145,7 +157,10 @@ mod tests {
         let strangers = Strangers::new(2);
         let mut ends: Vec<_> = (0..4).map(|_| connection(&listener)).collect();
         let kept: Vec<_> = ends.iter().map(|(_, server)| strangers.arrive(server.try_clone().unwrap(), now)).collect();
-        assert_eq!(ends.iter_mut().map(|(client, _)| is_cut_off(client)).collect::<Vec<_>>(), [true, true, false, false]);
+        assert_eq!(
+            ends.iter_mut().map(|(client, _)| is_cut_off(client)).collect::<Vec<_>>(),
+            [true, true, false, false]
+        );
         kept[2].is_known();
         let (mut client, server) = connection(&listener);
         let _new = strangers.arrive(server, now);
