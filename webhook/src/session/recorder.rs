@@ -154,7 +154,7 @@ impl SessionRecorder {
             let has_room = writing.len() < AT_ONCE;
             let due = self.next_due();
             tokio::select! {
-                Some((session, result)) = writing.next() => self.finish(session, result, Instant::now()),
+                Some((session, result)) = writing.next() => self.finish(&session, result, Instant::now()),
                 () = self.news.notified(), if has_room => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if has_room && due.is_some() => {}
             }
@@ -186,7 +186,7 @@ impl SessionRecorder {
     }
 
     /// Takes down what came of a session.
-    fn finish(&self, session: Session, result: Result<(), Failure>, now: Instant) {
+    fn finish(&self, session: &Session, result: Result<(), Failure>, now: Instant) {
         let mut entries = self.entries();
         let closing = entries.closing;
         let Some(entry) = entries.of.get_mut(&session.slot) else { return };
