@@ -38,15 +38,14 @@ impl Answer {
 
     /// Kubernetes' own authorization said no, before hotdesk was asked.
     pub fn no_right(&self) -> Verdict {
-        held(!self.ok() && self.code != 101, || format!("admitted: {self}"))?;
+        held([401, 403].contains(&self.code), || format!("Kubernetes' own authorization let it through: {self}"))?;
         let forbidden = self.code == 403 && says_any(self.message(), &["cannot ", "forbidden: User "]);
         right(forbidden && !is_hotdesks(self.message()), || format!("not refused for want of a right: {self}"))
     }
 
     /// Neither RBAC nor hotdesk let it in: each will do.
     pub fn no_right_or_denied(&self) -> Verdict {
-        held(!self.ok() && self.code != 101, || format!("admitted: {self}"))?;
-        right(self.code == 403, || format!("not forbidden: {self}"))
+        held(self.code == 403, || format!("neither Kubernetes' own authorization nor hotdesk refused: {self}"))
     }
 
     /// One of these codes.

@@ -41,7 +41,10 @@ impl Kind {
         let mut object = sample(&self.group, &self.resource, namespace);
         object["apiVersion"] = json!(self.version);
         object["kind"] = json!(self.kind);
-        object["metadata"] = json!({"name": name, "namespace": namespace, "labels": {"app": "victim"}});
+        object["metadata"] = json!({"name": name, "namespace": namespace, "labels": {"app": self.resource}});
+        if self.group == "authorization.k8s.io" {
+            object["metadata"] = json!({"namespace": namespace});
+        }
         object
     }
 }
@@ -98,22 +101,23 @@ pub fn idle_pod() -> Value {
     json!({"containers": [{"name": "app", "image": "none.invalid/none"}], "nodeSelector": {"never": "scheduled"}})
 }
 
-/// A template of such pods.
-pub fn idle_template() -> Value {
-    json!({"metadata": {"labels": {"app": "victim"}}, "spec": idle_pod()})
+/// A template of such pods, which are told from others by this label.
+pub fn idle_template(app: &str) -> Value {
+    json!({"metadata": {"labels": {"app": app}}, "spec": idle_pod()})
 }
 
 /// What an object holds besides its metadata. An unknown kind gets nothing: it may do without.
 fn sample(group: &str, resource: &str, namespace: &str) -> Value {
-    let selector = json!({"matchLabels": {"app": "victim"}});
-    let workload = json!({"spec": {"replicas": 0, "selector": selector, "template": idle_template()}});
-    let mut once = idle_template();
+    // Each workload has a label of its own, or one would adopt the pods of another.
+    let (selector, template) = (json!({"matchLabels": {"app": resource}}), idle_template(resource));
+    let workload = json!({"spec": {"replicas": 0, "selector": selector, "template": template}});
+    let mut once = template.clone();
     once["spec"]["restartPolicy"] = json!("Never");
     match (group, resource) {
         ("", "pods") => json!({"spec": idle_pod()}),
-        ("", "podtemplates") => json!({"template": idle_template()}),
+        ("", "podtemplates") => json!({"template": template}),
         ("", "replicationcontrollers") => {
-            json!({"spec": {"replicas": 0, "selector": {"app": "victim"}, "template": idle_template()}})
+            json!({"spec": {"replicas": 0, "selector": {"app": resource}, "template": template}})
         }
         ("", "services") => json!({"spec": {"ports": [{"port": 80}]}}),
         ("", "persistentvolumeclaims") => json!({"spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "none",
@@ -131,7 +135,7 @@ fn sample(group: &str, resource: &str, namespace: &str) -> Value {
             set["spec"]["serviceName"] = json!("none");
             set
         }
-        ("apps", "daemonsets") => json!({"spec": {"selector": selector, "template": idle_template()}}),
+        ("apps", "daemonsets") => json!({"spec": {"selector": selector, "template": template}}),
         ("apps", "controllerrevisions") => json!({"revision": 1, "data": {}}),
         ("batch", "jobs") => json!({"spec": {"suspend": true, "template": once}}),
         ("batch", "cronjobs") => {

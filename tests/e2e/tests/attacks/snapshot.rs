@@ -42,9 +42,12 @@ impl Snapshot {
         let differ = |path: &&&String| self.objects.get(**path) != after.objects.get(**path);
         let tell = |path: &String| {
             let side = |of: &Self| of.objects.get(path).map_or_else(|| "absent".to_owned(), ToString::to_string);
-            format!("{path}: {} -> {}", side(self), side(after))
+            let (before, after) = (side(self), side(after));
+            let same = before.bytes().zip(after.bytes()).take_while(|(a, b)| a == b).count();
+            format!("{path}: {} -> {}", around(&before, same), around(&after, same))
         };
-        let marked = after.marks.iter().map(|path| format!("{path} was written by the attacker"));
+        let new = after.marks.iter().filter(|path| !self.marks.contains(path));
+        let marked = new.map(|path| format!("{path} was written by the attacker"));
         paths.iter().filter(differ).map(|path| tell(path)).chain(marked).collect()
     }
 
@@ -52,6 +55,11 @@ impl Snapshot {
     pub fn paths(&self) -> Vec<&str> {
         self.objects.keys().map(String::as_str).collect()
     }
+}
+
+/// What stands where two texts begin to differ.
+fn around(text: &str, at: usize) -> String {
+    text.chars().skip(at.saturating_sub(60)).take(160).collect()
 }
 
 /// A kind may go with its CRD between discovery and the question.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,30 +38,69 @@ impl Port {
         stream
     }
 
-    /// What is answered to these bytes, over TLS. Whatever certificate is shown will do.
+    /// What is answered to these bytes, over TLS.
     pub fn say(&self, bytes: &[u8]) -> String {
-        let name = ServerName::try_from("hotdesk-webhook.hotdesk.svc").unwrap();
-        let connection = ClientConnection::new(Arc::new(trusting()), name).unwrap();
-        let mut stream = StreamOwned::new(connection, self.connect());
-        // The server may answer and close before it has read everything.
-        let _perhaps_cut_off = stream.write_all(bytes).and_then(|()| stream.flush());
-        let mut answer = Vec::new();
-        let _perhaps_cut_off = read_answer(&mut stream, &mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
+        over_tls(self.connect(), bytes)
     }
 
     /// A request with this body, and headers besides the usual.
     pub fn request(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Said {
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: hotdesk-webhook.hotdesk.svc\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
-            body.len()
-        );
-        Said(self.say(&[head.as_bytes(), body].concat()))
+        Said(self.say(&request(method, path, headers, body)))
     }
 
     /// A review.
     pub fn post(&self, path: &str, body: &[u8]) -> Said {
-        self.request("POST", path, "Content-Type: application/json\r\n", body)
+        self.request("POST", path, AS_JSON, body)
+    }
+}
+
+const AS_JSON: &str = "Content-Type: application/json\r\n";
+
+fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let usual = "Host: hotdesk-webhook.hotdesk.svc\r\nConnection: close\r\n";
+    let head = format!("{method} {path} HTTP/1.1\r\n{usual}Content-Length: {}\r\n{headers}\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+/// Whatever certificate is shown will do.
+fn over_tls(stream: impl Read + Write, bytes: &[u8]) -> String {
+    let name = ServerName::try_from("hotdesk-webhook.hotdesk.svc").unwrap();
+    let connection = ClientConnection::new(Arc::new(trusting()), name).unwrap();
+    let mut stream = StreamOwned::new(connection, stream);
+    // The server may answer and close before it has read everything.
+    let _perhaps_cut_off = stream.write_all(bytes).and_then(|()| stream.flush());
+    let mut answer = Vec::new();
+    let _perhaps_cut_off = read_answer(&mut stream, &mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// A review from within a pod, whose `nc` passes the bytes on.
+pub fn post_from_pod(namespace: &str, pod: &str, address: &str, path: &str, body: &[u8]) -> Said {
+    let mut command = admin().command("kubectl");
+    command.args(["-n", namespace, "exec", "-i", pod, "--", "timeout", "20", "nc", address, "443"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let piped = Piped(child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let said = over_tls(piped, &request("POST", path, AS_JSON, body));
+    drop(child.kill());
+    drop(child.wait());
+    Said(said)
+}
+
+struct Piped(ChildStdin, ChildStdout);
+
+impl Read for Piped {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.1.read(buffer)
+    }
+}
+
+impl Write for Piped {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
     }
 }
 

@@ -300,7 +300,7 @@ fn other_spellings() -> Vec<Row> {
         }),
         row("a123", "bob", "creates what looks like a fixture of hotdesk's", DENIED, |w| {
             let job = json!({"metadata": {"name": "hotdesk-reaper"}, "spec": {"schedule": "* * * * *",
-                "jobTemplate": {"spec": {"template": idle_template()}}}});
+                "jobTemplate": {"spec": {"template": idle_template("intruder")}}}});
             w.denied(&bob(), |h| Ask::post(group("batch/v1", h.name(), "cronjobs"), &job))
         }),
     ]
