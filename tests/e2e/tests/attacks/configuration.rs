@@ -142,8 +142,9 @@ fn deployers() -> Vec<Row> {
         row("a109", "deployer", "deploys into a free slot", "denied; nothing changes", move |w| {
             let name = w.free().name();
             w.unchanged(name, || {
-                w.api.send(&deployer(), create_config_map(name, "x")).denied(&["is free"])?;
-                w.api.send(&deployer(), for_person(name, "alice_at_example.com")).denied(&["is free"])
+                let says = ["deploys only where somebody", name];
+                w.api.send(&deployer(), create_config_map(name, "x")).denied(&says)?;
+                w.api.send(&deployer(), for_person(name, "alice_at_example.com")).denied(&says)
             })
         }),
         row(

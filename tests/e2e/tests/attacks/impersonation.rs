@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::api::{Actor, Ask, bob, ci, core, group};
 use crate::stage::{World, create_config_map};
 use crate::table::{DENIED, Row, row};
+use crate::tokens::OF_HOTDESK;
 
 pub fn rows() -> Vec<Row> {
     [accounts(), people(), roles(), own_namespaces()].into_iter().flatten().collect()
@@ -17,7 +18,7 @@ const NO_RIGHT: &str = "Kubernetes' own authorization refuses";
 fn accounts() -> Vec<Row> {
     vec![
         row("a37", "bob", "impersonates an account of alice's slot and writes", "denied: no token", |w| {
-            let slot = TestSlot::held_by("alice@example.com");
+            let (slot, _) = w.pod_of_alices();
             w.bind(
                 slot.name(),
                 "edit",
@@ -121,8 +122,7 @@ fn roles() -> Vec<Row> {
                     Ask::delete(&path),
                     Ask::post(rbac("rolebindings"), &taken),
                 ];
-                asks.into_iter()
-                    .try_for_each(|ask| w.api.send(&bob(), ask).denied(&["belong to hotdesk", "bob@example.com"]))
+                asks.into_iter().try_for_each(|ask| w.api.send(&bob(), ask).denied(&[OF_HOTDESK, "bob@example.com"]))
             })
         }),
         row("a44", "bob", "asks for a certificate of another name", NO_RIGHT, |w| {

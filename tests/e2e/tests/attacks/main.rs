@@ -22,6 +22,7 @@ mod stage;
 mod table;
 mod tls;
 
+mod accounts;
 mod configuration;
 mod impersonation;
 mod names;
@@ -54,6 +55,7 @@ fn table() -> Vec<Row> {
         tokens::rows(),
         workloads::rows(),
         impersonation::rows(),
+        accounts::rows(),
         slot::rows(),
         names::rows(),
         stamp::rows(),

@@ -92,19 +92,19 @@ fn groups() -> Vec<Row> {
         "a63",
         "carol",
         "who came in by a group hands the slot to a ghost",
-        "refused: only by handTo",
+        "refused: only by a hand-over",
         |w| {
             let slot = TestSlot::held_by("bob@example.com");
             slot.patch(&json!({"spec": {"claim": {"groups": ["developers"]}}}));
             w.until_known("the group to be seen", &carol(), slot.name(), true);
             let claim = json!({"spec": {"claim": {"users": ["ghost@example.com"], "groups": null}}});
             w.unchanged(slot.name(), || {
-                w.api.send(&carol(), Ask::merge(slot_of(slot.name()), &claim)).denied(&["handTo"])
+                w.api.send(&carol(), Ask::merge(slot_of(slot.name()), &claim)).denied(&["kubectl hotdesk hand"])
             })
         },
     ));
-    rows.push(row("a63", "bob", "leaves a ghost in his place", "refused: only by handTo", |w| {
-        refused(w, &json!({"users": ["ghost@example.com", "phantom@example.com"]}), &["handTo", "hand"])
+    rows.push(row("a63", "bob", "leaves a ghost in his place", "refused: only by a hand-over", |w| {
+        refused(w, &json!({"users": ["ghost@example.com", "phantom@example.com"]}), &["kubectl hotdesk hand"])
     }));
     rows
 }
@@ -148,7 +148,7 @@ fn texts() -> Vec<Row> {
             refused(w, &json!({"source": "sheet"}), &["spec.claim.source", "sheet"])
         }),
         row("a67", "bob", "gives himself other names", "they are dropped", |w| {
-            let slot = TestSlot::held_by("bob@example.com");
+            let slot = w.desk();
             let claim = json!({"spec": {"claim": {"aliases": ["alice@example.com", "*"]}}});
             let answer = w.api.send(&bob(), Ask::merge(slot_of(slot.name()), &claim)).done()?;
             let stored = answer.json["spec"]["claim"]["aliases"].to_string();
@@ -175,7 +175,7 @@ fn times() -> Vec<Row> {
                 format!("claims until a time with {what}"),
                 "refused in words, and all Slots can be read",
                 move |w| {
-                    let slot = TestSlot::held_by("bob@example.com");
+                    let slot = w.desk();
                     let claim = json!({"spec": {"claim": {"until": until}}});
                     let answer = w.api.send(&bob(), Ask::merge(slot_of(slot.name()), &claim));
                     // A time of 40 digits may be cut to what can be kept.
@@ -188,7 +188,7 @@ fn times() -> Vec<Row> {
         })
         .collect();
     rows.push(row("a68", "bob", "claims until the year 9999", "kept or refused, and all Slots can be read", |w| {
-        let slot = TestSlot::held_by("bob@example.com");
+        let slot = w.desk();
         let claim = json!({"spec": {"claim": {"until": "9999-12-31T23:59:59Z"}}});
         let answer = w.api.send(&bob(), Ask::merge(slot_of(slot.name()), &claim));
         right(answer.ok() || answer.refused(&["until"]).is_ok(), || answer.to_string())?;

@@ -1,7 +1,7 @@
 //! Section 7: other people's things, from one's own slot.
 
 use hotdesk_e2e::slot::Wish;
-use hotdesk_e2e::{TestSlot, until};
+use hotdesk_e2e::until;
 use serde_json::{Value, json};
 
 use crate::api::{Ask, alice, bob, core};
@@ -59,7 +59,7 @@ fn by_name() -> Vec<Row> {
             })
         }),
         row("a104", "bob", "makes alice's Deployment the owner of a ConfigMap", "nothing of alice's is reached", |w| {
-            let slot = TestSlot::held_by("bob@example.com");
+            let slot = w.desk();
             let web = w.api.set_up(Ask::get(w.alices().deployment()));
             let owner = json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": web["metadata"]["uid"],
                 "blockOwnerDeletion": true}]);
@@ -75,7 +75,7 @@ fn by_name() -> Vec<Row> {
             "makes alice's Deployment the target of his autoscaler",
             "nothing of alice's is reached",
             |w| {
-                let slot = TestSlot::held_by("bob@example.com");
+                let slot = w.desk();
                 let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": format!("{}/web", w.alices().name())});
                 let scaler = json!({"metadata": {"name": "scaler"}, "spec": {"maxReplicas": 5, "minReplicas": 3, "scaleTargetRef": target}});
                 let path = crate::api::group("autoscaling/v2", slot.name(), "horizontalpodautoscalers");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Actor, Ask, alice, bob, group, slot_of};
 use crate::expect::turned_away;
-use crate::stage::{World, lapsed_slot};
+use crate::stage::World;
 use crate::table::{DENIED, Row, Verdict, held, right, row};
 
 pub fn rows() -> Vec<Row> {
@@ -123,7 +123,7 @@ fn lapsed() -> Vec<Row> {
         .into_iter()
         .map(|(id, what, ask)| {
             row(id, "bob", what, SAME, move |w| {
-                let slot = lapsed_slot();
+                let slot = w.lapsed();
                 let before = marks(w, slot.name());
                 for _ in 0..3 {
                     let answer = w.api.send(&bob(), ask(&slot_of(slot.name())));
@@ -175,7 +175,7 @@ fn own() -> Vec<Row> {
         .collect();
     rows.push(row("a50", "alice", "applies the host of her own Slot as it is, with force", ADMINISTRATORS, co_owns));
     rows.push(row("a134", "alice", "sets the id and the times of her own claim", "they stay as they were", |w| {
-        let slot = TestSlot::held_by("alice@example.com");
+        let slot = w.workshop();
         let before = marks(w, slot.name());
         for key in ["hotdesk.dev/claim-id", "hotdesk.dev/claimed-at", "hotdesk.dev/lost-at"] {
             for value in [json!("2020-01-01T00:00:00Z"), Value::Null] {
@@ -291,7 +291,7 @@ fn wishes() -> Vec<Row> {
         })
         .collect();
     rows.push(row("a130", "bob", "asks for a reap in another's name and of another claim", "hotdesk writes who and what", |w| {
-        let slot = TestSlot::held_by("bob@example.com");
+        let slot = w.desk();
         let forged = json!({"id": "forged", "claimID": "forged", "by": "alice@example.com", "at": "2020-01-01T00:00:00Z", "dryRun": true});
         let answer = w.api.send(&bob(), Ask::merge(slot_of(slot.name()), &json!({"spec": {"requests": {"reap": forged}}})));
         if !answer.ok() {

@@ -8,6 +8,7 @@ use hotdesk_e2e::{Helm, TestSlot, admin, alice, until};
 use serde_json::{Value, json};
 
 use crate::api::{Actor, Api, Ask, MALLORY, administrator, core, group, mallory, slot_of};
+use crate::gated::Gated;
 use crate::kinds::{Kind, discover, idle_pod};
 use crate::snapshot::Snapshot;
 use crate::sweep::Swept;
@@ -19,11 +20,14 @@ pub struct World {
     pub api: Api,
     pub swept: Swept,
     kinds: OnceLock<Vec<Kind>>,
+    gated: OnceLock<Gated>,
     alices: OnceLock<House>,
     workshop: OnceLock<TestSlot>,
     free: OnceLock<TestSlot>,
     lapsed: OnceLock<TestSlot>,
     bobs: OnceLock<TestSlot>,
+    desk: OnceLock<TestSlot>,
+    own_accounts: OnceLock<TestSlot>,
     swept_slots: OnceLock<crate::sweep::Slots>,
     pod_of_alices: OnceLock<(TestSlot, Actor)>,
     mallory: OnceLock<ClusterAdmin>,
@@ -83,6 +87,10 @@ impl World {
         self.kinds.get_or_init(|| discover(&self.api))
     }
 
+    pub fn gated(&self) -> &Gated {
+        self.gated.get_or_init(Gated::read)
+    }
+
     /// Alice's slot, where nothing may change.
     pub fn alices(&self) -> &House {
         self.alices.get_or_init(House::build)
@@ -113,6 +121,16 @@ impl World {
     /// Bob's slot, where nothing may change.
     pub fn bobs(&self) -> &TestSlot {
         self.bobs.get_or_init(|| TestSlot::held_by("bob@example.com"))
+    }
+
+    /// Another slot of bob's, where he may do whatever a row needs, but for the names of his claim.
+    pub fn desk(&self) -> &TestSlot {
+        self.desk.get_or_init(|| TestSlot::held_by("bob@example.com"))
+    }
+
+    /// Alice's slot, in which hotdesk's own accounts have every right that RBAC can give. Nothing may change there.
+    pub fn own_accounts(&self) -> &TestSlot {
+        self.own_accounts.get_or_init(|| crate::accounts::slot(self))
     }
 
     pub fn swept_slots(&self) -> &crate::sweep::Slots {

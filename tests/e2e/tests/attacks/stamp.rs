@@ -264,7 +264,7 @@ fn large() -> Vec<Row> {
             },
         ),
         row("a83", "anybody", "deletes a large Deployment and its large pod", "it works", |w| {
-            let slot = TestSlot::held_by("alice@example.com");
+            let slot = w.workshop();
             let object = deployment("large", 1_300_000, 2, &json!({}));
             let deployments = group("apps/v1", slot.name(), "deployments");
             w.api.send(&alice(), Ask::post(&deployments, &object)).done()?;

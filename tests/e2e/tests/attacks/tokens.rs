@@ -102,6 +102,9 @@ pub fn settled(world: &World, who: &Actor, namespace: &str) -> Answer {
     last.expect("it was asked")
 }
 
+/// What is said of what the charts put into a slot, in the singular and the plural.
+pub const OF_HOTDESK: &str = " to hotdesk, whoever holds the slot";
+
 const NOBODYS: &str = "denied, or there is no such account";
 
 fn of_hotdesk() -> Vec<Row> {
@@ -169,7 +172,7 @@ fn fixtures(world: &World, slot: &TestSlot) -> Verdict {
         (world.mallory(), group("rbac.authorization.k8s.io/v1", slot.name(), "rolebindings/hotdesk-edit"));
     let subjects = json!({"subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "mallory"}]});
     let annotated = json!({"metadata": {"annotations": {"a": "b"}}});
-    let belongs = ["belong to hotdesk"];
+    let belongs = [OF_HOTDESK];
     world.unchanged(slot.name(), || {
         world.api.send(&mallory, Ask::merge(&binding, &subjects)).denied(&belongs)?;
         world.api.send(&mallory, Ask::merge(&binding, &annotated)).denied(&belongs)?;

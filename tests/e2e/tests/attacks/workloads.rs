@@ -9,10 +9,10 @@ use crate::api::{Actor, Ask, bob, carol, core, group, slot_of};
 use crate::kinds::idle_pod;
 use crate::stage::{World, create_config_map, running_pod, text, trusted};
 use crate::table::{Row, Verdict, held, right, row};
-use crate::tokens::{settled, token};
+use crate::tokens::{OF_HOTDESK, settled, token};
 
 pub fn rows() -> Vec<Row> {
-    [powers(), status(), left_behind(), own(), hotdesks_own()].into_iter().flatten().collect()
+    [powers(), status(), left_behind(), own()].into_iter().flatten().collect()
 }
 
 /// Names that hotdesk gave to its accounts in slots, and that somebody may give to theirs.
@@ -93,7 +93,7 @@ fn has_no_power(world: &World, slot: &TestSlot, account: &str) -> Verdict {
 }
 
 /// What the reaper trusts, and what somebody would like it to read there.
-fn lies() -> Value {
+pub fn lies() -> Value {
     let far = "2099-01-01T00:00:00Z";
     json!({
         "covered": [{"source": "nginx", "settings": "x", "since": "2020-01-01T00:00:00Z", "through": far}],
@@ -271,9 +271,7 @@ fn own() -> Vec<Row> {
         row("a42", "alice's pod", "changes a RoleBinding of hotdesk's", "denied: it belongs to hotdesk", |w| {
             let (slot, own) = w.pod_of_alices();
             let path = group("rbac.authorization.k8s.io/v1", slot.name(), "rolebindings/hotdesk-edit");
-            w.api
-                .send(own, Ask::merge(path, &json!({"metadata": {"annotations": {"a": "b"}}})))
-                .denied(&["belong to hotdesk"])
+            w.api.send(own, Ask::merge(path, &json!({"metadata": {"annotations": {"a": "b"}}}))).denied(&[OF_HOTDESK])
         }),
         row("a81", "alice's pod", "forges the stamp of a ConfigMap", "the stamp stays", |w| {
             let (slot, own) = w.pod_of_alices();
@@ -283,100 +281,4 @@ fn own() -> Vec<Row> {
             crate::stamp::is_the_claims(w, slot.name(), &made.json)
         }),
     ]
-}
-
-/// The accounts of hotdesk itself, each with every right of RBAC in the slot: what they may do besides their work.
-fn hotdesks_own() -> Vec<Row> {
-    let mut rows = Vec::new();
-    let mut add = |id, who, what: &'static str, must, play: fn(&World, &TestSlot, &str) -> Verdict| {
-        rows.push(row(id, who, what, must, move |w| {
-            let slot = TestSlot::held_by("alice@example.com");
-            let name = slot.name().to_owned();
-            for (account, namespace) in [
-                (format!("reaper-{name}"), "hotdesk-jobs"),
-                (format!("reaper-{}", w.bobs().name()), "hotdesk-jobs"),
-                (format!("reaper-{name}"), "elsewhere"),
-                ("hotdesk-controller".to_owned(), "hotdesk"),
-            ] {
-                w.bind(
-                    &name,
-                    "cluster-admin",
-                    &json!({"kind": "ServiceAccount", "name": account, "namespace": namespace}),
-                );
-            }
-            play(w, &slot, &name)
-        }));
-    };
-    let say = "denied, and the status is as before";
-    add("a139", "a reaper's namesake of another namespace", "writes the Slot's status", say, |w, slot, name| {
-        writes_status(w, slot, &Actor::account("elsewhere", &format!("reaper-{name}")).in_a_pod(), "nextReapAt")
-    });
-    add("a139", "the reaper of another slot", "writes the Slot's status", say, |w, slot, _| {
-        writes_status(
-            w,
-            slot,
-            &Actor::account("hotdesk-jobs", &format!("reaper-{}", w.bobs().name())).in_a_pod(),
-            "nextReapAt",
-        )
-    });
-    add("a139", "the reaper without a pod's token", "writes the Slot's status", say, |w, slot, name| {
-        writes_status(w, slot, &Actor::account("hotdesk-jobs", &format!("reaper-{name}")), "nextReapAt")
-    });
-    add(
-        "a140",
-        "the reaper",
-        "writes the controller's and the webhook's fields of the status",
-        say,
-        |w, slot, name| {
-            let reaper = Actor::account("hotdesk-jobs", &format!("reaper-{name}")).in_a_pod();
-            ["phase", "lapsedUntil", "lastSession"].iter().try_for_each(|field| writes_status(w, slot, &reaper, field))
-        },
-    );
-    add("a140", "the controller", "writes the reaper's fields of the status", say, |w, slot, _| {
-        let controller = Actor::account("hotdesk", "hotdesk-controller").in_a_pod();
-        ["verdict", "covered", "lastSession"].iter().try_for_each(|field| writes_status(w, slot, &controller, field))
-    });
-    add("a141", "the reaper", "takes the slot", "denied", |w, slot, name| {
-        let reaper = Actor::account("hotdesk-jobs", &format!("reaper-{name}")).in_a_pod();
-        let claim = json!({"spec": {"claim": {"users": ["mallory@example.com"]}}});
-        w.unchanged(name, || {
-            w.api.send(&reaper, Ask::merge(slot_of(slot.name()), &claim)).denied(&["alice@example.com"])
-        })
-    });
-    add(
-        "a142",
-        "the reaper",
-        "deletes what no release owns, and what administrators set",
-        "denied, each of it",
-        reaper_deletes,
-    );
-    rows
-}
-
-fn writes_status(world: &World, slot: &TestSlot, who: &Actor, field: &str) -> Verdict {
-    let lie = lies()[field].clone();
-    let patch = json!({"status": {field: lie}});
-    let answer = world.api.send(who, Ask::merge(format!("{}/status", slot_of(slot.name())), &patch));
-    answer.denied(&["status"])?;
-    let now = world.slot(slot.name())["status"][field].clone();
-    held(now != lie, || format!("status.{field} is {now}"))
-}
-
-fn reaper_deletes(world: &World, _slot: &TestSlot, name: &str) -> Verdict {
-    let reaper = Actor::account("hotdesk-jobs", &format!("reaper-{name}")).in_a_pod();
-    world.make(&core(name, "resourcequotas"), &json!({"metadata": {"name": "quota"}, "spec": {"hard": {}}}));
-    world.make(&core(name, "limitranges"), &json!({"metadata": {"name": "limits"}, "spec": {"limits": []}}));
-    world.make(&core(name, "configmaps"), &json!({"metadata": {"name": "by-hand"}}));
-    let rbac = |rest: &str| group("rbac.authorization.k8s.io/v1", name, rest);
-    let paths = [
-        core(name, "resourcequotas/quota"),
-        core(name, "limitranges/limits"),
-        core(name, "configmaps/by-hand"),
-        core(name, "serviceaccounts/default"),
-        rbac("rolebindings/hotdesk-edit"),
-        slot_of(name),
-    ];
-    world.unchanged(name, || {
-        paths.into_iter().try_for_each(|path| world.api.send(&reaper, Ask::delete(path)).denied(&[name]))
-    })
 }

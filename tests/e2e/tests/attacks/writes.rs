@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Actor, Ask, anonymous, bob, core, group};
 use crate::expect::turned_away;
-use crate::gated::{CHATTER, QUESTIONS};
+use crate::gated::{Gated, Resource};
 use crate::kinds::{Kind, idle_pod, idle_template};
 use crate::stage::{World, create_config_map};
 use crate::table::{DENIED, Failure, Row, Verdict, held, right, row};
@@ -132,39 +132,42 @@ fn deletions() -> Vec<Row> {
 
 /// For machinery only are these left out. The role edit gives few of them, so mallory tries.
 fn chatter() -> Vec<Row> {
-    const MACHINERY: &str = "control: admitted, for machinery only";
-    let denied = |(group, resource): (&'static str, &'static str)| {
-        row("a07", "mallory", format!("creates {resource} of {group:?}"), DENIED, move |w| {
-            let kind = kind_of(w, group, resource)?;
-            w.denied(&w.mallory(), |h| Ask::post(kind.path(h.name(), ""), &kind.sample(h.name(), "intruder")))
-        })
-    };
-    let admitted = |(group, resource): (&'static str, &'static str)| {
-        row("a07", "machinery", format!("creates {resource} of {group:?}"), MACHINERY, move |w| {
-            let (kind, name) = (kind_of(w, group, resource)?, w.alices().name());
-            // Each by the controller that writes it, with that controller's own rights.
-            let machinery = Actor::named(match resource {
-                "endpoints" => "system:serviceaccount:kube-system:endpoint-controller",
-                "endpointslices" => "system:serviceaccount:kube-system:endpointslice-controller",
-                _ => "system:kube-controller-manager",
-            });
-            w.api.send(&machinery, Ask::post(kind.path(name, ""), &kind.sample(name, "beat")).dry()).done().map(drop)
-        })
-    };
-    let mut rows: Vec<Row> = CHATTER.into_iter().map(denied).chain(CHATTER.into_iter().map(admitted)).collect();
-    rows.push(denied(("resource.k8s.io", "resourceclaims")));
+    let gated = Gated::read();
+    let mut rows: Vec<Row> = gated.chatter.iter().map(|resource| denied_chatter(resource.clone())).collect();
+    rows.extend(gated.chatter.into_iter().map(admitted_chatter));
+    rows.push(denied_chatter(("resource.k8s.io".to_owned(), "resourceclaims".to_owned())));
     rows.push(row("a07", "bob", "creates a Lease", DENIED, |w| {
         let lease = json!({"metadata": {"name": "intruder"}, "spec": {}});
         w.denied(&bob(), |h| Ask::post(group("coordination.k8s.io/v1", h.name(), "leases"), &lease))
     }));
-    rows.extend(QUESTIONS.into_iter().map(|(group, resource)| {
-        row("a07", "mallory", format!("asks {resource}"), "control: answered, for nothing changes", move |w| {
-            let (kind, name) = (kind_of(w, group, resource)?, w.alices().name());
-            let ask = Ask::post(kind.path(name, ""), &kind.sample(name, ""));
-            w.unchanged(name, || w.api.send(&w.mallory(), ask).done().map(drop))
-        })
+    rows.push(row("a07", "mallory", "asks for a review of rights", "control: answered, for nothing changes", |w| {
+        let kind = kind_of(w, "authorization.k8s.io", "localsubjectaccessreviews")?;
+        let name = w.alices().name();
+        let ask = Ask::post(kind.path(name, ""), &kind.sample(name, ""));
+        w.unchanged(name, || w.api.send(&w.mallory(), ask).done().map(drop))
     }));
     rows
+}
+
+fn denied_chatter((group, resource): Resource) -> Row {
+    row("a07", "mallory", format!("creates {resource} of {group:?}"), DENIED, move |w| {
+        let kind = kind_of(w, &group, &resource)?;
+        w.denied(&w.mallory(), |h| Ask::post(kind.path(h.name(), ""), &kind.sample(h.name(), "intruder")))
+    })
+}
+
+/// Each by the controller that writes it, with that controller's own rights.
+fn admitted_chatter((group, resource): Resource) -> Row {
+    let what = format!("creates {resource} of {group:?}");
+    row("a07", "machinery", what, "control: admitted, for machinery only", move |w| {
+        let (kind, name) = (kind_of(w, &group, &resource)?, w.alices().name());
+        let machinery = Actor::named(match resource.as_str() {
+            "endpoints" => "system:serviceaccount:kube-system:endpoint-controller",
+            "endpointslices" => "system:serviceaccount:kube-system:endpointslice-controller",
+            _ => "system:kube-controller-manager",
+        });
+        w.api.send(&machinery, Ask::post(kind.path(name, ""), &kind.sample(name, "beat")).dry()).done().map(drop)
+    })
 }
 
 fn kind_of<'a>(world: &'a World, group: &str, resource: &str) -> Result<&'a Kind, Failure> {
