@@ -114,23 +114,7 @@ fn others() -> Vec<Row> {
             "the reaper",
             "deletes what no release owns, and what administrators set",
             "denied, each of it",
-            |w| {
-                let slot = w.own_accounts().name();
-                let rbac = |rest: &str| group("rbac.authorization.k8s.io/v1", slot, rest);
-                let paths = [
-                    core(slot, "resourcequotas/quota"),
-                    core(slot, "limitranges/limits"),
-                    core(slot, "configmaps/by-hand"),
-                    core(slot, "serviceaccounts/default"),
-                    rbac("rolebindings/hotdesk-edit"),
-                    slot_of(slot),
-                ];
-                w.unchanged(slot, || {
-                    paths
-                        .into_iter()
-                        .try_for_each(|path| w.api.send(&reaper_of(slot), Ask::delete(path)).denied(&[slot]))
-                })
-            },
+            reaper_deletes,
         ),
         row("a142", "the reaper", "makes a pod, a Secret and a Role", "denied, each of it", |w| {
             let slot = w.own_accounts().name();
@@ -163,4 +147,20 @@ fn others() -> Vec<Row> {
             w.api.send(&controller, Ask::post(group("batch/v1", JOBS, "jobs"), &job)).denied(&["controller"])
         }),
     ]
+}
+
+fn reaper_deletes(world: &World) -> Verdict {
+    let slot = world.own_accounts().name();
+    let rbac = |rest: &str| group("rbac.authorization.k8s.io/v1", slot, rest);
+    let paths = [
+        core(slot, "resourcequotas/quota"),
+        core(slot, "limitranges/limits"),
+        core(slot, "configmaps/by-hand"),
+        core(slot, "serviceaccounts/default"),
+        rbac("rolebindings/hotdesk-edit"),
+        slot_of(slot),
+    ];
+    world.unchanged(slot, || {
+        paths.into_iter().try_for_each(|path| world.api.send(&reaper_of(slot), Ask::delete(path)).denied(&[slot]))
+    })
 }

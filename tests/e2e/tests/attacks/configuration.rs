@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::api::{Actor, Ask, MALLORY, bob, core};
 use crate::expect::turned_away;
 use crate::stage::{World, create_config_map, text};
-use crate::table::{Row, held, right, row};
+use crate::table::{Row, Verdict, held, right, row};
 
 pub fn rows() -> Vec<Row> {
     [namespaces(), installation(), deployers(), names(), rights()].into_iter().flatten().collect()
@@ -132,12 +132,14 @@ fn installation() -> Vec<Row> {
         .collect()
 }
 
+/// A write that says for whom it is.
+fn for_person(namespace: &str, person: &str) -> Ask {
+    let metadata = json!({"name": unique("deployed"), "labels": {"hotdesk.dev/for": person}});
+    Ask::post(core(namespace, "configmaps"), &json!({"metadata": metadata}))
+}
+
 fn deployers() -> Vec<Row> {
     let deployer = || Actor::developer("deployer@example.com");
-    let for_person = |namespace: &str, person: &str| {
-        let metadata = json!({"name": unique("deployed"), "labels": {"hotdesk.dev/for": person}});
-        Ask::post(core(namespace, "configmaps"), &json!({"metadata": metadata}))
-    };
     vec![
         row("a109", "deployer", "deploys into a free slot", "denied; nothing changes", move |w| {
             let name = w.free().name();
@@ -173,17 +175,7 @@ fn deployers() -> Vec<Row> {
             "deployer",
             "deploys for alice under another spelling of its own name",
             "denied; nothing changes",
-            move |w| {
-                let house = w.alices();
-                w.unchanged(house.name(), || {
-                    ["Deployer@example.com", "deployer@example.com.evil", "github:deployer@example.com"]
-                        .iter()
-                        .try_for_each(|name| {
-                            let ask = for_person(house.name(), "alice_at_example.com");
-                            w.api.send(&Actor::developer(name), ask).denied(&["is held by alice@example.com"])
-                        })
-                })
-            },
+            misspelled_deployer,
         ),
         row("a109", "deployer", "deploys for alice into alice's slot", "control: admitted", move |w| {
             let ask = for_person(w.alices().name(), "alice_at_example.com").dry();
@@ -314,4 +306,16 @@ fn bindings_of(world: &World, of: impl Fn(&str) -> bool) -> Vec<(String, Vec<Val
         .flat_map(|(kind, all)| all.iter().filter(|b| bound(b)).map(move |b| (*kind, b)))
         .map(|(kind, binding)| (named(kind, binding), rules(binding)))
         .collect()
+}
+
+fn misspelled_deployer(world: &World) -> Verdict {
+    let house = world.alices();
+    world.unchanged(house.name(), || {
+        ["Deployer@example.com", "deployer@example.com.evil", "github:deployer@example.com"].iter().try_for_each(
+            |name| {
+                let ask = for_person(house.name(), "alice_at_example.com");
+                world.api.send(&Actor::developer(name), ask).denied(&["is held by alice@example.com"])
+            },
+        )
+    })
 }

@@ -136,7 +136,8 @@ fn roles() -> Vec<Row> {
 
 /// Where hotdesk's accounts, sources and saved releases are.
 fn own_namespaces() -> Vec<Row> {
-    let tried: [(&str, fn(&str) -> Ask); 5] = [
+    type In = fn(&str) -> Ask;
+    let tried: [(&str, In); 5] = [
         ("reads the Secrets", |ns| Ask::get(core(ns, "secrets"))),
         ("makes a Job", |ns| Ask::post(group("batch/v1", ns, "jobs"), &json!({"metadata": {"name": "attack"}}))),
         ("makes a pod", |ns| Ask::post(core(ns, "pods"), &json!({"metadata": {"name": "attack"}}))),

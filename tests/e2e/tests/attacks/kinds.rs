@@ -55,7 +55,7 @@ pub fn discover(api: &Api) -> Vec<Kind> {
     let asked = ["/api", "/apis"].map(|root| {
         let answer = api.send(&administrator(), Ask::get(root).with_header("Accept", aggregated));
         assert!(answer.json["kind"] == "APIGroupDiscoveryList", "discovery: {answer}");
-        list(&answer.json["items"]).iter().flat_map(|group| kinds_of(group)).collect::<Vec<_>>()
+        list(&answer.json["items"]).iter().flat_map(kinds_of).collect::<Vec<_>>()
     });
     asked.into_iter().flatten().collect()
 }

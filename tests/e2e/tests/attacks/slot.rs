@@ -102,7 +102,8 @@ fn marks(world: &World, namespace: &str) -> Value {
 
 fn lapsed() -> Vec<Row> {
     const SAME: &str = "denied, or nothing changes, however often it is done";
-    let writes: [(&str, &str, fn(&str) -> Ask); 6] = [
+    type To = fn(&str) -> Ask;
+    let writes: [(&str, &str, To); 6] = [
         ("a47", "takes a reserved label off a lapsed Slot", |at| {
             Ask::merge(at, &json!({"metadata": {"labels": {"hotdesk.dev/slot": null}}}))
         }),
@@ -210,8 +211,8 @@ fn co_owns(world: &World) -> Verdict {
 
 fn status() -> Vec<Row> {
     let forged = || json!({"status": {"nextReapAt": "2099-01-01T00:00:00Z"}});
-    let people: [(&str, fn(&World) -> Actor); 3] =
-        [("alice", |_| alice()), ("bob", |_| bob()), ("mallory", |w| w.mallory())];
+    type Who = fn(&World) -> Actor;
+    let people: [(&str, Who); 3] = [("alice", |_| alice()), ("bob", |_| bob()), ("mallory", |w| w.mallory())];
     people
         .into_iter()
         .map(|(who, actor)| {
@@ -219,9 +220,9 @@ fn status() -> Vec<Row> {
                 let house = w.alices();
                 let answer = w.api.send(&actor(w), Ask::merge(format!("{}/status", house.slot()), &forged()));
                 if who == "mallory" {
-                    answer.denied(&["status"])?
+                    answer.denied(&["status"])?;
                 } else {
-                    answer.no_right()?
+                    answer.no_right()?;
                 }
                 let next = w.slot(house.name())["status"]["nextReapAt"].clone();
                 held(next != "2099-01-01T00:00:00Z", || next.to_string())

@@ -106,34 +106,10 @@ fn forged() -> Vec<Row> {
                 Ask::strategic(path, &strategic),
             ]
         }),
-        row("a73", "alice", "forges who deployed a release", "it is alice who deployed it", |w| {
-            let slot = w.workshop().name();
-            let labels = json!({"owner": "helm", "name": "forged", "version": "1", "status": "deployed"});
-            let annotations = json!({"hotdesk.dev/deployed-by": "carol@example.com"});
-            let metadata =
-                json!({"name": "sh.helm.release.v1.forged.v1", "labels": labels, "annotations": annotations});
-            let record = json!({"type": "helm.sh/release.v1", "metadata": metadata});
-            let made = w.api.send(&alice(), Ask::post(core(slot, "secrets"), &record)).done()?;
-            let by = &made.json["metadata"]["annotations"]["hotdesk.dev/deployed-by"];
-            held(by == "alice@example.com", || by.to_string())
-        }),
+        row("a73", "alice", "forges who deployed a release", "it is alice who deployed it", deployed_by),
         for_somebody("labels", "carol_at_example.com"),
         for_somebody("annotations", "carol@example.com"),
-        row("a75", "alice", "uses keys that look like hotdesk's", "no query for hotdesk's keys finds them", |w| {
-            let slot = w.workshop().name();
-            for (i, key) in
-                ["x.hotdesk.dev/owner", "xhotdesk.dev/owner", "hotdesk.dev", "HOTDESK.dev/owner"].iter().enumerate()
-            {
-                let labels = json!({"labels": {*key: "carol_at_example.com"}});
-                let answer = w
-                    .api
-                    .send(&alice(), Ask::post(core(slot, "configmaps"), &config_map(&format!("looks-{i}"), &labels)));
-                right(answer.ok() || answer.code == 422, || answer.to_string())?;
-            }
-            let query = "configmaps?labelSelector=hotdesk.dev%2Fowner%3Dcarol_at_example.com";
-            let found = w.api.set_up(Ask::get(core(slot, query)));
-            held(found["items"].as_array().is_some_and(Vec::is_empty), || found.to_string())
-        }),
+        row("a75", "alice", "uses keys that look like hotdesk's", "no query for hotdesk's keys finds them", lookalikes),
     ]
 }
 
@@ -158,7 +134,8 @@ fn for_somebody(field: &'static str, value: &'static str) -> Row {
 
 /// Alice has every right of RBAC in the workshop.
 fn by_subresource() -> Vec<Row> {
-    let ways: [(&str, &str, fn(&str, &str) -> Ask); 5] = [
+    type Forge = fn(&str, &str) -> Ask;
+    let ways: [(&str, &str, Forge); 5] = [
         ("pods/status", "status", |slot, pod| {
             Ask::merge(core(slot, &format!("pods/{pod}/status")), &json!({"metadata": forgery()}))
         }),
@@ -263,22 +240,7 @@ fn large() -> Vec<Row> {
                 }
             },
         ),
-        row("a83", "anybody", "deletes a large Deployment and its large pod", "it works", |w| {
-            let slot = w.workshop();
-            let object = deployment("large", 1_300_000, 2, &json!({}));
-            let deployments = group("apps/v1", slot.name(), "deployments");
-            w.api.send(&alice(), Ask::post(&deployments, &object)).done()?;
-            let Some(pod) = pod_of(w, slot.name(), "large") else {
-                return Err(Failure::Wrong("no pod came".to_owned()));
-            };
-            is_the_claims(w, slot.name(), &pod)?;
-            let path = core(slot.name(), &format!("pods/{}?gracePeriodSeconds=0", text(&pod["metadata"]["name"])));
-            w.api.send(&alice(), Ask::delete(path)).done()?;
-            let path = format!("{deployments}/large");
-            w.api.send(&alice(), Ask::merge(&path, &json!({"metadata": {"labels": {"a": "b"}}}))).done()?;
-            w.api.send(&administrator(), Ask::merge(&path, &json!({"metadata": {"labels": {"a": "c"}}}))).done()?;
-            w.api.send(&administrator(), Ask::delete(format!("{path}?gracePeriodSeconds=0"))).done().map(drop)
-        }),
+        row("a83", "anybody", "deletes a large Deployment and its large pod", "it works", large_is_deleted),
         row("a84", "alice", "keeps an honest large ConfigMap", "control: create, update and delete work", |w| {
             let slot = w.workshop().name();
             let object = |first: &str| json!({"metadata": {"name": "honest"}, "data": {"a": format!("{first}{}", many(700_000))}});
@@ -295,27 +257,7 @@ fn large() -> Vec<Row> {
             "bob",
             "changes and deletes a large object of alice's",
             "denied, naming alice; nothing changes",
-            |w| {
-                let slot = TestSlot::held_by("alice@example.com");
-                let object = json!({"metadata": {"name": "large"}, "data": {"a": many(900_000)}});
-                w.api.send(&alice(), Ask::post(core(slot.name(), "configmaps"), &object)).done()?;
-                let path = core(slot.name(), "configmaps/large");
-                let bob: Actor = crate::api::bob();
-                w.unchanged(slot.name(), || {
-                    let says = ["is held by alice@example.com"];
-                    w.api
-                        .send(
-                            &bob,
-                            Ask::post(
-                                core(slot.name(), "configmaps"),
-                                &json!({"metadata": {"name": "x"}, "data": {"a": many(900_000)}}),
-                            ),
-                        )
-                        .denied(&says)?;
-                    w.api.send(&bob, Ask::merge(&path, &json!({"data": {"b": many(100_000)}}))).denied(&says)?;
-                    w.api.send(&bob, Ask::delete(&path)).denied(&says)
-                })
-            },
+            large_is_held,
         ),
     ]
 }
@@ -331,4 +273,69 @@ fn pod_of(world: &World, namespace: &str, app: &str) -> Option<Value> {
         std::thread::sleep(Duration::from_millis(150));
     }
     None
+}
+
+fn lookalikes(world: &World) -> Verdict {
+    let slot = world.workshop().name();
+    for (i, key) in ["x.hotdesk.dev/owner", "xhotdesk.dev/owner", "hotdesk.dev", "HOTDESK.dev/owner"].iter().enumerate()
+    {
+        let labels = json!({"labels": {*key: "carol_at_example.com"}});
+        let answer =
+            world.api.send(&alice(), Ask::post(core(slot, "configmaps"), &config_map(&format!("looks-{i}"), &labels)));
+        right(answer.ok() || answer.code == 422, || answer.to_string())?;
+    }
+    let query = "configmaps?labelSelector=hotdesk.dev%2Fowner%3Dcarol_at_example.com";
+    let found = world.api.set_up(Ask::get(core(slot, query)));
+    held(found["items"].as_array().is_some_and(Vec::is_empty), || found.to_string())
+}
+
+fn deployed_by(world: &World) -> Verdict {
+    let slot = world.workshop().name();
+    let labels = json!({"owner": "helm", "name": "forged", "version": "1", "status": "deployed"});
+    let annotations = json!({"hotdesk.dev/deployed-by": "carol@example.com"});
+    let metadata = json!({"name": "sh.helm.release.v1.forged.v1", "labels": labels, "annotations": annotations});
+    let record = json!({"type": "helm.sh/release.v1", "metadata": metadata});
+    let made = world.api.send(&alice(), Ask::post(core(slot, "secrets"), &record)).done()?;
+    let by = &made.json["metadata"]["annotations"]["hotdesk.dev/deployed-by"];
+    held(by == "alice@example.com", || by.to_string())
+}
+
+fn large_is_deleted(world: &World) -> Verdict {
+    let slot = world.workshop();
+    let object = deployment("large", 1_300_000, 2, &json!({}));
+    let deployments = group("apps/v1", slot.name(), "deployments");
+    world.api.send(&alice(), Ask::post(&deployments, &object)).done()?;
+    let Some(pod) = pod_of(world, slot.name(), "large") else {
+        return Err(Failure::Wrong("no pod came".to_owned()));
+    };
+    is_the_claims(world, slot.name(), &pod)?;
+    let path = core(slot.name(), &format!("pods/{}?gracePeriodSeconds=0", text(&pod["metadata"]["name"])));
+    world.api.send(&alice(), Ask::delete(path)).done()?;
+    let path = format!("{deployments}/large");
+    world.api.send(&alice(), Ask::merge(&path, &json!({"metadata": {"labels": {"a": "b"}}}))).done()?;
+    world.api.send(&administrator(), Ask::merge(&path, &json!({"metadata": {"labels": {"a": "c"}}}))).done()?;
+    world.api.send(&administrator(), Ask::delete(format!("{path}?gracePeriodSeconds=0"))).done().map(drop)
+}
+
+fn large_is_held(world: &World) -> Verdict {
+    let slot = TestSlot::held_by("alice@example.com");
+    let object = json!({"metadata": {"name": "large"}, "data": {"a": many(900_000)}});
+    world.api.send(&alice(), Ask::post(core(slot.name(), "configmaps"), &object)).done()?;
+    let path = core(slot.name(), "configmaps/large");
+    let bob: Actor = crate::api::bob();
+    world.unchanged(slot.name(), || {
+        let says = ["is held by alice@example.com"];
+        world
+            .api
+            .send(
+                &bob,
+                Ask::post(
+                    core(slot.name(), "configmaps"),
+                    &json!({"metadata": {"name": "x"}, "data": {"a": many(900_000)}}),
+                ),
+            )
+            .denied(&says)?;
+        world.api.send(&bob, Ask::merge(&path, &json!({"data": {"b": many(100_000)}}))).denied(&says)?;
+        world.api.send(&bob, Ask::delete(&path)).denied(&says)
+    })
 }

@@ -67,7 +67,7 @@ fn swept(
     row(id, who, what, MUST, move |world| {
         let slots = world.swept_slots();
         let slot = slots.of(state).name();
-        world.unchanged(slot, || sweep(world, &actor(world), slot, state, asks::all(world, slots, slot, family)))
+        world.unchanged(slot, || sweep(world, &actor(world), slot, state, &asks::all(world, slots, slot, family)))
     })
 }
 
@@ -148,7 +148,7 @@ impl fmt::Display for Swept {
     }
 }
 
-fn sweep(world: &World, who: &Actor, slot: &str, state: State, combinations: Vec<Combination>) -> Verdict {
+fn sweep(world: &World, who: &Actor, slot: &str, state: State, combinations: &[Combination]) -> Verdict {
     let (mut breaches, mut wrong) = (Vec::new(), Vec::new());
     for some in combinations.chunks(8) {
         let asks: Vec<_> = some.iter().map(|c| (who.clone(), c.ask.clone())).collect();

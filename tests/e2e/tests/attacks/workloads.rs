@@ -189,18 +189,13 @@ fn left_behind() -> Vec<Row> {
                 settled(w, &own, slot.name()).denied(&[slot.name(), "system:serviceaccount"])
             },
         ),
-        row("a33", "bob", "uses the token of a pod that still runs, when carol holds the slot", DENIED, |w| {
-            let slot = with_rights(w);
-            let pod = running_pod(w, slot.name(), "runs-on", &["sleep", "3600"]);
-            let own = Actor::by_token(&w.token_of_pod(slot.name(), "default", &pod));
-            w.until_known("the pod's token to work", &own, slot.name(), true);
-            hand_to_carol(w, &slot)?;
-            settled(w, &own, slot.name()).denied(&[slot.name(), "system:serviceaccount"])?;
-            let trust = json!({"spec": {"claim": {"trustWorkloads": true}}});
-            w.api.send(&carol(), Ask::merge(slot_of(slot.name()), &trust)).done()?;
-            w.until_known("carol's trust to be seen", &own, slot.name(), true);
-            Ok(())
-        }),
+        row(
+            "a33",
+            "bob",
+            "uses the token of a pod that still runs, when carol holds the slot",
+            DENIED,
+            running_pod_of_before,
+        ),
         row("a33", "bob's pod", "writes in a slot that bob has released", "denied", |w| {
             let slot = with_rights(w);
             let own = Actor::by_token(&w.pod_with_token(slot.name(), "left", "default"));
@@ -218,17 +213,7 @@ fn left_behind() -> Vec<Row> {
             held(trusts != true, || format!("trustWorkloads is {trusts}"))?;
             settled(w, &own, slot.name()).denied(&[slot.name(), "system:serviceaccount"])
         }),
-        row("a34", "bob", "uses the token of a pod that is gone", "401", |w| {
-            let slot = with_rights(w);
-            let own = Actor::by_token(&w.pod_with_token(slot.name(), "gone", "default"));
-            w.until_known("the pod's token to work", &own, slot.name(), true);
-            w.api.set_up(Ask::delete(core(slot.name(), "pods/gone?gracePeriodSeconds=0")));
-            let last = until("the token to end with its pod", Duration::from_secs(30), || {
-                let answer = w.api.send(&own, create_config_map(slot.name(), "x").dry());
-                if answer.ok() { Err(answer.to_string()) } else { Ok(answer) }
-            });
-            last.code_of(&[401])
-        }),
+        row("a34", "bob", "uses the token of a pod that is gone", "401", gone_pod),
     ]
 }
 
@@ -281,4 +266,29 @@ fn own() -> Vec<Row> {
             crate::stamp::is_the_claims(w, slot.name(), &made.json)
         }),
     ]
+}
+
+fn gone_pod(world: &World) -> Verdict {
+    let slot = with_rights(world);
+    let own = Actor::by_token(&world.pod_with_token(slot.name(), "gone", "default"));
+    world.until_known("the pod's token to work", &own, slot.name(), true);
+    world.api.set_up(Ask::delete(core(slot.name(), "pods/gone?gracePeriodSeconds=0")));
+    let last = until("the token to end with its pod", Duration::from_secs(30), || {
+        let answer = world.api.send(&own, create_config_map(slot.name(), "x").dry());
+        if answer.ok() { Err(answer.to_string()) } else { Ok(answer) }
+    });
+    last.code_of(&[401])
+}
+
+fn running_pod_of_before(world: &World) -> Verdict {
+    let slot = with_rights(world);
+    let pod = running_pod(world, slot.name(), "runs-on", &["sleep", "3600"]);
+    let own = Actor::by_token(&world.token_of_pod(slot.name(), "default", &pod));
+    world.until_known("the pod's token to work", &own, slot.name(), true);
+    hand_to_carol(world, &slot)?;
+    settled(world, &own, slot.name()).denied(&[slot.name(), "system:serviceaccount"])?;
+    let trust = json!({"spec": {"claim": {"trustWorkloads": true}}});
+    world.api.send(&carol(), Ask::merge(slot_of(slot.name()), &trust)).done()?;
+    world.until_known("carol's trust to be seen", &own, slot.name(), true);
+    Ok(())
 }

@@ -50,7 +50,7 @@ fn combination(kind: &Kind, verb: &str, ask: Ask, reaches_admission: bool) -> Co
 }
 
 /// Each as it is, and as a dry run.
-fn with_dry_runs(combinations: Vec<Combination>) -> Vec<Combination> {
+fn with_dry_runs(combinations: &[Combination]) -> Vec<Combination> {
     let dry =
         |c: &Combination| Combination { name: format!("{} (dry run)", c.name), ask: c.ask.clone().dry(), ..c.clone() };
     combinations.iter().flat_map(|c| [c.clone(), dry(c)]).collect()
@@ -62,7 +62,7 @@ fn creates(kind: &Kind, slot: &str) -> Vec<Combination> {
     generated["metadata"] = json!({"generateName": "attack-", "namespace": slot});
     let (collection, one) = (kind.path(slot, ""), kind.path(slot, "attack"));
     let applied = kind.can("patch") && kind.can("create");
-    with_dry_runs(vec![
+    with_dry_runs(&[
         combination(kind, "create", Ask::post(&collection, &new), kind.can("create")),
         combination(kind, "create with generateName", Ask::post(&collection, &generated), kind.can("create")),
         combination(kind, "apply a new one", Ask::apply(&one, &new), applied),
@@ -80,7 +80,7 @@ fn changes(world: &World, victim: Option<&str>, kind: &Kind, slot: &str) -> Vec<
     let (update, patch) = (victim.is_some() && kind.can("update"), victim.is_some() && kind.can("patch"));
     let combinations =
         [vec![combination(kind, "put", Ask::put(&path, &whole), update)], patches(kind, "", name, slot, &label, patch)];
-    with_dry_runs(combinations.concat())
+    with_dry_runs(&combinations.concat())
 }
 
 /// One change, as each patch type says it.
@@ -108,7 +108,7 @@ fn deletes(victim: Option<&str>, kind: &Kind, slot: &str) -> Vec<Combination> {
         (victim.is_some() && kind.can("delete"), victim.is_some() && kind.can("deletecollection"));
     let of_collection =
         |verb: &str, ask: Ask| Combination { of_collection: true, ..combination(kind, verb, ask, collection) };
-    with_dry_runs(vec![
+    with_dry_runs(&[
         combination(kind, "delete", Ask::delete(&one), delete),
         combination(kind, "delete now", Ask::delete(format!("{one}?gracePeriodSeconds=0")), delete),
         combination(kind, "delete and orphan", Ask::delete(format!("{one}?propagationPolicy=Orphan")), delete),
@@ -153,7 +153,7 @@ fn subresource(world: &World, victim: Option<&str>, kind: &Kind, sub: &Subresour
     if offers("patch") {
         combinations.extend(patches(kind, &sub.name, name, slot, &change, there));
     }
-    with_dry_runs(combinations)
+    with_dry_runs(&combinations)
 }
 
 /// What is posted to a subresource.
