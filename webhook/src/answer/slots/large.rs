@@ -3,6 +3,8 @@
 //! No Slot needs to be. One that could grow without bounds could be made so large by its holder that nobody can write it
 //! any more, so its growth is stopped long before that.
 
+use hotdesk_slots::Claim;
+use hotdesk_slots::slot::Slot;
 use json_patch::Patch;
 use serde_json::value::RawValue;
 
@@ -15,6 +17,25 @@ use super::{Ruled, decided, misdirected, rule};
 
 /// The largest Slot that anybody makes, as JSON. A review holds it twice, and is read whole up to 4 MiB.
 const MOST: usize = 1 << 20;
+
+/// How many names and groups a claim may have, as the schema of Slots says. An API server asks here before it looks at
+/// that, and a hundred thousand names would be compared with each other.
+const NAMES: [(&str, usize); 3] = [("users", 256), ("aliases", 1024), ("groups", 64)];
+
+/// The Slot, unless its claim has more names than any may have.
+pub(super) fn bounded(slot: Slot) -> Result<Slot, String> {
+    match slot.spec.claim.as_ref().and_then(too_many) {
+        Some(problem) => Err(problem),
+        None => Ok(slot),
+    }
+}
+
+fn too_many(claim: &Claim) -> Option<String> {
+    let lists = [&claim.users, &claim.aliases, &claim.groups].into_iter().zip(NAMES);
+    let mut longer = lists.filter(|(list, (_, most))| list.len() > *most);
+    let (list, (field, most)) = longer.next()?;
+    Some(format!("spec.claim.{field}: it has {} entries, and may have {most} at most", list.len()))
+}
 
 /// True if a Slot becomes larger than any Slot needs to be. What hotdesk's own accounts write into the status of one that is
 /// large already is no reason to deny them.
@@ -45,12 +66,12 @@ pub(in crate::answer) fn answer<'a>(body: &'a [u8], context: &Context<'_>) -> Re
         return Ok(misdirected(uid));
     }
     if review.request.operation == Operation::Delete {
-        let result = rule(&review.request, &requester, None, context);
+        let result = rule(&review.request, &requester, None, &uid, context);
         return Ok(decided(uid, review.request, requester, result));
     }
     let breaks_glass = context.settings.breaks_glass(&requester);
     let warning = "the Slot is so large that hotdesk did not put it into form".to_owned();
-    let ruled = Ruled { writer: Writer::BreakGlass, patch: Patch::default(), gain: None, warning: Some(warning) };
+    let ruled = Ruled { writer: Writer::BreakGlass, patch: Patch::default(), gain: None, warnings: vec![warning] };
     let answer = decided(uid, review.request, requester, Ok(ruled));
     Ok(if breaks_glass { answer } else { denied(answer, TooLarge::Slot) })
 }
