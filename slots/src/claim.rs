@@ -24,6 +24,8 @@ pub struct ClaimView {
     pub purpose: String,
     /// When the claim lapses.
     pub until: Option<Timestamp>,
+    /// Whether what runs in the slot may write there by the tokens of its pods.
+    pub trust_workloads: bool,
 }
 
 /// What a slot's claim amounts to at a moment.
@@ -73,6 +75,7 @@ impl ClaimView {
             groups: claim.groups.clone(),
             purpose: claim.purpose.clone().unwrap_or_default(),
             until: claim.until.as_ref().map(|t| t.0),
+            trust_workloads: claim.trust_workloads,
         };
         (view, problems)
     }

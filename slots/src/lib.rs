@@ -25,5 +25,5 @@ pub mod undo;
 pub mod window;
 
 pub use claim::{ClaimView, Standing};
-pub use identity::{IdentitySettings, Name, People, Requester};
+pub use identity::{IdentitySettings, Name, NameRules, People, Requester};
 pub use slot::{Claim, ClaimSource, Mode, Slot, SlotSpec, SlotStatus, VerdictState};

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
+use hotdesk_slots::identity::{Accounts, NameRules};
 use hotdesk_slots::{IdentitySettings, Mode, People};
 use jiff::SignedDuration;
 
-use crate::settings::Settings;
+use crate::gated::Gated;
+use crate::settings::{Deployer, Settings, TokenSecrets};
 
 /// The admission server of hotdesk: gates and stamps what is written into a slot.
 #[derive(Debug, Clone, Parser)]
@@ -49,27 +51,38 @@ pub struct Args {
     /// What happens to a write by somebody who does not hold the slot, where the Slot itself does not say
     #[arg(long, env = "HOTDESK_MODE", value_enum, default_value_t = ModeArg::Enforce)]
     pub mode: ModeArg,
-    /// Group that may do anything in any slot, with a warning. An empty value: none. Repeat it, or separate by commas
+    /// Group that may do anything in any slot, with a warning. An empty value: none. Repeat it, or separate by line breaks: a name may have commas
     #[arg(
         long,
         env = "HOTDESK_BREAK_GLASS_GROUP",
         default_value = "system:masters",
-        value_delimiter = ',',
+        value_delimiter = '\n',
         value_name = "GROUP"
     )]
     pub break_glass_group: Vec<String>,
-    /// Exact user name that may write any Slot. Repeat it, or separate by commas
-    #[arg(long, env = "HOTDESK_ADMINISTRATOR_USER", value_delimiter = ',', value_name = "USER")]
+    /// Exact user name that may write any Slot. Repeat it, or separate by line breaks: a name may have commas
+    #[arg(long, env = "HOTDESK_ADMINISTRATOR_USER", value_delimiter = '\n', value_name = "USER")]
     pub administrator_user: Vec<String>,
-    /// Group that may write any Slot. Repeat it, or separate by commas
-    #[arg(long, env = "HOTDESK_ADMINISTRATOR_GROUP", value_delimiter = ',', value_name = "GROUP")]
+    /// Group that may write any Slot. Repeat it, or separate by line breaks: a name may have commas
+    #[arg(long, env = "HOTDESK_ADMINISTRATOR_GROUP", value_delimiter = '\n', value_name = "GROUP")]
     pub administrator_group: Vec<String>,
-    /// Exact user name that is never gated, like the cluster's own controllers. Repeat it, or separate by commas
-    #[arg(long, env = "HOTDESK_MACHINERY_USER", value_delimiter = ',', value_name = "USER")]
+    /// Exact user name that is never gated, like the cluster's own controllers. Repeat it, or separate by line breaks: a name may have commas
+    #[arg(long, env = "HOTDESK_MACHINERY_USER", value_delimiter = '\n', value_name = "USER")]
     pub machinery_user: Vec<String>,
-    /// Exact user name of a CI or GitOps tool that may deploy for a claimant. Repeat it, or separate by commas
-    #[arg(long, env = "HOTDESK_TRUSTED_DEPLOYER", value_delimiter = ',', value_name = "USER")]
-    pub trusted_deployer: Vec<String>,
+    /// A CI or GitOps tool that may deploy for claimants, as JSON: {"user": its exact user name, "slots": [SLOT…]}, or
+    /// "people": [NAME…], or "authenticatesPeople": true; or a list of these. Repeat it, or separate by line breaks. A bare
+    /// name authenticates people
+    #[arg(
+        long,
+        env = "HOTDESK_TRUSTED_DEPLOYER",
+        value_delimiter = '\n',
+        value_parser = deployers,
+        value_name = "JSON"
+    )]
+    pub trusted_deployer: Vec<Deployers>,
+    /// What becomes of Secrets of the type kubernetes.io/service-account-token in slots: such a token has no end
+    #[arg(long, env = "HOTDESK_TOKEN_SECRETS", value_enum, default_value_t = TokenSecretsArg::Deny)]
+    pub token_secrets: TokenSecretsArg,
     /// Prefix of user names that claims leave out, such as `github:`. Repeat it, or separate by commas
     #[arg(long, env = "HOTDESK_STRIP_PREFIX", value_delimiter = ',', value_name = "PREFIX")]
     pub strip_prefix: Vec<String>,
@@ -102,6 +115,15 @@ pub struct Args {
     /// RoleBinding hotdesk-claimants there. Without it, nobody does
     #[arg(long, env = "HOTDESK_CONTROLLER_USER", value_name = "USER")]
     pub controller_user: Option<String>,
+    /// Names in claims may have letters beyond ASCII, each part of a name in one script (UTS 39)
+    #[arg(long, env = "HOTDESK_UNICODE_NAMES")]
+    pub unicode_names: bool,
+    /// How many people one claim may name
+    #[arg(long, env = "HOTDESK_MAX_USERS", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "USERS")]
+    pub max_users: u16,
+    /// Exact name of a service account that a claim may name, besides the trusted deployers. Repeat it, or separate by line breaks
+    #[arg(long, env = "HOTDESK_CLAIMANT_ACCOUNT", value_delimiter = '\n', value_name = "USER")]
+    pub claimant_account: Vec<String>,
     /// How log lines are written
     #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -121,6 +143,19 @@ pub enum ModeArg {
     Audit,
 }
 
+/// What becomes of Secrets that hold a token without an end.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum TokenSecretsArg {
+    /// Only administrators write them
+    Deny,
+    /// Whoever deploys in a slot may write them
+    Allow,
+}
+
+/// The deployers of one flag.
+#[derive(Debug, Clone)]
+pub struct Deployers(Vec<Deployer>);
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum LogFormat {
@@ -136,13 +171,15 @@ impl Args {
     /// # Errors
     /// Every problem of the file at once, or an entry that would match nobody or everybody.
     pub fn settings(&self) -> anyhow::Result<Settings> {
+        Gated::read().context("the table of what is gated (charts/hotdesk/files/gated.yaml) cannot be read")?;
         Ok(Settings {
             mode: self.mode.into(),
             break_glass_groups: given(&self.break_glass_group),
             administrator_users: given(&self.administrator_user),
             administrator_groups: given(&self.administrator_group),
             machinery_users: given(&self.machinery_user),
-            trusted_deployers: given(&self.trusted_deployer),
+            trusted_deployers: self.trusted_deployer.iter().flat_map(|given| given.0.clone()).collect(),
+            token_secrets: self.token_secrets.into(),
             identity: IdentitySettings {
                 strip_prefixes: given(&self.strip_prefix),
                 extra_keys: given(&self.extra_key),
@@ -154,7 +191,13 @@ impl Args {
             controller_user: self.controller_user.clone().filter(|user| !user.is_empty()),
             session_user: self.session_user.clone().filter(|user| !user.is_empty()),
             sync_user: self.sync_user.clone().filter(|user| !user.is_empty()),
+            names: self.names(),
         })
+    }
+
+    fn names(&self) -> NameRules {
+        let listed = given(&self.claimant_account).into_iter().chain(given(&self.trusted_deployer)).collect();
+        NameRules { unicode: self.unicode_names, max_users: self.max_users.into(), accounts: Accounts::Listed(listed) }
     }
 
     fn people(&self) -> anyhow::Result<People> {
@@ -180,9 +223,22 @@ impl From<ModeArg> for Mode {
     }
 }
 
+impl From<TokenSecretsArg> for TokenSecrets {
+    fn from(arg: TokenSecretsArg) -> Self {
+        match arg {
+            TokenSecretsArg::Deny => Self::Deny,
+            TokenSecretsArg::Allow => Self::Allow,
+        }
+    }
+}
+
 /// Without the empty entries that an empty value or a trailing comma leaves.
 fn given(entries: &[String]) -> Vec<String> {
     entries.iter().map(|entry| entry.trim()).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+}
+
+fn deployers(text: &str) -> Result<Deployers, String> {
+    Deployer::parse(text).map(Deployers)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -54,7 +54,7 @@ impl Look {
             Self::NotSynced => SlotView::NotSynced,
             Self::Missing => SlotView::Missing,
             Self::Found(page) if !page.readable => SlotView::Unreadable,
-            Self::Found(page) => SlotView::Known { claim: page.claim.as_ref(), mode: page.mode, lost_at: page.lost_at },
+            Self::Found(page) => SlotView::Known { claim: page.claim.as_ref(), mode: page.mode },
         }
     }
 

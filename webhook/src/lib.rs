@@ -1,7 +1,7 @@
 //! The admission server of hotdesk: gates and stamps what is written into a slot.
 //!
 //! The rooms, from the pure to the edge:
-//! [`settings`], [`decide`], [`guard`], [`message`] decide, and touch nothing;
+//! [`settings`], [`gated`], [`decide`], [`guard`], [`message`] decide, and touch nothing;
 //! [`review`], [`reply`] read and write the API server's JSON; [`answer`] joins the two;
 //! [`book`] holds the Slots, [`watch`] fills it; [`notes`] says how many slots a person holds, [`limiter`] keeps what that needs; [`session`] notes people at work; [`tls`], [`request_gate`], [`deadline`], [`serve`], [`health`],
 //! [`metrics`], [`run`] are the server.
@@ -15,6 +15,7 @@ pub mod args;
 pub mod book;
 pub mod deadline;
 pub mod decide;
+pub mod gated;
 pub mod guard;
 pub mod health;
 pub mod limiter;

@@ -16,6 +16,7 @@ pub use crate::review::user::UserInfo;
 
 pub mod condense;
 pub mod object;
+pub mod templates;
 mod uid;
 mod user;
 

@@ -44,7 +44,7 @@ fn is_persons(decision: Decision) -> bool {
     match decision {
         Decision::Allow(role) => matches!(role, Role::Claimant | Role::Administrator | Role::BreakGlass),
         Decision::Tolerate(..) => true,
-        Decision::Deny(_) => false,
+        Decision::Deny(_) | Decision::Forbid(_) => false,
     }
 }
 

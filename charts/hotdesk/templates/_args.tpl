@@ -20,10 +20,16 @@
 {{- $args = append $args (printf "--max-slots-per-person=%d" (int .Values.maxSlotsPerPerson)) -}}
 {{- $args = append $args (printf "--claims-config-map=%s" (include "hotdesk.claimsConfigMap" .)) -}}
 {{- end -}}
-{{- range .Values.trustedDeployers }}{{ $args = append $args (printf "--trusted-deployer=%s" .) }}{{ end -}}
+{{- range .Values.trustedDeployers -}}
+{{- $args = append $args (printf "--trusted-deployer=%s" (ternary . (toJson .) (kindIs "string" .))) -}}
+{{- end -}}
+{{- $args = append $args (printf "--token-secrets=%s" .Values.guard.tokenSecrets) -}}
 {{- range .Values.identity.stripPrefixes }}{{ $args = append $args (printf "--strip-prefix=%s" .) }}{{ end -}}
 {{- range .Values.identity.extraKeys }}{{ $args = append $args (printf "--extra-key=%s" .) }}{{ end -}}
 {{- if .Values.identity.people }}{{ $args = append $args "--people=/etc/hotdesk/people/people.json" }}{{ end -}}
+{{- if .Values.identity.unicode }}{{ $args = append $args "--unicode-names" }}{{ end -}}
+{{- $args = append $args (printf "--max-users=%d" (int .Values.identity.maxUsers)) -}}
+{{- range .Values.identity.serviceAccounts }}{{ $args = append $args (printf "--claimant-account=%s" .) }}{{ end -}}
 {{- with .Values.claimUrl }}{{ $args = append $args (printf "--claim-url=%s" .) }}{{ end -}}
 {{- with .Values.webhook -}}
 {{- $args = append $args (printf "--jobs-namespace=%s" $.Values.jobs.namespace) -}}
@@ -122,6 +128,12 @@ spec:
 {{- $_ := set $env "HOTDESK_LOG_LEVEL" .logLevel -}}
 {{- end -}}
 {{- if .Values.identity.people }}{{ $_ := set $env "HOTDESK_PEOPLE" "/etc/hotdesk/people/people.json" }}{{ end -}}
+{{- /* The names that the webhook accepts: what the sheet says, the API accepts. */ -}}
+{{- if .Values.identity.unicode }}{{ $_ := set $env "HOTDESK_UNICODE_NAMES" "true" }}{{ end -}}
+{{- $_ := set $env "HOTDESK_MAX_USERS" (.Values.identity.maxUsers | int | toString) -}}
+{{- $accounts := .Values.identity.serviceAccounts -}}
+{{- range .Values.trustedDeployers }}{{ $accounts = append $accounts (kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "user") .) }}{{ end -}}
+{{- with $accounts }}{{ $_ := set $env "HOTDESK_CLAIMANT_ACCOUNT" (join "\n" .) }}{{ end -}}
 {{- with .Values.claimUrl }}{{ $_ := set $env "HOTDESK_CLAIM_URL" . }}{{ end -}}
 {{- range $name, $value := $env }}
 - {name: {{ $name }}, value: {{ include "hotdesk.arg" $value }}}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use clap_complete::aot::Shell;
 use hotdesk_runtime::duration::positive;
-use hotdesk_slots::Name;
+use hotdesk_slots::{Name, NameRules};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
@@ -208,6 +208,11 @@ pub(crate) struct Hand {
     #[arg(value_name = "USER", value_parser = name)]
     pub(crate) user: Name,
 
+    /// Whose place they take, if that is not clear: you are in the claim by a group, or by another name of yours
+    /// [default: you].
+    #[arg(long, value_name = "NAME", value_parser = anyone)]
+    pub(crate) in_place_of: Option<Name>,
+
     /// Also if somebody else holds it: in the place of its owner; for administrators.
     #[arg(long)]
     pub(crate) force: bool,
@@ -224,7 +229,7 @@ Examples:
   resolve --user alice@example.com --sheet 1A… --google-key key.json --domain dev.example.com")]
 pub(crate) struct Resolve {
     /// Whose slot: an e-mail or a login, as in the claim.
-    #[arg(long, env = "HOTDESK_USER", value_name = "NAME", value_parser = name)]
+    #[arg(long, env = "HOTDESK_USER", value_name = "NAME", value_parser = anyone)]
     pub(crate) user: Name,
 
     /// Which, if they hold several [default: the first, with a notice].
@@ -241,6 +246,9 @@ pub(crate) struct Resolve {
 
     #[command(flatten)]
     pub(crate) google: hotdesk_sync::args::Google,
+
+    #[command(flatten)]
+    pub(crate) names: hotdesk_sync::args::Names,
 
     /// With --csv or --sheet: whose times of day its dates are, such as Europe/Berlin.
     #[arg(long, env = "HOTDESK_TIME_ZONE", default_value = "UTC", value_name = "ZONE", value_parser = time_zone)]
@@ -310,8 +318,14 @@ fn grace(text: &str) -> Result<SignedDuration, String> {
     if grace.is_negative() { Err("it is negative".to_owned()) } else { Ok(grace) }
 }
 
-fn name(text: &str) -> Result<Name, String> {
+/// Whoever it may be: they are only looked for.
+fn anyone(text: &str) -> Result<Name, String> {
     Name::parse(text).map_err(|e| e.to_string())
+}
+
+/// What no installation would write into a claim is refused here; the server knows its own rules.
+fn name(text: &str) -> Result<Name, String> {
+    NameRules::widest().name(text).map_err(|e| e.to_string())
 }
 
 fn time_zone(text: &str) -> Result<TimeZone, String> {

@@ -2,7 +2,7 @@
 
 mod trust;
 
-use hotdesk_slots::text::list;
+use hotdesk_slots::text::{list, quoted};
 use hotdesk_slots::{ClaimView, Name, Slot, Standing};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
@@ -102,7 +102,7 @@ fn changed_claim(slot: &Slot, args: &Claim, end: End) -> Result<Value, Failure> 
 }
 
 fn held_by_another(row: &Row, slots: &[Slot], now: Timestamp) -> Failure {
-    let purpose = row.purpose.as_ref().map(|purpose| format!(" for \"{purpose}\"")).unwrap_or_default();
+    let purpose = row.purpose.as_ref().map(|purpose| format!(" for {}", quoted(purpose))).unwrap_or_default();
     let until = row.until.map(|at| format!(", until {}", moment(at, now))).unwrap_or_default();
     Failure::Refused(format!("{} is held by {}{purpose}{until}. {}", row.slot, row.holders(), near::free(slots, now)))
 }

@@ -8,6 +8,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use hotdesk_runtime::duration::{non_negative, positive};
 use hotdesk_runtime::log::LogArgs;
 use hotdesk_runtime::termination;
+use hotdesk_slots::slot::MAX_REAP_ANNOUNCED;
 use hotdesk_slots::text::plain;
 use hotdesk_slots::window::{OfficeHours, Windows};
 use jiff::SignedDuration;
@@ -116,8 +117,8 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_PAUSE", default_value = "5s", value_parser = non_negative::<Duration>)]
     pub pause: Duration,
 
-    /// How long one uninstall may take.
-    #[arg(long, env = "HOTDESK_UNINSTALL_TIMEOUT", default_value = "5m", value_parser = positive::<SignedDuration>)]
+    /// How long one uninstall may take, at most 12m: for so long nobody can take the slot over.
+    #[arg(long, env = "HOTDESK_UNINSTALL_TIMEOUT", default_value = "5m", value_parser = uninstall)]
     pub uninstall_timeout: SignedDuration,
 
     /// How often a failed uninstall is tried again, each time after a longer wait.
@@ -290,6 +291,13 @@ fn too_wide(flag: &str, set: &GlobSet, patterns: &[String], anybody: &[&str]) ->
     let written = patterns.iter().map(|pattern| pattern.trim()).filter(|pattern| !pattern.is_empty());
     let pattern = written.skip(found).map(plain).next().unwrap_or_default();
     Some(format!("{flag}: {pattern} takes in the requests of people, so nobody would be seen using a slot: narrow it"))
+}
+
+/// An uninstall and its minute of grace must end before the slot's lock would be too long to be believed.
+fn uninstall(text: &str) -> Result<SignedDuration, String> {
+    let most = MAX_REAP_ANNOUNCED - SignedDuration::from_mins(2);
+    let length = positive::<SignedDuration>(text)?;
+    if length <= most { Ok(length) } else { Err(format!("it can be {}m at most", most.as_mins())) }
 }
 
 fn office_hours(text: &str) -> Result<Hours, String> {

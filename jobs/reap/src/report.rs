@@ -135,10 +135,12 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
     }
     let newer = |new: &&Activity| before.last_activity.as_ref().is_none_or(|old| old.time.0 < new.time);
     if let Some(Activity { time, signal, detail }) = verdict.activity.as_ref().filter(newer) {
-        let activity = LastActivity { time: Time(*time), signal: (*signal).to_owned(), detail: detail.clone() };
+        // Clocks differ, and what a status says was seen lies in the past.
+        let activity =
+            LastActivity { time: Time((*time).min(now)), signal: (*signal).to_owned(), detail: detail.clone() };
         tell("lastActivity", json!(activity));
     }
-    if let Some(deploy) = newest_deploy(evidence) {
+    if let Some(deploy) = newest_deploy(evidence, now) {
         tell("lastDeploy", json!(deploy));
     }
     match outcome {
@@ -221,11 +223,11 @@ fn still_reaping(before: Option<&Reaping>, evidence: &Evidence) -> Value {
     }
 }
 
-fn newest_deploy(evidence: &Evidence) -> Option<LastDeploy> {
+fn newest_deploy(evidence: &Evidence, now: Timestamp) -> Option<LastDeploy> {
     let releases = evidence.releases.as_ref()?.as_ref().ok()?;
     let deploys = releases.iter().filter_map(|release| Some((release.state.as_ref().ok()?.last_deployed, release)));
     let (time, release) = deploys.max_by_key(|(time, _)| *time)?;
-    Some(LastDeploy { time: Time(time), release: release.name.clone(), by: release.deployed_by.clone() })
+    Some(LastDeploy { time: Time(time.min(now)), release: release.name.clone(), by: release.deployed_by.clone() })
 }
 
 /// What all sources could look at, if they could.

@@ -220,3 +220,12 @@ fn what_was_saved_is_told_before_it_goes_and_until_it_is_over() {
     slot.status.as_mut().unwrap().saved.truncate(1);
     assert_eq!(outdated_patch(&slot, now()), None, "nothing is over");
 }
+
+#[test]
+fn a30_a_clock_that_is_ahead_writes_nothing_into_the_future() {
+    let activity =
+        Activity { time: "2026-11-23T17:00:00Z".parse().unwrap(), signal: "traffic", detail: "x".to_owned() };
+    let verdict = Verdict { activity: Some(activity), ..verdict(VerdictState::Active) };
+    let patch = status_patch(&verdict, &evidence(SlotStatus::default()), None, now());
+    assert_eq!(patch["status"]["lastActivity"]["time"], "2026-11-23T15:00:00Z");
+}

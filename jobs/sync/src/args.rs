@@ -10,7 +10,7 @@ use hotdesk_fetch::google::{Access, Credential};
 use hotdesk_fetch::http::{Http, is_safe};
 use hotdesk_runtime::duration::positive;
 use hotdesk_runtime::log::LogArgs;
-use hotdesk_slots::People;
+use hotdesk_slots::identity::{Accounts, NameRules, People};
 use http::Uri;
 use jiff::tz::TimeZone;
 
@@ -87,6 +87,9 @@ pub struct Pass {
     /// How many slots one person may own at once. Default: any number
     #[arg(long, env = "HOTDESK_MAX_CLAIMS", value_name = "SLOTS", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_claims: Option<u16>,
+    /// Which names a claim may hold.
+    #[command(flatten)]
+    pub names: Names,
     /// Whose times of day the source shows, such as Europe/Berlin
     #[arg(long, env = "HOTDESK_TIME_ZONE", default_value = "UTC", value_name = "ZONE", value_parser = time_zone)]
     pub time_zone: TimeZone,
@@ -105,6 +108,20 @@ pub struct Pass {
     /// How long an answer of the API server may take
     #[arg(long, env = "HOTDESK_API_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive::<Duration>)]
     pub api_timeout: Duration,
+}
+
+/// Which names a claim may hold. The webhook is told the same.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Names {
+    /// Names may have letters beyond ASCII, each part of a name in one script (UTS 39)
+    #[arg(long, env = "HOTDESK_UNICODE_NAMES")]
+    pub unicode_names: bool,
+    /// How many people one row may name
+    #[arg(long, env = "HOTDESK_MAX_USERS", default_value = "16", value_name = "USERS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub max_users: u16,
+    /// Exact name of a service account that a row may name. Repeat it, or separate by line breaks
+    #[arg(long, env = "HOTDESK_CLAIMANT_ACCOUNT", value_name = "USER", value_delimiter = '\n')]
+    pub claimant_account: Vec<String>,
 }
 
 /// A sheet, and how Google is asked for it. Whoever takes these flags has a flag --csv as well.
@@ -147,10 +164,11 @@ impl Pass {
     /// # Errors
     /// Every setting that cannot be read.
     pub fn settings(&self, poll: Duration, stale_after: Duration) -> anyhow::Result<Settings> {
+        let people = self.listed_people()?;
         Ok(Settings {
             scope: self.scope()?,
-            rules: self.rules(),
-            people: self.listed_people()?,
+            rules: self.rules(&people),
+            people,
             poll,
             retry_delay: self.retry_delay,
             stale_after,
@@ -169,8 +187,9 @@ impl Pass {
     }
 
     /// The rules for rows.
-    fn rules(&self) -> Rules {
-        Rules { limit: self.max_claims.map(usize::from), zone: self.time_zone.clone() }
+    fn rules(&self, listed: &[Vec<String>]) -> Rules {
+        let names = self.names.rules(listed.iter().flatten());
+        Rules { limit: self.max_claims.map(usize::from), zone: self.time_zone.clone(), names }
     }
 
     /// The source of claims.
@@ -198,6 +217,18 @@ impl Pass {
             anyhow::bail!("--people {shown}: {}", problems.join("; "));
         }
         Ok(rows)
+    }
+}
+
+impl Names {
+    /// The rules. Whom the operator lists, they know, by whatever name.
+    pub fn rules<'a>(&self, listed: impl IntoIterator<Item = &'a String>) -> NameRules {
+        let accounts = self.claimant_account.iter().filter(|account| !account.trim().is_empty());
+        NameRules {
+            unicode: self.unicode_names,
+            max_users: self.max_users.into(),
+            accounts: Accounts::Listed(accounts.cloned().chain(listed.into_iter().cloned()).collect()),
+        }
     }
 }
 

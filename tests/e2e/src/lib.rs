@@ -15,9 +15,11 @@ pub mod load;
 pub mod people;
 pub mod ran;
 pub mod reaper;
+pub mod requests;
 pub mod runner;
 pub mod sheet;
 pub mod slot;
+pub mod templates;
 pub mod wait;
 
 pub use grant::Grant;

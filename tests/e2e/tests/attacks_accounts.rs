@@ -25,14 +25,14 @@ fn account_names(slot: &TestSlot) -> [String; 5] {
 }
 
 /// Gives bob rights in the slot by RBAC, so that only hotdesk stands in the way.
-fn grant(slot: &TestSlot, verbs: &str, resources: &str) {
-    let role = ["create", "role", "more", "--verb", verbs, "--resource", resources];
-    slot.kubectl(&admin(), &role).succeeded();
+fn grant(slot: &TestSlot, group: &str, resources: &[&str], verbs: &[&str]) {
+    let rules = json!([{"apiGroups": [group], "resources": resources, "verbs": verbs}]);
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "more"}, "rules": rules});
+    admin().apply(slot.name(), &role.to_string()).succeeded();
     let binding = ["create", "rolebinding", "more", "--role=more", "--user=bob@example.com"];
     slot.kubectl(&admin(), &binding).succeeded();
-    let (verb, what) = (verbs.split(',').next().unwrap(), resources.split(',').next().unwrap());
     until("the right to be known", Duration::from_secs(20), || {
-        slot.kubectl(&bob(), &["auth", "can-i", verb, what]).as_result()
+        slot.kubectl(&bob(), &["auth", "can-i", verbs[0], &format!("{}.{group}", resources[0])]).as_result()
     });
 }
 
@@ -86,7 +86,7 @@ fn a26_a_pod_of_the_slot_does_not_run_as_an_account_of_hotdesks() {
             "spec": {"serviceAccountName": name, "containers": [{"name": "x", "image": "none.invalid/none"}]},
         });
         bob().apply(slot.name(), &pod.to_string()).failed_saying(&["serviceaccount", "not found"]);
-        bob().apply(JOBS, &pod.to_string()).failed_saying(&["cannot get resource \"pods\"", JOBS]);
+        bob().apply(JOBS, &pod.to_string()).failed_saying(&["cannot create resource \"pods\"", JOBS]);
     }
 }
 
@@ -136,7 +136,7 @@ fn a29_a_holder_has_no_hand_in_what_the_reaper_trusts() {
     let slot = TestSlot::held_by("bob@example.com");
     let own = as_account_of_ones_own(&slot, &format!("reaper-{}", slot.name()));
     let before = slot.object()["status"].clone();
-    let cannot = "cannot patch resource \"slots/status\"";
+    let cannot = "resource \"slots/status\"";
     for lie in lies() {
         write_status(&slot, &own, &[], &lie).failed_saying(&[cannot]);
         write_status(&slot, &bob(), &[], &lie).failed_saying(&[cannot]);
@@ -148,7 +148,7 @@ fn a29_a_holder_has_no_hand_in_what_the_reaper_trusts() {
         }
     }
     assert_eq!(slot.object()["status"], before);
-    grant(&slot, "get,patch", "slots.hotdesk.dev,slots.hotdesk.dev/status");
+    grant(&slot, "hotdesk.dev", &["slots", "slots/status"], &["patch", "get"]);
     for lie in lies() {
         write_status(&slot, &bob(), &[], &lie).failed_saying(&["hotdesk.dev", "status"]);
         // Who may impersonate everybody has the name, and no pod's token.
@@ -170,7 +170,7 @@ fn a30_nobody_says_beforehand_that_the_log_was_read() {
     let covered = json!({"covered": [{
         "source": "ingress-logs", "settings": "x", "since": "2026-01-01T00:00:00Z", "through": "2099-01-01T00:00:00Z",
     }]});
-    write_status(&slot, &bob(), &[], &covered).failed_saying(&["cannot patch resource \"slots/status\""]);
+    write_status(&slot, &bob(), &[], &covered).failed_saying(&["resource \"slots/status\""]);
     slot.patch(&json!({"spec": {"claim": {"users": ["carol@example.com"], "purpose": "hers now"}}}));
     ingress.kubectl(&["delete", "rolebindings", "--all"]).succeeded();
     until("the reaper's right to be gone", Duration::from_secs(20), || {
@@ -188,7 +188,7 @@ fn a30_nobody_says_beforehand_that_the_log_was_read() {
 fn a31_nobody_closes_a_slot_to_the_next_holder() {
     let _held = installation::shared();
     let slot = TestSlot::held_by("bob@example.com");
-    write_status(&slot, &bob(), &[], &lies()[0]).failed_saying(&["cannot patch resource \"slots/status\""]);
+    write_status(&slot, &bob(), &[], &lies()[0]).failed_saying(&["resource \"slots/status\""]);
     bob().hotdesk(&["release", slot.name()]).succeeded();
     carol().hotdesk(&["claim", slot.name(), "--purpose", "mine now"]).succeeded();
 }
@@ -198,7 +198,8 @@ fn a36_what_belongs_to_hotdesk_is_closed_in_every_mode() {
     let _held = installation::shared();
     let slot = TestSlot::held_by("alice@example.com");
     let cron_job = reaper::cron_job(&slot);
-    grant(&slot, "get,list,patch,update,delete,escalate,bind", "rolebindings,roles");
+    let verbs = ["delete", "get", "list", "patch", "update", "bind", "escalate"];
+    grant(&slot, "rbac.authorization.k8s.io", &["rolebindings", "roles"], &verbs);
     for mode in ["enforce", "warn", "audit"] {
         slot.patch(&json!({"spec": {"mode": mode}}));
         until("the mode to be known", Duration::from_secs(20), || {
@@ -208,8 +209,8 @@ fn a36_what_belongs_to_hotdesk_is_closed_in_every_mode() {
         let suspend = r#"{"spec":{"suspend":true}}"#;
         bob()
             .kubectl(&["-n", JOBS, "patch", "cronjob", &cron_job, "-p", suspend])
-            .failed_saying(&["cannot get resource"]);
-        bob().kubectl(&["-n", JOBS, "delete", "serviceaccounts", "--all"]).failed_saying(&["cannot list resource"]);
+            .failed_saying(&["cannot patch resource"]);
+        bob().kubectl(&["-n", JOBS, "delete", "serviceaccounts", "--all"]).failed_saying(&["cannot delete resource"]);
         let subjects =
             json!({"subjects": [{"kind": "User", "name": "bob@example.com", "apiGroup": "rbac.authorization.k8s.io"}]});
         for name in ["hotdesk-reaper", "hotdesk-reviver", "hotdesk-reviver-status", "hotdesk-edit"] {
@@ -235,8 +236,6 @@ fn a38_a_developer_has_no_right_in_hotdesks_own_namespaces() {
         ("list", "secrets"),
         ("create", "secrets"),
         ("delete", "secrets"),
-        ("get", "pods"),
-        ("get", "pods/log"),
         ("create", "pods/exec"),
         ("create", "pods"),
         ("create", "jobs.batch"),

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::book::{Page, Pages};
 use crate::review::condense::condense;
+use crate::settings::Deployer;
 
-const NOW: &str = "2026-11-23T15:00:00Z";
-const ALICE: &str = "alice@example.com";
+pub(super) const NOW: &str = "2026-11-23T15:00:00Z";
+pub(super) const ALICE: &str = "alice@example.com";
 
 fn alices() -> ClaimView {
     ClaimView {
@@ -24,7 +25,7 @@ fn alices() -> ClaimView {
 }
 
 /// A book with `pikachu`, which alice holds, and the free `mew`.
-fn book(opened: Instant) -> Book {
+pub(super) fn book(opened: Instant) -> Book {
     let mut pages = Pages::default();
     pages.put("pikachu", Page::new("pikachu", Some(alices()), None));
     pages.put("mew", Page::new("mew", None, None));
@@ -33,10 +34,11 @@ fn book(opened: Instant) -> Book {
     book
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         break_glass_groups: vec!["system:masters".to_owned()],
         people: People::from_rows([["alice@example.com", "octocat"]]).unwrap(),
+        jobs_namespace: "hotdesk-jobs".to_owned(),
         ..Settings::default()
     }
 }
@@ -58,7 +60,7 @@ fn review() -> Value {
     })
 }
 
-fn with(pointer: &str, value: Value) -> Value {
+pub(super) fn with(pointer: &str, value: Value) -> Value {
     let mut review = review();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     review["request"].pointer_mut(parent).unwrap()[key] = value;
@@ -99,7 +101,7 @@ fn agrees(whole: &Result<Answer<'_>, Unreadable>, path: Path, body: &str, contex
     }
 }
 
-fn mutate(review: &Value) -> Value {
+pub(super) fn mutate(review: &Value) -> Value {
     ask(Path::Mutate, &review.to_string()).unwrap()["response"].clone()
 }
 
@@ -110,7 +112,7 @@ fn patch_of(response: &Value) -> Option<json_patch::Patch> {
     Some(serde_json::from_slice(&bytes).unwrap())
 }
 
-fn patched(object: &Value, response: &Value) -> Value {
+pub(super) fn patched(object: &Value, response: &Value) -> Value {
     let mut object = object.clone();
     if let Some(patch) = patch_of(response) {
         json_patch::patch(&mut object, &patch).unwrap();
@@ -237,7 +239,7 @@ fn a_delete_is_judged_by_the_old_objects_label() {
     review["request"]["oldObject"] = json!({"metadata": {"labels": {"hotdesk.dev/for": "bob_at_example.com"}}});
     review["request"]["userInfo"] = json!({"username": "ci"});
     let steady = Instant::now();
-    let settings = Settings { trusted_deployers: vec!["ci".to_owned()], ..settings() };
+    let settings = Settings { trusted_deployers: Deployer::parse("ci").unwrap(), ..settings() };
     let book = book(steady);
     let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
     let review = review.to_string();
@@ -425,7 +427,8 @@ fn others(object: &Value) -> Value {
     for field in ["labels", "annotations"] {
         let Some(metadata) = object["metadata"].as_object_mut() else { continue };
         if let Some(entries) = metadata.get_mut(field).and_then(Value::as_object_mut) {
-            entries.retain(|key, _| !keys::is_reserved(key));
+            // A claimant names nobody, so `hotdesk.dev/for` goes too.
+            entries.retain(|key, _| !key.starts_with(keys::PREFIX));
         }
         if metadata.get(field).is_none_or(|entries| entries.is_null() || entries == &json!({})) {
             metadata.remove(field);

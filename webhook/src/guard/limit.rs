@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use hotdesk_slots::claim::Standing;
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, plain, shown_name};
 use hotdesk_slots::{ClaimView, Name, Requester};
 use jiff::Timestamp;
 
@@ -44,7 +44,7 @@ impl Gain {
     #[must_use]
     pub fn refusal(&self, held: &[String], most: usize, claim_url: Option<&str>) -> String {
         let slots = list(&held.iter().map(|slot| plain(slot)).collect::<Vec<_>>());
-        let owner = plain(self.owner.as_str());
+        let owner = shown_name(self.owner.as_str());
         let first = held.first().map(|slot| plain(slot)).unwrap_or_default();
         let sheet = claim_url.map_or_else(String::new, |url| format!(", or edit {url}"));
         if self.is_yours {
@@ -104,7 +104,7 @@ pub(super) fn against(
                 1 => "1 slot".to_owned(),
                 most => format!("{most} slots"),
             },
-            plain(owner.as_str())
+            shown_name(owner.as_str())
         )
     })
 }

@@ -12,7 +12,9 @@ use std::io::Read;
 use hotdesk_slots::json::push_text;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::gated::{Gated, Node};
 use crate::review::object::is_read;
+use crate::review::templates::At;
 use crate::review::{Unreadable, uid_of};
 
 /// How much of a request is kept besides its objects. All headers of a request to an API server together have at most
@@ -24,19 +26,29 @@ const OBJECT_ROOM: usize = 2 << 20;
 /// How much is kept at most: of a request, its object, and its old object.
 const ROOM: usize = REQUEST_ROOM + 2 * OBJECT_ROOM;
 
-/// What is kept of a value. Of a list in place of a map, all is.
+/// What is kept of a value.
 #[derive(Debug, Clone, Copy)]
 enum Keep {
     /// All of it.
     Whole,
     /// A text. Anything else is kept as null.
     Text,
-    /// Of a map these members.
+    /// This field of an object, in which templates are looked for.
+    Field(&'static str),
+    /// What is looked at on the walk to the templates, and hotdesk's own labels and annotations in them.
+    Walk(At<'static>),
+    /// Of a map these members. Of a list in its place, all.
     Members(&'static [(&'static str, Keep)]),
     /// Of a map the entries that hotdesk reads.
     Entries,
     /// An object of the cluster, with its own room: these members of it.
     Object(&'static [(&'static str, Keep)]),
+    /// A number. Anything else is kept as null.
+    Number,
+    /// A field of an object that may lead to a template; by its name.
+    Root(&'static str),
+    /// A field on the way to a template, or a template.
+    Tree(&'static Node),
 }
 
 /// What is kept of a review: all that [`crate::review::GateReview`] reads. What is missing here would be missing in large
@@ -66,7 +78,12 @@ const REVIEW: Keep = Keep::Members(&[
 const OBJECT: &[(&str, Keep)] = &[
     ("type", Keep::Text),
     ("metadata", Keep::Members(&[("name", Keep::Whole), ("labels", Keep::Entries), ("annotations", Keep::Entries)])),
+    ("spec", Keep::Root("spec")),
+    ("template", Keep::Root("template")),
 ];
+
+/// What is kept of a template's metadata.
+const TEMPLATE: &[(&str, Keep)] = &[("labels", Keep::Entries), ("annotations", Keep::Entries)];
 
 /// A large review, of which only what the gate reads is left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,14 +240,45 @@ impl Keep {
             Self::Members(members) | Self::Object(members) => {
                 members.iter().find(|(name, _)| *name == key).map(|(_, keep)| *keep)
             }
-            Self::Text => None,
+            Self::Root(_) if key == "expirationSeconds" => Some(Self::Number),
+            Self::Root(field) => Gated::table().below(field).and_then(|node| Self::of(node, key)),
+            Self::Tree(node) => Self::of(node, key),
+            Self::Text | Self::Number => None,
         }
+    }
+
+    fn of(node: &'static Node, key: &str) -> Option<Self> {
+        let metadata = node.template.filter(|_| key == "metadata").map(|_| Self::Members(TEMPLATE));
+        metadata.or_else(|| node.below(key).map(Self::Tree))
+    }
+
+    /// What is kept of each element of a list; nothing if none is read.
+    fn element(self) -> Option<Self> {
+        match self {
+            Self::Root(field) => Gated::table().below(field)?.each().map(Self::Tree),
+            Self::Tree(node) => node.each().map(Self::Tree),
+            Self::Text | Self::Number => None,
+            Self::Whole | Self::Members(_) | Self::Entries | Self::Object(_) => Some(Self::Whole),
+        }
+    }
+
+    /// True where maps, lists and the other scalars are not read.
+    fn is_scalar(self) -> bool {
+        matches!(self, Self::Text | Self::Number)
+    }
+
+    fn scalar<'j>(self, json: &'j str) -> &'j str {
+        if matches!(self, Self::Whole | Self::Members(_) | Self::Entries | Self::Object(_)) { json } else { "null" }
     }
 }
 
 impl Copier<'_> {
     fn scalar<E: Error>(self, json: &str) -> Result<(), E> {
-        self.kept.push(if matches!(self.keep, Keep::Text) { "null" } else { json })
+        self.kept.push(self.keep.scalar(json))
+    }
+
+    fn number<E: Error>(self, json: &str) -> Result<(), E> {
+        self.kept.push(if matches!(self.keep, Keep::Number) { json } else { self.keep.scalar(json) })
     }
 }
 
@@ -264,34 +312,37 @@ impl<'de> Visitor<'de> for Copier<'_> {
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.scalar(&value.to_string())
+        self.number(&value.to_string())
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.scalar(&value.to_string())
+        self.number(&value.to_string())
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.scalar(&serde_json::Value::from(value).to_string())
+        self.number(&serde_json::Value::from(value).to_string())
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.kept.push_text(text)
+        match self.keep {
+            Keep::Number | Keep::Root(_) | Keep::Tree(_) => self.kept.push("null"),
+            _ => self.kept.push_text(text),
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        if matches!(self.keep, Keep::Text) {
+        let Some(keep) = self.keep.element() else {
             while list.next_element::<IgnoredAny>()?.is_some() {}
             return self.kept.push("null");
-        }
+        };
         let mut is_first = true;
         self.kept.push("[")?;
-        while list.next_element_seed(Element(&mut is_first, &mut *self.kept))?.is_some() {}
+        while list.next_element_seed(Element(keep, &mut is_first, &mut *self.kept))?.is_some() {}
         self.kept.push("]")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        if matches!(self.keep, Keep::Text) {
+        if self.keep.is_scalar() {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             return self.kept.push("null");
         }
@@ -308,15 +359,15 @@ impl<'de> Visitor<'de> for Copier<'_> {
 }
 
 /// An element of a list, with the comma before it.
-struct Element<'k>(&'k mut bool, &'k mut Kept);
+struct Element<'k>(Keep, &'k mut bool, &'k mut Kept);
 
 impl<'de> DeserializeSeed<'de> for Element<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let Self(is_first, kept) = self;
+        let Self(keep, is_first, kept) = self;
         kept.begin(is_first)?;
-        deserializer.deserialize_any(Copier { keep: Keep::Whole, kept })
+        deserializer.deserialize_any(Copier { keep, kept })
     }
 }
 

@@ -10,6 +10,7 @@ use hotdesk_slots::stamp::Marks;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::review::templates::{self, Templates};
 use crate::review::{Text, twice};
 
 /// helm's own label on its release records.
@@ -24,6 +25,12 @@ pub struct Object<'a> {
     /// Absent from the options of a CONNECT.
     #[serde(borrow, default)]
     pub metadata: Option<Metadata<'a>>,
+    /// hotdesk's keys in what controllers make other objects of, below `spec`.
+    #[serde(borrow, default, deserialize_with = "templates::spec")]
+    pub spec: Templates<'a>,
+    /// The same below `template`.
+    #[serde(borrow, default, deserialize_with = "templates::template")]
+    pub template: Templates<'a>,
 }
 
 /// Of an object's metadata: what the gate reads.
