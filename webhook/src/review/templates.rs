@@ -84,7 +84,7 @@ pub fn newly_reserved<'b>(
 
 fn read<'de, D: Deserializer<'de>>(field: &str, deserializer: D) -> Result<Templates<'de>, D::Error> {
     let mut found = Templates::default();
-    let at = At::top(field);
+    let at = Gated::table().below(field).map_or(At::Nowhere, At::Top);
     deserializer.deserialize_any(Walk { at, found: &mut found })?;
     Ok(found)
 }
@@ -96,8 +96,8 @@ struct Walk<'t, 'a> {
 }
 
 /// Where the walk is.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum At<'t> {
+#[derive(Clone, Copy)]
+enum At<'t> {
     /// Where nothing is to be found.
     Nowhere,
     /// In `spec` or `template` itself.
@@ -112,21 +112,8 @@ pub(super) enum At<'t> {
     Seconds,
 }
 
-impl At<'static> {
-    /// At this field of an object.
-    pub(super) fn top(field: &str) -> Self {
-        Gated::table().below(field).map_or(Self::Nowhere, Self::Top)
-    }
-}
-
-impl At<'_> {
-    /// True where the entry with this key is one of hotdesk's own.
-    pub(super) fn is_mark(self, key: &str) -> bool {
-        matches!(self, Self::Entries(..)) && key.starts_with(keys::PREFIX)
-    }
-
-    /// At this field of a map.
-    pub(super) fn below(self, key: &str) -> Self {
+impl<'t> At<'t> {
+    fn below(self, key: &str) -> Self {
         match self {
             Self::Top(_) if key == "expirationSeconds" => Self::Seconds,
             Self::Top(node) | Self::Field(node) => match node.template.filter(|_| key == "metadata") {
@@ -139,8 +126,7 @@ impl At<'_> {
         }
     }
 
-    /// At an element of a list.
-    pub(super) fn each(self) -> Self {
+    fn each(self) -> Self {
         match self {
             Self::Top(node) | Self::Field(node) => node.each().map_or(Self::Nowhere, Self::Field),
             _ => Self::Nowhere,
@@ -169,7 +155,7 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(Text(key)) = map.next_key::<Text<'de>>()? {
             match self.at {
-                at @ At::Entries(template, field) if at.is_mark(&key) => {
+                At::Entries(template, field) if key.starts_with(keys::PREFIX) => {
                     let value = map.next_value::<MaybeText<'de>>()?.0.unwrap_or_default();
                     self.found.marks.push(Mark { template, map: field, key, value });
                 }
