@@ -1,11 +1,13 @@
-//! Issues the webhook's certificate, publishes its CA, and renews both without a gap.
+//! Issues the webhook's certificate and makes its secret path, publishes both, and renews both without a gap.
 
 mod api;
 mod args;
 mod bundle;
 mod certificate;
+mod configuration;
 mod held;
 mod issue;
+mod path;
 mod plan;
 mod publish;
 mod rotation;

@@ -22,6 +22,7 @@ pub mod slot;
 pub mod stamp;
 pub mod text;
 pub mod undo;
+pub mod webhook_path;
 pub mod window;
 
 pub use claim::{ClaimView, Standing};

@@ -17,7 +17,7 @@ use crate::settings::{Deployer, Settings, TokenSecrets};
 #[derive(Debug, Clone, Parser)]
 #[command(name = "hotdesk-webhook", version, about)]
 pub struct Args {
-    /// Address on which reviews are answered, over TLS: /mutate, /validate, /slots
+    /// Address on which reviews are answered, over TLS: /PATH/mutate, /PATH/validate, /PATH/slots
     #[arg(long, env = "HOTDESK_LISTEN", default_value = "0.0.0.0:8443")]
     pub listen: SocketAddr,
     /// Address of /livez, /readyz and /metrics, without TLS
@@ -29,7 +29,11 @@ pub struct Args {
     /// File with the certificate's private key, as PEM
     #[arg(long, env = "HOTDESK_TLS_KEY", default_value = "/etc/hotdesk/tls/tls.key", value_name = "FILE")]
     pub tls_key: PathBuf,
-    /// How often the certificate's files are read again
+    /// Directory with the secret PATH: the file `path`, and the file `previous` while the path before it is still answered.
+    /// Requests below no such path get 404
+    #[arg(long, env = "HOTDESK_PATH_DIR", default_value = "/etc/hotdesk/path", value_name = "DIR")]
+    pub path_dir: PathBuf,
+    /// How often the files of the certificate and of the path are read again
     #[arg(long, env = "HOTDESK_TLS_RELOAD_INTERVAL", default_value = "5s", value_parser = positive_duration, value_name = "DURATION")]
     pub tls_reload_interval: Duration,
     /// The largest review that is judged like any other, in bytes, or with Ki or Mi. Of a larger one, only deletions and
@@ -196,7 +200,8 @@ impl Args {
     }
 
     fn names(&self) -> NameRules {
-        let listed = given(&self.claimant_account).into_iter().chain(given(&self.trusted_deployer)).collect();
+        let deployers = self.trusted_deployer.iter().flat_map(|given| &given.0).map(|deployer| deployer.user.clone());
+        let listed = given(&self.claimant_account).into_iter().chain(deployers).collect();
         NameRules { unicode: self.unicode_names, max_users: self.max_users.into(), accounts: Accounts::Listed(listed) }
     }
 

@@ -141,6 +141,12 @@ impl Book {
         self.read().get(namespace).map_or(Look::Missing, |page| Look::Found(page.clone()))
     }
 
+    /// True if there is such a slot, as far as was ever read.
+    #[must_use]
+    pub fn knows(&self, namespace: &str) -> bool {
+        self.read().get(namespace).is_some()
+    }
+
     /// The slots that a person holds and could claim.
     #[must_use]
     pub fn listing(&self, names: &[Name], groups: &[Cow<'_, str>], now: Timestamp) -> Listing {

@@ -3,7 +3,7 @@
 //! The rooms, from the pure to the edge:
 //! [`settings`], [`gated`], [`decide`], [`guard`], [`message`] decide, and touch nothing;
 //! [`review`], [`reply`] read and write the API server's JSON; [`answer`] joins the two;
-//! [`book`] holds the Slots, [`watch`] fills it; [`notes`] says how many slots a person holds, [`limiter`] keeps what that needs; [`session`] notes people at work; [`tls`], [`request_gate`], [`deadline`], [`serve`], [`health`],
+//! [`book`] holds the Slots, [`watch`] fills it; [`notes`] says how many slots a person holds, [`limiter`] keeps what that needs; [`session`] notes people at work; [`caller`] tells API servers from everybody else; [`tls`], [`request_gate`], [`deadline`], [`serve`], [`health`],
 //! [`metrics`], [`run`] are the server.
 //!
 //! Architecture Invariant: the server asks the cluster for nothing while it answers a request, but for a person's claim
@@ -13,6 +13,7 @@
 pub mod answer;
 pub mod args;
 pub mod book;
+pub mod caller;
 pub mod deadline;
 pub mod decide;
 pub mod gated;

@@ -1,28 +1,37 @@
 //! How do reviews come in and answers go out?
 
-use std::net::TcpListener;
+use std::any::Any;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use actix_web::dev::Server;
-use actix_web::http::StatusCode;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::dev::{Extensions, Server};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use hotdesk_slots::text::harmless;
+use hotdesk_slots::webhook_path::{MUTATE, SLOTS, VALIDATE};
 use jiff::Timestamp;
 use rustls::ServerConfig;
 
 use crate::answer::{Answer, Context, Path, answer, answer_condensed, refusal, slots};
 use crate::book::Book;
+use crate::caller::CallerProof;
 use crate::deadline::Deadline;
 use crate::limiter::{self, Limiter};
 use crate::metrics::Metrics;
 use crate::request_gate::{Body, Refused, RequestGate, Why};
 use crate::review::uid_of;
-use crate::session::notebook::Notebook;
+use crate::session::recorder::SessionRecorder;
 use crate::settings::Settings;
 use crate::tls::Certificates;
+
+pub mod strangers;
+
+use strangers::{Stranger, Strangers};
 
 /// API servers keep idle connections to a webhook for 90 s; whoever closes first must not be us, or a
 /// request is lost now and then.
@@ -31,8 +40,12 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(120);
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A handshake is a matter of two round trips.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections for each worker. API servers open a few dozen; the rest would be somebody else.
-pub const CONNECTIONS: usize = 1024;
+/// Connections for each worker. API servers open a few dozen; the rest would be somebody else, and must not use them up:
+/// those that are past the handshake are bounded by [`Strangers`], the others by the next line.
+pub const CONNECTIONS: usize = 4096;
+/// Handshakes at the same time, for each worker. Who only opens connections would have to open some hundred a second, all the
+/// time, to keep an API server out.
+pub const HANDSHAKES: usize = 2048;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -43,12 +56,16 @@ pub struct Shared {
     pub book: Arc<Book>,
     /// The certificate that is shown.
     pub certificates: Arc<Certificates>,
+    /// Tells API servers from everybody else.
+    pub caller: Arc<dyn CallerProof>,
+    /// The connections on which nobody has shown that yet.
+    pub strangers: Arc<Strangers>,
     /// Lets requests in.
     pub gate: RequestGate,
     /// Counts the slots of a person, where there is a limit.
     pub limiter: Option<Limiter>,
     /// Takes the sessions of people, where they are noted.
-    pub notebook: Option<Arc<Notebook>>,
+    pub recorder: Option<Arc<SessionRecorder>>,
     /// The counters.
     pub metrics: Metrics,
     /// True once the process was asked to end.
@@ -58,9 +75,16 @@ pub struct Shared {
 impl Shared {
     /// Everything that a server needs, at its beginning.
     #[must_use]
-    pub fn new(settings: Settings, book: Arc<Book>, certificates: Arc<Certificates>, gate: RequestGate) -> Self {
+    pub fn new(
+        settings: Settings,
+        book: Arc<Book>,
+        certificates: Arc<Certificates>,
+        caller: Arc<dyn CallerProof>,
+        gate: RequestGate,
+    ) -> Self {
         let (metrics, leaving) = (Metrics::default(), AtomicBool::new(false));
-        Self { settings, book, certificates, gate, limiter: None, notebook: None, metrics, leaving }
+        let strangers = Arc::default();
+        Self { settings, book, certificates, caller, strangers, gate, limiter: None, recorder: None, metrics, leaving }
     }
 
     /// The same, with somebody who counts the slots of a person.
@@ -71,8 +95,8 @@ impl Shared {
 
     /// The same, with somewhere to note sessions.
     #[must_use]
-    pub fn noting(self, notebook: Option<Arc<Notebook>>) -> Self {
-        Self { notebook, ..self }
+    pub fn noting(self, recorder: Option<Arc<SessionRecorder>>) -> Self {
+        Self { recorder, ..self }
     }
 
     /// From now on: not ready.
@@ -81,7 +105,7 @@ impl Shared {
     }
 }
 
-/// The server of `/mutate`, `/validate` and `/slots`.
+/// The server of `/mutate`, `/validate` and `/slots`, for callers that show that they are an API server.
 ///
 /// # Errors
 /// If the listener cannot be used.
@@ -92,40 +116,60 @@ pub fn reviews(
     workers: usize,
     shutdown: Duration,
 ) -> std::io::Result<Server> {
-    let app = move || {
-        App::new()
-            // A pointer of each worker's own: one of all workers would be counted up and down by all of them in each request.
-            .app_data(web::Data::new(Arc::clone(&shared)))
-            .service(resource("/mutate", Path::Mutate))
-            .service(resource("/validate", Path::Validate))
-            .service(resource("/slots", Path::Slots))
-            .default_service(web::to(not_found))
-    };
+    let strangers = Arc::clone(&shared.strangers);
+    // A pointer of each worker's own: one of all workers would be counted up and down by all of them in each request.
+    let app = move || App::new().app_data(web::Data::new(Arc::clone(&shared))).default_service(web::to(receive));
+    tokio::spawn(Strangers::follow(Arc::downgrade(&strangers)));
     let server = HttpServer::new(app)
         .workers(workers)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEADER_TIMEOUT)
         .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
         .max_connections(CONNECTIONS)
+        .max_connection_rate(HANDSHAKES)
+        .on_connect(move |io, connection| arrive(&strangers, io, connection))
         .shutdown_timeout(shutdown.as_secs().max(1))
         .disable_signals()
         .listen_rustls_0_23(listener, tls)?;
     Ok(server.run())
 }
 
-fn resource(pattern: &str, path: Path) -> actix_web::Resource {
-    let handle = move |request: HttpRequest, body: web::Payload, shared: web::Data<Arc<Shared>>| {
-        review(path, request, body, shared)
+/// Until it has shown that it is an API server's, a connection is a stranger's.
+fn arrive(strangers: &Strangers, io: &dyn Any, connection: &mut Extensions) {
+    let Some(tls) = io.downcast_ref::<TlsStream<rt::net::TcpStream>>() else { return };
+    // A second handle of the same socket: the first is deep in the server, which has no timers once a request is there.
+    match tls.get_ref().0.as_fd().try_clone_to_owned() {
+        Ok(socket) => drop(connection.insert(strangers.arrive(TcpStream::from(socket), Instant::now()))),
+        Err(error) => tracing::warn!(%error, "a connection is left to the server's own timers"),
+    }
+}
+
+/// Nothing of a body is kept before the caller has shown that it is an API server. To everybody else it is all the same.
+async fn receive(request: HttpRequest, body: web::Payload, shared: web::Data<Arc<Shared>>) -> HttpResponse {
+    let route = shared.caller.route(&request);
+    let path = match route {
+        Some(MUTATE) => Path::Mutate,
+        Some(VALIDATE) => Path::Validate,
+        Some(SLOTS) => Path::Slots,
+        _ => return nothing_here(body, &shared),
     };
-    web::resource(pattern).route(web::post().to(handle)).default_service(web::to(not_allowed))
+    if let Some(stranger) = request.conn_data::<Arc<Stranger>>() {
+        stranger.is_known();
+    }
+    if request.method() == Method::POST {
+        review(path, request, body, shared).await
+    } else {
+        short(StatusCode::METHOD_NOT_ALLOWED, "send a review with POST")
+    }
 }
 
-async fn not_found() -> HttpResponse {
-    short(StatusCode::NOT_FOUND, "reviews go to /mutate, /validate and /slots")
-}
-
-async fn not_allowed() -> HttpResponse {
-    short(StatusCode::METHOD_NOT_ALLOWED, "send a review with POST")
+/// The connection ends with it: only API servers are worth one that stays.
+fn nothing_here(body: web::Payload, shared: &Shared) -> HttpResponse {
+    shared.metrics.refused("unknown-caller");
+    let mut response = HttpResponse::NotFound().force_close().finish();
+    // Alive until the answer is on its way: of a body that was let go, actix reads all that comes, however long.
+    response.extensions_mut().insert(body);
+    response
 }
 
 async fn review(
@@ -146,7 +190,13 @@ async fn review(
             note_session(&mut answer, &shared);
             shared.metrics.answered(path, &answer.note, began.elapsed());
             log(&answer);
-            HttpResponse::Ok().content_type("application/json").body(answer.reply.to_json())
+            let mut response = HttpResponse::Ok();
+            if shared.leaving.load(Ordering::Relaxed) {
+                // So that the API server keeps no connection to a server that ends: a request on one that is closed at the same
+                // moment would be lost.
+                response.force_close();
+            }
+            response.content_type("application/json").body(answer.reply.to_json())
         }
         Err(why) => {
             shared.metrics.refused(why.as_str());
@@ -182,11 +232,11 @@ fn safely<'a>(path: Path, body: &'a Body<'_>, shared: &Shared) -> Result<Answer<
     })
 }
 
-/// Leaves a session to be noted. Whether that works is none of the answer's business.
+/// Leaves a session to be noted, if there is such a slot. Whether that works is none of the answer's business.
 fn note_session(answer: &mut Answer<'_>, shared: &Shared) {
-    let (Some(session), Some(notebook)) = (answer.session.take(), &shared.notebook) else { return };
-    if !notebook.leave(session, Instant::now()) {
-        tracing::error!(slot = %answer.note.slot, "too many sessions wait to be noted: one is lost");
+    let (Some(session), Some(recorder)) = (answer.session.take(), &shared.recorder) else { return };
+    if shared.book.knows(&session.slot) {
+        recorder.leave(session);
     }
 }
 

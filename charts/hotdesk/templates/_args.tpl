@@ -52,15 +52,19 @@
 {{- define "hotdesk.certsArgs" -}}
 {{- $args := list -}}
 {{- $args = append $args (printf "--namespace=%s" .Release.Namespace) -}}
+{{- $args = append $args (printf "--mode=%s" .Values.certs.mode) -}}
+{{- $args = append $args (printf "--path-secret=%s" (include "hotdesk.pathSecret" .)) -}}
+{{- if eq .Values.certs.mode "self-signed" -}}
 {{- $args = append $args (printf "--ca-secret=%s" (include "hotdesk.caSecret" .)) -}}
 {{- $args = append $args (printf "--tls-secret=%s" (include "hotdesk.tlsSecret" .)) -}}
+{{- $args = append $args (printf "--leaf-lifetime=%s" .Values.certs.leafLifetime) -}}
+{{- $args = append $args (printf "--ca-lifetime=%s" .Values.certs.caLifetime) -}}
+{{- end -}}
 {{- $args = append $args (printf "--service=%s" (include "hotdesk.webhookName" .)) -}}
 {{- $args = append $args (printf "--mutating-configuration=%s" (include "hotdesk.fullname" .)) -}}
 {{- $args = append $args (printf "--validating-configuration=%s" (include "hotdesk.fullname" .)) -}}
 {{- /* With the gate switched off there are none. */ -}}
 {{- if not .Values.gate.enabled }}{{ $args = append $args "--configurations-optional" }}{{ end -}}
-{{- $args = append $args (printf "--leaf-lifetime=%s" .Values.certs.leafLifetime) -}}
-{{- $args = append $args (printf "--ca-lifetime=%s" .Values.certs.caLifetime) -}}
 {{- $args = append $args (printf "--log-format=%s" .Values.certs.logFormat) -}}
 {{- range $args }}
 - {{ include "hotdesk.arg" . }}

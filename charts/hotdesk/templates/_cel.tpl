@@ -227,14 +227,13 @@ matchExpressions:
     operator: Exists
 {{- end }}
 
-{{/* The webhook's address for the API server. Takes [path, context]. */}}
+{{/* The webhook's address for the API server. */}}
 {{- define "hotdesk.clientConfig" -}}
-{{- $root := index . 1 -}}
-# No caBundle: the certs job or cert-manager publishes it, and an upgrade leaves it as it is.
+# No caBundle and no path: the certs job publishes the path, it or cert-manager the caBundle, and an upgrade leaves both as they
+# are. Until then the webhook answers nobody.
 service:
-  namespace: {{ $root.Release.Namespace }}
-  name: {{ include "hotdesk.webhookName" $root }}
-  path: {{ index . 0 }}
+  namespace: {{ .Release.Namespace }}
+  name: {{ include "hotdesk.webhookName" . }}
   port: 443
 {{- end }}
 

@@ -48,6 +48,26 @@
 {{ include "hotdesk.fullname" . }}-webhook-tls
 {{- end }}
 
+{{/* The path below which the webhook answers. */}}
+{{- define "hotdesk.pathSecret" -}}
+{{ include "hotdesk.fullname" . }}-webhook-path
+{{- end }}
+
+{{/*
+True if the chart makes this Secret: for the certs job always, and for cert-manager where it is the release's already, so that a
+change of certs.mode takes away no certificate that is being served. Takes [name, context].
+*/}}
+{{- define "hotdesk.makesSecret" -}}
+{{- $root := index . 1 -}}
+{{- if eq $root.Values.certs.mode "self-signed" -}}
+true
+{{- else -}}
+{{- $found := lookup "v1" "Secret" $root.Release.Namespace (index . 0) -}}
+{{- $annotations := dig "metadata" "annotations" dict $found -}}
+{{- if eq (get $annotations "meta.helm.sh/release-name") $root.Release.Name }}true{{ end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Takes [component, context]. */}}
 {{- define "hotdesk.selector" -}}
 {{- $root := index . 1 -}}

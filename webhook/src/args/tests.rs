@@ -55,7 +55,7 @@ fn a110_a_name_with_commas_is_one_name() {
             &settings.administrator_users,
             &settings.administrator_groups,
             &settings.machinery_users,
-            &settings.trusted_deployers,
+            &settings.trusted_deployers.iter().map(|deployer| deployer.user.clone()).collect(),
         ];
         assert!(lists.iter().any(|list| **list == [ldap]), "{flag}: {lists:?}");
         assert!(lists.iter().all(|list| !list.iter().any(|name| name.starts_with("OU="))), "{flag}: {lists:?}");

@@ -66,12 +66,12 @@ pub(in crate::answer) fn answer<'a>(body: &'a [u8], context: &Context<'_>) -> Re
         return Ok(misdirected(uid));
     }
     if review.request.operation == Operation::Delete {
-        let result = rule(&review.request, &requester, None, context);
+        let result = rule(&review.request, &requester, None, &uid, context);
         return Ok(decided(uid, review.request, requester, result));
     }
     let breaks_glass = context.settings.breaks_glass(&requester);
     let warning = "the Slot is so large that hotdesk did not put it into form".to_owned();
-    let ruled = Ruled { writer: Writer::BreakGlass, patch: Patch::default(), gain: None, warning: Some(warning) };
+    let ruled = Ruled { writer: Writer::BreakGlass, patch: Patch::default(), gain: None, warnings: vec![warning] };
     let answer = decided(uid, review.request, requester, Ok(ruled));
     Ok(if breaks_glass { answer } else { denied(answer, TooLarge::Slot) })
 }
