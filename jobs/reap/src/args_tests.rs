@@ -73,9 +73,18 @@ fn what_makes_no_sense_is_refused() {
         ["--log-format", "nginx"],
         ["--retries", "-1"],
         ["--api-timeout", "0s"],
+        ["--uninstall-timeout", "0s"],
+        ["--uninstall-timeout", "12m1s"],
     ] {
         assert!(parse(&args).is_err(), "{args:?}");
     }
+}
+
+#[test]
+fn a31_the_longest_uninstall_fits_into_the_longest_lock() {
+    let timeout = parse(&["--uninstall-timeout", "12m"]).unwrap().uninstall_timeout;
+    // helm's own minute of grace, and one more for clocks that differ.
+    assert!(timeout + SignedDuration::from_mins(2) <= MAX_REAP_ANNOUNCED);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! What cannot be said changes nothing: the verdict stands, and what was done is done.
 
+use hotdesk_runtime::text::cut;
 use hotdesk_slots::requests::SavedRelease;
 use hotdesk_slots::slot::{LastActivity, LastDeploy, LastReap, Observed, Reaping, ReleaseRevision, SLOT_NAME, Slot};
 use hotdesk_slots::slot::{SlotVerdict, VerdictState};
@@ -23,9 +24,6 @@ use crate::sight::Traffic;
 
 /// The longest note that an Event may have, in bytes.
 const MAX_NOTE: usize = 1024;
-
-/// The longest termination message that Kubernetes shows is 4096 bytes.
-const MAX_TERMINATION: usize = 4000;
 
 /// How a run ended; the number is its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,10 +135,12 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
     }
     let newer = |new: &&Activity| before.last_activity.as_ref().is_none_or(|old| old.time.0 < new.time);
     if let Some(Activity { time, signal, detail }) = verdict.activity.as_ref().filter(newer) {
-        let activity = LastActivity { time: Time(*time), signal: (*signal).to_owned(), detail: detail.clone() };
+        // Clocks differ, and what a status says was seen lies in the past.
+        let activity =
+            LastActivity { time: Time((*time).min(now)), signal: (*signal).to_owned(), detail: detail.clone() };
         tell("lastActivity", json!(activity));
     }
-    if let Some(deploy) = newest_deploy(evidence) {
+    if let Some(deploy) = newest_deploy(evidence, now) {
         tell("lastDeploy", json!(deploy));
     }
     match outcome {
@@ -223,11 +223,11 @@ fn still_reaping(before: Option<&Reaping>, evidence: &Evidence) -> Value {
     }
 }
 
-fn newest_deploy(evidence: &Evidence) -> Option<LastDeploy> {
+fn newest_deploy(evidence: &Evidence, now: Timestamp) -> Option<LastDeploy> {
     let releases = evidence.releases.as_ref()?.as_ref().ok()?;
     let deploys = releases.iter().filter_map(|release| Some((release.state.as_ref().ok()?.last_deployed, release)));
     let (time, release) = deploys.max_by_key(|(time, _)| *time)?;
-    Some(LastDeploy { time: Time(time), release: release.name.clone(), by: release.deployed_by.clone() })
+    Some(LastDeploy { time: Time(time.min(now)), release: release.name.clone(), by: release.deployed_by.clone() })
 }
 
 /// What all sources could look at, if they could.
@@ -325,21 +325,6 @@ fn event(slot: &Slot, notice: bool, about: &Conclusion, now: Timestamp) -> Event
         type_: Some(type_.to_owned()),
         ..Event::default()
     }
-}
-
-/// The text that Kubernetes shows for the ended container.
-#[must_use]
-pub fn termination_message(conclusion: &Conclusion) -> String {
-    cut(&conclusion.message, MAX_TERMINATION)
-}
-
-/// Cuts a text to so many bytes, at a character.
-fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at + '…'.len_utf8() <= most).last().unwrap_or(0);
-    format!("{}…", text.get(..end).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -162,11 +162,9 @@ fn an_older_activity_does_not_replace_a_newer_one() {
 }
 
 #[test]
-fn a_message_fits_where_kubernetes_shows_it() {
+fn an_events_note_fits_where_kubernetes_shows_it() {
     let conclusion = Conclusion { exit: Exit::Fine, message: "é".repeat(5000) };
-    assert!(termination_message(&conclusion).len() <= 4096);
     assert!(event(&Slot::default(), false, &conclusion, now()).note.unwrap().len() <= MAX_NOTE);
-    assert_eq!(cut("short", 10), "short");
 }
 
 fn reaping(release: &str) -> Slot {
@@ -221,4 +219,13 @@ fn what_was_saved_is_told_before_it_goes_and_until_it_is_over() {
     assert_eq!((names(&outdated), &outdated["metadata"]["resourceVersion"]), (vec!["api".to_owned()], &json!("7")));
     slot.status.as_mut().unwrap().saved.truncate(1);
     assert_eq!(outdated_patch(&slot, now()), None, "nothing is over");
+}
+
+#[test]
+fn a30_a_clock_that_is_ahead_writes_nothing_into_the_future() {
+    let activity =
+        Activity { time: "2026-11-23T17:00:00Z".parse().unwrap(), signal: "traffic", detail: "x".to_owned() };
+    let verdict = Verdict { activity: Some(activity), ..verdict(VerdictState::Active) };
+    let patch = status_patch(&verdict, &evidence(SlotStatus::default()), None, now());
+    assert_eq!(patch["status"]["lastActivity"]["time"], "2026-11-23T15:00:00Z");
 }

@@ -43,7 +43,7 @@ const SLOTS: &str = "hotdesk.dev";
 const PROGRAMS: [(&str, &[Rule]); 3] = [
     ("webhook", &[("list", SLOTS, "slots"), ("watch", SLOTS, "slots")]),
     ("sync", &[("list", SLOTS, "slots"), ("patch", SLOTS, "slots"), ("patch", SLOTS, "slots/status")]),
-    ("access", &[("list", SLOTS, "slots"), ("watch", SLOTS, "slots")]),
+    ("controller", &[("list", SLOTS, "slots"), ("watch", SLOTS, "slots"), ("patch", SLOTS, "slots/status")]),
 ];
 /// What a reaper does in its slot.
 const IN_SLOT: [Rule; 9] = [

@@ -1,9 +1,8 @@
 //! What does the operator want of undoing a reap?
 
 use clap::{Args, Subcommand, ValueEnum};
+use hotdesk_runtime::duration::positive;
 use jiff::SignedDuration;
-
-use crate::args::positive;
 
 /// Settings of the reap that make it possible to undo it.
 #[derive(Debug, Clone, Args)]
@@ -13,7 +12,7 @@ pub struct Undo {
     pub saved_namespace: String,
 
     /// How long a reaped release can be brought back, for example 336h (14 days).
-    #[arg(long, env = "HOTDESK_REVIVE_FOR", default_value = "336h", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_REVIVE_FOR", default_value = "336h", value_parser = positive::<SignedDuration>)]
     pub revive_for: SignedDuration,
 
     /// What happens to a release with objects that the reaper may not delete, such as a ClusterRole.
@@ -21,7 +20,7 @@ pub struct Undo {
     pub cluster_scoped: ClusterScoped,
 
     /// How long one release may take to be ready after it was brought back, for example 5m.
-    #[arg(long, env = "HOTDESK_REVIVE_TIMEOUT", default_value = "5m", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_REVIVE_TIMEOUT", default_value = "5m", value_parser = positive::<SignedDuration>)]
     pub revive_timeout: SignedDuration,
 }
 

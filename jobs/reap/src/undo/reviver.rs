@@ -72,12 +72,11 @@ async fn attempt(args: &Args, releases: &[String], now: fn() -> Timestamp) -> Re
 
 /// A reap that is under way would take away again what is brought back.
 fn not_being_reaped(found: &Slot, slot: &str, now: Timestamp) -> Result<(), String> {
-    let until =
-        found.status.as_ref().and_then(|status| status.reaping.as_ref()).and_then(|reaping| reaping.until.as_ref());
-    match until.filter(|until| until.0 > now) {
+    let reaping = found.status.as_ref().and_then(|status| status.reaping.as_ref());
+    match reaping.and_then(|reaping| reaping.at_work_until(now)) {
         Some(until) => Err(format!(
             "{slot} is just being cleared, until {} at the latest: try again when that has ended",
-            human_time(until.0, now)
+            human_time(until, now)
         )),
         None => Ok(()),
     }

@@ -1,0 +1,166 @@
+//! Section 3, fourth part: hotdesk's own accounts, each with every right of RBAC in a slot. What may they do besides their
+//! work?
+
+use hotdesk_e2e::TestSlot;
+use hotdesk_e2e::slot::unique;
+use serde_json::{Value, json};
+
+use crate::api::{Actor, Ask, core, group, slot_of};
+use crate::kinds::idle_pod;
+use crate::stage::World;
+use crate::table::{Row, Verdict, held, row};
+use crate::workloads::lies;
+
+const JOBS: &str = "hotdesk-jobs";
+const SAVED: &str = "hotdesk-saved";
+
+/// Alice's slot, where the accounts may do anything as far as RBAC goes.
+pub fn slot(world: &World) -> TestSlot {
+    let slot = TestSlot::held_by("alice@example.com");
+    let (name, other) = (slot.name(), world.bobs().name());
+    world.make(&core(name, "resourcequotas"), &json!({"metadata": {"name": "quota"}, "spec": {"hard": {}}}));
+    world.make(&core(name, "limitranges"), &json!({"metadata": {"name": "limits"}, "spec": {"limits": []}}));
+    world.make(&core(name, "configmaps"), &json!({"metadata": {"name": "by-hand"}}));
+    let accounts = [
+        (format!("reaper-{name}"), JOBS),
+        (format!("reviver-{name}"), JOBS),
+        (format!("reaper-{other}"), JOBS),
+        (format!("reaper-{name}"), "elsewhere"),
+        ("hotdesk-controller".to_owned(), "hotdesk"),
+        ("hotdesk-webhook".to_owned(), "hotdesk"),
+    ];
+    for (account, namespace) in accounts {
+        world.bind(name, "cluster-admin", &json!({"kind": "ServiceAccount", "name": account, "namespace": namespace}));
+    }
+    slot
+}
+
+fn reaper_of(slot: &str) -> Actor {
+    Actor::account(JOBS, &format!("reaper-{slot}")).in_a_pod()
+}
+
+pub fn rows() -> Vec<Row> {
+    let mut rows = statuses();
+    rows.extend(others());
+    rows
+}
+
+/// Each account writes its own fields of the status, and no other account does.
+fn statuses() -> Vec<Row> {
+    type Who = fn(&World, &str) -> Actor;
+    let tried: [(&str, &str, Who, &[&str]); 7] = [
+        (
+            "a139",
+            "a reaper's namesake of another namespace",
+            |_, slot| Actor::account("elsewhere", &format!("reaper-{slot}")).in_a_pod(),
+            &["nextReapAt", "covered"],
+        ),
+        ("a139", "the reaper of another slot", |w, _| reaper_of(w.bobs().name()), &["nextReapAt", "covered"]),
+        (
+            "a139",
+            "the reaper without a pod's token",
+            |_, slot| Actor::account(JOBS, &format!("reaper-{slot}")),
+            &["nextReapAt", "covered"],
+        ),
+        ("a140", "the reaper", |_, slot| reaper_of(slot), &["phase", "lapsedUntil", "lastSession"]),
+        (
+            "a140",
+            "the reviver",
+            |_, slot| Actor::account(JOBS, &format!("reviver-{slot}")).in_a_pod(),
+            &["verdict", "covered", "reaping", "phase"],
+        ),
+        (
+            "a140",
+            "the controller",
+            |_, _| Actor::account("hotdesk", "hotdesk-controller").in_a_pod(),
+            &["verdict", "covered", "lastSession"],
+        ),
+        (
+            "a140",
+            "the webhook",
+            |_, _| Actor::account("hotdesk", "hotdesk-webhook").in_a_pod(),
+            &["verdict", "covered", "phase", "reaping"],
+        ),
+    ];
+    tried
+        .into_iter()
+        .map(|(id, who, actor, fields)| {
+            let what = format!("writes {} of the Slot's status", fields.join(", "));
+            row(id, who, what, "denied, and the status is as before", move |w| {
+                let slot = w.own_accounts().name();
+                fields.iter().try_for_each(|field| writes_status(w, slot, &actor(w, slot), field))
+            })
+        })
+        .collect()
+}
+
+fn writes_status(world: &World, slot: &str, who: &Actor, field: &str) -> Verdict {
+    let lie = lies()[field].clone();
+    let patch = json!({"status": {field: lie}});
+    world.api.send(who, Ask::merge(format!("{}/status", slot_of(slot)), &patch)).denied(&["status"])?;
+    let now: Value = world.slot(slot)["status"][field].clone();
+    held(now != lie, || format!("status.{field} is {now}"))
+}
+
+fn others() -> Vec<Row> {
+    vec![
+        row("a141", "the reaper", "takes the slot", "denied; nothing changes", |w| {
+            let slot = w.own_accounts().name();
+            let claim = json!({"spec": {"claim": {"users": ["mallory@example.com"]}}});
+            w.unchanged(slot, || w.api.send(&reaper_of(slot), Ask::merge(slot_of(slot), &claim)).denied(&[slot]))
+        }),
+        row(
+            "a142",
+            "the reaper",
+            "deletes what no release owns, and what administrators set",
+            "denied, each of it",
+            reaper_deletes,
+        ),
+        row("a142", "the reaper", "makes a pod, a Secret and a Role", "denied, each of it", |w| {
+            let slot = w.own_accounts().name();
+            let named = |more: Value| {
+                let mut object = more;
+                object["metadata"] = json!({"name": "attack"});
+                object
+            };
+            let asks = [
+                Ask::post(core(slot, "pods"), &named(json!({"spec": idle_pod()}))),
+                Ask::post(core(slot, "secrets"), &named(json!({}))),
+                Ask::post(group("rbac.authorization.k8s.io/v1", slot, "roles"), &named(json!({"rules": []}))),
+            ];
+            w.unchanged(slot, || asks.into_iter().try_for_each(|ask| w.api.send(&reaper_of(slot), ask).denied(&[slot])))
+        }),
+        row("a146", "the reaper", "saves a release of another slot", "denied", |w| {
+            let slot = w.own_accounts().name();
+            let metadata = json!({"name": unique(w.bobs().name()), "labels": {"hotdesk.dev/slot": w.bobs().name()}});
+            let saved = json!({"type": "hotdesk.dev/reaped-release", "metadata": metadata});
+            w.api.send(&reaper_of(slot), Ask::post(core(SAVED, "secrets"), &saved)).denied(&["reaper-", SAVED])
+        }),
+        row("a147", "the controller", "makes a Job of another image as a reaper", "denied", |w| {
+            let slot = w.own_accounts().name();
+            let mut spec = idle_pod();
+            spec["restartPolicy"] = json!("Never");
+            spec["serviceAccountName"] = json!(format!("reaper-{slot}"));
+            let metadata = json!({"name": unique("attack"), "labels": {"hotdesk.dev/slot": slot}});
+            let job = json!({"metadata": metadata, "spec": {"suspend": true, "template": {"spec": spec}}});
+            let controller = Actor::account("hotdesk", "hotdesk-controller").in_a_pod();
+            w.api.send(&controller, Ask::post(group("batch/v1", JOBS, "jobs"), &job)).denied(&["controller"])
+        }),
+    ]
+}
+
+fn reaper_deletes(world: &World) -> Verdict {
+    let slot = world.own_accounts().name();
+    let rbac = |rest: &str| group("rbac.authorization.k8s.io/v1", slot, rest);
+    let paths = [
+        core(slot, "resourcequotas/quota"),
+        core(slot, "limitranges/limits"),
+        core(slot, "configmaps/by-hand"),
+        core(slot, "serviceaccounts/default"),
+        rbac("rolebindings/hotdesk-edit"),
+        slot_of(slot),
+    ];
+    world.unchanged(slot, || {
+        paths.into_iter().try_for_each(|path| world.api.send(&reaper_of(slot), Ask::delete(path)).denied(&[slot]))
+    })
+}
