@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hotdesk_runtime::text::chain;
 use hotdesk_slots::text::harmless;
 use kube::{Client, Config};
 
@@ -54,18 +55,4 @@ impl ApiError {
             _ => Self::Failed(format!("cannot {tried}: {}", harmless(&status.message))),
         }
     }
-}
-
-/// An error and its causes; the outermost alone often says nothing.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut parts = vec![error.to_string()];
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if parts.last().is_none_or(|last| !last.contains(&text)) {
-            parts.push(text);
-        }
-        cause = error.source();
-    }
-    parts.join(": ")
 }

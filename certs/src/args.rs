@@ -1,16 +1,21 @@
 //! What can be set from outside?
 
-use clap::{Parser, ValueEnum};
-use jiff::{SignedDuration, Span, SpanRelativeTo};
+use clap::Parser;
+use hotdesk_runtime::duration::non_negative;
+use hotdesk_runtime::log::LogArgs;
+use hotdesk_runtime::termination;
+use jiff::SignedDuration;
 use rustls_pki_types::DnsName;
 
+use crate::path::WantedPath;
 use crate::plan::{Renew, Wanted};
 
 /// Where the kubelet looks for a termination message, unless the pod says otherwise.
 pub(crate) const TERMINATION_LOG: &str = "/dev/termination-log";
 
-/// Issues the certificate of hotdesk's webhook, publishes its CA in the webhook configurations, and
-/// renews both after two thirds of their life. Run it as often as you like: it does only what is due.
+/// Issues the certificate of hotdesk's webhook and makes the secret path below which the webhook answers, publishes CA and
+/// path in the webhook configurations, and renews each after two thirds of its life. Run it as often as you like: it does
+/// only what is due.
 ///
 /// Exit codes: 0 all is well, 1 something failed, 2 a flag is wrong.
 #[derive(Parser, Debug, Clone)]
@@ -28,6 +33,15 @@ pub(crate) struct Args {
     #[arg(long, env = "HOTDESK_TLS_SECRET", default_value = "hotdesk-webhook-tls", value_name = "NAME")]
     pub(crate) tls_secret: String,
 
+    /// Secret that the webhook mounts: path, and previous (the path before it).
+    #[arg(long, env = "HOTDESK_PATH_SECRET", default_value = "hotdesk-webhook-path", value_name = "NAME")]
+    pub(crate) path_secret: String,
+
+    /// Who issues the certificate. With cert-manager this job makes the path alone, and neither reads nor writes a
+    /// certificate or a CA.
+    #[arg(long, env = "HOTDESK_CERTS_MODE", value_enum, default_value = "self-signed")]
+    pub(crate) mode: Mode,
+
     /// The webhook's Service; the certificate is for its DNS names.
     #[arg(long, env = "HOTDESK_SERVICE", default_value = "hotdesk-webhook", value_name = "NAME")]
     pub(crate) service: String,
@@ -36,11 +50,11 @@ pub(crate) struct Args {
     #[arg(long, env = "HOTDESK_CLUSTER_DOMAIN", default_value = "cluster.local", value_name = "DOMAIN")]
     pub(crate) cluster_domain: String,
 
-    /// MutatingWebhookConfiguration whose entries shall trust the CA.
+    /// MutatingWebhookConfiguration whose entries shall trust the CA and show the path.
     #[arg(long, env = "HOTDESK_MUTATING_CONFIGURATION", default_value = "hotdesk", value_name = "NAME")]
     pub(crate) mutating_configuration: String,
 
-    /// ValidatingWebhookConfiguration whose entries shall trust the CA.
+    /// ValidatingWebhookConfiguration whose entries shall trust the CA and show the path.
     #[arg(long, env = "HOTDESK_VALIDATING_CONFIGURATION", default_value = "hotdesk", value_name = "NAME")]
     pub(crate) validating_configuration: String,
 
@@ -49,16 +63,25 @@ pub(crate) struct Args {
     pub(crate) configurations_optional: bool,
 
     /// How long a CA lives; at least twice as long as a certificate.
-    #[arg(long, env = "HOTDESK_CA_LIFETIME", default_value = "730d", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, env = "HOTDESK_CA_LIFETIME", default_value = "730d", value_name = "DURATION", value_parser = non_negative::<SignedDuration>)]
     pub(crate) ca_lifetime: SignedDuration,
 
     /// How long a certificate lives; at least one hour.
-    #[arg(long, env = "HOTDESK_LEAF_LIFETIME", default_value = "90d", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, env = "HOTDESK_LEAF_LIFETIME", default_value = "90d", value_name = "DURATION", value_parser = non_negative::<SignedDuration>)]
     pub(crate) leaf_lifetime: SignedDuration,
 
     /// How long a new CA is published before it signs what the webhook serves: API servers learn of it by a watch.
-    #[arg(long, env = "HOTDESK_SETTLE", default_value = "10s", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, env = "HOTDESK_SETTLE", default_value = "10s", value_name = "DURATION", value_parser = non_negative::<SignedDuration>)]
     pub(crate) settle: SignedDuration,
+
+    /// How long a path lives.
+    #[arg(long, env = "HOTDESK_PATH_LIFETIME", default_value = "24h", value_name = "DURATION", value_parser = duration)]
+    pub(crate) path_lifetime: SignedDuration,
+
+    /// How long a new path is in the Secret before the configurations show it. A kubelet brings a changed Secret to a
+    /// running pod within a minute and a half.
+    #[arg(long, env = "HOTDESK_PATH_SETTLE", default_value = "150s", value_name = "DURATION", value_parser = duration)]
+    pub(crate) path_settle: SignedDuration,
 
     /// Renew now, whatever the dates say.
     #[arg(long, env = "HOTDESK_RENEW_NOW", value_enum)]
@@ -75,25 +98,21 @@ pub(crate) struct Args {
     pub(crate) helm_release: Option<String>,
 
     /// Where the reason of a failure is written, if that file exists; the kubelet makes it.
-    #[arg(long, env = "HOTDESK_TERMINATION_LOG", default_value = TERMINATION_LOG, value_name = "FILE")]
+    #[arg(long, env = "HOTDESK_TERMINATION_LOG", default_value = termination::LOG, value_name = "FILE")]
     pub(crate) termination_log: std::path::PathBuf,
 
-    /// How log lines look.
-    #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value = "text")]
-    pub(crate) log_format: LogFormat,
-
-    /// Which log lines are written: error, warn, info, debug, trace, or a tracing filter.
-    #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info", value_name = "FILTER", value_parser = filter)]
-    pub(crate) log_level: String,
+    /// What is logged, and how.
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }
 
-/// How log lines look.
+/// Who issues the certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For people.
-    Text,
-    /// For machines, one object a line.
-    Json,
+pub(crate) enum Mode {
+    /// This job.
+    SelfSigned,
+    /// cert-manager, which also publishes its CA.
+    CertManager,
 }
 
 /// No certificate lives shorter: a job that runs once a day could not keep it alive anyway.
@@ -115,6 +134,10 @@ impl Args {
                 self.ca_lifetime, self.leaf_lifetime
             ));
         }
+        let renews_certificate = self.forget_previous_ca || matches!(self.renew_now, Some(Renew::Leaf | Renew::Ca));
+        if self.mode == Mode::CertManager && renews_certificate {
+            problems.push("--mode cert-manager leaves the certificate to cert-manager: use cmctl renew".to_owned());
+        }
         let names = self.names();
         for name in names.iter().filter(|name| DnsName::try_from(name.as_str()).is_err()) {
             problems.push(format!("{name:?} is not a DNS name: see --service, --namespace, --cluster-domain"));
@@ -131,6 +154,11 @@ impl Args {
         })
     }
 
+    /// What the path shall be like.
+    pub(crate) fn wanted_path(&self) -> WantedPath {
+        WantedPath { lifetime: self.path_lifetime, renew_now: self.renew_now == Some(Renew::Path) }
+    }
+
     /// Every name under which the Service is known inside the cluster; API servers use the third.
     fn names(&self) -> Vec<String> {
         let (service, namespace) = (&self.service, &self.namespace);
@@ -143,35 +171,12 @@ impl Args {
     }
 }
 
-/// `90d`, `12h`, `1h 30m`: a day has 24 hours.
-fn duration(text: &str) -> Result<SignedDuration, String> {
-    let span: Span = text.parse().map_err(|e| format!("{e}; write it like 90d, 12h or 10s"))?;
-    let length = span.to_duration(SpanRelativeTo::days_are_24_hours());
-    let length = length.map_err(|_| "months and years differ in length: write it in days, like 730d".to_owned())?;
-    if length.is_negative() { Err("it is negative".to_owned()) } else { Ok(length) }
-}
-
-fn filter(text: &str) -> Result<String, String> {
-    let readable = tracing_subscriber::EnvFilter::try_new(text);
-    readable.map(|_| text.to_owned()).map_err(|e| format!("{e}; write it like info, or info,kube=debug"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn args(extra: &[&str]) -> Args {
         Args::try_parse_from(std::iter::once("hotdesk-certs").chain(extra.iter().copied())).unwrap()
-    }
-
-    #[test]
-    fn durations_are_written_as_people_write_them() {
-        for (text, hours) in [("90d", 90 * 24), ("12h", 12), ("2 weeks", 336), ("1d 12h", 36)] {
-            assert_eq!(duration(text), Ok(SignedDuration::from_hours(hours)), "{text}");
-        }
-        for text in ["", "90", "-1h", "2y", "soon"] {
-            assert!(duration(text).is_err(), "{text:?} was read");
-        }
     }
 
     #[test]
@@ -194,6 +199,20 @@ mod tests {
             args(&["--leaf-lifetime", "30m", "--ca-lifetime", "40m", "--cluster-domain", "a b"]).wanted().unwrap_err();
         for flag in ["--leaf-lifetime", "--ca-lifetime", "--cluster-domain"] {
             assert!(problems.contains(flag), "{flag} is missing in: {problems}");
+        }
+    }
+
+    #[test]
+    fn what_cert_manager_renews_is_not_asked_of_this_job() {
+        for (extra, refused) in [
+            (&["--renew-now", "path"][..], false),
+            (&["--renew-now", "leaf"], true),
+            (&["--renew-now", "ca"], true),
+            (&["--forget-previous-ca"], true),
+        ] {
+            let problems = args(&[&["--mode", "cert-manager"], extra].concat()).wanted().err().unwrap_or_default();
+            assert_eq!(problems.contains("cmctl renew"), refused, "{extra:?}: {problems}");
+            args(extra).wanted().unwrap();
         }
     }
 

@@ -29,6 +29,8 @@ pub(crate) enum Renew {
     Leaf,
     /// The CA, and with it the webhook's certificate.
     Ca,
+    /// The path below which the webhook answers.
+    Path,
 }
 
 /// What is to be done.

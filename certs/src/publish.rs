@@ -9,7 +9,7 @@ use tracing::info;
 
 use crate::api::{ApiError, FIELD_MANAGER};
 use crate::args::Args;
-use crate::bundle::{Configuration, Kind, Update};
+use crate::configuration::{Configuration, Entry, Kind, Update};
 
 /// The two webhook configurations of the installation.
 pub(crate) struct Configurations {
@@ -59,11 +59,11 @@ impl Configurations {
         Ok(found)
     }
 
-    /// Makes one configuration show a bundle.
+    /// Makes one configuration show a CA bundle or a path; `what` says which.
     ///
     /// # Errors
     /// A conflict if anybody else wrote it since it was read.
-    pub(crate) async fn apply(&self, update: &Update) -> Result<(), ApiError> {
+    pub(crate) async fn apply(&self, what: &str, update: &Update) -> Result<(), ApiError> {
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let name = &update.name;
         let result = match update.kind {
@@ -76,7 +76,7 @@ impl Configurations {
                 self.validating.patch_metadata(name, &params, &patch).await.map(drop)
             }
         };
-        result.map_err(|e| ApiError::of(&format!("publish the CA in {update}"), &e))
+        result.map_err(|e| ApiError::of(&format!("publish the {what} in {update}"), &e))
     }
 }
 
@@ -90,11 +90,12 @@ fn validating(found: ValidatingWebhookConfiguration) -> Configuration {
     configuration(Kind::Validating, found.metadata, entries.collect())
 }
 
-fn entry(name: String, client: WebhookClientConfig) -> (String, Vec<u8>) {
-    (name, client.ca_bundle.map(|bundle| bundle.0).unwrap_or_default())
+fn entry(name: String, client: WebhookClientConfig) -> Entry {
+    let bundle = client.ca_bundle.map(|bundle| bundle.0).unwrap_or_default();
+    Entry { name, bundle, path: client.service.and_then(|service| service.path) }
 }
 
-fn configuration(kind: Kind, metadata: ObjectMeta, entries: Vec<(String, Vec<u8>)>) -> Configuration {
+fn configuration(kind: Kind, metadata: ObjectMeta, entries: Vec<Entry>) -> Configuration {
     let (name, resource_version) = (metadata.name.unwrap_or_default(), metadata.resource_version.unwrap_or_default());
     Configuration { kind, name, resource_version, entries }
 }

@@ -6,24 +6,20 @@
 
 use jiff::Timestamp;
 
-use crate::bundle::{self, Configuration, Update};
+use crate::bundle;
 use crate::certificate::{Certificate, Pair};
+use crate::configuration::{Configuration, Update};
 use crate::held::{self, Data, Held};
 use crate::issue::{self, IssueError};
 use crate::plan::{Plan, Wanted};
 use crate::verify;
 
-/// One of the two Secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Which {
-    Ca,
-    Tls,
-}
-
 /// One step. The order of a plan's steps is the promise of this crate.
 pub(crate) enum Step {
-    /// Write these keys of a Secret.
-    Store(Which, Data),
+    /// Write these keys of the CA's Secret.
+    StoreCa(Data),
+    /// Write these keys of the Secret that the webhook mounts.
+    StoreLeaf(Data),
     /// Make a configuration show the bundle.
     Publish(Update),
     /// Wait until every API server has seen the bundle, and make sure that this CA is still in it.
@@ -48,9 +44,9 @@ pub(crate) fn steps(
     let bundle = bundle::text(&ca.certificate, &plan.previous);
     let mut steps = Vec::new();
     if new_ca.is_some() || plan.previous != held.others {
-        steps.push(Step::Store(Which::Ca, held::ca_data(ca, &plan.previous)));
+        steps.push(Step::StoreCa(held::ca_data(ca, &plan.previous)));
     }
-    steps.extend(configurations.iter().filter_map(|c| c.update(&bundle)).map(Step::Publish));
+    steps.extend(configurations.iter().filter_map(|c| c.show_bundle(&bundle)).map(Step::Publish));
     if plan.leaf.is_some() {
         if !configurations.is_empty() && serves_another_ca(held, ca) {
             steps.push(Step::Settle(ca.certificate.clone()));
@@ -59,7 +55,7 @@ pub(crate) fn steps(
         for name in &wanted.names {
             verify::accepts(bundle.as_bytes(), &leaf.certificate, name, now).map_err(IssueError::Rejected)?;
         }
-        steps.push(Step::Store(Which::Tls, held::tls_data(&leaf)));
+        steps.push(Step::StoreLeaf(held::tls_data(&leaf)));
     }
     Ok(steps)
 }

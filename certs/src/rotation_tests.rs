@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::bundle::Kind;
+use crate::configuration::{Entry, Kind};
 use crate::plan::Renew;
 
 const API_NAME: &str = "hotdesk-webhook.hotdesk.svc";
@@ -63,7 +63,7 @@ impl World {
         let read = |(configuration, kind): (&Value, Kind)| {
             let entry = |entry: &Value| {
                 let bundle = entry["clientConfig"]["caBundle"].as_str().unwrap_or_default();
-                (entry["name"].as_str().unwrap().to_owned(), decode(bundle))
+                Entry { name: entry["name"].as_str().unwrap().to_owned(), bundle: decode(bundle), path: None }
             };
             Configuration {
                 kind,
@@ -88,8 +88,8 @@ impl World {
 
     fn take(&mut self, step: &Step) {
         match step {
-            Step::Store(Which::Ca, data) => self.ca.extend(data.clone()),
-            Step::Store(Which::Tls, data) => {
+            Step::StoreCa(data) => self.ca.extend(data.clone()),
+            Step::StoreLeaf(data) => {
                 self.tls.extend(data.clone());
                 self.served.push(Held::parse(&self.ca, &self.tls).leaf.unwrap().certificate);
             }
@@ -125,7 +125,7 @@ impl World {
 }
 
 fn bundles(configurations: &[Configuration]) -> Vec<Vec<u8>> {
-    configurations.iter().flat_map(|c| &c.entries).map(|(_, bundle)| bundle.clone()).collect()
+    configurations.iter().flat_map(|c| &c.entries).map(|entry| entry.bundle.clone()).collect()
 }
 
 fn decode(text: &str) -> Vec<u8> {
@@ -180,8 +180,8 @@ fn during_a_rotation_old_and_new_are_accepted_and_the_new_one_is_served_last() {
 
 fn name(step: &Step) -> &'static str {
     match step {
-        Step::Store(Which::Ca, _) => "store ca",
-        Step::Store(Which::Tls, _) => "store tls",
+        Step::StoreCa(_) => "store ca",
+        Step::StoreLeaf(_) => "store tls",
         Step::Publish(_) => "publish",
         Step::Settle(_) => "settle",
     }
@@ -211,7 +211,7 @@ fn a_bundle_that_somebody_removed_is_published_again() {
 fn an_entry_that_moved_is_not_patched_by_its_old_place() {
     let mut world = World::new();
     let ca = issue::ca(hours(240), start()).unwrap();
-    let update = world.read()[0].update(&ca.certificate.pem).unwrap();
+    let update = world.read()[0].show_bundle(&ca.certificate.pem).unwrap();
     world.configurations[0]["webhooks"].as_array_mut().unwrap().reverse();
     json_patch::patch(&mut world.configurations[0], &update.patch).unwrap_err();
 }

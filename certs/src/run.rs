@@ -1,36 +1,46 @@
-//! What does one run do?
+//! What does one run do? First the certificates, unless cert-manager issues them, then the path.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use tracing::{info, warn};
 
 use crate::api::ApiError;
-use crate::args::Args;
+use crate::args::{Args, Mode};
 use crate::bundle;
 use crate::certificate::Certificate;
 use crate::held::Held;
+use crate::path::{self, HeldPath, PathPlan, WantedPath};
 use crate::plan::{Plan, Renew, Wanted};
 use crate::publish::Configurations;
-use crate::rotation::{Step, Which, steps};
-use crate::secrets::Secrets;
+use crate::rotation::{Step, steps};
+use crate::secrets::{StoredSecret, Which};
 
-/// How often a run starts over because somebody else wrote at the same time. Two runs at once need
+/// How often a part of a run starts over because somebody else wrote at the same time. Two runs at once need
 /// two; more writers than these there should not be.
 const ATTEMPTS: u32 = 5;
 
 /// How long a run waits before it starts over, so that the other writer can finish.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Does what is due, and starts over, with everything read anew, when somebody else wrote.
+/// Does what is due.
 ///
 /// # Errors
 /// What failed, where, and what to do.
 pub(crate) async fn run(client: &Client, args: &Args, mut wanted: Wanted, now: Timestamp) -> anyhow::Result<()> {
+    if args.mode == Mode::SelfSigned {
+        persistently(async || certificates(client, args, &mut wanted, now).await).await?;
+    }
+    let mut wanted = args.wanted_path();
+    persistently(async || webhook_path(client, args, &mut wanted, now).await).await
+}
+
+/// Starts over, with everything read anew, when somebody else wrote.
+async fn persistently(mut part: impl AsyncFnMut() -> Result<(), ApiError>) -> anyhow::Result<()> {
     for attempt in 1..=ATTEMPTS {
-        match once(client, args, &mut wanted, now).await {
+        match part().await {
             Ok(()) => return Ok(()),
             Err(ApiError::Failed(why)) => return Err(anyhow!(why)),
             Err(conflict @ ApiError::Conflict(_)) => {
@@ -43,24 +53,35 @@ pub(crate) async fn run(client: &Client, args: &Args, mut wanted: Wanted, now: T
         .with_context(|| format!("gave up after {ATTEMPTS} attempts"))
 }
 
-async fn once(client: &Client, args: &Args, wanted: &mut Wanted, now: Timestamp) -> Result<(), ApiError> {
+async fn certificates(client: &Client, args: &Args, wanted: &mut Wanted, now: Timestamp) -> Result<(), ApiError> {
     let configurations = Configurations::new(client, args);
     // The configurations first: a Secret is always written before a configuration shows it, so the
     // Secrets as read now are at least as new as what these show. An older bundle than the one there
     // can then only be written over a newer one by a request that the version check refuses.
     let found = configurations.read().await?;
-    let secrets = Secrets::read(client, args).await?;
-    let held = Held::parse(&secrets.data(Which::Ca), &secrets.data(Which::Tls));
+    let ca = StoredSecret::read(client, args, Which::Ca).await?;
+    let tls = StoredSecret::read(client, args, Which::Tls).await?;
+    let held = Held::parse(&ca.data(), &tls.data());
     let plan = Plan::make(&held, wanted, &bundle::published(&found), now);
     report(&plan, &held, wanted);
     let steps = steps(&plan, &held, wanted, &found, now).map_err(|e| ApiError::Failed(e.to_string()))?;
     if steps.is_empty() {
-        info!("nothing to do");
+        info!("nothing to do for the certificate");
     }
     for step in steps {
-        take(&step, &secrets, &configurations, args).await?;
-        if matches!(step, Step::Store(Which::Ca, _)) && wanted.renew_now == Some(Renew::Ca) {
-            wanted.renew_now = None; // Done; starting over must not make a third CA.
+        match &step {
+            Step::StoreCa(data) => {
+                ca.store(data).await?;
+                if wanted.renew_now == Some(Renew::Ca) {
+                    wanted.renew_now = None; // Done; starting over must not make a third CA.
+                }
+            }
+            Step::StoreLeaf(data) => tls.store(data).await?,
+            Step::Publish(update) => {
+                configurations.apply("CA", update).await?;
+                info!("published the CA in {update}");
+            }
+            Step::Settle(ca) => settle(ca, &configurations, args).await?,
         }
     }
     Ok(())
@@ -90,32 +111,53 @@ fn report(plan: &Plan, held: &Held, wanted: &Wanted) {
     }
 }
 
-async fn take(step: &Step, secrets: &Secrets, configurations: &Configurations, args: &Args) -> Result<(), ApiError> {
-    match step {
-        Step::Store(which, data) => {
-            secrets.store(*which, data).await?;
-            let name = match which {
-                Which::Ca => &args.ca_secret,
-                Which::Tls => &args.tls_secret,
-            };
-            info!("wrote Secret {}/{name}", args.namespace);
+/// Waits, and then makes sure that nobody took the new CA out of a configuration meanwhile.
+async fn settle(ca: &Certificate, configurations: &Configurations, args: &Args) -> Result<(), ApiError> {
+    wait(args.settle, "every API server knows the new CA").await;
+    let found = configurations.read().await?;
+    match found.iter().find(|c| !c.shows(ca)) {
+        None => Ok(()),
+        Some(other) => Err(ApiError::Conflict(format!("keep the CA in {other}"))),
+    }
+}
+
+async fn webhook_path(client: &Client, args: &Args, wanted: &mut WantedPath, now: Timestamp) -> Result<(), ApiError> {
+    let configurations = Configurations::new(client, args);
+    // In this order for the same reason as above.
+    let found = configurations.read().await?;
+    let secret = StoredSecret::read(client, args, Which::Path).await?;
+    let new = path::random().map_err(ApiError::Failed)?;
+    let plan = PathPlan::make(&HeldPath::parse(&secret.data()), &found, wanted, new, now);
+    if let Some(reason) = &plan.reason {
+        info!("the Secret gets another path: {reason}");
+    } else if wanted.renew_now {
+        warn!("the path is not renewed: an earlier run was cut off and is brought to its end now; run again");
+    }
+    if plan.forgets {
+        wait(args.settle, "every API server knows the present path").await;
+        if configurations.read().await? != found {
+            return Err(ApiError::Conflict("keep the path in the webhook configurations".to_owned()));
         }
-        Step::Publish(update) => {
-            configurations.apply(update).await?;
-            info!("published the CA in {update}");
-        }
-        Step::Settle(ca) => settle(ca, configurations, args).await?,
+    }
+    if let Some(held) = &plan.store {
+        secret.store(&held.data()).await?;
+        wanted.renew_now = false; // Done; starting over must not make a third path.
+    }
+    if plan.settle {
+        wait(args.path_settle, "every webhook pod has loaded the new path").await;
+    }
+    let updates: Vec<_> = found.iter().filter_map(|c| c.show_path(&plan.show)).collect();
+    if updates.is_empty() && plan.store.is_none() {
+        info!("nothing to do for the path");
+    }
+    for update in &updates {
+        configurations.apply("path", update).await?;
+        info!("published the path in {update}");
     }
     Ok(())
 }
 
-/// Waits, and then makes sure that nobody took the new CA out of a configuration meanwhile.
-async fn settle(ca: &Certificate, configurations: &Configurations, args: &Args) -> Result<(), ApiError> {
-    info!("waiting {:#} until every API server knows the new CA", args.settle);
-    tokio::time::sleep(args.settle.unsigned_abs()).await;
-    let found = configurations.read().await?;
-    match found.iter().find(|c| !c.shows(ca)) {
-        None => Ok(()),
-        Some(other) => Err(ApiError::Conflict(format!("keep the CA in {} {}", other.kind.as_str(), other.name))),
-    }
+async fn wait(time: SignedDuration, until: &str) {
+    info!("waiting {time:#} until {until}");
+    tokio::time::sleep(time.unsigned_abs()).await;
 }

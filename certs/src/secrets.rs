@@ -1,4 +1,4 @@
-//! How are the two Secrets read and written?
+//! How is a Secret read and written?
 
 use std::collections::BTreeMap;
 
@@ -6,87 +6,89 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
+use tracing::info;
 
 use crate::api::{ApiError, FIELD_MANAGER};
 use crate::args::Args;
 use crate::held::Data;
-use crate::rotation::Which;
 
-/// The Secrets as they were read; writing one requires that it has not changed since.
-pub(crate) struct Secrets {
-    api: Api<Secret>,
-    namespace: String,
-    helm_release: Option<String>,
-    ca: (String, Option<Secret>),
-    tls: (String, Option<Secret>),
+/// One of the Secrets of this job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The CA, with its key.
+    Ca,
+    /// What the webhook serves.
+    Tls,
+    /// The path below which the webhook answers.
+    Path,
 }
 
-impl Secrets {
-    /// Reads both.
+/// A Secret as it was read; writing it requires that it has not changed since.
+pub(crate) struct StoredSecret {
+    api: Api<Secret>,
+    namespace: String,
+    name: String,
+    type_: &'static str,
+    helm_release: Option<String>,
+    found: Option<Secret>,
+}
+
+impl StoredSecret {
+    /// Reads it.
     ///
     /// # Errors
-    /// When one cannot be read; that it does not exist is none.
-    pub(crate) async fn read(client: &Client, args: &Args) -> Result<Self, ApiError> {
-        let api: Api<Secret> = Api::namespaced(client.clone(), &args.namespace);
-        let get = async |name: &str| {
-            let found = api.get_opt(name).await;
-            found.map_err(|e| ApiError::of(&format!("read Secret {}/{name}", args.namespace), &e))
+    /// When it cannot be read; that it does not exist is none.
+    pub(crate) async fn read(client: &Client, args: &Args, which: Which) -> Result<Self, ApiError> {
+        let (name, type_) = match which {
+            Which::Ca => (&args.ca_secret, "Opaque"),
+            Which::Tls => (&args.tls_secret, "kubernetes.io/tls"),
+            Which::Path => (&args.path_secret, "Opaque"),
         };
-        Ok(Self {
-            ca: (args.ca_secret.clone(), get(&args.ca_secret).await?),
-            tls: (args.tls_secret.clone(), get(&args.tls_secret).await?),
-            namespace: args.namespace.clone(),
-            helm_release: args.helm_release.clone(),
-            api,
-        })
+        let api: Api<Secret> = Api::namespaced(client.clone(), &args.namespace);
+        let found = api.get_opt(name).await;
+        let found = found.map_err(|e| ApiError::of(&format!("read Secret {}/{name}", args.namespace), &e))?;
+        let (namespace, helm_release) = (args.namespace.clone(), args.helm_release.clone());
+        Ok(Self { api, namespace, name: name.clone(), type_, helm_release, found })
     }
 
-    /// The data of one; empty if it does not exist.
-    pub(crate) fn data(&self, which: Which) -> Data {
-        let data = self.of(which).1.as_ref().and_then(|secret| secret.data.clone()).unwrap_or_default();
+    /// The data; empty if it does not exist.
+    pub(crate) fn data(&self) -> Data {
+        let data = self.found.as_ref().and_then(|secret| secret.data.clone()).unwrap_or_default();
         data.into_iter().map(|(key, value)| (key, value.0)).collect()
     }
 
-    /// Writes these keys of one and leaves its other keys alone.
+    /// Writes these keys and leaves the others alone.
     ///
     /// # Errors
     /// A conflict if anybody else wrote it since it was read.
-    pub(crate) async fn store(&self, which: Which, data: &Data) -> Result<(), ApiError> {
-        let (name, found) = self.of(which);
+    pub(crate) async fn store(&self, data: &Data) -> Result<(), ApiError> {
+        let name = &self.name;
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let mut secret = found.clone().unwrap_or_else(|| self.empty(which, name));
+        let mut secret = self.found.clone().unwrap_or_else(|| self.empty());
         let entries = data.iter().map(|(key, value)| (key.clone(), ByteString(value.clone())));
         secret.data.get_or_insert_default().extend(entries);
         self.mark(&mut secret.metadata);
-        let (verb, result) = match found {
+        let (verb, result) = match self.found {
             Some(_) => ("write", self.api.replace(name, &params, &secret).await),
             None => ("create", self.api.create(&params, &secret).await),
         };
         match result {
-            Ok(_written) => Ok(()),
+            Ok(_written) => {
+                info!("wrote Secret {}/{name}", self.namespace);
+                Ok(())
+            }
             Err(e) => Err(ApiError::of(&format!("{verb} Secret {}/{name}", self.namespace), &e)),
         }
     }
 
-    fn of(&self, which: Which) -> &(String, Option<Secret>) {
-        match which {
-            Which::Ca => &self.ca,
-            Which::Tls => &self.tls,
-        }
-    }
-
-    fn empty(&self, which: Which, name: &str) -> Secret {
-        let type_ = match which {
-            Which::Ca => "Opaque",
-            Which::Tls => "kubernetes.io/tls",
-        };
+    fn empty(&self) -> Secret {
         Secret {
             metadata: ObjectMeta {
-                name: Some(name.to_owned()),
+                name: Some(self.name.clone()),
                 namespace: Some(self.namespace.clone()),
                 ..ObjectMeta::default()
             },
-            type_: Some(type_.to_owned()),
+            type_: Some(self.type_.to_owned()),
             ..Secret::default()
         }
     }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+#[cfg(test)]
+pub(crate) use self::commands::Trust;
 pub(crate) use self::commands::{Claim, Completion, Hand, Keep, List, Plan, Reap, Release, Resolve, Revive, Sync, Why};
 
 /// Slots are namespaces of a shared cluster that people take turns using, like desks in an office.

@@ -87,6 +87,16 @@ impl Cluster {
         Ok(slots)
     }
 
+    /// One Slot, by its namespace.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(crate) async fn slot(&self, name: &str) -> Result<Slot, Failure> {
+        let api: Api<Slot> = Api::namespaced(self.client.clone(), name);
+        let found = api.get(SLOT_NAME).await;
+        found.map_err(|e| Failure::of(&format!("read the slot {}", plain(name)), &self.server, &e))
+    }
+
     /// Who the API server says is asking.
     ///
     /// # Errors

@@ -14,6 +14,8 @@ mod revive;
 mod sync;
 mod why;
 
+use std::io::{BufRead as _, Write as _};
+
 use hotdesk_slots::Slot;
 use hotdesk_slots::text::{human_duration, human_time, plain};
 use jiff::{Timestamp, tz::TimeZone};
@@ -74,14 +76,14 @@ pub(crate) async fn run(args: &Args) -> Result<Done, Failure> {
 }
 
 /// A slot as it was and as it is.
-struct Changed {
-    was: Slot,
-    is: Slot,
+pub(crate) struct Changed {
+    pub(crate) was: Slot,
+    pub(crate) is: Slot,
 }
 
 /// Reads a slot, has a change of its spec judged, and makes it; anew if somebody else changed the slot
 /// at the same moment. `judge` gives no change where there is nothing to do.
-async fn change<F>(cluster: &Cluster, typed: &str, judge: F) -> Result<Changed, Failure>
+pub(crate) async fn change<F>(cluster: &Cluster, typed: &str, judge: F) -> Result<Changed, Failure>
 where
     F: Fn(&Slot, &[Slot]) -> Result<Option<Value>, Failure>,
 {
@@ -106,6 +108,15 @@ where
 fn not_yours(row: &Row, me: &Me, forced: &str) -> Failure {
     let (slot, holders, who) = (&row.slot, row.holders(), plain(&me.username));
     Failure::Refused(format!("{slot} is held by {holders}, and you are {who}. If you run this cluster: {forced}"))
+}
+
+/// Asks a person at a terminal; `flag` is what answers without being asked.
+fn agreed(question: &str, flag: &str) -> Result<bool, Failure> {
+    let asked = write!(anstream::stderr(), "{question} [y/N] ").and_then(|()| anstream::stderr().flush());
+    let mut answer = String::new();
+    let read = asked.and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    read.map_err(|e| Failure::Refused(format!("cannot ask: {e}; pass {flag}")))?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }
 
 /// `Fri 18:00 UTC (in 2 d 3 h)`, `16:48 UTC (12 min ago)`.

@@ -4,11 +4,11 @@ mod args;
 mod cluster;
 mod commands;
 mod failure;
-mod job;
 mod me;
 mod moment;
 mod near;
 mod output;
+mod request;
 mod row;
 mod table;
 

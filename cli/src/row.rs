@@ -5,7 +5,7 @@
 
 use hotdesk_slots::origin::written_over_by;
 use hotdesk_slots::outlook::{self, SignalState};
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::{harmless, shown_name};
 use hotdesk_slots::{ClaimSource, ClaimView, Mode, Slot, Standing, VerdictState};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -194,8 +194,8 @@ impl Row {
 
     /// Who holds it, in a sentence: users, or members of groups.
     pub(crate) fn holders(&self) -> String {
-        let mut holders = self.users.clone();
-        holders.extend(self.groups.iter().map(|group| format!("everyone in {group}")));
+        let mut holders: Vec<String> = self.users.iter().map(|user| shown_name(user)).collect();
+        holders.extend(self.groups.iter().map(|group| format!("everyone in {}", shown_name(group))));
         hotdesk_slots::text::list(&holders)
     }
 }
@@ -284,6 +284,40 @@ pub(crate) mod tests {
         slot.spec.claim.as_mut().unwrap().until = Some(Time(now()));
         let row = Row::of(&slot, Some(&Me::test("alice@example.com")), now());
         assert_eq!((row.standing, row.is_free(), row.mine), (Stand::Lapsed, true, Some(false)));
+    }
+
+    #[test]
+    fn a71_a_status_with_escapes_and_invisible_signs_is_shown_harmless() {
+        let evil = "a\u{1b}]0;x\u{7}\nb\u{202e}c\u{ad}d\u{e0061}";
+        let mut slot = claimed("mew", "alice@example.com");
+        let time = "2026-11-23T14:00:00Z";
+        slot.status = serde_json::from_value(serde_json::json!({
+            "lastActivity": {"time": time, "signal": evil, "detail": evil},
+            "lastDeploy": {"time": time, "release": evil, "by": evil},
+            "verdict": {"state": "Idle", "reason": evil, "at": time},
+            "lastReap": {"time": time, "releases": [evil]},
+            "signals": [{"name": evil, "state": "Quiet", "detail": evil}],
+            "plan": {"at": time, "releases": [{"name": evil, "revision": 1, "held": evil, "stays": [evil], "lost": [evil]}], "kept": [evil]},
+            "conditions": [{"type": evil, "status": evil, "reason": evil, "message": evil, "lastTransitionTime": time}]
+        }))
+        .unwrap();
+        let row = Row::of(&slot, None, now());
+        let shown = format!("{row:?}");
+        let json = serde_json::to_string(&row).unwrap();
+        for text in [&shown, &json] {
+            // Debug and JSON write as escapes what is not harmless.
+            for sign in ["\\u{1b}", "\\u001b", "\\u{7}", "\\u0007", "\\n", "\\u{202e}", "\\u{ad}", "\\u{e0061}"] {
+                assert!(!text.contains(sign), "{sign}: {text}");
+            }
+            assert!(!text.contains(hotdesk_slots::text::is_harmful), "{text}");
+        }
+        assert!(shown.matches("a\u{fffd}]0;x\u{fffd}\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}").count() >= 14, "{shown}");
+    }
+
+    #[test]
+    fn a65_a_stored_sentence_is_shown_as_a_quotation() {
+        let row = Row::of(&claimed("mew", "x\" is nobody. Slot is free"), None, now());
+        assert_eq!(row.holders(), "\"x' is nobody. slot is free\"");
     }
 
     #[test]

@@ -7,6 +7,10 @@ use jiff::Timestamp;
 use crate::identity::{Name, NameError};
 use crate::slot::Claim;
 
+/// So many names or groups of a requester are compared with each of the claim's. Nearly everybody has fewer; whoever has
+/// thousands is looked up instead.
+const FEW: usize = 16;
+
 /// A claim, read once when its Slot changes, so that a request only compares names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClaimView {
@@ -20,6 +24,8 @@ pub struct ClaimView {
     pub purpose: String,
     /// When the claim lapses.
     pub until: Option<Timestamp>,
+    /// Whether what runs in the slot may write there by the tokens of its pods.
+    pub trust_workloads: bool,
 }
 
 /// What a slot's claim amounts to at a moment.
@@ -69,6 +75,7 @@ impl ClaimView {
             groups: claim.groups.clone(),
             purpose: claim.purpose.clone().unwrap_or_default(),
             until: claim.until.as_ref().map(|t| t.0),
+            trust_workloads: claim.trust_workloads,
         };
         (view, problems)
     }
@@ -93,8 +100,31 @@ impl ClaimView {
         groups: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> bool {
         let people = || self.users.iter().chain(&self.aliases);
-        names.into_iter().any(|name| people().any(|known| known.is(name.as_ref())))
-            || groups.into_iter().any(|group| self.groups.iter().any(|g| g == group.as_ref()))
+        let mut names = names.into_iter();
+        let mut groups = groups.into_iter();
+        names.by_ref().take(FEW).any(|name| people().any(|known| known.is(name.as_ref())))
+            || groups.by_ref().take(FEW).any(|group| self.groups.iter().any(|g| g == group.as_ref()))
+            || self.admits_one_of_many(names, groups)
+    }
+
+    /// The same for the rest of them, of which there are hardly ever any, each looked up once.
+    fn admits_one_of_many(
+        &self,
+        names: impl Iterator<Item = impl AsRef<str>>,
+        groups: impl Iterator<Item = impl AsRef<str>>,
+    ) -> bool {
+        let (mut names, mut groups) = (names.peekable(), groups.peekable());
+        if names.peek().is_some() {
+            let known: HashSet<&str> = self.users.iter().chain(&self.aliases).map(Name::as_str).collect();
+            if names.any(|name| known.contains(&*name.as_ref().trim().to_ascii_lowercase())) {
+                return true;
+            }
+        }
+        if groups.peek().is_none() {
+            return false;
+        }
+        let known: HashSet<&str> = self.groups.iter().map(String::as_str).collect();
+        groups.any(|group| known.contains(group.as_ref()))
     }
 
     /// Whether the claim is in force at a moment. The moment of `until` itself is past it.
@@ -127,6 +157,31 @@ impl<'a> Standing<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The long way and the short one are the same to whoever asks.
+    #[test]
+    fn a_claimant_is_admitted_by_whichever_of_many_names_and_groups() {
+        let claim = ClaimView {
+            users: vec![Name::parse("alice@example.com").unwrap()],
+            aliases: vec![Name::parse("octocat").unwrap()],
+            groups: vec!["Team-A".to_owned()],
+            ..ClaimView::default()
+        };
+        let no_one = || (0..FEW * 2).map(|i| format!("x{i}")).collect::<Vec<_>>();
+        for at in [0, FEW - 1, FEW, FEW * 2] {
+            for (text, as_name, as_group) in [
+                (" Alice@Example.com ", true, false),
+                ("OCTOCAT", true, false),
+                ("Team-A", false, true),
+                ("team-a", false, false),
+            ] {
+                let mut many = no_one();
+                many.insert(at, text.to_owned());
+                assert_eq!(claim.admits(&many, no_one()), as_name, "the name {text:?} at {at}");
+                assert_eq!(claim.admits(no_one(), &many), as_group, "the group {text:?} at {at}");
+            }
+        }
+    }
 
     fn claim(users: &[&str]) -> Claim {
         Claim { users: users.iter().map(|u| (*u).to_owned()).collect(), ..Claim::default() }

@@ -6,7 +6,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::text::{is_harmful, plain};
+use crate::text::quoted;
+
+mod rules;
+
+pub use rules::{Accounts, MAX_CLAIM_NAME, MAX_USERS, NameRules};
 
 /// The longest name that a claim may hold, in bytes; Kubernetes' own user names fit by far.
 const MAX_NAME: usize = 256;
@@ -23,11 +27,57 @@ pub enum NameError {
     #[error("a name is empty")]
     Empty,
     /// More than 256 bytes.
-    #[error("the name \"{0}\" is longer than {MAX_NAME} bytes")]
+    #[error("the name {0} is longer than {MAX_NAME} bytes")]
     TooLong(String),
     /// A comma, a control character, or an invisible sign.
-    #[error("the name \"{0}\" contains a comma, a line break, or an invisible character")]
+    #[error("the name {0} contains a comma, a line break, or an invisible character")]
     Forbidden(String),
+    /// More than a claim holds.
+    #[error("the name {0} is longer than {MAX_CLAIM_NAME} characters")]
+    TooLongForClaim(String),
+    /// Letters beyond ASCII, where the operator did not allow them.
+    #[error(
+        "{0} has a character that is not ASCII and can be taken for another: write the name as the cluster knows it"
+    )]
+    NotAscii(String),
+    /// Letters of several scripts, or of one that looks like another.
+    #[error("{0} mixes scripts, or looks like a name in other letters: write the name as the cluster knows it")]
+    MixedScripts(String),
+    /// Neither an e-mail address nor a login.
+    #[error(
+        "{0} is neither an e-mail address nor a login: write it as the cluster knows it, in letters, digits and . _ + - @"
+    )]
+    NotAPerson(String),
+    /// A service account, or another of Kubernetes' own names.
+    #[error(
+        "{0} is not a person: service accounts and other system: names hold a slot only where hotdesk's settings list \
+         them (identity.serviceAccounts)"
+    )]
+    Account(String),
+    /// A group of Kubernetes' own.
+    #[error(
+        "{0} is one of Kubernetes' own groups, which takes in more than the people of a slot: name a group of people"
+    )]
+    Everybody(String),
+    /// A group that could be shown as something else.
+    #[error(
+        "{0} is not a group that can be compared: write it as the cluster knows it, without quotes or invisible characters"
+    )]
+    NotAGroup(String),
+}
+
+/// What no name may contain. It stays as it is: what was stored must be found again. What may be stored today is narrower
+/// ([`NameRules`]).
+fn is_forbidden(c: char) -> bool {
+    c == ','
+        || c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Without the blanks around it that ASCII knows. A no-break space is a character of a name: who is called so is someone
+/// else.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_ascii_whitespace())
 }
 
 impl Name {
@@ -37,13 +87,13 @@ impl Name {
     /// When nothing is left, or the text is too long, or holds a comma, a control character or an
     /// invisible sign.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let name = text.trim();
+        let name = trimmed(text);
         if name.is_empty() {
             Err(NameError::Empty)
         } else if name.len() > MAX_NAME {
-            Err(NameError::TooLong(plain(name)))
-        } else if name.contains(|c| c == ',' || is_harmful(c)) {
-            Err(NameError::Forbidden(plain(name)))
+            Err(NameError::TooLong(quoted(name)))
+        } else if name.contains(is_forbidden) {
+            Err(NameError::Forbidden(quoted(name)))
         } else {
             Ok(Self(name.to_ascii_lowercase()))
         }
@@ -58,7 +108,7 @@ impl Name {
     /// True if [`Name::parse`] reads this text as this very name.
     #[must_use]
     pub fn is(&self, text: &str) -> bool {
-        self.0.eq_ignore_ascii_case(text.trim())
+        self.0.eq_ignore_ascii_case(trimmed(text))
     }
 }
 
@@ -107,7 +157,7 @@ impl Requester<'_> {
 
     /// What [`Requester::names`] reads, as it is written in the request: to be compared by [`Name::is`].
     pub fn spellings(&self, settings: &IdentitySettings) -> impl Iterator<Item = &str> {
-        let username = self.username.trim();
+        let username = trimmed(&self.username);
         let stripped = settings.strip_prefixes.iter().filter_map(move |prefix| without(prefix, username));
         let extra = settings.extra_keys.iter().flat_map(|key| self.extra(key));
         std::iter::once(username).chain(stripped).chain(extra)
@@ -171,6 +221,12 @@ impl People {
         if problems.is_empty() { Ok(people) } else { Err(problems) }
     }
 
+    /// True for a name of the list.
+    #[must_use]
+    pub fn knows(&self, name: &Name) -> bool {
+        self.by_name.contains_key(name)
+    }
+
     /// The name to show for a person, and all other names of theirs.
     #[must_use]
     pub fn resolve(&self, name: &Name) -> (Name, Vec<Name>) {
@@ -213,6 +269,28 @@ mod tests {
                 let Ok(name) = Name::parse(&name) else { continue };
                 proptest::prop_assert_eq!(name.is(text), Name::parse(text).is_ok_and(|read| read == name), "{}", text);
             }
+        }
+    }
+
+    #[test]
+    fn a69_and_a70_names_are_trimmed_lower_cased_and_freed_of_one_prefix_and_nothing_else() {
+        let is_alice = |username: &str| {
+            let names = names(username, &["oidc:", "github:"]);
+            names.iter().any(|name| name == "alice@example.com")
+        };
+        for text in [" alice@example.com ", "ALICE@example.com", "oidc:alice@example.com", "\tOIDC:Alice@Example.com"] {
+            assert!(is_alice(text), "{text:?}");
+        }
+        for text in [
+            "alice@example.com\u{a0}",
+            "\u{2003}alice@example.com",
+            "github:github:alice@example.com",
+            "ldap:alice@example.com",
+            "lice@example.com",
+            "alice@example.com.evil",
+            "ali\u{ad}ce@example.com",
+        ] {
+            assert!(!is_alice(text), "{text:?}");
         }
     }
 

@@ -18,7 +18,7 @@ pub const PURPOSE: &str = "hotdesk.dev/purpose";
 /// Annotation on helm's release records only: the name of whoever sent the request.
 pub const DEPLOYED_BY: &str = "hotdesk.dev/deployed-by";
 
-/// Label that a trusted deployer may set, in the label-safe spelling: the person it deploys for.
+/// Label that a trusted deployer which authenticates people may set, in the label-safe spelling: the person it deploys for.
 pub const FOR: &str = "hotdesk.dev/for";
 
 /// Annotation on the Slot itself: the label-safe spelling of every name of the claim,
@@ -26,13 +26,13 @@ pub const FOR: &str = "hotdesk.dev/for";
 pub const CLAIMANT_LABELS: &str = "hotdesk.dev/claimant-labels";
 
 /// Annotation on the Slot itself: when somebody last lost the slot (RFC 3339), by a release or a hand-over.
-/// Tokens that they may have made for the slot's service accounts do not count for a while.
 pub const LOST_AT: &str = "hotdesk.dev/lost-at";
 
 /// Annotation on the Slot itself: when its present owner claimed it (RFC 3339).
 pub const CLAIMED_AT: &str = "hotdesk.dev/claimed-at";
 
-/// Annotation on the Slot itself: the id of its present claim. Another whenever the slot gets another owner.
+/// Annotation on the Slot itself: the id of its present claim, or of the last one where nobody holds it. Another whenever
+/// a claim begins.
 pub const CLAIM_ID: &str = "hotdesk.dev/claim-id";
 
 /// The `RoleBinding` of a slot whose subjects are its claimants, where access follows the claim.

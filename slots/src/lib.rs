@@ -10,6 +10,7 @@ pub mod claim;
 pub mod counted;
 pub mod covered;
 pub mod crd;
+pub mod hosts;
 pub mod identity;
 pub mod json;
 pub mod keys;
@@ -21,8 +22,9 @@ pub mod slot;
 pub mod stamp;
 pub mod text;
 pub mod undo;
+pub mod webhook_path;
 pub mod window;
 
 pub use claim::{ClaimView, Standing};
-pub use identity::{IdentitySettings, Name, People, Requester};
+pub use identity::{IdentitySettings, Name, NameRules, People, Requester};
 pub use slot::{Claim, ClaimSource, Mode, Slot, SlotSpec, SlotStatus, VerdictState};

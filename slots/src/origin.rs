@@ -13,6 +13,9 @@ pub const SYNC: &str = "hotdesk-sync";
 /// The condition in which the sync says whether the Slot's claim is what the sheet says.
 pub const CONDITION: &str = "ClaimSource";
 
+/// The condition in which the sync says whether the sheet was read lately.
+pub const SHEET_FRESH: &str = "SheetFresh";
+
 /// The programs by which a sheet's claim was changed since the sync wrote it; none where it was not, or where the claim
 /// is not a sheet's. A field that somebody wrote before, and that says the same, was not changed.
 #[must_use]

@@ -11,6 +11,12 @@ use serde::{Deserialize, Serialize};
 /// For how long a request may wait to be carried out. After that it is void: whoever wrote it has gone on.
 pub const VALID_FOR: SignedDuration = SignedDuration::from_mins(5);
 
+/// The shortest time between two requests of one kind in one slot: each becomes a Job.
+pub const ONE_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
+/// The longest name of a helm release.
+const MAX_RELEASE: usize = 53;
+
 /// The most steps that a status holds; the oldest are left out first.
 pub const MAX_STEPS: usize = 20;
 
@@ -52,6 +58,16 @@ pub struct Request {
     #[schemars(length(max = 50), inner(length(min = 1, max = 53)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<String>,
+}
+
+/// True for what helm accepts as the name of a release: labels of lower-case letters, digits and `-`, with dots between.
+#[must_use]
+pub fn is_release_name(text: &str) -> bool {
+    let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let label = |label: &str| {
+        label.starts_with(letter) && label.ends_with(letter) && label.chars().all(|c| letter(c) || c == '-')
+    };
+    text.len() <= MAX_RELEASE && text.split('.').all(label)
 }
 
 impl Request {
@@ -187,6 +203,17 @@ fn is_zero(count: &i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_release_is_named_as_helm_names_it() {
+        for name in ["web", "web-2.api", "7", &"x".repeat(53)] {
+            assert!(is_release_name(name), "{name:?}");
+        }
+        for name in ["", "Web", "-web", "web-", "a..b", "a_b", "--kubeconfig=x", "a b", "a\nb", "wéb", &"x".repeat(54)]
+        {
+            assert!(!is_release_name(name), "{name:?}");
+        }
+    }
 
     #[track_caller]
     fn check(claim_id: Option<&str>, minutes: i64, expected: bool) {

@@ -3,7 +3,7 @@
 //! The CustomResourceDefinition in the chart is generated from these types: `make crd` writes it and
 //! a test holds it current.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -84,7 +84,7 @@ impl Slot {
         noted.max(synced)
     }
 
-    /// The id of its present claim, or of the last one: another whenever the slot gets another owner.
+    /// The id of its present claim, or of the last one: another whenever a claim begins.
     #[must_use]
     pub fn claim_id(&self) -> Option<&str> {
         self.metadata.annotations.as_ref()?.get(crate::keys::CLAIM_ID).map(String::as_str)
@@ -365,6 +365,22 @@ pub struct Reaping {
     /// not at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
+}
+
+/// For how long a reap may say that it is at work: one uninstall, which it announces again before the next. What lies
+/// further ahead locks nobody out, whoever wrote it.
+pub const MAX_REAP_LOCK: SignedDuration = SignedDuration::from_mins(15);
+
+/// How far ahead a reap may announce its end. Clocks differ: by that of who reads it, it must not be beyond [`MAX_REAP_LOCK`].
+pub const MAX_REAP_ANNOUNCED: SignedDuration = SignedDuration::from_mins(14);
+
+impl Reaping {
+    /// Until when the reap is at work, if it is. An end further ahead than [`MAX_REAP_LOCK`] is not one.
+    #[must_use]
+    pub fn at_work_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.until.as_ref()?.0;
+        (until > now && until.duration_since(now) <= MAX_REAP_LOCK).then_some(until)
+    }
 }
 
 /// One revision of a helm release.

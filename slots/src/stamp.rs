@@ -12,9 +12,15 @@ use json_patch::{AddOperation, PatchOperation, RemoveOperation};
 use serde_json::Value;
 
 use crate::claim::ClaimView;
+use crate::identity::Name;
 use crate::json::push_text;
 use crate::keys;
 use crate::label::label_safe;
+
+/// The most bytes that [`keys::CLAIMANTS`] takes on each object of a slot: a list of them stays below 1 KiB.
+pub const MAX_CLAIMANTS: usize = 1023;
+/// `… +1024`
+const ROOM_FOR_THE_COUNT: usize = "… +".len() + 4;
 
 /// What the patch of a usual object needs.
 const ROOM: usize = 512;
@@ -43,9 +49,9 @@ impl Stamp {
     pub fn of(slot: &str, claim: Option<&ClaimView>) -> Self {
         let mut stamp = Self { labels: vec![(keys::SLOT, slot.to_owned())], annotations: Vec::new() };
         if let Some((claim, owner)) = claim.and_then(|c| c.owner().map(|owner| (c, owner))) {
-            let users: Vec<&str> = claim.users.iter().map(crate::Name::as_str).collect();
             stamp.labels.insert(0, (keys::OWNER, label_safe(owner.as_str())));
-            stamp.annotations = vec![(keys::CLAIMANTS, users.join(",")), (keys::OWNER, owner.as_str().to_owned())];
+            stamp.annotations =
+                vec![(keys::CLAIMANTS, claimants(&claim.users)), (keys::OWNER, owner.as_str().to_owned())];
             if !claim.purpose.is_empty() {
                 stamp.annotations.push((keys::PURPOSE, claim.purpose.clone()));
             }
@@ -82,6 +88,14 @@ impl Stamp {
         self
     }
 
+    /// The stamp of a Slot whose present or last claim has this id.
+    #[must_use]
+    pub fn with_claim_id(mut self, id: Option<String>) -> Self {
+        self.annotations.extend(id.map(|id| (keys::CLAIM_ID, id)));
+        self.annotations.sort_unstable_by_key(|(key, _)| *key);
+        self
+    }
+
     /// The stamp of a helm release record: also who sent the request.
     #[must_use]
     pub fn with_deployed_by(mut self, who: &str) -> Self {
@@ -101,6 +115,23 @@ impl Stamp {
         note_changes("annotations", &self.annotations, annotations, &mut changes);
         changes
     }
+}
+
+/// The names, comma-separated: `alice,bob`. Every object of the slot carries them, so they are cut: `alice,bob,… +12`.
+fn claimants(users: &[Name]) -> String {
+    let whole = users.iter().map(|name| name.as_str().len() + 1).sum::<usize>();
+    if whole <= MAX_CLAIMANTS {
+        return users.iter().map(Name::as_str).collect::<Vec<_>>().join(",");
+    }
+    let mut shown = String::new();
+    let fits = |name: &&Name, shown: &str| shown.len() + name.as_str().len() + 1 + ROOM_FOR_THE_COUNT <= MAX_CLAIMANTS;
+    let mut rest = users.iter();
+    while let Some(name) = rest.as_slice().first().filter(|name| fits(name, &shown)) {
+        shown.push_str(name.as_str());
+        shown.push(',');
+        rest.next();
+    }
+    format!("{shown}… +{}", rest.len())
 }
 
 /// One operation of a JSON Patch (RFC 6902), which is what it is written as. It borrows what it says: nearly every review
@@ -219,7 +250,6 @@ fn note_changes<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::Name;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -266,6 +296,22 @@ mod tests {
                 },
             })
         );
+    }
+
+    #[test]
+    fn a61_the_claimants_stay_below_a_kibibyte_with_a_count_of_the_rest() {
+        let named = |count: usize, length: usize| {
+            let users = (0..count).map(|n| Name::parse(&format!("{n:0>length$}")).unwrap()).collect();
+            let stamp = Stamp::of("mew", Some(&ClaimView { users, ..ClaimView::default() }));
+            stamp.annotations.into_iter().find(|(key, _)| *key == keys::CLAIMANTS).unwrap().1
+        };
+        assert_eq!(named(3, 1), "0,1,2");
+        assert_eq!(named(10, 100), (0..10).map(|n| format!("{n:0>100}")).collect::<Vec<_>>().join(","), "not cut");
+        let cut = named(16, 100);
+        assert!(cut.starts_with("000") && cut.ends_with(",… +6") && cut.len() < 1024, "{cut}");
+        for (count, length) in [(256, 256), (256, 3), (1024, 1), (5, 256), (4, 255)] {
+            assert!(named(count, length.max(4)).len() <= MAX_CLAIMANTS, "{count} names of {length}");
+        }
     }
 
     #[test]

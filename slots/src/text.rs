@@ -5,8 +5,11 @@ use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-/// The longest piece of user-written text that a message quotes, in characters.
+/// The longest piece of user-written text that a message holds, in characters.
 const MAX_QUOTED: usize = 120;
+
+/// The longest text in quotes: a whole purpose.
+const MAX_PURPOSE: usize = 200;
 
 /// [`harmless`] text that a message quotes: long text is cut with `…`.
 #[must_use]
@@ -20,11 +23,16 @@ pub fn plain_cow(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.len() <= MAX_QUOTED && is_printable(&text) {
         return text;
     }
-    let mut shown = harmless(&text.chars().take(MAX_QUOTED).collect::<String>());
-    if text.chars().nth(MAX_QUOTED).is_some() {
+    cut(&text, MAX_QUOTED).into()
+}
+
+/// [`harmless`] text of so many characters at most, then `…`.
+fn cut(text: &str, most: usize) -> String {
+    let mut shown = harmless(&text.chars().take(most).collect::<String>());
+    if text.chars().nth(most).is_some() {
         shown.push('…');
     }
-    shown.into()
+    shown
 }
 
 /// Text in full that cannot harm a terminal, a log line or an event: control characters, line breaks
@@ -43,12 +51,43 @@ fn is_printable(text: &str) -> bool {
     text.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'))
 }
 
-/// True for characters that a name or a purpose must not contain.
+/// True for characters that a purpose must not contain: control characters, and what is not seen or reorders text.
+///
+/// These are Unicode's default-ignorable characters and the bidirectional ones (TR 36, section 3.6), but for the
+/// variation selectors U+FE00 to U+FE0F: emoji are typed with them. A name in a claim has its own rules
+/// ([`crate::identity::NameRules`]).
 #[must_use]
 pub fn is_harmful(c: char) -> bool {
-    // Bidirectional and zero-width signs are listed in Unicode TR 36, section 3.6 on spoofing by display.
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// What a person wrote, in double quotes that it cannot end: nothing of it can be read as hotdesk's own words.
+///
+/// Whatever looks like a double quote becomes `'`; the rest is [`harmless`], and as long as a purpose.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let inner: String = cut(text, MAX_PURPOSE).chars().map(|c| if looks_like_a_quote(c) { '\'' } else { c }).collect();
+    format!("\"{inner}\"")
+}
+
+/// A name as it stands in a sentence: [`quoted`] where it could be read as more than a name. Names that a claim accepts
+/// today stand as they are; those stored before there were rules may hold anything.
+#[must_use]
+pub fn shown_name(text: &str) -> String {
+    let breaks = |c: char| c.is_whitespace() || looks_like_a_quote(c) || matches!(c, '(' | ')' | ';' | '`');
+    if text.contains(breaks) { quoted(text) } else { plain(text) }
+}
+
+/// Unicode's double quotes and what is drawn like one (UTS 39, confusables of U+0022).
+fn looks_like_a_quote(c: char) -> bool {
+    matches!(c,
+        '"' | '\u{2ba}' | '\u{2dd}' | '\u{2ee}' | '\u{2f6}' | '\u{5f2}' | '\u{5f4}' | '\u{1cd3}' | '\u{201c}'..='\u{201f}'
+        | '\u{2033}' | '\u{2036}' | '\u{275d}' | '\u{275e}' | '\u{3003}' | '\u{301d}'..='\u{301f}' | '\u{ff02}')
 }
 
 /// A moment as people say it: `18:00 UTC` today, `Fri 18:00 UTC` within six days, else with the date.
@@ -128,6 +167,38 @@ mod tests {
         assert_eq!(plain("a\u{1b}[31mb\n\u{202e}c"), "a\u{fffd}[31mb\u{fffd}\u{fffd}c");
         assert_eq!(plain(&"x".repeat(500)).chars().count(), MAX_QUOTED + 1);
         assert_eq!(harmless(&"\u{7}".repeat(500)), "\u{fffd}".repeat(500));
+    }
+
+    #[test]
+    fn signs_that_are_not_seen_are_disarmed_and_emoji_stay() {
+        for sign in "\u{ad}\u{61c}\u{115f}\u{200b}\u{202e}\u{2066}\u{3164}\u{feff}\u{fff9}\u{e0061}\u{e0101}".chars() {
+            assert!(is_harmful(sign), "{sign:?}");
+            assert_eq!(harmless(&format!("a{sign}b")), "a\u{fffd}b");
+        }
+        assert_eq!(harmless("\u{2764}\u{fe0f} demo"), "\u{2764}\u{fe0f} demo");
+    }
+
+    #[test]
+    fn a65_a_quotation_cannot_be_ended_from_within() {
+        let evil = "x\", until 20:11 UTC) has been released. To claim: \u{201d}\u{ff02}\u{2033}";
+        assert_eq!(quoted(evil), "\"x', until 20:11 UTC) has been released. To claim: '''\"");
+        assert_eq!(quoted("caf\u{e9} 'x'\n"), "\"caf\u{e9} 'x'\u{fffd}\"");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_quoted_ends_where_the_quotation_ends(text in "\\PC{0,40}|[\"\u{201c}-\u{201f}\u{2033}a]{0,20}") {
+            let shown = quoted(&text);
+            let inner = shown.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap();
+            proptest::prop_assert!(!inner.contains(|c| looks_like_a_quote(c) || is_harmful(c)), "{}", shown);
+        }
+    }
+
+    #[test]
+    fn a59_a_sentence_that_was_stored_as_a_name_is_quoted() {
+        assert_eq!(shown_name("alice@example.com"), "alice@example.com");
+        assert_eq!(shown_name("x\" is nobody. Slot is free"), "\"x' is nobody. Slot is free\"");
+        assert_eq!(shown_name("x;run"), "\"x;run\"");
     }
 
     #[test]

@@ -1,14 +1,24 @@
 //! What is written down of a reaped release, so that it can be brought back?
 //!
-//! The reaper writes it next to the release's record, the reviver acts on it, and the command line shows it.
+//! The reaper writes it next to the release's record, and the reviver acts on it. Neither is where a holder may look: what
+//! they may know stands in the Slot's status, as [`SavedRelease`].
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::{Deserialize, Serialize};
 
+use crate::outlook::bounded;
+use crate::requests::SavedRelease;
 use crate::text::plain;
+
+/// The most saved releases that a Slot's status tells of.
+pub const MAX_SAVED: usize = 50;
+
+/// The most bytes that they may take there, as JSON: an object of the API server holds 1.5 MiB.
+const MAX_SAVED_BYTES: usize = 192 * 1024;
 
 /// The type of the Secrets that hold a reaped release.
 pub const SECRET_TYPE: &str = "hotdesk.dev/reaped-release";
@@ -38,6 +48,11 @@ pub struct About {
     pub at: Timestamp,
     /// When the reap began that it was saved for: the releases of one reap have it in common.
     pub run: Timestamp,
+    /// Until when it is kept.
+    pub until: Timestamp,
+    /// The claim under which it was reaped: nobody else's brings it back.
+    #[serde(default, rename = "claimID", skip_serializing_if = "Option::is_none")]
+    pub claim_id: Option<String>,
     /// Who held the slot then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -95,11 +110,55 @@ impl About {
         let whose = whose.map(|old| format!("it was reaped while {} held the slot", plain(old)));
         whose.into_iter().chain(lost).collect()
     }
+
+    /// As the Slot's status tells of it.
+    #[must_use]
+    pub fn told(&self) -> SavedRelease {
+        SavedRelease {
+            release: self.release.clone(),
+            revision: self.revision,
+            at: Time(self.at),
+            run: Time(self.run),
+            until: Time(self.until),
+            claim_id: self.claim_id.clone(),
+            owner: self.owner.clone(),
+            kept: bounded(self.kept.iter().map(ToString::to_string).collect()),
+            lost: bounded(self.lost.iter().map(|what| plain(what)).collect()),
+        }
+    }
+}
+
+/// What a Slot's status tells once more releases have been saved: the newest, none of which is over. What an earlier
+/// attempt of the same reap told of a release stays, for what it saved stays as well.
+#[must_use]
+pub fn told_with(before: &[SavedRelease], more: Vec<SavedRelease>, now: Timestamp) -> Vec<SavedRelease> {
+    let mut all = before.to_vec();
+    let same = |a: &SavedRelease, b: &SavedRelease| {
+        (&a.release, a.revision, &a.claim_id, &a.run) == (&b.release, b.revision, &b.claim_id, &b.run)
+    };
+    for new in more {
+        if !all.iter().any(|old| same(old, &new)) {
+            all.push(new);
+        }
+    }
+    all.retain(|saved| saved.until.0 > now);
+    all.sort_by_key(|saved| std::cmp::Reverse(saved.at.0));
+    all.truncate(MAX_SAVED);
+    let mut bytes = 0;
+    for saved in &mut all {
+        bytes += serde_json::to_string(saved).map_or(0, |text| text.len());
+        if bytes > MAX_SAVED_BYTES {
+            (saved.kept, saved.lost) = (Vec::new(), Vec::new());
+        }
+    }
+    all.sort_by_key(|saved| saved.at.0);
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::SignedDuration;
 
     #[test]
     fn what_is_lost_and_whose_it_was_is_said_beforehand() {
@@ -108,5 +167,49 @@ mod tests {
         let lost = "not brought back: the data of PersistentVolumeClaim/a";
         assert_eq!(about.reservations(Some("bob@example.com")), [lost]);
         assert_eq!(about.reservations(Some("eve")), ["it was reaped while bob@example.com held the slot", lost]);
+    }
+
+    fn hour(hour: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour)
+    }
+
+    /// Saved in this hour, by the reap of that hour, and kept for ten.
+    fn saved(release: &str, at: i64, run: i64) -> SavedRelease {
+        let times = About { at: hour(at), run: hour(run), until: hour(at + 10), ..About::default() };
+        About { release: release.to_owned(), revision: 1, claim_id: Some("c1".to_owned()), ..times }.told()
+    }
+
+    fn names(saved: &[SavedRelease]) -> Vec<(&str, i64)> {
+        saved.iter().map(|saved| (saved.release.as_str(), saved.at.0.as_second() / 3600)).collect()
+    }
+
+    #[test]
+    fn a_status_tells_of_what_is_still_kept_and_once_of_what_one_reap_saved_twice() {
+        let before = [saved("over", 1, 1), saved("web", 5, 5), saved("api", 5, 5)];
+        let told = told_with(&before, vec![saved("web", 7, 5), saved("api", 7, 7)], hour(11));
+        assert_eq!(names(&told), [("web", 5), ("api", 5), ("api", 7)]);
+    }
+
+    #[test]
+    fn a_status_stays_small_whatever_was_saved() {
+        let many = (0..80).map(|at| saved("web", at, at));
+        let told = told_with(&[], many.collect(), hour(0));
+        assert_eq!((told.len(), told.first().map(|saved| saved.at.0)), (MAX_SAVED, Some(hour(30))));
+
+        let object = |i: usize| ObjectRef {
+            kind: "k".repeat(500),
+            name: format!("{i}{}", "n".repeat(500)),
+            ..ObjectRef::default()
+        };
+        let large = |at: i64| {
+            let about = About { at: hour(at), run: hour(at), until: hour(999), ..About::default() };
+            About { kept: (0..90).map(object).collect(), lost: vec!["\u{1F600}".repeat(999); 90], ..about }.told()
+        };
+        assert!(large(0).kept.iter().all(|text| text.chars().count() <= 512), "the field holds no more");
+        assert!(large(0).lost.iter().all(|text| text.chars().count() <= 1024), "the field holds no more");
+        let told = told_with(&[], (0..60).map(large).collect(), hour(0));
+        let bytes = serde_json::to_string(&told).unwrap().len();
+        assert!(bytes < MAX_SAVED_BYTES + 64 * 1024, "{bytes}");
+        assert!(told.last().is_some_and(|newest| !newest.kept.is_empty()), "the newest is told in full");
     }
 }

@@ -14,12 +14,17 @@ use jiff::Timestamp;
 use crate::book::Book;
 use crate::guard::limit::Gain;
 use crate::reply::Reply;
-use crate::review::{Operation, Request, Text, Unreadable};
+use crate::review::condense::Condensed;
+use crate::review::{GateReview, Operation, Request, Text, Unreadable};
 use crate::session::Session;
 use crate::settings::Settings;
 
 pub mod gate;
 pub mod slots;
+pub mod too_large;
+
+/// The longest reason that a refusal gives, in characters.
+const MAX_REASON: usize = 500;
 
 /// What every answer depends on besides the question.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +98,30 @@ pub fn answer<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<A
         Path::Mutate | Path::Validate => gate::answer(path, body, context),
         Path::Slots => slots::answer(body, context),
     };
+    denied_if_unreadable(answered)
+}
+
+/// Answers a review of which only what the gate reads was kept. If it is larger than the limit, it is judged only where
+/// that is not for the object's size to stop.
+///
+/// # Errors
+/// As [`answer`].
+pub fn answer_condensed<'a>(
+    path: Path,
+    review: &'a Condensed,
+    limit: Option<usize>,
+    context: &Context<'_>,
+) -> Result<Answer<'a>, Unreadable> {
+    let answered = GateReview::parse(review.json()).and_then(|parsed| {
+        if path == Path::Slots || is_slot(&parsed.request) {
+            return slots::large::answer(review.json(), context);
+        }
+        Ok(too_large::unless_exempt(gate::judged(path, parsed, context), review, limit))
+    });
+    denied_if_unreadable(answered)
+}
+
+fn denied_if_unreadable(answered: Result<Answer<'_>, Unreadable>) -> Result<Answer<'_>, Unreadable> {
     match answered {
         Err(Unreadable { uid: Some(uid), what }) => Ok(refusal(uid.into(), 400, "unreadable", &what)),
         other => other,
@@ -102,7 +131,9 @@ pub fn answer<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<A
 /// A denial for a reason that has to do with the request itself, not with people.
 #[must_use]
 pub fn refusal<'a>(uid: Cow<'a, str>, code: u16, reason: &'static str, what: &str) -> Answer<'a> {
-    let message = format!("hotdesk cannot judge this request, so it is denied: {}", harmless(what));
+    // What is wrong may be quoted, in whatever length.
+    let what: String = harmless(&what.chars().take(MAX_REASON).collect::<String>());
+    let message = format!("hotdesk cannot judge this request, so it is denied: {what}");
     let note = Note { decision: "deny", reason, ..Note::default() };
     Answer { reply: Reply::refused(uid, code, message), note, gain: None, session: None }
 }

@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
+use hotdesk_slots::identity::{Accounts, NameRules};
 use hotdesk_slots::{IdentitySettings, Mode, People};
 use jiff::SignedDuration;
 
-use crate::settings::Settings;
+use crate::gated::Gated;
+use crate::settings::{Deployer, Settings, TokenSecrets};
 
 /// The admission server of hotdesk: gates and stamps what is written into a slot.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "hotdesk-webhook", version, about)]
 pub struct Args {
-    /// Address on which reviews are answered, over TLS: /mutate, /validate, /slots
+    /// Address on which reviews are answered, over TLS: /PATH/mutate, /PATH/validate, /PATH/slots
     #[arg(long, env = "HOTDESK_LISTEN", default_value = "0.0.0.0:8443")]
     pub listen: SocketAddr,
     /// Address of /livez, /readyz and /metrics, without TLS
@@ -27,15 +29,20 @@ pub struct Args {
     /// File with the certificate's private key, as PEM
     #[arg(long, env = "HOTDESK_TLS_KEY", default_value = "/etc/hotdesk/tls/tls.key", value_name = "FILE")]
     pub tls_key: PathBuf,
-    /// How often the certificate's files are read again
+    /// Directory with the secret PATH: the file `path`, and the file `previous` while the path before it is still answered.
+    /// Requests below no such path get 404
+    #[arg(long, env = "HOTDESK_PATH_DIR", default_value = "/etc/hotdesk/path", value_name = "DIR")]
+    pub path_dir: PathBuf,
+    /// How often the files of the certificate and of the path are read again
     #[arg(long, env = "HOTDESK_TLS_RELOAD_INTERVAL", default_value = "5s", value_parser = positive_duration, value_name = "DURATION")]
     pub tls_reload_interval: Duration,
-    /// The largest review that is read, in bytes, or with Ki or Mi. A review of a large Secret holds it twice
-    #[arg(long, env = "HOTDESK_MAX_REVIEW_BYTES", default_value = "8388608", value_parser = bytes, value_name = "BYTES")]
+    /// The largest review that is judged like any other, in bytes, or with Ki or Mi. Of a larger one, only deletions and
+    /// break-glass are let through
+    #[arg(long, env = "HOTDESK_MAX_REVIEW_BYTES", default_value = "33554432", value_parser = review_bytes, value_name = "BYTES")]
     pub max_review_bytes: usize,
-    /// How many reviews are read and answered at the same time; a large one counts once per MiB. Others wait a little, then get 503
-    #[arg(long, env = "HOTDESK_MAX_IN_FLIGHT", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=65536), value_name = "REVIEWS")]
-    pub max_in_flight: u32,
+    /// The memory of all bodies together, in bytes, or with Ki or Mi. Large reviews wait for each other
+    #[arg(long, env = "HOTDESK_BODY_BUDGET_BYTES", default_value = "67108864", value_parser = budget_bytes, value_name = "BYTES")]
+    pub body_budget_bytes: usize,
     /// Threads that answer reviews
     #[arg(long, env = "HOTDESK_WORKERS", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "THREADS")]
     pub workers: u16,
@@ -48,27 +55,38 @@ pub struct Args {
     /// What happens to a write by somebody who does not hold the slot, where the Slot itself does not say
     #[arg(long, env = "HOTDESK_MODE", value_enum, default_value_t = ModeArg::Enforce)]
     pub mode: ModeArg,
-    /// Group that may do anything in any slot, with a warning. An empty value: none. Repeat it, or separate by commas
+    /// Group that may do anything in any slot, with a warning. An empty value: none. Repeat it, or separate by line breaks: a name may have commas
     #[arg(
         long,
         env = "HOTDESK_BREAK_GLASS_GROUP",
         default_value = "system:masters",
-        value_delimiter = ',',
+        value_delimiter = '\n',
         value_name = "GROUP"
     )]
     pub break_glass_group: Vec<String>,
-    /// Exact user name that may write any Slot. Repeat it, or separate by commas
-    #[arg(long, env = "HOTDESK_ADMINISTRATOR_USER", value_delimiter = ',', value_name = "USER")]
+    /// Exact user name that may write any Slot. Repeat it, or separate by line breaks: a name may have commas
+    #[arg(long, env = "HOTDESK_ADMINISTRATOR_USER", value_delimiter = '\n', value_name = "USER")]
     pub administrator_user: Vec<String>,
-    /// Group that may write any Slot. Repeat it, or separate by commas
-    #[arg(long, env = "HOTDESK_ADMINISTRATOR_GROUP", value_delimiter = ',', value_name = "GROUP")]
+    /// Group that may write any Slot. Repeat it, or separate by line breaks: a name may have commas
+    #[arg(long, env = "HOTDESK_ADMINISTRATOR_GROUP", value_delimiter = '\n', value_name = "GROUP")]
     pub administrator_group: Vec<String>,
-    /// Exact user name that is never gated, like the cluster's own controllers. Repeat it, or separate by commas
-    #[arg(long, env = "HOTDESK_MACHINERY_USER", value_delimiter = ',', value_name = "USER")]
+    /// Exact user name that is never gated, like the cluster's own controllers. Repeat it, or separate by line breaks: a name may have commas
+    #[arg(long, env = "HOTDESK_MACHINERY_USER", value_delimiter = '\n', value_name = "USER")]
     pub machinery_user: Vec<String>,
-    /// Exact user name of a CI or GitOps tool that may deploy for a claimant. Repeat it, or separate by commas
-    #[arg(long, env = "HOTDESK_TRUSTED_DEPLOYER", value_delimiter = ',', value_name = "USER")]
-    pub trusted_deployer: Vec<String>,
+    /// A CI or GitOps tool that may deploy for claimants, as JSON: {"user": its exact user name, "slots": [SLOT…]}, or
+    /// "people": [NAME…], or "authenticatesPeople": true; or a list of these. Repeat it, or separate by line breaks. A bare
+    /// name authenticates people
+    #[arg(
+        long,
+        env = "HOTDESK_TRUSTED_DEPLOYER",
+        value_delimiter = '\n',
+        value_parser = deployers,
+        value_name = "JSON"
+    )]
+    pub trusted_deployer: Vec<Deployers>,
+    /// What becomes of Secrets of the type kubernetes.io/service-account-token in slots: such a token has no end
+    #[arg(long, env = "HOTDESK_TOKEN_SECRETS", value_enum, default_value_t = TokenSecretsArg::Deny)]
+    pub token_secrets: TokenSecretsArg,
     /// Prefix of user names that claims leave out, such as `github:`. Repeat it, or separate by commas
     #[arg(long, env = "HOTDESK_STRIP_PREFIX", value_delimiter = ',', value_name = "PREFIX")]
     pub strip_prefix: Vec<String>,
@@ -101,6 +119,15 @@ pub struct Args {
     /// RoleBinding hotdesk-claimants there. Without it, nobody does
     #[arg(long, env = "HOTDESK_CONTROLLER_USER", value_name = "USER")]
     pub controller_user: Option<String>,
+    /// Names in claims may have letters beyond ASCII, each part of a name in one script (UTS 39)
+    #[arg(long, env = "HOTDESK_UNICODE_NAMES")]
+    pub unicode_names: bool,
+    /// How many people one claim may name
+    #[arg(long, env = "HOTDESK_MAX_USERS", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "USERS")]
+    pub max_users: u16,
+    /// Exact name of a service account that a claim may name, besides the trusted deployers. Repeat it, or separate by line breaks
+    #[arg(long, env = "HOTDESK_CLAIMANT_ACCOUNT", value_delimiter = '\n', value_name = "USER")]
+    pub claimant_account: Vec<String>,
     /// How log lines are written
     #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -120,6 +147,19 @@ pub enum ModeArg {
     Audit,
 }
 
+/// What becomes of Secrets that hold a token without an end.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum TokenSecretsArg {
+    /// Only administrators write them
+    Deny,
+    /// Whoever deploys in a slot may write them
+    Allow,
+}
+
+/// The deployers of one flag.
+#[derive(Debug, Clone)]
+pub struct Deployers(Vec<Deployer>);
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum LogFormat {
@@ -135,13 +175,15 @@ impl Args {
     /// # Errors
     /// Every problem of the file at once, or an entry that would match nobody or everybody.
     pub fn settings(&self) -> anyhow::Result<Settings> {
+        Gated::read().context("the table of what is gated (charts/hotdesk/files/gated.yaml) cannot be read")?;
         Ok(Settings {
             mode: self.mode.into(),
             break_glass_groups: given(&self.break_glass_group),
             administrator_users: given(&self.administrator_user),
             administrator_groups: given(&self.administrator_group),
             machinery_users: given(&self.machinery_user),
-            trusted_deployers: given(&self.trusted_deployer),
+            trusted_deployers: self.trusted_deployer.iter().flat_map(|given| given.0.clone()).collect(),
+            token_secrets: self.token_secrets.into(),
             identity: IdentitySettings {
                 strip_prefixes: given(&self.strip_prefix),
                 extra_keys: given(&self.extra_key),
@@ -153,7 +195,14 @@ impl Args {
             controller_user: self.controller_user.clone().filter(|user| !user.is_empty()),
             session_user: self.session_user.clone().filter(|user| !user.is_empty()),
             sync_user: self.sync_user.clone().filter(|user| !user.is_empty()),
+            names: self.names(),
         })
+    }
+
+    fn names(&self) -> NameRules {
+        let deployers = self.trusted_deployer.iter().flat_map(|given| &given.0).map(|deployer| deployer.user.clone());
+        let listed = given(&self.claimant_account).into_iter().chain(deployers).collect();
+        NameRules { unicode: self.unicode_names, max_users: self.max_users.into(), accounts: Accounts::Listed(listed) }
     }
 
     fn people(&self) -> anyhow::Result<People> {
@@ -179,9 +228,22 @@ impl From<ModeArg> for Mode {
     }
 }
 
+impl From<TokenSecretsArg> for TokenSecrets {
+    fn from(arg: TokenSecretsArg) -> Self {
+        match arg {
+            TokenSecretsArg::Deny => Self::Deny,
+            TokenSecretsArg::Allow => Self::Allow,
+        }
+    }
+}
+
 /// Without the empty entries that an empty value or a trailing comma leaves.
 fn given(entries: &[String]) -> Vec<String> {
     entries.iter().map(|entry| entry.trim()).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+}
+
+fn deployers(text: &str) -> Result<Deployers, String> {
+    Deployer::parse(text).map(Deployers)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -197,16 +259,25 @@ fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reviews below 64 KiB would refuse ordinary objects, and above 1 GiB no API server sends any.
-fn bytes(text: &str) -> Result<usize, String> {
+/// An API server takes objects of 3 MiB, so less would deny ordinary ones, and above 1 GiB none sends any.
+fn review_bytes(text: &str) -> Result<usize, String> {
+    bytes(text, 4, "33554432 or 32Mi")
+}
+
+/// Of less, a large review could not have its share.
+fn budget_bytes(text: &str) -> Result<usize, String> {
+    bytes(text, 16, "67108864 or 64Mi")
+}
+
+fn bytes(text: &str, least: usize, example: &str) -> Result<usize, String> {
     let (digits, unit) = match text {
         _ if text.ends_with("Ki") => (text.trim_end_matches("Ki"), 1 << 10),
         _ if text.ends_with("Mi") => (text.trim_end_matches("Mi"), 1 << 20),
         _ => (text, 1),
     };
     let size = digits.parse::<usize>().ok().and_then(|n| n.checked_mul(unit));
-    size.filter(|n| (1 << 16..=1 << 30).contains(n))
-        .ok_or_else(|| format!("write a number of bytes from 64Ki to 1024Mi, such as 8388608 or 8Mi, not {text:?}"))
+    size.filter(|n| (least << 20..=1 << 30).contains(n))
+        .ok_or_else(|| format!("write a number of bytes from {least}Mi to 1024Mi, such as {example}, not {text:?}"))
 }
 
 fn url(text: &str) -> Result<String, String> {

@@ -54,7 +54,7 @@ impl Look {
             Self::NotSynced => SlotView::NotSynced,
             Self::Missing => SlotView::Missing,
             Self::Found(page) if !page.readable => SlotView::Unreadable,
-            Self::Found(page) => SlotView::Known { claim: page.claim.as_ref(), mode: page.mode, lost_at: page.lost_at },
+            Self::Found(page) => SlotView::Known { claim: page.claim.as_ref(), mode: page.mode },
         }
     }
 
@@ -139,6 +139,12 @@ impl Book {
             return Look::NotSynced;
         }
         self.read().get(namespace).map_or(Look::Missing, |page| Look::Found(page.clone()))
+    }
+
+    /// True if there is such a slot, as far as was ever read.
+    #[must_use]
+    pub fn knows(&self, namespace: &str) -> bool {
+        self.read().get(namespace).is_some()
     }
 
     /// The slots that a person holds and could claim.

@@ -6,9 +6,13 @@
 use hotdesk_slots::claim::Standing;
 use hotdesk_slots::label::label_safe;
 use hotdesk_slots::{ClaimView, Mode, Name, Requester};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::settings::{Settings, carries_pod_token, carries_token, is_service_account_of};
+use crate::settings::{Settings, carries_pod_token, is_service_account_of};
+
+pub use rules::Rule;
+
+pub mod rules;
 
 /// What a decision needs to know of a request.
 #[derive(Debug, Clone, Copy)]
@@ -19,13 +23,10 @@ pub struct Facts<'a> {
     pub requester: &'a Requester<'a>,
     /// The label `hotdesk.dev/for` of the object, of the old object on DELETE.
     pub deployed_for: Option<&'a str>,
-    /// True for a change of the one `RoleBinding` whose subjects are the slot's claimants.
-    pub binds_claimants: bool,
+    /// True for what the controller writes in a slot: the one `RoleBinding` whose subjects are the slot's claimants, and
+    /// Events.
+    pub is_controllers: bool,
 }
-
-/// For how long after a hand-over the tokens that somebody made do not count: as long as the longest of them lasts,
-/// which the policy in the API server limits to an hour, and a little for clocks.
-pub const TOKENS_OUTLIVE: SignedDuration = SignedDuration::from_mins(65);
 
 /// What is known of the namespace's Slot.
 #[derive(Debug, Clone, Copy)]
@@ -42,8 +43,6 @@ pub enum SlotView<'a> {
         claim: Option<&'a ClaimView>,
         /// Its own mode.
         mode: Option<Mode>,
-        /// When somebody last lost it, by a release or a hand-over.
-        lost_at: Option<Timestamp>,
     },
 }
 
@@ -56,9 +55,13 @@ pub enum Role {
     BreakGlass,
     /// An administrator of hotdesk, who installs what a slot needs: allowed with a warning.
     Administrator,
-    /// A service account of the slot's own namespace, with a token that counts.
+    /// A service account of the slot's own namespace, with a pod's token, where the claim trusts what runs.
     OwnServiceAccount,
-    /// The controller, for the one object of a slot that it keeps.
+    /// The slot's reaper. A policy of its own holds it to what it needs.
+    Reaper,
+    /// What brings back the slot's releases. The same policy holds it.
+    Reviver,
+    /// The controller, for what it writes in a slot.
     Controller,
     /// A trusted deployer.
     Deployer,
@@ -83,12 +86,16 @@ pub enum Reason {
     Lapsed,
     /// Somebody else holds the slot.
     Held,
-    /// A service account of the slot without a token that counts.
+    /// A service account of the slot without the token of a pod.
     NoToken,
+    /// A service account of the slot with the token of a pod, and the claim does not trust what runs.
+    UntrustedWorkload,
     /// A trusted deployer deploys for somebody who does not hold the slot.
     ForStranger,
     /// A trusted deployer deploys into a slot that nobody holds.
     DeployerUnclaimed,
+    /// A trusted deployer deploys into a slot for which it is not listed, and names nobody.
+    DeployerNotListed,
 }
 
 /// The gate's answer.
@@ -100,6 +107,8 @@ pub enum Decision {
     Tolerate(Reason, Mode),
     /// The write is denied.
     Deny(Reason),
+    /// The write is denied to everybody but administrators, whoever holds the slot.
+    Forbid(Rule),
 }
 
 /// Judges a request, in the order of the decision table.
@@ -119,36 +128,39 @@ pub fn decide(facts: &Facts<'_>, slot: SlotView<'_>, settings: &Settings, now: T
         return Decision::Deny(Reason::NoNamespace);
     }
     // Whatever the Slot says: where it cannot be read, nobody is left in that object.
-    if facts.binds_claimants && settings.is_controller(facts.requester) {
+    if facts.is_controllers && settings.is_controller(facts.requester) {
         return Decision::Allow(Role::Controller);
     }
     match slot {
         SlotView::NotSynced => Decision::Deny(Reason::NotSynced),
         SlotView::Missing => Decision::Deny(Reason::NoSlot),
         SlotView::Unreadable => Decision::Deny(Reason::UnreadableSlot),
-        SlotView::Known { claim, mode, lost_at } => {
-            let standing = Standing::of(claim, now);
-            let tokens_count = !matches!(standing, Standing::Lapsed(_)) && lost_at.is_none_or(|at| is_past(at, now));
-            soften(judge(facts, standing, tokens_count, settings), mode.unwrap_or(settings.mode))
+        SlotView::Known { claim, mode } => {
+            let judged = judge(facts, Standing::of(claim, now), settings);
+            soften(judged, mode.unwrap_or(settings.mode))
         }
     }
 }
 
-fn is_past(lost_at: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(lost_at) > TOKENS_OUTLIVE
-}
-
-fn judge(facts: &Facts<'_>, standing: Standing<'_>, tokens_count: bool, settings: &Settings) -> Result<Role, Reason> {
+fn judge(facts: &Facts<'_>, standing: Standing<'_>, settings: &Settings) -> Result<Role, Reason> {
+    if settings.is_reaper_of(facts.requester, facts.namespace) {
+        return Ok(Role::Reaper);
+    }
+    if settings.is_reviver_of(facts.requester, facts.namespace) {
+        return Ok(Role::Reviver);
+    }
     let own = is_service_account_of(facts.requester, facts.namespace);
-    if own && (carries_pod_token(facts.requester) || tokens_count && carries_token(facts.requester)) {
+    let runs = own && carries_pod_token(facts.requester);
+    if runs && standing.held().is_some_and(|claim| claim.trust_workloads) {
         return Ok(Role::OwnServiceAccount);
     }
-    if settings.is_deployer(facts.requester) {
-        return judge_deployer(facts, standing);
+    if let Some(judged) = judge_deployer(facts, standing, settings) {
+        return judged;
     }
     match standing {
         Standing::Held(claim) if is_claimant(claim, facts.requester, settings) => Ok(Role::Claimant),
-        _ if own => Err(Reason::NoToken),
+        _ if own && !runs => Err(Reason::NoToken),
+        Standing::Held(_) if own => Err(Reason::UntrustedWorkload),
         Standing::Held(_) => Err(Reason::Held),
         Standing::Lapsed(_) => Err(Reason::Lapsed),
         Standing::Free => Err(Reason::Free),
@@ -159,14 +171,22 @@ fn is_claimant(claim: &ClaimView, requester: &Requester<'_>, settings: &Settings
     claim.admits(requester.spellings(&settings.identity), &requester.groups)
 }
 
-/// A deployer acts for whomever the object names. It need name nobody, but somebody must hold the slot.
-fn judge_deployer(facts: &Facts<'_>, standing: Standing<'_>) -> Result<Role, Reason> {
-    let Some(claim) = standing.held() else { return Err(Reason::DeployerUnclaimed) };
+/// A deployer acts for the person whom the object names, if it knows people; else where it is listed for the slot or for
+/// a claimant. Nothing for those who are no deployers, or hold the slot themselves.
+fn judge_deployer(facts: &Facts<'_>, standing: Standing<'_>, settings: &Settings) -> Option<Result<Role, Reason>> {
+    let entries = settings.deployer(facts.requester);
+    entries.clone().next()?;
+    let Some(claim) = standing.held() else { return Some(Err(Reason::DeployerUnclaimed)) };
     let is_person =
         |person: &str| claim.users.iter().chain(&claim.aliases).any(|n: &Name| label_safe(n.as_str()) == person);
-    match facts.deployed_for {
-        Some(person) if !is_person(person) => Err(Reason::ForStranger),
-        _ => Ok(Role::Deployer),
+    match facts.deployed_for.filter(|_| entries.clone().any(|deployer| deployer.authenticates_people)) {
+        Some(person) if is_person(person) => Some(Ok(Role::Deployer)),
+        Some(_) => Some(Err(Reason::ForStranger)),
+        None if entries.clone().any(|deployer| deployer.is_bound_to(facts.namespace, claim)) => {
+            Some(Ok(Role::Deployer))
+        }
+        None if is_claimant(claim, facts.requester, settings) => None,
+        None => Some(Err(Reason::DeployerNotListed)),
     }
 }
 
@@ -188,6 +208,8 @@ impl Role {
             Self::BreakGlass => "break-glass",
             Self::Administrator => "administrator",
             Self::OwnServiceAccount => "own-service-account",
+            Self::Reaper => "reaper",
+            Self::Reviver => "reviver",
             Self::Controller => "controller",
             Self::Deployer => "deployer",
             Self::Claimant => "claimant",
@@ -208,8 +230,10 @@ impl Reason {
             Self::Lapsed => "lapsed",
             Self::Held => "held",
             Self::NoToken => "no-token",
+            Self::UntrustedWorkload => "untrusted-workload",
             Self::ForStranger => "for-stranger",
             Self::DeployerUnclaimed => "deployer-unclaimed",
+            Self::DeployerNotListed => "deployer-not-listed",
         }
     }
 }
@@ -222,7 +246,7 @@ impl Decision {
             Self::Allow(_) => "allow",
             Self::Tolerate(_, Mode::Warn) => "warn",
             Self::Tolerate(..) => "audit",
-            Self::Deny(_) => "deny",
+            Self::Deny(_) | Self::Forbid(_) => "deny",
         }
     }
 
@@ -232,13 +256,14 @@ impl Decision {
         match self {
             Self::Allow(role) => role.word(),
             Self::Tolerate(reason, _) | Self::Deny(reason) => reason.word(),
+            Self::Forbid(rule) => rule.word(),
         }
     }
 
     /// True unless the write is denied.
     #[must_use]
     pub fn admits(self) -> bool {
-        !matches!(self, Self::Deny(_))
+        !matches!(self, Self::Deny(_) | Self::Forbid(_))
     }
 }
 

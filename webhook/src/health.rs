@@ -43,11 +43,12 @@ pub fn health(shared: Arc<Shared>, listener: TcpListener) -> std::io::Result<Ser
 #[must_use]
 pub fn reasons_against(shared: &Shared, now: Timestamp, steady: Instant) -> Vec<&'static str> {
     let book = &shared.book;
-    let expires = shared.certificates.expires();
+    let (expires, unproven) = (shared.certificates.expires(), shared.caller.missing());
     let reasons = [
         (shared.leaving.load(Ordering::Acquire), "shutting down"),
         (!book.was_read(), "the Slots have not been read yet"),
         (book.was_read() && !book.is_synced(steady), "the API server has not been heard of for a minute"),
+        (unproven.is_some(), unproven.unwrap_or_default()),
         (expires.is_none(), "there is no certificate yet"),
         (expires.is_some_and(|end| end <= now), "the certificate has expired"),
     ];

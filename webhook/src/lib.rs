@@ -1,9 +1,9 @@
 //! The admission server of hotdesk: gates and stamps what is written into a slot.
 //!
 //! The rooms, from the pure to the edge:
-//! [`settings`], [`decide`], [`guard`], [`message`] decide, and touch nothing;
+//! [`settings`], [`gated`], [`decide`], [`guard`], [`message`] decide, and touch nothing;
 //! [`review`], [`reply`] read and write the API server's JSON; [`answer`] joins the two;
-//! [`book`] holds the Slots, [`watch`] fills it; [`notes`] says how many slots a person holds, [`limiter`] keeps what that needs; [`session`] notes people at work; [`tls`], [`intake`], [`serve`], [`health`],
+//! [`book`] holds the Slots, [`watch`] fills it; [`notes`] says how many slots a person holds, [`limiter`] keeps what that needs; [`session`] notes people at work; [`caller`] tells API servers from everybody else; [`tls`], [`request_gate`], [`deadline`], [`serve`], [`health`],
 //! [`metrics`], [`run`] are the server.
 //!
 //! Architecture Invariant: the server asks the cluster for nothing while it answers a request, but for a person's claim
@@ -13,15 +13,18 @@
 pub mod answer;
 pub mod args;
 pub mod book;
+pub mod caller;
+pub mod deadline;
 pub mod decide;
+pub mod gated;
 pub mod guard;
 pub mod health;
-pub mod intake;
 pub mod limiter;
 pub mod message;
 pub mod metrics;
 pub mod notes;
 pub mod reply;
+pub mod request_gate;
 pub mod review;
 pub mod run;
 pub mod serve;

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -14,12 +14,15 @@ use tokio::sync::Mutex;
 
 use crate::book::{Book, Look, Page};
 use crate::guard::limit::Gain;
-use crate::notes::Notes;
+use crate::notes::{Known, Notes};
 
 pub mod shelf;
 
-/// Less than an API server waits for the answer.
-const PATIENCE: Duration = Duration::from_millis(2500);
+/// More names than anybody goes by.
+const MOST_NAMES: usize = 32;
+
+/// What is kept, in bytes: a `ConfigMap` holds a little more, and nobody claims so many slots within two minutes.
+const LARGEST: usize = 768 << 10;
 
 /// The notes as they are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,17 +79,14 @@ impl Limiter {
         Self { shelf: Box::new(shelf), most, turn: Mutex::new(()) }
     }
 
-    /// Notes the gain, if the person may have one more.
+    /// Notes the gain, if the person may have one more. It may take long: the caller gives up at the request's deadline.
     ///
     /// # Errors
-    /// If they hold enough, or that cannot be found out in time.
+    /// If they hold enough, or that cannot be found out.
     pub async fn admit(&self, gain: &Gain, book: &Book, now: Timestamp, steady: Instant) -> Result<(), Refused> {
-        let counted = tokio::time::timeout(PATIENCE, async {
-            let _turn = self.turn.lock().await;
-            while !self.attempt(gain, book, now, steady).await? {}
-            Ok(())
-        });
-        counted.await.unwrap_or_else(|_| Err(Refused::Uncounted("it took too long".to_owned())))
+        let _turn = self.turn.lock().await;
+        while !self.attempt(gain, book, now, steady).await? {}
+        Ok(())
     }
 
     /// False if another webhook noted something at the same moment.
@@ -95,6 +95,13 @@ impl Limiter {
             return Err(Refused::Uncounted("the Slots cannot be seen at the moment".to_owned()));
         }
         let look = |slot: &str| page(book, slot, steady);
+        if gain.names.len() > MOST_NAMES {
+            return Err(Refused::Uncounted(format!("more than {MOST_NAMES} names for one person")));
+        }
+        if look(&gain.slot).is_none() {
+            // What a review says is written down only of slots that there are.
+            return Err(Refused::Uncounted("there is no such Slot, or it is a second old".to_owned()));
+        }
         if Notes::comes_too_late(gain, look(&gain.slot).as_ref()) {
             return Ok(true);
         }
@@ -108,6 +115,9 @@ impl Limiter {
             self.ask_again(gain, &notes, &owned, book, now, steady).await?;
         }
         let text = notes.with(gain, now).to_text().map_err(Refused::Uncounted)?;
+        if text.len() > LARGEST {
+            return Err(Refused::Uncounted("too many claims were made within two minutes".to_owned()));
+        }
         self.shelf.write(Kept { text, version: kept.version }).await.map_err(Refused::Uncounted)
     }
 
@@ -127,7 +137,7 @@ impl Limiter {
             fresh.insert(slot, Arc::new(stored.unwrap_or_default()));
         }
         let look = |slot: &str| fresh.get(slot).cloned().or_else(|| page(book, slot, steady));
-        let held = notes.held(gain, owned, look, now);
+        let held = notes.held_as(Known::AsStored, gain, owned, look, now);
         if held.len() >= self.most { Err(Refused::Over(held)) } else { Ok(()) }
     }
 }

@@ -1,10 +1,11 @@
 //! What does a person read when the gate says no, and what can they do about it?
 
-use hotdesk_slots::text::{human_time, list, plain};
+use hotdesk_slots::text::{human_time, list, plain, quoted, shown_name};
 use hotdesk_slots::{ClaimView, keys};
 use jiff::Timestamp;
 
 use crate::book::{Listing, Some5};
+use crate::decide::rules::Broken;
 use crate::decide::{Facts, Reason};
 
 /// What a denial may mention besides the request itself.
@@ -23,7 +24,7 @@ pub struct Context<'a> {
 /// The denial, in sentences that say what is the matter and what to do.
 #[must_use]
 pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> String {
-    let (slot, who) = (plain(facts.namespace), plain(&facts.requester.username));
+    let (slot, who) = (plain(facts.namespace), shown_name(&facts.requester.username));
     let held_by = || holder(context);
     match reason {
         Reason::Held => {
@@ -39,21 +40,34 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
             claim_it(&slot, context)
         ),
         Reason::NoToken => format!(
-            "{who} belongs to slot \"{slot}\", but this request carries no token that counts: it is impersonated, or uses a token \
-             Secret, or its token may be from before the slot changed hands within the last hour. Send it from a pod, or \
-             claim the slot as yourself."
+            "{who} belongs to slot \"{slot}\", and this request carries no token of a pod: it is impersonated, or it uses a \
+             token that somebody made. Send it from a pod of the slot, or as yourself."
+        ),
+        Reason::UntrustedWorkload => format!(
+            "slot \"{slot}\" is held by {}, and the claim does not trust what runs there, such as {who}. It may run from \
+             before the slot changed hands. See what runs: kubectl get pods,cronjobs -n {slot}. Delete what is not yours, and \
+             trust the rest: {}",
+            held_by(),
+            trust_it(&slot)
         ),
         Reason::ForStranger => format!(
-            "{who} deploys for \"{}\" (label {}), who does not hold slot \"{slot}\": it is held by {}. Deploy for a \
+            "{who} deploys for {} (label {}), who does not hold slot \"{slot}\": it is held by {}. Deploy for a \
              claimant, written as in the label {} of the slot's objects, or claim another slot.",
-            plain(facts.deployed_for.unwrap_or_default()),
+            quoted(facts.deployed_for.unwrap_or_default()),
             keys::FOR,
             held_by(),
             keys::OWNER,
         ),
         Reason::DeployerUnclaimed => format!(
-            "slot \"{slot}\" is free, and {who} deploys only where somebody holds the slot. {}",
+            "nobody holds slot \"{slot}\", and {who} deploys only where somebody does. {}",
             claim_it(&slot, context)
+        ),
+        Reason::DeployerNotListed => format!(
+            "{who} deploys for others, and is listed neither for slot \"{slot}\" nor for {}, who holds it. Name a claimant in \
+             the label {} of the object, if this deployer authenticates people; or have an administrator list the slot in \
+             trustedDeployers of charts/hotdesk.",
+            held_by(),
+            keys::FOR,
         ),
         Reason::NotSynced => format!(
             "hotdesk cannot see the Slots at the moment, so nothing may change in slot \"{slot}\". Try again in a minute; if it \
@@ -75,13 +89,43 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
     }
 }
 
+/// The denial of what nobody may write in a slot.
+#[must_use]
+pub fn rule(broken: Broken<'_>, facts: &Facts<'_>) -> String {
+    let (slot, who) = (plain(facts.namespace), plain(&facts.requester.username));
+    match broken {
+        Broken::Fixture(name, resource) => format!(
+            "slot \"{slot}\": {name} ({resource}) belongs to hotdesk, whoever holds the slot: only its administrators change \
+             it, and you are {who}. Give what is yours another name."
+        ),
+        Broken::TokenLifetime => format!(
+            "slot \"{slot}\": a token of a slot's service account lasts an hour at most, for a slot changes hands. Leave out \
+             --duration, and make a new one when it has ended."
+        ),
+        Broken::TokenSecret => format!(
+            "slot \"{slot}\": a Secret of the type kubernetes.io/service-account-token holds a token without an end, and a slot \
+             changes hands. A pod has a token of its own; outside of pods, make one that ends: kubectl create token ACCOUNT -n \
+             {slot}"
+        ),
+        Broken::ReservedKey(found) => format!(
+            "slot \"{slot}\": {}.metadata.{} has the key {}: hotdesk alone writes keys that begin with {}, and a controller \
+             would copy this one. Take it out.",
+            found.template,
+            found.map,
+            plain(found.key),
+            keys::PREFIX,
+        ),
+    }
+}
+
 /// `bob@example.com ("checkout", until Fri 18:00 UTC)`.
 #[must_use]
 pub fn holder(context: &Context<'_>) -> String {
     let Some(claim) = context.claim else { return "nobody".to_owned() };
+    let groups = || claim.groups.iter().map(|group| shown_name(group)).collect::<Vec<_>>();
     let owner =
-        claim.owner().map_or_else(|| format!("the groups {}", list(&claim.groups)), |name| plain(name.as_str()));
-    let purpose = (!claim.purpose.is_empty()).then(|| format!("\"{}\"", plain(&claim.purpose)));
+        claim.owner().map_or_else(|| format!("the groups {}", list(&groups())), |name| shown_name(name.as_str()));
+    let purpose = (!claim.purpose.is_empty()).then(|| quoted(&claim.purpose));
     let until = claim.until.map(|until| format!("until {}", human_time(until, context.now)));
     let details: Vec<String> = purpose.into_iter().chain(until).collect();
     if details.is_empty() { owner } else { format!("{owner} ({})", details.join(", ")) }
@@ -94,6 +138,11 @@ fn elsewhere(context: &Context<'_>) -> String {
         None => format!("Ask the holder to hand it over or to release it{}", listed_at(context)),
     };
     format!("You hold: {}. Free: {}. {advice}", some(yours), some(free))
+}
+
+fn trust_it(slot: &str) -> String {
+    let patch = r#"'{"spec":{"claim":{"trustWorkloads":true}}}'"#;
+    format!("kubectl patch slot slot -n {slot} --type merge -p {patch}")
 }
 
 fn claim_it(slot: &str, context: &Context<'_>) -> String {

@@ -13,9 +13,12 @@ use serde::{Deserialize, Serialize};
 use crate::book::Page;
 use crate::guard::limit::Gain;
 
-/// For how long a note counts, unless the Slot says more: a request may take a minute until it is stored, for as long
-/// ([`crate::book::TRUSTED_FOR`]) another webhook may not have seen it, and the rest is for clocks that differ.
-const COUNTS_FOR: SignedDuration = SignedDuration::from_mins(3);
+/// For how long a note counts by itself: until the claim is stored, which takes a moment. A claim that is not stored by then was
+/// refused elsewhere, or was never made.
+const COUNTS_FOR: SignedDuration = SignedDuration::from_secs(10);
+/// For how long it is a reason to look at the Slot itself: another webhook may not have seen for as long
+/// ([`crate::book::TRUSTED_FOR`]) that the claim was stored, and the rest is for clocks that differ.
+const KEPT_FOR: SignedDuration = SignedDuration::from_mins(2);
 
 /// What was admitted lately.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +34,17 @@ struct Note {
     version: Option<u64>,
     /// All names of the owner to be.
     names: Vec<String>,
+    /// Until then it is kept.
     until: Timestamp,
+}
+
+/// How the Slots are known that a person may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// By what the watch has said, which may be old: a note counts as long as it is kept.
+    ByTheWatch,
+    /// As they are stored: a note counts for as long as storing takes.
+    AsStored,
 }
 
 impl Notes {
@@ -64,14 +77,28 @@ impl Notes {
         look: impl Fn(&str) -> Option<P>,
         now: Timestamp,
     ) -> Vec<String> {
+        self.held_as(Known::ByTheWatch, gain, owned, look, now)
+    }
+
+    /// The same, where it matters how the Slots are known that `look` shows.
+    #[must_use]
+    pub fn held_as<P: AsRef<Page>>(
+        &self,
+        known: Known,
+        gain: &Gain,
+        owned: &[String],
+        look: impl Fn(&str) -> Option<P>,
+        now: Timestamp,
+    ) -> Vec<String> {
         let notes = || self.0.iter().filter(|note| note.until > now && note.is_of(&gain.names));
+        let counts = |note: &Note| known == Known::ByTheWatch || note.is_fresh(now);
         // Every slot is looked at once, for one look may see what another did not yet: either it shows that the slot is
         // theirs, or it is older than the note, or it shows that they did not get it.
         let slots: BTreeSet<&String> = notes().map(|note| &note.slot).chain(owned).collect();
         let is_held = |slot: &str| {
             let page = look(slot);
             let stored = page.as_ref().is_some_and(|page| gain.counts(page.as_ref().claim.as_ref(), now));
-            stored || notes().any(|note| note.slot == slot && !is_newer(page.as_ref(), note.version))
+            stored || notes().any(|note| note.slot == slot && counts(note) && !is_newer(page.as_ref(), note.version))
         };
         slots.into_iter().filter(|slot| **slot != gain.slot && is_held(slot)).cloned().collect()
     }
@@ -96,13 +123,17 @@ impl Notes {
             slot: gain.slot.clone(),
             version: gain.version,
             names: gain.names.iter().map(Name::to_string).collect(),
-            until: now.checked_add(COUNTS_FOR).unwrap_or(Timestamp::MAX),
+            until: now.checked_add(KEPT_FOR).unwrap_or(Timestamp::MAX),
         });
         Self(notes)
     }
 }
 
 impl Note {
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        self.until.duration_since(now) > KEPT_FOR - COUNTS_FOR
+    }
+
     fn is_of(&self, names: &[Name]) -> bool {
         names.iter().any(|name| self.names.iter().any(|noted| noted == name.as_str()))
     }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hotdesk_slots::json::push_text;
-use serde::Serialize;
 
 /// The beginning of every answer, which nothing in it can change.
 const OPENING: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#;
@@ -30,7 +29,8 @@ pub struct Reply<'a> {
 /// A denial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
-    /// 403 for a decision, 400 for a request that cannot be read, 500 for an error of ours.
+    /// 403 for a decision, 413 for what is too large, 400 for a request that cannot be read, 408 and 503 for one that took too
+    /// long or came with too many others, 500 for an error of ours.
     pub code: u16,
     /// What the person reads.
     pub message: String,
@@ -47,41 +47,31 @@ pub struct Audit<'a> {
     pub decision: (&'static str, &'static str),
 }
 
-#[derive(Serialize)]
-struct Status<'a> {
-    status: &'static str,
-    code: u16,
-    reason: &'static str,
-    message: &'a str,
-}
-
 impl<'a> Reply<'a> {
     /// The API server's JSON.
-    ///
-    /// # Errors
-    /// Never for what this crate builds; serde asks for it.
-    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
         let patch = self.patch.as_ref().filter(|_| self.denial.is_none());
         let mut json = Vec::with_capacity(ROOM + patch.map_or(0, |patch| patch.len() * 4 / 3));
         json.extend_from_slice(OPENING.as_bytes());
         push_text(&mut json, &self.uid);
         json.extend_from_slice(if self.denial.is_some() { br#","allowed":false"# } else { br#","allowed":true"# });
         if let Some(denial) = &self.denial {
-            json.extend_from_slice(br#","status":"#);
-            serde_json::to_writer(&mut json, &denial.status())?;
+            denial.write(&mut json);
         }
         if !self.warnings.is_empty() {
             json.extend_from_slice(br#","warnings":"#);
-            serde_json::to_writer(&mut json, &self.warnings)?;
+            push_list(&mut json, &self.warnings);
         }
         self.audit.write(&mut json);
         if let Some(patch) = patch {
             json.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
-            push_base64(&mut json, patch);
+            // Base64 needs no escapes.
+            json.extend_from_slice(STANDARD.encode(patch).as_bytes());
             json.push(b'"');
         }
         json.extend_from_slice(b"}}");
-        Ok(json)
+        json
     }
 
     /// A denial that is no decision about people.
@@ -90,15 +80,6 @@ impl<'a> Reply<'a> {
         let audit = Audit { decision: ("deny", "error"), ..Audit::default() };
         Self { uid, denial: Some(Denial { code, message }), audit, ..Self::default() }
     }
-}
-
-/// Appends the Base64 of these bytes, which needs no escapes.
-fn push_base64(json: &mut Vec<u8>, bytes: &[u8]) {
-    let at = json.len();
-    json.resize(at + bytes.len().div_ceil(3) * 4, b'=');
-    // There is exactly as much room as it takes.
-    let written = json.get_mut(at..).and_then(|room| STANDARD.encode_slice(bytes, room).ok());
-    json.truncate(at + written.unwrap_or_default());
 }
 
 impl Audit<'_> {
@@ -120,13 +101,33 @@ impl Audit<'_> {
 }
 
 impl Denial {
-    fn status(&self) -> Status<'_> {
-        // The reasons that Kubernetes' own clients know for these codes.
-        let reason = match self.code {
+    fn write(&self, json: &mut Vec<u8>) {
+        json.extend_from_slice(br#","status":{"status":"Failure","code":"#);
+        json.extend_from_slice(self.code.to_string().as_bytes());
+        json.extend_from_slice(br#","reason":""#);
+        json.extend_from_slice(self.reason().as_bytes());
+        json.extend_from_slice(br#"","message":"#);
+        push_text(json, &self.message);
+        json.push(b'}');
+    }
+
+    /// The reasons that Kubernetes' own clients know for these codes.
+    fn reason(&self) -> &'static str {
+        match self.code {
             400 => "BadRequest",
             403 => "Forbidden",
+            408 => "Timeout",
+            413 => "RequestEntityTooLarge",
+            503 => "ServiceUnavailable",
             _ => "InternalError",
-        };
-        Status { status: "Failure", code: self.code, reason, message: &self.message }
+        }
     }
+}
+
+fn push_list(json: &mut Vec<u8>, texts: &[String]) {
+    for (i, text) in texts.iter().enumerate() {
+        json.push(if i == 0 { b'[' } else { b',' });
+        push_text(json, text);
+    }
+    json.push(b']');
 }

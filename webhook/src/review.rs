@@ -4,15 +4,20 @@
 //! while it is scanned. Whatever does not read as expected is an error, never a guess.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use hotdesk_slots::Requester;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::review::object::Object;
+pub(crate) use crate::review::uid::uid_of;
 pub use crate::review::user::UserInfo;
 
+pub mod condense;
 pub mod object;
+mod uid;
+pub mod templates;
 mod user;
 
 /// The only version that is spoken here, and by every API server since Kubernetes 1.16.
@@ -116,19 +121,6 @@ pub enum Operation {
     Connect,
 }
 
-/// What is left of a review that could not be read.
-#[derive(Deserialize)]
-struct Remains<'a> {
-    #[serde(borrow)]
-    request: Uid<'a>,
-}
-
-#[derive(Deserialize)]
-struct Uid<'a> {
-    #[serde(borrow)]
-    uid: Text<'a>,
-}
-
 /// Why a body is not a review that can be answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the admission review cannot be read: {what}")]
@@ -209,10 +201,20 @@ impl Operation {
     }
 }
 
-/// The uid of a review of which nothing else could be read.
-pub(crate) fn uid_of(body: &[u8]) -> Option<String> {
-    let remains: Remains<'_> = serde_json::from_slice(body).ok()?;
-    Some(remains.request.uid.0.into_owned()).filter(|uid| !uid.is_empty())
+/// So many keys are compared with each other faster than they are put into a set.
+const FEW: usize = 16;
+
+/// A key that is there twice.
+fn twice<'k>(mut keys: impl ExactSizeIterator<Item = &'k str> + Clone) -> Option<&'k str> {
+    if keys.len() > FEW {
+        let mut known = HashSet::with_capacity(keys.len());
+        return keys.find(|key| !known.insert(*key));
+    }
+    let mut rest = keys.clone();
+    keys.find(|key| {
+        rest.next();
+        rest.clone().any(|other| other == *key)
+    })
 }
 
 #[cfg(test)]

@@ -10,23 +10,25 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Server;
 use anyhow::Context as _;
 use futures::FutureExt as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Args;
 use crate::book::Book;
-use crate::intake::{Intake, Limits};
+use crate::caller::SecretPaths;
 use crate::limiter::Limiter;
 use crate::limiter::shelf::InCluster;
+use crate::request_gate::{Limits, RequestGate};
 use crate::serve::Shared;
-use crate::session::notebook::{Notebook, status};
+use crate::session::recorder::{SessionRecorder, status};
 use crate::tls::Certificates;
 use crate::{health, serve, watch};
 
-/// How long a review waits for its place: less than an API server waits for the answer.
-const PLACE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a review's body may take. It comes from an API server, in one go. Less than the time for which others
-/// wait for its place: whoever announces large bodies and never sends them keeps nobody out.
-const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+/// What connections need, and twice as much to spare.
+const OPEN_FILES: u64 = 1 << 15;
+/// However long the reviews take to end, so long there is at least for the sessions that are still to be noted. The pod's grace
+/// period has 5 s more than the two times that the flags set.
+const LAST_SESSIONS: Duration = Duration::from_secs(3);
 
 /// How the process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,19 +55,20 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     let most = settings.max_slots;
     let limiter = (most > 0).then(|| InCluster::new(config.clone(), &args.claims_config_map)).transpose();
     let limiter = limiter.context("the cluster's address or certificate cannot be used")?;
-    let notes = settings.session_user.is_some().then(|| status::InCluster::new(config.clone())).transpose();
-    let notes = notes.context("the cluster's address or certificate cannot be used")?;
+    let statuses = settings.session_user.is_some().then(|| status::InCluster::new(config.clone())).transpose();
+    let statuses = statuses.context("the cluster's address or certificate cannot be used")?;
     let client = watch::client(config, book.clone()).context("the cluster's address or certificate cannot be used")?;
     let certificates = Arc::new(Certificates::new(&args.tls_cert, &args.tls_key));
+    let paths = Arc::new(SecretPaths::new(&args.path_dir));
     let tls = certificates.server_config()?;
-    let limits =
-        Limits { bytes: args.max_review_bytes, places: args.max_in_flight, wait: PLACE_TIMEOUT, read: BODY_TIMEOUT };
-    let shared = Shared::new(settings, book.clone(), certificates.clone(), Intake::new(limits));
-    let notebook = notes.is_some().then(|| Arc::new(Notebook::default()));
-    let shared = shared.counting(limiter.map(|shelf| Limiter::new(shelf, most))).noting(notebook.clone());
+    let gate = RequestGate::new(Limits { review: args.max_review_bytes, budget: args.body_budget_bytes });
+    let shared = Shared::new(settings, book.clone(), certificates.clone(), paths.clone(), gate);
+    let recorder = statuses.is_some().then(|| Arc::new(SessionRecorder::default()));
+    let shared = shared.counting(limiter.map(|shelf| Limiter::new(shelf, most))).noting(recorder.clone());
     let shared = Arc::new(shared);
 
     let mut signals = Signals::new()?;
+    allow_connections();
     let (plain, listener) = (bind(args.health_listen, "--health-listen")?, bind(args.listen, "--listen")?);
     let (health_at, reviews_at) = (plain.local_addr()?, listener.local_addr()?);
     let health = health::health(shared.clone(), plain)?;
@@ -73,12 +76,42 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     tracing::info!(reviews = %reviews_at, health = %health_at, version = env!("CARGO_PKG_VERSION"), "listening");
 
     tokio::spawn(watch::follow(client, book));
-    if let (Some(notebook), Some(slate)) = (notebook, notes) {
-        tokio::spawn(async move { notebook.write_all(&slate).await });
-    }
+    let recording = recorder.zip(statuses).map(|(recorder, statuses)| {
+        let written = recorder.clone();
+        Recording { recorder, task: tokio::spawn(async move { written.write_all(&statuses).await }) }
+    });
     let every = args.tls_reload_interval;
-    tokio::spawn(async move { certificates.follow(every).await });
-    until_signal(reviews, health, &mut signals, &shared, args).await
+    tokio::spawn(async move { tokio::join!(certificates.follow(every), paths.follow(every)) });
+    until_signal(reviews, health, &mut signals, &shared, recording, args).await
+}
+
+/// A container may come with a limit of 1,024 open files, and one more connection would then be one too many for everybody.
+fn allow_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });
+        if let Err(error) = raised {
+            tracing::warn!(%error, wanted, "the limit of open files cannot be raised");
+        }
+    }
+}
+
+/// The task that notes sessions.
+struct Recording {
+    recorder: Arc<SessionRecorder>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Recording {
+    /// Writes all that is left, if there is time for it.
+    async fn end(self, until: tokio::time::Instant) {
+        self.recorder.close();
+        if tokio::time::timeout_at(until, self.task).await.is_err() {
+            let lost = self.recorder.waiting();
+            tracing::error!(lost, "sessions could not be noted in time: the reaper does not know of them");
+        }
+    }
 }
 
 async fn until_signal(
@@ -86,6 +119,7 @@ async fn until_signal(
     health: Server,
     signals: &mut Signals,
     shared: &Shared,
+    recording: Option<Recording>,
     args: &Args,
 ) -> anyhow::Result<End> {
     let handles = (reviews.handle(), health.handle());
@@ -99,11 +133,15 @@ async fn until_signal(
     let leave = async {
         tokio::time::sleep(args.shutdown_delay).await;
         tracing::info!("draining");
+        let until = tokio::time::Instant::now() + args.shutdown_timeout;
         // The health port stays until the reviews are done, so that a probe sees a draining server, not a dead one.
         let drained = tokio::time::timeout(args.shutdown_timeout, handles.0.stop(true)).await;
         if drained.is_err() {
             tracing::warn!("some reviews did not end in time");
             handles.0.stop(false).await;
+        }
+        if let Some(recording) = recording {
+            recording.end(until.max(tokio::time::Instant::now() + LAST_SESSIONS)).await;
         }
         handles.1.stop(false).await;
     };

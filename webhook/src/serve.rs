@@ -1,27 +1,37 @@
 //! How do reviews come in and answers go out?
 
-use std::net::TcpListener;
+use std::any::Any;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use actix_web::dev::Server;
-use actix_web::http::StatusCode;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::dev::{Extensions, Server};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use hotdesk_slots::text::harmless;
+use hotdesk_slots::webhook_path::{MUTATE, SLOTS, VALIDATE};
 use jiff::Timestamp;
 use rustls::ServerConfig;
 
-use crate::answer::{Answer, Context, Path, answer, slots};
+use crate::answer::{Answer, Context, Path, answer, answer_condensed, refusal, slots};
 use crate::book::Book;
-use crate::intake::{Intake, Refused};
+use crate::caller::CallerProof;
+use crate::deadline::Deadline;
 use crate::limiter::{self, Limiter};
 use crate::metrics::Metrics;
+use crate::request_gate::{Body, Refused, RequestGate, Why};
 use crate::review::uid_of;
-use crate::session::notebook::Notebook;
+use crate::session::recorder::SessionRecorder;
 use crate::settings::Settings;
 use crate::tls::Certificates;
+
+pub mod strangers;
+
+use strangers::{Stranger, Strangers};
 
 /// API servers keep idle connections to a webhook for 90 s; whoever closes first must not be us, or a
 /// request is lost now and then.
@@ -30,8 +40,12 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(120);
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A handshake is a matter of two round trips.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections for each worker. API servers open a few dozen; the rest would be somebody else.
-pub const CONNECTIONS: usize = 1024;
+/// Connections for each worker. API servers open a few dozen; the rest would be somebody else, and must not use them up:
+/// those that are past the handshake are bounded by [`Strangers`], the others by the next line.
+pub const CONNECTIONS: usize = 4096;
+/// Handshakes at the same time, for each worker. Who only opens connections would have to open some hundred a second, all the
+/// time, to keep an API server out.
+pub const HANDSHAKES: usize = 2048;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -42,12 +56,16 @@ pub struct Shared {
     pub book: Arc<Book>,
     /// The certificate that is shown.
     pub certificates: Arc<Certificates>,
-    /// The door.
-    pub intake: Intake,
+    /// Tells API servers from everybody else.
+    pub caller: Arc<dyn CallerProof>,
+    /// The connections on which nobody has shown that yet.
+    pub strangers: Arc<Strangers>,
+    /// Lets requests in.
+    pub gate: RequestGate,
     /// Counts the slots of a person, where there is a limit.
     pub limiter: Option<Limiter>,
     /// Takes the sessions of people, where they are noted.
-    pub notebook: Option<Arc<Notebook>>,
+    pub recorder: Option<Arc<SessionRecorder>>,
     /// The counters.
     pub metrics: Metrics,
     /// True once the process was asked to end.
@@ -57,9 +75,16 @@ pub struct Shared {
 impl Shared {
     /// Everything that a server needs, at its beginning.
     #[must_use]
-    pub fn new(settings: Settings, book: Arc<Book>, certificates: Arc<Certificates>, intake: Intake) -> Self {
+    pub fn new(
+        settings: Settings,
+        book: Arc<Book>,
+        certificates: Arc<Certificates>,
+        caller: Arc<dyn CallerProof>,
+        gate: RequestGate,
+    ) -> Self {
         let (metrics, leaving) = (Metrics::default(), AtomicBool::new(false));
-        Self { settings, book, certificates, intake, limiter: None, notebook: None, metrics, leaving }
+        let strangers = Arc::default();
+        Self { settings, book, certificates, caller, strangers, gate, limiter: None, recorder: None, metrics, leaving }
     }
 
     /// The same, with somebody who counts the slots of a person.
@@ -70,8 +95,8 @@ impl Shared {
 
     /// The same, with somewhere to note sessions.
     #[must_use]
-    pub fn noting(self, notebook: Option<Arc<Notebook>>) -> Self {
-        Self { notebook, ..self }
+    pub fn noting(self, recorder: Option<Arc<SessionRecorder>>) -> Self {
+        Self { recorder, ..self }
     }
 
     /// From now on: not ready.
@@ -80,7 +105,7 @@ impl Shared {
     }
 }
 
-/// The server of `/mutate`, `/validate` and `/slots`.
+/// The server of `/mutate`, `/validate` and `/slots`, for callers that show that they are an API server.
 ///
 /// # Errors
 /// If the listener cannot be used.
@@ -91,40 +116,60 @@ pub fn reviews(
     workers: usize,
     shutdown: Duration,
 ) -> std::io::Result<Server> {
-    let app = move || {
-        App::new()
-            // A pointer of each worker's own: one of all workers would be counted up and down by all of them in each request.
-            .app_data(web::Data::new(Arc::clone(&shared)))
-            .service(resource("/mutate", Path::Mutate))
-            .service(resource("/validate", Path::Validate))
-            .service(resource("/slots", Path::Slots))
-            .default_service(web::to(not_found))
-    };
+    let strangers = Arc::clone(&shared.strangers);
+    // A pointer of each worker's own: one of all workers would be counted up and down by all of them in each request.
+    let app = move || App::new().app_data(web::Data::new(Arc::clone(&shared))).default_service(web::to(receive));
+    tokio::spawn(Strangers::follow(Arc::downgrade(&strangers)));
     let server = HttpServer::new(app)
         .workers(workers)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEADER_TIMEOUT)
         .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
         .max_connections(CONNECTIONS)
+        .max_connection_rate(HANDSHAKES)
+        .on_connect(move |io, connection| arrive(&strangers, io, connection))
         .shutdown_timeout(shutdown.as_secs().max(1))
         .disable_signals()
         .listen_rustls_0_23(listener, tls)?;
     Ok(server.run())
 }
 
-fn resource(pattern: &str, path: Path) -> actix_web::Resource {
-    let handle = move |request: HttpRequest, body: web::Payload, shared: web::Data<Arc<Shared>>| {
-        review(path, request, body, shared)
+/// Until it has shown that it is an API server's, a connection is a stranger's.
+fn arrive(strangers: &Strangers, io: &dyn Any, connection: &mut Extensions) {
+    let Some(tls) = io.downcast_ref::<TlsStream<rt::net::TcpStream>>() else { return };
+    // A second handle of the same socket: the first is deep in the server, which has no timers once a request is there.
+    match tls.get_ref().0.as_fd().try_clone_to_owned() {
+        Ok(socket) => drop(connection.insert(strangers.arrive(TcpStream::from(socket), Instant::now()))),
+        Err(error) => tracing::warn!(%error, "a connection is left to the server's own timers"),
+    }
+}
+
+/// Nothing of a body is kept before the caller has shown that it is an API server. To everybody else it is all the same.
+async fn receive(request: HttpRequest, body: web::Payload, shared: web::Data<Arc<Shared>>) -> HttpResponse {
+    let route = shared.caller.route(&request);
+    let path = match route {
+        Some(MUTATE) => Path::Mutate,
+        Some(VALIDATE) => Path::Validate,
+        Some(SLOTS) => Path::Slots,
+        _ => return nothing_here(body, &shared),
     };
-    web::resource(pattern).route(web::post().to(handle)).default_service(web::to(not_allowed))
+    if let Some(stranger) = request.conn_data::<Arc<Stranger>>() {
+        stranger.is_known();
+    }
+    if request.method() == Method::POST {
+        review(path, request, body, shared).await
+    } else {
+        short(StatusCode::METHOD_NOT_ALLOWED, "send a review with POST")
+    }
 }
 
-async fn not_found() -> HttpResponse {
-    short(StatusCode::NOT_FOUND, "reviews go to /mutate, /validate and /slots")
-}
-
-async fn not_allowed() -> HttpResponse {
-    short(StatusCode::METHOD_NOT_ALLOWED, "send a review with POST")
+/// The connection ends with it: only API servers are worth one that stays.
+fn nothing_here(body: web::Payload, shared: &Shared) -> HttpResponse {
+    shared.metrics.refused("unknown-caller");
+    let mut response = HttpResponse::NotFound().force_close().finish();
+    // Alive until the answer is on its way: of a body that was let go, actix reads all that comes, however long.
+    response.extensions_mut().insert(body);
+    response
 }
 
 async fn review(
@@ -135,50 +180,77 @@ async fn review(
 ) -> HttpResponse {
     let _counted = shared.metrics.begin();
     let began = Instant::now();
-    // The place is kept until the answer is there.
-    let taken = shared.intake.take(request.headers(), &mut body).await;
-    match taken.as_ref().map_err(|refused| *refused).and_then(|(bytes, _place)| safely(path, bytes, &shared)) {
+    let deadline = Deadline::of(request.query_string(), began);
+    // Its share of the memory is kept until the answer is there.
+    let read = shared.gate.read(request.headers(), &mut body, deadline).await;
+    let answered = read.as_ref().map_err(Refused::clone).and_then(|body| safely(path, body, &shared));
+    match answered.or_else(denied) {
         Ok(answer) => {
-            let mut answer = counted(answer, &shared).await;
+            let mut answer = counted(answer, &shared, deadline).await;
             note_session(&mut answer, &shared);
             shared.metrics.answered(path, &answer.note, began.elapsed());
             log(&answer);
-            send(&answer)
+            let mut response = HttpResponse::Ok();
+            if shared.leaving.load(Ordering::Relaxed) {
+                // So that the API server keeps no connection to a server that ends: a request on one that is closed at the same
+                // moment would be lost.
+                response.force_close();
+            }
+            response.content_type("application/json").body(answer.reply.to_json())
         }
-        Err(refused) => {
-            shared.metrics.refused(refused.word());
-            tracing::warn!(reason = refused.word(), "refused a request: {refused}");
-            short(refused.status(), &refused.to_string())
+        Err(why) => {
+            shared.metrics.refused(why.as_str());
+            tracing::warn!(reason = why.as_str(), "refused a request: {}", harmless(&why.to_string()));
+            short(why.status(), &why.to_string())
         }
     }
 }
 
+/// A denial where the request's uid is known. An HTTP status alone would count as a webhook that cannot be reached, and
+/// what controllers create then goes in without a stamp.
+fn denied<'a>(refused: Refused) -> Result<Answer<'a>, Why> {
+    let Refused { why, uid } = refused;
+    let uid = uid.ok_or_else(|| why.clone())?;
+    Ok(refusal(uid.into(), why.status().as_u16(), why.as_str(), &why.to_string()))
+}
+
 /// Answers, and answers with a denial even if we stumble.
-fn safely<'a>(path: Path, body: &'a [u8], shared: &Shared) -> Result<Answer<'a>, Refused> {
-    guarded(body, || {
+fn safely<'a>(path: Path, body: &'a Body<'_>, shared: &Shared) -> Result<Answer<'a>, Refused> {
+    let uid = || match body {
+        Body::Whole(bytes, _) => uid_of(bytes),
+        Body::Condensed(review, ..) => review.uid(),
+    };
+    guarded(uid, || {
         #[expect(clippy::disallowed_methods, reason = "the edge: a request's time is read here, once")]
         let now = Timestamp::now();
         let context = Context { settings: &shared.settings, book: &shared.book, now, steady: Instant::now() };
-        answer(path, body, &context).map_err(|_| Refused::NotReview)
+        let answered = match body {
+            Body::Whole(bytes, _) => answer(path, bytes, &context),
+            Body::Condensed(review, exceeded, _) => answer_condensed(path, review, *exceeded, &context),
+        };
+        answered.map_err(|_| Why::NotReview.into())
     })
 }
 
-/// Leaves a session to be noted. Whether that works is none of the answer's business.
+/// Leaves a session to be noted, if there is such a slot. Whether that works is none of the answer's business.
 fn note_session(answer: &mut Answer<'_>, shared: &Shared) {
-    let (Some(session), Some(notebook)) = (answer.session.take(), &shared.notebook) else { return };
-    if !notebook.leave(session, Instant::now()) {
-        tracing::error!(slot = %answer.note.slot, "too many sessions wait to be noted: one is lost");
+    let (Some(session), Some(recorder)) = (answer.session.take(), &shared.recorder) else { return };
+    if shared.book.knows(&session.slot) {
+        recorder.leave(session);
     }
 }
 
 /// The answer, denied after all if somebody would hold too many slots by it.
-async fn counted<'a>(mut answer: Answer<'a>, shared: &Shared) -> Answer<'a> {
+async fn counted<'a>(mut answer: Answer<'a>, shared: &Shared, deadline: Deadline) -> Answer<'a> {
     let Some(gain) = answer.gain.take() else { return answer };
     #[expect(clippy::disallowed_methods, reason = "the edge: a request's time is read here, once")]
     let now = Timestamp::now();
     let admitted = match &shared.limiter {
-        Some(limiter) => limiter.admit(&gain, &shared.book, now, Instant::now()).await,
-        None => Err(limiter::Refused::Uncounted("there is nothing to count with".to_owned())),
+        Some(limiter) => {
+            let counting = limiter.admit(&gain, &shared.book, now, Instant::now());
+            deadline.within(counting).await.unwrap_or_else(|_| Err(uncounted("it took too long")))
+        }
+        None => Err(uncounted("there is nothing to count with")),
     };
     match admitted {
         Ok(()) => answer,
@@ -191,19 +263,16 @@ async fn counted<'a>(mut answer: Answer<'a>, shared: &Shared) -> Answer<'a> {
     }
 }
 
-fn guarded<'a>(body: &[u8], judge: impl FnOnce() -> Result<Answer<'a>, Refused>) -> Result<Answer<'a>, Refused> {
-    // Nothing that a request shares with others is written while it is judged.
-    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| {
-        let uid = uid_of(body).ok_or(Refused::NotReview)?;
-        Ok(crate::answer::refusal(uid.into(), 500, "panic", "an error of hotdesk itself; its log says more"))
-    })
+fn uncounted(why: &str) -> limiter::Refused {
+    limiter::Refused::Uncounted(why.to_owned())
 }
 
-fn send(answer: &Answer<'_>) -> HttpResponse {
-    match answer.reply.to_json() {
-        Ok(json) => HttpResponse::Ok().content_type("application/json").body(json),
-        Err(_) => short(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written"),
-    }
+fn guarded<'a>(
+    uid: impl Fn() -> Option<String>,
+    judge: impl FnOnce() -> Result<Answer<'a>, Refused>,
+) -> Result<Answer<'a>, Refused> {
+    // Nothing that a request shares with others is written while it is judged.
+    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| Err(Refused { why: Why::Panic, uid: uid() }))
 }
 
 fn short(status: StatusCode, text: &str) -> HttpResponse {

@@ -1,15 +1,17 @@
 //! Is this request the beginning of a person's work inside a pod?
 //!
 //! Somebody at a breakpoint makes no ingress traffic. What the gate lets through here is the only sign of them, so the
-//! webhook notes it in the Slot's status (`notebook`), where the reaper finds it.
+//! webhook notes it in the Slot's status (`recorder`), where the reaper finds it.
 
-use hotdesk_slots::text::plain;
 use jiff::Timestamp;
 
 use crate::decide::{Decision, Role};
 use crate::review::{Operation, Request};
 
-pub mod notebook;
+pub mod recorder;
+
+/// The longest name that is noted, in bytes.
+const LONGEST_NAME: usize = 100;
 
 /// Somebody at work in a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,22 @@ pub fn begun<O>(request: &Request<'_, O>, by: &str, decision: Decision, now: Tim
         _ => return None,
     };
     let begins = is_pods && is_persons(decision) && request.dry_run != Some(true);
-    begins.then(|| Session { slot: request.namespace().to_owned(), time: now, by: plain(by), kind })
+    begins.then(|| Session { slot: request.namespace().to_owned(), time: now, by: shown(by, decision), kind })
+}
+
+/// The name under which somebody is noted. It is shown to others in many places, so it is one that could be in a claim; of
+/// whoever has another it is said what they are.
+fn shown(by: &str, decision: Decision) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@._+-:=".contains(&byte);
+    if (1..=LONGEST_NAME).contains(&by.len()) && by.bytes().all(is_plain) {
+        return by.to_owned();
+    }
+    let role = match decision {
+        Decision::Allow(Role::Claimant) => "a claimant",
+        Decision::Allow(_) => "an administrator",
+        Decision::Tolerate(..) | Decision::Deny(_) | Decision::Forbid(_) => "a stranger",
+    };
+    role.to_owned()
 }
 
 /// Programs connect all the time, and need nobody's slot for that.
@@ -44,7 +61,7 @@ fn is_persons(decision: Decision) -> bool {
     match decision {
         Decision::Allow(role) => matches!(role, Role::Claimant | Role::Administrator | Role::BreakGlass),
         Decision::Tolerate(..) => true,
-        Decision::Deny(_) => false,
+        Decision::Deny(_) | Decision::Forbid(_) => false,
     }
 }
 
@@ -97,6 +114,25 @@ mod tests {
             json!({"operation": "UPDATE", "subResource": "ephemeralcontainers", "dryRun": true}),
         ] {
             check(&request, CLAIMANT, None);
+        }
+    }
+
+    #[test]
+    fn a86_what_is_no_plain_name_is_not_written_down() {
+        let warned = Decision::Tolerate(Reason::Held, Mode::Warn);
+        for (by, decision, expected) in [
+            ("alice@example.com", CLAIMANT, "alice@example.com"),
+            ("github:octo-cat", CLAIMANT, "github:octo-cat"),
+            ("system:serviceaccount:a:b", Decision::Allow(Role::Administrator), "system:serviceaccount:a:b"),
+            ("\" is nobody; run: rm", Decision::Allow(Role::BreakGlass), "an administrator"),
+            ("https://evil.example.com", Decision::Allow(Role::Administrator), "an administrator"),
+            ("<!channel>", warned, "a stranger"),
+            ("\u{1b}[31m", warned, "a stranger"),
+            ("", CLAIMANT, "a claimant"),
+            (&"a".repeat(101), CLAIMANT, "a claimant"),
+            (&"a".repeat(100), CLAIMANT, &"a".repeat(100)),
+        ] {
+            assert_eq!(shown(by, decision), expected);
         }
     }
 

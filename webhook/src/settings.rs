@@ -2,7 +2,11 @@
 
 use std::collections::HashSet;
 
-use hotdesk_slots::{IdentitySettings, Mode, People, Requester};
+use hotdesk_slots::{IdentitySettings, Mode, NameRules, People, Requester};
+
+pub use deployer::Deployer;
+
+mod deployer;
 
 /// The cluster's own machinery, one exact user name a line. The chart renders its policy from the
 /// same file, so that webhook and policy cannot drift apart. The names are those of Kubernetes 1.30
@@ -17,9 +21,6 @@ const NODES: &str = "system:nodes";
 /// impersonator would need rights on `userextras`, which the built-in `edit` role does not give.
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
 
-/// The same for a token that somebody made, as `kubectl create token` does.
-const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
-
 /// Everything that a decision depends on besides the request, the Slot and the time.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -33,8 +34,10 @@ pub struct Settings {
     pub administrator_groups: Vec<String>,
     /// Exact user names treated as machinery besides the built-in ones.
     pub machinery_users: Vec<String>,
-    /// Exact user names that may deploy for a claimant.
-    pub trusted_deployers: Vec<String>,
+    /// Who may deploy for a claimant.
+    pub trusted_deployers: Vec<Deployer>,
+    /// What becomes of Secrets that hold a token without an end.
+    pub token_secrets: TokenSecrets,
     /// How user names relate to the names in claims.
     pub identity: IdentitySettings,
     /// Who goes by several names.
@@ -51,6 +54,18 @@ pub struct Settings {
     pub max_slots: usize,
     /// The exact user name of what brings claims from a sheet.
     pub sync_user: Option<String>,
+    /// Which names a claim may hold.
+    pub names: NameRules,
+}
+
+/// What becomes of Secrets of the type `kubernetes.io/service-account-token`: such a token has no end, and outlasts a claim.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TokenSecrets {
+    /// Nobody makes one in a slot, or changes one.
+    #[default]
+    Deny,
+    /// Whoever deploys in a slot may.
+    Allow,
 }
 
 impl Settings {
@@ -109,13 +124,20 @@ impl Settings {
 
     fn is_job_of(&self, requester: &Requester<'_>, prefix: &str, slot: &str) -> bool {
         let account = service_account_in(requester, &self.jobs_namespace);
-        !slot.is_empty() && carries_pod_token(requester) && account.and_then(|name| name.strip_prefix(prefix)) == Some(slot)
+        !slot.is_empty()
+            && carries_pod_token(requester)
+            && account.and_then(|name| name.strip_prefix(prefix)) == Some(slot)
     }
 
-    /// True for a trusted deployer, by exact user name.
+    /// What the operator listed for this requester as a trusted deployer, by exact user name.
+    pub fn deployer<'a>(&'a self, requester: &'a Requester<'_>) -> impl Iterator<Item = &'a Deployer> + Clone {
+        self.trusted_deployers.iter().filter(|deployer| deployer.user == requester.username)
+    }
+
+    /// True for a deployer that knows who asked it to deploy.
     #[must_use]
-    pub fn is_deployer(&self, requester: &Requester<'_>) -> bool {
-        self.trusted_deployers.iter().any(|user| *user == requester.username)
+    pub fn authenticates_people(&self, requester: &Requester<'_>) -> bool {
+        self.deployer(requester).any(|deployer| deployer.authenticates_people)
     }
 }
 
@@ -133,20 +155,11 @@ pub fn service_account_in<'a>(requester: &'a Requester<'_>, namespace: &str) -> 
     (!name.is_empty() && !name.contains(':')).then_some(name)
 }
 
-/// True if the request carries a pod's token, which ends with the pod. An impersonated request does not.
+/// True if the request carries a pod's token, which ends with the pod. An impersonated request does not, nor does one with
+/// a token that somebody made for an account alone.
 #[must_use]
 pub fn carries_pod_token(requester: &Requester<'_>) -> bool {
-    shows(requester, POD_NAME)
-}
-
-/// True if the request carries a token at all, perhaps one that a person made. An impersonated request does not.
-#[must_use]
-pub fn carries_token(requester: &Requester<'_>) -> bool {
-    carries_pod_token(requester) || shows(requester, CREDENTIAL_ID)
-}
-
-fn shows(requester: &Requester<'_>, key: &str) -> bool {
-    requester.extra(key).any(|value| !value.is_empty())
+    requester.extra(POD_NAME).any(|value| !value.is_empty())
 }
 
 fn built_in_machinery() -> &'static HashSet<&'static str> {

@@ -1,70 +1,100 @@
 //! The binary itself: configuration, the watch, signals.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
+#[path = "process/large.rs"]
+mod large;
 mod support;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use support::{Client, Issued, allowed, get, issue, review, wait_for};
-
-const ALICE: &str = "alice@example.com";
+use support::{ALICE, Client, Issued, PATH, allowed, get, issue, review, wait_for, write_path};
 
 /// Something that answers like an API server with one Slot, once it is allowed to.
 struct ApiServer {
     address: SocketAddr,
-    open: Arc<AtomicBool>,
+    state: Arc<ApiState>,
+}
+
+#[derive(Default)]
+struct ApiState {
+    open: AtomicBool,
     /// Whether it streams lists, as those before 1.32 do not.
-    streams: Arc<AtomicBool>,
+    streams: AtomicBool,
+    /// Whether it can read and write a single Slot.
+    writes: AtomicBool,
+    /// The statuses that were written.
+    written: Mutex<Vec<Value>>,
 }
 
 impl ApiServer {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (open, streams) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
-        let settings = (open.clone(), streams.clone());
+        let state = Arc::new(ApiState { streams: true.into(), writes: true.into(), ..ApiState::default() });
+        let shared = state.clone();
         std::thread::spawn(move || {
             for tcp in listener.incoming().map_while(Result::ok) {
-                let (open, streams) = settings.clone();
-                std::thread::spawn(move || serve(tcp, &open, &streams));
+                let state = shared.clone();
+                std::thread::spawn(move || serve(tcp, &state));
             }
         });
-        Self { address, open, streams }
+        Self { address, state }
     }
 }
 
 /// Answers lists at once and leaves watches open until the other side goes away.
-fn serve(mut tcp: TcpStream, open: &AtomicBool, streams: &AtomicBool) {
-    let mut lines = BufReader::new(tcp.try_clone().unwrap()).lines().map_while(Result::ok);
-    let slot = json!({"metadata": {"name": "slot", "namespace": "pikachu", "resourceVersion": "1"},
-        "spec": {"claim": {"users": [ALICE]}}});
-    while let Some(request) = lines.next() {
-        while lines.next().is_some_and(|header| !header.is_empty()) {}
-        let failure =
-            |code| respond(code, &json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code}));
-        let answer = if !open.load(Ordering::Acquire) {
-            failure(503)
-        } else if request.contains("sendInitialEvents=true") && !streams.load(Ordering::Acquire) {
-            failure(422)
-        } else if request.contains("sendInitialEvents=true") {
-            let end = json!({"resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"}});
-            let end = json!({"kind": "Slot", "apiVersion": "hotdesk.dev/v1alpha1", "metadata": end});
-            watch(&[json!({"type": "ADDED", "object": slot}), json!({"type": "BOOKMARK", "object": end})])
-        } else if request.contains("watch=true") {
-            watch(&[])
-        } else {
-            let list = json!({"apiVersion": "hotdesk.dev/v1alpha1", "kind": "SlotList",
-                "metadata": {"resourceVersion": "1"}, "items": [slot]});
-            respond(200, &list)
-        };
-        if tcp.write_all(answer.as_bytes()).is_err() {
+fn serve(mut tcp: TcpStream, state: &ApiState) {
+    let mut from = BufReader::new(tcp.try_clone().unwrap());
+    while let Some((request, body)) = read_request(&mut from) {
+        if tcp.write_all(answer(state, &request, &body).as_bytes()).is_err() {
             return;
         }
+    }
+}
+
+fn read_request(from: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
+    let mut lines = from.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+    let request = lines.next()?;
+    let length =
+        lines.filter_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok()).last();
+    let mut body = vec![0; length.unwrap_or_default()];
+    from.read_exact(&mut body).ok()?;
+    Some((request, body))
+}
+
+fn answer(state: &ApiState, request: &str, body: &[u8]) -> String {
+    let slot = json!({"apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot",
+        "metadata": {"name": "slot", "namespace": "pikachu", "resourceVersion": "1"},
+        "spec": {"claim": {"users": [ALICE]}}});
+    let failure =
+        |code| respond(code, &json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code}));
+    if !state.open.load(Ordering::Acquire) {
+        failure(503)
+    } else if request.contains("/namespaces/pikachu/slots/slot") {
+        if !state.writes.load(Ordering::Acquire) {
+            return failure(500);
+        }
+        if request.starts_with("PATCH") {
+            state.written.lock().unwrap().push(serde_json::from_slice(body).unwrap());
+        }
+        respond(200, &slot)
+    } else if request.contains("sendInitialEvents=true") && !state.streams.load(Ordering::Acquire) {
+        failure(422)
+    } else if request.contains("sendInitialEvents=true") {
+        let end = json!({"resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"}});
+        let end = json!({"kind": "Slot", "apiVersion": "hotdesk.dev/v1alpha1", "metadata": end});
+        watch(&[json!({"type": "ADDED", "object": slot}), json!({"type": "BOOKMARK", "object": end})])
+    } else if request.contains("watch=true") {
+        watch(&[])
+    } else {
+        let list = json!({"apiVersion": "hotdesk.dev/v1alpha1", "kind": "SlotList",
+            "metadata": {"resourceVersion": "1"}, "items": [slot]});
+        respond(200, &list)
     }
 }
 
@@ -86,6 +116,7 @@ struct Webhook {
     health: SocketAddr,
     issued: Issued,
     api: ApiServer,
+    log: Arc<Mutex<String>>,
     _dir: tempfile::TempDir,
 }
 
@@ -93,6 +124,7 @@ impl Webhook {
     fn start(extra: &[&str]) -> Self {
         let (api, dir, issued) = (ApiServer::start(), tempfile::tempdir().unwrap(), issue());
         issued.write(dir.path());
+        write_path(dir.path());
         let kubeconfig = dir.path().join("kubeconfig");
         let cluster = json!({"apiVersion": "v1", "kind": "Config", "current-context": "x",
             "clusters": [{"name": "x", "cluster": {"server": format!("http://{}", api.address)}}],
@@ -106,6 +138,8 @@ impl Webhook {
             .arg(dir.path().join("tls.crt"))
             .arg("--tls-key")
             .arg(dir.path().join("tls.key"))
+            .arg("--path-dir")
+            .arg(dir.path())
             .args(extra)
             .stderr(Stdio::piped())
             .spawn()
@@ -118,19 +152,27 @@ impl Webhook {
             .find(|line| line["message"] == "listening")
             .expect("the webhook says where it listens");
         // The rest of its log must be taken away, or it would stand still at a full pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { reviews: address(&line, "reviews"), health: address(&line, "health"), child, issued, api, _dir: dir }
+        let log = Arc::new(Mutex::new(String::new()));
+        let kept = log.clone();
+        std::thread::spawn(move || lines.for_each(|line| kept.lock().unwrap().push_str(&(line + "\n"))));
+        let (reviews, health) = (address(&line, "reviews"), address(&line, "health"));
+        Self { reviews, health, child, issued, api, log, _dir: dir }
     }
 
     fn ready(extra: &[&str]) -> Self {
         let webhook = Self::start(extra);
-        webhook.api.open.store(true, Ordering::Release);
+        webhook.api.state.open.store(true, Ordering::Release);
         wait_for("the webhook to be ready", || get(webhook.health, "/readyz").0 == 200);
         webhook
     }
 
     fn client(&self) -> Client {
         Client::connect(self.reviews, &self.issued)
+    }
+
+    /// What it has logged since it listens.
+    fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     fn signal(&self, signal: &str) {
@@ -174,12 +216,12 @@ fn an_api_server_that_does_not_stream_lists_is_read_in_pages() {
 #[track_caller]
 fn denies_until_the_slots_are_read(streamed: bool) {
     let webhook = Webhook::start(&[]);
-    webhook.api.streams.store(streamed, Ordering::Release);
+    webhook.api.state.streams.store(streamed, Ordering::Release);
     assert_eq!(get(webhook.health, "/livez").0, 200);
     let (status, reasons) = get(webhook.health, "/readyz");
     assert!(status == 503 && reasons.contains("Slots have not been read"), "{reasons}");
     assert!(!allowed(&webhook.client().post("/mutate", &review(ALICE).to_string())));
-    webhook.api.open.store(true, Ordering::Release);
+    webhook.api.state.open.store(true, Ordering::Release);
     wait_for("the webhook to be ready", || get(webhook.health, "/readyz").0 == 200);
     assert!(allowed(&webhook.client().post("/mutate", &review(ALICE).to_string())));
     assert!(!allowed(&webhook.client().post("/mutate", &review("bob@example.com").to_string())));
@@ -202,6 +244,58 @@ fn sigterm_makes_it_not_ready_and_lets_everything_under_way_end() {
     under_way.send(rest.as_bytes());
     assert!(allowed(&under_way.answer()), "what was under way is answered");
     assert_eq!(webhook.ended().code(), Some(0));
+}
+
+/// Alice execs into a pod of hers, and the API server hears of it by a status that names her.
+fn alice_execs(webhook: &Webhook) {
+    let mut exec = review(ALICE);
+    exec["request"]["operation"] = "CONNECT".into();
+    exec["request"]["subResource"] = "exec".into();
+    exec["request"]["resource"] = json!({"group": "", "version": "v1", "resource": "pods"});
+    assert!(allowed(&webhook.client().post("/validate", &exec.to_string())));
+}
+
+fn noted(webhook: &Webhook) -> Vec<Value> {
+    let written = webhook.api.state.written.lock().unwrap();
+    written.iter().map(|patch| patch["status"]["lastSession"]["by"].clone()).collect()
+}
+
+#[test]
+fn a_session_is_noted_when_the_api_server_is_back() {
+    let webhook = Webhook::ready(&["--session-user", "hotdesk"]);
+    webhook.api.state.writes.store(false, Ordering::Release);
+    alice_execs(&webhook);
+    wait_for("the webhook to say that it could not be noted", || webhook.log().contains("could not be noted"));
+    assert_eq!(noted(&webhook), [0; 0]);
+    webhook.api.state.writes.store(true, Ordering::Release);
+    wait_for("the session to be noted", || noted(&webhook) == [ALICE]);
+}
+
+#[test]
+fn sessions_are_noted_before_it_ends_or_said_to_be_lost() {
+    for (comes_back, lost) in [(true, false), (false, true)] {
+        let mut webhook =
+            Webhook::ready(&["--session-user", "hotdesk", "--shutdown-delay", "0s", "--shutdown-timeout", "4s"]);
+        webhook.api.state.writes.store(false, Ordering::Release);
+        alice_execs(&webhook);
+        wait_for("the webhook to try", || webhook.log().contains("could not be noted"));
+        webhook.signal("-TERM");
+        wait_for("the webhook to drain", || webhook.log().contains("draining"));
+        webhook.api.state.writes.store(comes_back, Ordering::Release);
+        assert_eq!(webhook.ended().code(), Some(0));
+        assert_eq!(noted(&webhook) == [ALICE], comes_back);
+        wait_for("the end of its log", || webhook.log().contains("\"ended\""));
+        assert_eq!(webhook.log().contains("sessions could not be noted in time"), lost, "{}", webhook.log());
+    }
+}
+
+#[test]
+fn the_path_is_in_no_line_of_the_log() {
+    let webhook = Webhook::ready(&["--log-level", "trace"]);
+    assert!(allowed(&webhook.client().post("/mutate", &review(ALICE).to_string())));
+    assert_eq!(webhook.client().post("/nowhere", "").0, 404);
+    wait_for("the answer to be logged", || webhook.log().contains("allowed"));
+    assert!(!webhook.log().contains(PATH.trim_start_matches('/')), "{}", webhook.log());
 }
 
 #[test]

@@ -20,16 +20,23 @@
 {{- $args = append $args (printf "--max-slots-per-person=%d" (int .Values.maxSlotsPerPerson)) -}}
 {{- $args = append $args (printf "--claims-config-map=%s" (include "hotdesk.claimsConfigMap" .)) -}}
 {{- end -}}
-{{- range .Values.trustedDeployers }}{{ $args = append $args (printf "--trusted-deployer=%s" .) }}{{ end -}}
+{{- range .Values.trustedDeployers -}}
+{{- $args = append $args (printf "--trusted-deployer=%s" (ternary . (toJson .) (kindIs "string" .))) -}}
+{{- end -}}
+{{- $args = append $args (printf "--token-secrets=%s" .Values.guard.tokenSecrets) -}}
 {{- range .Values.identity.stripPrefixes }}{{ $args = append $args (printf "--strip-prefix=%s" .) }}{{ end -}}
 {{- range .Values.identity.extraKeys }}{{ $args = append $args (printf "--extra-key=%s" .) }}{{ end -}}
 {{- if .Values.identity.people }}{{ $args = append $args "--people=/etc/hotdesk/people/people.json" }}{{ end -}}
+{{- if .Values.identity.unicode }}{{ $args = append $args "--unicode-names" }}{{ end -}}
+{{- $args = append $args (printf "--max-users=%d" (int .Values.identity.maxUsers)) -}}
+{{- range .Values.identity.serviceAccounts }}{{ $args = append $args (printf "--claimant-account=%s" .) }}{{ end -}}
 {{- with .Values.claimUrl }}{{ $args = append $args (printf "--claim-url=%s" .) }}{{ end -}}
 {{- with .Values.webhook -}}
 {{- $args = append $args (printf "--jobs-namespace=%s" $.Values.jobs.namespace) -}}
 {{- $args = append $args (printf "--workers=%d" (int .workers)) -}}
-{{- $args = append $args (printf "--max-in-flight=%d" (int .maxInFlight)) -}}
 {{- $args = append $args (printf "--max-review-bytes=%d" (int64 .maxReviewBytes)) -}}
+{{- /* The values of an older chart, which --reuse-values brings, have none. */ -}}
+{{- with .bodyBudgetBytes }}{{ $args = append $args (printf "--body-budget-bytes=%d" (int64 .)) }}{{ end -}}
 {{- $args = append $args (printf "--tls-reload-interval=%s" .tlsReloadInterval) -}}
 {{- $args = append $args (printf "--shutdown-delay=%ds" (int .shutdownDelaySeconds)) -}}
 {{- $args = append $args (printf "--shutdown-timeout=%ds" (int .shutdownTimeoutSeconds)) -}}
@@ -45,15 +52,19 @@
 {{- define "hotdesk.certsArgs" -}}
 {{- $args := list -}}
 {{- $args = append $args (printf "--namespace=%s" .Release.Namespace) -}}
+{{- $args = append $args (printf "--mode=%s" .Values.certs.mode) -}}
+{{- $args = append $args (printf "--path-secret=%s" (include "hotdesk.pathSecret" .)) -}}
+{{- if eq .Values.certs.mode "self-signed" -}}
 {{- $args = append $args (printf "--ca-secret=%s" (include "hotdesk.caSecret" .)) -}}
 {{- $args = append $args (printf "--tls-secret=%s" (include "hotdesk.tlsSecret" .)) -}}
+{{- $args = append $args (printf "--leaf-lifetime=%s" .Values.certs.leafLifetime) -}}
+{{- $args = append $args (printf "--ca-lifetime=%s" .Values.certs.caLifetime) -}}
+{{- end -}}
 {{- $args = append $args (printf "--service=%s" (include "hotdesk.webhookName" .)) -}}
 {{- $args = append $args (printf "--mutating-configuration=%s" (include "hotdesk.fullname" .)) -}}
 {{- $args = append $args (printf "--validating-configuration=%s" (include "hotdesk.fullname" .)) -}}
 {{- /* With the gate switched off there are none. */ -}}
 {{- if not .Values.gate.enabled }}{{ $args = append $args "--configurations-optional" }}{{ end -}}
-{{- $args = append $args (printf "--leaf-lifetime=%s" .Values.certs.leafLifetime) -}}
-{{- $args = append $args (printf "--ca-lifetime=%s" .Values.certs.caLifetime) -}}
 {{- $args = append $args (printf "--log-format=%s" .Values.certs.logFormat) -}}
 {{- range $args }}
 - {{ include "hotdesk.arg" . }}
@@ -121,15 +132,22 @@ spec:
 {{- $_ := set $env "HOTDESK_LOG_LEVEL" .logLevel -}}
 {{- end -}}
 {{- if .Values.identity.people }}{{ $_ := set $env "HOTDESK_PEOPLE" "/etc/hotdesk/people/people.json" }}{{ end -}}
+{{- /* The names that the webhook accepts: what the sheet says, the API accepts. */ -}}
+{{- if .Values.identity.unicode }}{{ $_ := set $env "HOTDESK_UNICODE_NAMES" "true" }}{{ end -}}
+{{- $_ := set $env "HOTDESK_MAX_USERS" (.Values.identity.maxUsers | int | toString) -}}
+{{- $accounts := .Values.identity.serviceAccounts -}}
+{{- range .Values.trustedDeployers }}{{ $accounts = append $accounts (kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "user") .) }}{{ end -}}
+{{- with $accounts }}{{ $_ := set $env "HOTDESK_CLAIMANT_ACCOUNT" (join "\n" .) }}{{ end -}}
 {{- with .Values.claimUrl }}{{ $_ := set $env "HOTDESK_CLAIM_URL" . }}{{ end -}}
 {{- range $name, $value := $env }}
 - {name: {{ $name }}, value: {{ include "hotdesk.arg" $value }}}
 {{- end }}
 {{- end }}
 
-{{/* The access controller's settings, as environment variables. */}}
-{{- define "hotdesk.accessEnv" -}}
-{{- with .Values.access }}
+{{/* The controller's settings, as environment variables. */}}
+{{- define "hotdesk.controllerEnv" -}}
+- {name: HOTDESK_JOBS_NAMESPACE, value: {{ include "hotdesk.arg" .Values.jobs.namespace }}}
+{{- with include "hotdesk.controllerValues" . | fromJson }}
 - {name: HOTDESK_SUBJECT_PREFIX, value: {{ include "hotdesk.arg" (join "," .subjectPrefixes) }}}
 - {name: HOTDESK_LOG_FORMAT, value: {{ include "hotdesk.arg" .logFormat }}}
 - {name: HOTDESK_LOG_LEVEL, value: {{ include "hotdesk.arg" .logLevel }}}

@@ -31,34 +31,138 @@ request.userInfo.username.startsWith("system:node:") && {{ include "hotdesk.cel.
 {{/* True for break-glass groups and administrators. */}}
 {{- define "hotdesk.cel.isAdministrator" -}}
 request.userInfo.username in {{ .Values.administrators.users | toJson }} ||
-{{ include "hotdesk.cel.inGroup" (concat .Values.breakGlass.groups .Values.administrators.groups) }}
+{{ include "hotdesk.cel.inGroup" (concat .Values.breakGlass.groups .Values.administrators.groups | default list) }}
 {{- end }}
 
-{{/*
-True for a service account of the request's own namespace that shows a token. The role `edit` lets people impersonate
-the service accounts of a namespace; an impersonated request has none of these extras. A pod's token ends with the pod,
-and one that a person makes lasts an hour (policy-gate.yaml); the webhook, which has a clock, does not count the latter for
-an hour after a hand-over.
-*/}}
-{{- define "hotdesk.cel.isOwnWorkload" -}}
+{{/* What is gated, and what is left out: files/gated.yaml, as JSON. */}}
+{{- define "hotdesk.gated" -}}
+{{ .Files.Get "files/gated.yaml" | fromYaml | toJson }}
+{{- end }}
+
+{{/* One rule of that table, for a webhook or a policy. Takes [entry, operations, context]. */}}
+{{- define "hotdesk.rule" -}}
+{{- $rule := index (include "hotdesk.gated" (index . 2) | fromJson) (index . 0) -}}
+- apiGroups: {{ $rule.groups | toJson }}
+  apiVersions: {{ $rule.versions | toJson }}
+  resources: {{ $rule.resources | toJson }}
+  operations: {{ index . 1 | toJson }}
+  scope: {{ $rule.scope | quote }}
+{{- end }}
+
+{{/* True for a request with the token of a pod that exists. An impersonated one has no such extra, and neither has one with a
+     token that somebody made for an account alone. */}}
+{{- define "hotdesk.cel.hasPodToken" -}}
+has(request.userInfo.extra) && "authentication.kubernetes.io/pod-name" in request.userInfo.extra &&
+request.userInfo.extra["authentication.kubernetes.io/pod-name"].exists(v, v != "")
+{{- end }}
+
+{{/* True for a service account of the request's own namespace, by its exact name. */}}
+{{- define "hotdesk.cel.isOwnAccount" -}}
 request.userInfo.username.startsWith("system:serviceaccount:" + request.namespace + ":") &&
-has(request.userInfo.extra) &&
-["authentication.kubernetes.io/credential-id", "authentication.kubernetes.io/pod-name"].exists(k,
-  k in request.userInfo.extra && request.userInfo.extra[k].exists(v, v != ""))
+request.userInfo.username.split(":").size() == 4 && !request.userInfo.username.endsWith(":")
 {{- end }}
 
-{{/* True for what is written all the time and marks nothing: heartbeats, events, lists of endpoints. */}}
-{{- define "hotdesk.cel.isChatter" -}}
-request.resource.resource in ["endpoints", "endpointslices", "events", "leases"]
+{{/* True for what a list of the table names, by group and resource. Takes [entries…, context]. */}}
+{{- define "hotdesk.cel.isListed" -}}
+{{- $gated := include "hotdesk.gated" (last .) | fromJson -}}
+{{- $names := list -}}
+{{- range initial . -}}
+{{- range index $gated . }}{{ $names = append $names (printf "%s/%s" .group .resource) }}{{ end -}}
+{{- end -}}
+(request.resource.group + "/" + request.resource.resource) in {{ $names | toJson }}
 {{- end }}
 
-{{/* The names of what the chart `slots` puts into each slot, as a CEL list. */}}
-{{- define "hotdesk.fixtures" -}}
-{{- list "hotdesk-access" "hotdesk-claim" "hotdesk-claimants" "hotdesk-edit" "hotdesk-view" "hotdesk-reaper" "hotdesk-observer" "hotdesk-reviver" | uniq | toJson -}}
+{{/* True for a Slot with a claim, whether or not it has lapsed. */}}
+{{- define "hotdesk.cel.hasClaim" -}}
+has(params.spec.claim) && dyn(params.spec.claim) != null
 {{- end }}
 
-{{/* The matchConditions of the two gate entries. The first false one leaves the request out. */}}
-{{- define "hotdesk.gateConditions" -}}
+{{/* True for a claim that has lapsed: there is no clock here, so the controller writes down which `until` has passed. It may
+     spell the same second otherwise. Only where there is a claim. */}}
+{{- define "hotdesk.cel.isLapsed" -}}
+has(params.spec.claim.until) && dyn(params.spec.claim.until) != null &&
+has(params.status) && has(params.status.lapsedUntil) && dyn(params.status.lapsedUntil) != null &&
+int(timestamp(string(params.spec.claim.until))) == int(timestamp(string(params.status.lapsedUntil)))
+{{- end }}
+
+{{/* A text that people wrote, in quotes that it cannot end: what looks like a double quote becomes an apostrophe. */}}
+{{- define "hotdesk.cel.quoted" -}}
+"\"" + {{ . }}.split("").map(c, c in
+  ["\"", "\u02ba", "\u02dd", "\u02ee", "\u02f6", "\u05f2", "\u05f4", "\u1cd3",
+   "\u201c", "\u201d", "\u201e", "\u201f", "\u2033", "\u2036", "\u275d", "\u275e", "\u3003", "\u301d", "\u301e", "\u301f", "\uff02"]
+  ? "'" : c).join("") + "\""
+{{- end }}
+
+{{/* The names of what the chart `slots` puts into each slot, as a JSON list. */}}
+{{- define "hotdesk.fixtureNames" -}}
+{{- $names := list -}}
+{{- range (include "hotdesk.gated" . | fromJson).fixtures }}{{ $names = concat $names .names }}{{ end -}}
+{{- $names | uniq | sortAlpha | toJson -}}
+{{- end }}
+
+{{/* True if one of the variable `subjectNames` is a fixture's, by group, resource and name. */}}
+{{- define "hotdesk.cel.isFixture" -}}
+{{- $rows := list -}}
+{{- range (include "hotdesk.gated" . | fromJson).fixtures -}}
+{{- $rows = append $rows (printf "request.resource.group == %s && request.resource.resource in %s && variables.subjectNames.exists(n, n in %s)" (.group | toJson) (.resources | toJson) (.names | toJson)) -}}
+{{- end -}}
+{{ $rows | join " ||\n" }}
+{{- end }}
+
+{{/* The values of a field of an object, as a CEL list: `a.b` is one or none, `a[].b` one for each element. Takes [object, field]. */}}
+{{- define "hotdesk.cel.values" -}}
+{{- $parts := splitList "[]" (index . 1) -}}
+{{- $head := printf "%s.?%s" (index . 0) (first $parts | replace "." ".?") -}}
+{{- if eq (len $parts) 1 -}}
+[{{ $head }}.orValue({})]
+{{- else if eq (last $parts) "" -}}
+{{ $head }}.orValue([])
+{{- else -}}
+{{ $head }}.orValue([]).map(v, v{{ last $parts | replace "." ".?" }}.orValue({}))
+{{- end -}}
+{{- end }}
+
+{{/* The templates of an object: a CEL list of {at, new, old}, each of the latter the list of what is at that field. */}}
+{{- define "hotdesk.cel.templates" -}}
+{{- $rows := list -}}
+{{- range (include "hotdesk.gated" . | fromJson).templates -}}
+{{- $new := include "hotdesk.cel.values" (list "dyn(object)" .field) -}}
+{{- $old := include "hotdesk.cel.values" (list "dyn(oldObject)" .field) -}}
+{{- $rows = append $rows (printf "(variables.kind in %s ? [{\"at\": dyn(%s), \"new\": dyn(%s), \"old\": dyn(oldObject == null ? [] : %s)}] : [])" (.kinds | toJson) (.field | toJson) $new $old) -}}
+{{- end -}}
+{{ $rows | join " +\n" }}
+{{- end }}
+
+{{/* True for an object of which no controller would copy a key of hotdesk's. Most kinds have no templates. */}}
+{{- define "hotdesk.cel.hasCleanTemplates" -}}
+{{- $kinds := list -}}
+{{- $rows := list -}}
+{{- range (include "hotdesk.gated" . | fromJson).templates -}}
+{{- $kinds = concat $kinds .kinds | uniq -}}
+{{- $values := include "hotdesk.cel.values" (list "dyn(object)" .field) -}}
+{{- $rows = append $rows (printf "(!((request.kind.group + \"/\" + request.kind.kind) in %s) || %s.all(t, [\"labels\", \"annotations\"].all(m, t.?metadata[?m].orValue({}).all(k, !k.startsWith(\"hotdesk.dev/\")))))" (.kinds | toJson) $values) -}}
+{{- end -}}
+(!((request.kind.group + "/" + request.kind.kind) in {{ $kinds | toJson }}) ||
+{{ $rows | join " &&\n" }})
+{{- end }}
+
+{{/* The trusted deployers, as JSON: who knows people, and the slots and the people of each. Entries of one user add up. A bare
+     name, as it was before there were entries, knows people. */}}
+{{- define "hotdesk.deployers" -}}
+{{- $knowing := list -}}
+{{- $slots := dict -}}
+{{- $people := dict -}}
+{{- range .Values.trustedDeployers -}}
+{{- $entry := ternary (dict "user" . "authenticatesPeople" true) . (kindIs "string" .) -}}
+{{- if $entry.authenticatesPeople }}{{ $knowing = append $knowing $entry.user }}{{ end -}}
+{{- $_ := set $slots $entry.user (concat (get $slots $entry.user | default list) ($entry.slots | default list) | default list) -}}
+{{- $_ := set $people $entry.user (concat (get $people $entry.user | default list) ($entry.people | default list) | default list) -}}
+{{- end -}}
+{{ dict "knowing" $knowing "slots" $slots "people" $people | toJson }}
+{{- end }}
+
+{{/* The matchConditions that the gate's webhooks and its policy share. The first false one leaves the request out. */}}
+{{- define "hotdesk.sharedConditions" -}}
 - name: not-machinery
   expression: |-
     !({{ include "hotdesk.cel.isMachinery" . | nindent 6 }}
@@ -67,10 +171,16 @@ request.resource.resource in ["endpoints", "endpointslices", "events", "leases"]
   expression: '!(request.resource.group == "hotdesk.dev" && request.resource.resource == "slots")'
 - name: not-a-question
   expression: request.resource.group != "authorization.k8s.io"
-- name: not-chatter-of-the-slots-own-workload
+{{- end }}
+
+{{/* The matchConditions of the gate's webhooks. Whether the claim trusts what runs, the policy says. */}}
+{{- define "hotdesk.gateConditions" -}}
+{{ include "hotdesk.sharedConditions" . }}
+- name: not-a-heartbeat-of-the-slots-own-pods
   expression: |-
-    !({{ include "hotdesk.cel.isChatter" . }} &&
-      {{- include "hotdesk.cel.isOwnWorkload" . | nindent 6 }}
+    !({{ include "hotdesk.cel.isListed" (list "heartbeats" .) }} &&
+      {{- include "hotdesk.cel.isOwnAccount" . | nindent 6 }} &&
+      {{- include "hotdesk.cel.hasPodToken" . | nindent 6 }}
     )
 {{- end }}
 
@@ -82,16 +192,17 @@ the long way. It must never be true where the policy would say no, so it asks fo
 */}}
 {{- define "hotdesk.cel.isPlainlyRight" -}}
 request.operation in ["CREATE", "UPDATE", "DELETE"] && request.?subResource.orValue("") == "" &&
-!(request.?name.orValue("") in {{ include "hotdesk.fixtures" . }}) &&
-has(params.spec.claim) && dyn(params.spec.claim) != null &&
+!(request.?name.orValue("") in {{ include "hotdesk.fixtureNames" . }}) &&
+{{ include "hotdesk.cel.hasClaim" . }} &&
+!({{ include "hotdesk.cel.isLapsed" . | nindent 2 }}) &&
 request.userInfo.username.trim().lowerAscii() in params.spec.claim.users &&
 (request.operation == "DELETE" ?
   oldObject != null && has(oldObject.metadata) &&
-  !(oldObject.metadata.?name.orValue("") in {{ include "hotdesk.fixtures" . }}) &&
+  !(oldObject.metadata.?name.orValue("") in {{ include "hotdesk.fixtureNames" . }}) &&
   (!has(oldObject.metadata.labels) || !("hotdesk.dev/for" in oldObject.metadata.labels)) :
   has(params.metadata.labels) && has(params.metadata.annotations) &&
   has(object.metadata) && has(object.metadata.labels) && has(object.metadata.annotations) &&
-  !(object.metadata.?name.orValue("") in {{ include "hotdesk.fixtures" . }}) &&
+  !(object.metadata.?name.orValue("") in {{ include "hotdesk.fixtureNames" . }}) &&
   ["hotdesk.dev/slot", "hotdesk.dev/owner"].all(k,
     k in object.metadata.labels && object.metadata.labels[?k] == params.metadata.labels[?k]) &&
   ["hotdesk.dev/owner", "hotdesk.dev/claimants", "hotdesk.dev/purpose"].all(k,
@@ -99,21 +210,14 @@ request.userInfo.username.trim().lowerAscii() in params.spec.claim.users &&
   object.metadata.labels.all(k, !k.startsWith("hotdesk.dev/") || k in ["hotdesk.dev/slot", "hotdesk.dev/owner"]) &&
   object.metadata.annotations.all(k, !k.startsWith("hotdesk.dev/") ||
     k in ["hotdesk.dev/owner", "hotdesk.dev/claimants", "hotdesk.dev/purpose"]) &&
+  (!has(object.type) || dyn(object.type) != "kubernetes.io/service-account-token") &&
+  {{- include "hotdesk.cel.hasCleanTemplates" . | nindent 2 }} &&
   (!has(object.spec) || type(dyn(object.spec)) == map && (
     !has(object.spec.template) || !has(object.spec.selector) ||
     type(dyn(object.spec.selector)) == map && !has(object.spec.selector.matchExpressions) &&
     object.spec.selector.all(k, !k.startsWith("hotdesk.dev/")) &&
     (!has(object.spec.selector.matchLabels) || type(dyn(object.spec.selector.matchLabels)) == map &&
       object.spec.selector.matchLabels.all(k, !k.startsWith("hotdesk.dev/"))))))
-{{- end }}
-
-{{/* The rules of everything: every namespaced resource and subresource. Takes the operations. */}}
-{{- define "hotdesk.everything" -}}
-- apiGroups: ["*"]
-  apiVersions: ["*"]
-  resources: ["*/*"]
-  operations: {{ . | toJson }}
-  scope: Namespaced
 {{- end }}
 
 {{/* The namespaces that are slots. */}}
@@ -123,14 +227,13 @@ matchExpressions:
     operator: Exists
 {{- end }}
 
-{{/* The webhook's address for the API server. Takes [path, context]. */}}
+{{/* The webhook's address for the API server. */}}
 {{- define "hotdesk.clientConfig" -}}
-{{- $root := index . 1 -}}
-# No caBundle: the certs job or cert-manager publishes it, and an upgrade leaves it as it is.
+# No caBundle and no path: the certs job publishes the path, it or cert-manager the caBundle, and an upgrade leaves both as they
+# are. Until then the webhook answers nobody.
 service:
-  namespace: {{ $root.Release.Namespace }}
-  name: {{ include "hotdesk.webhookName" $root }}
-  path: {{ index . 0 }}
+  namespace: {{ .Release.Namespace }}
+  name: {{ include "hotdesk.webhookName" . }}
   port: 443
 {{- end }}
 

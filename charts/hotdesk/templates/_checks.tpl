@@ -11,6 +11,9 @@
 {{- fail "sync.enabled needs a source: give sync.sheet.id or sync.csv.configMap" }}
 {{- end }}
 {{- end }}
+{{- if ne 3 (list .Release.Namespace .Values.jobs.namespace .Values.saved.namespace | uniq | len) }}
+{{- fail "jobs.namespace, saved.namespace and the release's own must be three: what runs in one may not reach into another" }}
+{{- end }}
 {{- if hasPrefix "kube-" .Release.Namespace }}
 {{- fail (printf "do not install hotdesk in %s: use a namespace of its own, such as hotdesk" .Release.Namespace) }}
 {{- end }}

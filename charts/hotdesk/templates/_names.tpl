@@ -21,13 +21,18 @@
 {{- if .Values.sync.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.syncName" . }}{{ end -}}
 {{- end }}
 
-{{- define "hotdesk.accessName" -}}
-{{ include "hotdesk.fullname" . }}-access
+{{- define "hotdesk.controllerName" -}}
+{{ include "hotdesk.fullname" . }}-controller
 {{- end }}
 
-{{/* The access controller's user name, as the API server knows it; empty where there is none. */}}
+{{/* The controller's user name, as the API server knows it; empty where there is none. */}}
 {{- define "hotdesk.controllerUser" -}}
-{{- if .Values.access.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.accessName" . }}{{ end -}}
+{{- if .Values.controller.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.controllerName" . }}{{ end -}}
+{{- end }}
+
+{{/* The controller's values, with what an installation from before still says under `access`, as JSON. */}}
+{{- define "hotdesk.controllerValues" -}}
+{{- mergeOverwrite (deepCopy .Values.controller) (omit (.Values.access | default dict) "enabled" "image") | toJson -}}
 {{- end }}
 
 {{/* Where all webhooks note the claims that they have just admitted. */}}
@@ -41,6 +46,26 @@
 
 {{- define "hotdesk.tlsSecret" -}}
 {{ include "hotdesk.fullname" . }}-webhook-tls
+{{- end }}
+
+{{/* The path below which the webhook answers. */}}
+{{- define "hotdesk.pathSecret" -}}
+{{ include "hotdesk.fullname" . }}-webhook-path
+{{- end }}
+
+{{/*
+True if the chart makes this Secret: for the certs job always, and for cert-manager where it is the release's already, so that a
+change of certs.mode takes away no certificate that is being served. Takes [name, context].
+*/}}
+{{- define "hotdesk.makesSecret" -}}
+{{- $root := index . 1 -}}
+{{- if eq $root.Values.certs.mode "self-signed" -}}
+true
+{{- else -}}
+{{- $found := lookup "v1" "Secret" $root.Release.Namespace (index . 0) -}}
+{{- $annotations := dig "metadata" "annotations" dict $found -}}
+{{- if eq (get $annotations "meta.helm.sh/release-name") $root.Release.Name }}true{{ end -}}
+{{- end -}}
 {{- end }}
 
 {{/* Takes [component, context]. */}}
@@ -90,4 +115,33 @@ runAsGroup: 65532
 fsGroup: 65532
 seccompProfile:
   type: RuntimeDefault
+{{- end }}
+
+{{/* Where hotdesk's pods may go, where egress is restricted: the API server, the cluster's names, and what the operator adds. */}}
+{{- define "hotdesk.egress" -}}
+- ports:
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+  {{- with .Values.networkPolicy.apiServerCIDRs }}
+  to:
+    {{- range . }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+  {{- end }}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+{{- with .Values.networkPolicy.egress.rules }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The priority class of the webhook and the controller; empty: the cluster's default. */}}
+{{- define "hotdesk.priorityClass" -}}
+{{- if .Values.webhook.priorityClassName -}}
+{{ .Values.webhook.priorityClassName }}
+{{- else if .Values.priorityClass.create -}}
+{{ include "hotdesk.fullname" . }}
+{{- end -}}
 {{- end }}

@@ -12,9 +12,31 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{/* The name of what stands outside the slots' own namespaces. */}}
+{{/* The same, for what stands outside of its slot. Takes [component, slot, context]. */}}
+{{- define "slots.labelsOf" -}}
+{{ include "slots.labels" (list (index . 0) (index . 2)) }}
+hotdesk.dev/slot: {{ index . 1 }}
+{{- end }}
+
+{{/* The names of the roles that all reapers, and all revivers, have in common. */}}
 {{- define "slots.reaperName" -}}
 {{ .Release.Name }}-reaper
+{{- end }}
+
+{{- define "slots.reviverName" -}}
+{{ .Release.Name }}-reviver
+{{- end }}
+
+{{/*
+The name of a slot's CronJob. Kubernetes lets it have 52 characters, and a slot's name may have 63: a longer one is cut, and
+a hash tells it from others that begin in the same way. Takes [prefix, slot].
+*/}}
+{{- define "slots.cronJobName" -}}
+{{- $name := printf "%s-%s" (index . 0) (index . 1) -}}
+{{- if gt (len $name) 52 -}}
+{{- $name = printf "%s-%s" (trunc 43 $name | trimSuffix "-") (index . 1 | sha256sum | trunc 8) -}}
+{{- end -}}
+{{ $name }}
 {{- end }}
 
 {{/*
@@ -48,11 +70,14 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{/* Stops at what the schema cannot say. */}}
 {{- define "slots.checks" -}}
 {{- $seen := dict -}}
+{{- if eq .Values.jobs.namespace .Values.saved.namespace }}
+{{- fail "jobs.namespace and saved.namespace must be two: what runs in the one may not read the other" }}
+{{- end -}}
 {{- range .Values.slots -}}
 {{- if hasKey $seen .name }}{{ fail (printf "slots: %s is there twice" .name) }}{{ end -}}
 {{- $_ := set $seen .name true -}}
-{{- if eq .name $.Release.Namespace }}
-{{- fail (printf "slots: %s is the namespace of this release; hotdesk must not gate its own namespace" .name) }}
+{{- if has .name (list $.Release.Namespace $.Values.jobs.namespace $.Values.saved.namespace) }}
+{{- fail (printf "slots: %s is a namespace of hotdesk itself, which it must not gate: give the slot another name" .name) }}
 {{- end -}}
 {{- $reaper := include "slots.reaper" (list . $) | fromJson -}}
 {{- $places := concat (include "slots.places" (list $reaper "ingress-logs") | fromJsonArray) (include "slots.places" (list $reaper "ingress-metrics") | fromJsonArray) -}}
@@ -118,10 +143,22 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{ $targets | toJson }}
 {{- end }}
 
-{{/* The settings of the reaper, as its variables: `create job --from` can change one. Takes the reaper's values. */}}
+{{/* The Secrets that the reapers need, as a JSON list of names. Takes the reaper's values. */}}
+{{- define "slots.secrets" -}}
+{{- $names := concat .secrets .image.pullSecrets -}}
+{{- range .notify }}{{ with .secret }}{{ $names = append $names .name }}{{ end }}{{ end -}}
+{{ $names | uniq | sortAlpha | toJson }}
+{{- end }}
+
+{{/*
+The settings of the reaper, as its variables: a Job that is made of the CronJob can change one. Takes [the reaper's values,
+slot, context].
+*/}}
 {{- define "slots.reaperEnv" -}}
-- name: HOTDESK_NAMESPACE
-  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+{{- $root := index . 2 -}}
+{{ include "slots.env" (list "HOTDESK_NAMESPACE" (index . 1)) }}
+{{ include "slots.env" (list "HOTDESK_SAVED_NAMESPACE" $root.Values.saved.namespace) }}
+{{- with index . 0 }}
 {{ include "slots.env" (list "HOTDESK_SOURCES" (toJson .sources)) }}
 {{ include "slots.env" (list "HOTDESK_INGRESS_NAMESPACE" .ingress.namespace) }}
 {{ include "slots.env" (list "HOTDESK_INGRESS_SELECTOR" .ingress.selector) }}
@@ -156,4 +193,5 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{ include "slots.env" (list "HOTDESK_LOG_LEVEL" .logLevel) }}
 # helm keeps its caches under the home directory.
 - {name: HOME, value: /tmp}
+{{- end }}
 {{- end }}

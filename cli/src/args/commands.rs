@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use clap_complete::aot::Shell;
-use hotdesk_slots::Name;
+use hotdesk_runtime::duration::positive;
+use hotdesk_slots::{Name, NameRules};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
@@ -35,13 +36,37 @@ pub(crate) struct Plan {
     pub(crate) slot: String,
 }
 
+/// Whether to follow a request to its end.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Wait {
+    /// Follow it to its end.
+    #[arg(long, num_args = 0..=1, default_value_t = true, default_missing_value = "true", require_equals = true,
+          action = clap::ArgAction::Set)]
+    wait: bool,
+
+    /// The same as --wait=false: only ask.
+    #[arg(long, conflicts_with = "wait")]
+    no_wait: bool,
+
+    /// How long to follow it, for example 15m.
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = positive::<SignedDuration>)]
+    timeout: SignedDuration,
+}
+
+impl Wait {
+    /// How long to follow it; not at all if none.
+    pub(crate) fn patience(&self) -> Option<SignedDuration> {
+        (self.wait && !self.no_wait).then_some(self.timeout)
+    }
+}
+
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
-Starts a job from the CronJob hotdesk-reaper of the slot, in your name; it judges the slot as every hourly run does.
+Asks hotdesk to run the slot's reaper now; it judges the slot as every hourly run does.
 
 Examples:
   reap mew --dry-run
-  reap mew --wait=false")]
+  reap mew --no-wait")]
 pub(crate) struct Reap {
     /// The slot, by its namespace.
     pub(crate) slot: String,
@@ -50,19 +75,14 @@ pub(crate) struct Reap {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Follow the job to its end.
-    #[arg(long, num_args = 0..=1, default_value_t = true, default_missing_value = "true", require_equals = true,
-          action = clap::ArgAction::Set)]
-    pub(crate) wait: bool,
-
-    /// How long to follow it, for example 15m.
-    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = patience)]
-    pub(crate) timeout: SignedDuration,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
 }
 
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
-Starts a job in the slot, in your name, that puts back what was written down before the releases were cleared.
+Asks hotdesk to put back what was saved before the releases were cleared. Only what was cleared while you held the slot
+comes back; the rest an administrator brings back.
 
 Examples:
   revive mew                # all that the last reap took
@@ -84,14 +104,8 @@ pub(crate) struct Revive {
     #[arg(long, short)]
     pub(crate) yes: bool,
 
-    /// Follow the job to its end.
-    #[arg(long, num_args = 0..=1, default_value_t = true, default_missing_value = "true", require_equals = true,
-          action = clap::ArgAction::Set)]
-    pub(crate) wait: bool,
-
-    /// How long to follow it, for example 15m.
-    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = patience)]
-    pub(crate) timeout: SignedDuration,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
 }
 
 #[derive(ClapArgs, Debug, Clone)]
@@ -117,6 +131,29 @@ pub(crate) struct Claim {
     /// Who holds it; may be given more than once, the owner first [default: you].
     #[arg(long = "user", value_name = "NAME", value_delimiter = ',', value_parser = name)]
     pub(crate) users: Vec<Name>,
+
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+}
+
+/// Whether what runs in the slot may write there by the tokens of its pods.
+#[derive(ClapArgs, Debug, Clone, Copy, Default)]
+pub(crate) struct Trust {
+    /// Let what runs in the slot write there by the tokens of its pods, also what was there before you.
+    /// [default: only if nothing runs there, or you say so when asked]
+    #[arg(long, overrides_with = "no_trust_workloads")]
+    trust_workloads: bool,
+
+    /// Do not let it.
+    #[arg(long, overrides_with = "trust_workloads")]
+    no_trust_workloads: bool,
+}
+
+impl Trust {
+    /// What was typed, if anything was.
+    pub(crate) fn said(self) -> Option<bool> {
+        (self.trust_workloads || self.no_trust_workloads).then_some(self.trust_workloads)
+    }
 }
 
 #[derive(ClapArgs, Debug)]
@@ -171,6 +208,11 @@ pub(crate) struct Hand {
     #[arg(value_name = "USER", value_parser = name)]
     pub(crate) user: Name,
 
+    /// Whose place they take, if that is not clear: you are in the claim by a group, or by another name of yours
+    /// [default: you].
+    #[arg(long, value_name = "NAME", value_parser = anyone)]
+    pub(crate) in_place_of: Option<Name>,
+
     /// Also if somebody else holds it: in the place of its owner; for administrators.
     #[arg(long)]
     pub(crate) force: bool,
@@ -187,7 +229,7 @@ Examples:
   resolve --user alice@example.com --sheet 1A… --google-key key.json --domain dev.example.com")]
 pub(crate) struct Resolve {
     /// Whose slot: an e-mail or a login, as in the claim.
-    #[arg(long, env = "HOTDESK_USER", value_name = "NAME", value_parser = name)]
+    #[arg(long, env = "HOTDESK_USER", value_name = "NAME", value_parser = anyone)]
     pub(crate) user: Name,
 
     /// Which, if they hold several [default: the first, with a notice].
@@ -204,6 +246,9 @@ pub(crate) struct Resolve {
 
     #[command(flatten)]
     pub(crate) google: hotdesk_sync::args::Google,
+
+    #[command(flatten)]
+    pub(crate) names: hotdesk_sync::args::Names,
 
     /// With --csv or --sheet: whose times of day its dates are, such as Europe/Berlin.
     #[arg(long, env = "HOTDESK_TIME_ZONE", default_value = "UTC", value_name = "ZONE", value_parser = time_zone)]
@@ -251,11 +296,6 @@ pub(crate) struct Completion {
     pub(crate) shell: Shell,
 }
 
-fn patience(text: &str) -> Result<SignedDuration, String> {
-    let length: SignedDuration = text.parse().map_err(|_| "write it like 90s, 15m or 1h".to_owned())?;
-    if length.is_positive() { Ok(length) } else { Err("it must be longer than nothing".to_owned()) }
-}
-
 /// The longest purpose that a Slot can hold, in characters.
 const MAX_PURPOSE: usize = 200;
 
@@ -278,8 +318,14 @@ fn grace(text: &str) -> Result<SignedDuration, String> {
     if grace.is_negative() { Err("it is negative".to_owned()) } else { Ok(grace) }
 }
 
-fn name(text: &str) -> Result<Name, String> {
+/// Whoever it may be: they are only looked for.
+fn anyone(text: &str) -> Result<Name, String> {
     Name::parse(text).map_err(|e| e.to_string())
+}
+
+/// What no installation would write into a claim is refused here; the server knows its own rules.
+fn name(text: &str) -> Result<Name, String> {
+    NameRules::widest().name(text).map_err(|e| e.to_string())
 }
 
 fn time_zone(text: &str) -> Result<TimeZone, String> {

@@ -1,6 +1,8 @@
 //! `hotdesk claim SLOT`: may it be claimed, and what is written?
 
-use hotdesk_slots::text::list;
+mod trust;
+
+use hotdesk_slots::text::{list, quoted};
 use hotdesk_slots::{ClaimView, Name, Slot, Standing};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
@@ -36,10 +38,14 @@ pub(crate) async fn run(cluster: &Cluster, args: &Claim, form: Form) -> Result<S
         Some(text) => End::At(moments::parse(text, &cluster.now).map_err(|e| Failure::Usage(format!("--until: {e}")))?),
     };
     let me = cluster.me().await?;
+    let trust = trust::decided(cluster, args, &me).await?;
     let judged = |slot: &Slot, slots: &[Slot]| {
-        judge(slot, slots, &me, args, end, now).map(|claim| Some(json!({"claim": claim})))
+        judge(slot, slots, &me, args, end, now).map(|claim| Some(json!({"claim": trust::with(claim, trust)})))
     };
-    let changed = change(cluster, &args.slot, judged).await?;
+    let mut changed = change(cluster, &args.slot, judged).await?;
+    if let Some(is) = trust::after(cluster, &changed.is, trust).await {
+        changed.is = is;
+    }
     let row = Row::of(&changed.is, Some(&me), now);
     let local = cluster.now.time_zone();
     Ok(machine(&row, form)?.unwrap_or_else(|| next(&row, cluster.program, local, now)))
@@ -85,17 +91,18 @@ fn changed_claim(slot: &Slot, args: &Claim, end: End) -> Result<Value, Failure> 
         changes.insert("users".to_owned(), json!(users));
         changes.insert("aliases".to_owned(), Value::Null);
     }
-    if changes.is_empty() {
+    if changes.is_empty() && args.trust.said().is_none() {
         let slot = crate::row::slot_name(slot);
         return Err(Failure::Refused(format!(
-            "{slot} is yours already. To change the claim, say what: --until, --purpose, or --user"
+            "{slot} is yours already. To change the claim, say what: --until, --purpose, --user, or \
+             --trust-workloads"
         )));
     }
     Ok(Value::Object(changes))
 }
 
 fn held_by_another(row: &Row, slots: &[Slot], now: Timestamp) -> Failure {
-    let purpose = row.purpose.as_ref().map(|purpose| format!(" for \"{purpose}\"")).unwrap_or_default();
+    let purpose = row.purpose.as_ref().map(|purpose| format!(" for {}", quoted(purpose))).unwrap_or_default();
     let until = row.until.map(|at| format!(", until {}", moment(at, now))).unwrap_or_default();
     Failure::Refused(format!("{} is held by {}{purpose}{until}. {}", row.slot, row.holders(), near::free(slots, now)))
 }
@@ -131,6 +138,7 @@ mod tests {
             purpose: purpose.map(str::to_owned),
             until: None,
             users: users.iter().map(|user| Name::parse(user).unwrap()).collect(),
+            trust: crate::args::Trust::default(),
         }
     }
 
@@ -171,7 +179,8 @@ mod tests {
         check(&mine, &args(None, &[]), End::At(until), Ok(json!({"until": "2026-11-27T18:00:00Z"})));
         check(&mine, &args(None, &[]), End::Never, Ok(json!({"until": null})));
         check(&mine, &args(Some("other"), &[]), End::AsItWas, Ok(json!({"purpose": "other"})));
-        let nothing = "mew is yours already. To change the claim, say what: --until, --purpose, or --user";
+        let nothing =
+            "mew is yours already. To change the claim, say what: --until, --purpose, --user, or --trust-workloads";
         check(&mine, &args(None, &[]), End::AsItWas, Err(nothing));
     }
 

@@ -16,6 +16,7 @@ mod probe;
 mod rights;
 mod rotation;
 mod runs;
+mod secrets;
 mod served;
 mod settings;
 mod show;
@@ -77,6 +78,7 @@ fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding> {
         monitors: &then.monitors,
     }));
     findings.extend(start::judge(&then.starts));
+    findings.extend(secrets::judge(&then.secrets));
     findings.extend(slots::judge(facts, program, now));
     // A slot that another judgement has something against is not in order.
     let amiss: Vec<String> = findings.iter().filter(|f| f.level != Level::Ok).map(|f| f.about.clone()).collect();

@@ -1,6 +1,6 @@
 //! `hotdesk hand SLOT USER`: whose place does the other one take?
 
-use hotdesk_slots::text::list;
+use hotdesk_slots::text::{list, shown_name};
 use hotdesk_slots::{ClaimView, Name, Slot, Standing};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -45,13 +45,29 @@ fn judge(slot: &Slot, me: &Me, args: &Hand, program: &str, now: Timestamp) -> Re
     if users == claim.users {
         return Err(Failure::Refused(format!("{} is held by {} already", row.slot, args.user)));
     }
-    // Aliases are those of the former users; the server finds those of the new ones.
-    Ok(json!({"claim": {"users": users.iter().map(Name::as_str).collect::<Vec<_>>(), "aliases": null}}))
+    // Aliases are those of the former users; the server finds those of the new ones. Who is in the claim already comes to
+    // own it when the other leaves; only a new name is handed the slot.
+    let to = (!claim.names(&args.user)).then(|| args.user.as_str());
+    Ok(json!({"claim": {"users": users.iter().map(Name::as_str).collect::<Vec<_>>(), "aliases": null, "handTo": to}}))
 }
 
 /// The new user first, then everybody who was there, but the one who goes.
 fn heirs(claim: &ClaimView, me: &Me, args: &Hand, program: &str) -> Result<Vec<Name>, Failure> {
     let goes: Vec<&Name> = match claim.users.as_slice() {
+        users if args.in_place_of.is_some() => {
+            let goes: Vec<&Name> = users.iter().filter(|user| Some(*user) == args.in_place_of.as_ref()).collect();
+            if goes.is_empty() {
+                let users: Vec<&str> = users.iter().map(Name::as_str).collect();
+                let named = args.in_place_of.as_ref().map_or("", Name::as_str);
+                return Err(Failure::Refused(format!(
+                    "{} is held by {}, and {} is none of them",
+                    args.slot.trim(),
+                    list(&users),
+                    shown_name(named)
+                )));
+            }
+            goes
+        }
         users if users.iter().any(|user| me.is(user)) => users.iter().filter(|user| me.is(user)).collect(),
         // Known by another name of theirs, as a member of a group, or an administrator.
         [owner, ..] if claim.users.len() == 1 || args.force => vec![owner],
@@ -59,10 +75,11 @@ fn heirs(claim: &ClaimView, me: &Me, args: &Hand, program: &str) -> Result<Vec<N
             let users: Vec<&str> = users.iter().map(Name::as_str).collect();
             return Err(Failure::Refused(format!(
                 "{} hold it together, and you are none of them by name, so it is not clear who goes. \
-                 Say who shall hold it: {program} claim {} --user {},…",
+                 Say whose place {user} takes: {program} hand {} {user} --in-place-of {}",
                 list(&users),
                 args.slot.trim(),
-                args.user,
+                claim.owner().map_or("NAME", Name::as_str),
+                user = args.user,
             )));
         }
     };
@@ -99,14 +116,23 @@ mod tests {
 
     #[track_caller]
     fn check(slot: &Slot, to: &str, force: bool, expected: Result<&[&str], &str>) {
-        let args = Hand { slot: "mew".to_owned(), user: Name::parse(to).unwrap(), force };
+        check_for(slot, to, None, force, expected);
+    }
+
+    #[track_caller]
+    fn check_for(slot: &Slot, to: &str, goes: Option<&str>, force: bool, expected: Result<&[&str], &str>) {
+        let in_place_of = goes.map(|name| Name::parse(name).unwrap());
+        let args = Hand { slot: "mew".to_owned(), user: Name::parse(to).unwrap(), in_place_of, force };
         let judged = judge(slot, &Me::test("Alice"), &args, "hotdesk", now());
-        let patch = expected.map(|users| json!({"claim": {"users": users, "aliases": null}}));
+        let known = slot.spec.claim.as_ref().is_some_and(|claim| claim.users.iter().any(|user| user == to));
+        let hand_to = (!known).then_some(to);
+        let patch = expected.map(|users| json!({"claim": {"users": users, "aliases": null, "handTo": hand_to}}));
         assert_eq!(judged.map_err(|e| e.to_string()), patch.map_err(str::to_owned));
     }
 
     #[test]
     fn the_other_takes_my_place_and_the_others_stay() {
+        // Who is in the claim already is not handed the slot: they are left with it.
         check(&held(&["alice"], &[], &[]), "bob", false, Ok(&["bob"]));
         check(&held(&["carol", "alice"], &[], &[]), "bob", false, Ok(&["bob", "carol"]));
         check(&held(&["alice", "bob"], &[], &[]), "bob", false, Ok(&["bob"]));
@@ -116,15 +142,20 @@ mod tests {
     #[test]
     fn nobody_is_left_out_by_guessing() {
         let expected = "a@example.com and carol hold it together, and you are none of them by name, so it is not clear \
-                        who goes. Say who shall hold it: hotdesk claim mew --user bob,…";
-        check(&held(&["a@example.com", "carol"], &["alice"], &[]), "bob", false, Err(expected));
+                        who goes. Say whose place bob takes: hotdesk hand mew bob --in-place-of a@example.com";
+        let together = held(&["a@example.com", "carol"], &["alice"], &[]);
+        check(&together, "bob", false, Err(expected));
+        check_for(&together, "bob", Some("A@example.com"), false, Ok(&["bob", "carol"]));
+        check_for(&together, "bob", Some("carol"), false, Ok(&["bob", "a@example.com"]));
+        let nobody = "mew is held by a@example.com and carol, and dan is none of them";
+        check_for(&together, "bob", Some("dan"), false, Err(nobody));
     }
 
     #[test]
     fn only_ones_own_slot_is_handed_over_unless_forced() {
         let expected = "mew is held by carol, and you are alice. If you run this cluster: hotdesk hand mew bob --force";
         let judged = |args: &Hand| judge(&held(&["carol"], &[], &[]), &Me::test("alice"), args, "hotdesk", now());
-        let args = Hand { slot: "mew".to_owned(), user: Name::parse("bob").unwrap(), force: false };
+        let args = Hand { slot: "mew".to_owned(), user: Name::parse("bob").unwrap(), in_place_of: None, force: false };
         assert_eq!(judged(&args).unwrap_err().to_string(), expected);
         check(&held(&["carol", "dan"], &[], &[]), "bob", true, Ok(&["bob", "dan"]));
     }

@@ -2,17 +2,16 @@
 
 use std::fmt::Write as _;
 
-use hotdesk_slots::VerdictState;
+use hotdesk_slots::requests::ReaperSettings;
 use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::{SlotStatus, VerdictState};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-use k8s_openapi::api::batch::v1::CronJob;
 
 use crate::args::{Form, Plan};
 use crate::cluster::Cluster;
 use crate::commands::{moment, relative};
 use crate::failure::Failure;
-use crate::job;
 use crate::near;
 use crate::output::machine;
 use crate::row::{Planned, PlannedRelease, Row, Signal};
@@ -25,9 +24,8 @@ use crate::table::{Cell, render};
 pub(crate) async fn run(cluster: &Cluster, args: &Plan, form: Form) -> Result<String, Failure> {
     let slots = cluster.slots().await?;
     let now = cluster.now.timestamp();
-    let row = Row::of(near::find(&slots, &args.slot, now)?, None, now);
-    // Not to know when it runs costs one sentence.
-    let runs = job::cron_job(cluster, &row.slot).await.ok().map(|found| Runs::of(found.as_ref()));
+    let slot = near::find(&slots, &args.slot, now)?;
+    let (row, runs) = (Row::of(slot, None, now), slot.status.as_ref().and_then(Runs::of));
     Ok(machine(&row, form)?.unwrap_or_else(|| tell(&row, runs.as_ref(), cluster.program, now)))
 }
 
@@ -45,14 +43,19 @@ enum Runs {
 }
 
 impl Runs {
-    fn of(cron_job: Option<&CronJob>) -> Self {
-        let Some(spec) = cron_job.and_then(|found| found.spec.as_ref()) else { return Self::Never };
-        if spec.suspend == Some(true) {
+    /// As the controller wrote it; nothing where it has not seen the slot, which costs one sentence.
+    fn of(status: &SlotStatus) -> Option<Self> {
+        let seen = status.phase.is_some();
+        status.reaper.as_ref().map(Self::set).or_else(|| seen.then_some(Self::Never))
+    }
+
+    fn set(reaper: &ReaperSettings) -> Self {
+        if reaper.suspended {
             return Self::Suspended;
         }
-        let hourly = spec.schedule.strip_suffix(" * * * *").and_then(|minute| minute.parse().ok());
+        let hourly = reaper.schedule.strip_suffix(" * * * *").and_then(|minute| minute.parse().ok());
         let hourly = hourly.filter(|minute: &i8| (0..60).contains(minute));
-        hourly.map_or_else(|| Self::At(plain(&spec.schedule)), Self::Hourly)
+        hourly.map_or_else(|| Self::At(plain(&reaper.schedule)), Self::Hourly)
     }
 
     /// The first run that is not before a moment.
@@ -167,9 +170,12 @@ mod tests {
         "2026-11-23T15:00:00Z".parse().unwrap()
     }
 
-    fn runs(schedule: &str, suspend: bool) -> Runs {
-        let spec = json!({"schedule": schedule, "suspend": suspend, "jobTemplate": {}});
-        Runs::of(Some(&serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap()))
+    fn status(value: serde_json::Value) -> SlotStatus {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn runs(schedule: &str, suspended: bool) -> Runs {
+        Runs::of(&status(json!({"reaper": {"schedule": schedule, "suspended": suspended}}))).unwrap()
     }
 
     #[test]
@@ -181,7 +187,8 @@ mod tests {
         assert_eq!(next("*/5 * * * *", "2026-11-23T15:07:00Z"), None);
         assert_eq!(runs("7 * * * *", true), Runs::Suspended);
         assert_eq!(runs("77 * * * *", false), Runs::At("77 * * * *".to_owned()));
-        assert_eq!(Runs::of(None), Runs::Never);
+        assert_eq!(Runs::of(&status(json!({"phase": "Held"}))), Some(Runs::Never));
+        assert_eq!(Runs::of(&status(json!({}))), None, "no controller has seen the slot");
     }
 
     #[track_caller]

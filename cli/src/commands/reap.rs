@@ -1,66 +1,76 @@
 //! `hotdesk reap SLOT`: a check by hand, and what it found.
 
+use hotdesk_slots::Slot;
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::args::{Form, Reap};
 use crate::cluster::Cluster;
 use crate::commands::Done;
 use crate::failure::Failure;
-use crate::job::{self, Ended, Wish};
 use crate::near;
 use crate::output::machine;
+use crate::request::{self, Ended, Kind};
 use crate::row::slot_name;
 
-/// What became of a Job; the form of `-o json`.
+/// What became of a request; the form of `-o json`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Told {
-    pub(super) slot: String,
-    pub(super) job: String,
+struct Told<'a> {
+    slot: &'a str,
+    request: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) exit_code: Option<i32>,
+    exit_code: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) message: Option<String>,
+    message: Option<&'a str>,
 }
 
-/// Starts a slot's reaper and follows it to its end.
+/// Has the slot checked, and follows that to its end.
 ///
 /// # Errors
 /// Who says no, in their words; that there is no reaper; that it does not end.
 pub(crate) async fn run(cluster: &Cluster, args: &Reap, form: Form) -> Result<Done, Failure> {
     let slots = cluster.slots().await?;
-    let slot = slot_name(near::find(&slots, &args.slot, cluster.now.timestamp())?).to_owned();
-    let made = job::made(&job::needed_cron_job(cluster, &slot).await?, &wish(args.dry_run));
-    let name = job::create(cluster, &slot, &made, false).await?;
-    finish(cluster, &slot, &name, args.wait.then_some(args.timeout), form).await
+    let slot = near::find(&slots, &args.slot, cluster.now.timestamp())?;
+    needs_reaper(slot)?;
+    let name = slot_name(slot);
+    let id = request::ask(cluster, name, Kind::Reap, args.dry_run, &[]).await?;
+    finish(cluster, name, (Kind::Reap, &id), args.wait.patience(), form).await
 }
 
-fn wish(dry_run: bool) -> Wish {
-    // A log for people, whatever the CronJob writes for machines.
-    let mut env = vec![("HOTDESK_LOG_FORMAT", "text".to_owned())];
-    if dry_run {
-        env.push(("HOTDESK_DRY_RUN", "true".to_owned()));
+/// Says early what the controller would say: that there is no reaper.
+///
+/// # Errors
+/// That.
+pub(super) fn needs_reaper(slot: &Slot) -> Result<(), Failure> {
+    let status = slot.status.as_ref();
+    // The controller has seen the slot, and no CronJob.
+    if status.is_some_and(|status| status.phase.is_some() && status.reaper.is_none()) {
+        return Err(Failure::Refused(format!(
+            "{} has no reaper. Whoever runs the cluster sets reaper.enabled for it in charts/slots",
+            slot_name(slot)
+        )));
     }
-    Wish { prefix: "reap-by-hand", component: "reaper", service_account: None, args: Vec::new(), env }
+    Ok(())
 }
 
-/// Follows a Job, if so wished, and tells its end.
+/// Follows a request, if so wished, and tells its end.
 pub(super) async fn finish(
     cluster: &Cluster,
     slot: &str,
-    name: &str,
-    patience: Option<jiff::SignedDuration>,
+    (kind, id): (Kind, &str),
+    patience: Option<SignedDuration>,
     form: Form,
 ) -> Result<Done, Failure> {
-    let mut told = Told { slot: slot.to_owned(), job: name.to_owned(), exit_code: None, message: None };
+    let told = Told { slot, request: id, exit_code: None, message: None };
     let Some(patience) = patience else {
-        let text = format!("The job {name} has begun. Follow it: kubectl -n {slot} logs -f job/{name}\n");
+        let text = format!("hotdesk was asked to {} {slot}. Follow it: {}\n", kind.as_str(), request::by_kubectl(slot));
         return Ok(Done { text: machine(&told, form)?.unwrap_or(text), well: true });
     };
-    let ended = job::follow(cluster, slot, name, patience, job::on_stderr).await?;
-    let text = format!("{}\n", verdict(&ended));
-    (told.exit_code, told.message) = (Some(ended.code), Some(ended.message));
-    Ok(Done { text: machine(&told, form)?.unwrap_or(text), well: told.exit_code == Some(0) })
+    let ended = request::follow(cluster, slot, (kind, id), patience, request::on_stderr).await?;
+    let told = Told { exit_code: Some(ended.code), message: Some(&ended.message), ..told };
+    let text = machine(&told, form)?.unwrap_or_else(|| format!("{}\n", verdict(&ended)));
+    Ok(Done { text, well: ended.code == 0 })
 }
 
 fn verdict(ended: &Ended) -> String {
@@ -71,12 +81,8 @@ fn verdict(ended: &Ended) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_dry_run_is_said_to_the_reaper_and_nothing_else_is() {
-        assert_eq!(wish(false).env.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["HOTDESK_LOG_FORMAT"]);
-        assert!(wish(true).env.contains(&("HOTDESK_DRY_RUN", "true".to_owned())));
-    }
+    use crate::row::tests::slot;
+    use serde_json::json;
 
     #[test]
     fn the_verdict_is_what_the_job_said_at_its_end() {
@@ -84,5 +90,25 @@ mod tests {
         assert_eq!(verdict(&ended(0, "mew is in use.")), "mew is in use.");
         assert_eq!(verdict(&ended(3, "mew is not known.")), "mew is not known. (The job's exit code is 3.)");
         assert_eq!(verdict(&ended(0, "")), "The job has ended without a word.");
+    }
+
+    #[test]
+    fn a_slot_without_a_reaper_is_told_before_anybody_is_asked() {
+        let with = |status: serde_json::Value| {
+            let mut slot = slot("mew");
+            slot.status = serde_json::from_value(status).unwrap();
+            needs_reaper(&slot).map_err(|e| e.to_string())
+        };
+        let refused = with(json!({"phase": "Held"})).unwrap_err();
+        assert!(refused.contains("mew has no reaper. Whoever runs the cluster sets reaper.enabled"), "{refused}");
+        assert_eq!(with(json!({"phase": "Held", "reaper": {"schedule": "7 * * * *"}})), Ok(()));
+        assert_eq!(with(json!({})), Ok(()), "no controller has seen it yet");
+    }
+
+    #[test]
+    fn machines_get_the_requests_id() {
+        let told = Told { slot: "mew", request: "r1", exit_code: Some(0), message: Some("mew is in use.") };
+        let expected = json!({"slot": "mew", "request": "r1", "exitCode": 0, "message": "mew is in use."});
+        assert_eq!(serde_json::to_value(told).unwrap(), expected);
     }
 }

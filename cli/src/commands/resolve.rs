@@ -12,8 +12,8 @@ use std::path::Path;
 
 use hotdesk_fetch::retry::patiently;
 use hotdesk_sheet::csv;
-use hotdesk_slots::ClaimView;
 use hotdesk_slots::text::harmless;
+use hotdesk_slots::{ClaimView, NameRules};
 use hotdesk_sync::source::sheets::Sheets;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -60,7 +60,7 @@ async fn answer(global: &Global, program: &'static str, args: &Resolve, on_githu
     let unusable = |error| Failure::Refused(harmless(&format!("{error:#}")));
     let (candidates, now) = match (wanted(args.csv.as_deref()), args.google.sheets().map_err(unusable)?) {
         (Some(file), _) => (from_file(file, args)?, now()),
-        (None, Some(sheets)) => (from_sheet(&sheets, &args.time_zone).await?, now()),
+        (None, Some(sheets)) => (from_sheet(&sheets, &args.names.rules([]), &args.time_zone).await?, now()),
         (None, None) => from_cluster(global, program).await?,
     };
     let slot = args.slot.as_deref().map(str::trim).filter(|slot| !slot.is_empty());
@@ -99,11 +99,11 @@ async fn from_cluster(global: &Global, program: &'static str) -> Result<(Vec<Can
     Ok((candidates.collect(), cluster.now.timestamp()))
 }
 
-async fn from_sheet(sheets: &Sheets, zone: &TimeZone) -> Result<Vec<Candidate>, Failure> {
+async fn from_sheet(sheets: &Sheets, names: &NameRules, zone: &TimeZone) -> Result<Vec<Candidate>, Failure> {
     let unreadable = |why: &str| Failure::Refused(format!("cannot read the sheet: {}", harmless(why)));
     let reading = patiently(RETRIES, || sheets.read(now)).await.map_err(|error| unreadable(&error.to_string()))?;
     let people = sheet::people(reading.people.as_ref()).map_err(|problem| unreadable(&problem))?;
-    sheet::read(&reading.slots, &people, zone).map_err(|problem| unreadable(&problem))
+    sheet::read(&reading.slots, &people, names, zone).map_err(|problem| unreadable(&problem))
 }
 
 fn from_file(file: &Path, args: &Resolve) -> Result<Vec<Candidate>, Failure> {
@@ -111,7 +111,8 @@ fn from_file(file: &Path, args: &Resolve) -> Result<Vec<Candidate>, Failure> {
     let listed = wanted(args.people.as_deref());
     let people = sheet::people(listed.map(table).transpose()?.as_ref())
         .map_err(|problem| unreadable(listed.unwrap_or(file), &problem))?;
-    sheet::read(&table(file)?, &people, &args.time_zone).map_err(|problem| unreadable(file, &problem))
+    sheet::read(&table(file)?, &people, &args.names.rules([]), &args.time_zone)
+        .map_err(|problem| unreadable(file, &problem))
 }
 
 fn now() -> Timestamp {

@@ -1,26 +1,23 @@
 //! `hotdesk revive SLOT`: what was reaped there, and what comes back?
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
+use hotdesk_slots::requests::SavedRelease;
 use hotdesk_slots::text::{list, plain};
-use hotdesk_slots::undo::{ABOUT, About, SECRET_TYPE};
 use hotdesk_slots::{ClaimView, Slot, Standing};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
-use kube::api::ListParams;
-use kube::{Api, ResourceExt as _};
 
-use super::reap::finish;
+use super::reap::{finish, needs_reaper};
 use crate::args::{Form, Revive};
 use crate::cluster::Cluster;
-use crate::commands::{Done, relative};
+use crate::commands::{Done, agreed, relative};
 use crate::failure::Failure;
-use crate::job::{self, Wish};
 use crate::near;
+use crate::request::{self, Kind};
 use crate::row::slot_name;
 
-/// The service account that brings releases back, by the name that the chart gives it.
-const REVIVER: &str = "hotdesk-reviver";
+/// How many of the objects that stay are named.
+const KEPT_SHOWN: usize = 8;
 
 /// Brings back what was reaped in a slot.
 ///
@@ -28,103 +25,93 @@ const REVIVER: &str = "hotdesk-reviver";
 /// Who says no, in their words; that nothing is saved; that it does not end.
 pub(crate) async fn run(cluster: &Cluster, args: &Revive, form: Form) -> Result<Done, Failure> {
     let (slots, now) = (cluster.slots().await?, cluster.now.timestamp());
-    let found = near::find(&slots, &args.slot, now)?;
-    let slot = slot_name(found).to_owned();
-    let made = job::made(&job::needed_cron_job(cluster, &slot).await?, &wish(args));
-    // The gate says no before anything else is asked.
-    job::create(cluster, &slot, &made, true).await?;
-    needed_account(cluster, &slot).await?;
-    if let Some(job) = job::under_way(cluster, &slot, "reviver").await? {
-        return Err(Failure::Refused(format!(
-            "somebody is reviving {slot} right now. Follow it: kubectl -n {slot} logs -f job/{job}"
-        )));
+    let slot = near::find(&slots, &args.slot, now)?;
+    needs_reaper(slot)?;
+    let wanted = wanted(slot, &args.releases, now).map_err(Failure::Refused)?;
+    let owner = owner(slot, now);
+    for line in beforehand(&wanted, owner.as_deref(), now) {
+        request::on_stderr(&line);
     }
-    let saved = saved(cluster, &slot).await?;
-    let wanted = wanted(&saved, &args.releases, &slot).map_err(Failure::Refused)?;
-    let lines = beforehand(&wanted, owner(found, now).as_deref(), now);
-    for line in &lines {
-        job::on_stderr(line);
-    }
-    let doubtful = wanted.iter().any(|about| !about.reservations(owner(found, now).as_deref()).is_empty());
-    if doubtful && !args.dry_run && !args.yes && !agreed()? {
+    let doubtful = wanted.iter().any(|saved| !reservations(saved, owner.as_deref()).is_empty());
+    let ask = doubtful && !args.dry_run && !args.yes && std::io::stdin().is_terminal();
+    if ask && !agreed("Bring them back so?", "--yes")? {
         return Ok(Done { text: "Nothing was brought back.\n".to_owned(), well: false });
     }
-    let name = job::create(cluster, &slot, &made, false).await?;
-    finish(cluster, &slot, &name, args.wait.then_some(args.timeout), form).await
-}
-
-fn wish(args: &Revive) -> Wish {
-    let env = vec![
-        ("HOTDESK_LOG_FORMAT", "text".to_owned()),
-        // Whatever the reaper is told.
-        ("HOTDESK_DRY_RUN", args.dry_run.to_string()),
-    ];
-    let command = ["revive", "--"].map(str::to_owned).into_iter().chain(args.releases.iter().cloned());
-    Wish { prefix: "revive", component: "reviver", service_account: Some(REVIVER), args: command.collect(), env }
-}
-
-async fn needed_account(cluster: &Cluster, slot: &str) -> Result<(), Failure> {
-    let api: Api<ServiceAccount> = Api::namespaced(cluster.client(), slot);
-    match api.get_opt(REVIVER).await {
-        Ok(None) => Err(Failure::Refused(format!(
-            "nobody brings anything back in {slot}: there is no ServiceAccount {REVIVER}. Whoever runs the cluster sets \
-             reaper.revive.enabled for it in charts/slots"
-        ))),
-        // Who may not look may still be right: the Job tells.
-        _ => Ok(()),
-    }
-}
-
-/// The saved releases, as far as this person may see.
-async fn saved(cluster: &Cluster, slot: &str) -> Result<Vec<About>, Failure> {
-    let api: Api<Secret> = Api::namespaced(cluster.client(), slot);
-    let listed = api.list_metadata(&ListParams::default().fields(&format!("type={SECRET_TYPE}"))).await;
-    let listed = listed.map_err(|e| Failure::of(&format!("list what is saved in {slot}"), &cluster.server, &e))?;
-    let about =
-        |found: &kube::api::PartialObjectMeta<Secret>| serde_json::from_str(found.annotations().get(ABOUT)?).ok();
-    Ok(listed.items.iter().filter_map(about).collect())
+    let name = slot_name(slot);
+    let id = request::ask(cluster, name, Kind::Revive, args.dry_run, &args.releases).await?;
+    finish(cluster, name, (Kind::Revive, &id), args.wait.patience(), form).await
 }
 
 /// The newest save of each release that is asked for; of none in particular, those of the last reap.
-fn wanted<'a>(saved: &'a [About], releases: &[String], slot: &str) -> Result<Vec<&'a About>, String> {
+fn wanted<'a>(slot: &'a Slot, releases: &[String], now: Timestamp) -> Result<Vec<&'a SavedRelease>, String> {
+    let (name, status) = (slot_name(slot), slot.status.as_ref());
+    let saved = status.iter().flat_map(|status| &status.saved);
+    let saved: Vec<&SavedRelease> = saved.filter(|saved| saved.until.0 > now).collect();
     if saved.is_empty() {
         return Err(format!(
-            "nothing is saved in {slot}: nothing was cleared there lately, or it was brought back already. What was \
-             deployed there is installed anew with helm; what was kept of it is taken over"
+            "nothing is saved in {name}: nothing was cleared there lately, or it was brought back already. What was \
+             deployed there is installed again with helm; what was kept of it is taken over"
         ));
     }
-    let mut names: Vec<&str> = saved.iter().map(|about| about.release.as_str()).collect();
+    let mut names: Vec<&str> = saved.iter().map(|saved| saved.release.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    let newest = |name: &str| saved.iter().filter(|about| about.release == name).max_by_key(|about| about.at);
-    if releases.is_empty() {
-        let last = saved.iter().map(|about| about.run).max();
-        return Ok(names.iter().filter_map(|name| newest(name)).filter(|about| Some(about.run) == last).collect());
-    }
-    match releases.iter().find(|name| newest(name).is_none()) {
-        Some(missing) => {
+    let newest = |name: &str| saved.iter().copied().filter(|one| one.release == name).max_by_key(|one| one.at.0);
+    let wanted: Vec<&SavedRelease> = if releases.is_empty() {
+        let last = saved.iter().map(|saved| saved.run.0).max();
+        names.iter().filter_map(|name| newest(name)).filter(|saved| Some(saved.run.0) == last).collect()
+    } else {
+        if let Some(missing) = releases.iter().find(|name| newest(name).is_none()) {
             let names: Vec<String> = names.into_iter().map(plain).collect();
-            Err(format!("{} is not saved in {slot}, or no longer; saved are: {}", plain(missing), list(&names)))
+            return Err(format!(
+                "{} is not saved in {name}, or no longer; saved are: {}",
+                plain(missing),
+                list(&names)
+            ));
         }
-        None => Ok(releases.iter().filter_map(|name| newest(name)).collect()),
-    }
+        releases.iter().filter_map(|name| newest(name)).collect()
+    };
+    wanted.iter().find(|saved| is_anothers(saved, slot)).map_or(Ok(()), |saved| Err(anothers(saved, name)))?;
+    Ok(wanted)
+}
+
+/// True for what was cleared under another claim than the present one. In a free slot administrators alone ask, for anybody's.
+fn is_anothers(saved: &SavedRelease, slot: &Slot) -> bool {
+    slot.spec.claim.is_some() && (saved.claim_id.is_none() || saved.claim_id.as_deref() != slot.claim_id())
+}
+
+fn anothers(saved: &SavedRelease, slot: &str) -> String {
+    let whose = saved.owner.as_deref().map_or_else(|| "somebody else".to_owned(), plain);
+    format!(
+        "{} was cleared while {whose} held {slot}, under another claim than yours: ask an administrator, who can bring it \
+         back while nobody holds the slot",
+        plain(&saved.release)
+    )
 }
 
 /// What is said before anything is done.
-fn beforehand(wanted: &[&About], owner: Option<&str>, now: Timestamp) -> Vec<String> {
+fn beforehand(wanted: &[&SavedRelease], owner: Option<&str>, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
-    for about in wanted {
-        let (name, ago) = (plain(&about.release), relative(about.at, now));
-        lines.push(format!("{name} (revision {}), cleared {ago}", about.revision));
-        let kept: Vec<String> = about.kept.iter().take(8).map(ToString::to_string).collect();
+    for saved in wanted {
+        let (name, ago) = (plain(&saved.release), relative(saved.at.0, now));
+        lines.push(format!("{name} (revision {}), cleared {ago}", saved.revision));
+        let kept: Vec<String> = saved.kept.iter().take(KEPT_SHOWN).map(|object| plain(object)).collect();
         if !kept.is_empty() {
-            let more = about.kept.len().saturating_sub(kept.len());
+            let more = saved.kept.len().saturating_sub(kept.len());
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             lines.push(format!("  was kept, and stays as it is now: {}{more}", list(&kept)));
         }
-        lines.extend(about.reservations(owner).into_iter().map(|line| format!("  {line}")));
+        lines.extend(reservations(saved, owner).into_iter().map(|line| format!("  {line}")));
     }
     lines
+}
+
+/// What a person should know before it is brought back, one line each. `owner` is who holds the slot now.
+fn reservations(saved: &SavedRelease, owner: Option<&str>) -> Vec<String> {
+    let whose = saved.owner.as_deref().filter(|old| Some(*old) != owner);
+    let whose = whose.map(|old| format!("it was cleared while {} held the slot", plain(old)));
+    let lost = saved.lost.iter().map(|what| format!("not brought back: {}", plain(what)));
+    whose.into_iter().chain(lost).collect()
 }
 
 fn owner(slot: &Slot, now: Timestamp) -> Option<String> {
@@ -133,79 +120,82 @@ fn owner(slot: &Slot, now: Timestamp) -> Option<String> {
     held.and_then(|claim| claim.users.first()).map(ToString::to_string)
 }
 
-/// Asks whoever sits there; who does not sit there has read the documentation.
-fn agreed() -> Result<bool, Failure> {
-    let input = std::io::stdin();
-    if !input.is_terminal() {
-        return Ok(true);
-    }
-    let asked = write!(anstream::stderr(), "Bring them back so? [y/N] ").and_then(|()| anstream::stderr().flush());
-    let mut answer = String::new();
-    let read = asked.and_then(|()| input.lock().read_line(&mut answer));
-    read.map_err(|e| Failure::Refused(format!("cannot ask: {e}; pass --yes")))?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hotdesk_slots::undo::ObjectRef;
+    use crate::row::tests::claimed;
+    use serde_json::{Value, json};
 
-    fn at(hour: i8) -> Timestamp {
-        format!("2026-11-23T{hour:02}:00:00Z").parse().unwrap()
+    fn now() -> Timestamp {
+        "2026-11-23T15:00:00Z".parse().unwrap()
     }
 
-    fn about(release: &str, run: i8) -> About {
-        About { release: release.to_owned(), revision: 3, run: at(run), at: at(run), ..About::default() }
+    fn saved(release: &str, hour: i8, claim_id: Option<&str>) -> Value {
+        let at = format!("2026-11-23T{hour:02}:00:00Z");
+        json!({"release": release, "revision": 3, "at": at, "run": at, "until": "2026-12-07T00:00:00Z", "claimID": claim_id,
+            "owner": "bob"})
+    }
+
+    /// A slot that alice holds under the claim c1, with this saved.
+    fn slot(saved: &[Value]) -> Slot {
+        let mut slot = claimed("mew", "alice");
+        slot.metadata.annotations = Some([(hotdesk_slots::keys::CLAIM_ID.to_owned(), "c1".to_owned())].into());
+        slot.status = serde_json::from_value(json!({"saved": saved})).unwrap();
+        slot
     }
 
     #[track_caller]
-    fn check(releases: &[&str], expected: Result<&[&str], &str>) {
-        let saved = [about("web", 9), about("web", 11), about("api", 11), about("old", 9)];
+    fn check(slot: &Slot, releases: &[&str], expected: Result<&[&str], &str>) {
         let releases: Vec<String> = releases.iter().map(|name| (*name).to_owned()).collect();
-        let found = wanted(&saved, &releases, "mew");
-        let found =
-            found.map(|all| all.iter().map(|about| format!("{} {}", about.release, about.run)).collect::<Vec<_>>());
-        let expected = expected.map(|all| all.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
-        assert_eq!(found, expected.map_err(str::to_owned));
+        match (wanted(slot, &releases, now()), expected) {
+            (Ok(all), Ok(expected)) => {
+                let shown: Vec<String> = all.iter().map(|saved| format!("{} {}", saved.release, saved.run.0)).collect();
+                assert_eq!(shown, expected);
+            }
+            (Err(why), Err(says)) => assert!(why.starts_with(says), "{why}"),
+            (found, expected) => panic!("{found:?}, not {expected:?}"),
+        }
     }
 
     #[test]
     fn by_default_the_last_reap_is_undone() {
-        check(&[], Ok(&["api 2026-11-23T11:00:00Z", "web 2026-11-23T11:00:00Z"]));
-        check(&["old"], Ok(&["old 2026-11-23T09:00:00Z"]));
-        check(&["x\u{7}"], Err("x\u{fffd} is not saved in mew, or no longer; saved are: api, old and web"));
-        assert!(wanted(&[], &[], "mew").unwrap_err().starts_with("nothing is saved in mew: "));
+        let c1 = Some("c1");
+        let slot_ = slot(&[saved("web", 9, c1), saved("web", 11, c1), saved("api", 11, c1), saved("old", 9, c1)]);
+        check(&slot_, &[], Ok(&["api 2026-11-23T11:00:00Z", "web 2026-11-23T11:00:00Z"]));
+        check(&slot_, &["old"], Ok(&["old 2026-11-23T09:00:00Z"]));
+        check(&slot_, &["x\u{7}"], Err("x\u{fffd} is not saved in mew, or no longer; saved are: api, old and web"));
+        check(&slot(&[]), &[], Err("nothing is saved in mew: "));
+        let mut gone = saved("web", 9, c1);
+        gone["until"] = json!("2026-11-23T14:59:00Z");
+        check(&slot(&[gone]), &[], Err("nothing is saved in mew: "));
+    }
+
+    #[test]
+    fn what_was_cleared_under_another_claim_is_an_administrators() {
+        let says = "web was cleared while bob held mew, under another claim than yours: ask an administrator";
+        check(&slot(&[saved("web", 9, Some("c0"))]), &[], Err(says));
+        check(&slot(&[saved("web", 9, None)]), &["web"], Err(says));
+        let mut free = slot(&[saved("web", 9, Some("c0"))]);
+        free.spec.claim = None;
+        check(&free, &[], Ok(&["web 2026-11-23T09:00:00Z"]));
     }
 
     #[test]
     fn what_stays_and_what_does_not_come_back_is_said_beforehand() {
-        let kept =
-            vec![ObjectRef { kind: "ConfigMap".to_owned(), name: "settings".to_owned(), ..ObjectRef::default() }];
-        let lost = vec!["the data of PersistentVolumeClaim/cache".to_owned()];
-        let about = About { kept, lost, owner: Some("bob".to_owned()), ..about("web", 14) };
+        let mut web = saved("web", 14, Some("c1"));
+        web["kept"] = json!(["ConfigMap/settings"]);
+        web["lost"] = json!(["the data of PersistentVolumeClaim/cache"]);
+        let slot = slot(&[web]);
         assert_eq!(
-            beforehand(&[&about], Some("alice"), at(15)),
+            beforehand(&wanted(&slot, &[], now()).unwrap(), owner(&slot, now()).as_deref(), now()),
             [
                 "web (revision 3), cleared 1 h ago",
                 "  was kept, and stays as it is now: ConfigMap/settings",
-                "  it was reaped while bob held the slot",
+                "  it was cleared while bob held the slot",
                 "  not brought back: the data of PersistentVolumeClaim/cache",
             ]
         );
-    }
-
-    #[test]
-    fn a_name_that_looks_like_a_flag_is_a_name() {
-        let args = Revive {
-            slot: "mew".to_owned(),
-            releases: vec!["--keep=x".to_owned()],
-            dry_run: false,
-            yes: false,
-            wait: true,
-            timeout: jiff::SignedDuration::from_mins(15),
-        };
-        assert_eq!(wish(&args).args, ["revive", "--", "--keep=x"]);
-        assert!(wish(&args).env.contains(&("HOTDESK_DRY_RUN", "false".to_owned())));
+        let saved = &slot.status.as_ref().unwrap().saved[0];
+        assert_eq!(reservations(saved, Some("bob")).len(), 1, "it was theirs");
     }
 }

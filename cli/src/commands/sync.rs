@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hotdesk_runtime::log::LogArgs;
 use hotdesk_slots::text::harmless;
-use hotdesk_sync::args::{LogFormat, Pass};
+use hotdesk_sync::args::Pass;
 use hotdesk_sync::cluster::Cluster as Slots;
-use hotdesk_sync::log;
 use hotdesk_sync::metrics::Metrics;
 use hotdesk_sync::run::{Ended, Sync};
 use jiff::Timestamp;
@@ -33,7 +33,7 @@ pub(crate) async fn run(global: &Global, pass: &Pass) -> Result<Done, Failure> {
     let unusable = |error: &dyn std::fmt::Display| Failure::Usage(harmless(&format!("{error:#}")));
     let settings = pass.settings(Duration::MAX, Duration::MAX).map_err(|error| unusable(&error))?;
     let source = pass.source().map_err(|error| unusable(&error))?;
-    log::to_stderr(LogFormat::Text, "info").map_err(|error| unusable(&error))?;
+    LogArgs::text().start();
     let slots = Slots::of(cluster::config(global).await?, pass.api_timeout)
         .map_err(|error| Failure::NoCluster(harmless(&format!("{error:#}"))))?;
     let mut sync = Sync::new(source, slots, settings, Arc::new(Metrics::new(now())), now);

@@ -1,7 +1,7 @@
 //! `hotdesk why SLOT`: how does a slot stand, and why?
 
 use hotdesk_slots::origin;
-use hotdesk_slots::text::list;
+use hotdesk_slots::text::{list, quoted};
 use hotdesk_slots::{ClaimSource, Mode, Slot, VerdictState};
 use jiff::{SignedDuration, Timestamp};
 
@@ -48,7 +48,7 @@ fn claim(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> Vec<String
     let slot = &row.slot;
     let claim_it = format!("Claim it: {program} claim {slot} --purpose …");
     let since = row.claimed_at.map(|at| format!(", since {}", moment(at, now))).unwrap_or_default();
-    let purpose = row.purpose.as_ref().map(|purpose| format!(" for \"{purpose}\"")).unwrap_or_default();
+    let purpose = row.purpose.as_ref().map(|purpose| format!(" for {}", quoted(purpose))).unwrap_or_default();
     match row.standing {
         Stand::Free if follows_sheet(row) => vec![
             format!("{slot} is free, for an administrator took the claim of the sheet away."),

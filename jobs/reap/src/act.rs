@@ -131,6 +131,7 @@ fn changed_hands(before: &Slot, now: &Slot) -> Option<String> {
             before.spec.claim != now.spec.claim || before.claimed_at() != now.claimed_at(),
             "the slot's claim changed meanwhile",
         ),
+        (before.claim_id() != now.claim_id(), "the slot's claim changed hands meanwhile"),
         (before.spec.keep_until != now.spec.keep_until, "somebody asked to keep the slot meanwhile"),
         (before.spec.clear_after != now.spec.clear_after, "the wish to have the slot cleared changed meanwhile"),
         (old.last_session != new.last_session, "somebody began a session in the slot meanwhile"),

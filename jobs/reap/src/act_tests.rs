@@ -228,3 +228,23 @@ fn what_outlasts_helms_wait_is_said_for_its_record_is_gone() {
         assert!(outcome.is_unfinished() && outcome.gone.is_empty(), "{outcome:?}");
     }
 }
+
+#[test]
+fn a_claim_that_changed_hands_stops_the_reap_whatever_else_it_says() {
+    let named = |id: &str| {
+        let mut slot = Slot::default();
+        slot.metadata.annotations = Some([(hotdesk_slots::keys::CLAIM_ID.to_owned(), id.to_owned())].into());
+        slot
+    };
+    let change: Change = |world| {
+        let marks = world.slot.metadata.annotations.get_or_insert_default();
+        marks.insert(hotdesk_slots::keys::CLAIM_ID.to_owned(), "c2".to_owned());
+    };
+    let plan = Plan { slot: named("c1"), ..plan(&["a", "b"]) };
+    let mut world = world(&["a", "b"]).before_look(2, change);
+    world.slot = named("c1");
+    let outcome = run(&mut world, &plan);
+    assert_eq!(outcome.gone, ["a"]);
+    let why = "the slot's claim changed hands meanwhile".to_owned();
+    assert_eq!(outcome.stopped, Some((why, VerdictState::Active)));
+}

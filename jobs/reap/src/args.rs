@@ -1,16 +1,20 @@
 //! What does the operator want? Everything is read and checked here, before anything is asked or done.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use hotdesk_runtime::duration::{non_negative, positive};
+use hotdesk_runtime::log::LogArgs;
+use hotdesk_runtime::termination;
+use hotdesk_slots::slot::MAX_REAP_ANNOUNCED;
 use hotdesk_slots::text::plain;
 use hotdesk_slots::window::{OfficeHours, Windows};
 use jiff::SignedDuration;
 
 use crate::decide::Rules;
+use crate::request::Request;
 use crate::sources::{self, Defaults, Place, Source};
 use crate::traffic::Format;
 use crate::undo::args::{Command, Undo};
@@ -22,12 +26,9 @@ use crate::voice::args::Voice;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "hotdesk-reap", version, after_help = EXIT_CODES)]
 pub struct Args {
-    /// The slot's namespace. Default: the pod's own.
+    /// The slot. It is never the pod's own namespace: reapers do not live in slots.
     #[arg(long, env = "HOTDESK_NAMESPACE")]
     pub namespace: Option<String>,
-
-    #[arg(long, env = "POD_NAMESPACE", hide = true)]
-    pod_namespace: Option<String>,
 
     /// Where traffic is seen: a list in YAML or JSON, each {type: ingress-logs, ingress-metrics, prometheus, loki or
     /// gcp-logging, …}; see docs/sources.md. A slot is idle only if all of them can see and none saw anybody.
@@ -61,7 +62,7 @@ pub struct Args {
     pub other_namespaces: Vec<String>,
 
     /// How long a slot may go unused, for example 1h or 90m.
-    #[arg(long, env = "HOTDESK_WINDOW", default_value = "1h", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_WINDOW", default_value = "1h", value_parser = positive::<SignedDuration>)]
     pub window: SignedDuration,
 
     /// When it may go unused for longer, as a JSON list of {timeZone, days, from, to, window}; the longest window wins.
@@ -69,16 +70,16 @@ pub struct Args {
     pub office_hours: Hours,
 
     /// For how long kubectl exec, attach, port-forward or debug count from their beginning, for example 2h.
-    #[arg(long, env = "HOTDESK_SESSION_GRACE", default_value = "2h", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_SESSION_GRACE", default_value = "2h", value_parser = positive::<SignedDuration>)]
     pub session_grace: SignedDuration,
 
     /// How long after a claim has lapsed the slot is kept as usual; from then on it is cleared once it was unused for so
     /// long, for example 30m.
-    #[arg(long, env = "HOTDESK_LAPSE_GRACE", default_value = "30m", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_LAPSE_GRACE", default_value = "30m", value_parser = positive::<SignedDuration>)]
     pub lapse_grace: SignedDuration,
 
     /// How far back a request of any slot proves that the log can tell, for example 24h.
-    #[arg(long, env = "HOTDESK_LOOK_BACK", default_value = "24h", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_LOOK_BACK", default_value = "24h", value_parser = positive::<SignedDuration>)]
     pub look_back: SignedDuration,
 
     /// A log without a single request, of any slot, is normal here.
@@ -113,11 +114,11 @@ pub struct Args {
     pub preserve: Vec<String>,
 
     /// How long to wait between two uninstalls: bulk deletes have overloaded operators' webhooks.
-    #[arg(long, env = "HOTDESK_PAUSE", default_value = "5s", value_parser = duration)]
+    #[arg(long, env = "HOTDESK_PAUSE", default_value = "5s", value_parser = non_negative::<Duration>)]
     pub pause: Duration,
 
-    /// How long one uninstall may take.
-    #[arg(long, env = "HOTDESK_UNINSTALL_TIMEOUT", default_value = "5m", value_parser = positive)]
+    /// How long one uninstall may take, at most 12m: for so long nobody can take the slot over.
+    #[arg(long, env = "HOTDESK_UNINSTALL_TIMEOUT", default_value = "5m", value_parser = uninstall)]
     pub uninstall_timeout: SignedDuration,
 
     /// How often a failed uninstall is tried again, each time after a longer wait.
@@ -140,24 +141,24 @@ pub struct Args {
     pub observe: bool,
 
     /// Where the outcome is left for Kubernetes to show.
-    #[arg(long, env = "HOTDESK_TERMINATION_LOG", default_value = "/dev/termination-log")]
+    #[arg(long, env = "HOTDESK_TERMINATION_LOG", default_value = termination::LOG)]
     pub termination_log: PathBuf,
 
     /// How long one answer of the API server may take.
-    #[arg(long, env = "HOTDESK_API_TIMEOUT", default_value = "30s", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_API_TIMEOUT", default_value = "30s", value_parser = positive::<SignedDuration>)]
     pub api_timeout: SignedDuration,
 
-    /// How the log is written.
-    #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value = "text")]
-    pub log_format: LogFormat,
-
-    /// What is logged, as a tracing filter: info, debug, hotdesk_reap=debug.
-    #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info")]
-    pub log_level: String,
+    /// What is logged, and how.
+    #[command(flatten)]
+    pub log: LogArgs,
 
     /// How a reap can be undone.
     #[command(flatten)]
     pub undo: Undo,
+
+    /// Who asked for this run.
+    #[command(flatten)]
+    pub request: Request,
 
     /// What people are told.
     #[command(flatten)]
@@ -187,19 +188,10 @@ const ANY_PATH: [&str; 2] = ["/any/7f3a-page.html", "/basket"];
 
 const EXIT_CODES: &str = "Exit codes:
   0  the slot is in use, is kept, has nothing to reap, or was reaped
-  1  an error that has nothing to do with the slot
+  1  an error that has nothing to do with the slot; or what was asked for is void, for the claim changed hands
   2  wrong usage
   3  unknown: something could not be read, so nothing was touched
   4  the slot is idle and its reap could not finish, which the Slot's status says; or not all came back";
-
-/// How the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
 
 /// Office hours, as one value of the command line.
 #[derive(Debug, Clone)]
@@ -217,10 +209,13 @@ pub struct Patterns {
 }
 
 impl Args {
-    /// The namespace that was named, or that the pod is in.
-    #[must_use]
-    pub fn own_namespace(&self) -> Option<&str> {
-        [&self.namespace, &self.pod_namespace].into_iter().flatten().map(String::as_str).find(|name| !name.is_empty())
+    /// The slot.
+    ///
+    /// # Errors
+    /// When none is named.
+    pub fn slot(&self) -> Result<&str, String> {
+        let named = self.namespace.as_deref().filter(|name| !name.is_empty());
+        named.ok_or_else(|| "which slot? Name it with --namespace (HOTDESK_NAMESPACE)".to_owned())
     }
 
     /// The rules of the decision.
@@ -298,14 +293,11 @@ fn too_wide(flag: &str, set: &GlobSet, patterns: &[String], anybody: &[&str]) ->
     Some(format!("{flag}: {pattern} takes in the requests of people, so nobody would be seen using a slot: narrow it"))
 }
 
-pub(crate) fn positive(text: &str) -> Result<SignedDuration, String> {
-    let length = SignedDuration::from_str(text).map_err(|_| "write it like 90s, 5m or 1h".to_owned())?;
-    if length.is_positive() { Ok(length) } else { Err("it must be longer than nothing".to_owned()) }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let length = SignedDuration::from_str(text).map_err(|_| "write it like 90s, 5m or 1h".to_owned())?;
-    length.try_into().map_err(|_| "it must not be negative".to_owned())
+/// An uninstall and its minute of grace must end before the slot's lock would be too long to be believed.
+fn uninstall(text: &str) -> Result<SignedDuration, String> {
+    let most = MAX_REAP_ANNOUNCED - SignedDuration::from_mins(2);
+    let length = positive::<SignedDuration>(text)?;
+    if length <= most { Ok(length) } else { Err(format!("it can be {}m at most", most.as_mins())) }
 }
 
 fn office_hours(text: &str) -> Result<Hours, String> {

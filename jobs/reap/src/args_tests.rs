@@ -73,9 +73,18 @@ fn what_makes_no_sense_is_refused() {
         ["--log-format", "nginx"],
         ["--retries", "-1"],
         ["--api-timeout", "0s"],
+        ["--uninstall-timeout", "0s"],
+        ["--uninstall-timeout", "12m1s"],
     ] {
         assert!(parse(&args).is_err(), "{args:?}");
     }
+}
+
+#[test]
+fn a31_the_longest_uninstall_fits_into_the_longest_lock() {
+    let timeout = parse(&["--uninstall-timeout", "12m"]).unwrap().uninstall_timeout;
+    // helm's own minute of grace, and one more for clocks that differ.
+    assert!(timeout + SignedDuration::from_mins(2) <= MAX_REAP_ANNOUNCED);
 }
 
 #[test]
@@ -86,7 +95,9 @@ fn a_share_is_a_percentage_or_a_fraction() {
 }
 
 #[test]
-fn the_pods_namespace_counts_where_none_is_named() {
-    assert_eq!(parse(&["--pod-namespace", "mew"]).unwrap().own_namespace(), Some("mew"));
-    assert_eq!(parse(&["--pod-namespace", "mew", "--namespace", "onix"]).unwrap().own_namespace(), Some("onix"));
+fn a_slot_is_named_and_never_guessed() {
+    assert_eq!(parse(&["--namespace", "onix"]).unwrap().slot(), Ok("onix"));
+    for args in [&[][..], &["--namespace", ""]] {
+        assert!(parse(args).unwrap().slot().unwrap_err().contains("--namespace"), "{args:?}");
+    }
 }

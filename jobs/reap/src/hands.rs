@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hotdesk_slots::requests::SavedRelease;
+use hotdesk_slots::slot::Slot;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::PostParams;
@@ -14,7 +16,7 @@ use crate::helm::{Helm, HelmError};
 use crate::manifest::preserve;
 use crate::record::Record;
 use crate::release::{Driver, Release};
-use crate::report::{longer_patch, write_status};
+use crate::report::{uninstalling_patch, write_status};
 use crate::undo::keeper::{Keeper, Reap};
 
 /// The hands of one run.
@@ -27,8 +29,10 @@ pub struct RealHands<'a> {
     pub memory: Memory,
     /// Why, for helm's description of the uninstall.
     pub reason: String,
-    /// The version of the Slot as it was last looked at.
-    pub seen: Option<String>,
+    /// The Slot as it was last looked at.
+    pub seen: Option<Slot>,
+    /// What was written down since then, of which the Slot's status does not tell yet.
+    pub saved: Vec<SavedRelease>,
     /// Writes down what goes.
     pub keeper: Keeper<'a>,
     /// Which reap this is.
@@ -38,8 +42,8 @@ pub struct RealHands<'a> {
 impl Hands for RealHands<'_> {
     async fn look(&mut self) -> (Verdict, Evidence) {
         let (verdict, evidence) = self.collector.verdict(&mut self.memory).await;
-        let slot = evidence.slot.as_ref().and_then(|slot| slot.as_ref().ok());
-        self.seen = slot.and_then(|slot| slot.metadata.resource_version.clone());
+        self.seen = evidence.slot.as_ref().and_then(|slot| slot.as_ref().ok()).cloned();
+        self.saved.clear();
         (verdict, evidence)
     }
 
@@ -51,8 +55,12 @@ impl Hands for RealHands<'_> {
     }
 
     async fn uninstall(&mut self, release: &Release) -> Result<(), HelmError> {
-        let longer = longer_patch(self.seen.as_deref(), self.helm.done_by((self.collector.now)()));
-        let noted = write_status(self.collector.cluster, self.collector.slot, &longer).await;
+        let now = (self.collector.now)();
+        let unseen = || HelmError::NotRun("the Slot was not read".to_owned());
+        let seen = self.seen.as_ref().ok_or_else(unseen)?;
+        // What nobody is told of, nobody would bring back: without this note nothing is uninstalled.
+        let begun = uninstalling_patch(seen, std::mem::take(&mut self.saved), now, self.helm.done_by(now));
+        let noted = write_status(self.collector.cluster, self.collector.slot, &begun).await;
         noted.map_err(HelmError::NotRun)?;
         tracing::info!(release = release.name, revision = release.revision, "uninstalling");
         self.helm.uninstall(release, &self.reason).await
@@ -81,12 +89,13 @@ impl RealHands<'_> {
         let mut record = Record::decode(holder.release().unwrap_or_default())
             .map_err(|e| format!("its record cannot be read: {e}"))?;
         let manifest = record.manifest().map_err(|e| format!("its record cannot be read: {e}"))?;
-        let prospect = self.keeper.prospect(&record).await?;
+        let prospect = self.keeper.prospect(&release.name, &record).await?;
         if let Some(why) = &prospect.held {
             return Err(why.clone());
         }
         // As it is, before it is told what to preserve.
-        self.keeper.save(release, &holder, &prospect, &self.reap, (self.collector.now)()).await?;
+        let about = self.keeper.save(release, &holder, &prospect, &self.reap, (self.collector.now)()).await?;
+        self.saved.push(about.told());
         let preserved = preserve(&manifest, &self.collector.args.preserve, &prospect.out_of_reach);
         let preserved = preserved.map_err(|e| e.to_string())?;
         if preserved.changed {

@@ -17,13 +17,17 @@
 //! | ingress namespace | `pods/log` | get | what they logged |
 //! | ingress namespace | `replicasets`, `daemonsets`, `statefulsets` (apps) | list | whether one of the pods has gone |
 //! | slot | `slots` | get | claim, keepUntil, sessions |
-//! | slot | `slots/status` | patch | the verdict |
+//! | slot | `slots/status` | patch | the verdict, and what is saved |
 //! | slot | `events` (events.k8s.io) | create | telling people |
 //! | slot | `services` | list | whose an upstream is |
 //! | slot | `ingresses` (networking.k8s.io) | list | whether its requests are logged at all |
-//! | slot | `secrets`, `configmaps` | get, list, create, update, delete | helm's records, what to preserve in them, and copies to undo a reap |
+//! | slot | `secrets`, `configmaps` | get, list, update, delete | helm's records, and what to preserve in them |
 //! | slot | all that charts install | get, list, watch, delete | `helm uninstall --wait` |
 //! | slot | what pre- and post-delete hooks create | create, patch | the hooks of `helm uninstall` |
+//! | namespace of saved releases | `secrets` | create | what is needed to undo a reap |
+//!
+//! The account lives in hotdesk's own namespace, where no holder of a slot has any right: in the slot, everybody who may
+//! edit there could act as it.
 
 pub mod act;
 pub mod api;
@@ -41,6 +45,7 @@ pub mod record;
 pub mod release;
 pub mod remote;
 pub mod report;
+pub mod request;
 pub mod run;
 pub mod sight;
 pub mod sources;

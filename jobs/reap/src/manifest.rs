@@ -9,6 +9,11 @@ use serde_json::{Map, Value, json};
 
 const POLICY: &str = "helm.sh/resource-policy";
 
+/// What gives somebody rights, by group and kind: it survives whatever the operator says. No account of hotdesk's may take
+/// rights away or give them, so nobody can have it do so by way of a release.
+const RIGHTS: [(&str, &str); 3] =
+    [("", "ServiceAccount"), ("rbac.authorization.k8s.io", "Role"), ("rbac.authorization.k8s.io", "RoleBinding")];
+
 /// Why a manifest is left as it is, and its release not uninstalled.
 #[derive(Debug, thiserror::Error)]
 #[error("document {number} of its manifest cannot be read as YAML: {source}")]
@@ -55,7 +60,16 @@ pub fn objects(manifest: &str) -> Result<Vec<Value>, ManifestError> {
 /// True if `helm uninstall` leaves this object alone as it is, or after [`preserve`].
 #[must_use]
 pub fn survives(object: &Value, kinds: &[String]) -> bool {
-    is_marked(object) || kinds.iter().any(|kind| names(kind, text(object, "/kind")))
+    is_marked(object) || is_preserved(object, kinds)
+}
+
+fn is_preserved(object: &Value, kinds: &[String]) -> bool {
+    gives_rights(object) || kinds.iter().any(|kind| names(kind, text(object, "/kind")))
+}
+
+fn gives_rights(object: &Value) -> bool {
+    let group = text(object, "/apiVersion").split_once('/').map_or("", |(group, _)| group);
+    RIGHTS.contains(&(group, text(object, "/kind")))
 }
 
 /// The manifest without some objects, and with other numbers of replicas where it names any. Every other document stays
@@ -106,7 +120,7 @@ fn flat(object: Value) -> Vec<Value> {
     }
 }
 
-/// Marks the objects of these kinds, and some more. Every document that needs no mark stays as it is, byte by byte.
+/// Marks the objects of these kinds, what gives rights, and some more. Every document that needs no mark stays as it is, byte by byte.
 ///
 /// # Errors
 /// When a document cannot be read: then nobody knows what it holds.
@@ -164,7 +178,7 @@ impl<'a> Document<'a> {
 /// The documents that stand for one, if it holds anything that must be marked.
 fn marked(object: Value, kinds: &[String], more: &[ObjectRef], kept: &mut Vec<String>) -> Option<Vec<Value>> {
     let named = |object: &Value| !more.is_empty() && more.contains(&reference(object));
-    let wanted = |object: &Value| kinds.iter().any(|kind| names(kind, text(object, "/kind"))) || named(object);
+    let wanted = |object: &Value| is_preserved(object, kinds) || named(object);
     if wanted(&object) {
         kept.push(shown(&object));
         return (!is_marked(&object)).then(|| vec![mark(object)]);

@@ -223,3 +223,16 @@ proptest! {
         prop_assert_eq!(preserved(&result.manifest).manifest, result.manifest);
     }
 }
+
+#[test]
+fn what_gives_rights_is_kept_whatever_the_operator_preserves() {
+    let manifest = "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: a}\n---\n\
+                    apiVersion: v1\nkind: ServiceAccountList\nitems: [{metadata: {name: b}}]\n---\n\
+                    apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: c}\n---\n\
+                    apiVersion: db.example.com/v1\nkind: Role\nmetadata: {name: of-a-database}\n---\n\
+                    apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\n";
+    let result = preserve(manifest, &[], &[]).unwrap();
+    assert_eq!(result.objects, ["RoleBinding/a", "ServiceAccount/b", "Role/c"]);
+    let kept: Vec<String> = read_all(&result.manifest).iter().filter(|object| is_marked(object)).map(shown).collect();
+    assert_eq!(kept, result.objects, "and helm is told so");
+}

@@ -2,9 +2,12 @@
 //!
 //! What cannot be said changes nothing: the verdict stands, and what was done is done.
 
+use hotdesk_runtime::text::cut;
+use hotdesk_slots::requests::SavedRelease;
 use hotdesk_slots::slot::{LastActivity, LastDeploy, LastReap, Observed, Reaping, ReleaseRevision, SLOT_NAME, Slot};
 use hotdesk_slots::slot::{SlotVerdict, VerdictState};
 use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::undo::told_with;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
@@ -21,9 +24,6 @@ use crate::sight::Traffic;
 
 /// The longest note that an Event may have, in bytes.
 const MAX_NOTE: usize = 1024;
-
-/// The longest termination message that Kubernetes shows is 4096 bytes.
-const MAX_TERMINATION: usize = 4000;
 
 /// How a run ended; the number is its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,10 +135,12 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
     }
     let newer = |new: &&Activity| before.last_activity.as_ref().is_none_or(|old| old.time.0 < new.time);
     if let Some(Activity { time, signal, detail }) = verdict.activity.as_ref().filter(newer) {
-        let activity = LastActivity { time: Time(*time), signal: (*signal).to_owned(), detail: detail.clone() };
+        // Clocks differ, and what a status says was seen lies in the past.
+        let activity =
+            LastActivity { time: Time((*time).min(now)), signal: (*signal).to_owned(), detail: detail.clone() };
         tell("lastActivity", json!(activity));
     }
-    if let Some(deploy) = newest_deploy(evidence) {
+    if let Some(deploy) = newest_deploy(evidence, now) {
         tell("lastDeploy", json!(deploy));
     }
     match outcome {
@@ -164,14 +166,37 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
 pub fn reaping_patch(judged: &Slot, targets: &[Release], now: Timestamp, until: Timestamp) -> Value {
     let releases =
         targets.iter().map(|target| ReleaseRevision { name: target.name.clone(), revision: target.revision }).collect();
-    let reaping = Reaping { since: Time(now), releases, until: Some(Time(until)) };
+    let reaping = Reaping { since: Time(begun_at(judged, targets, now)), releases, until: Some(Time(until)) };
     json!({"metadata": {"resourceVersion": judged.metadata.resource_version}, "status": {"reaping": reaping}})
 }
 
-/// The status when the reap takes longer; again only for the Slot as it was last looked at.
+/// When the reap of these releases began: what goes on with one that could not finish is the same reap.
 #[must_use]
-pub fn longer_patch(version: Option<&str>, until: Timestamp) -> Value {
-    json!({"metadata": {"resourceVersion": version}, "status": {"reaping": {"until": Time(until)}}})
+pub fn begun_at(judged: &Slot, targets: &[Release], now: Timestamp) -> Timestamp {
+    let before = judged.status.as_ref().and_then(|status| status.reaping.as_ref());
+    let goes_on = |reaping: &&Reaping| {
+        let left = |old: &ReleaseRevision| targets.iter().any(|t| t.name == old.name && t.revision == old.revision);
+        reaping.releases.iter().any(left)
+    };
+    before.filter(goes_on).map_or(now, |reaping| reaping.since.0)
+}
+
+/// The status when a release is about to be uninstalled, with what was saved of it: the reap takes longer. Again only for
+/// the Slot as it was last looked at.
+#[must_use]
+pub fn uninstalling_patch(seen: &Slot, saved: Vec<SavedRelease>, now: Timestamp, until: Timestamp) -> Value {
+    let before = seen.status.as_ref().map(|status| status.saved.as_slice()).unwrap_or_default();
+    let status = json!({"reaping": {"until": Time(until)}, "saved": told_with(before, saved, now)});
+    json!({"metadata": {"resourceVersion": seen.metadata.resource_version}, "status": status})
+}
+
+/// The status without what was saved and is kept for no longer, if there is any; only for the Slot as it was read.
+#[must_use]
+pub fn outdated_patch(seen: &Slot, now: Timestamp) -> Option<Value> {
+    let before = &seen.status.as_ref()?.saved;
+    let left = told_with(before, Vec::new(), now);
+    let metadata = json!({"resourceVersion": seen.metadata.resource_version});
+    (left.len() < before.len()).then(|| json!({"metadata": metadata, "status": {"saved": left}}))
 }
 
 fn half_gone(outcome: &Outcome, before: Option<&Reaping>, now: Timestamp) -> Value {
@@ -198,11 +223,11 @@ fn still_reaping(before: Option<&Reaping>, evidence: &Evidence) -> Value {
     }
 }
 
-fn newest_deploy(evidence: &Evidence) -> Option<LastDeploy> {
+fn newest_deploy(evidence: &Evidence, now: Timestamp) -> Option<LastDeploy> {
     let releases = evidence.releases.as_ref()?.as_ref().ok()?;
     let deploys = releases.iter().filter_map(|release| Some((release.state.as_ref().ok()?.last_deployed, release)));
     let (time, release) = deploys.max_by_key(|(time, _)| *time)?;
-    Some(LastDeploy { time: Time(time), release: release.name.clone(), by: release.deployed_by.clone() })
+    Some(LastDeploy { time: Time(time.min(now)), release: release.name.clone(), by: release.deployed_by.clone() })
 }
 
 /// What all sources could look at, if they could.
@@ -300,21 +325,6 @@ fn event(slot: &Slot, notice: bool, about: &Conclusion, now: Timestamp) -> Event
         type_: Some(type_.to_owned()),
         ..Event::default()
     }
-}
-
-/// The text that Kubernetes shows for the ended container.
-#[must_use]
-pub fn termination_message(conclusion: &Conclusion) -> String {
-    cut(&conclusion.message, MAX_TERMINATION)
-}
-
-/// Cuts a text to so many bytes, at a character.
-fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at + '…'.len_utf8() <= most).last().unwrap_or(0);
-    format!("{}…", text.get(..end).unwrap_or_default())
 }
 
 #[cfg(test)]

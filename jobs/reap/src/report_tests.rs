@@ -162,9 +162,70 @@ fn an_older_activity_does_not_replace_a_newer_one() {
 }
 
 #[test]
-fn a_message_fits_where_kubernetes_shows_it() {
+fn an_events_note_fits_where_kubernetes_shows_it() {
     let conclusion = Conclusion { exit: Exit::Fine, message: "é".repeat(5000) };
-    assert!(termination_message(&conclusion).len() <= 4096);
     assert!(event(&Slot::default(), false, &conclusion, now()).note.unwrap().len() <= MAX_NOTE);
-    assert_eq!(cut("short", 10), "short");
+}
+
+fn reaping(release: &str) -> Slot {
+    let releases = vec![ReleaseRevision { name: release.to_owned(), revision: 1 }];
+    let before = now() - jiff::SignedDuration::from_hours(1);
+    let reaping = Some(Reaping { since: Time(before), releases, until: None });
+    Slot { status: Some(SlotStatus { reaping, ..SlotStatus::default() }), ..Slot::default() }
+}
+
+fn web() -> Release {
+    Release {
+        driver: crate::release::Driver::Secret,
+        name: "web".to_owned(),
+        revision: 1,
+        object: String::new(),
+        resource_version: String::new(),
+        deployed_by: None,
+        state: Err("it is not looked at".to_owned()),
+    }
+}
+
+#[test]
+fn what_goes_on_with_an_unfinished_reap_is_the_same_reap() {
+    let began = |slot: &Slot| begun_at(slot, &[web()], now());
+    assert_eq!(began(&Slot::default()), now());
+    assert_eq!(began(&reaping("web")), now() - jiff::SignedDuration::from_hours(1));
+    assert_eq!(began(&reaping("api")), now(), "that one is not reaped now");
+    let noted = reaping_patch(&reaping("web"), &[web()], now(), now());
+    assert_eq!(noted["status"]["reaping"]["since"], "2026-11-23T14:00:00Z");
+}
+
+#[test]
+fn what_was_saved_is_told_before_it_goes_and_until_it_is_over() {
+    let hours = jiff::SignedDuration::from_hours;
+    let saved = |release: &str, until: i64| {
+        let about = hotdesk_slots::undo::About { until: now() + hours(until), at: now(), ..Default::default() };
+        hotdesk_slots::undo::About { release: release.to_owned(), ..about }.told()
+    };
+    let before = SlotStatus { saved: vec![saved("api", 5), saved("old", -1)], ..SlotStatus::default() };
+    let mut slot = Slot { status: Some(before), ..Slot::default() };
+    slot.metadata.resource_version = Some("7".to_owned());
+    let patch = uninstalling_patch(&slot, vec![saved("web", 9)], now(), now() + hours(1));
+    let names = |patch: &Value| {
+        let saved = patch["status"]["saved"].as_array().unwrap();
+        saved.iter().map(|saved| saved["release"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&patch), ["api", "web"]);
+    assert_eq!(patch["metadata"]["resourceVersion"], "7", "whoever wrote it since then wins");
+    assert_eq!(patch["status"]["reaping"], json!({"until": "2026-11-23T16:00:00Z"}));
+
+    let outdated = outdated_patch(&slot, now()).unwrap();
+    assert_eq!((names(&outdated), &outdated["metadata"]["resourceVersion"]), (vec!["api".to_owned()], &json!("7")));
+    slot.status.as_mut().unwrap().saved.truncate(1);
+    assert_eq!(outdated_patch(&slot, now()), None, "nothing is over");
+}
+
+#[test]
+fn a30_a_clock_that_is_ahead_writes_nothing_into_the_future() {
+    let activity =
+        Activity { time: "2026-11-23T17:00:00Z".parse().unwrap(), signal: "traffic", detail: "x".to_owned() };
+    let verdict = Verdict { activity: Some(activity), ..verdict(VerdictState::Active) };
+    let patch = status_patch(&verdict, &evidence(SlotStatus::default()), None, now());
+    assert_eq!(patch["status"]["lastActivity"]["time"], "2026-11-23T15:00:00Z");
 }

@@ -9,17 +9,18 @@ use serde_json::{Value, json};
 use crate::act::{Outcome, Plan, reap};
 use crate::api::Cluster;
 use crate::args::{Args, Patterns};
-use crate::collect::{Collector, Memory};
+use crate::collect::{Collector, Memory, slots};
 use crate::decide::{Evidence, Rules, Verdict, targets};
 use crate::hands::RealHands;
 use crate::helm::{Helm, HelmError};
 use crate::lapse;
 use crate::outlook;
 use crate::release::Release;
-use crate::report::{Conclusion, Exit, reaping_patch, status_patch, write_event, write_status};
+use crate::report::{
+    Conclusion, Exit, begun_at, outdated_patch, reaping_patch, status_patch, write_event, write_status,
+};
 use crate::sight::Traffic;
 use crate::undo::keeper::{Keeper, Reap};
-use crate::undo::store::Store;
 use crate::voice::{self, Found, Voice, speak};
 
 /// Checks the slot once and, if it is idle, reaps it.
@@ -30,11 +31,21 @@ pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> T
             return Conclusion { exit: Exit::Unknown, message: format!("{error:#}. Nothing was uninstalled.") };
         }
     };
-    let slot = args.own_namespace().unwrap_or(cluster.client.default_namespace()).to_owned();
-    let run = Run { cluster: &cluster, args, rules, slot: &slot, now };
-    let collector = Collector { cluster: &cluster, args, rules, patterns, slot: &slot, now };
-    let mut learned = Learned { memory: Memory::default(), keeper: Keeper::new(&cluster, args, &slot) };
+    let slot = match args.slot() {
+        Ok(slot) => slot,
+        Err(message) => return Conclusion { exit: Exit::Usage, message },
+    };
+    let run = Run { cluster: &cluster, args, rules, slot, now };
+    if let Some(conclusion) = run.void_at_once().await {
+        return conclusion;
+    }
+    let collector = Collector { cluster: &cluster, args, rules, patterns, slot, now };
+    let mut learned = Learned { memory: Memory::default(), keeper: Keeper::new(&cluster, args, slot) };
     let (verdict, evidence) = collector.verdict(&mut learned.memory).await;
+    // It was read again behind the logs, and each later look is compared with that.
+    if let Some(conclusion) = evidence.slot.as_ref().and_then(|found| run.void(found.as_ref().ok()?)) {
+        return conclusion;
+    }
     tell_doubts(&evidence);
     tracing::info!(slot, state = ?verdict.state, "{}", verdict.reason);
     if args.observe && !args.dry_run {
@@ -46,17 +57,14 @@ pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> T
         return run.rehearse(&verdict, &ahead);
     }
     ahead.voice = run.voice(&verdict, &evidence);
-    let conclusion = match &evidence {
+    match &evidence {
         Evidence { slot: Some(Ok(_)), .. } if ahead.voice.wait.is_some() => run.wait(&verdict, &evidence, &ahead).await,
         Evidence { slot: Some(Ok(found)), releases: Some(Ok(releases)), .. } if verdict.state == VerdictState::Idle => {
             let plan = Plan { slot: found.clone(), releases: releases.clone(), targets: ahead.going.clone() };
             run.reap(&collector, learned, &verdict, &evidence, &plan, &ahead).await
         }
         _ => run.leave(&verdict, &evidence, &ahead).await,
-    };
-    let removed = Store::new(&cluster, &slot).prune(args.undo.revive_for, now()).await;
-    complain(removed.map(|number| tracing::debug!(number, "saved releases were too old and are gone")));
-    conclusion
+    }
 }
 
 /// What this run has asked for, and need not ask for again.
@@ -101,6 +109,23 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// What is said of a run that somebody asked for, and that is void before anything else was read.
+    async fn void_at_once(&self) -> Option<Conclusion> {
+        if !self.args.request.is_somebodys() {
+            return None;
+        }
+        match slots::own(self.cluster, self.slot).await {
+            Ok(found) => self.void(&found),
+            Err(why) => Some(Conclusion { exit: Exit::Unknown, message: format!("{why}. Nothing was uninstalled.") }),
+        }
+    }
+
+    fn void(&self, found: &Slot) -> Option<Conclusion> {
+        let why = self.args.request.void(found)?;
+        let message = format!("{} is left alone: {why}. Nothing was uninstalled.", self.slot);
+        Some(Conclusion { exit: Exit::Error, message })
+    }
+
     /// Looks into the releases, where anybody will want to know: before a reap, and when they have changed.
     async fn ahead(&self, verdict: &Verdict, evidence: &Evidence, keeper: &mut Keeper<'_>) -> Ahead {
         let (Some(Ok(slot)), Some(Ok(releases))) = (&evidence.slot, &evidence.releases) else {
@@ -161,6 +186,10 @@ impl Run<'_> {
 
     /// Nothing is reaped.
     async fn leave(&self, verdict: &Verdict, evidence: &Evidence, ahead: &Ahead) -> Conclusion {
+        let outdated = evidence.slot.as_ref().and_then(|found| outdated_patch(found.as_ref().ok()?, (self.now)()));
+        if let Some(patch) = outdated {
+            complain(write_status(self.cluster, self.slot, &patch).await);
+        }
         let conclusion = Conclusion::of_verdict(self.slot, verdict);
         self.report(verdict, evidence, None, &conclusion, ahead).await;
         conclusion
@@ -193,9 +222,15 @@ impl Run<'_> {
         }
         let Learned { memory, keeper } = learned;
         let owner = plan.slot.spec.claim.as_ref().and_then(|claim| claim.users.first().cloned());
-        let this = Reap { run: now, reason: verdict.reason.clone(), owner };
+        let this = Reap {
+            run: begun_at(&plan.slot, &plan.targets, now),
+            reason: verdict.reason.clone(),
+            owner,
+            claim_id: plan.slot.claim_id().map(str::to_owned),
+        };
         let reason = format!("reaped by hotdesk: {}", verdict.reason);
-        let mut hands = RealHands { collector, memory, helm: &helm, reason, seen: None, keeper, reap: this };
+        let saved = Vec::new();
+        let mut hands = RealHands { collector, memory, helm: &helm, reason, seen: None, saved, keeper, reap: this };
         let mut outcome = reap(&mut hands, plan, self.args.retries, self.args.pause).await;
         outcome.skipped.extend(ahead.held.clone());
         let conclusion = Conclusion::of_reap(self.slot, verdict, &outcome);

@@ -22,8 +22,8 @@ const TIMES: [&str; 4] = ["%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p"];
 pub fn moment(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
     let help = || {
         format!(
-            "cannot read \"{}\" as a date: write 2026-12-01, or 2026-12-01 18:00 ({})",
-            hotdesk_slots::text::plain(text),
+            "cannot read {} as a date: write 2026-12-01, or 2026-12-01 18:00 ({})",
+            hotdesk_slots::text::quoted(text),
             zone.iana_name().unwrap_or("local time")
         )
     };

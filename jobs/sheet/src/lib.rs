@@ -15,4 +15,4 @@ pub mod rows;
 
 pub use cells::{Kind, Line, Problem, Table};
 pub use header::{Columns, Unreadable};
-pub use rows::{Entry, Read, Row, SlotNames, Wanted, is_host, read};
+pub use rows::{Entry, Read, Reading, Row, SlotNames, Wanted, is_host, read};

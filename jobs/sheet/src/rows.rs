@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hotdesk_slots::text::{list, plain};
-use hotdesk_slots::{Name, People};
+use hotdesk_slots::text::{list, quoted};
+use hotdesk_slots::{Name, NameRules, People};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -15,9 +15,6 @@ use crate::rows::texts::{host, is_label, name, purpose};
 mod texts;
 
 pub use texts::is_host;
-
-/// How many people a claim may name; the Slot's CustomResourceDefinition says the same.
-const MAX_USERS: usize = 256;
 
 /// Which slots there are, as far as the reader knows.
 #[derive(Debug, Clone, Copy)]
@@ -82,14 +79,27 @@ pub struct Wanted {
     pub until: Option<Timestamp>,
 }
 
-/// Reads a table. Times of day are those of the zone.
+/// By what a table is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// Which slots there are.
+    pub slots: SlotNames<'a>,
+    /// Who goes by several names.
+    pub people: &'a People,
+    /// Which names a claim may hold; the webhook is held to the same.
+    pub names: &'a NameRules,
+    /// Whose times of day the table shows.
+    pub zone: &'a TimeZone,
+}
+
+/// Reads a table.
 ///
 /// # Errors
 /// When it has no header, so that nothing in it can be trusted.
-pub fn read(table: &Table, slots: SlotNames<'_>, people: &People, zone: &TimeZone) -> Result<Read, Unreadable> {
+pub fn read(table: &Table, by: Reading<'_>) -> Result<Read, Unreadable> {
     let (header, columns) = Columns::find(table)?;
     let says = |line: &&Line| columns.all().any(|column| !line.cell(column).is_empty());
-    let reader = Reader { columns, slots, people, zone };
+    let reader = Reader { columns, by };
     let mut entries: Vec<Entry> =
         table.lines.iter().skip(header + 1).filter(says).map(|line| reader.entry(line)).collect();
     refuse_doubles(&mut entries);
@@ -127,9 +137,7 @@ fn refuse_doubles(entries: &mut [Entry]) {
 
 struct Reader<'a> {
     columns: Columns,
-    slots: SlotNames<'a>,
-    people: &'a People,
-    zone: &'a TimeZone,
+    by: Reading<'a>,
 }
 
 /// A cell's fault, before it is known whose slot it concerns.
@@ -184,11 +192,11 @@ impl Reader<'_> {
             return Err((Kind::Error, error));
         }
         let slot = text.to_ascii_lowercase();
-        let wrong = match self.slots {
+        let wrong = match self.by.slots {
             SlotNames::These(known) if known.contains(&slot) => return Ok(slot),
             SlotNames::Any if is_label(&slot) => return Ok(slot),
-            SlotNames::These(known) => format!("there is no slot \"{}\"{}", plain(text), near(&slot, known)),
-            SlotNames::Any => format!("\"{}\" is not the name of a namespace", plain(text)),
+            SlotNames::These(known) => format!("there is no slot {}{}", quoted(text), near(&slot, known)),
+            SlotNames::Any => format!("{} is not the name of a namespace", quoted(text)),
         };
         Err((Kind::Slot, wrong))
     }
@@ -202,28 +210,34 @@ impl Reader<'_> {
         }
         let parts = text.split([',', ';', '\n', '\r']).map(str::trim).filter(|part| !part.is_empty());
         for part in parts {
-            match name(part) {
+            match name(part, self.by.names) {
                 Err(what) => users.faults.push((Kind::Name, what)),
-                Ok(name) => {
-                    let (shown, others) = self.people.resolve(&name);
-                    push_new(&mut users.shown, shown);
-                    others.into_iter().for_each(|other| push_new(&mut users.aliases, other));
-                }
+                Ok(name) => self.add(&name, &mut users),
             }
         }
         let Users { shown, aliases, faults } = &mut users;
         aliases.retain(|alias| !shown.contains(alias));
-        if shown.len() > MAX_USERS {
-            faults.push((Kind::Name, format!("it names {} people, and {MAX_USERS} are the most", shown.len())));
-        }
+        faults.extend(self.by.names.against_count(shown.len()).map(|many| (Kind::Name, many)));
         users
+    }
+
+    /// Adds a person under all their names. Those of the sheet's own list of people are held to the rules as well.
+    fn add(&self, name: &Name, users: &mut Users) {
+        let (shown, others) = self.by.people.resolve(name);
+        for name in std::iter::once(&shown).chain(&others) {
+            if let Err(problem) = self.by.names.name(name.as_str()) {
+                users.faults.push((Kind::Name, format!("the list of people: {problem}")));
+            }
+        }
+        push_new(&mut users.shown, shown);
+        others.into_iter().for_each(|other| push_new(&mut users.aliases, other));
     }
 
     fn date(&self, text: &str) -> Result<Option<Timestamp>, Fault> {
         match (text.is_empty(), error_in(text)) {
             (true, _) => Ok(None),
             (_, Some(error)) => Err((Kind::Error, error)),
-            _ => moment(text, self.zone).map(Some).map_err(|what| (Kind::Date, what)),
+            _ => moment(text, self.by.zone).map(Some).map_err(|what| (Kind::Date, what)),
         }
     }
 }

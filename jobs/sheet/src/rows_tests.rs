@@ -18,9 +18,13 @@ fn slots() -> BTreeSet<String> {
 }
 
 fn read_with(header: &[&str], rows: &[&[&str]], slots: SlotNames<'_>) -> Read {
+    read_by(header, rows, slots, &NameRules::default())
+}
+
+fn read_by(header: &[&str], rows: &[&[&str]], slots: SlotNames<'_>, names: &NameRules) -> Read {
     let table = Table::numbered(std::iter::once(header).chain(rows.iter().copied()).map(|row| row.iter().copied()));
     let people = People::from_rows([["alice@example.com", "octocat"]]).unwrap();
-    read(&table, slots, &people, &TimeZone::UTC).unwrap()
+    read(&table, Reading { slots, people: &people, names, zone: &TimeZone::UTC }).unwrap()
 }
 
 fn read_rows(rows: &[&[&str]]) -> Read {
@@ -120,7 +124,7 @@ fn every_problem_of_a_row_is_told_with_its_cell() {
         &[
             "B2: \"alice smith\" is no e-mail and no login",
             "B2: #N/A is no name",
-            "B2: the name \"a\u{fffd}b\"",
+            "B2: the name \"a\u{fffd}b\" contains",
             "C2: it contains an invisible character",
             "D2: cannot read \"tomorrow\" as a date",
             "E2: cannot read \"12/1/2026\"",
@@ -147,15 +151,20 @@ fn names_are_separated_by_commas_semicolons_or_lines_and_compared_as_people() {
     let users = &read.good()["mew"].claim.as_ref().unwrap().users;
     assert_eq!(users, &[name("alice@example.com"), name("bob"), name("carol")]);
     check(&[&["mew", "@octocat", "x"]], &[], &["B2: write octocat without the @"]);
-    check(&[&["mew", "Ælfgifu, 山田@例え.jp, żółw", "naïve 目的"]], &["mew"], &[]);
+    let named: &[&[&str]] = &[&["mew", "Ælfgifu, 山田@例え.jp, żółw", "naïve 目的"]];
+    let unicode = NameRules { unicode: true, ..NameRules::default() };
+    compare(&read_by(HEADER, named, SlotNames::These(&slots()), &unicode), &["mew"], &[]);
+    // Letters beyond ASCII are the operator's choice since a Cyrillic one was taken for alice's.
+    check(named, &[], &["B2: \"Ælfgifu\" has a character that is not ASCII", "B2: \"山田", "B2: \"żółw"]);
 }
 
 #[test]
 fn what_does_not_fit_into_a_slot_is_refused() {
     check(&[&["mew", "alice", &"ü".repeat(200)]], &["mew"], &[]);
     check(&[&["mew", "alice", &"ü".repeat(201)]], &[], &["C2: it has 201 characters"]);
-    let many = (0..257).map(|n| format!("u{n}")).collect::<Vec<_>>().join(",");
-    check(&[&["mew", &many, "x"]], &[], &["B2: it names 257 people"]);
+    let many = |count: usize| (0..count).map(|n| format!("u{n}")).collect::<Vec<_>>().join(",");
+    check(&[&["mew", &many(16), "x"]], &["mew"], &[]);
+    check(&[&["mew", &many(17), "x"]], &[], &["B2: it names 17 people, and 16 are the most"]);
     check(&[&["mew", &"x".repeat(300), "x"]], &[], &["B2: the name"]);
 }
 
@@ -188,13 +197,40 @@ fn what_is_said_discreetly_quotes_no_cell() {
     assert_eq!(read.problems().count(), 11);
 }
 
+#[test]
+fn a59_a64_what_the_api_refuses_the_sheet_refuses() {
+    for (cell, because) in [
+        ("a\"b", "B2: \"a'b\" is neither an e-mail"),
+        ("x\\y", "B2: \"x\\y\" is neither an e-mail"),
+        ("\u{430}lice@example.com", "is not ASCII"),
+        ("ali\u{ad}ce", "is not ASCII"),
+        ("system:serviceaccount:mew:default", "hold a slot only where hotdesk's settings list them"),
+        (&"x".repeat(101), "longer than 100 characters"),
+    ] {
+        check(&[&["mew", cell, "x"]], &[], &[because]);
+    }
+}
+
+#[test]
+fn the_sheets_own_list_of_people_brings_in_no_other_names() {
+    let table = Table::numbered([["Slot", "Users", "Purpose"], ["mew", "bob", "x"], ["abra", "carol", "x"]]);
+    let people = People::from_rows([["bob", "system:serviceaccount:mew:default"]]).unwrap();
+    let names = NameRules::default();
+    let known = slots();
+    let by = Reading { slots: SlotNames::These(&known), people: &people, names: &names, zone: &TimeZone::UTC };
+    let because = "B2: the list of people: \"system:serviceaccount:mew:default\" is not a person";
+    compare(&read(&table, by).unwrap(), &["abra"], &[because]);
+}
+
 proptest::proptest! {
     #[test]
     fn whatever_is_typed_is_read_and_no_problem_harms_a_terminal(
         rows in proptest::collection::vec(proptest::collection::vec("(mew|MEW|#REF!|alice|2026-12-01|\\PC{0,12})", 0..7), 0..12)
     ) {
         let table = Table::numbered(std::iter::once(HEADER.iter().map(|h| (*h).to_owned()).collect()).chain(rows));
-        let read = read(&table, SlotNames::Any, &People::default(), &TimeZone::UTC).unwrap();
+        let (people, names) = (People::default(), NameRules::widest());
+        let by = Reading { slots: SlotNames::Any, people: &people, names: &names, zone: &TimeZone::UTC };
+        let read = read(&table, by).unwrap();
         proptest::prop_assert!(read.problems().all(|p| !p.what.contains(is_harmful) && !p.discreet().contains(is_harmful)));
         proptest::prop_assert!(read.entries.iter().all(|e| e.slot.is_some() || !e.problems.is_empty()));
     }

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{ArgGroup, Parser, ValueEnum};
+use clap::{ArgGroup, Parser};
 use hotdesk_fetch::google::{Access, Credential};
 use hotdesk_fetch::http::{Http, is_safe};
-use hotdesk_slots::People;
+use hotdesk_runtime::duration::positive;
+use hotdesk_runtime::log::LogArgs;
+use hotdesk_slots::identity::{Accounts, NameRules, People};
 use http::Uri;
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use crate::rows::Rules;
@@ -47,20 +48,17 @@ pub struct Args {
     #[command(flatten)]
     pub pass: Pass,
     /// How often the source is read
-    #[arg(long, env = "HOTDESK_POLL", default_value = "15s", value_name = "DURATION", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_POLL", default_value = "15s", value_name = "DURATION", value_parser = positive::<Duration>)]
     pub poll: Duration,
     /// How long the source may be unreadable before the Slots say so
-    #[arg(long, env = "HOTDESK_STALE_AFTER", default_value = "2m", value_name = "DURATION", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_STALE_AFTER", default_value = "2m", value_name = "DURATION", value_parser = positive::<Duration>)]
     pub stale_after: Duration,
     /// Where /livez, /readyz and /metrics are served, except with --once
     #[arg(long, env = "HOTDESK_HEALTH_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub health_listen: SocketAddr,
-    /// How log lines are written
-    #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
-    /// What is logged: error, warn, info, debug, or a filter such as `info,kube=debug`
-    #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info", value_name = "FILTER")]
-    pub log_level: String,
+    /// What is logged, and how.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// What one pass does: from where, for which slots, by which rules.
@@ -80,7 +78,7 @@ pub struct Pass {
     #[arg(long, env = "HOTDESK_PEOPLE", value_name = "FILE")]
     pub people: Option<PathBuf>,
     /// How long to wait before asking again after an error that may pass; doubled each time
-    #[arg(long, env = "HOTDESK_RETRY_DELAY", default_value = "1s", value_name = "DURATION", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_RETRY_DELAY", default_value = "1s", value_name = "DURATION", value_parser = positive::<Duration>)]
     pub retry_delay: Duration,
     /// The slots that the source is for: names, or patterns such as team-a-*, comma-separated. Default: every slot.
     /// The others are left alone, and their rows passed over
@@ -89,6 +87,9 @@ pub struct Pass {
     /// How many slots one person may own at once. Default: any number
     #[arg(long, env = "HOTDESK_MAX_CLAIMS", value_name = "SLOTS", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_claims: Option<u16>,
+    /// Which names a claim may hold.
+    #[command(flatten)]
+    pub names: Names,
     /// Whose times of day the source shows, such as Europe/Berlin
     #[arg(long, env = "HOTDESK_TIME_ZONE", default_value = "UTC", value_name = "ZONE", value_parser = time_zone)]
     pub time_zone: TimeZone,
@@ -105,8 +106,22 @@ pub struct Pass {
     #[arg(long, group = "one_pass")]
     pub dry_run: bool,
     /// How long an answer of the API server may take
-    #[arg(long, env = "HOTDESK_API_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_API_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive::<Duration>)]
     pub api_timeout: Duration,
+}
+
+/// Which names a claim may hold. The webhook is told the same.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Names {
+    /// Names may have letters beyond ASCII, each part of a name in one script (UTS 39)
+    #[arg(long, env = "HOTDESK_UNICODE_NAMES")]
+    pub unicode_names: bool,
+    /// How many people one row may name
+    #[arg(long, env = "HOTDESK_MAX_USERS", default_value = "16", value_name = "USERS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub max_users: u16,
+    /// Exact name of a service account that a row may name. Repeat it, or separate by line breaks
+    #[arg(long, env = "HOTDESK_CLAIMANT_ACCOUNT", value_name = "USER", value_delimiter = '\n')]
+    pub claimant_account: Vec<String>,
 }
 
 /// A sheet, and how Google is asked for it. Whoever takes these flags has a flag --csv as well.
@@ -133,17 +148,8 @@ pub struct Google {
     #[arg(long, env = "HOTDESK_SHEETS_ENDPOINT", default_value = "https://sheets.googleapis.com", value_name = "URL", value_parser = endpoint)]
     pub sheets_endpoint: Uri,
     /// How long an answer of Google may take
-    #[arg(long, env = "HOTDESK_SHEETS_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_SHEETS_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = positive::<Duration>)]
     pub sheets_timeout: Duration,
-}
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
 }
 
 impl Pass {
@@ -158,10 +164,11 @@ impl Pass {
     /// # Errors
     /// Every setting that cannot be read.
     pub fn settings(&self, poll: Duration, stale_after: Duration) -> anyhow::Result<Settings> {
+        let people = self.listed_people()?;
         Ok(Settings {
             scope: self.scope()?,
-            rules: self.rules(),
-            people: self.listed_people()?,
+            rules: self.rules(&people),
+            people,
             poll,
             retry_delay: self.retry_delay,
             stale_after,
@@ -180,8 +187,9 @@ impl Pass {
     }
 
     /// The rules for rows.
-    fn rules(&self) -> Rules {
-        Rules { limit: self.max_claims.map(usize::from), zone: self.time_zone.clone() }
+    fn rules(&self, listed: &[Vec<String>]) -> Rules {
+        let names = self.names.rules(listed.iter().flatten());
+        Rules { limit: self.max_claims.map(usize::from), zone: self.time_zone.clone(), names }
     }
 
     /// The source of claims.
@@ -212,6 +220,18 @@ impl Pass {
     }
 }
 
+impl Names {
+    /// The rules. Whom the operator lists, they know, by whatever name.
+    pub fn rules<'a>(&self, listed: impl IntoIterator<Item = &'a String>) -> NameRules {
+        let accounts = self.claimant_account.iter().filter(|account| !account.trim().is_empty());
+        NameRules {
+            unicode: self.unicode_names,
+            max_users: self.max_users.into(),
+            accounts: Accounts::Listed(accounts.cloned().chain(listed.into_iter().cloned()).collect()),
+        }
+    }
+}
+
 impl Google {
     /// The sheet, if one is named.
     ///
@@ -231,12 +251,6 @@ impl Google {
             people: self.people_tab.clone().filter(|tab| !tab.is_empty()),
         }))
     }
-}
-
-fn positive(text: &str) -> Result<Duration, String> {
-    let help = || format!("write a length of time such as 15s, 500ms or 2m, not {text:?}");
-    let parsed: SignedDuration = text.parse().map_err(|_| help())?;
-    Duration::try_from(parsed).ok().filter(|length| !length.is_zero()).ok_or_else(help)
 }
 
 fn time_zone(text: &str) -> Result<TimeZone, String> {
@@ -274,7 +288,7 @@ mod tests {
     #[test]
     fn wrong_values_are_refused_with_how_to_write_them() {
         check(&["--sheet", "1 A"], "the long name after /spreadsheets/d/");
-        check(&["--csv", "x", "--poll", "0s"], "such as 15s");
+        check(&["--csv", "x", "--poll", "0s"], "longer than nothing");
         check(&["--csv", "x", "--time-zone", "Berlin"], "such as UTC");
         check(&["--sheet", "1A", "--sheets-endpoint", "http://sheets.example.com"], "https://");
         check(&["--csv", "x", "--max-claims", "0"], "--max-claims");

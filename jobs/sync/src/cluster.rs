@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hotdesk_runtime::text::chain;
 use hotdesk_slots::slot::{SLOT_NAME, Slot};
 use hotdesk_slots::text::{harmless, plain};
 use jiff::Timestamp;
@@ -172,12 +173,4 @@ impl Cluster {
             Err(_) => Err(WriteError::Refused(format!("{what}: no answer within {:?}", self.timeout))),
         }
     }
-}
-
-/// An error and what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
-    texts.dedup();
-    texts.join(": ")
 }

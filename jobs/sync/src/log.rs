@@ -1,31 +1,10 @@
-//! What is said in the log, and how often?
+//! What is said of a pass in the log, and how often?
 //!
 //! A pass comes every few seconds. What it found is said when it differs from what the last one found.
 
-use anyhow::Context as _;
 use hotdesk_slots::text::harmless;
-use tracing_subscriber::EnvFilter;
 
-use crate::args::LogFormat;
 use crate::plan::{Change, Plan};
-
-/// Libraries that say again, and less clearly, what is logged here; a filter can bring them back.
-const QUIET: &str = "actix_server=warn,kube_client=off";
-
-/// From now on, what is said goes to standard error.
-///
-/// # Errors
-/// When the filter cannot be read.
-pub fn to_stderr(format: LogFormat, filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{filter}"))
-        .with_context(|| format!("--log-level {filter:?}: write info, or info,kube=debug"))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    match format {
-        LogFormat::Text => logs.with_ansi(false).init(),
-        LogFormat::Json => logs.json().flatten_event(true).init(),
-    }
-    Ok(())
-}
 
 /// What the last pass said.
 #[derive(Debug, Default)]

@@ -1,20 +1,19 @@
 //! `hotdesk-sync`: arguments, logs, and then one pass or many.
 
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use hotdesk_runtime::health;
+use hotdesk_runtime::process::{self, Signals};
 use hotdesk_sync::args::Args;
 use hotdesk_sync::cluster::Cluster;
-use hotdesk_sync::health::health;
-use hotdesk_sync::log;
+use hotdesk_sync::health::SyncHealth;
 use hotdesk_sync::metrics::Metrics;
 use hotdesk_sync::run::{Ended, Sync};
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -28,9 +27,8 @@ fn main() -> ExitCode {
 }
 
 fn start(args: &Args) -> anyhow::Result<ExitCode> {
-    log::to_stderr(args.log_format, &args.log_level)?;
-    // One provider for everything: without a default, rustls panics at its first use.
-    let _already_installed = rustls::crypto::ring::default_provider().install_default();
+    args.log.start();
+    process::prepare();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(run(args))
 }
@@ -40,43 +38,39 @@ async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let cluster = Cluster::connect(args.pass.api_timeout).await?;
     let metrics = Arc::new(Metrics::new(clock()));
     let mut sync = Sync::new(args.pass.source()?, cluster, settings, metrics.clone(), clock);
+    let mut signals = Signals::new()?;
     if args.pass.is_once() {
         let ended = tokio::select! {
             ended = sync.pass() => ended,
-            () = asked_to_end()? => anyhow::bail!("asked to end before the pass was over"),
+            what = signals.next() => anyhow::bail!("ended by {what} before the pass was over"),
         };
         std::io::stdout().write_all(sync.shown.as_bytes()).context("standard output cannot be written")?;
         return Ok(code(&ended));
     }
-    follow(args, &mut sync, metrics).await
+    follow(args, &mut sync, metrics, &mut signals).await
 }
 
-async fn follow(args: &Args, sync: &mut Sync, metrics: Arc<Metrics>) -> anyhow::Result<ExitCode> {
-    let address = args.health_listen;
-    let listener = TcpListener::bind(address)
-        .with_context(|| format!("--health-listen {address} cannot be bound: is another process there?"))?;
+async fn follow(
+    args: &Args,
+    sync: &mut Sync,
+    metrics: Arc<Metrics>,
+    signals: &mut Signals,
+) -> anyhow::Result<ExitCode> {
+    let listener = health::bind(args.health_listen, "--health-listen")?;
     let listening = listener.local_addr()?;
-    let health = health(metrics.clone(), clock, listener, args.poll)?;
+    let health = health::serve(Arc::new(SyncHealth::new(metrics.clone(), clock, args.poll)), listener)?;
     tracing::info!(health = %listening, poll = ?args.poll, version = env!("CARGO_PKG_VERSION"), "following the sheet");
     let handle = health.handle();
     let ended = tokio::select! {
         ended = health => ended.context("the health server failed").and_then(|()| anyhow::bail!("the health server ended by itself")),
         () = sync.follow() => Ok(ExitCode::FAILURE),
         // A pass that is cut off leaves each Slot as it was or as it should be; the next one goes on.
-        () = asked_to_end()? => Ok(ExitCode::SUCCESS),
+        _ = signals.next() => Ok(ExitCode::SUCCESS),
     };
     metrics.leave();
     handle.stop(false).await;
     tracing::info!("ended");
     ended
-}
-
-fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
-    let listen = |kind| signal(kind).context("signals cannot be received");
-    let (mut term, mut int) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-    })
 }
 
 fn code(ended: &Ended) -> ExitCode {

@@ -1,5 +1,6 @@
 //! What is said about a pass, and where: the condition of each Slot, and Events.
 
+use hotdesk_runtime::text::cut;
 use hotdesk_slots::slot::{SLOT_NAME, Slot};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -136,15 +137,6 @@ fn warning(regarding: ObjectReference, reason: &str, note: &str, now: Timestamp)
         type_: Some("Warning".to_owned()),
         ..Event::default()
     }
-}
-
-/// Cuts a text to so many bytes, at a character.
-fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at + '…'.len_utf8() <= most).last().unwrap_or(0);
-    format!("{}…", text.get(..end).unwrap_or_default())
 }
 
 #[cfg(test)]

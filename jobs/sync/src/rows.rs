@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hotdesk_sheet::{Entry, Problem, Row, SlotNames, Table, Unreadable, read};
-use hotdesk_slots::{Name, People};
+use hotdesk_sheet::{Entry, Problem, Reading, Row, SlotNames, Table, Unreadable, read};
+use hotdesk_slots::{Name, NameRules, People};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -20,6 +20,8 @@ pub struct Rules {
     pub limit: Option<usize>,
     /// Whose times of day the sheet shows.
     pub zone: TimeZone,
+    /// Which names a claim may hold.
+    pub names: NameRules,
 }
 
 /// Who has a slot at present, by a claim that is in force.
@@ -75,7 +77,8 @@ pub fn judge(
     now: Timestamp,
 ) -> Result<Judged, Unreadable> {
     let slots = present.keys().cloned().collect();
-    let mut sheet = read(table, SlotNames::These(&slots), people, &rules.zone)?;
+    let by = Reading { slots: SlotNames::These(&slots), people, names: &rules.names, zone: &rules.zone };
+    let mut sheet = read(table, by)?;
     let is_beyond = |slot: &String| present.get(slot) == Some(&Holding::Beyond);
     sheet.entries.retain(|entry| !entry.slot.as_ref().is_some_and(is_beyond));
     if let Some(limit) = rules.limit {

@@ -1,6 +1,7 @@
 //! The cluster has `mew` (free), `eevee` (alice's, by the sheet), `onix` (bob's, claimed elsewhere) and `abra`.
 
 use super::*;
+use hotdesk_slots::NameRules;
 use hotdesk_slots::text::is_harmful;
 
 const HEADER: &[&str] = &["Slot", "Usernames", "Purpose", "Until", "Keep until", "Host"];
@@ -27,7 +28,7 @@ fn present() -> BTreeMap<String, Holding> {
 fn judge_with(header: &[&str], rows: &[&[&str]], limit: Option<usize>) -> Judged {
     let table = Table::numbered(std::iter::once(header).chain(rows.iter().copied()).map(|row| row.iter().copied()));
     let people = People::from_rows([["alice@example.com", "octocat"]]).unwrap();
-    let rules = Rules { limit, zone: TimeZone::UTC };
+    let rules = Rules { limit, zone: TimeZone::UTC, names: NameRules::default() };
     judge(&table, &present(), &people, &rules, at("2026-11-23T15:00:00Z")).unwrap()
 }
 
@@ -66,7 +67,7 @@ fn a_row_of_a_slot_that_the_sheet_is_not_for_is_passed_over() {
         Table::numbered([["Slot", "Users", "Purpose"], ["mew", "a l", "x"], ["abra", "bob", "x"], ["nope", "x", ""]]);
     let mut present = present();
     present.insert("mew".to_owned(), Holding::Beyond);
-    let rules = Rules { limit: Some(1), zone: TimeZone::UTC };
+    let rules = Rules { limit: Some(1), zone: TimeZone::UTC, names: NameRules::default() };
     let judged = judge(&table, &present, &People::default(), &rules, Timestamp::UNIX_EPOCH).unwrap();
     compare(&judged, &["abra"], &["A4: there is no slot \"nope\""]);
     assert_eq!((judged.rows, judged.refused.len(), judged.strays.len()), (2, 0, 1));
@@ -104,7 +105,7 @@ fn neither_a_lapsed_row_nor_a_cleared_slot_counts() {
 #[test]
 fn a_table_without_its_header_says_nothing() {
     let table = Table::numbered([["mew", "alice", "x"]]);
-    let rules = Rules { limit: None, zone: TimeZone::UTC };
+    let rules = Rules { limit: None, zone: TimeZone::UTC, names: NameRules::default() };
     let judged = judge(&table, &present(), &People::default(), &rules, Timestamp::UNIX_EPOCH);
     assert!(matches!(judged, Err(Unreadable::NoHeader(_))), "{judged:?}");
 }
@@ -115,7 +116,8 @@ fn a_thousand_rows_are_judged_at_once() {
     let rows = (0..1000).map(|n| vec![format!("Slot-{n}"), format!("ünï{n}@example.com"), "x".to_owned()]);
     let header = ["Slot", "Users", "Purpose"].map(str::to_owned).to_vec();
     let table = Table::numbered(std::iter::once(header).chain(rows));
-    let rules = Rules { limit: Some(1), zone: TimeZone::UTC };
+    let rules =
+        Rules { limit: Some(1), zone: TimeZone::UTC, names: NameRules { unicode: true, ..NameRules::default() } };
     let judged = judge(&table, &slots, &People::default(), &rules, Timestamp::UNIX_EPOCH).unwrap();
     assert_eq!((judged.good.len(), judged.problems.len()), (1000, 0));
 }
@@ -126,7 +128,7 @@ proptest::proptest! {
         rows in proptest::collection::vec(proptest::collection::vec("(mew|MEW|eevee|#REF!|alice|2026-12-01|\\PC{0,12})", 0..7), 0..12)
     ) {
         let table = Table::numbered(std::iter::once(HEADER.iter().map(|h| (*h).to_owned()).collect()).chain(rows));
-        let rules = Rules { limit: Some(1), zone: TimeZone::UTC };
+        let rules = Rules { limit: Some(1), zone: TimeZone::UTC, names: NameRules::default() };
         let judged = judge(&table, &present(), &People::default(), &rules, at("2026-11-23T15:00:00Z")).unwrap();
         proptest::prop_assert!(judged.good.keys().all(|slot| !judged.refused.contains(slot)));
         proptest::prop_assert!(judged.problems.iter().all(|p| !p.what.contains(is_harmful)));

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hotdesk_fetch::google::Credential;
+use hotdesk_slots::NameRules;
 use hotdesk_sync::metrics::Metrics;
 use hotdesk_sync::rows::Rules;
 use hotdesk_sync::run::{Ended, Settings, Sync};
@@ -44,7 +45,11 @@ async fn stage(slots: &[&str]) -> Stage {
 fn settings() -> Settings {
     Settings {
         scope: hotdesk_sync::scope::Scope::all(),
-        rules: Rules { limit: None, zone: jiff::tz::TimeZone::UTC },
+        rules: Rules {
+            limit: None,
+            zone: jiff::tz::TimeZone::UTC,
+            names: NameRules { unicode: true, ..NameRules::default() },
+        },
         people: vec![vec!["alice@example.com".to_owned(), "octocat".to_owned()]],
         poll: Duration::from_millis(10),
         retry_delay: Duration::from_millis(1),

@@ -11,12 +11,15 @@ pub mod github;
 pub mod grant;
 pub mod ingress;
 pub mod installation;
+pub mod load;
 pub mod people;
 pub mod ran;
 pub mod reaper;
+pub mod requests;
 pub mod runner;
 pub mod sheet;
 pub mod slot;
+pub mod templates;
 pub mod wait;
 
 pub use grant::Grant;

@@ -114,6 +114,15 @@ impl Person {
         self.kubectl_with(&["-n", namespace, "apply", "-f", "-"], manifest)
     }
 
+    /// What a person pastes into a shell.
+    pub fn shell(&self, line: &str) -> Ran {
+        let mut command = Command::new("bash");
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", cluster_dir().join("bin").display()));
+        command.env("KUBECONFIG", &self.kubeconfig).args(["-o", "pipefail", "-c", line]);
+        Ran::run(command, "")
+    }
+
     pub fn helm(&self, helm: Helm, args: &[&str]) -> Ran {
         let mut command = self.command(helm.program());
         command.args(args);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::ingress::Ingress;
-use crate::slot::unique;
+use crate::slot::{JOBS, SAVED, unique};
 use crate::{Person, TestSlot, admin, until};
 
 /// A finished run.
@@ -27,6 +27,15 @@ impl Run {
         self
     }
 
+    /// The Job succeeded, or not, and says each of these at its end or on the way.
+    #[track_caller]
+    pub fn said(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.message.contains(part) || self.log.contains(part), "expected {part:?} in {self:?}");
+        }
+        self
+    }
+
     /// The Job succeeded.
     #[track_caller]
     pub fn succeeded(self) -> Self {
@@ -42,28 +51,81 @@ pub fn reading(ingress: &Ingress, window: &str) -> Value {
 
 /// Waits until the API server knows of the reaper's rights, which the test has only just made.
 pub fn until_it_may_read(slot: &TestSlot, ingress: &Ingress) {
-    let who = format!("--as=system:serviceaccount:{}:hotdesk-reaper", slot.name());
+    let who = format!("--as={}", account(slot));
     until("the reaper's rights", Duration::from_secs(20), || {
         let list = |what: &str| ingress.kubectl(&["auth", "can-i", "list", what, &who]).as_result();
         list("pods")
             .and(list("replicasets.apps"))
             .and_then(|_| slot.kubectl(&admin(), &["auth", "can-i", "list", "secrets", &who]).as_result())
+            .and_then(|_| admin().kubectl(&["-n", SAVED, "auth", "can-i", "create", "secrets", &who]).as_result())
     });
+}
+
+/// The user name of the slot's reaper.
+pub fn account(slot: &TestSlot) -> String {
+    format!("system:serviceaccount:{JOBS}:reaper-{}", slot.name())
+}
+
+/// kubectl where the reapers live, as the administrator.
+pub fn kubectl(args: &[&str]) -> crate::Ran {
+    admin().kubectl(&[&["-n", JOBS], args].concat())
+}
+
+/// The name of the slot's CronJob.
+pub fn cron_job(slot: &TestSlot) -> String {
+    format!("reap-{}", slot.name())
 }
 
 /// Starts a Job from the slot's CronJob, as `kubectl create job --from` does, with more environment.
 pub fn start(slot: &TestSlot, env: &[(&str, &str)]) -> String {
-    let name = unique("run");
-    let from = ["create", "job", &name, "--from=cronjob/hotdesk-reaper", "--dry-run=client", "-o", "json"];
-    let mut job = slot.kubectl(&admin(), &from).succeeded().json();
-    let container = &mut job["spec"]["template"]["spec"]["containers"][0];
+    start_as(slot, env, |_| {})
+}
+
+/// The same, with other changes of the pod.
+fn start_as(slot: &TestSlot, env: &[(&str, &str)], change: impl FnOnce(&mut Value)) -> String {
+    let (name, from) = (unique("run"), format!("--from=cronjob/{}", cron_job(slot)));
+    let mut job = kubectl(&["create", "job", &name, &from, "--dry-run=client", "-o", "json"]).succeeded().json();
+    let pod = &mut job["spec"]["template"]["spec"];
+    let container = &mut pod["containers"][0];
     let list = container["env"].as_array().cloned().unwrap_or_default();
     let replaced = |e: &&Value| !env.iter().any(|(key, _)| e["name"] == *key);
     let mut list: Vec<Value> = list.iter().filter(replaced).cloned().collect();
     list.extend(env.iter().map(|(key, value)| json!({"name": key, "value": value})));
     container["env"] = json!(list);
-    admin().apply(slot.name(), &job.to_string()).succeeded();
+    change(pod);
+    admin().apply(JOBS, &job.to_string()).succeeded();
     name
+}
+
+/// Starts what brings back releases, as the controller does on a holder's wish: under the present claim.
+pub fn start_revive(slot: &TestSlot, releases: &[&str], env: &[(&str, &str)]) -> String {
+    let object = slot.object();
+    let claim = object["metadata"]["annotations"]["hotdesk.dev/claim-id"].as_str();
+    let under = claim.map_or(("HOTDESK_ANY_CLAIM", "true"), |id| ("HOTDESK_CLAIM_ID", id));
+    // Whoever says otherwise means it.
+    let says = env.iter().any(|(key, _)| key.ends_with("_CLAIM_ID") || key.ends_with("_ANY_CLAIM"));
+    let under = if says { vec![] } else { vec![under] };
+    start_as(slot, &[&under[..], &[("HOTDESK_LOG_FORMAT", "text")], env].concat(), |pod| {
+        pod["serviceAccountName"] = json!(format!("reviver-{}", slot.name()));
+        pod["containers"][0]["args"] = json!([&["revive", "--"], releases].concat());
+    })
+}
+
+/// Brings back releases: those of the last reap if none is named.
+pub fn revive(slot: &TestSlot, releases: &[&str]) -> Run {
+    revive_with(slot, releases, &[])
+}
+
+/// The same, with more environment.
+pub fn revive_with(slot: &TestSlot, releases: &[&str], env: &[(&str, &str)]) -> Run {
+    finished(&start_revive(slot, releases, env))
+}
+
+/// The Secrets in which releases of the slot are saved.
+pub fn saved(slot: &TestSlot) -> Vec<Value> {
+    let own = format!("hotdesk.dev/slot={}", slot.name());
+    let listed = admin().kubectl(&["-n", SAVED, "get", "secrets", "-l", &own, "-o", "json"]).succeeded().json();
+    listed["items"].as_array().unwrap().clone()
 }
 
 /// Runs the reaper to its end.
@@ -73,14 +135,14 @@ pub fn run(slot: &TestSlot) -> Run {
 
 /// Runs the reaper to its end, with more environment.
 pub fn run_with(slot: &TestSlot, env: &[(&str, &str)]) -> Run {
-    finished(slot, &start(slot, env))
+    finished(&start(slot, env))
 }
 
 /// Waits for a Job and reads what its pod said.
-pub fn finished(slot: &TestSlot, job: &str) -> Run {
+pub fn finished(job: &str) -> Run {
     let selector = format!("job-name={job}");
     let pod = until(&format!("job {job} to end"), Duration::from_secs(180), || {
-        let pods = slot.kubectl(&admin(), &["get", "pods", "-l", &selector, "-o", "json"]).succeeded().json();
+        let pods = kubectl(&["get", "pods", "-l", &selector, "-o", "json"]).succeeded().json();
         let pod = &pods["items"][0];
         let ended = !pod["status"]["containerStatuses"][0]["state"]["terminated"].is_null();
         if ended { Ok(pod.clone()) } else { Err(pod["status"].to_string()) }
@@ -90,7 +152,7 @@ pub fn finished(slot: &TestSlot, job: &str) -> Run {
     Run {
         exit_code: terminated["exitCode"].as_i64().unwrap(),
         message: terminated["message"].as_str().unwrap_or_default().to_owned(),
-        log: slot.kubectl(&admin(), &["logs", name]).stdout,
+        log: kubectl(&["logs", name]).stdout,
     }
 }
 

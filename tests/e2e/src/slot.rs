@@ -11,6 +11,11 @@ use serde_json::{Value, json};
 use crate::people::{cluster_dir, root};
 use crate::{Person, Ran, admin, until};
 
+/// Where the reapers live, as the charts have it.
+pub const JOBS: &str = "hotdesk-jobs";
+/// Where they write down what they are about to uninstall.
+pub const SAVED: &str = "hotdesk-saved";
+
 /// A slot namespace that is deleted when the test ends.
 #[derive(Debug)]
 pub struct TestSlot {
@@ -186,8 +191,15 @@ impl Drop for TestSlot {
     fn drop(&mut self) {
         // The deletion goes on by itself; a namespace that is left over harms no other test.
         drop(admin().kubectl(&["delete", "namespace", &self.name, "--wait=false", "--ignore-not-found"]));
-        let binding = format!("slots-reaper-{}", self.name);
-        drop(admin().kubectl(&["delete", "clusterrolebinding", &binding, "--ignore-not-found"]));
+        // What is hotdesk's own stands outside of it.
+        let own = format!("hotdesk.dev/slot={}", self.name);
+        let delete = |place: &[&str], kinds: &str| {
+            drop(admin().kubectl(&[place, &["delete", kinds, "-l", &own, "--wait=false"]].concat()));
+        };
+        delete(&["-n", JOBS], "cronjobs,jobs,serviceaccounts");
+        delete(&["-n", SAVED], "secrets");
+        delete(&["-A"], "rolebindings");
+        delete(&[], "clusterrolebindings,validatingadmissionpolicybindings");
     }
 }
 

@@ -9,7 +9,7 @@ use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, alice, bob, ci, installati
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-const CONTROLLER: &str = "system:serviceaccount:hotdesk:hotdesk-access";
+const CONTROLLER: &str = "system:serviceaccount:hotdesk:hotdesk-controller";
 /// What the controller takes, and what two shared cores add.
 const SOON: Duration = Duration::from_secs(20);
 
@@ -192,7 +192,7 @@ fn the_gate_knows_the_controller_by_name_and_object_whatever_rbac_says() {
     until("the right to be known", SOON, || annotate(CONTROLLER, "hotdesk-claimants").as_result());
     annotate(CONTROLLER, "hotdesk-view").failed_saying(&["is held by alice@example.com", CONTROLLER]);
     annotate("bob@example.com", "hotdesk-claimants").failed_saying(&["is held by alice@example.com"]);
-    annotate("alice@example.com", "hotdesk-claimants").failed_saying(&["belong to hotdesk, whoever holds the slot"]);
+    annotate("alice@example.com", "hotdesk-claimants").failed_saying(&["belongs to hotdesk, whoever holds the slot"]);
 }
 
 #[test]

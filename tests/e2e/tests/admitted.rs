@@ -87,14 +87,20 @@ fn as_deployer(slot: &TestSlot, deployed_for: Option<&str>) -> Ran {
 }
 
 #[test]
-fn a_trusted_deployer_acts_for_a_claimant_or_where_somebody_holds_the_slot() {
+fn a109_a_trusted_deployer_acts_for_the_claimant_whom_it_names_where_somebody_holds_the_slot() {
     let _held = installation::shared();
     let (slot, free) = (TestSlot::held_by("alice@example.com"), TestSlot::free());
-    as_deployer(&slot, None).succeeded();
+    as_deployer(&slot, None).failed_saying(&["is listed neither for slot", "hotdesk.dev/for"]);
     as_deployer(&slot, Some("alice_at_example.com")).succeeded();
     as_deployer(&slot, Some("bob_at_example.com")).failed_saying(&["bob_at_example.com"]);
-    as_deployer(&free, None).failed_saying(&["is free"]);
-    as_deployer(&free, Some("alice_at_example.com")).failed_saying(&["is free"]);
+    as_deployer(&slot, Some("")).failed_saying(&["who does not hold slot"]);
+    as_deployer(&free, None).failed_saying(&["nobody holds slot"]);
+    as_deployer(&free, Some("alice_at_example.com")).failed_saying(&["nobody holds slot"]);
+    let listed = |slot: &TestSlot| as_(slot, "flux@example.com", None);
+    listed(&slot).succeeded();
+    let bobs = TestSlot::held_by("bob@example.com");
+    listed(&bobs).failed_saying(&["is listed neither for slot", "nor for bob@example.com"]);
+    as_(&slot, "argo@example.com", None).failed_saying(&["is listed neither for slot"]);
 }
 
 /// Alice's slot with a service account that may write, and a pod of its own.
@@ -113,26 +119,43 @@ fn token(slot: &TestSlot, more: &[&str]) -> Ran {
     slot.kubectl(&alice(), &[&["create", "token", "builder"], more].concat())
 }
 
-#[test]
-fn the_slots_own_service_account_is_let_in_by_its_tokens() {
-    let _held = installation::shared();
-    let slot = slot_with_builder();
-    let pods = token(&slot, &["--bound-object-kind=Pod", "--bound-object-name=work"]).succeeded().stdout;
-    with_token(pods.trim(), &slot, &["create", "configmap", "built"]).succeeded();
-    assert_eq!(slot.get("configmap", "built")["metadata"]["labels"]["hotdesk.dev/owner"], "alice_at_example.com");
-    let made = token(&slot, &[]).succeeded().stdout;
-    with_token(made.trim(), &slot, &["create", "configmap", "by-hand"]).succeeded();
+/// Says that what runs in the slot may write there, and waits until that is known.
+fn trust(slot: &TestSlot) {
+    slot.patch(&json!({"spec": {"claim": {"trustWorkloads": true}}}));
+    let own = format!("system:serviceaccount:{}:builder", slot.name());
+    until("the claim to trust what runs", Duration::from_secs(30), || {
+        let pod = "authentication.kubernetes.io/pod-name=work";
+        let create = ["create", "configmap", "probe", "--dry-run=server", "--as", &own, "--as-user-extra", pod];
+        slot.kubectl(&admin(), &create).as_result()
+    });
 }
 
 #[test]
-fn a_token_that_a_former_holder_made_counts_no_more_when_the_slot_has_changed_hands() {
+fn the_slots_own_service_account_is_let_in_by_a_pods_token_once_the_claim_trusts_what_runs() {
     let _held = installation::shared();
     let slot = slot_with_builder();
-    token(&slot, &["--duration=24h"]).failed_saying(&["an hour at most"]);
+    let pods = token(&slot, &["--bound-object-kind=Pod", "--bound-object-name=work"]).succeeded().stdout;
+    let untrusted = with_token(pods.trim(), &slot, &["create", "configmap", "built"]);
+    let patch = r#"kubectl patch slot slot -n"#;
+    untrusted.failed_saying(&["does not trust what runs there", "kubectl get pods,cronjobs -n", patch]);
+    trust(&slot);
+    with_token(pods.trim(), &slot, &["create", "configmap", "built"]).succeeded();
+    assert_eq!(slot.get("configmap", "built")["metadata"]["labels"]["hotdesk.dev/owner"], "alice_at_example.com");
     let made = token(&slot, &[]).succeeded().stdout;
-    slot.patch(&json!({"spec": {"claim": {"users": ["bob@example.com"]}}}));
+    with_token(made.trim(), &slot, &["create", "configmap", "by-hand"]).failed_saying(&["no token of a pod"]);
+}
+
+#[test]
+fn a33_what_a_former_holder_left_running_counts_no_more_when_the_slot_has_changed_hands() {
+    let _held = installation::shared();
+    let slot = slot_with_builder();
+    trust(&slot);
+    let pods = token(&slot, &["--bound-object-kind=Pod", "--bound-object-name=work"]).succeeded().stdout;
+    with_token(pods.trim(), &slot, &["create", "configmap", "early"]).succeeded();
+    slot.patch(&json!({"spec": {"claim": {"users": ["bob@example.com"], "trustWorkloads": false}}}));
     slot.wait_until_known();
-    with_token(made.trim(), &slot, &["create", "configmap", "late"]).failed_saying(&["no token that counts"]);
+    let late = with_token(pods.trim(), &slot, &["create", "configmap", "late"]);
+    late.failed_saying(&["is held by bob@example.com", "does not trust what runs there"]);
 }
 
 fn with_token(token: &str, slot: &TestSlot, args: &[&str]) -> Ran {

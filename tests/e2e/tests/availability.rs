@@ -145,11 +145,11 @@ fn with_availability_continue_and_no_webhook_a_claimant_deploys_and_a_stranger_d
 }
 
 #[test]
-fn certificates_rotate_under_load_without_a_denial_of_holders_or_an_admission_of_strangers() {
+fn certificates_and_path_rotate_under_load_without_a_denial_of_holders_or_an_admission_of_strangers() {
     let _held = installation::exclusive();
     let slot = TestSlot::held_by("alice@example.com");
-    for what in ["leaf", "ca"] {
-        let before = served_certificate();
+    for what in ["leaf", "ca", "path"] {
+        let before = rotated(what);
         let tries = with_a_stranger_at_the_door(&slot, || {
             let job = unique("renew");
             let from = ["create", "job", &job, "--from=cronjob/hotdesk-certs", "--dry-run=client", "-o", "json"];
@@ -157,12 +157,14 @@ fn certificates_rotate_under_load_without_a_denial_of_holders_or_an_admission_of
             let container = &mut object["spec"]["template"]["spec"]["containers"][0];
             let mut args = container["args"].as_array().cloned().unwrap_or_default();
             args.push(format!("--renew-now={what}").into());
+            // Kubelets of the test cluster bring a changed Secret to a pod within seconds.
+            args.push("--path-settle=20s".into());
             container["args"] = args.into();
             admin().apply("hotdesk", &object.to_string()).succeeded();
-            until("the renewed certificate to be served", Duration::from_secs(180), || {
+            until("what is renewed to be in use", Duration::from_secs(180), || {
                 create(&slot, &alice()).succeeded();
-                let now = served_certificate();
-                if now == before { Err("the old certificate".to_owned()) } else { Ok(()) }
+                let now = rotated(what);
+                if now == before { Err(format!("the {what} is the old one")) } else { Ok(()) }
             });
             in_hotdesk(&["wait", "--for=condition=complete", &format!("job/{job}"), "--timeout=60s"]).succeeded();
             (0..10).for_each(|_| drop(create(&slot, &alice()).succeeded()));
@@ -172,7 +174,12 @@ fn certificates_rotate_under_load_without_a_denial_of_holders_or_an_admission_of
     }
 }
 
-/// The certificate in the Secret that the pods mount; pods follow within seconds.
-fn served_certificate() -> String {
-    in_hotdesk(&["get", "secret", "hotdesk-webhook-tls", "-o", "jsonpath={.data.tls\\.crt}"]).succeeded().stdout
+/// The certificate in the Secret that the pods mount, which follow within seconds; or by which path the API server calls them.
+fn rotated(what: &str) -> String {
+    let (object, path) = if what == "path" {
+        (["mutatingwebhookconfiguration", "hotdesk"], "jsonpath={.webhooks[*].clientConfig.service.path}")
+    } else {
+        (["secret", "hotdesk-webhook-tls"], "jsonpath={.data.tls\\.crt}")
+    };
+    in_hotdesk(&["get", object[0], object[1], "-o", path]).succeeded().stdout
 }

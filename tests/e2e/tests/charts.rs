@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use hotdesk_e2e::people::root;
-use hotdesk_e2e::slot::{product_image, unique};
-use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, installation, until};
+use hotdesk_e2e::slot::{JOBS, SAVED, product_image, unique};
+use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, installation, reaper, until};
 use serde_json::{Value, json};
 
 fn chart(name: &str) -> String {
@@ -38,22 +38,29 @@ fn a_mistyped_value_is_an_error_and_not_a_default() {
     template("slots", json!({"slots": [{"name": "Mew"}]})).failed_saying(&["name"]);
     template("slots", json!({"slots": [{"name": "mew"}, {"name": "mew"}]})).failed_saying(&["mew"]);
     template("slots", json!({"slots": [{"name": "mew"}], "reaper": {"windw": "1h"}})).failed_saying(&["windw"]);
+    template("slots", json!({"slots": [{"name": "hotdesk-jobs"}]})).failed_saying(&["a namespace of hotdesk itself"]);
+    template("slots", json!({"saved": {"namespace": "hotdesk-jobs"}})).failed_saying(&["must be two"]);
+    template("hotdesk", json!({"jobs": {"namespace": "hotdesk"}})).failed_saying(&["must be three"]);
+    let escalate = json!([{"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "verbs": ["escalate"]}]);
+    template("slots", json!({"slots": [{"name": "mew"}], "reaper": {"extraRules": escalate}}))
+        .failed_saying(&["verbs"]);
 }
 
 #[test]
 fn a_value_cannot_break_out_of_the_policys_expressions() {
     let values = json!({
         "breakGlass": {"groups": ["x\"] || true || [\""]},
-        "trustedDeployers": ["y\\\"] || true || [\""],
+        "trustedDeployers": ["y\\\"] || true || [\"", {"user": "z\"} || true", "people": ["a\"b"]}],
         "claimUrl": "https://example.com/\"+\"x",
     });
     let manifest = helm(Helm::V4, &["template", "x", &chart("hotdesk")], &values).succeeded().stdout;
-    let create = ["create", "--dry-run=server", "--validate=strict", "-f", "-"];
+    // One of them has a name that the other chart knows, so it is there already.
+    let apply = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"];
     let policies: Vec<&str> =
         manifest.split("\n---\n").filter(|o| o.contains("kind: ValidatingAdmissionPolicy\n")).collect();
-    assert_eq!(policies.len(), 2);
+    assert_eq!(policies.len(), 6);
     for policy in policies {
-        admin().kubectl_with(&create, policy).succeeded();
+        admin().kubectl_with(&apply, policy).succeeded();
         assert!(!policy.contains("\"x\"] || true"), "{policy}");
     }
 }
@@ -61,7 +68,14 @@ fn a_value_cannot_break_out_of_the_policys_expressions() {
 #[test]
 fn the_policies_have_no_type_errors() {
     let _held = installation::shared();
-    for name in ["hotdesk-gate", "hotdesk-namespaces"] {
+    for name in [
+        "hotdesk-gate",
+        "hotdesk-namespaces",
+        "hotdesk-reapers",
+        "hotdesk-reapers-releases",
+        "hotdesk-jobs",
+        "hotdesk-jobs-as-cronjob",
+    ] {
         let warnings = until("the API server to check the policy", Duration::from_secs(30), || {
             let policy = admin().kubectl(&["get", "validatingadmissionpolicy", name, "-o", "json"]).succeeded().json();
             let status = policy["status"].clone();
@@ -109,11 +123,12 @@ fn a_deleted_slot_namespace_goes_away() {
 fn the_reaper_may_do_nothing_outside_its_slot_but_read_the_controllers_logs() {
     let _held = installation::shared();
     let (slot, other) = (TestSlot::free(), TestSlot::free());
-    let who = format!("--as=system:serviceaccount:{}:hotdesk-reaper", slot.name());
+    let who = format!("--as={}", reaper::account(&slot));
     let can = |namespace: &str, verb: &str, what: &str| {
         admin().kubectl(&["auth", "can-i", verb, what, "-n", namespace, &who]).stdout.trim() == "yes"
     };
     assert!(can("ingress-nginx", "get", "pods/log") && can(slot.name(), "delete", "deployments.apps"));
+    assert!(can(SAVED, "create", "secrets"));
     for (namespace, verb, what) in [
         (other.name(), "get", "secrets"),
         (other.name(), "delete", "deployments.apps"),
@@ -124,6 +139,15 @@ fn the_reaper_may_do_nothing_outside_its_slot_but_read_the_controllers_logs() {
         (slot.name(), "create", "deployments.apps"),
         (slot.name(), "patch", "slots.hotdesk.dev"),
         (slot.name(), "create", "rolebindings.rbac.authorization.k8s.io"),
+        (slot.name(), "update", "rolebindings.rbac.authorization.k8s.io"),
+        (slot.name(), "create", "secrets"),
+        (slot.name(), "update", "deployments.apps"),
+        (SAVED, "get", "secrets"),
+        (SAVED, "list", "secrets"),
+        (SAVED, "update", "secrets"),
+        (SAVED, "delete", "secrets"),
+        (JOBS, "get", "secrets"),
+        (JOBS, "create", "jobs.batch"),
     ] {
         assert!(!can(namespace, verb, what), "the reaper may {verb} {what} in {namespace}");
     }
@@ -148,8 +172,9 @@ fn every_pod_is_non_root_and_read_only() {
     let templates = [
         get(&["-n", "hotdesk", "get", "deployment", "hotdesk-webhook"])["spec"]["template"].clone(),
         get(&["-n", "hotdesk", "get", "cronjob", "hotdesk-certs"])["spec"]["jobTemplate"]["spec"]["template"].clone(),
-        get(&["-n", slot.name(), "get", "cronjob", "hotdesk-reaper"])["spec"]["jobTemplate"]["spec"]["template"]
+        get(&["-n", JOBS, "get", "cronjob", &reaper::cron_job(&slot)])["spec"]["jobTemplate"]["spec"]["template"]
             .clone(),
+        get(&["-n", JOBS, "get", "cronjob", "prune-saved"])["spec"]["jobTemplate"]["spec"]["template"].clone(),
     ];
     for template in templates {
         let (pod, container) =

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use hotdesk_e2e::slot::test_image;
 use hotdesk_e2e::{Person, Ran, TestSlot, admin, alice, bob, installation};
 use serde_json::{Value, json};
 
@@ -107,4 +108,24 @@ fn the_command_claims_lists_explains_and_releases() {
     assert_eq!(slot.object()["spec"]["claim"], Value::Null);
     let mistyped = format!("{name}x");
     bob().hotdesk(&["why", &mistyped]).failed_saying(&[name]);
+}
+
+#[test]
+fn a_new_claim_trusts_what_runs_only_where_nothing_does_or_where_its_holder_says_so() {
+    let _held = installation::shared();
+    let trusts = |slot: &TestSlot| slot.object()["spec"]["claim"]["trustWorkloads"] == json!(true);
+    let empty = TestSlot::free();
+    bob().hotdesk(&["claim", empty.name(), "--purpose", "search"]).succeeded();
+    assert!(trusts(&empty), "nothing runs there that somebody could have left");
+    let slot = TestSlot::free();
+    let image = test_image("app");
+    let run = ["run", "left", "--image", &image, "--image-pull-policy=IfNotPresent", "--restart=Never", "--", "true"];
+    slot.kubectl(&admin(), &run).succeeded();
+    let claimed = bob().hotdesk(&["claim", slot.name(), "--purpose", "search"]).succeeded();
+    claimed.said(&["From before, there is in", "Pod/left", "is not trusted", "--trust-workloads"]);
+    assert!(!trusts(&slot), "nobody was asked, so nobody said so");
+    bob().hotdesk(&["claim", slot.name(), "--trust-workloads"]).succeeded();
+    assert!(trusts(&slot));
+    bob().hotdesk(&["claim", slot.name(), "--no-trust-workloads"]).succeeded();
+    assert!(!trusts(&slot));
 }

@@ -97,7 +97,7 @@ fn a_stranger_who_impersonates_the_slots_own_service_account_is_turned_away() {
     let subject = format!("--serviceaccount={}:default", slot.name());
     slot.kubectl(&admin(), &["create", "rolebinding", "own", "--clusterrole=edit", &subject]).succeeded();
     let ran = slot.kubectl(&bob(), &["create", "configmap", "x", "--as", &own]);
-    ran.failed_saying(&[&own, "no token that counts"]);
+    ran.failed_saying(&[&own, "no token of a pod"]);
 }
 
 #[test]
@@ -121,22 +121,92 @@ fn a_stranger_changes_and_deletes_nothing() {
     assert_eq!(slot.get("deployment", "web")["spec"]["replicas"], 1);
 }
 
+/// Rights of an administrator of the slot, as far as Kubernetes' roles go.
+fn grant_admin(slot: &TestSlot, user: &str) {
+    let binding = ["create", "rolebinding", "boss", "--clusterrole=admin", "--user", user];
+    slot.kubectl(&admin(), &binding).succeeded();
+}
+
 #[test]
-fn a_holder_leaves_the_slots_own_fixtures_as_they_are() {
-    // The reaper's CronJob runs on while somebody else holds the slot, with whatever image it was given.
+fn a36_a43_nobody_changes_what_hotdesk_put_into_a_slot_in_any_mode() {
     let _held = installation::shared();
-    let observed = Wish::held_by(&["alice@example.com"]).reaper(json!({"observe": "*/10 * * * *"}));
-    let (slot, alice) = (observed.make(), alice());
-    let mut denials =
-        vec![slot.kubectl(&alice, &["patch", "cronjob", "hotdesk-reaper", "-p", r#"{"spec":{"suspend":true}}"#])];
-    denials.push(slot.kubectl(&alice, &["delete", "cronjob", "hotdesk-observer"]));
-    denials.push(slot.kubectl(&alice, &["delete", "cronjobs", "--all"]));
-    denials.push(slot.kubectl(&alice, &["delete", "serviceaccount", "hotdesk-reaper"]));
-    denials.push(slot.kubectl(&alice, &["create", "token", "hotdesk-reaper"]));
-    for denial in denials {
-        denial.failed_saying(&["belong to hotdesk", "alice@example.com"]);
+    let slot = TestSlot::held_by("alice@example.com");
+    let both = ["--user=alice@example.com", "--user=bob@example.com"];
+    slot.kubectl(&admin(), &[&["create", "rolebinding", "bosses", "--clusterrole=admin"][..], &both].concat())
+        .succeeded();
+    for mode in ["enforce", "warn", "audit"] {
+        slot.patch(&json!({"spec": {"mode": mode}}));
+        let tolerates = mode != "enforce";
+        until("the mode to be known", Duration::from_secs(30), || {
+            let ran = slot.kubectl(&bob(), &["create", "configmap", "x", "--dry-run=server"]);
+            if ran.ok() == tolerates { Ok(()) } else { Err(ran.to_string()) }
+        });
+        let people: &[Person] = if tolerates { &[alice(), bob()] } else { &[alice()] };
+        for person in people {
+            let subjects = r#"{"subjects":[]}"#;
+            let dry = "--dry-run=server";
+            for denial in [
+                slot.kubectl(person, &["patch", "rolebinding", "hotdesk-edit", "-p", subjects, dry]),
+                slot.kubectl(person, &["delete", "rolebinding", "hotdesk-edit", dry]),
+                slot.kubectl(person, &["delete", "rolebindings", "--all", dry]),
+                slot.kubectl(person, &["create", "rolebinding", "hotdesk-claimants", "--clusterrole=edit", dry]),
+                slot.kubectl(person, &["create", "serviceaccount", "hotdesk-reaper", dry]),
+                slot.kubectl(
+                    person,
+                    &["create", "cronjob", "hotdesk-reaper", "--image=a", "--schedule=0 0 1 1 *", dry],
+                ),
+            ] {
+                denial.failed_saying(&["belongs to hotdesk, whoever holds the slot", person.name]);
+            }
+            slot.kubectl(person, &["create", "rolebinding", "mine", "--clusterrole=view", dry]).succeeded();
+        }
     }
-    slot.kubectl(&alice, &["create", "job", "now", "--from=cronjob/hotdesk-reaper", "--dry-run=server"]).succeeded();
+}
+
+#[test]
+fn a22_a23_a35_no_token_outlasts_an_hour_in_any_mode() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    for mode in ["enforce", "warn"] {
+        slot.patch(&json!({"spec": {"mode": mode}}));
+        let tolerates = mode != "enforce";
+        until("the mode to be known", Duration::from_secs(30), || {
+            let ran = slot.kubectl(&bob(), &["create", "configmap", "x", "--dry-run=server"]);
+            if ran.ok() == tolerates { Ok(()) } else { Err(ran.to_string()) }
+        });
+        let people: &[Person] = if tolerates { &[alice(), bob()] } else { &[alice()] };
+        for person in people {
+            let token = |duration: &str| slot.kubectl(person, &["create", "token", "default", "--duration", duration]);
+            token("1h").succeeded();
+            token("2h").failed_saying(&["an hour at most"]);
+            token("720h").failed_saying(&["an hour at most"]);
+            let for_ever = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+                "metadata": {"name": "t", "annotations": {"kubernetes.io/service-account.name": "default"}}});
+            let create = ["-n", slot.name(), "create", "--dry-run=server", "-f", "-"];
+            person.kubectl_with(&create, &for_ever.to_string()).failed_saying(&["holds a token without an end"]);
+        }
+    }
+}
+
+#[test]
+fn a07_what_is_left_out_for_the_slots_own_pods_is_denied_to_strangers() {
+    let _held = installation::shared();
+    let slot = TestSlot::held_by("alice@example.com");
+    grant_admin(&slot, "bob@example.com");
+    let _leases = Grant::to(&bob(), "coordination.k8s.io", &["leases"], &["create"]);
+    let _slices = Grant::to(&bob(), "discovery.k8s.io", &["endpointslices"], &["create"]);
+    let _events = Grant::to(&bob(), "events.k8s.io", &["events"], &["create"]);
+    let event = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "x"}, "type": "Normal",
+        "eventTime": "2026-11-29T10:00:00.000000Z", "action": "a", "reason": "r", "reportingController": "example.com/x",
+        "reportingInstance": "x", "regarding": {"kind": "Pod", "name": "x", "namespace": slot.name()}});
+    for object in [
+        json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "x"}, "spec": {}}),
+        json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": "x"},
+            "addressType": "IPv4", "endpoints": []}),
+        event,
+    ] {
+        denied(&slot, bob().kubectl_with(&["-n", slot.name(), "create", "-f", "-"], &object.to_string()));
+    }
 }
 
 #[test]

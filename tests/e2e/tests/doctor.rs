@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
-use hotdesk_e2e::reaper::{reading, start, until_it_may_read};
-use hotdesk_e2e::slot::{Wish, test_image, unique};
+use hotdesk_e2e::reaper::{self, reading, start, until_it_may_read};
+use hotdesk_e2e::slot::{JOBS, Wish, test_image, unique};
 use hotdesk_e2e::{Person, Ran, TestSlot, admin, alice, installation, until};
 use serde_json::{Value, json};
 
@@ -125,10 +125,21 @@ fn what_could_not_be_looked_at_is_not_well_and_names_the_right() {
 fn a_reaper_that_is_gone_suspended_or_blind_is_said() {
     let _held = installation::shared();
     let (gone, suspended, blind) = (TestSlot::free(), TestSlot::free(), TestSlot::free());
-    gone.kubectl(&admin(), &["delete", "cronjob", "hotdesk-reaper"]).succeeded();
-    finds("reaper-there", &slot(&gone), "warning", "no CronJob hotdesk-reaper", "reaper.enabled");
-    let patch = ["patch", "cronjob", "hotdesk-reaper", "--type=merge", "-p", r#"{"spec":{"suspend":true}}"#];
-    suspended.kubectl(&admin(), &patch).succeeded();
+    reaper::kubectl(&["delete", "cronjob", &reaper::cron_job(&gone)]).succeeded();
+    finds("reaper-there", &slot(&gone), "warning", "it has no reaper", "reaper.enabled");
+    // As an earlier version of the charts made it.
+    let container = json!({"name": "reaper", "image": "none.invalid/none"});
+    let pod = json!({"restartPolicy": "Never", "containers": [container]});
+    let outdated = json!({
+        "apiVersion": "batch/v1", "kind": "CronJob",
+        "metadata": {"name": "hotdesk-reaper", "labels": {"app.kubernetes.io/part-of": "hotdesk"}},
+        "spec": {"schedule": "0 0 1 1 *", "suspend": true, "jobTemplate": {"spec": {"template": {"spec": pod}}}},
+    });
+    admin().apply(gone.name(), &outdated.to_string()).succeeded();
+    finds("reaper-there", &slot(&gone), "problem", "is of an earlier version", "helm upgrade slots");
+    let patch =
+        ["patch", "cronjob", &reaper::cron_job(&suspended), "--type=merge", "-p", r#"{"spec":{"suspend":true}}"#];
+    reaper::kubectl(&patch).succeeded();
     finds("reaper-suspended", &slot(&suspended), "warning", "is suspended", "--set reaper.suspend=false");
     let status = json!({"status": {
         "verdict": {"state": "Unknown", "reason": "the log is unreadable", "at": "2026-11-23T14:00:00Z"},
@@ -161,17 +172,56 @@ fn a_reaper_that_may_not_read_the_log_is_told_with_the_question_for_kubectl() {
     assert_eq!(ran.stdout.trim(), "no", "{ran}");
 }
 
+/// Changes the pod of a slot's reaper.
+fn change_pod(slot: &TestSlot, patch: &Value) {
+    let patch = patch.to_string();
+    reaper::kubectl(&["patch", "cronjob", &reaper::cron_job(slot), "--type=json", "-p", &patch]).succeeded();
+}
+
+/// Something that is deleted when the test ends.
+struct Deleted(Vec<String>);
+
+impl Drop for Deleted {
+    fn drop(&mut self) {
+        let args: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        drop(admin().kubectl(&[&["delete", "--ignore-not-found"], args.as_slice()].concat()));
+    }
+}
+
+/// Where all reapers live, a quota without room for one: it counts only the pods of a priority that nobody else has.
+fn quota_for_one(slot: &TestSlot) -> (String, [Deleted; 2]) {
+    let name = unique("full");
+    let text = str::to_owned;
+    let class =
+        json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": 1});
+    let scope = json!({"scopeName": "PriorityClass", "operator": "In", "values": [name]});
+    let spec = json!({"hard": {"pods": "0"}, "scopeSelector": {"matchExpressions": [scope]}});
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name, "namespace": JOBS}, "spec": spec});
+    for object in [class, quota] {
+        admin().kubectl_with(&["apply", "-f", "-"], &object.to_string()).succeeded();
+    }
+    let gone = [
+        Deleted(vec![text("-n"), text(JOBS), text("resourcequota"), name.clone()]),
+        Deleted(vec![text("priorityclass"), name.clone()]),
+    ];
+    change_pod(
+        slot,
+        &json!([{"op": "add", "path": "/spec/jobTemplate/spec/template/spec/priorityClassName", "value": name}]),
+    );
+    (name, gone)
+}
+
 #[test]
 fn a_quota_without_room_for_the_reaper_is_said_before_and_after_it_was_needed() {
     let _held = installation::shared();
     let full = TestSlot::free();
-    full.kubectl(&admin(), &["create", "quota", "full", "--hard=pods=0"]).succeeded();
-    let fix = format!("kubectl -n {} describe resourcequota", full.name());
-    finds("reaper-start", &slot(&full), "problem", "exceeded quota: full, requested: pods=1", &fix);
+    let (name, _gone) = quota_for_one(&full);
+    let says = format!("exceeded quota: {name}, requested: pods=1");
+    finds("reaper-start", &slot(&full), "problem", &says, "kubectl -n hotdesk-jobs describe resourcequota");
     start(&full, &[]);
     until("the Job's Event", Duration::from_secs(30), || {
-        let events = full.kubectl(&admin(), &["get", "events", "-o", "json"]).succeeded();
-        if events.stdout.contains("exceeded quota") { Ok(()) } else { Err(events.stdout) }
+        let events = reaper::kubectl(&["get", "events", "-o", "json"]).succeeded();
+        if events.stdout.contains(&says) { Ok(()) } else { Err(events.stdout) }
     });
     let report = doctor(&admin());
     let starts = findings(&report).iter().filter(|f| f["id"] == "reaper-start" && f["about"] == slot(&full));
@@ -181,41 +231,75 @@ fn a_quota_without_room_for_the_reaper_is_said_before_and_after_it_was_needed() 
 
 #[test]
 fn a_limit_that_the_reapers_pod_does_not_keep_is_said() {
-    let _held = installation::shared();
+    // It limits every pod there while it lasts.
+    let _held = installation::exclusive();
     let tight = TestSlot::free();
     let limits = json!({
         "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "tight"},
         "spec": {"limits": [{"type": "Container", "max": {"memory": "64Mi"}}]},
     });
-    admin().apply(tight.name(), &limits.to_string()).succeeded();
-    let fix = format!("kubectl -n {} describe limitrange; set reaper.resources", tight.name());
-    finds("reaper-start", &slot(&tight), "problem", "maximum memory usage per Container is 64Mi", &fix);
+    let _gone = Deleted(["-n", JOBS, "limitrange", "tight"].map(str::to_owned).to_vec());
+    admin().apply(JOBS, &limits.to_string()).succeeded();
+    let fix = "kubectl -n hotdesk-jobs describe limitrange; set reaper.resources";
+    finds("reaper-start", &slot(&tight), "problem", "maximum memory usage per Container is 64Mi", fix);
 }
 
 #[test]
 fn a_pod_that_pod_security_refuses_is_said() {
     let _held = installation::shared();
     let changed = TestSlot::free();
-    let patch = json!([{"op": "add", "path": "/spec/jobTemplate/spec/template/spec/hostNetwork", "value": true}]);
-    changed
-        .kubectl(&admin(), &["patch", "cronjob", "hotdesk-reaper", "--type=json", "-p", &patch.to_string()])
-        .succeeded();
-    finds("reaper-start", &slot(&changed), "problem", "violates PodSecurity \"baseline", "look what changes it");
+    change_pod(
+        &changed,
+        &json!([{"op": "add", "path": "/spec/jobTemplate/spec/template/spec/hostNetwork", "value": true}]),
+    );
+    finds("reaper-start", &slot(&changed), "problem", "violates PodSecurity \"restricted", "look what changes it");
 }
 
 #[test]
 fn an_image_that_cannot_be_pulled_is_said() {
     let _held = installation::shared();
     let slot_of = TestSlot::free();
-    let patch = json!([
-        {"op": "replace", "path": "/spec/jobTemplate/spec/template/spec/containers/0/image", "value": "hotdesk.invalid/reaper:none"},
-        {"op": "replace", "path": "/spec/jobTemplate/spec/template/spec/containers/0/imagePullPolicy", "value": "Never"},
-    ]);
-    slot_of
-        .kubectl(&admin(), &["patch", "cronjob", "hotdesk-reaper", "--type=json", "-p", &patch.to_string()])
-        .succeeded();
+    let container = "/spec/jobTemplate/spec/template/spec/containers/0";
+    change_pod(
+        &slot_of,
+        &json!([
+            {"op": "replace", "path": format!("{container}/image"), "value": "hotdesk.invalid/reaper:none"},
+            {"op": "replace", "path": format!("{container}/imagePullPolicy"), "value": "Never"},
+        ]),
+    );
     start(&slot_of, &[]);
     finds("reaper-start", &slot(&slot_of), "problem", "Image", "reaper.image.repository");
+}
+
+#[test]
+fn a_secret_that_is_left_in_the_slot_is_said_and_the_fix_moves_it() {
+    let _held = installation::shared();
+    let name = unique("key");
+    let slot_of = Wish::held_by(&["alice@example.com"]).reaper(json!({"secrets": [name]})).make();
+    let _gone = Deleted(["-n", JOBS, "secret", &name].map(str::to_owned).to_vec());
+    finds(
+        "reaper-secrets",
+        &slot(&slot_of),
+        "problem",
+        &format!("needs the Secret {name}, which is not in"),
+        "create secret",
+    );
+    slot_of.kubectl(&alice(), &["create", "secret", "generic", &name, "--from-literal=key.json=x"]).succeeded();
+    let found =
+        finds("reaper-secrets", &slot(&slot_of), "problem", "it is in the slot, where who deploys", "delete secret");
+    let fix = found["fix"].as_str().unwrap();
+    admin().shell(fix).succeeded();
+    let moved = reaper::kubectl(&["get", "secret", &name, "-o", "json"]).succeeded().json();
+    assert_eq!(
+        (&moved["data"]["key.json"], &moved["metadata"]["labels"]["hotdesk.dev/owner"]),
+        (&json!("eA=="), &Value::Null)
+    );
+    slot_of.kubectl(&admin(), &["get", "secret", &name]).failed_saying(&["not found"]);
+    let report = doctor(&admin());
+    assert!(
+        !findings(&report).iter().any(|f| f["id"] == "reaper-secrets" && f["about"] == slot(&slot_of)),
+        "{report:#}"
+    );
 }
 
 #[test]

@@ -186,7 +186,7 @@ fn uninstalls_nothing_when_the_logs_cannot_be_read() {
     install(&slot, Helm::V4, "web");
     ingress.kubectl(&["delete", "rolebindings", "--all"]).succeeded();
     until("the reaper's right to be gone", Duration::from_secs(10), || {
-        let who = format!("--as=system:serviceaccount:{}:hotdesk-reaper", slot.name());
+        let who = format!("--as={}", reaper::account(&slot));
         let can = ingress.kubectl(&["auth", "can-i", "get", "pods/log", &who]);
         if can.ok() { Err(can.to_string()) } else { Ok(()) }
     });
@@ -304,9 +304,8 @@ fn an_uninstall_killed_half_way_is_finished_by_the_next_run() {
         let going = !service["metadata"]["deletionTimestamp"].is_null() && slot.names("deployments").is_empty();
         if going { Ok(()) } else { Err(service["metadata"].to_string()) }
     });
-    slot.kubectl(&admin(), &["delete", "job", &job, "--cascade=foreground", "--grace-period=0", "--force"]).succeeded();
-    slot.kubectl(&admin(), &["wait", "--for=delete", "pod", "-l", &format!("job-name={job}"), "--timeout=60s"])
-        .succeeded();
+    reaper::kubectl(&["delete", "job", &job, "--cascade=foreground", "--grace-period=0", "--force"]).succeeded();
+    reaper::kubectl(&["wait", "--for=delete", "pod", "-l", &format!("job-name={job}"), "--timeout=60s"]).succeeded();
     assert_eq!(releases(&slot), ["web"], "the record says that the release is half gone");
     patch(hold(json!([])));
     reaper::run(&slot).succeeded();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::people::chart;
 use hotdesk_e2e::reaper::{self, releases, verdict};
-use hotdesk_e2e::slot::{Wish, test_image, unique};
+use hotdesk_e2e::slot::{SAVED, Wish, test_image, unique};
 use hotdesk_e2e::{Helm, Person, TestSlot, admin, alice, bob, installation, until};
 use serde_json::{Value, json};
 
@@ -48,8 +48,7 @@ fn snapshot(slot: &TestSlot) -> Value {
     let mut all = serde_json::Map::new();
     for mut object in listed["items"].as_array().unwrap().clone() {
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
-        let passing = ["sh.helm.release.", "reaped.", "run-", "revive-", "reap-by-hand-"];
-        if passing.iter().any(|prefix| name.starts_with(prefix)) {
+        if name.starts_with("sh.helm.release.") {
             continue;
         }
         object.as_object_mut().unwrap().remove("status");
@@ -82,8 +81,20 @@ fn assert_same(before: &Value, after: &Value) {
     }
 }
 
+/// The releases that are saved, and that the Slot's status tells of the same.
 fn saved(slot: &TestSlot) -> Vec<String> {
-    slot.names("secrets").into_iter().filter(|name| name.starts_with("reaped.")).collect()
+    let own = format!("{}.reaped.", slot.name());
+    let release = |secret: &Value| {
+        let name = secret["metadata"]["name"].as_str().unwrap();
+        assert!(name.starts_with(&own), "its name says whose it is: {name}");
+        secret["metadata"]["labels"]["reaped.hotdesk.dev/release"].as_str().unwrap().to_owned()
+    };
+    let mut there: Vec<String> = reaper::saved(slot).iter().map(release).collect();
+    let status = slot.object()["status"]["saved"].as_array().cloned().unwrap_or_default();
+    let mut told: Vec<String> = status.iter().map(|saved| saved["release"].as_str().unwrap().to_owned()).collect();
+    (there.sort(), told.sort());
+    assert_eq!(there, told, "what is saved and what the Slot tells of");
+    there
 }
 
 fn install(slot: &TestSlot, who: &Person, helm: Helm, release: &str, more: &[&str]) {
@@ -107,10 +118,10 @@ fn comes_back_as_it_was(helm: Helm, who: &Person) {
     assert_eq!(saved(&slot).len(), 1);
 
     let first = slot.name();
-    let told = alice().hotdesk(&["revive", first, "--dry-run"]).succeeded();
-    told.said(&["shop (revision 1), cleared", "ConfigMap/shop-settings", "Would come back in", "shop"]);
+    let told = reaper::revive_with(&slot, &[], &[("HOTDESK_DRY_RUN", "true")]).succeeded();
+    told.said(&["ConfigMap/shop-settings", "Would come back in", "shop"]);
     assert_eq!(slot.names("deployments"), Vec::<String>::new(), "a dry run does nothing");
-    alice().hotdesk(&["revive", first]).succeeded().said(&["Back in", "shop"]);
+    reaper::revive(&slot, &[]).succeeded().said(&["Back in", "shop"]);
     assert_same(&before, &snapshot(&slot));
     assert_eq!(said, as_helm_says(&slot, who, helm, "shop"));
     assert_eq!(saved(&slot), Vec::<String>::new(), "what is back needs no copy");
@@ -118,7 +129,7 @@ fn comes_back_as_it_was(helm: Helm, who: &Person) {
     let states: Vec<&str> = history.as_array().unwrap().iter().map(|h| h["status"].as_str().unwrap()).collect();
     assert_eq!(states, ["superseded", "deployed"]);
 
-    alice().hotdesk(&["revive", first]).failed_saying(&["nothing is saved in"]);
+    reaper::revive(&slot, &[]).failed_saying(&["nothing is saved in"]);
     // helm 4 asks who wins where somebody else has written; here nobody has.
     let back = json!({"data": {"greeting": "hi"}}).to_string();
     slot.kubectl(&alice(), &["patch", "configmap", "shop-settings", "--type=merge", "-p", &back]).succeeded();
@@ -167,7 +178,7 @@ fn hooks_of_the_install_do_not_run_again_and_what_a_hook_of_the_uninstall_does_i
         slot.helm_install(&alice(), helm, "hooked", "hooked", &["--set", "hookSeconds=0"]).succeeded();
         let (before, said) = (snapshot(&slot), as_helm_says(&slot, &alice(), helm, "hooked"));
         reap(&slot, &alice());
-        let revived = alice().hotdesk(&["revive", slot.name()]).succeeded();
+        let revived = reaper::revive(&slot, &[]).succeeded();
         revived.said(&["not brought back: what its uninstall hook Job/hooked-pre-delete does", "Back in"]);
         assert_same(&before, &snapshot(&slot));
         assert_eq!(said, as_helm_says(&slot, &alice(), helm, "hooked"), "{helm:?}");
@@ -213,7 +224,7 @@ fn a_stateful_set_comes_back_to_its_data() {
         reaper::until_session_older(&slot, 2);
         reaper::run_with(&slot, &[("HOTDESK_SESSION_GRACE", "1s")]).succeeded();
         assert_eq!(slot.names("statefulsets"), Vec::<String>::new());
-        alice().hotdesk(&["revive", slot.name()]).succeeded().said(&["Back in"]);
+        reaper::revive(&slot, &[]).succeeded().said(&["Back in"]);
         assert_same(&before, &snapshot(&slot));
         assert_eq!(slot.get("persistentvolumeclaim", "data-shop-data-0")["metadata"]["uid"], claim);
         let read = slot.kubectl(&alice(), &["exec", "shop-data-0", "--", "cat", "/data/it"]).succeeded();
@@ -236,14 +247,10 @@ fn five_releases_come_back_at_once_and_one_is_installed_anew() {
     assert_eq!(saved(&slot).len(), 5);
     // A plain install takes over what was kept.
     slot.helm_install(&alice(), Helm::V4, "e", "web", &["--set", "replicas=0"]).succeeded();
-    let revived = alice().hotdesk(&["revive", slot.name(), "-o", "json"]);
-    let told: Value = serde_json::from_str(&revived.stdout).unwrap_or_else(|e| panic!("{e}: {revived}"));
-    let message = told["message"].as_str().unwrap();
-    assert!(
-        message.contains("a, b, c and d") && message.contains("e is not back: a release of that name was installed"),
-        "{told}"
-    );
-    assert_eq!(revived.code, Some(1), "{revived}");
+    let revived = reaper::revive(&slot, &[]);
+    assert_eq!(revived.exit_code, 4, "{revived:?}");
+    revived.failed_saying(&["a, b, c and d", "e is not back: a release of that name was installed"]);
+    assert_eq!(saved(&slot), ["e"], "what is not back stays saved");
     assert_same(&before, &snapshot(&slot));
     assert_eq!(releases(&slot), names);
 }
@@ -262,18 +269,36 @@ fn only_who_holds_the_slot_revives_and_reaps_by_hand() {
     let rehearsed = alice().hotdesk(&["reap", slot.name(), "--dry-run"]).succeeded();
     rehearsed.said(&["Dry run:", "Would uninstall: web.", "ConfigMap/web-settings"]);
     assert_eq!(releases(&slot), ["web"]);
-    let reaped = alice().hotdesk(&["reap", slot.name(), "-o", "json"]).succeeded().json();
-    assert!(reaped["message"].as_str().unwrap().contains("Uninstalled: web."), "{reaped}");
+    alice().hotdesk(&["reap", slot.name()]).succeeded().said(&["Uninstalled: web."]);
     alice().hotdesk(&["revive", slot.name(), "api"]).failed_saying(&["api is not saved in", "saved are: web"]);
     bob().hotdesk(&["revive", slot.name()]).failed_saying(&["is held by alice@example.com"]);
-    // Whoever held the slot could else act in it for ever.
-    slot.kubectl(&alice(), &["create", "token", "hotdesk-reviver"]).failed_saying(&["belong to hotdesk"]);
-    slot.kubectl(&alice(), &["delete", "serviceaccount", "hotdesk-reviver"]).failed_saying(&["belong to hotdesk"]);
     slot.patch(&json!({"spec": {"claim": null}}));
     slot.wait_until_known();
     alice().hotdesk(&["revive", slot.name()]).failed_saying(&["is free", "claim"]);
-    slot.kubectl(&admin(), &["delete", "cronjob", "hotdesk-reaper"]).succeeded();
-    alice().hotdesk(&["reap", slot.name()]).failed_saying(&["has no reaper"]);
+}
+
+#[test]
+fn what_was_reaped_under_a_claim_is_not_the_next_holders_to_bring_back() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    let slot = slot(&ingress);
+    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
+    let hers =
+        slot.object()["metadata"]["annotations"]["hotdesk.dev/claim-id"].as_str().expect("a claim id").to_owned();
+    reap(&slot, &alice());
+    assert_eq!(slot.object()["status"]["saved"][0]["claimID"], json!(hers));
+    slot.patch(&json!({"spec": {"claim": {"users": ["bob@example.com"], "purpose": "his own"}}}));
+    reaper::revive(&slot, &[]).failed_saying(&["under another claim than yours", "an administrator of hotdesk"]);
+    // What she asked for before does not count any more either.
+    let late = [("HOTDESK_CLAIM_ID", hers.as_str()), ("HOTDESK_REQUEST_ID", "r1")];
+    let changed = "the claim changed hands since this was asked for (request r1)";
+    reaper::revive_with(&slot, &[], &late).failed_saying(&[changed]);
+    reaper::run_with(&slot, &late).failed_saying(&[changed, "Nothing was uninstalled"]);
+    assert_eq!(slot.names("deployments"), Vec::<String>::new());
+    reaper::revive_with(&slot, &[], &[("HOTDESK_CLAIM_ID", "")]).failed_saying(&["nobody is named for whom"]);
+    let any = [("HOTDESK_CLAIM_ID", ""), ("HOTDESK_ANY_CLAIM", "true")];
+    reaper::revive_with(&slot, &["web"], &any).succeeded().said(&["Back in"]);
+    assert_eq!((releases(&slot), saved(&slot)), (vec!["web".to_owned()], vec![]));
 }
 
 #[test]
@@ -286,19 +311,18 @@ fn a_revive_that_was_killed_is_finished_by_the_next() {
         install(&slot, &alice(), helm, "shop", &["--set", "readySeconds=10"]);
         let (before, said) = (snapshot(&slot), as_helm_says(&slot, &alice(), helm, "shop"));
         reap(&slot, &alice());
-        alice().hotdesk(&["revive", slot.name(), "--wait=false"]).succeeded();
+        let job = reaper::start_revive(&slot, &[], &[]);
         until("the rollback to be under way", Duration::from_secs(60), || {
             let found =
                 slot.kubectl(&admin(), &["get", "secrets", "-l", "owner=helm,status=pending-rollback", "-o", "name"]);
             let there = found.stdout.contains("shop") && slot.names("deployments").len() == 2;
             if there { Ok(()) } else { Err(found.to_string()) }
         });
-        alice().hotdesk(&["revive", slot.name()]).failed_saying(&["somebody is reviving"]);
-        let reviver = "app.kubernetes.io/component=reviver";
-        slot.kubectl(&admin(), &["delete", "jobs", "-l", reviver, "--cascade=background"]).succeeded();
-        slot.kubectl(&admin(), &["delete", "pods", "-l", reviver, "--grace-period=0", "--force"]).succeeded();
+        reaper::kubectl(&["delete", "job", &job, "--cascade=foreground", "--grace-period=0", "--force"]).succeeded();
+        let pod = format!("job-name={job}");
+        reaper::kubectl(&["wait", "--for=delete", "pod", "-l", &pod, "--timeout=60s"]).succeeded();
         assert_eq!(saved(&slot).len(), 1, "what is not back stays saved");
-        alice().hotdesk(&["revive", slot.name()]).succeeded().said(&["Back in"]);
+        reaper::revive(&slot, &[]).succeeded().said(&["Back in"]);
         assert_same(&before, &snapshot(&slot));
         assert_eq!(said, as_helm_says(&slot, &alice(), helm, "shop"));
         let pending =
@@ -319,12 +343,10 @@ fn a_revive_that_failed_is_finished_by_the_next_and_what_was_kept_stays() {
     let (before, said) = (snapshot(&slot), as_helm_says(&slot, &alice(), Helm::V4, "shop"));
     let kept = slot.get("configmap", "shop-settings")["metadata"]["uid"].clone();
     reap(&slot, &alice());
-    alice()
-        .hotdesk(&["revive", slot.name()])
-        .failed_saying(&["shop is not back: helm failed", "stays saved: run it again"]);
+    reaper::revive(&slot, &[]).failed_saying(&["shop is not back: helm failed", "stays saved: run it again"]);
     assert_eq!(said, as_helm_says(&slot, &alice(), Helm::V4, "shop"), "whoever deploys next compares with it");
     slot.kubectl(&alice(), &["wait", "deployments", "--all", "--for=condition=Available", "--timeout=60s"]).succeeded();
-    alice().hotdesk(&["revive", slot.name()]).succeeded().said(&["Back in"]);
+    reaper::revive(&slot, &[]).succeeded().said(&["Back in"]);
     assert_same(&before, &snapshot(&slot));
     assert_eq!(slot.get("configmap", "shop-settings")["metadata"]["uid"], kept, "it was not deleted and made anew");
     assert_eq!(said, as_helm_says(&slot, &alice(), Helm::V4, "shop"));
@@ -350,11 +372,12 @@ fn a_release_that_a_killed_reap_left_half_gone_is_made_whole() {
         let going = !service["metadata"]["deletionTimestamp"].is_null() && slot.names("deployments").is_empty();
         if going { Ok(()) } else { Err(service["metadata"].to_string()) }
     });
-    slot.kubectl(&admin(), &["delete", "job", &job, "--cascade=foreground", "--grace-period=0", "--force"]).succeeded();
-    alice().hotdesk(&["revive", slot.name()]).failed_saying(&["is just being cleared", "try again"]);
+    reaper::kubectl(&["delete", "job", &job, "--cascade=foreground", "--grace-period=0", "--force"]).succeeded();
+    reaper::revive(&slot, &[]).failed_saying(&["is just being cleared", "try again"]);
     hold(json!([]));
     until("the reap to count as ended", Duration::from_secs(120), || {
-        alice().hotdesk(&["revive", slot.name()]).as_result()
+        let run = reaper::revive(&slot, &[]);
+        if run.exit_code == 0 { Ok(run) } else { Err(format!("{run:?}")) }
     })
     .said(&["Back in"]);
     assert_same(&before, &snapshot(&slot));
@@ -369,27 +392,40 @@ fn nobody_elses_object_is_overwritten_by_what_comes_back() {
     slot.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
     reap(&slot, &alice());
     slot.kubectl(&alice(), &["create", "service", "clusterip", "web", "--tcp=81"]).succeeded();
-    let refused = alice().hotdesk(&["revive", slot.name()]);
+    let refused = reaper::revive(&slot, &[]);
     refused.failed_saying(&["web is not back: Service/web is there and was made by somebody else"]);
     assert_eq!(slot.get("service", "web")["spec"]["ports"][0]["port"], 81);
     assert_eq!(slot.names("deployments"), Vec::<String>::new());
     slot.kubectl(&alice(), &["delete", "service", "web"]).succeeded();
-    alice().hotdesk(&["revive", slot.name(), "web"]).succeeded().said(&["Back in"]);
+    reaper::revive(&slot, &["web"]).succeeded().said(&["Back in"]);
+}
+
+/// Runs the job that removes what is kept for no longer, of all slots.
+fn prune() -> reaper::Run {
+    let job = unique("prune");
+    reaper::kubectl(&["create", "job", &job, "--from=cronjob/prune-saved"]).succeeded();
+    let run = reaper::finished(&job);
+    reaper::kubectl(&["delete", "job", &job, "--wait=false"]).succeeded();
+    run
 }
 
 #[test]
-fn what_was_saved_too_long_ago_is_removed_by_a_later_run_and_nothing_younger_is() {
+fn what_is_kept_for_no_longer_is_removed_and_nothing_younger_is() {
     let _held = installation::shared();
     let ingress = seeing();
-    let slot = slot(&ingress);
-    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
-    reap(&slot, &alice());
-    reaper::run(&slot).succeeded();
-    assert_eq!(saved(&slot).len(), 1, "it is young");
-    reaper::run_with(&slot, &[("HOTDESK_REVIVE_FOR", "1s")]).succeeded();
-    assert_eq!(saved(&slot), Vec::<String>::new());
-    alice().hotdesk(&["revive", slot.name()]).failed_saying(&["nothing is saved in", "installed anew with helm"]);
-    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
+    let slots = ["1s", "1h"].map(|kept| slot_with(&ingress, &json!({"revive": {"for": kept}})));
+    for slot in &slots {
+        slot.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
+        reap(slot, &alice());
+        assert_eq!(reaper::saved(slot).len(), 1);
+    }
+    let [over, young] = &slots;
+    prune().succeeded().said(&["Removed "]);
+    assert_eq!((reaper::saved(over).len(), reaper::saved(young).len()), (0, 1));
+    reaper::revive(over, &[]).failed_saying(&["nothing is saved in", "Install it again with helm"]);
+    reaper::run(over).succeeded();
+    assert_eq!((saved(over), saved(young)), (vec![], vec!["web".to_owned()]), "and nobody is told of it any more");
+    over.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
 }
 
 #[test]
@@ -398,16 +434,48 @@ fn a_release_that_cannot_be_saved_is_not_reaped() {
     let ingress = seeing();
     let slot = slot(&ingress);
     slot.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
-    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"}, "spec": {"hard": {"secrets": "1"}}});
-    admin().apply(slot.name(), &quota.to_string()).succeeded();
-    until("the quota to be in force", Duration::from_secs(30), || {
-        let status = slot.get("resourcequota", "full")["status"].clone();
-        if status["used"]["secrets"].is_null() { Err(status.to_string()) } else { Ok(()) }
+    let binding = format!("slots-reaper-{}", slot.name());
+    admin().kubectl(&["-n", SAVED, "delete", "rolebinding", &binding]).succeeded();
+    until("the right to be gone", Duration::from_secs(20), || {
+        let who = format!("--as={}", reaper::account(&slot));
+        let can = admin().kubectl(&["-n", SAVED, "auth", "can-i", "create", "secrets", &who]);
+        if can.ok() { Err(can.to_string()) } else { Ok(()) }
     });
     reaper::until_older(&slot, &alice(), 2);
     let run = reaper::run_with(&slot, &[("HOTDESK_RETRIES", "0")]);
-    run.failed_saying(&["web was not uninstalled", "could not be brought back", "quota"]);
+    run.failed_saying(&["web was not uninstalled", "could not be brought back", "cannot create resource"]);
     assert_eq!((releases(&slot), slot.names("deployments")), (vec!["web".to_owned()], vec!["web".to_owned()]));
+}
+
+#[test]
+fn what_gives_rights_stays_where_its_release_goes_and_the_holder_brings_back_the_rest() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    let slot = slot(&ingress);
+    slot.helm_install(&admin(), Helm::V4, "team", "rights", &[]).succeeded();
+    let rights =
+        || ["serviceaccount", "role", "rolebinding"].map(|kind| slot.get(kind, "team")["metadata"]["uid"].clone());
+    let before = rights();
+    let run = reap(&slot, &alice());
+    run.said(&["ServiceAccount/team", "Role/team", "RoleBinding/team"]);
+    assert_eq!((rights(), slot.names("services")), (before.clone(), vec![]));
+    let told = slot.object()["status"]["saved"][0]["kept"].to_string();
+    assert!(told.contains("RoleBinding/team"), "{told}");
+    reaper::revive(&slot, &[]).succeeded().said(&["Back in"]);
+    assert_eq!((rights(), slot.names("services")), (before, vec!["team".to_owned()]));
+}
+
+#[test]
+fn an_object_that_is_no_longer_the_releases_stays() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    let slot = slot(&ingress);
+    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
+    let uid = slot.get("service", "web")["metadata"]["uid"].clone();
+    slot.kubectl(&alice(), &["annotate", "service", "web", "--overwrite", "meta.helm.sh/release-name=other"])
+        .succeeded();
+    reap(&slot, &alice()).said(&["Uninstalled: web", "Service/web"]);
+    assert_eq!(slot.get("service", "web")["metadata"]["uid"], uid);
 }
 
 /// A ClusterRole that a test's chart made, deleted when the test ends.
@@ -428,9 +496,8 @@ fn a_release_that_reaches_beyond_its_slot_stays_whole_or_leaves_that_behind_as_t
         let role = ClusterRole(format!("{}-reach", slot.name()));
         slot.helm_install(&admin(), Helm::V4, "reach", "reach", &[]).succeeded();
         reaper::until_older(&slot, &alice(), 2);
-        let rehearsed = alice().hotdesk(&["reap", slot.name(), "--dry-run"]).succeeded();
         let name = format!("ClusterRole/{}", role.0);
-        rehearsed.said(&[&name]);
+        reaper::run_with(&slot, &[("HOTDESK_DRY_RUN", "true")]).succeeded().said(&[&name]);
         let run = reaper::run(&slot).succeeded();
         let exists = admin().kubectl(&["get", "clusterrole", &role.0]).ok();
         assert!(exists, "{setting}: {run:?}");
@@ -444,7 +511,7 @@ fn a_release_that_reaches_beyond_its_slot_stays_whole_or_leaves_that_behind_as_t
             alice().hotdesk(&["plan", slot.name()]).succeeded().said(&["reach (revision 1) stays: it holds", &name]);
         } else {
             assert_eq!((releases(&slot), slot.names("services")), (vec![], vec![]));
-            alice().hotdesk(&["revive", slot.name()]).succeeded().said(&["Back in", &name]);
+            reaper::revive(&slot, &[]).succeeded().said(&["Back in", &name]);
             assert_eq!((releases(&slot), slot.names("services")), (vec!["reach".to_owned()], vec!["reach".to_owned()]));
             let manifest = admin().helm(Helm::V4, &["get", "manifest", "reach", "-n", slot.name()]).succeeded();
             assert!(manifest.stdout.contains("kind: ClusterRole"), "{manifest}");

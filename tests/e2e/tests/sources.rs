@@ -58,7 +58,7 @@ impl Counting {
 
     /// Waits until the API server knows that the reaper of this slot may ask.
     fn until_it_may_be_read(&self, slot: &TestSlot) {
-        let who = format!("--as=system:serviceaccount:{}:hotdesk-reaper", slot.name());
+        let who = format!("--as={}", reaper::account(slot));
         until("the reaper's rights", Duration::from_secs(20), || {
             self.kubectl(&["auth", "can-i", "get", "pods/anything:10254", "--subresource=proxy", &who]).as_result()
         });
@@ -206,7 +206,7 @@ fn only_a_reaper_that_reads_counters_may_reach_into_the_controllers_pods() {
     let logs = json!({"type": "ingress-logs", "namespace": ingress.namespace()});
     let counters = json!({"type": "ingress-metrics", "controller": "traefik", "namespace": ingress.namespace()});
     let may = |slot: &TestSlot, verb: &str, what: &[&str]| {
-        let who = format!("--as=system:serviceaccount:{}:hotdesk-reaper", slot.name());
+        let who = format!("--as={}", reaper::account(slot));
         ingress.kubectl(&[&["auth", "can-i", verb], what, &[who.as_str()]].concat()).ok()
     };
     let proxy = ["pods/x:9100", "--subresource=proxy"];

@@ -2,30 +2,21 @@
 
 use std::borrow::Cow;
 
-use hotdesk_slots::stamp::{self, Change, Stamp};
+use hotdesk_slots::stamp::{self, Change, Marks};
 use hotdesk_slots::text::plain;
 use hotdesk_slots::{Mode, Requester, keys};
 
 use crate::answer::{Answer, Context, Note, Path, is_slot, refusal, requires_object, slots};
 use crate::book::{Listing, Look, Page};
+use crate::decide::rules::{Broken, broken, names_people};
 use crate::decide::{Decision, Facts, Reason, Role, decide};
+use crate::gated::Gated;
 use crate::message::{self, denial, holder};
 use crate::reply::{Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
 use crate::review::{GateReview, Operation, Request, Unreadable};
 use crate::session;
-
-/// The subresources whose write stores the object's own metadata.
-const STORES_METADATA: [&str; 6] = ["", "status", "resize", "ephemeralcontainers", "finalize", "approval"];
-
-/// Kinds, with their groups, that are questions or orders and are stored nowhere.
-const NOT_STORED: [(&str, &str); 5] = [
-    ("", "Binding"),
-    ("authentication.k8s.io", "TokenRequest"),
-    ("authorization.k8s.io", "LocalSubjectAccessReview"),
-    ("autoscaling", "Scale"),
-    ("policy", "Eviction"),
-];
+use crate::settings::Settings;
 
 /// The type of helm's release Secrets, and how its Secrets and ConfigMaps are named.
 const RELEASE_TYPE: &str = "helm.sh/release.v1";
@@ -36,32 +27,39 @@ const RELEASE_NAME: &str = "sh.helm.release.v1.";
 /// # Errors
 /// Where the review cannot be read.
 pub fn answer<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
-    let mut review = GateReview::parse(body)?;
+    let review = GateReview::parse(body)?;
     if is_slot(&review.request) {
         return slots::answer(body, context);
     }
+    Ok(judged(path, review, context))
+}
+
+/// Answers a review that was read, of anything but a Slot.
+pub(super) fn judged<'a>(path: Path, mut review: GateReview<'a>, context: &Context<'_>) -> Answer<'a> {
     let requester = review.request.take_requester();
     let uid = std::mem::take(&mut review.request.uid.0);
     let request = &review.request;
     if requires_object(request.operation) && request.object.is_none() {
-        return Ok(refusal(uid, 400, "unreadable", "request.object is missing"));
+        return refusal(uid, 400, "unreadable", "request.object is missing");
     }
     let look = context.book.look(request.namespace(), context.steady);
     let facts = Facts {
         namespace: request.namespace(),
         requester: &requester,
         deployed_for: deployed_for(request),
-        binds_claimants: binds_claimants(request),
+        is_controllers: binds_claimants(request) || is_event(request),
     };
-    let decision = decide(&facts, look.view(), context.settings, context.now);
+    let judged = decide(&facts, look.view(), context.settings, context.now);
+    let broken = broken(request, judged, &requester, context.settings);
+    let decision = broken.map_or(judged, |broken| Decision::Forbid(broken.rule()));
     let stamps = path == Path::Mutate && decision.admits();
-    let denial = denied(decision, &facts, &look, context);
-    let patch = if stamps { patch(request, decision, &requester, look.page()) } else { None };
+    let denial = denied(decision, broken, &facts, &look, context);
+    let patch = if stamps { patch(request, decision, &requester, look.page(), context.settings) } else { None };
     let warnings = warnings(request, decision, &facts, &look, context);
     let session = session::begun(request, &requester.username, decision, context.now);
     let note = Note { decision: decision.word(), reason: decision.why(), ..Note::of(review.request, requester) };
     let audit = audit(decision, note.slot.clone(), look.page());
-    Ok(Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain: None, session })
+    Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain: None, session }
 }
 
 fn binds_claimants(request: &Request<'_, Object<'_>>) -> bool {
@@ -69,6 +67,12 @@ fn binds_claimants(request: &Request<'_, Object<'_>>) -> bool {
     request.operation == Operation::Update
         && resource == ("rbac.authorization.k8s.io", "rolebindings", "")
         && request.name() == keys::CLAIMANTS_BINDING
+}
+
+fn is_event(request: &Request<'_, Object<'_>>) -> bool {
+    let resource = (request.resource.group.as_str(), request.resource.resource.as_str(), request.subresource());
+    matches!(request.operation, Operation::Create | Operation::Update)
+        && matches!(resource, ("" | "events.k8s.io", "events", ""))
 }
 
 /// The person whom the object names. A DELETE has only the old object.
@@ -80,9 +84,19 @@ fn deployed_for<'a>(request: &'a Request<'_, Object<'_>>) -> Option<&'a str> {
     object?.label(keys::FOR)
 }
 
-fn denied(decision: Decision, facts: &Facts<'_>, look: &Look, context: &Context<'_>) -> Option<Denial> {
-    let Decision::Deny(reason) = decision else { return None };
-    Some(Denial { code: 403, message: explain(reason, facts, look, context) })
+fn denied(
+    decision: Decision,
+    broken: Option<Broken<'_>>,
+    facts: &Facts<'_>,
+    look: &Look,
+    context: &Context<'_>,
+) -> Option<Denial> {
+    let message = match (decision, broken) {
+        (Decision::Deny(reason), _) => explain(reason, facts, look, context),
+        (_, Some(broken)) => message::rule(broken, facts),
+        _ => return None,
+    };
+    Some(Denial { code: 403, message })
 }
 
 /// The sentences. Only here are the slots of a person and the free ones looked up.
@@ -145,15 +159,23 @@ fn patch(
     decision: Decision,
     requester: &Requester<'_>,
     page: Option<&Page>,
+    settings: &Settings,
 ) -> Option<Vec<u8>> {
     let object = request.object.as_ref().filter(|_| is_stamped(request, decision))?;
     let page = page?;
     // An object without metadata has no room for a stamp; the policy in the API server will say so.
     let metadata = object.metadata.as_ref()?;
-    let (labels, annotations) =
+    let role = if let Decision::Allow(role) = decision { Some(role) } else { None };
+    let (mut labels, mut annotations) =
         (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
+    if !names_people(role, requester, settings) {
+        let old = request.old_object.as_ref().and_then(|old| old.metadata.as_ref());
+        unname(metadata.labels.as_ref(), old.and_then(|old| old.labels.as_ref()), &mut labels);
+        unname(metadata.annotations.as_ref(), old.and_then(|old| old.annotations.as_ref()), &mut annotations);
+    }
     if is_release_record(request, object) {
-        written(&release_stamp(page, requester).changes(&labels, &annotations))
+        let by = deployed_by(request, role, requester);
+        written(&page.stamp().clone().with_deployed_by(&by).changes(&labels, &annotations))
     } else {
         written(&page.stamp().changes(&labels, &annotations))
     }
@@ -163,19 +185,38 @@ fn written(changes: &[Change<'_>]) -> Option<Vec<u8>> {
     (!changes.is_empty()).then(|| stamp::patch(changes))
 }
 
-fn release_stamp(page: &Page, requester: &Requester<'_>) -> Stamp {
-    page.stamp().clone().with_deployed_by(&requester.username)
+/// Has `hotdesk.dev/for` removed, unless the object had it before, and says the same.
+fn unname<'b>(new: Option<&'b Entries<'_>>, old: Option<&Entries<'_>>, marks: &mut Marks<'b>) {
+    let named = new.and_then(|entries| entries.get(keys::FOR));
+    let before = old.and_then(|entries| entries.get(keys::FOR));
+    let brought = named.filter(|_| named != before);
+    marks.reserved.extend(brought.map(|person| (keys::FOR.into(), person.into())));
+}
+
+/// Who deployed a release. hotdesk's own accounts, which clear and restore releases, are not the people who deployed them.
+fn deployed_by<'b>(
+    request: &'b Request<'_, Object<'_>>,
+    role: Option<Role>,
+    requester: &'b Requester<'_>,
+) -> Cow<'b, str> {
+    let kept = match role {
+        Some(Role::Reaper) => request.old_object.as_ref(),
+        Some(Role::Reviver) => request.object.as_ref(),
+        _ => None,
+    };
+    let annotations = kept.and_then(|object| object.metadata.as_ref()).and_then(|m| m.annotations.as_ref());
+    annotations.and_then(|entries| entries.get(keys::DEPLOYED_BY)).unwrap_or(&requester.username).into()
 }
 
 fn is_stamped(request: &Request<'_, Object<'_>>, decision: Decision) -> bool {
-    let kind = (request.kind.group.as_str(), request.kind.kind.as_str());
     // Machinery is stamped as it creates; what it merely updates is left to the audit.
     let wanted = match request.operation {
         Operation::Create => true,
         Operation::Update => decision != Decision::Allow(Role::Machinery),
         Operation::Delete | Operation::Connect => false,
     };
-    wanted && STORES_METADATA.contains(&request.subresource()) && !NOT_STORED.contains(&kind)
+    let (group, kind) = (request.kind.group.as_str(), request.kind.kind.as_str());
+    wanted && Gated::table().stamp.takes(request.subresource(), group, kind)
 }
 
 fn is_release(request: &Request<'_, Object<'_>>) -> bool {
@@ -191,3 +232,6 @@ fn is_release_record(request: &Request<'_, Object<'_>>, object: &Object<'_>) -> 
     let labelled = matches!(kind, "Secret" | "ConfigMap") && object.is_helms() && name.starts_with(RELEASE_NAME);
     core && (typed || labelled)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,23 +2,24 @@
 
 use std::borrow::Cow;
 
+use hotdesk_slots::Requester;
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{harmless, plain};
-use hotdesk_slots::{Claim, ClaimSource, ClaimView, Name, Requester};
-use json_patch::jsonptr::PointerBuf;
-use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation};
+use hotdesk_slots::text::{harmless, plain, shown_name};
+use json_patch::Patch;
 use serde_json::value::RawValue;
 
 use crate::answer::{Answer, Context, Note, is_slot, refusal, requires_object};
 use crate::book::Look;
 use crate::guard::limit::{self, Gain};
-use crate::guard::{self, Aliases, Asked, Writer, clearing, sheet};
+use crate::guard::{self, Asked, Moment, Writer, sheet, status};
 use crate::limiter::Refused;
 use crate::notes::Notes;
 use crate::reply::{Audit, Denial, Reply};
-use crate::review::object::{Entries, Object};
 use crate::review::{Operation, Request, SlotReview, Unreadable};
 use crate::settings::Settings;
+
+pub(super) mod large;
+mod patch;
 
 type SlotRequest<'a> = Request<'a, &'a RawValue>;
 
@@ -27,7 +28,7 @@ struct Ruled {
     writer: Writer,
     patch: Patch,
     gain: Option<Gain>,
-    warning: Option<String>,
+    warnings: Vec<String>,
 }
 
 /// Answers a review of `/slots`.
@@ -39,14 +40,20 @@ pub fn answer<'a>(body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, U
     let requester = review.request.take_requester();
     let uid = std::mem::take(&mut review.request.uid.0);
     let request = &review.request;
-    let refuse = |what: &str| Ok(refusal(uid.clone(), 400, "unreadable", what));
     if !is_slot(request) {
-        return refuse("/slots judges slots.hotdesk.dev only: mend the rules of the webhook configuration");
+        return Ok(misdirected(uid));
     }
     if requires_object(request.operation) && request.object.is_none() {
-        return refuse("request.object is missing");
+        return Ok(refusal(uid, 400, "unreadable", "request.object is missing"));
     }
-    Ok(judged(uid, review.request, requester, context))
+    let grows_too_large = large::grows_too_large(request);
+    let answer = judged(uid, review.request, requester, context);
+    Ok(if grows_too_large { large::unless_break_glass(answer) } else { answer })
+}
+
+fn misdirected(uid: Cow<'_, str>) -> Answer<'_> {
+    let what = "/slots judges slots.hotdesk.dev only: fix the rules of the webhook configuration";
+    refusal(uid, 400, "unreadable", what)
 }
 
 fn judged<'a>(
@@ -55,16 +62,26 @@ fn judged<'a>(
     requester: Requester<'a>,
     context: &Context<'_>,
 ) -> Answer<'a> {
-    let new = request.object.filter(|_| requires_object(request.operation)).map(read);
+    let new = request.object.filter(|_| requires_object(request.operation)).map(|raw| large::bounded(read(raw)?));
     let result = match new {
         Some(Err(problem)) => Err(vec![problem]),
-        None => rule(&request, &requester, None, context),
-        Some(Ok(new)) => rule(&request, &requester, Some(&new), context),
+        None => rule(&request, &requester, None, &uid, context),
+        Some(Ok(new)) => rule(&request, &requester, Some(&new), &uid, context),
     };
+    decided(uid, request, requester, result)
+}
+
+fn decided<'a>(
+    uid: Cow<'a, str>,
+    request: SlotRequest<'a>,
+    requester: Requester<'a>,
+    result: Result<Ruled, Vec<String>>,
+) -> Answer<'a> {
+    let result = result.and_then(|ruled| Ok((written(&ruled.patch)?, ruled)));
     let (patch, gain, warnings, denial, decision) = match result {
-        Ok(Ruled { writer, patch, gain, warning }) => {
-            let warnings = by_break_glass(writer, &request).into_iter().chain(warning).collect();
-            (written(&patch), gain, warnings, None, ("allow", writer.word()))
+        Ok((patch, Ruled { writer, gain, warnings, .. })) => {
+            let warnings = by_break_glass(writer, &request).into_iter().chain(warnings).collect();
+            (patch, gain, warnings, None, ("allow", writer.word()))
         }
         Err(problems) => {
             let denial = Denial { code: 403, message: sentence(&request, &problems) };
@@ -76,9 +93,14 @@ fn judged<'a>(
     Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain, session: None }
 }
 
-fn written(patch: &Patch) -> Option<Vec<u8>> {
-    // What consists of texts and of maps from texts can always be written; what were not stamped, nobody would admit.
-    if patch.0.is_empty() { None } else { serde_json::to_vec(patch).ok() }
+/// A Slot that could not be put into form must not be stored as it was sent.
+fn written(patch: &Patch) -> Result<Option<Vec<u8>>, Vec<String>> {
+    if patch.0.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_vec(patch)
+        .map(Some)
+        .map_err(|e| vec![format!("hotdesk could not write its changes: {}", harmless(&e.to_string()))])
 }
 
 /// The same answer, denied because the person holds enough slots, or because that could not be found out.
@@ -88,7 +110,7 @@ pub fn beyond<'a>(answer: Answer<'a>, gain: &Gain, refused: &Refused, settings: 
         Refused::Over(held) => gain.refusal(held, settings.max_slots, settings.claim_url.as_deref()),
         Refused::Uncounted(why) => format!(
             "hotdesk could not count the slots of {}: {}. Try again; if it stays so, the log of the hotdesk webhook says why",
-            plain(gain.owner.as_str()),
+            shown_name(gain.owner.as_str()),
             harmless(why)
         ),
     };
@@ -108,6 +130,7 @@ fn rule(
     request: &SlotRequest<'_>,
     requester: &Requester<'_>,
     new: Option<&Slot>,
+    uid: &str,
     context: &Context<'_>,
 ) -> Result<Ruled, Vec<String>> {
     // What is stored and cannot be read stays away; then only administrators may write.
@@ -121,24 +144,35 @@ fn rule(
         new,
     };
     let judged = guard::judge(&asked, context.settings, context.now);
-    let patched = match new {
-        Some(new) if asked.subresource.is_empty() => {
-            // What is denied is put into form as a person's, for its other faults.
-            let writer = judged.as_ref().copied().unwrap_or(Writer::Person);
-            normalised(request, &asked, writer, new, context)
-        }
-        _ => Ok(Patch::default()),
-    };
-    match (judged, patched) {
-        (Ok(writer), Ok(patch)) => {
+    // What is denied is put into form as a person's, for its other faults.
+    let writer = judged.as_ref().copied().unwrap_or(Writer::Person);
+    match (judged, formed(request, &asked, writer, uid, context)) {
+        (Ok(writer), Ok((patch, mut warnings))) => {
             let gain = limit::gain(writer, &asked, context.settings, context.now);
             // What is not stored is not noted, only judged by what is known here.
             let gain = if request.dry_run == Some(true) { within(gain, context)? } else { gain };
             let says = |new| sheet::lasts_until_the_next_sync(writer, asked.old, new, context.settings, context.now);
-            Ok(Ruled { writer, patch, gain, warning: new.and_then(says) })
+            warnings.extend(new.and_then(says));
+            Ok(Ruled { writer, patch, gain, warnings })
         }
-        (judged, patched) => Err(judged.err().into_iter().chain(patched.err()).flatten().collect()),
+        (judged, formed) => Err(judged.err().into_iter().chain(formed.err()).flatten().collect()),
     }
+}
+
+/// What is stored in place of what was written, as a patch, and what the writer is told about it.
+fn formed(
+    request: &SlotRequest<'_>,
+    asked: &Asked<'_>,
+    writer: Writer,
+    uid: &str,
+    context: &Context<'_>,
+) -> Result<(Patch, Vec<String>), Vec<String>> {
+    let Some(new) = asked.new else { return Ok((Patch::default(), Vec::new())) };
+    if !asked.subresource.is_empty() {
+        return Ok((patch::of_status(status::conditions(asked, writer)), Vec::new()));
+    }
+    let stored = guard::stored(asked, writer, context.settings, Moment { now: context.now, uid })?;
+    Ok((patch::of_slot(request.object, new, &stored), stored.warnings))
 }
 
 fn within(gain: Option<Gain>, context: &Context<'_>) -> Result<Option<Gain>, Vec<String>> {
@@ -152,66 +186,6 @@ fn within(gain: Option<Gain>, context: &Context<'_>) -> Result<Option<Gain>, Vec
         return Ok(None);
     }
     Err(vec![gain.refusal(&held, context.settings.max_slots, context.settings.claim_url.as_deref())])
-}
-
-fn normalised(
-    request: &SlotRequest<'_>,
-    asked: &Asked<'_>,
-    writer: Writer,
-    new: &Slot,
-    context: &Context<'_>,
-) -> Result<Patch, Vec<String>> {
-    let claim = new.spec.claim.as_ref();
-    let aliases = if sheet::keeps_aliases(writer, asked.old, new) { Aliases::Stay } else { Aliases::Replaced };
-    let view = claim.map(|claim| guard::normalise(claim, &context.settings.people, aliases)).transpose()?;
-    let mut operations = Vec::new();
-    if let (Some(claim), Some(view)) = (claim, &view) {
-        respell(claim, view, &mut operations);
-        attribute(claim, sheet::source(writer, asked.old, new, context.now), &mut operations);
-    }
-    if clearing::is_over(new) {
-        let path = PointerBuf::from_tokens(["spec", "clearAfter"]);
-        operations.push(PatchOperation::Remove(RemoveOperation { path }));
-    }
-    let object: Object<'_> = request.object.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-    let metadata = object.metadata.unwrap_or_default();
-    let (labels, annotations) =
-        (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
-    let claimed_at = guard::claimed_at(asked.old, view.as_ref(), context.now);
-    let lost_at = guard::lost_at(asked.old, view.as_ref(), context.now);
-    let stamp = guard::stamp(request.namespace(), view.as_ref(), claimed_at, lost_at);
-    operations.extend(stamp.changes(&labels, &annotations).into_iter().map(PatchOperation::from));
-    Ok(Patch(operations))
-}
-
-/// Brings the names of the claim into the spelling in which they are compared.
-fn respell(claim: &Claim, view: &ClaimView, operations: &mut Vec<PatchOperation>) {
-    let texts = |names: &[Name]| -> Vec<String> { names.iter().map(Name::to_string).collect() };
-    let (users, aliases) = (texts(&view.users), texts(&view.aliases));
-    let path = |field: &str| PointerBuf::from_tokens(["spec", "claim", field]);
-    if users != claim.users {
-        operations.push(PatchOperation::Add(AddOperation { path: path("users"), value: users.into() }));
-    }
-    if aliases == claim.aliases {
-        return;
-    }
-    operations.push(if aliases.is_empty() {
-        PatchOperation::Remove(RemoveOperation { path: path("aliases") })
-    } else {
-        PatchOperation::Add(AddOperation { path: path("aliases"), value: aliases.into() })
-    });
-}
-
-/// Notes where the claim comes from, whatever the writer said.
-fn attribute(claim: &Claim, source: Option<ClaimSource>, operations: &mut Vec<PatchOperation>) {
-    let path = PointerBuf::from_tokens(["spec", "claim", "source"]);
-    match source {
-        source if source == claim.source => {}
-        None => operations.push(PatchOperation::Remove(RemoveOperation { path })),
-        Some(source) => {
-            operations.push(PatchOperation::Add(AddOperation { path, value: serde_json::json!(source) }));
-        }
-    }
 }
 
 fn read(raw: &RawValue) -> Result<Slot, String> {

@@ -25,15 +25,65 @@ fn the_defaults_are_safe() {
     assert_eq!(settings.mode, Mode::Enforce);
     assert_eq!(settings.break_glass_groups, ["system:masters"]);
     assert!(settings.trusted_deployers.is_empty() && settings.machinery_users.is_empty());
-    assert_eq!((args.max_review_bytes, args.max_in_flight), (8 << 20, 64));
+    assert_eq!((args.max_review_bytes, args.body_budget_bytes), (32 << 20, 64 << 20));
+    assert_eq!(settings.token_secrets, TokenSecrets::Deny);
 }
 
 #[test]
 fn lists_may_be_repeated_separated_and_emptied() {
-    let args = parse(&["--trusted-deployer", "a,b", "--trusted-deployer", " c,", "--break-glass-group", ""]).unwrap();
+    let args = parse(&["--strip-prefix", "a,b", "--strip-prefix", " c,", "--break-glass-group", ""]).unwrap();
     let settings = args.settings().unwrap();
-    assert_eq!(settings.trusted_deployers, ["a", "b", "c"]);
+    assert_eq!(settings.identity.strip_prefixes, ["a", "b", "c"]);
     assert!(settings.break_glass_groups.is_empty(), "no group, not the empty one");
+    let args = parse(&["--strip-prefix", "oidc:,github:"]).unwrap();
+    assert_eq!(args.settings().unwrap().identity.strip_prefixes, ["oidc:", "github:"], "no prefix has a comma");
+}
+
+#[test]
+fn a110_a_name_with_commas_is_one_name() {
+    let ldap = "CN=admins,OU=developers,DC=corp";
+    for flag in [
+        "--break-glass-group",
+        "--administrator-user",
+        "--administrator-group",
+        "--machinery-user",
+        "--trusted-deployer",
+    ] {
+        let settings = parse(&[flag, ldap]).unwrap().settings().unwrap();
+        let lists = [
+            &settings.break_glass_groups,
+            &settings.administrator_users,
+            &settings.administrator_groups,
+            &settings.machinery_users,
+            &settings.trusted_deployers.iter().map(|deployer| deployer.user.clone()).collect(),
+        ];
+        assert!(lists.iter().any(|list| **list == [ldap]), "{flag}: {lists:?}");
+        assert!(lists.iter().all(|list| !list.iter().any(|name| name.starts_with("OU="))), "{flag}: {lists:?}");
+    }
+}
+
+#[test]
+fn which_names_a_claim_may_hold_is_the_operators_choice() {
+    let rules = |args: &[&str]| parse(args).unwrap().settings().unwrap().names;
+    assert_eq!(rules(&[]), NameRules::default());
+    let deploy = "system:serviceaccount:ci:deploy";
+    let wide =
+        rules(&["--unicode-names", "--max-users=40", "--claimant-account", deploy, "--trusted-deployer", "argo"]);
+    let listed = Accounts::Listed(vec![deploy.to_owned(), "argo".to_owned()]);
+    assert_eq!(wide, NameRules { unicode: true, max_users: 40, accounts: listed });
+    refuses(&["--max-users", "0"], "1..=256");
+    refuses(&["--max-users", "257"], "1..=256");
+}
+
+#[test]
+fn a_deployer_is_never_split_and_one_that_is_bound_to_nothing_is_refused() {
+    let bound = r#"{"user":"flux","slots":["mew","onix"]}"#;
+    let args = parse(&["--trusted-deployer", "CN=ci,O=corp", "--trusted-deployer", bound]).unwrap();
+    let deployers = args.settings().unwrap().trusted_deployers;
+    let users: Vec<&str> = deployers.iter().map(|deployer| deployer.user.as_str()).collect();
+    assert_eq!((users, deployers[1].slots.len()), (vec!["CN=ci,O=corp", "flux"], 2));
+    assert!(parse(&["--trusted-deployer="]).unwrap().settings().unwrap().trusted_deployers.is_empty());
+    refuses(&["--trusted-deployer", r#"{"user":"flux"}"#], "deploys for nobody");
 }
 
 #[track_caller]
@@ -47,9 +97,9 @@ fn a_bad_value_is_refused_with_what_to_write() {
     refuses(&["--tls-reload-interval", "soon"], "such as 5s");
     refuses(&["--tls-reload-interval", "0s"], "longer than 0s");
     refuses(&["--shutdown-delay=-5s"], "such as 5s");
-    refuses(&["--max-review-bytes", "8MB"], "such as 8388608 or 8Mi");
-    refuses(&["--max-review-bytes", "1"], "from 64Ki");
-    refuses(&["--max-in-flight", "0"], "1..");
+    refuses(&["--max-review-bytes", "8MB"], "such as 33554432 or 32Mi");
+    refuses(&["--max-review-bytes", "1"], "from 4Mi");
+    refuses(&["--body-budget-bytes", "8Mi"], "from 16Mi");
     refuses(&["--mode", "off"], "enforce, warn, audit");
     refuses(&["--listen", "8443"], "--listen");
     refuses(&["--claim-url", "javascript:alert(1)"], "https://");

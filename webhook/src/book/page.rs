@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 
 use hotdesk_slots::stamp::Stamp;
 use hotdesk_slots::{ClaimView, Mode};
-use jiff::Timestamp;
 
 /// One slot, with what a request will want.
 #[derive(Debug, Clone, Default)]
@@ -14,8 +13,6 @@ pub struct Page {
     pub claim: Option<ClaimView>,
     /// The slot's own mode.
     pub mode: Option<Mode>,
-    /// When somebody last lost the slot.
-    pub lost_at: Option<Timestamp>,
     /// The version of the Slot, where it is a number, as it is in every API server so far.
     pub version: Option<u64>,
     /// False if the Slot could not be read. Then nobody holds it, and nobody may claim to.
@@ -30,12 +27,6 @@ impl Page {
     pub fn new(namespace: &str, claim: Option<ClaimView>, mode: Option<Mode>) -> Self {
         let claim = claim.map(without_spare_room);
         Self { slot: namespace.into(), claim, mode, readable: true, ..Self::default() }
-    }
-
-    /// The same slot, lost by somebody at this moment.
-    #[must_use]
-    pub fn lost_at(self, when: Option<Timestamp>) -> Self {
-        Self { lost_at: when, ..self }
     }
 
     /// The same slot, of this version.
@@ -71,7 +62,7 @@ impl Page {
         Self { slot, ..self }
     }
 
-    /// True if the same people hold the slot for the same time, or the same nobody.
+    /// True if the same people hold the slot for the same time and trust it alike, or the same nobody does.
     pub(super) fn is_held_as(&self, other: &Self) -> bool {
         self.readable == other.readable && self.claim == other.claim
     }
@@ -80,7 +71,7 @@ impl Page {
 /// Whether the stamp was asked for yet makes no difference.
 impl PartialEq for Page {
     fn eq(&self, other: &Self) -> bool {
-        let rest = |page: &Self| (page.mode, page.lost_at, page.version);
+        let rest = |page: &Self| (page.mode, page.version);
         self.slot == other.slot && self.is_held_as(other) && rest(self) == rest(other)
     }
 }

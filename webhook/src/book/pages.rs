@@ -158,12 +158,17 @@ impl Pages {
         groups: &[Cow<'_, str>],
         wanted: impl Fn(&ClaimView) -> bool,
     ) -> BTreeSet<&str> {
-        let keys = names.iter().map(|name| Key::Name(name.as_str())).chain(groups.iter().map(|g| Key::Group(g)));
-        let is_theirs = |key: &str| {
-            let claim = self.get(key).and_then(|page| page.claim.as_ref());
-            claim.is_some_and(|claim| claim.admits(names, groups) && wanted(claim))
-        };
-        keys.flat_map(|key| self.found(self.hasher.hash_one(key))).filter(|key| is_theirs(key)).collect()
+        let claim = |slot: &str| self.get(slot).and_then(|page| page.claim.as_ref()).filter(|claim| wanted(claim));
+        let claim = &claim;
+        let named = names.iter().flat_map(|name| {
+            let found = self.found(self.hasher.hash_one(Key::Name(name.as_str())));
+            found.filter(move |slot| claim(slot).is_some_and(|claim| claim.names(name)))
+        });
+        let grouped = groups.iter().flat_map(|group| {
+            let found = self.found(self.hasher.hash_one(Key::Group(group)));
+            found.filter(move |slot| claim(slot).is_some_and(|claim| claim.groups.iter().any(|g| g == group)))
+        });
+        named.chain(grouped).collect()
     }
 
     fn found(&self, hash: u64) -> impl Iterator<Item = &str> {

@@ -93,6 +93,18 @@ fn a_change_of_the_version_alone_is_seen() {
 }
 
 #[test]
+fn a_change_of_trust_alone_is_seen() {
+    let trusting = |trust_workloads| ClaimView { users: vec![name("alice")], trust_workloads, ..ClaimView::default() };
+    let page = |trusts| Page::new("mew", Some(trusting(trusts)), None).version(Some(1));
+    let book = book_of(&[("mew", page(false))]);
+    for trusts in [true, false] {
+        book.put(page(trusts));
+        let look = book.look("mew", Instant::now());
+        assert_eq!(look.page().and_then(|page| page.claim.as_ref()), Some(&trusting(trusts)));
+    }
+}
+
+#[test]
 fn a_listing_names_ones_own_slots_and_the_free_ones() {
     let book = book_of(&[
         ("abra", Page::new("abra", None, None)),

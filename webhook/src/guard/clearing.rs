@@ -9,13 +9,16 @@ use hotdesk_slots::slot::Slot;
 use hotdesk_slots::{Claim, ClaimView};
 use jiff::Timestamp;
 
+use super::same_claim;
+
 /// What speaks against a claim while the reaper is at work.
 pub(super) fn against(old: &Slot, new: &Slot, now: Timestamp) -> Option<String> {
-    let until = old.status.as_ref()?.reaping.as_ref()?.until.as_ref()?.0;
+    let until = old.status.as_ref()?.reaping.as_ref()?.at_work_until(now)?;
     let is = new.spec.claim.as_ref()?;
     let stays = old.spec.claim.as_ref().is_some_and(|was| keeps_owner(was, is, now));
+    let claims = !same_claim(old.spec.claim.as_ref(), Some(is));
     let seconds = until.duration_since(now).as_secs();
-    (until > now && !stays).then(|| {
+    (claims && !stays).then(|| {
         format!(
             "spec.claim: hotdesk is just clearing the slot of what its former holder left, which takes {seconds} s at \
              most: claim it when that is done"
@@ -69,6 +72,22 @@ mod tests {
         check(&slot(None, None, None), &bob, None);
         check(&slot(Some("alice"), None, soon), &bob, Some("just clearing the slot"));
         check(&slot(Some("alice"), Some("2026-11-23T14:00:00Z"), soon), &slot(Some("alice"), None, None), Some("30 s"));
+    }
+
+    #[test]
+    fn a31_a_lock_until_2099_locks_nobody_out() {
+        let (bob, free) = (slot(Some("bob"), None, None), |until| slot(None, None, Some(until)));
+        check(&free("2026-11-23T15:16:00Z"), &bob, Some("takes 900 s at most"));
+        check(&free("2026-11-23T15:16:01Z"), &bob, None);
+        check(&free("2099-01-01T00:00:00Z"), &bob, None);
+        check(&slot(Some("alice"), None, Some("2099-01-01T00:00:00Z")), &bob, None);
+    }
+
+    #[test]
+    fn what_does_not_change_the_claim_is_not_a_claim() {
+        let soon = Some("2026-11-23T15:01:30Z");
+        let lapsed = slot(Some("alice"), Some("2026-11-23T14:00:00Z"), soon);
+        check(&lapsed, &lapsed, None);
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! costs nothing, so nobody is hindered by being added to somebody's claim. For that to hold, nobody may put another
 //! before themselves and stay: a slot is claimed for oneself, or handed over to one person alone.
 
+use std::collections::HashSet;
+
 use hotdesk_slots::claim::Standing;
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, plain, shown_name};
 use hotdesk_slots::{ClaimView, Name, Requester};
 use jiff::Timestamp;
 
@@ -42,7 +44,7 @@ impl Gain {
     #[must_use]
     pub fn refusal(&self, held: &[String], most: usize, claim_url: Option<&str>) -> String {
         let slots = list(&held.iter().map(|slot| plain(slot)).collect::<Vec<_>>());
-        let owner = plain(self.owner.as_str());
+        let owner = shown_name(self.owner.as_str());
         let first = held.first().map(|slot| plain(slot)).unwrap_or_default();
         let sheet = claim_url.map_or_else(String::new, |url| format!(", or edit {url}"));
         if self.is_yours {
@@ -68,7 +70,8 @@ pub fn gain(writer: Writer, asked: &Asked<'_>, settings: &Settings, now: Timesta
     let is_yours = mine.contains(&owner);
     let mut names = names_of(&owner, settings);
     if is_yours {
-        mine.into_iter().for_each(|name| push_new(&mut names, name));
+        let known: HashSet<Name> = names.iter().cloned().collect();
+        names.extend(mine.into_iter().filter(|name| !known.contains(name)));
     }
     let version = old.metadata.resource_version.as_ref().and_then(|version| version.parse().ok());
     let gain = Gain { slot: asked.namespace.to_owned(), owner, names, version, is_yours };
@@ -101,7 +104,7 @@ pub(super) fn against(
                 1 => "1 slot".to_owned(),
                 most => format!("{most} slots"),
             },
-            plain(owner.as_str())
+            shown_name(owner.as_str())
         )
     })
 }

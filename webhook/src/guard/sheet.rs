@@ -8,13 +8,13 @@ use hotdesk_slots::slot::Slot;
 use hotdesk_slots::{Claim, ClaimSource, ClaimView};
 use jiff::Timestamp;
 
-use super::Writer;
+use super::{Writer, same_claim};
 use crate::settings::Settings;
 
 /// What speaks against this write by a person.
 pub(super) fn against_person(old: &Slot, new: &Slot, settings: &Settings, now: Timestamp) -> Option<String> {
     let (was, is) = (old.spec.claim.as_ref(), new.spec.claim.as_ref());
-    if was == is {
+    if same_claim(was, is) {
         return None;
     }
     if in_force(was, now) && is_sheets(was) {
@@ -34,6 +34,7 @@ pub(super) fn against_sync(old: &Slot, new: &Slot, now: Timestamp) -> Vec<String
     let fields = [
         ("spec.mode", old.spec.mode != new.spec.mode),
         ("spec.clearAfter", new.spec.clear_after.is_some() && old.spec.clear_after != new.spec.clear_after),
+        ("spec.requests", super::requests::changes(Some(old), new) && new.spec.requests.is_some()),
         ("metadata.ownerReferences", old.metadata.owner_references != new.metadata.owner_references),
         ("metadata.finalizers", old.metadata.finalizers != new.metadata.finalizers),
     ];
@@ -42,7 +43,7 @@ pub(super) fn against_sync(old: &Slot, new: &Slot, now: Timestamp) -> Vec<String
         .filter(|(_, changed)| *changed)
         .map(|(field, _)| format!("{field}: hotdesk's sync does not change it"))
         .collect();
-    if was != is {
+    if !same_claim(was, is) {
         let taken = in_force(was, now) && !is_sheets(was) && !keeps_owner(was, is);
         problems.extend(taken.then(|| "spec.claim: it was not made in the sheet, and is in force".to_owned()));
         let foreign = is.is_some() && !is_sheets(is) && !gives_up(was, is);
@@ -60,7 +61,7 @@ pub(crate) fn lasts_until_the_next_sync(
     now: Timestamp,
 ) -> Option<String> {
     let (was, is) = (old.and_then(|old| old.spec.claim.as_ref()), new.spec.claim.as_ref());
-    let writes_over = matches!(writer, Writer::BreakGlass | Writer::Administrator) && was != is;
+    let writes_over = matches!(writer, Writer::BreakGlass | Writer::Administrator) && !same_claim(was, is);
     (writes_over && in_force(was, now) && is_sheets(was)).then(|| {
         let sheet = settings.claim_url.as_deref().unwrap_or("the sheet");
         format!(
@@ -74,7 +75,7 @@ pub(crate) fn lasts_until_the_next_sync(
 pub(crate) fn source(writer: Writer, old: Option<&Slot>, new: &Slot, now: Timestamp) -> Option<ClaimSource> {
     let (was, is) = (old.and_then(|old| old.spec.claim.as_ref()), new.spec.claim.as_ref());
     let written = is.and_then(|claim| claim.source);
-    if was == is {
+    if same_claim(was, is) {
         return written;
     }
     match writer {
@@ -87,7 +88,7 @@ pub(crate) fn source(writer: Writer, old: Option<&Slot>, new: &Slot, now: Timest
 /// True if the claim's aliases stay as they are written: they are from the sheet's own list of people.
 pub(crate) fn keeps_aliases(writer: Writer, old: Option<&Slot>, new: &Slot) -> bool {
     let (was, is) = (old.and_then(|old| old.spec.claim.as_ref()), new.spec.claim.as_ref());
-    is_sheets(is) && (writer == Writer::Sync || was == is)
+    is_sheets(is) && (writer == Writer::Sync || same_claim(was, is))
 }
 
 fn is_sheets(claim: Option<&Claim>) -> bool {
@@ -111,3 +112,6 @@ fn keeps_owner(was: Option<&Claim>, is: Option<&Claim>) -> bool {
     let (Some(was), Some(is)) = views else { return false };
     was.owner().is_some_and(|owner| is.names(owner))
 }
+
+#[cfg(test)]
+mod tests;

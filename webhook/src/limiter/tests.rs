@@ -70,8 +70,13 @@ fn page(slot: &str, by: Option<&str>, version: u64) -> Page {
     Page::new(slot, claim, None).version(Some(version))
 }
 
+/// A webhook's view of the Slots: those of the tests are free, but for these.
 fn book(slots: &[(&str, Option<&str>, u64)]) -> Book {
     let mut pages = Pages::default();
+    let numbered = (0..20).map(|i| format!("slot-{i:02}"));
+    for slot in ["mew", "onix", "abra"].map(str::to_owned).into_iter().chain(numbered) {
+        pages.put(&slot, page(&slot, None, 10));
+    }
     for (slot, by, version) in slots {
         pages.put(slot, page(slot, *by, *version));
     }
@@ -166,16 +171,60 @@ async fn what_cannot_be_counted_is_refused() {
     ));
 }
 
-#[tokio::test]
-async fn a_note_counts_for_three_minutes_and_then_no_more() {
-    let limiter = Limiter::new(Server(Arc::default()), 1);
+/// Whether Alice may have `onix` so long after a claim of `mew` was admitted, which the API server has stored or has not.
+async fn may_have_another(seconds: i64, stored: Option<Page>) -> bool {
+    let server = Server(Arc::default());
+    let limiter = Limiter::new(server.clone(), 1);
     let book = book(&[]);
     asks(&limiter, &book, gain("mew", "alice")).await.unwrap();
-    for (seconds, admits) in [(179, false), (181, true)] {
-        let later = now() + jiff::SignedDuration::from_secs(seconds);
-        let said = limiter.admit(&gain("onix", "alice"), &book, later, Instant::now()).await;
-        assert_eq!(said.is_ok(), admits, "{seconds} s later: {said:?}");
+    server.0.slots.lock().unwrap().extend(stored.map(|page| ("mew".to_owned(), page)));
+    let later = now() + jiff::SignedDuration::from_secs(seconds);
+    limiter.admit(&gain("onix", "alice"), &book, later, Instant::now()).await.is_ok()
+}
+
+#[tokio::test]
+async fn a88_a_claim_that_was_never_made_counts_for_seconds() {
+    for (seconds, admits) in [(0, false), (9, false), (10, true), (60, true), (130, true)] {
+        assert_eq!(may_have_another(seconds, Some(page("mew", None, 10))).await, admits, "{seconds} s later");
+        assert_eq!(may_have_another(seconds, None).await, admits, "{seconds} s later, of a Slot that is gone");
     }
+}
+
+#[tokio::test]
+async fn a_claim_that_was_stored_counts_though_the_watch_has_not_said_so() {
+    for seconds in [0, 9, 10, 60, 119] {
+        assert!(!may_have_another(seconds, Some(page("mew", Some("alice"), 11))).await, "{seconds} s later");
+    }
+    assert!(may_have_another(5, Some(page("mew", Some("bob"), 11))).await, "somebody else was faster");
+}
+
+#[tokio::test]
+async fn a88_nothing_is_noted_of_a_slot_that_is_not_there_or_for_too_many_names() {
+    let server = Server(Arc::default());
+    let limiter = Limiter::new(server.clone(), LIMIT);
+    let many = (0..=MOST_NAMES).map(|i| name(&format!("bob-{i}"))).collect();
+    for made_up in [
+        gain("no such 1", "bob"),
+        gain("mew/slots/slot?x=", "bob"),
+        gain("", "bob"),
+        Gain { names: many, ..gain("mew", "bob") },
+    ] {
+        let said = asks(&limiter, &book(&[]), made_up.clone()).await;
+        assert!(matches!(said, Err(Refused::Uncounted(_))), "{}: {said:?}", made_up.slot);
+    }
+    assert_eq!(server.0.notes.lock().unwrap().0, "", "nothing is written down");
+}
+
+#[tokio::test]
+async fn a88_there_is_an_end_to_what_is_noted() {
+    let server = Server(Arc::default());
+    let limiter = Limiter::new(server.clone(), LIMIT);
+    let full = Notes::default().with(&Gain { names: vec![name(&"b".repeat(250)); 4000], ..gain("mew", "bob") }, now());
+    server.0.notes.lock().unwrap().0 = full.to_text().unwrap();
+    let refused = Err(Refused::Uncounted("too many claims were made within two minutes".to_owned()));
+    assert_eq!(asks(&limiter, &book(&[]), gain("onix", "alice")).await, refused);
+    let later = now() + jiff::SignedDuration::from_mins(2);
+    assert_eq!(limiter.admit(&gain("onix", "alice"), &book(&[]), later, Instant::now()).await, Ok(()));
 }
 
 #[tokio::test]

@@ -1,4 +1,6 @@
 //! Which few fields of an object are read, and how is the rest skipped?
+//!
+//! A field that is added here is added to `OBJECT` in `review/condense.rs` too, which keeps it of large reviews.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +10,8 @@ use hotdesk_slots::stamp::Marks;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::review::Text;
+use crate::review::templates::{self, Templates};
+use crate::review::{Text, twice};
 
 /// helm's own label on its release records.
 const HELM_OWNER: &str = "owner";
@@ -22,6 +25,12 @@ pub struct Object<'a> {
     /// Absent from the options of a CONNECT.
     #[serde(borrow, default)]
     pub metadata: Option<Metadata<'a>>,
+    /// hotdesk's keys in what controllers make other objects of, below `spec`.
+    #[serde(borrow, default, deserialize_with = "templates::spec")]
+    pub spec: Templates<'a>,
+    /// The same below `template`.
+    #[serde(borrow, default, deserialize_with = "templates::template")]
+    pub template: Templates<'a>,
 }
 
 /// Of an object's metadata: what the gate reads.
@@ -76,7 +85,8 @@ impl<'a> Object<'a> {
     }
 }
 
-fn is_read(key: &str) -> bool {
+/// True for the keys of labels and annotations that hotdesk reads.
+pub(super) fn is_read(key: &str) -> bool {
     key.starts_with(keys::PREFIX) || key == HELM_OWNER
 }
 
@@ -93,17 +103,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries: Vec<(Cow<'de, str>, Cow<'de, str>)> = Vec::new();
                 while let Some(Text(key)) = map.next_key::<Text<'de>>()? {
-                    if !is_read(&key) {
-                        map.next_value::<IgnoredAny>()?;
-                    } else if entries.iter().any(|(k, _)| *k == key) {
-                        // Whoever reads the object after us might take the other one.
-                        return Err(A::Error::custom(format_args!("the key {key} is there twice")));
-                    } else {
+                    if is_read(&key) {
                         let value = map.next_value::<Option<Text<'de>>>()?;
                         entries.push((key, value.unwrap_or_default().0));
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
                     }
                 }
-                Ok(Entries(entries))
+                match twice(entries.iter().map(|(key, _)| &**key)) {
+                    // Another reader of the object might take the other one.
+                    Some(key) => Err(A::Error::custom(format_args!("the key {key} is there twice"))),
+                    None => Ok(Entries(entries)),
+                }
             }
         }
         deserializer.deserialize_map(Read)

@@ -7,7 +7,7 @@ use hotdesk_slots::Requester;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use crate::review::Text;
+use crate::review::{Text, twice};
 
 /// Who is asking, as the API server authenticated them.
 #[derive(Debug, Default, Deserialize)]
@@ -20,7 +20,7 @@ pub struct UserInfo<'a> {
     extra: Option<Extra<'a>>,
 }
 
-/// The keys with their values. There are so few that a list is searched faster than a map is made.
+/// The keys with their values. There are nearly always so few that a list is searched faster than a map is made.
 #[derive(Debug)]
 struct Extra<'a>(Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>);
 
@@ -53,12 +53,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Extra<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut extra: Vec<(Cow<'de, str>, Vec<Cow<'de, str>>)> = Vec::new();
                 while let Some((Text(key), values)) = map.next_entry::<Text<'de>, Option<Vec<Text<'de>>>>()? {
-                    if extra.iter().any(|(k, _)| *k == key) {
-                        return Err(A::Error::custom(format_args!("userInfo.extra has the key {key} twice")));
-                    }
                     extra.push((key, texts(values)));
                 }
-                Ok(Extra(extra))
+                match twice(extra.iter().map(|(key, _)| &**key)) {
+                    Some(key) => Err(A::Error::custom(format_args!("userInfo.extra has the key {key} twice"))),
+                    None => Ok(Extra(extra)),
+                }
             }
         }
         deserializer.deserialize_map(Read)

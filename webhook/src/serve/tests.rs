@@ -2,10 +2,30 @@ use super::*;
 
 #[test]
 fn a_panic_while_judging_becomes_a_denial_with_the_uid() {
-    let body = br#"{"request":{"uid":"u-1"}}"#;
-    let answer = guarded(body, || panic!("a bug")).unwrap();
+    let refused = guarded(|| Some("u-1".to_owned()), || panic!("a bug")).unwrap_err();
+    let answer = denied(refused).unwrap();
     let denial = answer.reply.denial.unwrap();
-    assert_eq!((&*answer.reply.uid, denial.code), ("u-1", 500));
+    assert_eq!((&*answer.reply.uid, denial.code, answer.note.reason), ("u-1", 500, "panic"));
     assert!(!denial.message.contains("a bug"), "{}", denial.message);
-    assert_eq!(guarded(b"garbage", || panic!("a bug")), Err(Refused::NotReview));
+}
+
+#[test]
+fn what_is_refused_is_denied_in_the_form_of_a_review_wherever_its_uid_is_known() {
+    for (why, code, reason) in [
+        (Why::Busy, 503, "ServiceUnavailable"),
+        (Why::TooSlow, 408, "Timeout"),
+        (Why::TooLarge, 413, "RequestEntityTooLarge"),
+        (Why::Unreadable("x".to_owned()), 400, "BadRequest"),
+    ] {
+        let answer = denied(Refused { why: why.clone(), uid: Some("u-1".to_owned()) }).unwrap();
+        let review: serde_json::Value = serde_json::from_slice(&answer.reply.to_json()).unwrap();
+        let response = &review["response"];
+        assert_eq!((&response["uid"], &response["allowed"]), (&"u-1".into(), &false.into()), "{why:?}");
+        assert_eq!(
+            (&response["status"]["code"], &response["status"]["reason"]),
+            (&code.into(), &reason.into()),
+            "{why:?}"
+        );
+        assert_eq!(denied(Refused { why: why.clone(), uid: None }), Err(why), "there is nothing to answer");
+    }
 }

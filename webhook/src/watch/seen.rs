@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use hotdesk_slots::ClaimView;
 use hotdesk_slots::slot::{Claim, Mode, SLOT_NAME, Slot};
 use hotdesk_slots::text::plain;
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::NamespaceResourceScope;
@@ -22,8 +21,6 @@ use crate::book::Page;
 pub struct Seen {
     /// Its name, namespace and version; nothing else.
     metadata: ObjectMeta,
-    /// When somebody last lost the slot, as it is written there.
-    lost_at: Option<Value>,
     /// As it is written. Values, not types: what does not fit is this Slot's matter, not the list's.
     spec: Value,
 }
@@ -42,14 +39,6 @@ struct Metadata {
     name: Option<String>,
     namespace: Option<String>,
     resource_version: Option<String>,
-    annotations: Option<Annotations>,
-}
-
-#[derive(Deserialize)]
-struct Annotations {
-    /// [`hotdesk_slots::keys::LOST_AT`]
-    #[serde(rename = "hotdesk.dev/lost-at")]
-    lost_at: Option<Value>,
 }
 
 /// Of a Slot's spec: what the gate reads. The rest may be as odd as it likes.
@@ -64,9 +53,8 @@ struct GateSpec {
 impl<'de> Deserialize<'de> for Seen {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Written { metadata, spec } = Written::deserialize(deserializer)?;
-        let Metadata { name, namespace, resource_version, annotations } = metadata.unwrap_or_default();
-        let metadata = ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() };
-        Ok(Self { metadata, lost_at: annotations.and_then(|annotations| annotations.lost_at), spec })
+        let Metadata { name, namespace, resource_version } = metadata.unwrap_or_default();
+        Ok(Self { metadata: ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() }, spec })
     }
 }
 
@@ -108,10 +96,10 @@ impl Seen {
 
     /// What the book holds of it; nothing if it is not the Slot of a namespace.
     pub(crate) fn page(self) -> Option<Page> {
-        let (version, lost_at) = (self.version(), self.lost_at());
+        let version = self.version();
         let namespace = self.slot()?.to_owned();
         let page = match Option::<GateSpec>::deserialize(self.spec).map(Option::unwrap_or_default) {
-            Ok(spec) => Page::new(&namespace, spec.claim.as_ref().map(ClaimView::lenient), spec.mode).lost_at(lost_at),
+            Ok(spec) => Page::new(&namespace, spec.claim.as_ref().map(ClaimView::lenient), spec.mode),
             Err(error) => {
                 tracing::error!(slot = %plain(&namespace), error = %plain(&error.to_string()), "a Slot cannot be read: its slot is closed");
                 Page::unreadable(&namespace)
@@ -122,12 +110,6 @@ impl Seen {
 
     fn version(&self) -> Option<u64> {
         self.metadata.resource_version.as_deref()?.parse().ok()
-    }
-
-    /// What cannot be read counts as the far future, so that nothing is trusted for it.
-    fn lost_at(&self) -> Option<Timestamp> {
-        let written = self.lost_at.as_ref()?;
-        Some(written.as_str().and_then(|text| text.parse().ok()).unwrap_or(Timestamp::MAX))
     }
 }
 

@@ -11,9 +11,19 @@ use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
+pub(crate) mod running;
+
 /// Longer than anything here takes, shorter than anybody's patience.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const HOST: &str = "webhook.test";
+pub(crate) const ALICE: &str = "alice@example.com";
+/// The path below which the servers of the tests answer.
+pub(crate) const PATH: &str = "/c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
+
+/// Puts it where a server reads it.
+pub(crate) fn write_path(dir: &Path) {
+    std::fs::write(dir.join("path"), PATH.trim_start_matches('/')).unwrap();
+}
 
 /// A certificate that trusts itself.
 pub(crate) struct Issued {
@@ -72,19 +82,38 @@ impl Client {
         let _cut_off = self.0.write_all(bytes).and_then(|()| self.0.flush());
     }
 
-    pub(crate) fn head(&mut self, path: &str, length: usize) {
-        self.send(head("POST", path, "application/json", length).as_bytes());
+    /// The head of a review, below the secret path.
+    pub(crate) fn head(&mut self, route: &str, length: usize) {
+        self.send(head("POST", &format!("{PATH}{route}"), "application/json", length).as_bytes());
     }
 
-    pub(crate) fn post(&mut self, path: &str, body: &str) -> (u16, String) {
-        self.head(path, body.len());
+    /// A review, below the secret path.
+    pub(crate) fn post(&mut self, route: &str, body: &str) -> (u16, String) {
+        self.head(route, body.len());
         self.send(body.as_bytes());
         self.answer()
     }
 
     /// The status and the body of the next answer.
     pub(crate) fn answer(&mut self) -> (u16, String) {
+        let (head, body) = read_answer(&mut self.0).expect("an answer");
+        (status(&head), body)
+    }
+
+    /// The head of the next answer, lower-cased, and its body; none if the connection ends.
+    pub(crate) fn whole_answer(&mut self) -> Option<(String, String)> {
         read_answer(&mut self.0)
+    }
+
+    /// Sends a little more; false if the connection has ended.
+    pub(crate) fn takes(&mut self, bytes: &[u8]) -> bool {
+        self.0.write_all(bytes).and_then(|()| self.0.flush()).is_ok()
+    }
+
+    /// True if the other side ends the connection, in time.
+    pub(crate) fn ends(&mut self) -> bool {
+        // That the end is not announced by TLS is no matter here.
+        self.0.read(&mut [0]).map_or_else(|e| e.kind() != std::io::ErrorKind::WouldBlock, |read| read == 0)
     }
 }
 
@@ -94,20 +123,25 @@ pub(crate) fn head(method: &str, path: &str, content_type: &str, length: usize) 
     )
 }
 
-fn read_answer(stream: &mut impl Read) -> (u16, String) {
+fn read_answer(stream: &mut impl Read) -> Option<(String, String)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
-        let read = stream.read(&mut byte).unwrap();
-        assert!(read == 1, "the connection ended within {:?}", String::from_utf8_lossy(&head));
+        if stream.read(&mut byte).ok().filter(|read| *read == 1).is_none() {
+            assert!(head.is_empty(), "the connection ended within {:?}", String::from_utf8_lossy(&head));
+            return None;
+        }
         head.extend_from_slice(&byte);
     }
     let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
     let mut body = vec![0; length.parse().unwrap()];
     stream.read_exact(&mut body).unwrap();
-    (status, String::from_utf8(body).unwrap())
+    Some((head, String::from_utf8(body).unwrap()))
+}
+
+pub(crate) fn status(head: &str) -> u16 {
+    head.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 /// One request without TLS.
@@ -115,7 +149,8 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut tcp = TcpStream::connect(address).unwrap();
     tcp.set_read_timeout(Some(PATIENCE)).unwrap();
     tcp.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
-    read_answer(&mut tcp)
+    let (head, body) = read_answer(&mut tcp).unwrap();
+    (status(&head), body)
 }
 
 /// Waits until a condition holds.

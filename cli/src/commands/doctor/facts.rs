@@ -18,9 +18,10 @@ use serde_json::Value;
 use super::ask::{AT_ONCE, Seen, all, items, timed};
 use super::installation::{CRD, service};
 use super::look::{self, Controller};
-use super::places::{Place, Reaper, Uses};
+use super::places::{Place, Reaper, Uses, reaps};
 use super::probe::{self, Probe};
 use super::rights::{self, Asked};
+use super::secrets::{self, Wanted};
 use super::served::Served;
 use super::start::{self, Start};
 use crate::cluster::Cluster;
@@ -63,6 +64,7 @@ pub(super) struct Then {
     pub(super) served: Seen<Vec<Served>>,
     pub(super) rights: Vec<Asked>,
     pub(super) starts: Vec<Start>,
+    pub(super) secrets: Vec<Wanted>,
     pub(super) reapers: Vec<Reaper>,
     pub(super) controllers: Vec<Controller>,
     /// Pods of well-known controllers; asked for where a reaper finds none.
@@ -153,17 +155,18 @@ impl Then {
         let places = places(&reapers);
         let looks = places.iter().map(|(place, uses)| look::controller(client, place, *uses));
         let controllers = futures::stream::iter(looks).buffered(AT_ONCE).collect::<Vec<Controller>>();
-        let (probe, certificate, served, rights, starts, controllers, known, monitors) = tokio::join!(
+        let (probe, certificate, served, rights, starts, secrets, controllers, known, monitors) = tokio::join!(
             probe::run(client, &stays),
             certificate(client, webhook),
             served(client, webhook),
             rights::ask(client, rights::needed(deployments, &reapers)),
             start::ask(client, &reapers),
+            secrets::ask(client, &reapers),
             controllers,
             look::known(client),
             monitors(client, &reapers),
         );
-        Self { probe, certificate, served, rights, starts, reapers, controllers, known, monitors }
+        Self { probe, certificate, served, rights, starts, secrets, reapers, controllers, known, monitors }
     }
 }
 
@@ -180,9 +183,8 @@ fn slots_that_stay(namespaces: &[Namespace]) -> Vec<String> {
 
 /// The reapers of slots that stay.
 fn reapers(cron_jobs: &[CronJob], stays: &[String]) -> Vec<Reaper> {
-    let of_slots = cron_jobs.iter().filter(|job| job.name_any() == "hotdesk-reaper");
-    let read = of_slots.filter_map(|job| Reaper::read(job, cron_jobs));
-    read.filter(|reaper| stays.contains(&reaper.slot)).collect()
+    let of = |slot: &String| cron_jobs.iter().find(|job| reaps(job, slot));
+    stays.iter().filter_map(|slot| Reaper::read(of(slot)?, cron_jobs)).collect()
 }
 
 /// Each controller once, however many read it.

@@ -47,6 +47,7 @@ pub(super) enum Id {
     ReaperDryRun,
     ReaperSettings,
     ReaperRights,
+    ReaperSecrets,
     ReaperStart,
     ReaperRun,
     ReaperSight,

@@ -2,6 +2,7 @@
 
 use hotdesk_slots::keys;
 use hotdesk_slots::text::list;
+use hotdesk_slots::webhook_path::{SLOTS_ENTRY as SLOTS, SecretPath, route};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhook, RuleWithOperations, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
     ValidatingWebhook, WebhookClientConfig,
@@ -16,11 +17,11 @@ use super::installation::{SWITCH_ON, UPGRADE, fullname};
 
 pub(super) const GATE: &str = "gate.hotdesk.dev";
 const MACHINERY: &str = "machinery.hotdesk.dev";
-const SLOTS: &str = "slots.hotdesk.dev";
 /// The entries of the mutating configuration.
 pub(super) const MUTATING: [&str; 3] = [GATE, MACHINERY, SLOTS];
 
 /// An entry of a webhook configuration, of either kind.
+#[derive(Clone)]
 struct Entry<'a> {
     configuration: String,
     name: &'a str,
@@ -89,7 +90,26 @@ pub(super) fn webhooks(facts: &Facts) -> Vec<Finding> {
         Err(why) => findings.push(Finding::unseen(Id::WebhookEntries, "the validating webhook", why)),
         Ok(_) => findings.extend(entries("the validating webhook", &validating(facts), &[GATE])),
     }
+    findings.extend(one_path(&[mutating(facts), validating(facts)].concat()));
     findings
+}
+
+/// During a rotation all are changed within a second.
+fn one_path(entries: &[Entry<'_>]) -> Option<Finding> {
+    let mut paths: Vec<SecretPath> = Vec::new();
+    for path in entries.iter().filter(|entry| MUTATING.contains(&entry.name)).filter_map(secret_path) {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    let says = "they do not all show the same path: a run of the certs job was cut off";
+    (paths.len() > 1).then(|| Finding::warning(Id::WebhookEntries, "the path of the webhooks", says).mended_by(RENEW))
+}
+
+/// The secret part of the path by which the API server calls an entry.
+fn secret_path(entry: &Entry<'_>) -> Option<SecretPath> {
+    let (secret, of) = SecretPath::split(entry.client.service.as_ref()?.path.as_deref()?)?;
+    (of == route(entry.mutates, entry.name)).then_some(secret)
 }
 
 fn entries(about: &str, entries: &[Entry<'_>], expected: &[&str]) -> Vec<Finding> {
@@ -105,6 +125,12 @@ fn entries(about: &str, entries: &[Entry<'_>], expected: &[&str]) -> Vec<Finding
     if !untrusted.is_empty() {
         let says = format!("{} without a CA bundle: the API server trusts no webhook there", are(&untrusted));
         findings.push(Finding::problem(Id::WebhookTrust, about, says).mended_by(RENEW));
+    }
+    let has_path = |entry: &Entry<'_>| entry.client.url.is_some() || secret_path(entry).is_some();
+    let pathless: Vec<&str> = found.iter().filter(|entry| !has_path(entry)).map(|entry| entry.name).collect();
+    if !pathless.is_empty() {
+        let says = format!("{} without the path below which the webhook answers: it says 404", are(&pathless));
+        findings.push(Finding::problem(Id::WebhookEntries, about, says).mended_by(RENEW));
     }
     if found.len() + missing.len() > expected.len() {
         let says = "there are two installations of hotdesk; each write is judged by both";

@@ -1,5 +1,6 @@
 //! Each way in which the installation can be out of order.
 
+use hotdesk_slots::webhook_path::{SecretPath, route};
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhook, ValidatingAdmissionPolicyBindingSpec};
 use serde_json::json;
 
@@ -20,7 +21,8 @@ fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
 /// An entry of a webhook configuration, as the chart makes it.
 fn hook(name: &str, mutates: bool) -> Value {
     // The base64 of "-----BEGIN CERTIFICATE-----".
-    let client = json!({"service": {"namespace": "hotdesk", "name": "hotdesk-webhook"}, "caBundle": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t"});
+    let path = SecretPath::of(&[1; 32]).url(route(mutates, name));
+    let client = json!({"service": {"namespace": "hotdesk", "name": "hotdesk-webhook", "path": path}, "caBundle": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t"});
     let rule = |operations: &[&str], groups: &[&str], resources: &[&str]| json!([{"operations": operations, "apiGroups": groups, "apiVersions": ["*"], "resources": resources, "scope": "Namespaced"}]);
     let (rules, failure_policy) = match (name, mutates) {
         (GATE, true) => (rule(&["CREATE", "UPDATE"], &["*"], &["*/*"]), "Fail"),
@@ -76,6 +78,7 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
             certificate: None,
             served: Ok(vec![]),
             rights: vec![],
+            secrets: vec![],
             starts: vec![],
             reapers: vec![],
             controllers: vec![],
@@ -145,6 +148,17 @@ fn every_webhook_must_be_there_and_trusted() {
         Level::Problem,
         "gate.hotdesk.dev is without a CA bundle",
     );
+    let path = |path: Option<String>| {
+        move |f: &mut Facts| {
+            let hook = &mut f.validating.as_mut().unwrap()[0].webhooks.as_mut().unwrap()[0];
+            hook.client_config.service.as_mut().unwrap().path = path;
+        }
+    };
+    let known = SecretPath::of(&[1; 32]);
+    for wrong in [None, Some("/validate".to_owned()), Some(known.url("/mutate")), Some(known.url("/validate") + "/")] {
+        check(path(wrong), Level::Problem, "gate.hotdesk.dev is without the path");
+    }
+    check(path(Some(SecretPath::of(&[2; 32]).url("/validate"))), Level::Warning, "do not all show the same path");
     check(|f| f.mutating = Err("forbidden".to_owned()), Level::Unseen, "forbidden");
     check(
         |f| {

@@ -10,7 +10,7 @@ fn reaper(sources: &str) -> Reaper {
     let env = json!([{"name": "HOTDESK_SOURCES", "value": sources}]);
     let pod = json!({"serviceAccountName": "r", "containers": [{"name": "reaper", "env": env}]});
     let cron_job = serde_json::from_value(json!({
-        "metadata": {"name": "hotdesk-reaper", "namespace": "mew"},
+        "metadata": {"name": "reap-mew", "namespace": "hotdesk-jobs", "labels": {"hotdesk.dev/slot": "mew"}},
         "spec": {"schedule": "7 * * * *", "jobTemplate": {"spec": {"template": {"spec": pod}}}},
     }));
     Reaper::read(&cron_job.unwrap(), &[]).unwrap()

@@ -1,7 +1,8 @@
 //! Where do the reapers look for traffic? Read from the CronJobs, as the reapers themselves read it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use hotdesk_slots::keys;
 use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 const DEFAULT_SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller";
 const DEFAULT_WINDOW: SignedDuration = SignedDuration::from_hours(2);
+const DEFAULT_SAVED: &str = "hotdesk-saved";
 
 /// The pods of an ingress controller.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,7 +50,13 @@ pub(super) struct Source {
 #[derive(Debug, Clone)]
 pub(super) struct Reaper {
     pub(super) slot: String,
+    /// Where it runs: never in the slot.
+    pub(super) namespace: String,
     pub(super) account: String,
+    /// Where it writes down what it is about to uninstall.
+    pub(super) saved: String,
+    /// The Secrets that its pod mounts or is pulled with.
+    pub(super) secrets: BTreeSet<String>,
     pub(super) sources: Result<Vec<Source>, String>,
     /// The longest window that is ever in force.
     pub(super) window: SignedDuration,
@@ -64,18 +72,21 @@ impl Reaper {
     pub(super) fn read(cron_job: &CronJob, all: &[CronJob]) -> Option<Self> {
         let spec = cron_job.spec.as_ref()?;
         let template = spec.job_template.spec.as_ref()?.template.clone();
-        let slot = cron_job.namespace()?;
+        let (slot, namespace) = (slot_of(cron_job)?.to_owned(), cron_job.namespace()?);
         let env = environment(&template);
         let get = |name: &str| env.get(name).map(String::as_str).filter(|value| !value.is_empty());
         let observing =
-            |other: &&CronJob| other.namespace().as_ref() == Some(&slot) && other.name_any() != cron_job.name_any();
+            |other: &&CronJob| slot_of(*other) == Some(slot.as_str()) && other.name_any() != cron_job.name_any();
         Some(Self {
             account: template.spec.as_ref()?.service_account_name.clone().unwrap_or_else(|| "default".to_owned()),
             sources: sources(get("HOTDESK_SOURCES"), &Defaults::of(&get)),
             window: window(get("HOTDESK_WINDOW"), get("HOTDESK_OFFICE_HOURS")),
             max_unparsed: get("HOTDESK_MAX_UNPARSED").and_then(share).unwrap_or(0.01),
             observes: all.iter().filter(observing).any(observes),
+            saved: get("HOTDESK_SAVED_NAMESPACE").unwrap_or(DEFAULT_SAVED).to_owned(),
+            secrets: secrets(&template),
             slot,
+            namespace,
             template,
         })
     }
@@ -91,6 +102,25 @@ impl Reaper {
         }
         places.into_iter().collect()
     }
+}
+
+/// Which slot one of hotdesk's own jobs is for. What is in a slot itself carries the same label, and is none of them.
+pub(super) fn slot_of<K: ResourceExt>(job: &K) -> Option<&str> {
+    let slot = job.labels().get(keys::SLOT).map(String::as_str)?;
+    (job.meta().namespace.as_deref() != Some(slot)).then_some(slot)
+}
+
+/// True for the CronJob that reaps this slot.
+pub(super) fn reaps(cron_job: &CronJob, slot: &str) -> bool {
+    slot_of(cron_job) == Some(slot) && !observes(cron_job)
+}
+
+fn secrets(template: &PodTemplateSpec) -> BTreeSet<String> {
+    let pod = template.spec.iter();
+    let pulled = pod.clone().flat_map(|pod| pod.image_pull_secrets.iter().flatten()).map(|secret| secret.name.clone());
+    let mounted =
+        pod.flat_map(|pod| pod.volumes.iter().flatten()).filter_map(|v| v.secret.as_ref()?.secret_name.clone());
+    pulled.chain(mounted).collect()
 }
 
 fn observes(cron_job: &CronJob) -> bool {
@@ -181,15 +211,45 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn reaper(env: &[(&str, &str)]) -> Reaper {
-        let env: Vec<Value> = env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
-        let pod = json!({"serviceAccountName": "hotdesk-reaper", "containers": [{"name": "reaper", "env": env}]});
-        let cron_job: CronJob = serde_json::from_value(json!({
-            "metadata": {"name": "hotdesk-reaper", "namespace": "mew"},
+    /// One of the CronJobs of a slot's, with this pod.
+    fn cron_job(name: &str, namespace: &str, pod: &Value) -> CronJob {
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "namespace": namespace, "labels": {"hotdesk.dev/slot": "mew"}},
             "spec": {"schedule": "7 * * * *", "jobTemplate": {"spec": {"template": {"spec": pod}}}},
         }))
-        .unwrap();
-        Reaper::read(&cron_job, &[]).unwrap()
+        .unwrap()
+    }
+
+    fn reaper(env: &[(&str, &str)]) -> Reaper {
+        let env: Vec<Value> = env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        let pod = json!({"serviceAccountName": "reaper-mew", "containers": [{"name": "reaper", "env": env}]});
+        Reaper::read(&cron_job("reap-mew", "hotdesk-jobs", &pod), &[]).unwrap()
+    }
+
+    #[test]
+    fn a_reaper_is_told_from_what_observes_and_from_what_is_in_the_slot_itself() {
+        let pod = |args: &[&str]| json!({"serviceAccountName": "reaper-mew", "containers": [{"name": "reaper", "args": args}]});
+        let own = cron_job("reap-mew", "hotdesk-jobs", &pod(&[]));
+        let observer = cron_job("observe-mew", "hotdesk-jobs", &pod(&["--observe"]));
+        // The gate puts the label on whatever is written in a slot.
+        let peoples = cron_job("hotdesk-reaper", "mew", &pod(&[]));
+        let found = [&own, &observer, &peoples].map(|job| reaps(job, "mew"));
+        assert_eq!(found, [true, false, false]);
+        assert!(!reaps(&own, "mewtwo"));
+        let all = [own.clone(), observer, peoples.clone()];
+        let reaper = Reaper::read(&own, &all).unwrap();
+        assert_eq!((reaper.slot.as_str(), reaper.namespace.as_str(), reaper.observes), ("mew", "hotdesk-jobs", true));
+        assert!(!Reaper::read(&own, &[own.clone(), peoples.clone()]).unwrap().observes);
+        assert!(Reaper::read(&peoples, &all).is_none());
+    }
+
+    #[test]
+    fn the_secrets_that_it_needs_are_those_that_its_pod_names() {
+        let mounted = |name: &str| json!({"name": name, "secret": {"secretName": name}});
+        let volumes = [mounted("slack"), mounted("google"), json!({"name": "tmp", "emptyDir": {}})];
+        let pod = json!({"imagePullSecrets": [{"name": "registry"}], "containers": [], "volumes": volumes});
+        let reaper = Reaper::read(&cron_job("reap-mew", "hotdesk-jobs", &pod), &[]).unwrap();
+        assert_eq!(reaper.secrets.iter().collect::<Vec<_>>(), ["google", "registry", "slack"]);
     }
 
     #[test]

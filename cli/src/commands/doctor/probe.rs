@@ -3,6 +3,7 @@
 
 use hotdesk_slots::keys;
 use hotdesk_slots::text::{harmless, plain};
+use hotdesk_slots::webhook_path::redacted;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
@@ -81,7 +82,8 @@ fn refused(message: &str) -> CameBack {
     } else if let Some(words) = words("denied request: ") {
         CameBack::DeniedByPolicy(words)
     } else if message.contains("failed calling webhook \"gate.hotdesk.dev\"") {
-        CameBack::NotCalled(harmless(message))
+        // The API server's words hold the whole URL.
+        CameBack::NotCalled(redacted(&harmless(message)))
     } else {
         CameBack::Unknown(plain(message))
     }
@@ -144,9 +146,11 @@ mod tests {
                 CameBack::DeniedByPolicy("slot \"mew\" is held".to_owned()),
             ),
             (
-                "Internal error occurred: failed calling webhook \"gate.hotdesk.dev\": failed to call webhook: x509",
+                "Internal error occurred: failed calling webhook \"gate.hotdesk.dev\": failed to call webhook: Post \
+                 \"https://w.hotdesk.svc:443/00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff/mutate\": x509",
                 CameBack::NotCalled(
-                    "Internal error occurred: failed calling webhook \"gate.hotdesk.dev\": failed to call webhook: x509"
+                    "Internal error occurred: failed calling webhook \"gate.hotdesk.dev\": failed to call webhook: Post \
+                     \"https://w.hotdesk.svc:443/…/mutate\": x509"
                         .to_owned(),
                 ),
             ),

@@ -25,6 +25,8 @@ pub(super) struct Need {
     resource: &'static str,
     /// Where; everywhere if none.
     namespace: Option<String>,
+    /// True for what a source needs, where the ingress controller is.
+    of_source: bool,
 }
 
 /// A right, and whether it is there.
@@ -41,12 +43,11 @@ const SLOTS: &str = "hotdesk.dev";
 const PROGRAMS: [(&str, &[Rule]); 3] = [
     ("webhook", &[("list", SLOTS, "slots"), ("watch", SLOTS, "slots")]),
     ("sync", &[("list", SLOTS, "slots"), ("patch", SLOTS, "slots"), ("patch", SLOTS, "slots/status")]),
-    ("access", &[("list", SLOTS, "slots"), ("watch", SLOTS, "slots")]),
+    ("controller", &[("list", SLOTS, "slots"), ("watch", SLOTS, "slots"), ("patch", SLOTS, "slots/status")]),
 ];
 /// What a reaper does in its slot.
-const AT_HOME: [Rule; 9] = [
+const IN_SLOT: [Rule; 9] = [
     ("list", "", "secrets"),
-    ("create", "", "secrets"),
     ("update", "", "secrets"),
     ("list", "", "configmaps"),
     ("list", "", "services"),
@@ -54,7 +55,10 @@ const AT_HOME: [Rule; 9] = [
     ("get", SLOTS, "slots"),
     ("patch", SLOTS, "slots/status"),
     ("delete", "apps", "deployments"),
+    ("create", "events.k8s.io", "events"),
 ];
+/// How it writes down what it is about to uninstall.
+const SAVE: Rule = ("create", "", "secrets");
 /// What it does where the ingress controller is.
 const AWAY: [Rule; 2] = [("list", "", "pods"), ("list", "apps", "replicasets")];
 
@@ -75,27 +79,31 @@ pub(super) fn needed(deployments: &[Deployment], reapers: &[Reaper]) -> Vec<Need
 }
 
 fn of_reaper(reaper: &Reaper) -> Vec<Need> {
-    let account = (reaper.slot.clone(), reaper.account.clone());
+    let account = (reaper.namespace.clone(), reaper.account.clone());
     let need = |rule: Rule, place: Option<&str>| {
         need(format!("slot {}", reaper.slot), Id::ReaperRights, &account, rule, place)
     };
-    let mut needs: Vec<Need> = AT_HOME.iter().map(|rule| need(*rule, Some(&reaper.slot))).collect();
+    let mut needs: Vec<Need> = IN_SLOT.iter().map(|rule| need(*rule, Some(&reaper.slot))).collect();
+    needs.push(need(SAVE, Some(&reaper.saved)));
     needs.push(need(("list", SLOTS, "slots"), None));
     for (place, uses) in reaper.places() {
-        needs.extend(AWAY.iter().map(|rule| need(*rule, Some(&place.namespace))));
+        let mut rules = AWAY.to_vec();
         if uses.logs {
-            needs.push(need(("get", "", "pods/log"), Some(&place.namespace)));
+            rules.push(("get", "", "pods/log"));
         }
         if uses.metrics {
-            needs.push(need(("get", "", "pods/proxy"), Some(&place.namespace)));
+            rules.push(("get", "", "pods/proxy"));
         }
+        let of_source = |rule| Need { of_source: true, ..need(rule, Some(&place.namespace)) };
+        needs.extend(rules.into_iter().map(of_source));
     }
     needs
 }
 
 fn need(about: String, id: Id, account: &(String, String), rule: Rule, namespace: Option<&str>) -> Need {
     let (verb, group, resource) = rule;
-    Need { about, id, account: account.clone(), verb, group, resource, namespace: namespace.map(str::to_owned) }
+    let (account, namespace) = (account.clone(), namespace.map(str::to_owned));
+    Need { about, id, account, verb, group, resource, namespace, of_source: false }
 }
 
 /// Asks the API server for each.
@@ -192,7 +200,7 @@ fn missing(about: &str, id: Id, asked: &[Asked]) -> Option<Finding> {
     let (namespace, name) = &first.account;
     let rights = list(&denied.iter().map(|need| need.shown()).collect::<Vec<_>>());
     let (whose, chart) = match id {
-        Id::ReaperRights if denied.iter().all(|need| need.namespace.as_ref() != Some(namespace)) => (
+        Id::ReaperRights if denied.iter().all(|need| need.of_source) => (
             "its reaper",
             "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values --set reaper.ingress.rbac=true",
         ),

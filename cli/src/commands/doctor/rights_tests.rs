@@ -8,9 +8,9 @@ use super::*;
 
 fn reaper(sources: &str) -> Reaper {
     let env = json!([{"name": "HOTDESK_SOURCES", "value": sources}]);
-    let pod = json!({"serviceAccountName": "hotdesk-reaper", "containers": [{"name": "reaper", "env": env}]});
+    let pod = json!({"serviceAccountName": "reaper-mew", "containers": [{"name": "reaper", "env": env}]});
     let cron_job: CronJob = serde_json::from_value(json!({
-        "metadata": {"name": "hotdesk-reaper", "namespace": "mew"},
+        "metadata": {"name": "reap-mew", "namespace": "hotdesk-jobs", "labels": {"hotdesk.dev/slot": "mew"}},
         "spec": {"schedule": "7 * * * *", "jobTemplate": {"spec": {"template": {"spec": pod}}}},
     }))
     .unwrap();
@@ -64,16 +64,24 @@ fn what_a_reaper_may_not_is_one_line_with_the_question() {
     let found = judge(&answered(|need| Ok(need.resource != "pods/log")));
     let finding = found.iter().find(|finding| finding.level == Level::Problem).unwrap();
     assert_eq!((finding.id, finding.about.as_str()), (Id::ReaperRights, "slot mew"));
-    assert_eq!(finding.says, "its reaper (mew/hotdesk-reaper) may not: get pods/log in ingress-nginx");
+    assert_eq!(finding.says, "its reaper (hotdesk-jobs/reaper-mew) may not: get pods/log in ingress-nginx");
     let fix = finding.fix.as_ref().unwrap();
     assert!(fix.contains("reaper.ingress.rbac=true"), "{fix}");
-    assert!(fix.ends_with("kubectl auth can-i get pods --subresource=log -n ingress-nginx --as=system:serviceaccount:mew:hotdesk-reaper"), "{fix}");
+    assert!(fix.ends_with("kubectl auth can-i get pods --subresource=log -n ingress-nginx --as=system:serviceaccount:hotdesk-jobs:reaper-mew"), "{fix}");
     let found = judge(&answered(|need| Ok(need.resource != "slots/status")));
     let fix = found.iter().find_map(|finding| finding.fix.clone()).unwrap();
     assert!(
         !fix.contains("rbac") && fix.contains("can-i patch slots.hotdesk.dev --subresource=status -n mew"),
         "{fix}"
     );
+}
+
+#[test]
+fn a_reaper_that_cannot_save_is_told_where() {
+    let found = judge(&answered(|need| Ok(need.namespace.as_deref() != Some("hotdesk-saved"))));
+    let finding = found.iter().find(|finding| finding.level == Level::Problem).unwrap();
+    assert!(finding.says.ends_with("may not: create secrets in hotdesk-saved"), "{finding:?}");
+    assert!(!finding.fix.as_ref().unwrap().contains("ingress.rbac"), "{finding:?}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ const NOW: &str = "2026-11-23T15:00:00Z";
 fn reaper(observes: bool) -> Reaper {
     let pod = json!({"serviceAccountName": "r", "containers": [{"name": "reaper"}]});
     let cron_job = serde_json::from_value(json!({
-        "metadata": {"name": "hotdesk-reaper", "namespace": "mew"},
+        "metadata": {"name": "reap-mew", "namespace": "hotdesk-jobs", "labels": {"hotdesk.dev/slot": "mew"}},
         "spec": {"schedule": "7 * * * *", "jobTemplate": {"spec": {"template": {"spec": pod}}}},
     }));
     Reaper { observes, ..Reaper::read(&cron_job.unwrap(), &[]).unwrap() }

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 use kube::ResourceExt;
 
 use super::finding::{Finding, Id};
+use super::places::slot_of;
 use super::slots::ABOUT;
 use super::start::stopped;
 use crate::commands::relative;
@@ -28,20 +29,20 @@ pub(super) struct Runs<'a> {
 /// What is wrong with the newest run of a slot; none if it went well, or nothing is known of one.
 pub(super) fn judge(slot: &str, runs: Runs<'_>, now: Timestamp) -> Option<Finding> {
     let about = format!("{ABOUT}{slot}");
-    let own = runs.jobs.iter().filter(|job| job.namespace().as_deref() == Some(slot));
+    let own = runs.jobs.iter().filter(|job| slot_of(*job) == Some(slot));
     let last = own.max_by_key(|job| job.metadata.creation_timestamp.as_ref().map(|time| time.0))?;
-    let name = last.name_any();
+    let (name, namespace) = (last.name_any(), &last.namespace().unwrap_or_default());
     let status = last.status.as_ref();
     if status.is_some_and(|status| status.succeeded.unwrap_or(0) > 0) {
         return None;
     }
-    let pods = runs.pods.iter().filter(|pod| pod.namespace().as_deref() == Some(slot));
+    let pods = runs.pods.iter().filter(|pod| slot_of(*pod) == Some(slot));
     let pod = pods
         .filter(|pod| pod.labels().get("job-name") == Some(&name))
         .max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|t| t.0));
-    let Some(pod) = pod else { return unborn(&about, slot, &name, runs.events, last, now) };
+    let Some(pod) = pod else { return unborn(&about, slot, namespace, runs.events, last, now) };
     if let Some(waits) = waiting(pod, now) {
-        return Some(image_or_node(&about, slot, &pod.name_any(), &waits));
+        return Some(image_or_node(&about, namespace, &pod.name_any(), &waits));
     }
     let ended = containers(pod).find_map(|status| status.state.as_ref()?.terminated.clone())?;
     if ended.exit_code == 0 || ended.exit_code == UNKNOWN {
@@ -53,18 +54,20 @@ pub(super) fn judge(slot: &str, runs: Runs<'_>, now: Timestamp) -> Option<Findin
         format!("its reaper's last run failed{when} (exit code {}): {}", ended.exit_code, harmless(message.trim()));
     Some(
         Finding::problem(Id::ReaperRun, about, says)
-            .mended_by(format!("what the message names; kubectl -n {slot} logs {}", pod.name_any())),
+            .mended_by(format!("what the message names; kubectl -n {namespace} logs {}", pod.name_any())),
     )
 }
 
 /// A Job without a pod: an Event of its says why.
-fn unborn(about: &str, slot: &str, job: &str, events: &[Event], last: &Job, now: Timestamp) -> Option<Finding> {
+fn unborn(about: &str, slot: &str, namespace: &str, events: &[Event], last: &Job, now: Timestamp) -> Option<Finding> {
+    let job = last.name_any();
     let of_it = events.iter().filter(|event| {
-        event.involved_object.namespace.as_deref() == Some(slot) && event.involved_object.name.as_deref() == Some(job)
+        let object = &event.involved_object;
+        object.namespace.as_deref() == Some(namespace) && object.name.as_deref() == Some(job.as_str())
     });
     if let Some(message) = of_it.filter_map(|event| event.message.clone()).next_back() {
         let words = message.split_once(" is forbidden: ").map_or(message.as_str(), |(_, words)| words);
-        return Some(stopped(about, slot, &harmless(words)));
+        return Some(stopped(about, slot, namespace, &harmless(words)));
     }
     let failed = last
         .status
@@ -76,7 +79,7 @@ fn unborn(about: &str, slot: &str, job: &str, events: &[Event], last: &Job, now:
         "its reaper's last run failed{when}: {}",
         harmless(failed.message.as_deref().unwrap_or("no reason given"))
     );
-    Some(Finding::problem(Id::ReaperRun, about, says).mended_by(format!("kubectl -n {slot} describe job {job}")))
+    Some(Finding::problem(Id::ReaperRun, about, says).mended_by(format!("kubectl -n {namespace} describe job {job}")))
 }
 
 fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
@@ -101,18 +104,18 @@ fn waiting(pod: &Pod, now: Timestamp) -> Option<(String, String)> {
     by_container.or_else(unplaced)
 }
 
-fn image_or_node(about: &str, slot: &str, pod: &str, (reason, message): &(String, String)) -> Finding {
+fn image_or_node(about: &str, namespace: &str, pod: &str, (reason, message): &(String, String)) -> Finding {
     let says = format!("its reaper's pod does not start: {}: {}", harmless(reason), harmless(message));
     let fix = if reason.contains("Image") {
         format!(
-            "set reaper.image.repository, tag and pullSecrets in the values of charts/slots to an image that the nodes can pull; kubectl -n {slot} describe pod {pod}"
+            "set reaper.image.repository, tag and pullSecrets in the values of charts/slots to an image that the nodes can pull; kubectl -n {namespace} describe pod {pod}"
         )
     } else if reason == "Unschedulable" {
         format!(
-            "set reaper.nodeSelector and reaper.tolerations in the values of charts/slots, or make room; kubectl -n {slot} describe pod {pod}"
+            "set reaper.nodeSelector and reaper.tolerations in the values of charts/slots, or make room; kubectl -n {namespace} describe pod {pod}"
         )
     } else {
-        format!("kubectl -n {slot} describe pod {pod}")
+        format!("kubectl -n {namespace} describe pod {pod}")
     };
     Finding::problem(Id::ReaperStart, about, says).mended_by(fix)
 }

@@ -8,13 +8,17 @@ use super::*;
 const NOW: &str = "2026-11-23T15:00:00Z";
 
 fn job(name: &str, at: &str, status: &Value) -> Job {
-    let metadata = json!({"name": name, "namespace": "mew", "creationTimestamp": format!("2026-11-23T{at}Z")});
+    let metadata = json!({
+        "name": name, "namespace": "hotdesk-jobs", "labels": {"hotdesk.dev/slot": "mew"},
+        "creationTimestamp": format!("2026-11-23T{at}Z"),
+    });
     serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap()
 }
 
 fn pod(job: &str, status: &Value) -> Pod {
     let metadata = json!({
-        "name": format!("{job}-x"), "namespace": "mew", "labels": {"job-name": job}, "creationTimestamp": "2026-11-23T14:07:01Z",
+        "name": format!("{job}-x"), "namespace": "hotdesk-jobs",
+        "labels": {"job-name": job, "hotdesk.dev/slot": "mew"}, "creationTimestamp": "2026-11-23T14:07:01Z",
     });
     serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap()
 }
@@ -24,7 +28,7 @@ fn container(state: &Value) -> Value {
 }
 
 fn event(message: &str) -> Event {
-    let object = json!({"kind": "Job", "namespace": "mew", "name": "run"});
+    let object = json!({"kind": "Job", "namespace": "hotdesk-jobs", "name": "run"});
     serde_json::from_value(
         json!({"metadata": {}, "involvedObject": object, "reason": "FailedCreate", "message": message}),
     )
@@ -60,11 +64,28 @@ fn a_run_that_failed_is_told_with_its_message() {
     let failed = Some((
         Id::ReaperRun,
         "failed 50 min ago (exit code 4): helm uninstall web: timed out",
-        "kubectl -n mew logs run-x",
+        "kubectl -n hotdesk-jobs logs run-x",
     ));
     check(&run, &ended(4), &[], failed);
     // The verdict tells of it, and why.
     check(&run, &ended(UNKNOWN), &[], None);
+}
+
+#[test]
+fn only_the_slots_own_runs_count() {
+    let failed = |namespace: &str, slot: &str| {
+        let mut job = job("run", "14:07:00", &json!({"conditions": [{"type": "Failed", "status": "True"}]}));
+        job.metadata.namespace = Some(namespace.to_owned());
+        job.metadata.labels = Some([("hotdesk.dev/slot".to_owned(), slot.to_owned())].into());
+        job
+    };
+    check(&[failed("hotdesk-jobs", "mewtwo"), failed("mew", "mew")], &[], &[], None);
+    check(
+        &[failed("hotdesk-jobs", "mew")],
+        &[],
+        &[],
+        Some((Id::ReaperRun, "failed", "-n hotdesk-jobs describe job run")),
+    );
 }
 
 #[test]

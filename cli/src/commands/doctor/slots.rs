@@ -12,7 +12,7 @@ use kube::ResourceExt;
 
 use super::facts::Facts;
 use super::finding::{Finding, Id};
-use super::places::Reaper;
+use super::places::{Reaper, reaps};
 use super::runs::{self, Runs};
 use crate::commands::relative;
 use crate::row::slot_name;
@@ -35,6 +35,8 @@ struct Known<'a> {
     namespace: Option<Option<&'a Namespace>>,
     /// None if CronJobs could not be seen.
     cron_job: Option<Option<&'a CronJob>>,
+    /// True if there is one in the slot itself, where hotdesk had them before.
+    outdated: bool,
     reaper: Option<&'a Reaper>,
     ingresses: Vec<&'a Ingress>,
     runs: Runs<'a>,
@@ -73,12 +75,13 @@ pub(super) fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding
 /// What was seen of one slot.
 fn known<'a>(facts: &'a Facts, slots: &'a [Slot], name: &'a str) -> Known<'a> {
     let in_it = |namespace: Option<String>| namespace.as_deref() == Some(name);
-    let reaper = |job: &&CronJob| job.name_any() == "hotdesk-reaper" && in_it(job.namespace());
+    let outdated = |job: &CronJob| job.name_any() == "hotdesk-reaper" && in_it(job.namespace());
     Known {
         name,
         slot: slots.iter().find(|slot| slot_name(slot) == name),
         namespace: facts.namespaces.as_ref().ok().map(|all| all.iter().find(|namespace| namespace.name_any() == name)),
-        cron_job: facts.cron_jobs.as_ref().ok().map(|all| all.iter().find(reaper)),
+        cron_job: facts.cron_jobs.as_ref().ok().map(|all| all.iter().find(|job| reaps(job, name))),
+        outdated: facts.cron_jobs.iter().flatten().any(outdated),
         reaper: facts.then.reapers.iter().find(|reaper| reaper.slot == name),
         ingresses: facts.ingresses.iter().flatten().filter(|ingress| in_it(ingress.namespace())).collect(),
         runs: Runs {
@@ -172,8 +175,7 @@ fn unlogged(known: &Known<'_>, about: &str) -> Option<Finding> {
 fn reaper(known: &Known<'_>, slot: &Slot, about: &str, program: &str, now: Timestamp) -> Vec<Finding> {
     let Some(cron_job) = known.cron_job else { return blind(slot, about, program, now).into_iter().collect() };
     let Some(cron_job) = cron_job else {
-        let none = Finding::warning(Id::ReaperThere, about, "nothing ever clears it: it has no CronJob hotdesk-reaper");
-        return vec![none.mended_by("if it shall be cleared, set reaper.enabled for it in the values of charts/slots")];
+        return vec![unreaped(known.outdated, about)];
     };
     let mut findings = Vec::new();
     if cron_job.spec.as_ref().is_some_and(|spec| spec.suspend == Some(true)) {
@@ -197,6 +199,18 @@ fn reaper(known: &Known<'_>, slot: &Slot, about: &str, program: &str, now: Times
     findings
 }
 
+fn unreaped(outdated: bool, about: &str) -> Finding {
+    if outdated {
+        let says =
+            "nothing clears it: its CronJob hotdesk-reaper is of an earlier version, and may do nothing any more";
+        let fix =
+            "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values, with the chart of this version";
+        return Finding::problem(Id::ReaperThere, about, says).mended_by(fix);
+    }
+    let none = Finding::warning(Id::ReaperThere, about, "nothing ever clears it: it has no reaper");
+    none.mended_by("if it shall be cleared, set reaper.enabled for it in the values of charts/slots")
+}
+
 /// A reaper that cannot see clears nothing, for ever.
 fn blind(slot: &Slot, about: &str, program: &str, now: Timestamp) -> Option<Finding> {
     let status = slot.status.as_ref()?;
@@ -216,8 +230,12 @@ fn silent(name: &str, slot: &Slot, cron_job: &CronJob, about: &str, now: Timesta
     let last_run = cron_job.status.as_ref().and_then(|status| status.last_schedule_time.as_ref()).map(|time| time.0);
     let looked = verdict.map_or("never".to_owned(), |at| relative(at, now));
     let schedule = cron_job.spec.as_ref().map(|spec| spec.schedule.clone()).unwrap_or_default();
-    let run_now = format!("kubectl -n {name} create job look-now --from=cronjob/hotdesk-reaper");
-    let describe = format!("kubectl -n {name} describe cronjob hotdesk-reaper; kubectl -n {name} get jobs,pods");
+    let (namespace, job) = (cron_job.namespace().unwrap_or_default(), cron_job.name_any());
+    let run_now = format!("kubectl -n {namespace} create job look-now-{name} --from=cronjob/{job}");
+    let describe = format!(
+        "kubectl -n {namespace} describe cronjob {job}; kubectl -n {namespace} get jobs,pods -l {}={name}",
+        keys::SLOT
+    );
     match (verdict, last_run) {
         (_, Some(run)) if verdict.is_none_or(|at| at < run) && now.duration_since(run) > A_RUN => {
             let says = format!(

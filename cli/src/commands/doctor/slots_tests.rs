@@ -20,7 +20,7 @@ fn cron_job(suspend: bool, dry_run: bool, last: Option<&str>) -> CronJob {
     let env = json!([{"name": "HOTDESK_DRY_RUN", "value": dry_run.to_string()}]);
     let template = json!({"spec": {"containers": [{"name": "reaper", "env": env}]}});
     serde_json::from_value(json!({
-        "metadata": {"name": "hotdesk-reaper", "namespace": "mew"},
+        "metadata": {"name": "reap-mew", "namespace": "hotdesk-jobs", "labels": {"hotdesk.dev/slot": "mew"}},
         "spec": {"schedule": "7 * * * *", "suspend": suspend, "jobTemplate": {"spec": {"template": template}}},
         "status": {"lastScheduleTime": last},
     }))
@@ -42,6 +42,7 @@ struct Case {
     slot: Option<Slot>,
     namespace: Option<Namespace>,
     cron_job: Option<CronJob>,
+    outdated: bool,
     ingresses: Vec<Ingress>,
 }
 
@@ -50,6 +51,7 @@ fn in_order() -> Case {
         slot: Some(active("2026-11-23T14:07:10Z")),
         namespace: Some(namespace(Some("mew"))),
         cron_job: Some(cron_job(false, false, Some("2026-11-23T14:07:00Z"))),
+        outdated: false,
         ingresses: vec![],
     }
 }
@@ -62,6 +64,7 @@ fn check(case: &Case, expected: &[(Level, &str)]) {
         slot: case.slot.as_ref(),
         namespace: Some(case.namespace.as_ref()),
         cron_job: Some(case.cron_job.as_ref()),
+        outdated: case.outdated,
         reaper: reaper.as_ref(),
         ingresses: case.ingresses.iter().collect(),
         runs: Runs { jobs: &[], pods: &[], events: &[] },
@@ -100,7 +103,10 @@ fn a_softened_mode_is_a_warning() {
 
 #[test]
 fn a_slot_that_nothing_clears_is_a_warning() {
-    check(&Case { cron_job: None, ..in_order() }, &[(Level::Warning, "no CronJob hotdesk-reaper")]);
+    check(&Case { cron_job: None, ..in_order() }, &[(Level::Warning, "it has no reaper")]);
+    let before = Case { cron_job: None, outdated: true, ..in_order() };
+    check(&before, &[(Level::Problem, "its CronJob hotdesk-reaper is of an earlier version")]);
+    check(&Case { outdated: true, ..in_order() }, &[(Level::Ok, "Active")]);
     check(&Case { cron_job: Some(cron_job(true, false, None)), ..in_order() }, &[(Level::Warning, "suspended")]);
     let dry = cron_job(false, true, Some("2026-11-23T14:07:00Z"));
     check(&Case { cron_job: Some(dry), ..in_order() }, &[(Level::Warning, "only says what it would do")]);

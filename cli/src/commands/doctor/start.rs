@@ -2,6 +2,7 @@
 //! and nothing is stored.
 
 use futures::StreamExt as _;
+use hotdesk_slots::keys;
 use hotdesk_slots::text::harmless;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ObjectMeta, PostParams};
@@ -26,13 +27,15 @@ pub(super) enum Answer {
 #[derive(Debug, Clone)]
 pub(super) struct Start {
     pub(super) slot: String,
+    /// Where its reaper runs.
+    pub(super) namespace: String,
     pub(super) answer: Answer,
 }
 
-/// Tries it in each slot.
+/// Tries it for each slot.
 pub(super) async fn ask(client: &Client, reapers: &[Reaper]) -> Vec<Start> {
     let tries = reapers.iter().map(|reaper| {
-        let api: Api<Pod> = Api::namespaced(client.clone(), &reaper.slot);
+        let api: Api<Pod> = Api::namespaced(client.clone(), &reaper.namespace);
         let pod = pod(reaper);
         async move {
             let dry_run = PostParams { dry_run: true, ..PostParams::default() };
@@ -43,7 +46,7 @@ pub(super) async fn ask(client: &Client, reapers: &[Reaper]) -> Vec<Start> {
                 Ok(Err(other)) => Answer::NotTried(other.to_string()),
                 Err(_) => Answer::NotTried("no answer within 12 s".to_owned()),
             };
-            Start { slot: reaper.slot.clone(), answer }
+            Start { slot: reaper.slot.clone(), namespace: reaper.namespace.clone(), answer }
         }
     });
     futures::stream::iter(tries).buffered(AT_ONCE).collect().await
@@ -73,11 +76,11 @@ pub(super) fn judge(starts: &[Start]) -> Vec<Finding> {
         let about = format!("{ABOUT}{}", start.slot);
         match &start.answer {
             Answer::Admitted => {}
-            Answer::Refused(words) => findings.push(stopped(&about, &start.slot, words)),
+            Answer::Refused(words) => findings.push(stopped(&about, &start.slot, &start.namespace, words)),
             Answer::NotTried(_) => findings.push(Finding::unseen(
                 Id::ReaperStart,
                 about,
-                "whether quotas and Pod Security let its reaper start can be tried only by an administrator of hotdesk who may create pods there",
+                &format!("whether its reaper can start is tried by who may create pods in {}", start.namespace),
             )),
         }
     }
@@ -85,21 +88,24 @@ pub(super) fn judge(starts: &[Start]) -> Vec<Finding> {
 }
 
 /// What stops its pod, in the words of what does.
-pub(super) fn stopped(about: &str, slot: &str, words: &str) -> Finding {
+pub(super) fn stopped(about: &str, slot: &str, namespace: &str, words: &str) -> Finding {
+    let cron_jobs = format!("cronjobs -l {}={slot}", keys::SLOT);
     let fix = if words.contains("quota") {
         format!(
-            "kubectl -n {slot} describe resourcequota; leave room in it for one more pod, and for what reaper.resources asks for"
+            "kubectl -n {namespace} describe resourcequota; leave room in it for one more pod, and for what reaper.resources asks for"
         )
     } else if words.contains("PodSecurity") {
         format!(
             "as the chart makes it, the pod satisfies every level: look what changes it (kubectl get mutatingwebhookconfigurations, such as for \
-             sidecars; kubectl -n {slot} get cronjob hotdesk-reaper -o yaml)"
+             sidecars; kubectl -n {namespace} get {cron_jobs} -o yaml)"
         )
     } else if words.contains(" per ") {
-        format!("kubectl -n {slot} describe limitrange; set reaper.resources in the values of charts/slots within it")
+        format!(
+            "kubectl -n {namespace} describe limitrange; set reaper.resources in the values of charts/slots within it"
+        )
     } else {
         format!(
-            "kubectl -n {slot} describe cronjob hotdesk-reaper; helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values"
+            "kubectl -n {namespace} describe {cron_jobs}; helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values"
         )
     };
     Finding::problem(Id::ReaperStart, about, format!("its reaper's pod cannot start: {words}")).mended_by(fix)
@@ -133,15 +139,17 @@ mod tests {
                 "reaper.resources",
             ),
             (
-                "pods \"x\" is forbidden: error looking up service account mew/hotdesk-reaper: serviceaccount \"hotdesk-reaper\" not found",
+                "pods \"x\" is forbidden: error looking up service account hotdesk-jobs/reaper-mew: serviceaccount \"reaper-mew\" not found",
                 "error looking",
                 "helm upgrade slots",
             ),
         ] {
             let Answer::Refused(words) = refused(message) else { panic!("{message}") };
             assert!(words.starts_with(refused_by), "{words}");
-            let found = judge(&[Start { slot: "mew".to_owned(), answer: Answer::Refused(words) }]);
+            let (slot, namespace) = ("mew".to_owned(), "hotdesk-jobs".to_owned());
+            let found = judge(&[Start { slot, namespace, answer: Answer::Refused(words) }]);
             assert!(found[0].fix.as_ref().unwrap().contains(fix), "{found:?}");
+            assert!(!found[0].fix.as_ref().unwrap().contains("-n mew"), "it does not run in the slot: {found:?}");
         }
         for message in [
             "pods is forbidden: User \"bob\" cannot create resource \"pods\" in API group \"\" in the namespace \"mew\"",

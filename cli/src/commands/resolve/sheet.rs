@@ -3,8 +3,8 @@
 //! It is read as hotdesk-sync reads the same sheet: `hotdesk_sheet` says what each row means. What is wrong is told
 //! without what the cells hold, for the log of CI is read by many.
 
-use hotdesk_sheet::{Entry, Problem, SlotNames, Table, people};
-use hotdesk_slots::{ClaimView, People};
+use hotdesk_sheet::{Entry, Problem, Reading, SlotNames, Table, people};
+use hotdesk_slots::{ClaimView, NameRules, People};
 use jiff::tz::TimeZone;
 
 use super::choice::Candidate;
@@ -13,8 +13,14 @@ use super::choice::Candidate;
 ///
 /// # Errors
 /// Why it cannot be read as a sheet of slots. Nothing of what is in it is repeated.
-pub(super) fn read(table: &Table, people: &People, zone: &TimeZone) -> Result<Vec<Candidate>, String> {
-    let sheet = hotdesk_sheet::read(table, SlotNames::Any, people, zone).map_err(|e| e.to_string())?;
+pub(super) fn read(
+    table: &Table,
+    people: &People,
+    names: &NameRules,
+    zone: &TimeZone,
+) -> Result<Vec<Candidate>, String> {
+    let by = Reading { slots: SlotNames::Any, people, names, zone };
+    let sheet = hotdesk_sheet::read(table, by).map_err(|e| e.to_string())?;
     Ok(sheet.entries.into_iter().map(candidate).collect())
 }
 
@@ -56,7 +62,7 @@ mod tests {
     }
 
     fn rows(text: &str) -> Vec<Candidate> {
-        read(&table(text), &People::default(), &TimeZone::UTC).unwrap()
+        read(&table(text), &People::default(), &NameRules::default(), &TimeZone::UTC).unwrap()
     }
 
     #[test]
@@ -74,7 +80,9 @@ mod tests {
     #[test]
     fn other_names_come_from_the_list_of_people() {
         let people = people(Some(&table("alice@example.com,octocat\n"))).unwrap();
-        let read = read(&table("Slot;Usernames;Purpose\nmew;octocat;x\n"), &people, &TimeZone::UTC).unwrap();
+        let read =
+            read(&table("Slot;Usernames;Purpose\nmew;octocat;x\n"), &people, &NameRules::default(), &TimeZone::UTC)
+                .unwrap();
         let claim = read[0].claim.as_ref().unwrap();
         assert_eq!(
             (claim.users.as_slice(), claim.aliases.as_slice()),
@@ -92,7 +100,7 @@ mod tests {
     fn times_of_day_are_those_of_the_zone() {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let text = "Slot,Users,Purpose,Until\nmew,alice,x,1 Dec 2026 18:00\n";
-        let read = read(&table(text), &People::default(), &zone).unwrap();
+        let read = read(&table(text), &People::default(), &NameRules::default(), &zone).unwrap();
         assert_eq!(read[0].claim.as_ref().unwrap().until.unwrap().to_string(), "2026-12-01T17:00:00Z");
     }
 
@@ -121,7 +129,7 @@ mod tests {
     fn a_sheet_without_its_header_is_refused_and_not_repeated() {
         let texts = ["", "mew,alice\nonix,bob\n", "Slot\nmew\n", "Slot,Users,Emails,Purpose\nmew,alice,bob\n"];
         for text in texts {
-            let problem = read(&table(text), &People::default(), &TimeZone::UTC).unwrap_err();
+            let problem = read(&table(text), &People::default(), &NameRules::default(), &TimeZone::UTC).unwrap_err();
             assert!(!problem.is_empty() && !problem.contains("alice"), "{text:?}: {problem}");
         }
         for bytes in [&b"Slot,Users,Purpose\nmew,\"alice,x\n"[..], b"Slot,Users,Purpose\nmew,ali\xfcce,x\n"] {

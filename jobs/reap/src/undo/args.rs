@@ -1,15 +1,18 @@
 //! What does the operator want of undoing a reap?
 
 use clap::{Args, Subcommand, ValueEnum};
+use hotdesk_runtime::duration::positive;
 use jiff::SignedDuration;
-
-use crate::args::positive;
 
 /// Settings of the reap that make it possible to undo it.
 #[derive(Debug, Clone, Args)]
 pub struct Undo {
+    /// The namespace of what was reaped and can be brought back.
+    #[arg(long, env = "HOTDESK_SAVED_NAMESPACE", default_value = "hotdesk-saved")]
+    pub saved_namespace: String,
+
     /// How long a reaped release can be brought back, for example 336h (14 days).
-    #[arg(long, env = "HOTDESK_REVIVE_FOR", default_value = "336h", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_REVIVE_FOR", default_value = "336h", value_parser = positive::<SignedDuration>)]
     pub revive_for: SignedDuration,
 
     /// What happens to a release with objects that the reaper may not delete, such as a ClusterRole.
@@ -17,7 +20,7 @@ pub struct Undo {
     pub cluster_scoped: ClusterScoped,
 
     /// How long one release may take to be ready after it was brought back, for example 5m.
-    #[arg(long, env = "HOTDESK_REVIVE_TIMEOUT", default_value = "5m", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_REVIVE_TIMEOUT", default_value = "5m", value_parser = positive::<SignedDuration>)]
     pub revive_timeout: SignedDuration,
 }
 
@@ -38,4 +41,6 @@ pub enum Command {
         /// The releases to bring back. Default: all of the last reap.
         releases: Vec<String>,
     },
+    /// Remove, of all slots, what was saved and is kept for no longer.
+    Prune,
 }

@@ -16,7 +16,7 @@ use super::store::Store;
 use crate::api::Cluster;
 use crate::args::Args;
 use crate::collect::releases::Holder;
-use crate::manifest::{objects, reference};
+use crate::manifest::{objects, reference, survives};
 use crate::record::Record;
 use crate::release::{Driver, Release};
 
@@ -42,6 +42,8 @@ pub struct Reap {
     pub reason: String,
     /// Who holds the slot.
     pub owner: Option<String>,
+    /// The id of their claim.
+    pub claim_id: Option<String>,
 }
 
 impl<'a> Keeper<'a> {
@@ -60,7 +62,7 @@ impl<'a> Keeper<'a> {
                 Driver::ConfigMap => self.read::<ConfigMap>(release).await,
             };
             let found = match read {
-                Ok(record) => self.prospect(&record).await,
+                Ok(record) => self.prospect(&release.name, &record).await,
                 Err(why) => Err(why),
             };
             all.push(found.unwrap_or_else(Prospect::unreadable));
@@ -74,17 +76,18 @@ impl<'a> Keeper<'a> {
         Record::decode(holder.release().unwrap_or_default()).map_err(|e| format!("its record cannot be read: {e}"))
     }
 
-    /// What the uninstall of the release of this record would mean.
+    /// What the uninstall of a release with this record would mean.
     ///
     /// # Errors
     /// When the record cannot be read.
-    pub async fn prospect(&mut self, record: &Record) -> Result<Prospect, String> {
+    pub async fn prospect(&mut self, release: &str, record: &Record) -> Result<Prospect, String> {
         let unreadable = |e: &dyn std::fmt::Display| format!("its record cannot be read: {e}");
         let manifest = record.manifest().map_err(|e| unreadable(&e))?;
         let found = self.objects_of(manifest)?;
         let hooks = record.hooks().map_err(|e| unreadable(&e))?;
-        let references: Vec<ObjectRef> = found.iter().map(reference).collect();
-        let reach = self.objects.reach(&references).await;
+        let goes = found.iter().filter(|object| !survives(object, &self.args.preserve));
+        let references: Vec<ObjectRef> = goes.map(reference).collect();
+        let reach = self.objects.reach(&references, release).await;
         let settings = Settings { preserve: &self.args.preserve, cluster_scoped: self.args.undo.cluster_scoped };
         let unasked = || Reach::Unknown("an object of it was not asked for".to_owned());
         Ok(prospect(&found, &hooks, settings, |object| reach.get(object).cloned().unwrap_or_else(unasked)))
@@ -101,7 +104,7 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Writes a release down as it is.
+    /// Writes a release down as it is, and says what is known of it.
     ///
     /// # Errors
     /// When that fails: then it must not be reaped.
@@ -112,7 +115,7 @@ impl<'a> Keeper<'a> {
         prospect: &Prospect,
         reap: &Reap,
         now: Timestamp,
-    ) -> Result<(), String> {
+    ) -> Result<About, String> {
         let packed = holder.release().unwrap_or_default();
         let record = Record::decode(packed).map_err(|e| format!("its record cannot be read: {e}"))?;
         let labels = holder.meta().labels.clone().unwrap_or_default();
@@ -124,6 +127,8 @@ impl<'a> Keeper<'a> {
             labels: labels.into_iter().filter(|(key, _)| !keys::is_reserved(key)).collect(),
             at: now,
             run: reap.run,
+            until: now.saturating_add(self.args.undo.revive_for).unwrap_or(Timestamp::MAX),
+            claim_id: reap.claim_id.clone(),
             owner: reap.owner.clone(),
             reason: reap.reason.clone(),
             kept: prospect.kept.clone(),
@@ -131,8 +136,10 @@ impl<'a> Keeper<'a> {
             lost: prospect.lost.clone(),
         };
         let uid = holder.meta().uid.as_deref().unwrap_or_default();
-        let name = secret_name(&release.name, release.revision, uid);
-        Store::new(self.cluster, self.slot).save(&name, about, packed).await
+        let name = secret_name(self.slot, &about, uid);
+        let store = Store::new(self.cluster, &self.args.undo.saved_namespace, self.slot);
+        store.save(&name, &about, packed).await?;
+        Ok(about)
     }
 
     /// The replicas that are other than the manifest says.

@@ -14,6 +14,9 @@ use serde_json::Value;
 use super::prospect::Reach;
 use crate::api::Cluster;
 
+/// What limits a slot, and says whose it is: its administrators' alone, whoever's release holds it.
+const ADMINISTRATORS: [&str; 3] = ["ResourceQuota", "LimitRange", "Slot"];
+
 /// What a kind is to the API server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kind {
@@ -71,16 +74,16 @@ impl<'a> Objects<'a> {
         kind.namespaced.then(|| object.namespace.clone().unwrap_or_else(|| self.slot.to_owned()))
     }
 
-    /// Whether the reaper may delete these objects.
-    pub async fn reach(&mut self, objects: &[ObjectRef]) -> BTreeMap<ObjectRef, Reach> {
+    /// Whether the reaper may delete these objects with this release.
+    pub async fn reach(&mut self, objects: &[ObjectRef], release: &str) -> BTreeMap<ObjectRef, Reach> {
         let mut found = BTreeMap::new();
         for object in objects {
-            found.insert(object.clone(), self.reach_of(object).await);
+            found.insert(object.clone(), self.reach_of(object, release).await);
         }
         found
     }
 
-    async fn reach_of(&mut self, object: &ObjectRef) -> Reach {
+    async fn reach_of(&mut self, object: &ObjectRef, release: &str) -> Reach {
         let kind = match self.kind(object).await {
             Ok(Some(kind)) => kind,
             Ok(None) => {
@@ -89,13 +92,24 @@ impl<'a> Objects<'a> {
             }
             Err(why) => return Reach::Unknown(why),
         };
-        // In its own slot the reaper may delete everything: its Role says so.
+        // In its own slot its Role lets the reaper delete every kind, and a policy only what helm marked as a release's.
         if self.namespace(object, &kind).as_deref() == Some(self.slot) {
-            return Reach::Within;
+            return self.reach_within(object, release).await;
         }
         match self.may(object, &kind, "delete").await {
             Ok(true) => Reach::Within,
             Ok(false) => Reach::Outside,
+            Err(why) => Reach::Unknown(why),
+        }
+    }
+
+    async fn reach_within(&mut self, object: &ObjectRef, release: &str) -> Reach {
+        if ADMINISTRATORS.contains(&object.kind.as_str()) {
+            return Reach::Outside;
+        }
+        match self.get(object).await {
+            Ok(Some(found)) if owner(&found, release, self.slot) != Owner::Release => Reach::Others,
+            Ok(_) => Reach::Within,
             Err(why) => Reach::Unknown(why),
         }
     }

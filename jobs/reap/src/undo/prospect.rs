@@ -32,8 +32,10 @@ pub struct Prospect {
 pub enum Reach {
     /// It may.
     Within,
-    /// It may not: the object is outside of the slot.
+    /// It may not: the object is outside of the slot, or its administrators'.
     Outside,
+    /// It may not: the object is not this release's, or no longer.
+    Others,
     /// Nobody can tell.
     Unknown(String),
 }
@@ -56,7 +58,7 @@ pub fn prospect(
     reach: impl Fn(&ObjectRef) -> Reach,
 ) -> Prospect {
     let mut result = Prospect::default();
-    let mut unknown = Vec::new();
+    let (mut outside, mut unknown) = (Vec::new(), Vec::new());
     for object in objects {
         let found = reference(object);
         result.objects.push(found.clone());
@@ -66,7 +68,8 @@ pub fn prospect(
         }
         match reach(&found) {
             Reach::Within => result.lost.extend(data_of(object)),
-            Reach::Outside => {
+            Reach::Outside => outside.push(found),
+            Reach::Others => {
                 result.out_of_reach.push(found.clone());
                 result.kept.push(found);
             }
@@ -75,7 +78,9 @@ pub fn prospect(
     }
     result.lost.extend(hooks.iter().filter_map(undone_by));
     result.in_doubt = !unknown.is_empty();
-    result.held = unknown.into_iter().next().or_else(|| held(&result.out_of_reach, settings.cluster_scoped));
+    result.held = unknown.into_iter().next().or_else(|| held(&outside, settings.cluster_scoped));
+    result.out_of_reach.extend(outside.iter().cloned());
+    result.kept.extend(outside);
     result
 }
 
@@ -151,6 +156,7 @@ mod tests {
         prospect(objects, hooks, Settings { preserve: &preserve, cluster_scoped }, |object| {
             match object.kind.as_str() {
                 "ClusterRole" | "CustomResourceDefinition" => Reach::Outside,
+                "Ingress" => Reach::Others,
                 "Gadget" => Reach::Unknown("the cluster knows no Gadget".to_owned()),
                 _ => Reach::Within,
             }
@@ -168,8 +174,34 @@ mod tests {
         let whole = of(&objects, &[], ClusterScoped::KeepRelease);
         assert_eq!(whole.held.as_deref(), Some("it holds ClusterRole/x, which the reaper of a slot may not delete"));
         let rest = of(&objects, &[], ClusterScoped::KeepObjects);
-        assert_eq!((rest.held, shown(&rest.kept)), (None, vec!["ClusterRole/x".to_owned(), "ConfigMap/x".to_owned()]));
+        assert_eq!((rest.held, shown(&rest.kept)), (None, vec!["ConfigMap/x".to_owned(), "ClusterRole/x".to_owned()]));
         assert_eq!(shown(&rest.out_of_reach), ["ClusterRole/x"]);
+    }
+
+    #[test]
+    fn an_object_that_is_not_the_releases_stays_and_holds_nothing_back() {
+        let found =
+            of(&[object("Ingress", &json!({})), object("Deployment", &json!({}))], &[], ClusterScoped::KeepRelease);
+        let stays = vec!["Ingress/x".to_owned()];
+        assert_eq!((found.held, shown(&found.kept), shown(&found.out_of_reach)), (None, stays.clone(), stays));
+    }
+
+    #[test]
+    fn what_gives_rights_stays_whatever_is_preserved() {
+        let role = |version: &str, kind: &str| json!({"apiVersion": version, "kind": kind, "metadata": {"name": "x"}});
+        let rbac = "rbac.authorization.k8s.io/v1";
+        let objects = [
+            role(rbac, "Role"),
+            role(rbac, "RoleBinding"),
+            role("v1", "ServiceAccount"),
+            role("db.example.com/v1", "Role"),
+        ];
+        let found =
+            prospect(&objects, &[], Settings { preserve: &[], cluster_scoped: ClusterScoped::KeepRelease }, |_| {
+                Reach::Within
+            });
+        assert_eq!(shown(&found.kept), ["Role/x", "RoleBinding/x", "ServiceAccount/x"]);
+        assert_eq!((found.held, found.objects.len()), (None, 4));
     }
 
     #[test]

@@ -2,24 +2,29 @@
 
 use std::time::Duration;
 
-use hotdesk_slots::slot::{SLOT_NAME, Slot};
+use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{human_time, list, plain};
-use hotdesk_slots::undo::ObjectRef;
+use hotdesk_slots::undo::{ObjectRef, told_with};
 use jiff::Timestamp;
-use kube::Api;
+use serde_json::json;
 
 use super::judge::{Step, judge};
 use super::restore::Restorer;
 use super::store::{Entry, Saved, Store};
 use crate::api::Cluster;
 use crate::args::Args;
+use crate::collect::slots;
 use crate::helm::{Helm, HelmError};
 use crate::release::Driver;
-use crate::report::{Conclusion, Exit};
+use crate::report::{Conclusion, Exit, write_status};
+use crate::request::Under;
 
 /// How often what is still being deleted is looked for again, and how long in between.
 const LOOKS: usize = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(3);
+
+/// How often the Slot's status is written again when somebody else writes it at the same moment.
+const ATTEMPTS: usize = 4;
 
 /// What became of the releases.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,11 +43,13 @@ pub async fn revive(args: &Args, releases: &[String], now: fn() -> Timestamp) ->
 }
 
 async fn attempt(args: &Args, releases: &[String], now: fn() -> Timestamp) -> Result<Conclusion, String> {
+    let slot = args.slot()?;
     let cluster = Cluster::connect(args).await.map_err(|error| format!("{error:#}"))?;
-    let slot = args.own_namespace().unwrap_or(cluster.client.default_namespace()).to_owned();
-    not_being_reaped(&cluster, &slot, now()).await?;
-    let store = Store::new(&cluster, &slot);
-    let entries = chosen(&store.list().await?, releases, &slot)?;
+    let found = slots::own(&cluster, slot).await?;
+    not_being_reaped(&found, slot, now())?;
+    let under = args.request.may_revive(&found, now())?;
+    let store = Store::new(&cluster, &args.undo.saved_namespace, slot);
+    let entries = chosen(&store.list().await?, releases, under, slot)?;
     let mut saved = Vec::new();
     let mut result = Outcome::default();
     for entry in &entries {
@@ -53,41 +60,47 @@ async fn attempt(args: &Args, releases: &[String], now: fn() -> Timestamp) -> Re
     }
     // As they were first installed: what was installed first may be what the others need.
     saved.sort_by_key(|saved| (saved.record.first_deployed().ok(), saved.entry.about.release.clone()));
-    let helm = Helm::new(args, &slot).map_err(|error| format!("{error:#}"))?;
+    let helm = Helm::new(args, slot).map_err(|error| format!("{error:#}"))?;
     helm.version().await.map_err(|error: HelmError| error.to_string())?;
-    let mut reviver =
-        Reviver { store: &store, restorer: Restorer::new(&cluster, &slot), helm: &helm, dry_run: args.dry_run };
+    let restorer = Restorer::new(&cluster, slot);
+    let mut reviver = Reviver { cluster: &cluster, args, slot, now, store: &store, restorer, helm: &helm };
     for saved in &saved {
         reviver.one(saved, &mut result).await;
     }
-    Ok(result.conclusion(&slot, args.dry_run))
+    Ok(result.conclusion(slot, args.dry_run))
 }
 
 /// A reap that is under way would take away again what is brought back.
-async fn not_being_reaped(cluster: &Cluster, slot: &str, now: Timestamp) -> Result<(), String> {
-    let api: Api<Slot> = Api::namespaced(cluster.client.clone(), slot);
-    let found = cluster.answer("the Slot cannot be read", api.get(SLOT_NAME)).await?;
-    let until = found.status.and_then(|status| status.reaping).and_then(|reaping| reaping.until);
-    match until.filter(|until| until.0 > now) {
+fn not_being_reaped(found: &Slot, slot: &str, now: Timestamp) -> Result<(), String> {
+    let reaping = found.status.as_ref().and_then(|status| status.reaping.as_ref());
+    match reaping.and_then(|reaping| reaping.at_work_until(now)) {
         Some(until) => Err(format!(
             "{slot} is just being cleared, until {} at the latest: try again when that has ended",
-            human_time(until.0, now)
+            human_time(until, now)
         )),
         None => Ok(()),
     }
 }
 
 /// The newest save of each release that is asked for; of none in particular, those of the last reap.
-fn chosen(entries: &[Entry], releases: &[String], slot: &str) -> Result<Vec<Entry>, String> {
-    let newest =
-        |name: &str| entries.iter().filter(|entry| entry.about.release == name).max_by_key(|entry| entry.about.at);
+fn chosen(entries: &[Entry], releases: &[String], under: Under<'_>, slot: &str) -> Result<Vec<Entry>, String> {
+    let all = entries.len();
+    let entries: Vec<&Entry> = entries.iter().filter(|entry| under.admits(entry.about.claim_id.as_deref())).collect();
+    if entries.is_empty() && all > 0 {
+        return Err(format!(
+            "what is saved in {slot} was cleared under another claim than yours: an administrator of hotdesk can bring it back"
+        ));
+    }
+    let newest = |name: &str| {
+        entries.iter().copied().filter(|entry| entry.about.release == name).max_by_key(|entry| entry.about.at)
+    };
     let mut known: Vec<&str> = entries.iter().map(|entry| entry.about.release.as_str()).collect();
     known.sort_unstable();
     known.dedup();
     if known.is_empty() {
         return Err(format!(
-            "nothing is saved in {slot}: nothing was reaped there lately, or it was brought back already. Install it anew \
-             with helm; what was kept of it is taken over"
+            "nothing is saved in {slot}: nothing was reaped there lately, or it was brought back already. Install it \
+             again with helm; what was kept of it is taken over"
         ));
     }
     if releases.is_empty() {
@@ -107,10 +120,13 @@ fn chosen(entries: &[Entry], releases: &[String], slot: &str) -> Result<Vec<Entr
 }
 
 struct Reviver<'a> {
+    cluster: &'a Cluster,
+    args: &'a Args,
+    slot: &'a str,
+    now: fn() -> Timestamp,
     store: &'a Store<'a>,
     restorer: Restorer<'a>,
     helm: &'a Helm,
-    dry_run: bool,
 }
 
 impl Reviver<'_> {
@@ -119,21 +135,33 @@ impl Reviver<'_> {
         for line in saved.entry.about.reservations(None).iter().filter(|line| line.starts_with("not ")) {
             tracing::warn!(release = name, "{line}");
         }
-        match self.step(saved).await {
-            Ok(Step::Restore { untouched, .. }) if self.dry_run => {
+        match self.entitled_step(saved).await {
+            Ok(Step::Restore { untouched, .. }) if self.args.dry_run => {
                 tracing::info!(release = name, "would come back{}", left_alone(&untouched));
                 result.back.push(name);
             }
             Ok(Step::Restore { untouched, stale }) => self.restore(saved, &untouched, &stale, result).await,
-            Ok(Step::Done { why, .. }) if self.dry_run => result.there.push((name, why)),
+            Ok(Step::Done { why, .. }) if self.args.dry_run => result.there.push((name, why)),
             Ok(Step::Done { why, untouched }) => match self.restorer.finish(saved, &untouched).await {
                 Ok(()) => {
-                    self.forget(saved).await;
+                    self.settle(saved).await;
                     result.there.push((name, why));
                 }
                 Err(why) => result.not.push((name, why)),
             },
             Ok(Step::Wait(why) | Step::Leave(why)) | Err(why) => result.not.push((name, why)),
+        }
+    }
+
+    /// What is to be done, if whoever asked for it still holds the slot: one release may take minutes.
+    async fn entitled_step(&mut self, saved: &Saved) -> Result<Step, String> {
+        let step = self.step(saved).await?;
+        let found = slots::own(self.cluster, self.slot).await?;
+        let under = self.args.request.may_revive(&found, (self.now)())?;
+        if under.admits(saved.entry.about.claim_id.as_deref()) {
+            Ok(step)
+        } else {
+            Err("it was cleared under another claim".to_owned())
         }
     }
 
@@ -146,7 +174,7 @@ impl Reviver<'_> {
             let objects = self.restorer.look(saved).await?;
             let step = judge(first, about.revision, &self.restorer.present(about).await?, &objects);
             let Step::Wait(why) = &step else { return Ok(step) };
-            if looks == LOOKS || self.dry_run {
+            if looks == LOOKS || self.args.dry_run {
                 return Ok(step);
             }
             tracing::info!(release = about.release, "{why}");
@@ -167,7 +195,7 @@ impl Reviver<'_> {
         match self.restorer.restore(saved, untouched, stale, self.helm).await {
             Ok(()) => {
                 tracing::info!(release = about.release, "it is back");
-                self.forget(saved).await;
+                self.settle(saved).await;
                 result.back.push(about.release.clone());
             }
             Err(why) => {
@@ -177,11 +205,27 @@ impl Reviver<'_> {
         }
     }
 
-    /// What is left over expires by itself.
-    async fn forget(&self, saved: &Saved) {
+    /// It is back, and needs no copy. What is left over of it expires by itself.
+    async fn settle(&self, saved: &Saved) {
         if let Err(why) = self.store.forget(&saved.entry).await {
             tracing::warn!("{why}");
         }
+        for attempt in 1..=ATTEMPTS {
+            match self.tell().await {
+                Ok(()) => return,
+                Err(why) if attempt == ATTEMPTS => tracing::warn!("{why}"),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Has the Slot's status tell of what is still saved, if the Slot is as it was just read.
+    async fn tell(&self) -> Result<(), String> {
+        let found = slots::own(self.cluster, self.slot).await?;
+        let left = self.store.list().await?.iter().map(|entry| entry.about.told()).collect();
+        let metadata = json!({"resourceVersion": found.metadata.resource_version});
+        let status = json!({"saved": told_with(&[], left, (self.now)())});
+        write_status(self.cluster, self.slot, &json!({"metadata": metadata, "status": status})).await
     }
 }
 
@@ -201,7 +245,7 @@ impl Outcome {
         parts.extend(self.there.iter().map(|(name, why)| format!("{}: {why}.", plain(name))));
         parts.extend(self.not.iter().map(|(name, why)| format!("{} is not back: {why}.", plain(name))));
         if !self.not.is_empty() && !dry_run {
-            parts.push("What is not back stays saved: run it again when the reason is mended.".to_owned());
+            parts.push("What is not back stays saved: run it again when the reason is gone.".to_owned());
         }
         let exit = if self.not.is_empty() { Exit::Fine } else { Exit::Unfinished };
         let dry = if dry_run { "Dry run: " } else { "" };
@@ -219,16 +263,19 @@ mod tests {
     }
 
     fn entry(release: &str, run: i8, saved: i8) -> Entry {
-        let about = About { release: release.to_owned(), run: at(run), at: at(saved), ..About::default() };
+        let claim_id = Some("c1".to_owned());
+        let about = About { release: release.to_owned(), run: at(run), at: at(saved), claim_id, ..About::default() };
         Entry { secret: format!("{release}-{saved}"), about }
     }
 
     #[track_caller]
     fn check(releases: &[&str], expected: Result<&[&str], &str>) {
-        let entries = [entry("web", 9, 9), entry("web", 11, 11), entry("api", 11, 12), entry("old", 9, 9)];
+        let mut others = entry("theirs", 13, 13);
+        others.about.claim_id = Some("c2".to_owned());
+        let entries = [entry("web", 9, 9), entry("web", 11, 11), entry("api", 11, 12), entry("old", 9, 9), others];
         let releases: Vec<String> = releases.iter().map(|name| (*name).to_owned()).collect();
-        let found =
-            chosen(&entries, &releases, "mew").map(|all| all.into_iter().map(|entry| entry.secret).collect::<Vec<_>>());
+        let found = chosen(&entries, &releases, Under::Claim("c1"), "mew")
+            .map(|all| all.into_iter().map(|entry| entry.secret).collect::<Vec<_>>());
         match (found, expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected),
             (Err(why), Err(says)) => assert!(why.contains(says), "{why}"),
@@ -241,8 +288,17 @@ mod tests {
         check(&[], Ok(&["api-12", "web-11"]));
         check(&["old", "web", "web"], Ok(&["old-9", "web-11"]));
         check(&["web", "x\u{7}"], Err("x\u{fffd} is not saved in mew, or no longer; saved are: api, old and web"));
-        let none = chosen(&[], &[], "mew").unwrap_err();
-        assert!(none.contains("nothing is saved in mew") && none.contains("Install it anew"), "{none}");
+        let none = chosen(&[], &[], Under::Any, "mew").unwrap_err();
+        assert!(none.contains("nothing is saved in mew") && none.contains("Install it again"), "{none}");
+    }
+
+    #[test]
+    fn what_was_cleared_under_another_claim_is_an_administrators_to_bring_back() {
+        check(&["theirs"], Err("theirs is not saved in mew, or no longer; saved are: api, old and web"));
+        let entries = [entry("web", 9, 9)];
+        let none = chosen(&entries, &[], Under::Claim("c2"), "mew").unwrap_err();
+        assert!(none.contains("under another claim than yours: an administrator"), "{none}");
+        assert_eq!(chosen(&entries, &[], Under::Any, "mew").unwrap().len(), 1);
     }
 
     #[test]
@@ -258,7 +314,7 @@ mod tests {
         assert_eq!(
             conclusion.message,
             "Back in mew: web. api: it is there already (revision 2). db is not back: helm failed: timed out. \
-             What is not back stays saved: run it again when the reason is mended."
+             What is not back stays saved: run it again when the reason is gone."
         );
         let fine = Outcome { back: vec!["web".to_owned()], ..Outcome::default() };
         assert_eq!(fine.conclusion("mew", true).message, "Dry run: Would come back in mew: web.");

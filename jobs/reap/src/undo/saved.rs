@@ -1,24 +1,30 @@
 //! How is what was reaped written down, so that it can be brought back?
 //!
-//! One Secret for each reaped release. Its data is the release's record as helm packed it, without the outer base64, so
+//! One Secret for each reaped release, in a namespace of hotdesk's own. Its data is the release's record as helm packed it, without the outer base64, so
 //! that it always fits where the record itself did. What else must be known is small and stands in an annotation, so
-//! that a list of the metadata tells what is there. The keys are not `hotdesk.dev/…`: those are the claim's, and are
-//! taken off whatever else carries them.
+//! that a list of the metadata tells what is there.
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hotdesk_slots::keys;
 use hotdesk_slots::undo::{ABOUT, About, LABEL_RELEASE, LABEL_REVISION, SECRET_TYPE};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use sha2::{Digest as _, Sha256};
 
 use crate::record::{Record, RecordError};
 
 /// The field of the Secret that holds the record.
 const FIELD: &str = "release";
+
+/// The longest name that Kubernetes takes, and the longest value of a label.
+const MAX_NAME: usize = 253;
+const MAX_LABEL: usize = 63;
 
 /// The most that the annotation may take: Kubernetes gives all annotations of an object 256 KiB.
 const MAX_ABOUT: usize = 192 * 1024;
@@ -40,25 +46,41 @@ pub enum SavedError {
     Missing,
 }
 
-/// The name of the Secret: the same for every attempt to reap one revision, and for no other. The record's own uid tells
-/// apart two installations of one name.
+/// The name of the Secret. It begins with the slot's, which tells whose it is. Every attempt of one reap has the same; so has
+/// every other of that day under the same claim, so that a reap that fails each hour does not save as often. The record's
+/// own uid tells apart two installations of one name.
 #[must_use]
-pub fn secret_name(release: &str, revision: i64, uid: &str) -> String {
-    let uid: String = uid.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-    format!("reaped.{release}.v{revision}.{uid}")
+pub fn secret_name(slot: &str, about: &About, uid: &str) -> String {
+    let day = about.run.to_zoned(TimeZone::UTC).date();
+    let claim = about.claim_id.as_deref().unwrap_or_default();
+    let digest = Sha256::digest(format!("{}\0{uid}\0{claim}\0{day}", about.release));
+    let hash: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let (before, after) = (format!("{slot}.reaped."), format!(".v{}.{hash}", about.revision));
+    let room = MAX_NAME.saturating_sub(before.len() + after.len());
+    format!("{before}{}{after}", cut(&about.release, room))
 }
 
-/// The Secret that saves a release; `packed` is the value of the record's `data.release`.
+/// The beginning of a name, which ends as names must.
+fn cut(name: &str, most: usize) -> &str {
+    let end = name.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= most).last();
+    name.get(..end.unwrap_or(0)).unwrap_or_default().trim_end_matches(|c: char| !c.is_ascii_alphanumeric())
+}
+
+/// The Secret that saves a release of a slot; `packed` is the value of the record's `data.release`.
 ///
 /// # Errors
 /// When the record is not base64, or too much must be written down.
-pub fn to_secret(name: &str, about: &About, packed: &[u8]) -> Result<Secret, SavedError> {
+pub fn to_secret(slot: &str, name: &str, about: &About, packed: &[u8]) -> Result<Secret, SavedError> {
     let text = serde_json::to_string(about).map_err(|e| SavedError::About(e.to_string()))?;
     if text.len() > MAX_ABOUT {
         return Err(SavedError::TooMuch(text.len() / 1024));
     }
     let record = STANDARD.decode(packed).map_err(|_| RecordError::Base64)?;
-    let labels = [(LABEL_RELEASE, about.release.clone()), (LABEL_REVISION, about.revision.to_string())];
+    let labels = [
+        (keys::SLOT, slot.to_owned()),
+        (LABEL_RELEASE, cut(&about.release, MAX_LABEL).to_owned()),
+        (LABEL_REVISION, about.revision.to_string()),
+    ];
     Ok(Secret {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
@@ -93,32 +115,19 @@ pub fn packed(secret: &Secret) -> Result<(String, Record), SavedError> {
     Ok((packed, record))
 }
 
-/// What a further attempt to reap the same revision adds: it joins the newer run, and knows better what is alive.
-#[must_use]
-pub fn joined(before: About, now: About) -> About {
-    let mut replicas = now.replicas;
-    replicas.extend(
-        before
-            .replicas
-            .into_iter()
-            .filter(|old| !replicas.iter().any(|new| new.object == old.object))
-            .collect::<Vec<_>>(),
-    );
-    About { replicas, ..now }
-}
-
-/// True if it is so old that it may go. What cannot be read has no time of its own, and goes by its Secret's.
+/// True if it is kept for no longer. What cannot be read does not say until when, and goes by its Secret's age.
 #[must_use]
 pub fn is_over(metadata: &ObjectMeta, keep: SignedDuration, now: Timestamp) -> bool {
-    let created = metadata.creation_timestamp.as_ref().map(|time| time.0);
-    let at = about(metadata).ok().map(|about| about.at).max(created);
-    at.is_some_and(|at| now.duration_since(at) > keep)
+    match about(metadata) {
+        Ok(about) => about.until <= now,
+        Err(_) => metadata.creation_timestamp.as_ref().is_some_and(|made| now.duration_since(made.0) > keep),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hotdesk_slots::undo::{ObjectRef, Replicas};
+    use hotdesk_slots::undo::ObjectRef;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     fn now() -> Timestamp {
@@ -133,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_byte_by_byte() {
-        let secret = to_secret("x", &about_web(now()), RECORD.trim().as_bytes()).unwrap();
+        let secret = to_secret("mew", "x", &about_web(now()), RECORD.trim().as_bytes()).unwrap();
         assert_eq!(packed(&secret).unwrap().0, RECORD.trim());
         assert_eq!(about(&secret.metadata).unwrap(), about_web(now()));
         assert_eq!(secret.type_.as_deref(), Some("hotdesk.dev/reaped-release"));
@@ -142,12 +151,11 @@ mod tests {
     }
 
     #[test]
-    fn no_key_of_ours_is_one_that_the_gate_takes_off() {
-        let metadata = to_secret("x", &about_web(now()), RECORD.trim().as_bytes()).unwrap().metadata;
-        let (labels, notes) = (metadata.labels.unwrap(), metadata.annotations.unwrap());
-        for key in labels.keys().chain(notes.keys()) {
-            assert!(!hotdesk_slots::keys::is_reserved(key), "{key}");
-        }
+    fn a_save_says_whose_it_is() {
+        let secret = to_secret("mew", "x", &about_web(now()), RECORD.trim().as_bytes()).unwrap();
+        let labels = secret.metadata.labels.unwrap();
+        assert_eq!(labels.get(keys::SLOT).map(String::as_str), Some("mew"));
+        assert_eq!(labels.get("reaped.hotdesk.dev/release").map(String::as_str), Some("web"));
     }
 
     #[test]
@@ -158,43 +166,60 @@ mod tests {
             ..ObjectRef::default()
         });
         let about = About { kept: kept.collect(), ..about_web(now()) };
-        let error = to_secret("x", &about, RECORD.trim().as_bytes()).unwrap_err().to_string();
+        let error = to_secret("mew", "x", &about, RECORD.trim().as_bytes()).unwrap_err().to_string();
         assert!(error.contains("too many objects"), "{error}");
-        assert!(to_secret("x", &about_web(now()), b"%%%").unwrap_err().to_string().contains("not base64"));
+        assert!(to_secret("mew", "x", &about_web(now()), b"%%%").unwrap_err().to_string().contains("not base64"));
     }
 
     #[test]
-    fn the_name_is_that_of_one_revision_of_one_installation() {
-        assert_eq!(secret_name("web", 3, "0a1b2c3d-4e5f-aaaa"), "reaped.web.v3.0a1b2c3d");
+    fn the_name_is_that_of_one_revision_of_one_installation_under_one_claim_on_one_day() {
+        let name = secret_name("mew", &about_web(now()), "u1");
+        let (slot, rest) = name.split_once('.').unwrap();
+        assert_eq!((slot, rest.rsplit_once('.').unwrap().0), ("mew", "reaped.web.v3"));
+        assert_eq!(name, secret_name("mew", &about_web(now() + SignedDuration::from_hours(2)), "u1"));
+        let other_claim = About { claim_id: Some("c2".to_owned()), ..about_web(now()) };
+        for other in [
+            secret_name("mew", &about_web(now()), "u2"),
+            secret_name("mew", &about_web(now() + SignedDuration::from_hours(12)), "u1"),
+            secret_name("mew", &other_claim, "u1"),
+        ] {
+            assert_ne!(name, other);
+        }
     }
 
     #[test]
-    fn a_second_attempt_keeps_the_replicas_of_what_is_gone_already() {
-        let object =
-            |name: &str| ObjectRef { kind: "Deployment".to_owned(), name: name.to_owned(), ..ObjectRef::default() };
-        let with = |replicas: &[(&str, i64)]| {
-            let replicas = replicas.iter().map(|(name, n)| Replicas { object: object(name), replicas: *n }).collect();
-            About { replicas, ..about_web(now()) }
-        };
-        let later = joined(with(&[("web", 3), ("api", 2)]), with(&[("api", 5)]));
-        let found: Vec<(&str, i64)> = later.replicas.iter().map(|r| (r.object.name.as_str(), r.replicas)).collect();
-        assert_eq!(found, [("api", 5), ("web", 3)]);
+    fn a_name_that_helm_would_never_give_fits_as_well() {
+        let about = |release: String| About { release, ..about_web(now()) };
+        let long = about(format!("{}-{}", "a".repeat(174), "b".repeat(50)));
+        let name = secret_name(&"s".repeat(63), &long, "u1");
+        assert!(name.len() <= 253 && name.contains(&"a".repeat(150)), "{name}");
+        // Whatever ends where it is cut.
+        let dashes = about(format!("a{}", "-.".repeat(110)));
+        let name = secret_name(&"s".repeat(63), &dashes, "u1");
+        assert!(name.contains("reaped.a.v3."), "{name}");
+        assert_ne!(name, secret_name(&"s".repeat(63), &about(format!("a{}", "-.".repeat(109))), "u1"));
+        let secret = to_secret("mew", "x", &long, RECORD.trim().as_bytes()).unwrap();
+        assert_eq!(secret.metadata.labels.unwrap().get(LABEL_RELEASE).map(String::len), Some(63));
     }
 
     #[test]
-    fn only_what_is_older_than_it_is_kept_for_goes() {
+    fn what_is_kept_until_then_stays_and_what_cannot_be_read_goes_by_its_age() {
         let day = SignedDuration::from_hours(24);
-        for (about_age, secret_age, over) in
-            [(Some(25), 25, true), (Some(23), 25, false), (Some(25), 23, false), (None, 25, true), (None, 23, false)]
+        // Hours until which it is kept, and its Secret's age.
+        for (until, age, over) in
+            [(Some(1), 25, false), (Some(-1), 1, true), (Some(0), 1, true), (None, 25, true), (None, 23, false)]
         {
-            let ago = |hours: i64| now() - SignedDuration::from_hours(hours);
-            let text = about_age.map(|hours| serde_json::to_string(&about_web(ago(hours))).unwrap());
+            let hours = SignedDuration::from_hours;
+            let text = until.map(|until| {
+                let about = About { until: now() + hours(until), ..about_web(now()) };
+                serde_json::to_string(&about).unwrap()
+            });
             let metadata = ObjectMeta {
-                creation_timestamp: Some(Time(ago(secret_age))),
+                creation_timestamp: Some(Time(now() - hours(age))),
                 annotations: text.map(|text| BTreeMap::from([(ABOUT.to_owned(), text)])),
                 ..ObjectMeta::default()
             };
-            assert_eq!(is_over(&metadata, day, now()), over, "{about_age:?} {secret_age}");
+            assert_eq!(is_over(&metadata, day, now()), over, "{until:?} {age}");
         }
         assert!(!is_over(&ObjectMeta::default(), day, now()), "no time at all is not old");
     }

@@ -1,18 +1,19 @@
-//! Where is what was reaped kept, and for how long? In Secrets of the slot itself.
+//! Where is what was reaped kept? In Secrets of a namespace of hotdesk's own, which no holder of a slot can read.
 
+use hotdesk_slots::keys;
 use hotdesk_slots::undo::{About, SECRET_TYPE};
-use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, ListParams, PartialObjectMeta, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, PartialObjectMeta, PostParams};
 use kube::{Api, ResourceExt as _};
 
-use super::saved::{about, is_over, joined, packed, to_secret};
+use super::saved::{about, packed, to_secret};
 use crate::api::Cluster;
 use crate::record::Record;
 
-/// The saved releases of one slot.
+/// The saved releases of one slot. A reaper may only add to them.
 pub struct Store<'a> {
     cluster: &'a Cluster,
+    slot: &'a str,
     api: Api<Secret>,
 }
 
@@ -39,46 +40,44 @@ pub struct Saved {
 impl<'a> Store<'a> {
     /// Nothing is asked yet.
     #[must_use]
-    pub fn new(cluster: &'a Cluster, slot: &str) -> Self {
-        Self { cluster, api: Api::namespaced(cluster.client.clone(), slot) }
+    pub fn new(cluster: &'a Cluster, namespace: &str, slot: &'a str) -> Self {
+        Self { cluster, slot, api: Api::namespaced(cluster.client.clone(), namespace) }
     }
 
-    /// Writes a release down. A former attempt to reap the same revision has done so already, and from then on its record
-    /// may be another: what that attempt wrote stays, and only what is known besides is renewed.
+    /// Writes a release down. Where an earlier attempt has done so already, what that wrote stays: from then on the
+    /// record may be another, and some of its objects gone.
     ///
     /// # Errors
     /// When it cannot be written: then it must not be reaped.
-    pub async fn save(&self, name: &str, about: About, packed: &[u8]) -> Result<(), String> {
+    pub async fn save(&self, name: &str, about: &About, packed: &[u8]) -> Result<(), String> {
         let what = "it cannot be saved, so it could not be brought back";
-        let found = self.cluster.answer(what, self.api.get_opt(name)).await?;
-        let Some(mut found) = found else {
-            let secret = to_secret(name, &about, packed).map_err(|e| format!("{what}: {e}"))?;
-            return self.cluster.answer(what, self.api.create(&PostParams::default(), &secret)).await.map(|_| ());
+        let secret = to_secret(self.slot, name, about, packed).map_err(|e| format!("{what}: {e}"))?;
+        let created = async {
+            match self.api.create(&PostParams::default(), &secret).await {
+                Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+                other => other.map(|_| ()),
+            }
         };
-        let before = super::saved::about(&found.metadata).map_err(|e| format!("{what}: {e}"))?;
-        let renewed = to_secret(name, &joined(before, about), b"").map_err(|e| format!("{what}: {e}"))?;
-        found.annotations_mut().extend(renewed.metadata.annotations.unwrap_or_default());
-        self.cluster.answer(what, self.api.replace(name, &PostParams::default(), &found)).await.map(|_| ())
+        self.cluster.answer(what, created).await
     }
 
-    /// Every saved release that can be read; what cannot is said, and left out.
+    /// Every saved release of the slot that can be read; what cannot is said, and left out.
     ///
     /// # Errors
     /// When they cannot be listed.
     pub async fn list(&self) -> Result<Vec<Entry>, String> {
+        let own = saves().labels(&format!("{}={}", keys::SLOT, self.slot));
+        let found = self.cluster.all("the saved releases cannot be listed", self.api.list_metadata(&own)).await?;
         let mut entries = Vec::new();
-        for found in self.metadata().await? {
+        for found in found {
+            let name = found.name_any();
             match about(&found.metadata) {
-                Ok(about) => entries.push(Entry { secret: found.name_any(), about }),
-                Err(why) => tracing::warn!("the saved release {} is left out: {why}", found.name_any()),
+                Ok(about) if is_of(&found, self.slot) => entries.push(Entry { secret: name, about }),
+                Ok(_) => tracing::warn!("the saved release {name} is left out: its name is not this slot's"),
+                Err(why) => tracing::warn!("the saved release {name} is left out: {why}"),
             }
         }
         Ok(entries)
-    }
-
-    async fn metadata(&self) -> Result<Vec<PartialObjectMeta<Secret>>, String> {
-        let filter = ListParams::default().fields(&format!("type={SECRET_TYPE}"));
-        self.cluster.all("the saved releases cannot be listed", self.api.list_metadata(&filter)).await
     }
 
     /// One saved release in full.
@@ -101,24 +100,14 @@ impl<'a> Store<'a> {
         let removed = self.api.delete(&entry.secret, &now);
         self.cluster.answer(&format!("{} cannot be removed", entry.secret), removed).await.map(|_| ())
     }
+}
 
-    /// Removes what is older than it is kept for.
-    ///
-    /// # Errors
-    /// When they cannot be listed or removed; what can be is.
-    pub async fn prune(&self, keep: SignedDuration, now: Timestamp) -> Result<usize, String> {
-        let mut removed = 0;
-        let mut problem = None;
-        for found in self.metadata().await?.into_iter().filter(|found| is_over(&found.metadata, keep, now)) {
-            // One that was renewed since it was listed stays.
-            let seen = Preconditions { resource_version: found.resource_version(), uid: found.uid() };
-            let only = DeleteParams { preconditions: Some(seen), ..DeleteParams::default() };
-            let name = found.name_any();
-            match self.cluster.answer(&format!("{name} cannot be removed"), self.api.delete(&name, &only)).await {
-                Ok(_) => removed += 1,
-                Err(why) => problem = Some(why),
-            }
-        }
-        problem.map_or(Ok(removed), Err)
-    }
+/// All saved releases.
+pub(super) fn saves() -> ListParams {
+    ListParams::default().fields(&format!("type={SECRET_TYPE}"))
+}
+
+/// A reaper may give what it saves its own slot's name alone: the name of the Secret says whose it is, not only a label.
+fn is_of(found: &PartialObjectMeta<Secret>, slot: &str) -> bool {
+    found.name_any().strip_prefix(slot).is_some_and(|rest| rest.starts_with('.'))
 }

@@ -2,17 +2,17 @@
 
 use clap::Args;
 use hotdesk_notify::Settings;
+use hotdesk_runtime::duration::{non_negative, positive};
 use jiff::SignedDuration;
 
 use super::Manners;
-use crate::args::positive;
 
 /// Settings of notices and messages.
 #[derive(Debug, Clone, Args)]
 pub struct Voice {
     /// How long before a reap people are told, for example 30m. 0s: not at all. The slot is reaped by the first run after
     /// that which finds it idle still.
-    #[arg(long, env = "HOTDESK_NOTICE", default_value = "0s", value_parser = length)]
+    #[arg(long, env = "HOTDESK_NOTICE", default_value = "0s", value_parser = non_negative::<SignedDuration>)]
     pub notice: SignedDuration,
 
     /// Webhooks that are told: a JSON list of {name, format: slack or json, on: [notice, reaped, blind, kept], url or
@@ -21,11 +21,11 @@ pub struct Voice {
     pub notify: Settings,
 
     /// How long a slot must be in doubt before webhooks are told, for example 2h.
-    #[arg(long, env = "HOTDESK_BLIND_FOR", default_value = "2h", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_BLIND_FOR", default_value = "2h", value_parser = positive::<SignedDuration>)]
     pub blind_for: SignedDuration,
 
     /// How long a slot must have been kept before webhooks are told, for example 168h (a week).
-    #[arg(long, env = "HOTDESK_KEPT_FOR", default_value = "168h", value_parser = positive)]
+    #[arg(long, env = "HOTDESK_KEPT_FOR", default_value = "168h", value_parser = positive::<SignedDuration>)]
     pub kept_for: SignedDuration,
 }
 
@@ -35,9 +35,4 @@ impl Voice {
     pub fn manners(&self) -> Manners {
         Manners { notice: self.notice, blind_for: self.blind_for, kept_for: self.kept_for }
     }
-}
-
-fn length(text: &str) -> Result<SignedDuration, String> {
-    let length: SignedDuration = text.parse().map_err(|_| "it is not a length of time such as 30m".to_owned())?;
-    if length.is_negative() { Err("it is negative".to_owned()) } else { Ok(length) }
 }

@@ -44,6 +44,8 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(acts::sequels());
     rows.extend(acts::helm());
     rows.extend(acts::killed());
+    rows.extend(acts::requests());
+    rows.extend(acts::saves());
     rows.extend(sources::rows());
     rows
 }

@@ -36,6 +36,8 @@ pub(crate) type Fault = Arc<dyn Fn(&mut World, &Request) -> Option<Reply> + Send
 pub(crate) struct World {
     pub spec: Value,
     pub status: Value,
+    /// The id of the slot's claim.
+    pub claim_id: &'static str,
     pub records: Vec<Value>,
     pub services: Vec<Value>,
     pub ingresses: Vec<Value>,
@@ -120,6 +122,7 @@ pub(crate) fn idle() -> World {
     World {
         spec: json!({}),
         status: json!({}),
+        claim_id: "c1",
         records: vec![record(1, "deployed", 300)],
         services: vec![json!({"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}})],
         ingresses: vec![],
@@ -154,9 +157,12 @@ impl World {
 
     fn slot(&self) -> Value {
         let version = self.version.to_string();
+        let annotations = json!({"hotdesk.dev/claim-id": self.claim_id});
         json!({
             "apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot", "spec": self.spec, "status": self.status,
-            "metadata": {"name": "slot", "namespace": "mew", "uid": "s", "resourceVersion": version},
+            "metadata": {
+                "name": "slot", "namespace": "mew", "uid": "s", "resourceVersion": version, "annotations": annotations,
+            },
         })
     }
 
@@ -172,7 +178,6 @@ impl World {
             ("GET", "/version") => Reply::Json(200, json!({"major": "1", "minor": "37"})),
             ("GET", path) if path == own => Reply::Json(200, self.slot()),
             ("PATCH", path) if path.starts_with(own) => self.patched(request),
-            ("GET", "/api/v1/namespaces/mew/secrets") if target.contains("reaped-release") => list(&[]),
             ("GET", "/api/v1/namespaces/mew/secrets") => list(&self.records),
             ("GET", "/api/v1/namespaces/mew/services") => list(&self.services),
             ("GET", "/apis/networking.k8s.io/v1/namespaces/mew/ingresses") => list(&self.ingresses),

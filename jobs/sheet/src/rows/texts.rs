@@ -1,7 +1,7 @@
 //! What is a name, a purpose, a host?
 
-use hotdesk_slots::Name;
-use hotdesk_slots::text::{is_harmful, plain};
+use hotdesk_slots::text::{is_harmful, plain, quoted};
+use hotdesk_slots::{Name, NameRules};
 
 use super::Fault;
 use crate::cells::{Kind, error_in};
@@ -13,18 +13,18 @@ const MAX_HOST: usize = 253;
 /// The longest name of a namespace.
 const MAX_LABEL: usize = 63;
 
-pub(super) fn name(text: &str) -> Result<Name, String> {
+pub(super) fn name(text: &str, rules: &NameRules) -> Result<Name, String> {
     let shown = plain(text);
     if error_in(text).is_some() {
         return Err(format!("{shown} is no name: mend the formula"));
     }
     if text.contains(char::is_whitespace) {
-        return Err(format!("\"{shown}\" is no e-mail and no login: separate people by commas"));
+        return Err(format!("{} is no e-mail and no login: separate people by commas", quoted(text)));
     }
     if let Some(login) = text.strip_prefix('@') {
         return Err(format!("write {} without the @ before it", plain(login)));
     }
-    Name::parse(text).map_err(|error| error.to_string())
+    rules.name(text).map_err(|error| error.to_string())
 }
 
 /// One line of text, whatever breaks it has in the cell.
@@ -53,7 +53,7 @@ pub(super) fn host(text: &str) -> Result<Option<String>, Fault> {
     if is_host(&host) {
         return Ok(Some(host));
     }
-    Err((Kind::Text, format!("\"{}\" is no host name: write it as in mew.dev.example.com", plain(text))))
+    Err((Kind::Text, format!("{} is no host name: write it as in mew.dev.example.com", quoted(text))))
 }
 
 /// True for what may be a Slot's host: labels with dots between them.

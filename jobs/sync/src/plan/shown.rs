@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{harmless, list};
+use hotdesk_slots::text::{harmless, list, quoted, shown_name};
 use hotdesk_slots::{ClaimView, Name};
 
 use super::{Change, Plan, Saying, What, name_of};
@@ -56,11 +56,11 @@ fn told(change: &Change, before: &str) -> String {
 }
 
 fn names(users: &[Name]) -> String {
-    list(&users.iter().map(|user| harmless(user.as_str())).collect::<Vec<_>>())
+    list(&users.iter().map(|user| shown_name(user.as_str())).collect::<Vec<_>>())
 }
 
 fn purpose(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(" (\"{}\")", harmless(text)) }
+    if text.is_empty() { String::new() } else { format!(" ({})", quoted(text)) }
 }
 
 fn held_by(slot: &Slot) -> String {
@@ -74,6 +74,7 @@ mod tests {
     use crate::plan::Memory;
     use crate::rows::{Rules, judge};
     use hotdesk_sheet::Table;
+    use hotdesk_slots::NameRules;
     use hotdesk_slots::People;
     use hotdesk_slots::slot::SlotSpec;
     use jiff::Timestamp;
@@ -92,7 +93,7 @@ mod tests {
         let slots: Vec<Slot> = slots.iter().map(slot).collect();
         let now = Timestamp::UNIX_EPOCH;
         let table = Table::numbered(std::iter::once(&["Slot", "Users", "Purpose"]).chain(rows).map(|row| row.to_vec()));
-        let rules = Rules { limit: None, zone: TimeZone::UTC };
+        let rules = Rules { limit: None, zone: TimeZone::UTC, names: NameRules::default() };
         let judged = judge(&table, &crate::plan::holdings(&slots, now), &People::default(), &rules, now).unwrap();
         let plan = plan(&judged, &slots, &Memory::default(), false, now);
         assert_eq!(shown(&plan, &slots, judged.rows), expected);

@@ -11,7 +11,7 @@ use actix_web::web::{self, Bytes, PayloadConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use anyhow::{Context as _, ensure};
 use clap::Parser;
-use hotdesk_webhook::serve::{CONNECTIONS, HANDSHAKE_TIMEOUT, HEADER_TIMEOUT, KEEP_ALIVE};
+use hotdesk_webhook::serve::{CONNECTIONS, HANDSHAKE_TIMEOUT, HANDSHAKES, HEADER_TIMEOUT, KEEP_ALIVE};
 use hotdesk_webhook::tls::Certificates;
 
 /// The largest body, as hotdesk's default.
@@ -76,6 +76,7 @@ async fn main() -> anyhow::Result<()> {
         .client_request_timeout(HEADER_TIMEOUT)
         .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
         .max_connections(CONNECTIONS)
+        .max_connection_rate(HANDSHAKES)
         .bind_rustls_0_23(args.listen, certificates.server_config()?)?
         .run()
         .await

@@ -5,11 +5,14 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hotdesk_slots::webhook_path::route;
 use serde_json::{Value, json};
 
 use crate::Bench;
 use crate::pki::Authority;
 use crate::programs::output;
+
+const MUTATING: &str = "MutatingWebhookConfiguration";
 
 /// The chart's objects, as helm renders them.
 #[derive(Debug, Clone)]
@@ -38,8 +41,7 @@ impl Chart {
         self.object("CustomResourceDefinition", "slots.hotdesk.dev")
     }
 
-    /// The webhook configurations, under another name, for one namespace, at an address on loopback such as
-    /// `https://127.0.0.1:26463`.
+    /// The webhook configurations, under another name, for one namespace, at a webhook's address on loopback.
     ///
     /// # Errors
     /// If the chart has none.
@@ -50,14 +52,14 @@ impl Chart {
             rename(&mut configuration, namespace)?;
             let webhooks = configuration.get_mut("webhooks").and_then(Value::as_array_mut);
             for webhook in webhooks.context("a webhook configuration without webhooks")? {
-                let path = webhook.pointer("/clientConfig/service/path").and_then(Value::as_str);
-                let url = format!("{address}{}", path.context("a webhook without a path")?);
+                let name = webhook.get("name").and_then(Value::as_str).context("a webhook without a name")?;
+                let url = format!("{address}{}", route(kind == MUTATING, name));
                 set(webhook, "clientConfig", json!({"url": url, "caBundle": bundle}))?;
                 set(webhook, "namespaceSelector", only(namespace))?;
             }
             Ok(configuration)
         };
-        ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]
+        [MUTATING, "ValidatingWebhookConfiguration"]
             .map(configuration)
             .into_iter()
             .collect::<anyhow::Result<Vec<_>>>()?

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hotdesk_slots::webhook_path::{CURRENT, SecretPath};
 
 use super::{ControlPlane, Person};
 use crate::Bench;
@@ -19,7 +20,7 @@ const START: Duration = Duration::from_mins(2);
 pub struct Webhook {
     /// Its process.
     pub program: Program,
-    /// Its address, such as `https://127.0.0.1:26463`, without a path.
+    /// Its address, to which a route such as `/mutate` is added: `https://127.0.0.1:26463`, and hotdesk's path.
     pub address: String,
     /// From its start until it was ready.
     pub ready: Duration,
@@ -50,7 +51,14 @@ impl ControlPlane {
     pub fn start_hotdesk_by(&self, bench: &Bench, mut command: Command, ports: Ports) -> anyhow::Result<Webhook> {
         let pair = self.certificate("hotdesk")?;
         command.arg("--tls-cert").arg(pair.cert).arg("--tls-key").arg(pair.key);
-        self.start_webhook(bench, "hotdesk-webhook", command, ports)
+        // No secret: it opens a port on loopback that ends with the benchmark.
+        let (path, dir) = (SecretPath::of(&[0x5e; 32]), self.dir().join("path"));
+        std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        std::fs::write(dir.join(CURRENT), path.as_str()).with_context(|| dir.display().to_string())?;
+        command.arg("--path-dir").arg(dir);
+        let mut webhook = self.start_webhook(bench, "hotdesk-webhook", command, ports)?;
+        webhook.address.push_str(&path.url(""));
+        Ok(webhook)
     }
 
     /// Starts the reference webhook in Go.

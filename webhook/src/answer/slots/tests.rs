@@ -21,7 +21,12 @@ fn answered(path: Path, request: &Value) -> Answer<'static> {
     let steady = Instant::now();
     let book = Book::new(steady);
     book.replace(pages, steady);
-    let settings = Settings { max_slots: 2, controller_user: Some(ACCESS.to_owned()), ..Settings::default() };
+    let settings = Settings {
+        max_slots: 2,
+        controller_user: Some(ACCESS.to_owned()),
+        break_glass_groups: vec!["system:masters".to_owned()],
+        ..Settings::default()
+    };
     let context = Context { settings: &settings, book: &book, now: "2026-11-23T15:00:00Z".parse().unwrap(), steady };
     let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
     answer(path, review.to_string().leak().as_bytes(), &context).unwrap()
@@ -79,7 +84,7 @@ fn the_access_controller_changes_one_role_binding_of_a_slot_and_makes_none() {
         });
         answered(Path::Mutate, &request).note.reason
     };
-    assert_eq!(write("UPDATE", "rolebindings", "", "hotdesk-claimants"), "access");
+    assert_eq!(write("UPDATE", "rolebindings", "", "hotdesk-claimants"), "controller");
     for (operation, resource, sub, name) in [
         ("CREATE", "rolebindings", "", "hotdesk-claimants"),
         ("DELETE", "rolebindings", "", "hotdesk-claimants"),
@@ -89,4 +94,86 @@ fn the_access_controller_changes_one_role_binding_of_a_slot_and_makes_none() {
     ] {
         assert_eq!(write(operation, resource, sub, name), "held", "{operation} {resource}/{sub} {name}");
     }
+}
+
+/// What is stored of an update, by the patch that the API server applies; and the warnings.
+fn stored(by: &str, sub: &str, old: &Value, new: &Value) -> (Value, Vec<String>) {
+    let slot = |rest: &Value| {
+        let mut slot = json!({"apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot", "metadata": {"name": "slot", "namespace": "onix"}});
+        slot.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        slot
+    };
+    let mut object = slot(new);
+    let request = json!({
+        "uid": "u-7", "operation": "UPDATE", "namespace": "onix", "name": "slot", "subResource": sub,
+        "kind": {"group": "hotdesk.dev", "version": "v1alpha1", "kind": "Slot"},
+        "resource": {"group": "hotdesk.dev", "version": "v1alpha1", "resource": "slots"},
+        "userInfo": {"username": by, "groups": if by == "admin" { json!(["system:masters"]) } else { json!([]) }},
+        "object": object, "oldObject": slot(old),
+    });
+    let reply = answered(Path::Slots, &request).reply;
+    assert_eq!(reply.denial, None, "{by}");
+    if let Some(patch) = reply.patch {
+        let patch: json_patch::Patch = serde_json::from_slice(&patch).unwrap();
+        json_patch::patch(&mut object, &patch).unwrap();
+    }
+    (object, reply.warnings)
+}
+
+#[test]
+fn what_is_stored_is_what_was_written_in_form() {
+    let old = json!({"spec": {}});
+    let written = json!({"spec": {"host": "onix.example.com", "unknown": 1, "clearAfter": "2026-11-23T15:10:00Z",
+        "claim": {"users": [" Alice"], "aliases": ["mallory"], "trustWorkloads": true, "handTo": null}}});
+    let written_without_host = {
+        let mut written = written;
+        drop(written["spec"].as_object_mut().unwrap().remove("host"));
+        written
+    };
+    let (slot, warnings) = stored("alice", "", &old, &written_without_host);
+    assert_eq!(
+        slot["spec"],
+        json!({"unknown": 1, "claim": {"users": ["alice"], "trustWorkloads": true, "handTo": null}})
+    );
+    let marks = slot["metadata"]["annotations"].as_object().unwrap();
+    assert_eq!(
+        (&marks["hotdesk.dev/claim-id"], &marks["hotdesk.dev/claimed-at"]),
+        (&json!("u-7"), &json!("2026-11-23T15:00:00Z"))
+    );
+    assert_eq!(slot["metadata"]["labels"], json!({"hotdesk.dev/owner": "alice", "hotdesk.dev/slot": "onix"}));
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
+fn a_hand_over_takes_trust_and_wishes_along_and_is_not_stored_as_one() {
+    let old =
+        json!({"spec": {"claim": {"users": ["alice"], "trustWorkloads": true}, "requests": {"reap": {"id": "r"}}}});
+    let new = json!({"spec": {"claim": {"users": ["bob"], "trustWorkloads": true, "handTo": "bob"}, "requests": {"reap": {"id": "r"}}}});
+    let (slot, warnings) = stored("alice", "", &old, &new);
+    assert_eq!(slot["spec"], json!({"claim": {"users": ["bob"]}}));
+    let told = "what runs in slot \"onix\" is not trusted now, for somebody else may have left it there: see it with kubectl \
+                get pods,cronjobs -n onix, then trust it with kubectl patch slot slot -n onix --type=merge -p \
+                '{\"spec\":{\"claim\":{\"trustWorkloads\":true}}}'";
+    assert_eq!(warnings, [told]);
+}
+
+#[test]
+fn a_wish_is_noted_in_full() {
+    let (claim, old) = (json!({"users": ["alice"]}), json!({"spec": {"claim": {"users": ["alice"]}}}));
+    let (slot, _) =
+        stored("alice", "", &old, &json!({"spec": {"claim": claim, "requests": {"reap": {"dryRun": true}}}}));
+    let noted = json!({"dryRun": true, "id": "u-7", "claimID": "u-7", "by": "alice", "at": "2026-11-23T15:00:00Z"});
+    assert_eq!(slot["spec"]["requests"], json!({"reap": noted}));
+}
+
+#[test]
+fn others_conditions_are_put_back() {
+    let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "reason": "R", "message": "", "lastTransitionTime": "2026-11-23T14:00:00Z"});
+    let status = |conditions: Value| json!({"spec": {}, "status": {"conditions": conditions}});
+    let old = status(json!([condition("ClaimSource", "True")]));
+    let new = status(json!([condition("ClaimSource", "False"), condition("Restamped", "True")]));
+    let (slot, _) = stored(ACCESS, "status", &old, &new);
+    assert_eq!(slot["status"]["conditions"], json!([condition("ClaimSource", "True"), condition("Restamped", "True")]));
+    let (slot, _) = stored("admin", "status", &old, &new);
+    assert_eq!(slot["status"], new["status"]);
 }

@@ -1,19 +1,14 @@
-use hotdesk_slots::keys;
 use kube::core::{ObjectList, WatchEvent};
 use serde_json::json;
 
 use super::*;
 
 /// A Slot as an API server writes it, with all that the gate passes over.
-fn written(spec: &Value, lost_at: Option<&Value>) -> Value {
-    let mut annotations = json!({"hotdesk.dev/owner": "alice", "note": "hotdesk.dev/lost-at"});
-    if let Some(lost_at) = lost_at {
-        annotations[keys::LOST_AT] = lost_at.clone();
-    }
+fn written(spec: &Value) -> Value {
     json!({
         "apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot",
         "metadata": {
-            "annotations": annotations, "labels": {"namespace": "onix", "name": "other"}, "generation": 3,
+            "annotations": {"hotdesk.dev/owner": "alice", "note": "trustWorkloads"}, "labels": {"namespace": "onix", "name": "other"}, "generation": 3,
             "managedFields": [{"manager": "x", "fieldsV1": {"f:spec": {"f:claim": {".": {}}}}}],
             "name": "slot", "namespace": "mew", "resourceVersion": "77",
         },
@@ -22,8 +17,8 @@ fn written(spec: &Value, lost_at: Option<&Value>) -> Value {
     })
 }
 
-fn read(spec: &Value, lost_at: Option<&Value>) -> Page {
-    serde_json::from_value::<Seen>(written(spec, lost_at)).unwrap().page().unwrap()
+fn read(spec: &Value) -> Page {
+    serde_json::from_value::<Seen>(written(spec)).unwrap().page().unwrap()
 }
 
 fn users(page: &Page) -> Vec<&str> {
@@ -32,26 +27,24 @@ fn users(page: &Page) -> Vec<&str> {
 
 #[test]
 fn reads_what_the_gate_needs_and_passes_over_the_rest() {
-    let page = read(&json!({"host": "h", "claim": {"users": ["Alice", "bob"], "groups": ["g"]}, "mode": "warn"}), None);
+    let page = read(&json!({"host": "h", "claim": {"users": ["Alice", "bob"], "groups": ["g"]}, "mode": "warn"}));
     assert_eq!((users(&page), page.mode, page.version), (vec!["alice", "bob"], Some(Mode::Warn), Some(77)));
-    assert_eq!((page.readable, page.lost_at), (true, None));
+    assert!(page.readable);
     let slot = ("hotdesk.dev/slot", "mew".to_owned());
     assert!(page.stamp().labels.contains(&slot), "{:?}", page.stamp());
 }
 
 #[test]
-fn a_moment_of_loss_that_cannot_be_read_is_never_past() {
-    let moment: Timestamp = "2026-12-01T18:00:00Z".parse().unwrap();
-    for (text, expected) in
-        [(json!("2026-12-01T18:00:00Z"), moment), (json!("soon"), Timestamp::MAX), (json!(7), Timestamp::MAX)]
-    {
-        assert_eq!(read(&json!({}), Some(&text)).lost_at, Some(expected), "{text}");
-    }
+fn what_runs_is_trusted_only_where_the_claim_says_so() {
+    let trusts = |claim: Value| read(&json!({"claim": claim})).claim.map(|claim| claim.trust_workloads);
+    assert_eq!(trusts(json!({"users": ["alice"], "trustWorkloads": true})), Some(true));
+    assert_eq!(trusts(json!({"users": ["alice"], "trustWorkloads": false})), Some(false));
+    assert_eq!(trusts(json!({"users": ["alice"]})), Some(false));
 }
 
 #[track_caller]
 fn closes(spec: &Value) {
-    let page = read(spec, None);
+    let page = read(spec);
     assert!(!page.readable && page.claim.is_none(), "{spec}: {page:?}");
 }
 
@@ -64,12 +57,13 @@ fn a_spec_that_does_not_fit_closes_its_slot() {
     closes(&json!({"claim": {"users": ["alice", 7]}}));
     closes(&json!({"claim": {"users": ["alice"], "until": "2026-12-01T18:00:00"}}));
     closes(&json!({"claim": {"users": ["alice"], "purpose": {}}}));
+    closes(&json!({"claim": {"users": ["alice"], "trustWorkloads": "true"}}));
     closes(&json!({"mode": "off"}));
 }
 
 #[track_caller]
 fn is_free(spec: &Value) {
-    let page = read(spec, None);
+    let page = read(spec);
     assert!(page.readable && page.claim.is_none(), "{spec}: {page:?}");
 }
 
@@ -83,7 +77,7 @@ fn a_spec_without_a_claim_is_a_free_slots() {
 #[test]
 fn what_is_not_the_slot_of_a_namespace_is_none() {
     for (field, value) in [("name", json!("other")), ("name", Value::Null), ("namespace", Value::Null)] {
-        let mut object = written(&json!({}), None);
+        let mut object = written(&json!({}));
         object["metadata"][field] = value;
         assert_eq!(serde_json::from_value::<Seen>(object).unwrap().page(), None, "{field}");
     }
@@ -93,7 +87,7 @@ fn what_is_not_the_slot_of_a_namespace_is_none() {
 #[test]
 fn one_odd_slot_hides_no_other_in_a_list() {
     let items = [json!({"claim": {"users": ["alice"]}}), json!("text"), json!({"claim": {"users": ["bob"]}})];
-    let items: Vec<Value> = items.iter().map(|spec| written(spec, None)).collect();
+    let items: Vec<Value> = items.iter().map(written).collect();
     let list = json!({"apiVersion": "v1", "items": items, "kind": "SlotList", "metadata": {"continue": "c"}});
     let list: ObjectList<Seen> = serde_json::from_str(&list.to_string()).unwrap();
     let pages: Vec<Page> = list.items.into_iter().filter_map(Seen::page).collect();
@@ -104,7 +98,7 @@ fn one_odd_slot_hides_no_other_in_a_list() {
 /// An API server writes the type first. Should one ever write it last, changes must be seen all the same.
 #[test]
 fn an_event_is_read_whatever_the_order_of_its_fields() {
-    let slot = written(&json!({"claim": {"users": ["alice"]}}), None).to_string();
+    let slot = written(&json!({"claim": {"users": ["alice"]}})).to_string();
     for text in [format!(r#"{{"type":"ADDED","object":{slot}}}"#), format!(r#"{{"object":{slot},"type":"ADDED"}}"#)] {
         let event: WatchEvent<Seen> = serde_json::from_str(&text).unwrap();
         let WatchEvent::Added(slot) = event else { panic!("{text}") };

@@ -31,6 +31,7 @@ pub(crate) fn meanwhile() -> Vec<Row> {
     vec![
         happens("a deploy", |world| world.records = vec![record(1, "superseded", 300), record(2, "deployed", 0)]),
         happens("an install under way", |world| world.records.push(record(2, "pending-upgrade", 0))),
+        happens("the slot changes hands", |world| world.claim_id = "c2"),
         happens("a claim", |world| world.spec = json!({"claim": {"users": ["bob"]}})),
         happens("a keep", |world| world.spec = json!({"keepUntil": second(ago(-60))})),
         happens("a session", |world| {
@@ -155,4 +156,52 @@ pub(crate) fn killed() -> Vec<Row> {
             Row { name: format!("killed at its request {at}, then somebody came back"), expect: Expect::Kept, play }
         })
         .collect()
+}
+
+/// Somebody asked for the run, under a claim.
+pub(crate) fn requests() -> Vec<Row> {
+    let asked = |under: &str| idle().args(&["--request-id=r1", &format!("--claim-id={under}")]);
+    let while_it_reads = asked("c1").fault(|world, request| {
+        if request.path().ends_with("/log") {
+            world.claim_id = "c2";
+        }
+        None
+    });
+    let unreadable = asked("c1").fault(|_, request| {
+        let own = request.path().ends_with("/slots/slot") && request.method == "GET";
+        own.then(|| failure(500, "InternalError", "etcdserver: request timed out"))
+    });
+    vec![
+        row("control: it is asked for under the present claim", Expect::Reaped, asked("c1")),
+        row("it was asked for under another claim", Expect::Kept, asked("c2")),
+        row("it was asked for, and the slot changes hands while the log is read", Expect::Kept, while_it_reads),
+        row("it was asked for, and the Slot cannot be read", Expect::Unknown, unreadable),
+    ]
+}
+
+/// What goes is written down before it does.
+pub(crate) fn saves() -> Vec<Row> {
+    let answers = |reply: fn() -> Reply| {
+        idle().fault(move |_, request| {
+            let save = request.method == "POST" && request.path() == "/api/v1/namespaces/hotdesk-saved/secrets";
+            save.then(reply)
+        })
+    };
+    let untold = idle().fault(|_, request| {
+        let told = request.method == "PATCH" && request.body.contains("\"saved\"");
+        told.then(|| failure(403, "Forbidden", "slots/status is forbidden"))
+    });
+    let taken_over = idle().fault(|_, request| {
+        let mark = json!({"meta.helm.sh/release-name": "api", "meta.helm.sh/release-namespace": "mew"});
+        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "annotations": mark}});
+        let own = request.method == "GET" && request.path() == "/api/v1/namespaces/mew/services/web";
+        own.then_some(Reply::Json(200, service))
+    });
+    vec![
+        row("it cannot be saved", Expect::Kept, answers(|| failure(403, "Forbidden", "secrets is forbidden"))),
+        row("nobody answers when it is saved", Expect::Kept, answers(|| Reply::Silence)),
+        row("control: it was saved already", Expect::Reaped, answers(|| failure(409, "AlreadyExists", "it exists"))),
+        row("nobody can be told that it is saved", Expect::Kept, untold),
+        row("control: an object of it has become another release's, and stays", Expect::Reaped, taken_over),
+    ]
 }

@@ -1,0 +1,218 @@
+//! How does a holder ask hotdesk for something, and what became of it?
+//!
+//! The wish is a patch of the Slot, in the person's own name, so the webhook judges who asks. Hotdesk's controller carries it
+//! out and reports in the Slot's status; nothing but the Slot is read here.
+
+use std::time::Duration;
+
+use hotdesk_slots::Slot;
+use hotdesk_slots::requests::{Request, RequestStatus};
+use hotdesk_slots::text::{harmless, plain};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::commands::change;
+use crate::failure::Failure;
+
+/// Between two looks at the Slot.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// After so many looks without a word of the controller, people are told where to look.
+const LOOKS_IN_SILENCE: u32 = 15;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Reap,
+    Revive,
+}
+
+/// A request that was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// The exit code of its job.
+    pub(crate) code: i32,
+    /// What it said at its end.
+    pub(crate) message: String,
+}
+
+/// What a look at the Slot says of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Look {
+    /// Nothing yet.
+    Silent,
+    /// Not over; perhaps with something to tell.
+    UnderWay,
+    /// Carried out.
+    Ended(Ended),
+    /// Not carried out, and why.
+    Refused(String),
+}
+
+/// What has been told of a request.
+#[derive(Debug, Default)]
+struct Told {
+    steps: i64,
+    waits: Option<String>,
+    silent_looks: u32,
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Reap => "reap",
+            Self::Revive => "revive",
+        }
+    }
+
+    fn of(self, slot: &Slot) -> Option<&Request> {
+        let requests = slot.spec.requests.as_ref()?;
+        match self {
+            Self::Reap => requests.reap.as_ref(),
+            Self::Revive => requests.revive.as_ref(),
+        }
+    }
+}
+
+/// The patch of a Slot's spec that asks. What hotdesk noted of the wish before goes, which makes it another one.
+fn wish(kind: Kind, dry_run: bool, releases: &[String]) -> Value {
+    let releases = if releases.is_empty() { Value::Null } else { json!(releases) };
+    let wish = json!({"id": null, "claimID": null, "by": null, "at": null, "dryRun": dry_run, "releases": releases});
+    json!({"requests": {kind.as_str(): wish}})
+}
+
+/// Asks, and gives the request's id.
+///
+/// # Errors
+/// Who says no, in their words.
+pub(crate) async fn ask(
+    cluster: &Cluster,
+    slot: &str,
+    kind: Kind,
+    dry_run: bool,
+    releases: &[String],
+) -> Result<String, Failure> {
+    let changed = change(cluster, slot, |_, _| Ok(Some(wish(kind, dry_run, releases)))).await?;
+    let id = kind.of(&changed.is).and_then(|request| request.id.clone());
+    id.ok_or_else(|| {
+        Failure::Refused(format!(
+            "the request was written, and hotdesk's webhook did not note it, so nobody carries it out. Whoever runs the \
+             cluster sees which version is installed: helm -n hotdesk list; {} is {}",
+            cluster.program,
+            env!("CARGO_PKG_VERSION")
+        ))
+    })
+}
+
+/// How people see by themselves what became of a request.
+pub(crate) fn by_kubectl(slot: &str) -> String {
+    format!("kubectl get slot slot -n {slot} -o jsonpath='{{.status.request}}'")
+}
+
+/// Follows a request to its end; what happens goes to `tell`, line by line.
+///
+/// # Errors
+/// When it is not carried out, does not end in time, or cannot be followed.
+pub(crate) async fn follow(
+    cluster: &Cluster,
+    slot: &str,
+    (kind, id): (Kind, &str),
+    patience: SignedDuration,
+    mut tell: impl FnMut(&str),
+) -> Result<Ended, Failure> {
+    let limit = Duration::try_from(patience).unwrap_or(Duration::MAX);
+    let mut told = Told::default();
+    let followed = tokio::time::timeout(limit, async {
+        loop {
+            let slot = cluster.slot(slot).await?;
+            match told.look(&slot, kind, id, &mut tell) {
+                Look::Ended(ended) => return Ok(ended),
+                Look::Refused(why) => return Err(Failure::Refused(why)),
+                Look::Silent | Look::UnderWay => {}
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    });
+    followed.await.unwrap_or_else(|_| {
+        let why = told.waits.map(|why| format!(" ({why})")).unwrap_or_default();
+        Err(Failure::Refused(format!(
+            "the request has not ended in time{why}. See what becomes of it: {}",
+            by_kubectl(slot)
+        )))
+    })
+}
+
+impl Told {
+    /// Tells what is new.
+    fn look(&mut self, slot: &Slot, kind: Kind, id: &str, tell: &mut impl FnMut(&str)) -> Look {
+        let status = slot.status.as_ref().and_then(|status| status.request.as_ref());
+        match status {
+            Some(status) if status.id == id => self.own(status, tell),
+            _ if kind.of(slot).and_then(|request| request.id.as_deref()) != Some(id) => Look::Refused(
+                "the request is void: somebody asked again, or the claim has changed. Ask again if you still wish it"
+                    .to_owned(),
+            ),
+            Some(other) if !other.phase.is_over() => {
+                self.wait(format!("it waits for another request, {} {}", plain(&other.kind), plain(&other.id)), tell);
+                Look::UnderWay
+            }
+            _ => self.silence(tell),
+        }
+    }
+
+    fn own(&mut self, status: &RequestStatus, tell: &mut impl FnMut(&str)) -> Look {
+        self.silent_looks = 0;
+        self.steps(status, tell);
+        let message = status.message.as_deref().map(harmless).unwrap_or_default();
+        if !status.phase.is_over() {
+            if !message.is_empty() {
+                self.wait(message, tell);
+            }
+            return Look::UnderWay;
+        }
+        match status.exit_code {
+            Some(code) => Look::Ended(Ended { code, message }),
+            None => Look::Refused(message),
+        }
+    }
+
+    fn steps(&mut self, status: &RequestStatus, tell: &mut impl FnMut(&str)) {
+        if status.steps_left_out > self.steps {
+            tell(&format!("… {} lines", status.steps_left_out - self.steps));
+            self.steps = status.steps_left_out;
+        }
+        let new = usize::try_from(self.steps - status.steps_left_out).unwrap_or(usize::MAX);
+        for step in status.steps.iter().skip(new) {
+            tell(&harmless(step));
+            self.steps += 1;
+        }
+    }
+
+    fn wait(&mut self, why: String, tell: &mut impl FnMut(&str)) {
+        if self.waits.as_ref() != Some(&why) {
+            tell(&why);
+            self.waits = Some(why);
+        }
+    }
+
+    fn silence(&mut self, tell: &mut impl FnMut(&str)) -> Look {
+        self.silent_looks += 1;
+        if self.silent_looks == LOOKS_IN_SILENCE {
+            let why =
+                "hotdesk's controller does not answer. Whoever runs the cluster sees why: kubectl -n hotdesk get pods";
+            self.wait(why.to_owned(), tell);
+        }
+        Look::Silent
+    }
+}
+
+/// Shows one line of what happens, on standard error: the verdict alone is the output.
+pub(crate) fn on_stderr(line: &str) {
+    use std::io::Write as _;
+    // Where it cannot be written, nobody reads it.
+    let _unwritable = writeln!(anstream::stderr(), "  {line}");
+}
+
+#[cfg(test)]
+mod tests;

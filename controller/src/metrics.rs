@@ -1,0 +1,206 @@
+//! What has the controller done, and does it still see the Slots?
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hotdesk_runtime::health::Health;
+use hotdesk_slots::requests::RequestPhase;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::request::Kind;
+
+/// For how long what was seen counts as known after the API server was last heard of: two watch calls and a little.
+const TRUSTED_FOR: Duration = Duration::from_secs(60);
+
+/// The Slots, and the bindings.
+const LISTS: u8 = 2;
+
+/// The numbers, and the registry that shows them.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    reconciled: Family<Ended, Counter>,
+    rights: Family<Ended, Counter>,
+    behind: Gauge,
+    age: Gauge<f64, AtomicU64>,
+    /// How many lists have been read for the first time.
+    listed: AtomicU8,
+    started: Instant,
+    /// Milliseconds from `started` to the last answer of the API server.
+    heard: AtomicU64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    kind: &'static str,
+    phase: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    outcome: &'static str,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is as it should be.
+    Done,
+    /// Something was refused, or nobody answered.
+    Failed,
+}
+
+impl Metrics {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("hotdesk_controller"),
+            requests: Family::default(),
+            reconciled: Family::default(),
+            rights: Family::default(),
+            behind: Gauge::default(),
+            age: Gauge::default(),
+            listed: AtomicU8::new(0),
+            started: now,
+            heard: AtomicU64::new(0),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("build", "What runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        r.register("requests", "Requests of holders that have ended, by how", self.requests.clone());
+        r.register(
+            "reconciliations",
+            "Times that a Slot was brought up to date, by how that ended",
+            self.reconciled.clone(),
+        );
+        r.register("rights_writes", "Writes of RoleBindings, by how they ended", self.rights.clone());
+        r.register("rights_behind", "Slots whose rights could not be brought to the claim yet", self.behind.clone());
+        let age = self.age.clone();
+        r.register_with_unit("watch_age", "Time since the API server was last heard of", Unit::Seconds, age);
+        for outcome in [Outcome::Done, Outcome::Failed] {
+            drop(self.reconciled.get_or_create(&Ended { outcome: outcome.as_str() }));
+            drop(self.rights.get_or_create(&Ended { outcome: outcome.as_str() }));
+        }
+        for (kind, phase) in [Kind::Reap, Kind::Revive].into_iter().flat_map(|kind| OVER.map(|phase| (kind, phase))) {
+            drop(self.requests.get_or_create(&Request { kind: kind.as_str(), phase: word(phase) }));
+        }
+    }
+
+    /// The API server answered.
+    pub fn hear(&self) {
+        let at = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.heard.fetch_max(at, Ordering::AcqRel);
+    }
+
+    /// One of the lists was read for the first time.
+    pub fn listed(&self) {
+        self.listed.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Counts a request that has ended.
+    pub fn ended(&self, kind: Kind, phase: RequestPhase) {
+        self.requests.get_or_create(&Request { kind: kind.as_str(), phase: word(phase) }).inc();
+    }
+
+    /// Counts an attempt to bring a Slot up to date.
+    pub fn reconciled(&self, outcome: Outcome) {
+        self.reconciled.get_or_create(&Ended { outcome: outcome.as_str() }).inc();
+    }
+
+    /// Counts a write of a binding.
+    pub fn wrote_rights(&self, outcome: Outcome) {
+        self.rights.get_or_create(&Ended { outcome: outcome.as_str() }).inc();
+    }
+
+    /// In how many slots the rights wait for another attempt.
+    pub fn rights_behind(&self, slots: usize) {
+        self.behind.set(i64::try_from(slots).unwrap_or(i64::MAX));
+    }
+
+    fn reason_against(&self, now: Instant) -> Option<&'static str> {
+        if self.listed.load(Ordering::Acquire) < LISTS {
+            return Some("the Slots and RoleBindings have not been read yet");
+        }
+        (self.age(now) >= TRUSTED_FOR).then_some("the API server has not been heard of for a minute")
+    }
+
+    fn encode(&self, now: Instant) -> Result<String, std::fmt::Error> {
+        self.age.set(self.age(now).as_secs_f64());
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    fn age(&self, now: Instant) -> Duration {
+        let heard = Duration::from_millis(self.heard.load(Ordering::Acquire));
+        now.saturating_duration_since(self.started).saturating_sub(heard)
+    }
+}
+
+impl Health for Metrics {
+    fn not_ready(&self) -> Option<String> {
+        self.reason_against(Instant::now()).map(str::to_owned)
+    }
+
+    fn metrics(&self) -> Result<String, std::fmt::Error> {
+        self.encode(Instant::now())
+    }
+}
+
+const OVER: [RequestPhase; 3] = [RequestPhase::Succeeded, RequestPhase::Failed, RequestPhase::Refused];
+
+fn word(phase: RequestPhase) -> &'static str {
+    match phase {
+        RequestPhase::Pending => "pending",
+        RequestPhase::Running => "running",
+        RequestPhase::Succeeded => "succeeded",
+        RequestPhase::Failed => "failed",
+        RequestPhase::Refused => "refused",
+    }
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_ready_while_everything_was_read_and_the_api_server_answers() {
+        let start = Instant::now();
+        let metrics = Metrics::new(start);
+        metrics.listed();
+        assert_eq!(metrics.reason_against(start), Some("the Slots and RoleBindings have not been read yet"));
+        metrics.listed();
+        assert_eq!(metrics.reason_against(start + Duration::from_secs(59)), None);
+        assert!(metrics.reason_against(start + Duration::from_secs(61)).is_some());
+        metrics.ended(Kind::Reap, RequestPhase::Refused);
+        let text = metrics.encode(start).unwrap();
+        for line in [
+            "hotdesk_controller_requests_total{kind=\"reap\",phase=\"refused\"} 1",
+            "hotdesk_controller_requests_total{kind=\"revive\",phase=\"failed\"} 0",
+            "hotdesk_controller_rights_writes_total{outcome=\"failed\"} 0",
+            "hotdesk_controller_build_info{version=",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What did a holder ask for, and what is to be done about it now?
+//!
+//! One pure function: [`next`] says what follows from the Slot, its CronJob, the Jobs and the time. Nothing is remembered
+//! besides what stands in the cluster, so a controller that was restarted goes on where the one before it stopped.
+
+use hotdesk_slots::requests::{Request, RequestPhase, RequestStatus, VALID_FOR};
+use hotdesk_slots::text::{harmless, human_duration, plain};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+
+use crate::slots::ReadSlot;
+
+pub mod job;
+pub mod progress;
+
+use job::Order;
+use progress::Progress;
+
+/// For how long a Job may wait for its program to begin before the status says why.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
+
+/// The longest message of a status, in characters.
+const MAX_MESSAGE: usize = 4096;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Check the slot, and clear it if nobody uses it.
+    Reap,
+    /// Bring back what was cleared.
+    Revive,
+}
+
+/// A request that is not over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Open<'a> {
+    /// What is asked for.
+    pub kind: Kind,
+    /// Its id.
+    pub id: &'a str,
+    /// As it stands in the spec; absent once the claim has changed.
+    pub request: Option<&'a Request>,
+    /// What has become of it so far.
+    pub status: Option<&'a RequestStatus>,
+}
+
+/// What is known besides the Slot.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// The slot's CronJob.
+    pub cron_job: Option<&'a CronJob>,
+    /// True if the slot has somebody who brings back what was cleared.
+    pub revives: bool,
+    /// The Jobs of the slot's requests.
+    pub jobs: &'a [Job],
+}
+
+/// What is to be done about a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    /// Make its Job, and then write this.
+    Make(Box<Job>, RequestStatus),
+    /// Follow its Job.
+    Follow(Box<Job>),
+    /// Write this.
+    Write(RequestStatus),
+}
+
+impl Kind {
+    /// As it is written in a status, and how its Jobs' names begin.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reap => "reap",
+            Self::Revive => "revive",
+        }
+    }
+
+    fn of(text: &str) -> Option<Self> {
+        [Self::Reap, Self::Revive].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// The request that is to be carried out or followed. One at a time: a newer one waits until the one before is over, and of two
+/// new ones only the newer counts.
+#[must_use]
+pub fn open(slot: &ReadSlot) -> Option<Open<'_>> {
+    let status = slot.slot.status.as_ref().and_then(|status| status.request.as_ref());
+    let requests = slot.slot.spec.requests.as_ref();
+    let asked =
+        |kind| requests.and_then(|all| if kind == Kind::Reap { all.reap.as_ref() } else { all.revive.as_ref() });
+    if let Some(status) = status.filter(|status| !status.phase.is_over())
+        && let Some(kind) = Kind::of(&status.kind)
+    {
+        let request = asked(kind).filter(|request| request.id.as_deref() == Some(&status.id));
+        return Some(Open { kind, id: &status.id, request, status: Some(status) });
+    }
+    let all = [Kind::Reap, Kind::Revive].into_iter().filter_map(|kind| Some((kind, asked(kind)?)));
+    let with_id = all.filter_map(|(kind, request)| Some((kind, request, request.id.as_deref()?)));
+    let newest = with_id.max_by_key(|(_, request, _)| request.at.as_ref().map(|at| at.0));
+    let (kind, request, id) = newest.filter(|(_, _, id)| status.is_none_or(|status| status.id != *id))?;
+    Some(Open { kind, id, request: Some(request), status: None })
+}
+
+/// What is to be done about an open request.
+#[must_use]
+pub fn next(slot: &ReadSlot, open: &Open<'_>, around: &Around<'_>, now: Timestamp) -> Next {
+    let name = job::name(open.kind, &slot.name, open.id);
+    if let Some(own) = around.jobs.iter().find(|job| job.metadata.name.as_deref() == Some(&name)) {
+        return match job::serves(own, open.id) {
+            true => Next::Follow(Box::new(own.clone())),
+            false => {
+                Next::Write(open.refused(&format!("the name {name} is taken by the job of another request: ask again")))
+            }
+        };
+    }
+    if open.status.is_some_and(|status| status.phase == RequestPhase::Running) {
+        return Next::Write(open.ended(RequestPhase::Failed, "its job was deleted before it ended"));
+    }
+    let refusal = refusal(slot, open, around, now);
+    let (Some(request), Some(cron_job), None) = (open.request, around.cron_job, &refusal) else {
+        return Next::Write(open.refused(&refusal.unwrap_or_default()));
+    };
+    if let Some(other) = around.jobs.iter().find(|job| !progress::is_over(job)) {
+        let other = other.metadata.name.as_deref().unwrap_or_default();
+        return Next::Write(open.pending(Some(format!("it waits for the job {other}, which runs in the slot"))));
+    }
+    let order =
+        Order { kind: open.kind, slot: &slot.name, id: open.id, request, any_claim: slot.slot.spec.claim.is_none() };
+    Next::Make(Box::new(job::of(cron_job, &order)), open.pending(None))
+}
+
+/// Why a request is not carried out.
+fn refusal(slot: &ReadSlot, open: &Open<'_>, around: &Around<'_>, now: Timestamp) -> Option<String> {
+    let name = &slot.name;
+    let Some(request) = open.request else {
+        return Some("the claim has changed since this was asked: ask again".to_owned());
+    };
+    let claim_id = slot.slot.claim_id();
+    // A slot that nobody has claimed yet has no id: what an administrator asks for there is of no claim.
+    let unclaimed = claim_id.is_none() && slot.slot.spec.claim.is_none();
+    if request.claim_id.as_deref() != claim_id || claim_id.is_none() && !unclaimed {
+        return Some("the claim has changed since this was asked: ask again".to_owned());
+    }
+    if !is_fresh(request, now) {
+        return Some(format!("more than {} have passed since this was asked: ask again", human_duration(VALID_FOR)));
+    }
+    if ![Some(open.id), claim_id].into_iter().flatten().all(is_plain_id) {
+        return Some("its id cannot be used: ask again".to_owned());
+    }
+    if around.cron_job.is_none() {
+        return Some(format!("{name} has no reaper: an administrator sets reaper.enabled for it in charts/slots"));
+    }
+    if open.kind == Kind::Revive && !around.revives {
+        return Some(format!(
+            "nothing is brought back in {name}: an administrator sets reaper.revive.enabled for it in charts/slots"
+        ));
+    }
+    let wrong = request.releases.iter().find(|release| !is_release_name(release))?;
+    Some(format!("\"{}\" is not the name of a release", plain(wrong)))
+}
+
+/// As [`Request::is_valid`], for a request of any claim.
+fn is_fresh(request: &Request, now: Timestamp) -> bool {
+    let any = request.claim_id.as_deref().unwrap_or_default();
+    Request { claim_id: Some(any.to_owned()), ..request.clone() }.is_valid(Some(any), now)
+}
+
+/// The webhook makes ids of these. Kubernetes would expand `$(NAME)` in a variable of the Job.
+fn is_plain_id(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+/// As helm names releases. Kubernetes would expand `$(NAME)` in an argument, and so show a setting of the reaper.
+fn is_release_name(name: &str) -> bool {
+    let label = |label: &str| {
+        let ends = [label.bytes().next(), label.bytes().last()].into_iter().all(|end| end.is_some_and(|b| b != b'-'));
+        ends && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    name.len() <= 53 && name.split('.').all(label)
+}
+
+impl Open<'_> {
+    /// What is to be written of a Job that is at this, with what its log says.
+    #[must_use]
+    pub fn followed(&self, job: &Job, progress: &Progress, log: Option<&str>, now: Timestamp) -> RequestStatus {
+        let mut status = match progress {
+            Progress::Waiting(why) => {
+                let made = job.metadata.creation_timestamp.as_ref().map_or(now, |at| at.0);
+                let long = now.duration_since(made) > PATIENCE;
+                self.pending(long.then(|| why.clone()))
+            }
+            Progress::Running => self.in_phase(RequestPhase::Running, None),
+            Progress::Gone(why) => self.ended(RequestPhase::Failed, &format!("its job ended without a word: {why}")),
+            Progress::Ended { code: 0, message } => {
+                let status = self.ended(RequestPhase::Succeeded, message);
+                RequestStatus { exit_code: Some(0), ..status }
+            }
+            Progress::Ended { code, message } => {
+                let status = self.ended(RequestPhase::Failed, message);
+                RequestStatus { exit_code: Some(*code), ..status }
+            }
+        };
+        if let Some(log) = log {
+            let ended = matches!(progress, Progress::Ended { .. });
+            (status.steps, status.steps_left_out) = progress::steps(log, ended);
+        }
+        status
+    }
+
+    fn pending(&self, message: Option<String>) -> RequestStatus {
+        self.in_phase(RequestPhase::Pending, message)
+    }
+
+    fn ended(&self, phase: RequestPhase, message: &str) -> RequestStatus {
+        let message = if message.is_empty() { "its job has ended without a word" } else { message };
+        self.in_phase(phase, Some(message.to_owned()))
+    }
+
+    /// The status of a request that is not carried out.
+    #[must_use]
+    pub fn refused(&self, why: &str) -> RequestStatus {
+        self.in_phase(RequestPhase::Refused, Some(why.to_owned()))
+    }
+
+    /// What was told before stays.
+    fn in_phase(&self, phase: RequestPhase, message: Option<String>) -> RequestStatus {
+        let (steps, steps_left_out) =
+            self.status.map(|status| (status.steps.clone(), status.steps_left_out)).unwrap_or_default();
+        RequestStatus {
+            id: self.id.to_owned(),
+            kind: self.kind.as_str().to_owned(),
+            phase,
+            steps,
+            steps_left_out,
+            message: message.map(|text| harmless(&text).chars().take(MAX_MESSAGE).collect()),
+            exit_code: None,
+            at: None,
+        }
+    }
+
+    /// Who asked, for a log line or an Event.
+    #[must_use]
+    pub fn by(&self) -> String {
+        self.request.and_then(|request| request.by.as_deref()).map_or_else(|| "somebody".to_owned(), plain)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! For whom is this run, and may it still be done for them?
+//!
+//! A holder's wish counts only under the claim under which it was made. The controller, which makes a Job of it, says which
+//! one that was; a run by the clock serves nobody, and needs none.
+
+use clap::Args;
+use hotdesk_slots::slot::Slot;
+use hotdesk_slots::text::plain;
+use hotdesk_slots::{ClaimView, Standing};
+use jiff::Timestamp;
+
+/// Which request this run serves.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Request {
+    /// The request that this run serves.
+    #[arg(long, env = "HOTDESK_REQUEST_ID")]
+    request_id: Option<String>,
+
+    /// The claim under which that was asked. The run stops when the slot has changed hands since.
+    #[arg(long, env = "HOTDESK_CLAIM_ID")]
+    claim_id: Option<String>,
+
+    /// Bring back what was reaped under any claim, as an administrator wishes.
+    #[arg(long, env = "HOTDESK_ANY_CLAIM", default_value_t = false, num_args = 0..=1,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    any_claim: bool,
+}
+
+/// Under which claims something must have been reaped to be brought back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Under<'a> {
+    /// Whichever.
+    Any,
+    /// This one.
+    Claim(&'a str),
+}
+
+impl Under<'_> {
+    /// True for what was reaped under such a claim.
+    #[must_use]
+    pub fn admits(self, claim_id: Option<&str>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Claim(id) => claim_id == Some(id),
+        }
+    }
+}
+
+impl Request {
+    fn claim_id(&self) -> Option<&str> {
+        self.claim_id.as_deref().filter(|id| !id.is_empty())
+    }
+
+    /// True if somebody asked for this run.
+    #[must_use]
+    pub fn is_somebodys(&self) -> bool {
+        self.claim_id().is_some()
+    }
+
+    /// Why what was asked for is void, if it is.
+    #[must_use]
+    pub fn void(&self, slot: &Slot) -> Option<String> {
+        let asked = self.claim_id()?;
+        if slot.claim_id() == Some(asked) {
+            return None;
+        }
+        let which = self.request_id.as_deref().filter(|id| !id.is_empty());
+        let which = which.map(|id| format!(" (request {})", plain(id))).unwrap_or_default();
+        Some(format!("the claim changed hands since this was asked for{which}"))
+    }
+
+    /// What may be brought back. Unlike a reap, which judges the slot by itself, it needs somebody who is entitled to it.
+    ///
+    /// # Errors
+    /// Why nothing may.
+    pub fn may_revive(&self, slot: &Slot, now: Timestamp) -> Result<Under<'_>, String> {
+        if let Some(why) = self.void(slot) {
+            return Err(why);
+        }
+        if self.any_claim {
+            return Ok(Under::Any);
+        }
+        let Some(asked) = self.claim_id() else {
+            return Err("nobody is named for whom: HOTDESK_CLAIM_ID says under which claim it was asked, and \
+                        HOTDESK_ANY_CLAIM=true that an administrator asks"
+                .to_owned());
+        };
+        let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+        match Standing::of(view.as_ref(), now).held() {
+            Some(_) => Ok(Under::Claim(asked)),
+            None => Err("nobody holds the slot any more".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hotdesk_slots::keys;
+    use serde_json::json;
+
+    fn now() -> Timestamp {
+        "2026-11-23T15:00:00Z".parse().unwrap()
+    }
+
+    fn slot(claim_id: &str, until: Option<&str>) -> Slot {
+        let metadata = json!({"name": "slot", "annotations": {keys::CLAIM_ID: claim_id}});
+        let claim = until.map(|until| json!({"users": ["alice"], "until": until}));
+        let spec = json!({"claim": claim});
+        serde_json::from_value(
+            json!({"apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot", "metadata": metadata, "spec": spec}),
+        )
+        .unwrap()
+    }
+
+    fn asked(claim_id: Option<&str>, any_claim: bool) -> Request {
+        Request { request_id: Some("r1".to_owned()), claim_id: claim_id.map(str::to_owned), any_claim }
+    }
+
+    #[test]
+    fn a_request_is_void_once_the_claim_changed_hands_and_a_run_by_the_clock_never_is() {
+        let (held, anothers) = (slot("c1", None), slot("c2", None));
+        for by_the_clock in [asked(None, false), asked(Some(""), false)] {
+            assert_eq!((by_the_clock.void(&anothers), by_the_clock.is_somebodys()), (None, false));
+        }
+        let request = asked(Some("c1"), false);
+        assert_eq!(request.void(&held), None);
+        let why = "the claim changed hands since this was asked for (request r1)";
+        assert_eq!(request.void(&anothers).as_deref(), Some(why));
+        assert_eq!(request.void(&Slot::default()).as_deref(), Some(why), "a Slot that names no claim is another's");
+    }
+
+    #[track_caller]
+    fn check_revive(request: &Request, slot: &Slot, expected: Result<Under<'_>, &str>) {
+        match (request.may_revive(slot, now()), expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+            (Err(why), Err(says)) => assert!(why.contains(says), "{why}"),
+            (found, _) => panic!("{found:?}, not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn only_who_holds_the_slot_under_that_claim_revives_and_an_administrator_does_in_any_case() {
+        let (late, early) = ("2026-11-23T16:00:00Z", "2026-11-23T14:00:00Z");
+        let holders = asked(Some("c1"), false);
+        check_revive(&holders, &slot("c1", Some(late)), Ok(Under::Claim("c1")));
+        check_revive(&holders, &slot("c2", Some(late)), Err("the claim changed hands"));
+        check_revive(&holders, &slot("c1", Some(early)), Err("nobody holds the slot any more"));
+        check_revive(&holders, &slot("c1", None), Err("nobody holds the slot any more"));
+        check_revive(&asked(None, false), &slot("c1", Some(late)), Err("HOTDESK_CLAIM_ID"));
+        check_revive(&asked(None, true), &slot("c1", None), Ok(Under::Any));
+        check_revive(&asked(Some("c1"), true), &slot("c2", Some(late)), Err("the claim changed hands"));
+    }
+
+    #[test]
+    fn what_was_reaped_under_another_claim_or_under_none_is_not_the_holders() {
+        assert!(Under::Claim("c1").admits(Some("c1")) && Under::Any.admits(None));
+        assert!(!Under::Claim("c1").admits(Some("c2")) && !Under::Claim("c1").admits(None));
+    }
+}

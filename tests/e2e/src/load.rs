@@ -1,0 +1,164 @@
+//! A hundred writes a second through the API server, half of them by a holder and half by a stranger, and what became
+//! of each. It goes on while something happens to hotdesk.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use crate::admin;
+
+/// Between two writes of one person: fifty a second each.
+const PACE: Duration = Duration::from_millis(20);
+/// The most writes of one person that wait for an answer; a slower server is not asked for more.
+const IN_FLIGHT: usize = 64;
+/// How long the API server may take. Longer than the webhook's timeout, so that each write gets an answer.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What became of the writes.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Writes of the holder that were admitted.
+    pub holder_admitted: AtomicU64,
+    /// Why the others were not.
+    pub holder_failed: Mutex<Vec<String>>,
+    /// Writes of the stranger that hotdesk, or the API server for it, refused.
+    pub stranger_refused: AtomicU64,
+    /// The names of the stranger's objects that were admitted.
+    pub stranger_admitted: Mutex<Vec<String>>,
+}
+
+/// A load that runs until it is ended.
+pub struct Load {
+    tally: Arc<Tally>,
+    runtime: Option<Runtime>,
+}
+
+impl Load {
+    /// Begins: `holder` and `stranger` write ConfigMaps into the slot, as dry runs, which admission judges as any other
+    /// write and which fill no disk.
+    pub fn begin(slot: &str, holder: &str, stranger: &str) -> Self {
+        // One provider for everything: without a default, rustls panics at its first use.
+        let _already_installed = rustls::crypto::ring::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let tally = Arc::new(Tally::default());
+        let client = runtime.block_on(client());
+        for (who, is_holder) in [(holder, true), (stranger, false)] {
+            let writer = Writer { client: client.clone(), slot: slot.to_owned(), who: who.to_owned(), is_holder };
+            runtime.spawn(write_steadily(writer, Arc::clone(&tally)));
+        }
+        Self { tally, runtime: Some(runtime) }
+    }
+
+    /// How many writes of the holder were admitted up to now.
+    pub fn admitted(&self) -> u64 {
+        self.tally.holder_admitted.load(Ordering::Relaxed)
+    }
+
+    /// Ends it, and says what became of the writes. No stranger's write may have been admitted.
+    #[track_caller]
+    pub fn end(mut self) -> Ended {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(TIMEOUT);
+        }
+        let locked = |texts: &Mutex<Vec<String>>| texts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let strangers = locked(&self.tally.stranger_admitted);
+        assert!(strangers.is_empty(), "a stranger was admitted {} times: {:?}", strangers.len(), strangers.first());
+        let refused = self.tally.stranger_refused.load(Ordering::Relaxed);
+        assert!(refused > 0, "no stranger tried anything: this test shows nothing");
+        Ended { admitted: self.admitted(), failed: locked(&self.tally.holder_failed), refused }
+    }
+}
+
+/// What became of the writes of a load that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub admitted: u64,
+    pub failed: Vec<String>,
+    pub refused: u64,
+}
+
+impl Ended {
+    /// The holder lost nothing.
+    #[track_caller]
+    pub fn holder_lost_nothing(self) -> Self {
+        let first = self.failed.first().cloned().unwrap_or_default();
+        let all = self.admitted as usize + self.failed.len();
+        assert!(self.failed.is_empty(), "the holder lost {} of {all} writes, the first: {first}", self.failed.len());
+        self
+    }
+
+    /// One line for the log of the test run.
+    pub fn tell(&self, what: &str) {
+        use std::io::Write as _;
+        let line = format!(
+            "CHAOS {what}: 0 of {} strangers admitted, {} of {} holder's writes failed\n",
+            self.refused,
+            self.failed.len(),
+            self.admitted as usize + self.failed.len()
+        );
+        // Past the capture of the test harness: this line is the result.
+        let _unwritable = std::io::stderr().write_all(line.as_bytes());
+    }
+}
+
+async fn client() -> Client {
+    let kubeconfig = Kubeconfig::read_from(admin().kubeconfig()).unwrap();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    config.default_retry = false;
+    config.read_timeout = Some(TIMEOUT);
+    Client::try_from(config).unwrap()
+}
+
+#[derive(Clone)]
+struct Writer {
+    client: Client,
+    slot: String,
+    who: String,
+    is_holder: bool,
+}
+
+async fn write_steadily(writer: Writer, tally: Arc<Tally>) {
+    let mut ticks = tokio::time::interval(PACE);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut under_way = JoinSet::new();
+    for number in 0_u64.. {
+        ticks.tick().await;
+        while under_way.len() >= IN_FLIGHT {
+            let _one_ended = under_way.join_next().await;
+        }
+        while under_way.try_join_next().is_some() {}
+        let (writer, tally) = (writer.clone(), Arc::clone(&tally));
+        under_way.spawn(async move { writer.write(number, &tally).await });
+    }
+}
+
+impl Writer {
+    async fn write(&self, number: u64, tally: &Tally) {
+        let name = format!("load-{number}");
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "b"}});
+        let request =
+            http::Request::post(format!("/api/v1/namespaces/{}/configmaps?dryRun=All&timeout=15s", self.slot))
+                .header("Content-Type", "application/json")
+                .header("Impersonate-User", &self.who)
+                .header("Impersonate-Group", "developers")
+                .body(object.to_string().into_bytes())
+                .unwrap();
+        let answer = self.client.request::<Value>(request).await;
+        let note = |texts: &Mutex<Vec<String>>, text: String| {
+            texts.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        };
+        match (answer, self.is_holder) {
+            (Ok(_), true) => drop(tally.holder_admitted.fetch_add(1, Ordering::Relaxed)),
+            (Ok(_), false) => note(&tally.stranger_admitted, name),
+            (Err(error), true) => note(&tally.holder_failed, error.to_string()),
+            // A server that cannot be reached has admitted nobody either.
+            (Err(_), false) => drop(tally.stranger_refused.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What a steady load of a holder and a stranger meets while hotdesk is broken in one way after another. Strangers are
+//! admitted in none; the holder loses nothing while one replica lives. These tests have the installation to themselves.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hotdesk_e2e::load::{Ended, Load};
+use hotdesk_e2e::slot::unique;
+use hotdesk_e2e::{Ran, TestSlot, admin, alice, installation, until};
+use serde_json::Value;
+
+const WEBHOOK: &str = "deployment/hotdesk-webhook";
+const PODS: [&str; 2] = ["-l", "app.kubernetes.io/component=webhook"];
+/// Writes of the holder before and after what happens, so that both sides of it are seen.
+const AROUND: u64 = 100;
+
+fn in_hotdesk(args: &[&str]) -> Ran {
+    admin().kubectl(&[&["-n", "hotdesk"], args].concat())
+}
+
+fn webhook_pods() -> Vec<String> {
+    let args = [&["get", "pods", "--field-selector=status.phase=Running", "-o", "name"][..], &PODS].concat();
+    in_hotdesk(&args).succeeded().stdout.lines().map(str::to_owned).collect()
+}
+
+fn all_are_ready() {
+    in_hotdesk(&["rollout", "status", WEBHOOK, "--timeout=120s"]).succeeded();
+}
+
+/// Puts the load around something, which may itself wait for more of the holder's writes.
+fn under_load(what: &str, act: impl FnOnce(&TestSlot, &dyn Fn(u64))) -> Ended {
+    all_are_ready();
+    let slot = TestSlot::held_by("alice@example.com");
+    let load = Load::begin(slot.name(), "alice@example.com", "bob@example.com");
+    let more = |count: u64| {
+        let goal = load.admitted() + count;
+        until("the holder's writes to be admitted", Duration::from_secs(90), || {
+            let admitted = load.admitted();
+            if admitted >= goal { Ok(()) } else { Err(format!("{admitted} of {goal}")) }
+        });
+    };
+    more(AROUND);
+    act(&slot, &more);
+    more(AROUND);
+    let ended = load.end();
+    ended.tell(what);
+    ended
+}
+
+#[test]
+fn one_replica_is_deleted() {
+    let _held = installation::exclusive();
+    under_load("one replica deleted", |_, _| {
+        in_hotdesk(&["delete", &webhook_pods()[0]]).succeeded();
+        all_are_ready();
+    })
+    .holder_lost_nothing();
+}
+
+#[test]
+fn one_replica_is_killed() {
+    let _held = installation::exclusive();
+    let ended = under_load("one replica killed", |_, _| {
+        in_hotdesk(&["delete", &webhook_pods()[0], "--force", "--grace-period=0"]).succeeded();
+        all_are_ready();
+    });
+    // What was in the hands of the killed one is lost.
+    assert!(ended.failed.len() <= 8, "{}: {:?}", ended.failed.len(), ended.failed.first());
+}
+
+#[test]
+fn both_replicas_are_killed() {
+    let _held = installation::exclusive();
+    under_load("both replicas killed", |_, _| {
+        in_hotdesk(&[&["delete", "pods", "--force", "--grace-period=0"][..], &PODS].concat()).succeeded();
+        all_are_ready();
+    });
+}
+
+#[test]
+fn the_webhooks_roll_out() {
+    let _held = installation::exclusive();
+    under_load("rollout", |_, _| {
+        let old = webhook_pods();
+        in_hotdesk(&["rollout", "restart", WEBHOOK]).succeeded();
+        until("the last old pod to end", Duration::from_secs(120), || {
+            let left: Vec<String> = webhook_pods().into_iter().filter(|pod| old.contains(pod)).collect();
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        });
+        all_are_ready();
+    })
+    .holder_lost_nothing();
+}
+
+#[test]
+fn the_controller_is_down() {
+    let _held = installation::exclusive();
+    under_load("controller down", |_, _| {
+        in_hotdesk(&["scale", "deployment/hotdesk-controller", "--replicas=0"]).succeeded();
+        let gone = ["wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=controller", "--timeout=60s"];
+        in_hotdesk(&gone).succeeded();
+        in_hotdesk(&["scale", "deployment/hotdesk-controller", "--replicas=1"]).succeeded();
+        in_hotdesk(&["rollout", "status", "deployment/hotdesk-controller", "--timeout=90s"]).succeeded();
+    })
+    .holder_lost_nothing();
+}
+
+/// Renews something by the certs job, with one more argument.
+fn renew(what: &str) {
+    let job = unique("renew");
+    let from = ["create", "job", &job, "--from=cronjob/hotdesk-certs", "--dry-run=client", "-o", "json"];
+    let mut object = in_hotdesk(&from).succeeded().json();
+    let container = &mut object["spec"]["template"]["spec"]["containers"][0];
+    let mut args = container["args"].as_array().cloned().unwrap_or_default();
+    args.push(format!("--renew-now={what}").into());
+    container["args"] = Value::Array(args);
+    admin().apply("hotdesk", &object.to_string()).succeeded();
+    in_hotdesk(&["wait", "--for=condition=complete", &format!("job/{job}"), "--timeout=240s"]).succeeded();
+    in_hotdesk(&["delete", "job", &job]).succeeded();
+}
+
+#[test]
+fn the_certificate_and_its_authority_and_the_path_are_renewed() {
+    let _held = installation::exclusive();
+    for what in ["leaf", "ca", "path"] {
+        under_load(&format!("{what} renewed"), |_, _| renew(what)).holder_lost_nothing();
+    }
+}
+
+#[test]
+fn idle_sockets_hold_no_place() {
+    let _held = installation::exclusive();
+    if !runs_here() {
+        return not_run("idle_sockets_hold_no_place", "the webhook cannot be reached from here");
+    }
+    under_load("64 idle sockets at each replica", |_, more| {
+        let sockets: Vec<TcpStream> = webhook_addresses()
+            .into_iter()
+            .flat_map(|address| (0..64).map(move |_| TcpStream::connect_timeout(&address, Duration::from_secs(5))))
+            .map(|socket| socket.expect("a socket"))
+            .collect();
+        for mut socket in &sockets {
+            // A first byte, and then nothing: a handshake that never goes on.
+            let _closed = socket.write_all(&[0x16]);
+        }
+        more(2 * AROUND);
+    })
+    .holder_lost_nothing();
+}
+
+fn webhook_addresses() -> Vec<SocketAddr> {
+    let pods = in_hotdesk(&[&["get", "pods", "-o", "json"][..], &PODS].concat()).succeeded().json();
+    let pods = pods["items"].as_array().unwrap();
+    pods.iter().map(|pod| format!("{}:8443", pod["status"]["podIP"].as_str().unwrap()).parse().unwrap()).collect()
+}
+
+#[test]
+fn four_of_the_largest_objects_are_in_flight_all_the_time() {
+    let _held = installation::exclusive();
+    let ended = under_load("four of the largest reviews in flight", |slot, _| {
+        // Each `<` is six bytes in a review.
+        let text = "<".repeat(1_000_000);
+        let object = serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"generateName": "large-"}, "data": {"a": text}});
+        let object = object.to_string();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..5 {
+                        let create = ["-n", slot.name(), "create", "--dry-run=server", "-f", "-"];
+                        alice().kubectl_with(&create, &object).succeeded();
+                    }
+                });
+            }
+        });
+    });
+    ended.holder_lost_nothing();
+}
+
+#[test]
+fn one_replica_is_stopped() {
+    let _held = installation::exclusive();
+    let Some(pid) = webhook_processes().first().copied() else {
+        return not_run("one_replica_is_stopped", "the webhook's processes are not on this machine");
+    };
+    let ended = under_load("one replica stopped", |_, _| {
+        let stopped = Stopped::new(pid);
+        until("the stopped replica to leave the Service", Duration::from_secs(60), || {
+            let args = ["get", "endpointslices", "-l", "kubernetes.io/service-name=hotdesk-webhook", "-o", "json"];
+            let slices = in_hotdesk(&args).succeeded().json();
+            let endpoints = slices["items"][0]["endpoints"].as_array().cloned().unwrap_or_default();
+            let ready = endpoints.iter().filter(|endpoint| endpoint["conditions"]["ready"] == true).count();
+            if ready == 1 { Ok(()) } else { Err(format!("{ready} are ready")) }
+        });
+        drop(stopped);
+        all_are_ready();
+    });
+    // Until the readiness probe has noticed, calls that reach the stopped one run into the API server's timeout.
+    assert!(ended.failed.iter().all(|why| why.contains("webhook") || why.contains("timeout")), "{:?}", ended.failed);
+}
+
+/// A process that stands still until this is dropped.
+struct Stopped(i32);
+
+impl Stopped {
+    fn new(pid: i32) -> Self {
+        signal(pid, rustix::process::Signal::STOP);
+        Self(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal(self.0, rustix::process::Signal::CONT);
+    }
+}
+
+fn signal(pid: i32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// The webhook's processes, where the test cluster's node is this machine.
+fn webhook_processes() -> Vec<i32> {
+    let all = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let pid = |path: PathBuf| {
+        let line = std::fs::read(path.join("cmdline")).ok()?;
+        let program = String::from_utf8_lossy(line.split(|byte| *byte == 0).next()?).into_owned();
+        let in_a_pod = std::fs::read_to_string(path.join("cgroup")).ok()?.contains("pod");
+        (program.ends_with("hotdesk-webhook") && in_a_pod).then(|| path.file_name()?.to_str()?.parse().ok()).flatten()
+    };
+    all.filter_map(|entry| pid(entry.path())).collect()
+}
+
+fn runs_here() -> bool {
+    !webhook_processes().is_empty()
+}
+
+fn not_run(name: &str, why: &str) {
+    // Past the capture of the test harness: `tests/run` counts these lines.
+    let _unwritable = std::io::stderr().write_all(format!("NOT RUN {name}: {why}\n").as_bytes());
+}

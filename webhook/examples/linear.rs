@@ -1,0 +1,146 @@
+//! What does a review cost that holds 140,000 of something? It must be below 50 ms, read whole or as a stream.
+//!
+//!     cargo run --release -p hotdesk-webhook --example linear
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a measurement")]
+
+use std::io::BufReader;
+use std::time::{Duration, Instant};
+
+use hotdesk_slots::{ClaimView, IdentitySettings, Name};
+use hotdesk_webhook::answer::{Context, Path, answer, answer_condensed};
+use hotdesk_webhook::book::{Book, Page, Pages};
+use hotdesk_webhook::review::condense::condense;
+use hotdesk_webhook::settings::Settings;
+
+/// How many there are.
+pub(crate) const MANY: usize = 140_000;
+
+/// What a review holds many of.
+pub(crate) struct Kind {
+    /// In words.
+    pub(crate) name: &'static str,
+    /// What of the review's text gives way to many things.
+    instead_of: &'static str,
+    /// What stands there instead, with `MANY` for these.
+    text: &'static str,
+    /// One of them, with `N` for its number.
+    one: &'static str,
+    how: How,
+}
+
+/// How a review is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    Whole,
+    Stream,
+    Slot,
+}
+
+const LABELS: &str = r#""labels":{}"#;
+const ANNOTATIONS: &str = r#""annotations":{}"#;
+const GROUPS: &str = r#""groups":["a"]"#;
+const EXTRA: &str = r#""extra":{}"#;
+
+const fn kind(how: How, name: &'static str, instead_of: &'static str, text: &'static str, one: &'static str) -> Kind {
+    Kind { name, instead_of, text, one, how }
+}
+
+/// Everything that there can be many of.
+pub(crate) const KINDS: &[Kind] = &[
+    kind(How::Whole, "labels", LABELS, r#""labels":{MANY}"#, r#""app-N":"x""#),
+    kind(How::Whole, "reserved labels", LABELS, r#""labels":{MANY}"#, r#""hotdesk.dev/N":"x""#),
+    kind(How::Whole, "annotations", ANNOTATIONS, r#""annotations":{MANY}"#, r#""app-N":"x""#),
+    kind(How::Whole, "reserved annotations", ANNOTATIONS, r#""annotations":{MANY}"#, r#""hotdesk.dev/N":"x""#),
+    kind(How::Whole, "groups", GROUPS, r#""groups":[MANY]"#, r#""g-N""#),
+    kind(How::Whole, "keys of extra", EXTRA, r#""extra":{MANY}"#, r#""k-N":["v"]"#),
+    kind(How::Whole, "names in extra", EXTRA, r#""extra":{"names":[MANY]}"#, r#""n-N""#),
+    kind(How::Whole, "keys of data", r#""data":{}"#, r#""data":{MANY}"#, r#""k-N":"v""#),
+    kind(How::Stream, "labels, as a stream", LABELS, r#""labels":{MANY}"#, r#""app-N":"x""#),
+    kind(How::Stream, "reserved labels, as a stream", LABELS, r#""labels":{MANY}"#, r#""hotdesk.dev/N":"""#),
+    kind(How::Stream, "groups, as a stream", GROUPS, r#""groups":[MANY]"#, r#""N""#),
+    kind(How::Stream, "keys of extra, as a stream", EXTRA, r#""extra":{MANY}"#, r#""N":[]"#),
+    kind(How::Slot, "users of a Slot", r#""users":["alice"]"#, r#""users":[MANY]"#, r#""n-N""#),
+    kind(How::Slot, "names of who writes a Slot", EXTRA, r#""extra":{"names":[MANY]}"#, r#""n-N""#),
+];
+
+/// The CPU time in which a review with so many of a kind is read and answered: of a claimant or of a stranger, whichever is more.
+pub(crate) fn cost(kind: &Kind, many: usize) -> Duration {
+    let things: Vec<String> = (0..many).map(|number| kind.one.replace('N', &number.to_string())).collect();
+    let text = kind.text.replace("MANY", &things.join(","));
+    let review = review(kind.how).replace(kind.instead_of, &text);
+    assert!(review.contains(&things[many - 1]), "{}", kind.name);
+    ["alice", "bob"].into_iter().map(|user| answered(kind, &review.replace("USER", user))).max().unwrap()
+}
+
+fn answered(kind: &Kind, review: &str) -> Duration {
+    let began = Instant::now();
+    let book = book(began);
+    let identity = IdentitySettings { extra_keys: vec!["names".to_owned()], ..IdentitySettings::default() };
+    let settings = Settings { identity, max_slots: 3, ..Settings::default() };
+    let now = "2026-11-23T15:00:00Z".parse().unwrap();
+    let context = Context { settings: &settings, book: &book, now, steady: began };
+    let before = cpu_time();
+    let json = match kind.how {
+        How::Whole => answer(Path::Mutate, review.as_bytes(), &context).unwrap().reply.to_json(),
+        How::Slot => answer(Path::Slots, review.as_bytes(), &context).unwrap().reply.to_json(),
+        How::Stream => {
+            let short = condense(BufReader::new(review.as_bytes())).unwrap();
+            answer_condensed(Path::Mutate, &short, None, &context).unwrap().reply.to_json()
+        }
+    };
+    let after = cpu_time();
+    std::hint::black_box(json);
+    after - before
+}
+
+/// Slots that alice and many others hold: a claim has up to 256 names.
+fn book(now: Instant) -> Book {
+    let mut pages = Pages::default();
+    for slot in ["pikachu", "mew", "onix"] {
+        let others = (0..255).map(|i| format!("colleague-{i}@example.com"));
+        let users = std::iter::once("alice".to_owned()).chain(others).map(|name| Name::parse(&name).unwrap()).collect();
+        let groups = (0..64).map(|i| format!("team-{i}")).collect();
+        pages.put(slot, Page::new(slot, Some(ClaimView { users, groups, ..ClaimView::default() }), None));
+    }
+    let book = Book::new(now);
+    book.replace(pages, now);
+    book
+}
+
+fn review(how: How) -> String {
+    let (group, resource, operation, object, old) = if how == How::Slot {
+        let lapsed = slot(r#"{"users":["carol"],"until":"2026-01-01T00:00:00Z"}"#);
+        ("hotdesk.dev", "slots", "UPDATE", slot(r#"{"users":["alice"]}"#), lapsed)
+    } else {
+        let object = format!(r#"{{"metadata":{{"name":"web",{LABELS},{ANNOTATIONS}}},"data":{{}}}}"#);
+        ("", "configmaps", "CREATE", object, "null".to_owned())
+    };
+    [
+        r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"u-1","#,
+        &format!(
+            r#""kind":{{"group":"{group}","kind":"Some"}},"resource":{{"group":"{group}","resource":"{resource}"}},"#
+        ),
+        &format!(r#""name":"web","namespace":"pikachu","operation":"{operation}","#),
+        &format!(r#""userInfo":{{"username":"USER",{GROUPS},{EXTRA}}},"object":{object},"oldObject":{old}}}}}"#),
+    ]
+    .concat()
+}
+
+fn slot(claim: &str) -> String {
+    format!(
+        r#"{{"apiVersion":"hotdesk.dev/v1alpha1","kind":"Slot","metadata":{{"name":"slot","namespace":"pikachu"}},"spec":{{"claim":{claim}}}}}"#
+    )
+}
+
+/// The CPU time of this thread so far. Linux counts it in nanoseconds.
+fn cpu_time() -> Duration {
+    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(statistics.split(' ').next().unwrap().parse().unwrap())
+}
+
+fn main() {
+    for kind in KINDS {
+        let least = (0..10).map(|_| cost(kind, MANY)).min().unwrap();
+        println!("{:30} {:6.1} ms", kind.name, least.as_secs_f64() * 1000.0);
+    }
+}

@@ -1,0 +1,104 @@
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::answer::answer;
+use crate::answer::tests::{ALICE, NOW, book, mutate, patched, settings, with};
+use crate::settings::Deployer;
+
+/// What becomes of the label and the annotation `hotdesk.dev/for`: absent, or its value.
+fn named(user: &str, new: &Value, old: &Value) -> (Value, Value) {
+    let metadata =
+        |person: &Value| json!({"metadata": {"labels": {keys::FOR: person}, "annotations": {keys::FOR: person}}});
+    let mut review = with("/object", metadata(new));
+    review["request"]["userInfo"] = json!({"username": user, "groups": ["system:authenticated"]});
+    if !old.is_null() {
+        review["request"]["operation"] = json!("UPDATE");
+        review["request"]["oldObject"] = metadata(old);
+    }
+    let steady = Instant::now();
+    let deployers = r#"[{"user": "ci", "authenticatesPeople": true}, {"user": "flux", "slots": ["pikachu"]}]"#;
+    let settings = Settings { trusted_deployers: Deployer::parse(deployers).unwrap(), ..settings() };
+    let book = book(steady);
+    let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
+    let body = review.to_string();
+    let reply = answer(Path::Mutate, body.as_bytes(), &context).unwrap().reply;
+    assert_eq!(reply.denial, None);
+    let mut stored = review["request"]["object"].clone();
+    if let Some(patch) = reply.patch {
+        let patch: json_patch::Patch = serde_json::from_slice(&patch).unwrap();
+        json_patch::patch(&mut stored, &patch).unwrap();
+    }
+    let stored = &stored["metadata"];
+    (stored["labels"][keys::FOR].clone(), stored["annotations"][keys::FOR].clone())
+}
+
+#[test]
+fn only_a_deployer_that_knows_people_names_them() {
+    let (alice, bob, none) = (json!("alice_at_example.com"), json!("bob"), Value::Null);
+    let both = |value: &Value| (value.clone(), value.clone());
+    assert_eq!(named("ci", &alice, &none), both(&alice));
+    assert_eq!(named("ci", &alice, &bob), both(&alice));
+    for user in [ALICE, "flux"] {
+        assert_eq!(named(user, &alice, &none), both(&none), "{user} names nobody");
+        assert_eq!(named(user, &alice, &alice), both(&alice), "{user} changes something else");
+        assert_eq!(named(user, &alice, &bob), both(&none), "{user} does not exchange the person");
+    }
+    let controller = "system:serviceaccount:kube-system:replicaset-controller";
+    assert_eq!(named(controller, &bob, &none), both(&bob), "a selector may ask for it");
+}
+
+#[test]
+fn a_rule_is_a_denial_with_a_reason_of_its_own_and_no_patch() {
+    let secret = json!({"type": "kubernetes.io/service-account-token", "metadata": {"name": "t"}});
+    let mut review = with("/object", secret);
+    review["request"]["kind"] = json!({"group": "", "kind": "Secret"});
+    let response = mutate(&review);
+    assert_eq!((&response["allowed"], response.get("patch")), (&json!(false), None));
+    assert_eq!(response["status"]["code"], 403);
+    assert_eq!(response["auditAnnotations"]["decision"], "deny token-secret");
+    assert!(response["status"]["message"].as_str().unwrap().contains("without an end"), "{response}");
+}
+
+#[test]
+fn a_reserved_key_in_a_template_is_named_with_its_field() {
+    let claim = json!({"metadata": {"annotations": {"hotdesk.dev/owner": "bob"}}});
+    let volumes = json!([{"name": "a"}, {"name": "b", "ephemeral": {"volumeClaimTemplate": claim}}]);
+    let mut review =
+        with("/object", json!({"metadata": {"name": "web"}, "spec": {"template": {"spec": {"volumes": volumes}}}}));
+    review["request"]["kind"] = json!({"group": "apps", "kind": "Deployment"});
+    let response = mutate(&review);
+    assert_eq!(response["auditAnnotations"]["decision"], "deny reserved-key");
+    let field = "spec.template.spec.volumes[].ephemeral.volumeClaimTemplate.metadata.annotations";
+    let message = response["status"]["message"].as_str().unwrap();
+    assert!(message.contains(&format!("{field} has the key hotdesk.dev/owner")), "{message}");
+    review["request"]["oldObject"] = review["request"]["object"].clone();
+    review["request"]["operation"] = json!("UPDATE");
+    assert_eq!(mutate(&review)["allowed"], true, "it was there before");
+}
+
+#[test]
+fn a_token_that_lasts_for_too_long_is_denied() {
+    let mut review = with("/object", json!({"metadata": {"name": "web"}, "spec": {"expirationSeconds": 3601}}));
+    review["request"]["kind"] = json!({"group": "authentication.k8s.io", "kind": "TokenRequest"});
+    assert_eq!(mutate(&review)["auditAnnotations"]["decision"], "deny token-lifetime");
+}
+
+#[test]
+fn hotdesks_own_accounts_are_not_who_deployed_a_release() {
+    let record = |by: &str| json!({"type": "helm.sh/release.v1", "metadata": {"annotations": {keys::DEPLOYED_BY: by}}});
+    let mut review = with("/object", record("eve"));
+    review["request"]["kind"] = json!({"group": "", "kind": "Secret"});
+    review["request"]["operation"] = json!("UPDATE");
+    review["request"]["oldObject"] = record("carol");
+    let mut by = |user: &str| {
+        let extra = json!({"authentication.kubernetes.io/pod-name": ["reap-1"]});
+        review["request"]["userInfo"] = json!({"username": user, "extra": extra});
+        let stored = patched(&review["request"]["object"], &mutate(&review));
+        stored["metadata"]["annotations"][keys::DEPLOYED_BY].clone()
+    };
+    assert_eq!(by(ALICE), ALICE);
+    assert_eq!(by("system:serviceaccount:hotdesk-jobs:reaper-pikachu"), "carol", "as it was");
+    assert_eq!(by("system:serviceaccount:hotdesk-jobs:reviver-pikachu"), "eve", "as it was saved");
+}

@@ -1,0 +1,64 @@
+//! Which JSON Patch makes a written Slot what is stored?
+
+use hotdesk_slots::Claim;
+use hotdesk_slots::slot::Slot;
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::guard::{Stored, clearing};
+use crate::review::object::{Entries, Object};
+
+/// The operations that turn what was written into what is stored. What the types do not know is left alone.
+pub(super) fn of_slot(object: Option<&RawValue>, new: &Slot, stored: &Stored) -> Patch {
+    let mut operations = Vec::new();
+    if let (Some(written), Some(claim)) = (&new.spec.claim, &stored.claim) {
+        of_claim(written, claim, &mut operations);
+    }
+    if stored.requests != new.spec.requests {
+        operations.push(set(&["spec", "requests"], stored.requests.as_ref().map(|requests| json!(requests))));
+    }
+    if clearing::is_over(new) {
+        operations.push(set(&["spec", "clearAfter"], None));
+    }
+    let object: Object<'_> = object.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let metadata = object.metadata.unwrap_or_default();
+    let (labels, annotations) =
+        (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
+    operations.extend(stored.stamp.changes(&labels, &annotations).into_iter().map(PatchOperation::from));
+    Patch(operations)
+}
+
+/// The conditions of a status, where others' are put back.
+pub(super) fn of_status(conditions: Option<Vec<Condition>>) -> Patch {
+    Patch(conditions.map(|conditions| set(&["status", "conditions"], Some(json!(conditions)))).into_iter().collect())
+}
+
+fn of_claim(written: &Claim, stored: &Claim, operations: &mut Vec<PatchOperation>) {
+    let list = |names: &[String]| (!names.is_empty()).then(|| json!(names));
+    let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
+    let fields = [
+        ("users", written.users != stored.users, Some(json!(stored.users))),
+        ("aliases", written.aliases != stored.aliases, list(&stored.aliases)),
+        ("source", written.source != stored.source, stored.source.map(|source| json!(source))),
+        (
+            "trustWorkloads",
+            written.trust_workloads != stored.trust_workloads,
+            stored.trust_workloads.then_some(Value::Bool(true)),
+        ),
+        ("handTo", written.hand_to != stored.hand_to, text(&stored.hand_to)),
+    ];
+    let changed = fields.into_iter().filter(|(_, changed, _)| *changed);
+    operations.extend(changed.map(|(field, _, value)| set(&["spec", "claim", field], value)));
+}
+
+/// Sets a field, or takes it away. It is taken away only where the types read something there, so it is there.
+fn set(path: &[&str], value: Option<Value>) -> PatchOperation {
+    let path = PointerBuf::from_tokens(path.iter().copied());
+    match value {
+        Some(value) => PatchOperation::Add(AddOperation { path, value }),
+        None => PatchOperation::Remove(RemoveOperation { path }),
+    }
+}

@@ -1,0 +1,81 @@
+//! Which objects are denied for their size, and which are not?
+//!
+//! Nothing becomes undeletable by its size, and break-glass always works: there a review without its object is enough. All
+//! others need what did not fit.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::answer::Answer;
+use crate::decide::Role;
+use crate::reply::{Audit, Denial, Reply};
+use crate::review::Operation;
+use crate::review::condense::Condensed;
+
+/// The reason in metrics and audit logs.
+const REASON: &str = "too-large";
+
+/// What is too large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TooLarge {
+    /// The review, which may have so many bytes.
+    Review(usize),
+    /// hotdesk's own labels and annotations on the object.
+    Marks,
+    /// A Slot.
+    Slot,
+}
+
+/// The answer to a condensed review, or a denial if the review is too large for that answer.
+#[must_use]
+pub fn unless_exempt<'a>(answer: Answer<'a>, review: &Condensed, limit: Option<usize>) -> Answer<'a> {
+    let what = match limit {
+        Some(limit) => TooLarge::Review(limit),
+        None if review.lacks_an_object() => TooLarge::Marks,
+        None => return answer,
+    };
+    // A deployer may delete what it deployed for whom it deploys, and that stands on the object.
+    let needs_object = review.lacks_an_object() && answer.note.reason == Role::Deployer.word();
+    let deletes = answer.note.operation == Operation::Delete.word() && !needs_object;
+    if answer.reply.denial.is_some() || answer.note.reason == Role::BreakGlass.word() || deletes {
+        answer
+    } else {
+        denied(answer, what)
+    }
+}
+
+/// The same answer, denied because this is too large.
+#[must_use]
+pub fn denied(answer: Answer<'_>, what: TooLarge) -> Answer<'_> {
+    let denial = Some(Denial { code: 413, message: what.to_string() });
+    let audit = Audit { decision: ("deny", REASON), ..answer.reply.audit };
+    let mut note = answer.note;
+    (note.decision, note.reason) = ("deny", REASON);
+    Answer {
+        reply: Reply { uid: answer.reply.uid, denial, audit, ..Reply::default() },
+        note,
+        gain: None,
+        session: None,
+    }
+}
+
+impl Display for TooLarge {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Review(bytes) => write!(
+                f,
+                "the object is too large for hotdesk: with its old self, written as JSON, it has more than {} MiB. Split \
+                 it into several objects, or ask an administrator to raise webhook.maxReviewBytes of the hotdesk chart. \
+                 It can still be deleted",
+                bytes >> 20
+            ),
+            Self::Marks => f.write_str(
+                "the object has more labels and annotations that begin with hotdesk.dev/ than hotdesk reads, 2 MiB of \
+                 them: remove them, hotdesk writes its own. It can still be deleted",
+            ),
+            Self::Slot => f.write_str(
+                "the Slot is too large for hotdesk: no Slot needs more than 1 MiB. Remove what it does not need from \
+                 metadata.labels and metadata.annotations. Administrators can still delete it",
+            ),
+        }
+    }
+}

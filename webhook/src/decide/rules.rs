@@ -1,0 +1,142 @@
+//! What may nobody write in a slot, whoever holds it and whatever its mode is?
+//!
+//! A slot changes hands. So nobody but its administrators changes what hotdesk put there, nobody takes along a token that
+//! outlasts the claim, and nobody has a controller write hotdesk's keys. The policy inside the API server says the same.
+
+use hotdesk_slots::Requester;
+
+use crate::decide::{Decision, Role};
+use crate::gated::Gated;
+use crate::review::object::Object;
+use crate::review::templates::{Reserved, newly_reserved};
+use crate::review::{Operation, Request};
+use crate::settings::{Settings, TokenSecrets};
+
+/// For how long a token that somebody makes may last, in seconds.
+pub const TOKEN_SECONDS: i64 = 3600;
+
+/// Secrets of this type hold a token without an end.
+const TOKEN_SECRET: &str = "kubernetes.io/service-account-token";
+
+/// A rule that holds for everybody but administrators, in every mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// What hotdesk put into a slot stays as it is.
+    Fixture,
+    /// A token lasts an hour at most.
+    TokenLifetime,
+    /// No Secret holds a token without an end.
+    TokenSecret,
+    /// No template holds a key of hotdesk's.
+    ReservedKey,
+}
+
+/// How a write breaks a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken<'a> {
+    /// It changes what belongs to hotdesk: the name, and the resource.
+    Fixture(&'a str, &'a str),
+    /// It makes a token that lasts for too long.
+    TokenLifetime,
+    /// It writes a Secret with a token without an end.
+    TokenSecret,
+    /// It brings a key of hotdesk's into a template.
+    ReservedKey(Reserved<'a>),
+}
+
+/// The rule that this write breaks, if it breaks one.
+#[must_use]
+pub fn broken<'a>(
+    request: &'a Request<'_, Object<'_>>,
+    decision: Decision,
+    requester: &Requester<'_>,
+    settings: &Settings,
+) -> Option<Broken<'a>> {
+    let role = match decision {
+        Decision::Allow(role) => Some(role),
+        Decision::Tolerate(..) => None,
+        Decision::Deny(_) | Decision::Forbid(_) => return None,
+    };
+    if matches!(role, Some(Role::Machinery | Role::BreakGlass | Role::Administrator)) {
+        return None;
+    }
+    let writes = matches!(request.operation, Operation::Create | Operation::Update);
+    let object = request.object.as_ref().filter(|_| writes);
+    fixture(request)
+        .filter(|_| role != Some(Role::Controller))
+        .or_else(|| object.and_then(|object| token(request, object, settings)))
+        .or_else(|| object.and_then(|object| reserved(request, object, names_people(role, requester, settings))))
+}
+
+/// True for those whose label `hotdesk.dev/for` stays on what they write. Those who are exempt from the rules, and what brings
+/// back what a deployer had deployed, write it as it was.
+#[must_use]
+pub fn names_people(role: Option<Role>, requester: &Requester<'_>, settings: &Settings) -> bool {
+    let exempt = [Role::Machinery, Role::BreakGlass, Role::Administrator, Role::Reviver];
+    role.is_some_and(|role| exempt.contains(&role)) || settings.authenticates_people(requester)
+}
+
+fn fixture<'a>(request: &'a Request<'_, Object<'_>>) -> Option<Broken<'a>> {
+    let (group, resource) = (request.resource.group.as_str(), request.resource.resource.as_str());
+    let subject = match request.operation {
+        Operation::Delete => request.old_object.as_ref(),
+        Operation::Create | Operation::Update | Operation::Connect => request.object.as_ref(),
+    };
+    // A deletion of many names none of them.
+    let named = subject.and_then(|object| object.metadata.as_ref()).and_then(|metadata| metadata.name.as_ref());
+    let names = [request.name(), named.map_or("", |name| name.as_str())];
+    let name = names.into_iter().find(|name| Gated::table().is_fixture(group, resource, name))?;
+    Some(Broken::Fixture(name, resource))
+}
+
+fn token<'a>(request: &Request<'_, Object<'_>>, object: &Object<'_>, settings: &Settings) -> Option<Broken<'a>> {
+    match (request.kind.group.as_str(), request.kind.kind.as_str()) {
+        ("authentication.k8s.io", "TokenRequest") => {
+            let seconds = object.spec.expiration_seconds.unwrap_or(TOKEN_SECONDS);
+            (seconds > TOKEN_SECONDS).then_some(Broken::TokenLifetime)
+        }
+        ("", "Secret") if settings.token_secrets == TokenSecrets::Deny => {
+            (object.type_.0.as_deref() == Some(TOKEN_SECRET)).then_some(Broken::TokenSecret)
+        }
+        _ => None,
+    }
+}
+
+fn reserved<'a>(
+    request: &'a Request<'_, Object<'_>>,
+    object: &'a Object<'_>,
+    may_name_people: bool,
+) -> Option<Broken<'a>> {
+    let kind = (request.kind.group.as_str(), request.kind.kind.as_str());
+    let old = request.old_object.as_ref().map(|old| [&old.spec, &old.template]);
+    newly_reserved([&object.spec, &object.template], old, kind, may_name_people).map(Broken::ReservedKey)
+}
+
+impl Broken<'_> {
+    /// The rule.
+    #[must_use]
+    pub fn rule(self) -> Rule {
+        match self {
+            Self::Fixture(..) => Rule::Fixture,
+            Self::TokenLifetime => Rule::TokenLifetime,
+            Self::TokenSecret => Rule::TokenSecret,
+            Self::ReservedKey(_) => Rule::ReservedKey,
+        }
+    }
+}
+
+impl Rule {
+    /// One word for metrics and audit logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fixture => "fixture",
+            Self::TokenLifetime => "token-lifetime",
+            Self::TokenSecret => "token-secret",
+            Self::ReservedKey => "reserved-key",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

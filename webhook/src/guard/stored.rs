@@ -1,0 +1,204 @@
+//! In which form is an admitted write of a Slot stored?
+//!
+//! Everything that would have to be worked out for each later request (names as they are compared, aliases, the Slot's own
+//! marks) is worked out here, once. What the write does not change stays as it is: an empty patch, a label or the same
+//! values again renew no claim, whoever sends them.
+
+use hotdesk_slots::claim::Standing;
+use hotdesk_slots::identity::Name;
+use hotdesk_slots::requests::Requests;
+use hotdesk_slots::slot::Slot;
+use hotdesk_slots::stamp::Stamp;
+use hotdesk_slots::text::plain;
+use hotdesk_slots::{Claim, ClaimView, keys};
+use jiff::Timestamp;
+
+use super::{Aliases, Asked, Moment, Strictness, Writer, normalise, own_names, requests, respelled, same_claim, sheet};
+use crate::settings::Settings;
+
+/// What is stored in place of what was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// The claim.
+    pub claim: Option<Claim>,
+    /// The wishes.
+    pub requests: Option<Requests>,
+    /// The Slot's own labels and annotations.
+    pub stamp: Stamp,
+    /// What the writer is told.
+    pub warnings: Vec<String>,
+}
+
+/// What a write means for who holds the slot.
+struct Turn {
+    /// Who held it, lapsed or not, with the names as they would be stored today.
+    was: Option<ClaimView>,
+    /// Who holds it then.
+    is: Option<ClaimView>,
+    now: Timestamp,
+}
+
+/// Works out what is stored.
+///
+/// # Errors
+/// Every part of it that cannot be stored.
+pub fn stored(
+    asked: &Asked<'_>,
+    writer: Writer,
+    settings: &Settings,
+    moment: Moment<'_>,
+) -> Result<Stored, Vec<String>> {
+    let Some(new) = asked.new else { return Err(vec!["the Slot is missing".to_owned()]) };
+    let was = asked.old.and_then(|old| old.spec.claim.as_ref());
+    let mut problems = Vec::new();
+    let claim = new.spec.claim.as_ref().map(|claim| in_form(claim, was, asked, writer, settings, moment.now));
+    let claim = claim.transpose().unwrap_or_else(|found| {
+        problems = found;
+        None
+    });
+    let turn = Turn {
+        was: was.map(|claim| respelled(claim, &settings.people)),
+        is: claim.as_ref().map(|claim| respelled(claim, &settings.people)),
+        now: moment.now,
+    };
+    let claim_id = claim_id(asked, &turn, moment.uid);
+    let requests =
+        if turn.changes_holder() { Ok(None) } else { requests::stored(asked, writer, claim_id.as_deref(), moment) };
+    let requests = requests.unwrap_or_else(|found| {
+        problems.extend(found);
+        None
+    });
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let trusts = trust(asked, writer, &turn, settings);
+    let warnings = told(asked, trusts, requests.as_ref(), &turn);
+    let claim = claim.map(|claim| Claim { trust_workloads: trusts, hand_to: None, ..claim });
+    // As it is stored, not as it would be: the policy compares names with what the Slot says.
+    let view = claim.as_ref().map(ClaimView::lenient);
+    let stamp = Stamp::of_slot(asked.namespace, view.as_ref())
+        .with_claimed_at(claimed_at(asked.old, &turn))
+        .with_claim_id(claim_id)
+        .with_lost_at(lost_at(asked.old, &turn));
+    Ok(Stored { claim, requests, stamp, warnings })
+}
+
+/// The claim in the spelling in which it is compared, if this write makes it.
+fn in_form(
+    claim: &Claim,
+    was: Option<&Claim>,
+    asked: &Asked<'_>,
+    writer: Writer,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Claim, Vec<String>> {
+    let Some(new) = asked.new else { return Ok(claim.clone()) };
+    // Administrators bring a claim up to date with the list of people by whatever they write.
+    let refreshes = matches!(writer, Writer::Administrator | Writer::BreakGlass);
+    if same_claim(was, Some(claim)) && !refreshes {
+        return Ok(claim.clone());
+    }
+    let aliases = if sheet::keeps_aliases(writer, asked.old, new) { Aliases::Stay } else { Aliases::Replaced };
+    let strictness = if writer == Writer::BreakGlass { Strictness::Anything } else { Strictness::Rules };
+    let view = normalise(claim, was, aliases, strictness, settings)?;
+    let texts = |names: &[Name]| names.iter().map(Name::to_string).collect();
+    let source = sheet::source(writer, asked.old, new, now);
+    Ok(Claim { users: texts(&view.users), aliases: texts(&view.aliases), source, ..claim.clone() })
+}
+
+/// Whether what runs in the slot may write there. Who loses the slot takes this with them; who wins it says so themselves.
+fn trust(asked: &Asked<'_>, writer: Writer, turn: &Turn, settings: &Settings) -> bool {
+    let trusts =
+        |slot: Option<&Slot>| slot.and_then(|slot| slot.spec.claim.as_ref()).is_some_and(|claim| claim.trust_workloads);
+    let (was, said) = (trusts(asked.old), trusts(asked.new));
+    let owner = turn.is.as_ref().and_then(ClaimView::owner);
+    let hands_over = turn.begins() && turn.held_before().is_some();
+    match writer {
+        _ if turn.is_lost() || hands_over => false,
+        Writer::Sync => was && !turn.begins(),
+        // Nobody lost a Slot that was not there.
+        _ if asked.old.is_none() => said,
+        // What was true before was said by who held it then.
+        _ if turn.begins() => {
+            said && !was && owner.is_some_and(|owner| own_names(asked.requester, settings).contains(owner))
+        }
+        _ => said,
+    }
+}
+
+/// What became of what the writer asked for.
+fn told(asked: &Asked<'_>, trusts: bool, requests: Option<&Requests>, turn: &Turn) -> Vec<String> {
+    let Some(new) = asked.new else { return Vec::new() };
+    let slot = plain(asked.namespace);
+    let distrusted = !trusts && new.spec.claim.as_ref().is_some_and(|claim| claim.trust_workloads);
+    let dropped =
+        turn.changes_holder() && requests::changes(asked.old, new) && new.spec.requests.is_some() && requests.is_none();
+    let distrusted = distrusted.then(|| {
+        format!(
+            "what runs in slot \"{slot}\" is not trusted now, for somebody else may have left it there: see it with \
+             kubectl get pods,cronjobs -n {slot}, then trust it with kubectl patch slot slot -n {slot} --type=merge \
+             -p '{{\"spec\":{{\"claim\":{{\"trustWorkloads\":true}}}}}}'"
+        )
+    });
+    let dropped = dropped.then(|| {
+        format!(
+            "spec.requests of slot \"{slot}\" is removed, for the slot changes hands by this write: ask again after it"
+        )
+    });
+    distrusted.into_iter().chain(dropped).collect()
+}
+
+/// The id of the claim: another exactly when one begins. It stays when the claim ends, so that what was saved under it can
+/// be told from the rest. A Slot from before there were ids gets one as soon as there is something to tell apart.
+fn claim_id(asked: &Asked<'_>, turn: &Turn, uid: &str) -> Option<String> {
+    let noted = asked.old.and_then(Slot::claim_id).map(str::to_owned);
+    let asks = asked.new.is_some_and(|new| new.spec.requests.is_some());
+    match noted {
+        Some(id) if !turn.begins() => Some(id),
+        None if turn.is.is_none() && !asks => None,
+        _ => Some(uid.to_owned()),
+    }
+}
+
+/// When the slot was claimed: now, if a claim begins; else as it was noted.
+fn claimed_at(old: Option<&Slot>, turn: &Turn) -> Option<String> {
+    turn.is.as_ref()?;
+    if turn.begins() { Some(turn.now.to_string()) } else { noted(old, keys::CLAIMED_AT) }
+}
+
+/// When somebody last lost the slot: now, if one of those who held it does not any more; else as it was noted.
+fn lost_at(old: Option<&Slot>, turn: &Turn) -> Option<String> {
+    if turn.is_lost() { Some(turn.now.to_string()) } else { noted(old, keys::LOST_AT) }
+}
+
+fn noted(old: Option<&Slot>, key: &str) -> Option<String> {
+    old?.metadata.annotations.as_ref()?.get(key).cloned()
+}
+
+impl Turn {
+    /// True if a claim is in force by this write that was not: somebody else owns it, or nobody held the slot.
+    fn begins(&self) -> bool {
+        let Some(is) = Standing::of(self.is.as_ref(), self.now).held() else { return false };
+        self.held_before().is_none_or(|was| was.owner() != is.owner())
+    }
+
+    /// True if the slot is somebody else's, or nobody's, from now on.
+    fn changes_holder(&self) -> bool {
+        self.begins() || self.was.is_some() && self.is.is_none()
+    }
+
+    /// True if one of those who held the slot does not any more.
+    fn is_lost(&self) -> bool {
+        let Some(was) = &self.was else { return false };
+        let Some(is) = &self.is else { return true };
+        let stay: std::collections::HashSet<&Name> = is.users.iter().chain(&is.aliases).collect();
+        !was.users.iter().all(|name| stay.contains(name)) || !was.groups.iter().all(|group| is.groups.contains(group))
+    }
+
+    fn held_before(&self) -> Option<&ClaimView> {
+        Standing::of(self.was.as_ref(), self.now).held()
+    }
+}
+
+#[cfg(test)]
+mod tests;

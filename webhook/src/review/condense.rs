@@ -1,0 +1,398 @@
+//! How is a review read that is too large to be held?
+//!
+//! As a stream. What the gate reads is copied into a much shorter review; the rest is checked and dropped as it passes. The
+//! shorter review is then read like any other, so whatever is odd about the longer one (a key that is there twice, a label
+//! that is no text) is as odd in the shorter one, and answered in the same way.
+//!
+//! serde_json does the reading here as it does elsewhere, so both ways of reading a review agree on what JSON is.
+
+use std::fmt;
+use std::io::Read;
+
+use hotdesk_slots::json::push_text;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::gated::{Gated, Node};
+use crate::review::object::is_read;
+use crate::review::{Unreadable, uid_of};
+
+/// How much of a request is kept besides its objects. All headers of a request to an API server together have at most
+/// 1 MiB, so nobody has more groups and extras than fit.
+const REQUEST_ROOM: usize = 2 << 20;
+/// How much of one object is kept. etcd stores no object of more than 1.5 MiB, so of every object that is stored,
+/// all that is read fits.
+const OBJECT_ROOM: usize = 2 << 20;
+/// How much is kept at most: of a request, its object, and its old object.
+const ROOM: usize = REQUEST_ROOM + 2 * OBJECT_ROOM;
+
+/// What is kept of a value. Of a list in place of a map, all is.
+#[derive(Debug, Clone, Copy)]
+enum Keep {
+    /// All of it.
+    Whole,
+    /// A text. Anything else is kept as null.
+    Text,
+    /// Of a map these members.
+    Members(&'static [(&'static str, Keep)]),
+    /// Of a map the entries that hotdesk reads.
+    Entries,
+    /// An object of the cluster, with its own room: these members of it.
+    Object(&'static [(&'static str, Keep)]),
+    /// A number. Anything else is kept as null.
+    Number,
+    /// A field of an object that may lead to a template; by its name.
+    Root(&'static str),
+    /// A field on the way to a template, or a template.
+    Tree(&'static Node),
+}
+
+/// What is kept of a review: all that [`crate::review::GateReview`] reads. What is missing here would be missing in large
+/// reviews only, so every test of `answer` asks in both ways.
+const REVIEW: Keep = Keep::Members(&[
+    ("apiVersion", Keep::Whole),
+    ("kind", Keep::Whole),
+    (
+        "request",
+        Keep::Members(&[
+            ("uid", Keep::Whole),
+            ("kind", Keep::Members(&[("group", Keep::Whole), ("kind", Keep::Whole)])),
+            ("resource", Keep::Members(&[("group", Keep::Whole), ("resource", Keep::Whole)])),
+            ("subResource", Keep::Whole),
+            ("name", Keep::Whole),
+            ("namespace", Keep::Whole),
+            ("operation", Keep::Whole),
+            ("userInfo", Keep::Members(&[("username", Keep::Whole), ("groups", Keep::Whole), ("extra", Keep::Whole)])),
+            ("object", Keep::Object(OBJECT)),
+            ("oldObject", Keep::Object(OBJECT)),
+            ("dryRun", Keep::Whole),
+        ]),
+    ),
+]);
+
+/// What is kept of an object: all that [`crate::review::object::Object`] reads.
+const OBJECT: &[(&str, Keep)] = &[
+    ("type", Keep::Text),
+    ("metadata", Keep::Members(&[("name", Keep::Whole), ("labels", Keep::Entries), ("annotations", Keep::Entries)])),
+    ("spec", Keep::Root("spec")),
+    ("template", Keep::Root("template")),
+];
+
+/// What is kept of a template's metadata.
+const TEMPLATE: &[(&str, Keep)] = &[("labels", Keep::Entries), ("annotations", Keep::Entries)];
+
+/// A large review, of which only what the gate reads is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condensed {
+    json: Vec<u8>,
+    left_out: bool,
+}
+
+/// Why a review could not be condensed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CondenseError {
+    /// What is said about the request and its user does not fit.
+    TooLarge {
+        /// The request's uid, if that was read before.
+        uid: Option<String>,
+    },
+    /// It is not a review, or it broke off.
+    Unreadable(Unreadable),
+}
+
+impl Condensed {
+    /// The short review.
+    #[must_use]
+    pub fn json(&self) -> &[u8] {
+        &self.json
+    }
+
+    /// The request's uid.
+    #[must_use]
+    pub fn uid(&self) -> Option<String> {
+        uid_of(&self.json)
+    }
+
+    /// True if an object is missing from it, because hotdesk's own labels and annotations on it did not fit.
+    #[must_use]
+    pub fn lacks_an_object(&self) -> bool {
+        self.left_out
+    }
+}
+
+impl CondenseError {
+    /// The request's uid, if that was read before.
+    #[must_use]
+    pub fn into_uid(self) -> Option<String> {
+        match self {
+            Self::TooLarge { uid } | Self::Unreadable(Unreadable { uid, .. }) => uid,
+        }
+    }
+}
+
+/// Reads a review to its end, and keeps what the gate reads of it.
+///
+/// # Errors
+/// When it is not JSON, breaks off, or says too much about its user.
+pub fn condense(body: impl Read) -> Result<Condensed, CondenseError> {
+    let mut kept = Kept::default();
+    let mut json = serde_json::Deserializer::from_reader(body);
+    let read = Copier { keep: REVIEW, kept: &mut kept }.deserialize(&mut json).and_then(|()| json.end());
+    match read {
+        Ok(()) => Ok(Condensed { json: kept.json, left_out: kept.left_out }),
+        Err(_) if kept.is_full => Err(CondenseError::TooLarge { uid: uid_of(&kept.json) }),
+        Err(e) => Err(CondenseError::Unreadable(Unreadable { uid: uid_of(&kept.json), what: e.to_string() })),
+    }
+}
+
+/// The short review as it grows.
+#[derive(Debug, Default)]
+struct Kept {
+    json: Vec<u8>,
+    /// How much of it is objects.
+    objects: usize,
+    object: Inside,
+    left_out: bool,
+    is_full: bool,
+}
+
+/// Whether an object is being read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    /// No.
+    #[default]
+    Request,
+    /// One that begins here.
+    Object(usize),
+    /// One that does not fit, and is read without being kept.
+    Dropped,
+}
+
+impl Kept {
+    /// Makes room for so many bytes, or drops the object that they are of. False if they are not to be written.
+    fn has_room<E: Error>(&mut self, bytes: usize) -> Result<bool, E> {
+        let end = self.json.len() + bytes;
+        match self.object {
+            Inside::Dropped => Ok(false),
+            Inside::Object(start) if end - start > OBJECT_ROOM || end > ROOM => {
+                self.json.truncate(start);
+                // It is there, and nothing of it is known.
+                self.json.extend_from_slice(b"{}");
+                self.object = Inside::Dropped;
+                self.left_out = true;
+                Ok(false)
+            }
+            Inside::Request if end - self.objects > REQUEST_ROOM => {
+                self.is_full = true;
+                Err(E::custom("it says too much about its user"))
+            }
+            Inside::Object(_) | Inside::Request => Ok(true),
+        }
+    }
+
+    fn push<E: Error>(&mut self, json: &str) -> Result<(), E> {
+        if self.has_room(json.len())? {
+            self.json.extend_from_slice(json.as_bytes());
+        }
+        Ok(())
+    }
+
+    fn push_text<E: Error>(&mut self, text: &str) -> Result<(), E> {
+        if self.has_room(text.len() + 2)? {
+            push_text(&mut self.json, text);
+        }
+        Ok(())
+    }
+
+    /// Begins with the next member or element of a list: a comma before all but the first.
+    fn begin<E: Error>(&mut self, is_first: &mut bool) -> Result<(), E> {
+        if std::mem::replace(is_first, false) { Ok(()) } else { self.push(",") }
+    }
+
+    fn begin_object(&mut self) {
+        self.object = Inside::Object(self.json.len());
+    }
+
+    fn end_object(&mut self) {
+        if let Inside::Object(start) = self.object {
+            self.objects += self.json.len() - start;
+        }
+        self.object = Inside::Request;
+    }
+}
+
+/// Copies what is to be kept of the next value.
+struct Copier<'k> {
+    keep: Keep,
+    kept: &'k mut Kept,
+}
+
+impl Keep {
+    /// What is kept of the value of this key; nothing if it is not read.
+    fn member(self, key: &str) -> Option<Self> {
+        match self {
+            Self::Whole => Some(Self::Whole),
+            Self::Entries => is_read(key).then_some(Self::Whole),
+            Self::Members(members) | Self::Object(members) => {
+                members.iter().find(|(name, _)| *name == key).map(|(_, keep)| *keep)
+            }
+            Self::Root(_) if key == "expirationSeconds" => Some(Self::Number),
+            Self::Root(field) => Gated::table().below(field).and_then(|node| Self::of(node, key)),
+            Self::Tree(node) => Self::of(node, key),
+            Self::Text | Self::Number => None,
+        }
+    }
+
+    fn of(node: &'static Node, key: &str) -> Option<Self> {
+        let metadata = node.template.filter(|_| key == "metadata").map(|_| Self::Members(TEMPLATE));
+        metadata.or_else(|| node.below(key).map(Self::Tree))
+    }
+
+    /// What is kept of each element of a list; nothing if none is read.
+    fn element(self) -> Option<Self> {
+        match self {
+            Self::Root(field) => Gated::table().below(field)?.each().map(Self::Tree),
+            Self::Tree(node) => node.each().map(Self::Tree),
+            Self::Text | Self::Number => None,
+            Self::Whole | Self::Members(_) | Self::Entries | Self::Object(_) => Some(Self::Whole),
+        }
+    }
+
+    /// True where maps, lists and the other scalars are not read.
+    fn is_scalar(self) -> bool {
+        matches!(self, Self::Text | Self::Number)
+    }
+
+    fn scalar<'j>(self, json: &'j str) -> &'j str {
+        if matches!(self, Self::Whole | Self::Members(_) | Self::Entries | Self::Object(_)) { json } else { "null" }
+    }
+}
+
+impl Copier<'_> {
+    fn scalar<E: Error>(self, json: &str) -> Result<(), E> {
+        self.kept.push(self.keep.scalar(json))
+    }
+
+    fn number<E: Error>(self, json: &str) -> Result<(), E> {
+        self.kept.push(if matches!(self.keep, Keep::Number) { json } else { self.keep.scalar(json) })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Copier<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if !matches!(self.keep, Keep::Object(_)) {
+            return deserializer.deserialize_any(self);
+        }
+        self.kept.begin_object();
+        deserializer.deserialize_any(Copier { keep: self.keep, kept: &mut *self.kept })?;
+        self.kept.end_object();
+        Ok(())
+    }
+}
+
+impl<'de> Visitor<'de> for Copier<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.scalar("null")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.scalar(if value { "true" } else { "false" })
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.number(&value.to_string())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.number(&value.to_string())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.number(&serde_json::Value::from(value).to_string())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        match self.keep {
+            Keep::Number | Keep::Root(_) | Keep::Tree(_) => self.kept.push("null"),
+            _ => self.kept.push_text(text),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let Some(keep) = self.keep.element() else {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return self.kept.push("null");
+        };
+        let mut is_first = true;
+        self.kept.push("[")?;
+        while list.next_element_seed(Element(keep, &mut is_first, &mut *self.kept))?.is_some() {}
+        self.kept.push("]")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        if self.keep.is_scalar() {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return self.kept.push("null");
+        }
+        let mut is_first = true;
+        self.kept.push("{")?;
+        while let Some(keep) = map.next_key_seed(Key(self.keep, &mut is_first, &mut *self.kept))? {
+            match keep {
+                Some(keep) => map.next_value_seed(Copier { keep, kept: &mut *self.kept })?,
+                None => map.next_value::<IgnoredAny>().map(drop)?,
+            }
+        }
+        self.kept.push("}")
+    }
+}
+
+/// An element of a list, with the comma before it.
+struct Element<'k>(Keep, &'k mut bool, &'k mut Kept);
+
+impl<'de> DeserializeSeed<'de> for Element<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let Self(keep, is_first, kept) = self;
+        kept.begin(is_first)?;
+        deserializer.deserialize_any(Copier { keep, kept })
+    }
+}
+
+/// A key, with the comma before it. It is copied if its value is read, and says what is kept of that.
+struct Key<'k>(Keep, &'k mut bool, &'k mut Kept);
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = Option<Keep>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = Option<Keep>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
+        let Self(keep, is_first, kept) = self;
+        let Some(keep) = keep.member(key) else { return Ok(None) };
+        kept.begin(is_first)?;
+        kept.push_text(key)?;
+        kept.push(":")?;
+        Ok(Some(keep))
+    }
+}
+
+#[cfg(test)]
+mod tests;
