@@ -1,6 +1,6 @@
 //! What can be set from outside?
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use hotdesk_runtime::duration::non_negative;
 use hotdesk_runtime::log::LogArgs;
 use hotdesk_runtime::termination;
@@ -9,9 +9,6 @@ use rustls_pki_types::DnsName;
 
 use crate::path::WantedPath;
 use crate::plan::{Renew, Wanted};
-
-/// Where the kubelet looks for a termination message, unless the pod says otherwise.
-pub(crate) const TERMINATION_LOG: &str = "/dev/termination-log";
 
 /// Issues the certificate of hotdesk's webhook and makes the secret path below which the webhook answers, publishes CA and
 /// path in the webhook configurations, and renews each after two thirds of its life. Run it as often as you like: it does
@@ -75,12 +72,12 @@ pub(crate) struct Args {
     pub(crate) settle: SignedDuration,
 
     /// How long a path lives.
-    #[arg(long, env = "HOTDESK_PATH_LIFETIME", default_value = "24h", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, env = "HOTDESK_PATH_LIFETIME", default_value = "24h", value_name = "DURATION", value_parser = non_negative::<SignedDuration>)]
     pub(crate) path_lifetime: SignedDuration,
 
     /// How long a new path is in the Secret before the configurations show it. A kubelet brings a changed Secret to a
     /// running pod within a minute and a half.
-    #[arg(long, env = "HOTDESK_PATH_SETTLE", default_value = "150s", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, env = "HOTDESK_PATH_SETTLE", default_value = "150s", value_name = "DURATION", value_parser = non_negative::<SignedDuration>)]
     pub(crate) path_settle: SignedDuration,
 
     /// Renew now, whatever the dates say.

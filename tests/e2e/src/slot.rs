@@ -199,7 +199,9 @@ impl Drop for TestSlot {
         delete(&["-n", JOBS], "cronjobs,jobs,serviceaccounts");
         delete(&["-n", SAVED], "secrets");
         delete(&["-A"], "rolebindings");
-        delete(&[], "clusterrolebindings,validatingadmissionpolicybindings");
+        delete(&[], "clusterrolebindings");
+        let binding = format!("slots-jobs-{}", self.name);
+        drop(admin().kubectl(&["delete", "validatingadmissionpolicybinding", &binding, "--ignore-not-found"]));
     }
 }
 

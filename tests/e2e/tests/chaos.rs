@@ -117,6 +117,8 @@ fn renew(what: &str) {
     let container = &mut object["spec"]["template"]["spec"]["containers"][0];
     let mut args = container["args"].as_array().cloned().unwrap_or_default();
     args.push(format!("--renew-now={what}").into());
+    // The kubelet of the test cluster brings a Secret into a pod within seconds.
+    args.push("--path-settle=20s".into());
     container["args"] = Value::Array(args);
     admin().apply("hotdesk", &object.to_string()).succeeded();
     in_hotdesk(&["wait", "--for=condition=complete", &format!("job/{job}"), "--timeout=240s"]).succeeded();

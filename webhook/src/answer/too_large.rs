@@ -36,11 +36,20 @@ pub fn unless_exempt<'a>(answer: Answer<'a>, review: &Condensed, limit: Option<u
     // A deployer may delete what it deployed for whom it deploys, and that stands on the object.
     let needs_object = review.lacks_an_object() && answer.note.reason == Role::Deployer.word();
     let deletes = answer.note.operation == Operation::Delete.word() && !needs_object;
-    if answer.reply.denial.is_some() || answer.note.reason == Role::BreakGlass.word() || deletes {
+    if answer.reply.denial.is_some() || deletes {
         answer
+    } else if answer.note.reason == Role::BreakGlass.word() {
+        told_if_unstamped(answer, review)
     } else {
         denied(answer, what)
     }
+}
+
+fn told_if_unstamped<'a>(mut answer: Answer<'a>, review: &Condensed) -> Answer<'a> {
+    if review.lacks_an_object() {
+        answer.reply.warnings.push(format!("hotdesk did not stamp the object: {}", TooLarge::Marks));
+    }
+    answer
 }
 
 /// The same answer, denied because this is too large.
@@ -79,3 +88,6 @@ impl Display for TooLarge {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

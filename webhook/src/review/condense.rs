@@ -36,6 +36,8 @@ enum Keep {
     Members(&'static [(&'static str, Keep)]),
     /// Of a map the entries that hotdesk reads.
     Entries,
+    /// The same in a template, where each may be anything, as the map itself.
+    Marks,
     /// An object of the cluster, with its own room: these members of it.
     Object(&'static [(&'static str, Keep)]),
     /// A number. Anything else is kept as null.
@@ -78,7 +80,7 @@ const OBJECT: &[(&str, Keep)] = &[
 ];
 
 /// What is kept of a template's metadata.
-const TEMPLATE: &[(&str, Keep)] = &[("labels", Keep::Entries), ("annotations", Keep::Entries)];
+const TEMPLATE: &[(&str, Keep)] = &[("labels", Keep::Marks), ("annotations", Keep::Marks)];
 
 /// A large review, of which only what the gate reads is left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,6 +234,7 @@ impl Keep {
         match self {
             Self::Whole => Some(Self::Whole),
             Self::Entries => is_read(key).then_some(Self::Whole),
+            Self::Marks => is_read(key).then_some(Self::Text),
             Self::Members(members) | Self::Object(members) => {
                 members.iter().find(|(name, _)| *name == key).map(|(_, keep)| *keep)
             }
@@ -252,7 +255,7 @@ impl Keep {
         match self {
             Self::Root(field) => Gated::table().below(field)?.each().map(Self::Tree),
             Self::Tree(node) => node.each().map(Self::Tree),
-            Self::Text | Self::Number => None,
+            Self::Text | Self::Number | Self::Marks => None,
             Self::Whole | Self::Members(_) | Self::Entries | Self::Object(_) => Some(Self::Whole),
         }
     }
@@ -320,7 +323,7 @@ impl<'de> Visitor<'de> for Copier<'_> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
         match self.keep {
-            Keep::Number | Keep::Root(_) | Keep::Tree(_) => self.kept.push("null"),
+            Keep::Number | Keep::Root(_) | Keep::Tree(_) | Keep::Marks => self.kept.push("null"),
             _ => self.kept.push_text(text),
         }
     }

@@ -108,7 +108,7 @@ impl<'a> Objects<'a> {
             return Reach::Outside;
         }
         match self.get(object).await {
-            Ok(Some(found)) if owner(&found, release, self.slot) != Owner::Release => Reach::Others,
+            Ok(Some(found)) if !is_marked(&found, release, self.slot) => Reach::Others,
             Ok(_) => Reach::Within,
             Err(why) => Reach::Unknown(why),
         }
@@ -189,6 +189,12 @@ pub enum Owner {
     Other(String),
 }
 
+/// True for an object with all the marks that helm puts on what it makes; the policy asks for them.
+fn is_marked(object: &DynamicObject, release: &str, namespace: &str) -> bool {
+    let managed = object.labels().get("app.kubernetes.io/managed-by").is_some_and(|by| by == "Helm");
+    managed && owner(object, release, namespace) == Owner::Release
+}
+
 /// Whose an object is.
 #[must_use]
 pub fn owner(object: &DynamicObject, release: &str, namespace: &str) -> Owner {
@@ -197,5 +203,31 @@ pub fn owner(object: &DynamicObject, release: &str, namespace: &str) -> Owner {
         (Some(name), Some(place)) if name == release && place == namespace => Owner::Release,
         (Some(name), _) => Owner::Other(format!("belongs to the release {}", plain(name))),
         (None, _) => Owner::Other("was made by somebody else".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[track_caller]
+    fn check(labels: &Value, annotations: &Value, expected: bool) {
+        let metadata = json!({"name": "web", "labels": labels, "annotations": annotations});
+        let object = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata});
+        let object: DynamicObject = serde_json::from_value(object).unwrap();
+        assert_eq!(is_marked(&object, "web", "mew"), expected, "{labels} {annotations}");
+    }
+
+    #[test]
+    fn only_what_carries_all_marks_of_its_release_goes_with_it() {
+        let marks = |release: &str, namespace: &str| json!({"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": namespace});
+        let by = |who: &str| json!({"app.kubernetes.io/managed-by": who});
+        check(&by("Helm"), &marks("web", "mew"), true);
+        check(&by("Helm"), &marks("api", "mew"), false);
+        check(&by("Helm"), &marks("web", "mewtwo"), false);
+        check(&by("Helm"), &json!({}), false);
+        check(&by("somebody"), &marks("web", "mew"), false);
+        check(&json!({}), &marks("web", "mew"), false);
     }
 }

@@ -132,7 +132,7 @@ fn joined(parts: &[String], open: char, close: char) -> String {
 fn json_text() -> impl Strategy<Value = String> {
     let scalar = prop::sample::select(vec!["null", "true", "false", "7", "-7.5e3", "18446744073709551616"]);
     let odd = prop::sample::select(vec!["01", "1e99999", "nul", ""]);
-    let leaf = prop_oneof![20 => scalar.prop_map(str::to_owned), 20 => text(), 1 => odd.prop_map(str::to_owned)];
+    let leaf = prop_oneof![60 => scalar.prop_map(str::to_owned), 60 => text(), 1 => odd.prop_map(str::to_owned)];
     leaf.prop_recursive(6, 40, 4, |inner| {
         let entry = (key(), inner.clone()).prop_map(|(key, value)| format!("{key}:{value}"));
         prop_oneof![
@@ -142,15 +142,31 @@ fn json_text() -> impl Strategy<Value = String> {
     })
 }
 
+fn entries_text() -> impl Strategy<Value = String> {
+    let entry = (key(), text()).prop_map(|(key, value)| format!("{key}:{value}"));
+    prop::collection::vec(entry, 0..5).prop_map(|entries| joined(&entries, '{', '}'))
+}
+
+/// A field with templates in it, as those of the built-in kinds.
+fn spec_text() -> impl Strategy<Value = String> {
+    (entries_text(), entries_text(), json_text(), json_text()).prop_map(|(labels, annotations, odd, other)| {
+        let metadata = format!(r#""metadata":{{"annotations":{annotations},"labels":{labels}}}"#);
+        let volumes = format!(r#"[{odd},{{"ephemeral":{{"volumeClaimTemplate":{{{metadata},"spec":{odd}}}}}}}]"#);
+        let template = format!(r#"{{{metadata},"spec":{{"volumes":{volumes},"containers":{other}}}}}"#);
+        format!(
+            r#"{{"replicas":1,"template":{template},"expirationSeconds":3600,"jobTemplate":{{"spec":{{"template":{template}}}}},
+            "volumeClaimTemplates":[{{{metadata}}},{other}]}}"#
+        )
+    })
+}
+
 /// An object as objects are, with anything in it.
 fn object_text() -> impl Strategy<Value = String> {
-    let entries = || {
-        prop::collection::vec((key(), text()), 0..5).prop_map(|entries| {
-            joined(&entries.iter().map(|(key, value)| format!("{key}:{value}")).collect::<Vec<_>>(), '{', '}')
-        })
-    };
-    let like_it = (entries(), entries(), json_text(), json_text()).prop_map(|(labels, annotations, kind, spec)| {
-        format!(r#"{{"spec":{spec},"metadata":{{"labels":{labels},"name":"web","annotations":{annotations}}},"type":{kind}}}"#)
+    let spec = prop_oneof![spec_text(), json_text()];
+    let like_it = (entries_text(), entries_text(), json_text(), spec).prop_map(|(labels, annotations, kind, spec)| {
+        format!(
+            r#"{{"spec":{spec},"metadata":{{"labels":{labels},"name":"web","annotations":{annotations}}},"type":{kind},"template":{spec}}}"#
+        )
     });
     prop_oneof![3 => like_it, 1 => json_text()]
 }
@@ -221,4 +237,21 @@ fn most_reviews_of_that_property_can_be_read() {
     });
     let readable = readable.count();
     assert!(readable > 60, "{readable} of 200: the property would show little");
+}
+
+#[test]
+fn what_a_template_holds_of_hotdesks_own_is_kept_and_the_rest_is_not() {
+    let object = r#"{"spec":{"replicas":3,"template":{"metadata":{"name":"x","labels":{"app":"web","hotdesk.dev/owner":"bob"}},
+        "spec":{"containers":[{"name":"a"}],"volumes":[{"name":"v"}]}},"expirationSeconds":7},"metadata":{"name":"web"}}"#;
+    let kept: Value = serde_json::from_slice(condensed(&review_of(object)).json()).unwrap();
+    assert_eq!(
+        kept["request"]["object"],
+        json!({
+            "spec": {
+                "template": {"metadata": {"labels": {"hotdesk.dev/owner": "bob"}}, "spec": {"volumes": [{}]}},
+                "expirationSeconds": 7,
+            },
+            "metadata": {"name": "web"},
+        })
+    );
 }
