@@ -1,6 +1,7 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
 .PHONY: help demo test check unit e2e bench bench-kyverno bench-largest bench-idle-check bench-instructions fuzz build cluster install down crd fmt deny clean
+.PHONY: help demo test check unit e2e chaos attacks bench bench-kyverno bench-largest bench-idle-check bench-instructions build cluster install down crd fmt deny clean
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +20,12 @@ unit: ## Unit and property tests, and the fault table (4 min; first time 12)
 
 e2e: ## End-to-end tests on the real cluster; E2E=name runs those whose name contains it
 	@tests/run e2e
+
+chaos: ## Break hotdesk in each of ten ways under a hundred writes a second (4 min, on the installed cluster)
+	@tests/run chaos
+
+attacks: ## The attack table and the sweep over all kinds (2 min, on the installed cluster)
+	@tests/run attacks
 
 bench: ## Measure everything beside the peers and the limit, and write docs/performance.md (40 min; first time 55)
 	@tests/bench/run

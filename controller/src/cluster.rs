@@ -1,6 +1,6 @@
 //! What does the controller ask of the cluster, and write there?
 
-use hotdesk_runtime::text::chain;
+use hotdesk_runtime::client;
 use hotdesk_slots::keys;
 use hotdesk_slots::slot::{SLOT_NAME, Slot};
 use hotdesk_slots::text::harmless;
@@ -20,7 +20,7 @@ const MAX_LOG: i64 = 1 << 20;
 
 /// Something that the cluster did not do.
 #[derive(Debug, thiserror::Error)]
-#[error("{what}: {}", harmless(&chain(.error)))]
+#[error("{what}: {}", harmless(&client::reason(.error)))]
 pub struct ClusterError {
     what: &'static str,
     #[source]

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
-use hotdesk_runtime::client::WATCH_SECONDS;
+use hotdesk_runtime::client::{self, WATCH_SECONDS};
 use hotdesk_runtime::events::{Recorder, event};
-use hotdesk_runtime::text::chain;
 use hotdesk_slots::keys;
 use hotdesk_slots::requests::{RequestPhase, RequestStatus};
 use hotdesk_slots::slot::SLOT_NAME;
@@ -87,7 +86,7 @@ impl Slots {
                         self.attempts.succeeded(&gone.namespace.unwrap_or_default());
                     }
                     Err(ControllerError::QueueError(error)) => {
-                        tracing::warn!(error = %harmless(&chain(&error)), "the watch on Slots, CronJobs and Jobs fails; trying again");
+                        tracing::warn!(error = %harmless(&client::reason(&error)), "the watch on Slots, CronJobs and Jobs fails; trying again");
                     }
                     Err(_) => self.metrics.reconciled(Outcome::Failed),
                     Ok(_) => self.metrics.reconciled(Outcome::Done),
@@ -171,7 +170,7 @@ impl Slots {
         // Events of two requests are two, and not one that was seen twice.
         about.secondary = Some(job_reference(open, &slot.name));
         if let Err(error) = self.recorder.publish(&about, &slot.slot.object_ref(&())).await {
-            tracing::warn!(slot = %name, error = %harmless(&chain(&error)), "the Event of a request cannot be written");
+            tracing::warn!(slot = %name, error = %harmless(&client::reason(&error)), "the Event of a request cannot be written");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! One pure function: [`next`] says what follows from the Slot, its CronJob, the Jobs and the time. Nothing is remembered
 //! besides what stands in the cluster, so a controller that was restarted goes on where the one before it stopped.
 
-use hotdesk_slots::requests::{Request, RequestPhase, RequestStatus, VALID_FOR};
+use hotdesk_slots::requests::{Request, RequestPhase, RequestStatus, VALID_FOR, is_release_name};
 use hotdesk_slots::text::{harmless, human_duration, plain};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -156,6 +156,7 @@ fn refusal(slot: &ReadSlot, open: &Open<'_>, around: &Around<'_>, now: Timestamp
             "nothing is brought back in {name}: an administrator sets reaper.revive.enabled for it in charts/slots"
         ));
     }
+    // Kubernetes would expand `$(NAME)` in an argument, and so show a setting of the reaper.
     let wrong = request.releases.iter().find(|release| !is_release_name(release))?;
     Some(format!("\"{}\" is not the name of a release", plain(wrong)))
 }
@@ -169,15 +170,6 @@ fn is_fresh(request: &Request, now: Timestamp) -> bool {
 /// The webhook makes ids of these. Kubernetes would expand `$(NAME)` in a variable of the Job.
 fn is_plain_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-}
-
-/// As helm names releases. Kubernetes would expand `$(NAME)` in an argument, and so show a setting of the reaper.
-fn is_release_name(name: &str) -> bool {
-    let label = |label: &str| {
-        let ends = [label.bytes().next(), label.bytes().last()].into_iter().all(|end| end.is_some_and(|b| b != b'-'));
-        ends && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    name.len() <= 53 && name.split('.').all(label)
 }
 
 impl Open<'_> {

@@ -12,8 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
-use hotdesk_runtime::client::WATCH_SECONDS;
-use hotdesk_runtime::text::chain;
+use hotdesk_runtime::client::{self, WATCH_SECONDS};
 use hotdesk_slots::slot::SLOT_NAME;
 use hotdesk_slots::text::{harmless, list, plain};
 use hotdesk_slots::{ClaimView, keys};
@@ -49,10 +48,10 @@ pub struct Rights {
 #[derive(Debug, thiserror::Error)]
 pub enum RightsError {
     /// The Slot could not be asked for.
-    #[error("its Slot cannot be read: {}", chain(.0))]
+    #[error("its Slot cannot be read: {}", client::reason(.0))]
     Unread(#[source] kube::Error),
     /// The binding could not be written.
-    #[error("its RoleBinding cannot be written: {}", chain(.0))]
+    #[error("its RoleBinding cannot be written: {}", client::reason(.0))]
     Unwritten(#[source] kube::Error),
 }
 
@@ -92,7 +91,7 @@ impl Rights {
                         self.attempts.succeeded(&gone.namespace.unwrap_or_default());
                     }
                     Err(ControllerError::QueueError(error)) => {
-                        tracing::warn!(error = %harmless(&chain(&error)), "the watch on RoleBindings and Slots fails; trying again");
+                        tracing::warn!(error = %harmless(&client::reason(&error)), "the watch on RoleBindings and Slots fails; trying again");
                     }
                     _ => {}
                 }

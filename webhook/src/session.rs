@@ -41,14 +41,13 @@ pub fn begun<O>(request: &Request<'_, O>, by: &str, decision: Decision, now: Tim
     begins.then(|| Session { slot: request.namespace().to_owned(), time: now, by: shown(by, decision), kind })
 }
 
-/// The name under which somebody is noted. It is shown to others in many places, so it is one that could be in a claim; of
-/// whoever has another it is said what they are.
+/// The name under which somebody is noted. It is shown to others in many places, so it is the name of a claimant that could
+/// stand in a claim; of anybody else, only what they are is said. A forged review can then name nobody but a claimant.
 fn shown(by: &str, decision: Decision) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@._+-:=".contains(&byte);
-    if (1..=LONGEST_NAME).contains(&by.len()) && by.bytes().all(is_plain) {
-        return by.to_owned();
-    }
+    let is_name = (1..=LONGEST_NAME).contains(&by.len()) && by.bytes().all(is_plain);
     let role = match decision {
+        Decision::Allow(Role::Claimant) if is_name => by,
         Decision::Allow(Role::Claimant) => "a claimant",
         Decision::Allow(_) => "an administrator",
         Decision::Tolerate(..) | Decision::Deny(_) | Decision::Forbid(_) => "a stranger",
@@ -118,12 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn a86_what_is_no_plain_name_is_not_written_down() {
+    fn a86_nobody_but_a_claimant_is_named_and_only_by_a_plain_name() {
         let warned = Decision::Tolerate(Reason::Held, Mode::Warn);
         for (by, decision, expected) in [
             ("alice@example.com", CLAIMANT, "alice@example.com"),
             ("github:octo-cat", CLAIMANT, "github:octo-cat"),
-            ("system:serviceaccount:a:b", Decision::Allow(Role::Administrator), "system:serviceaccount:a:b"),
+            ("root@example.com", Decision::Allow(Role::Administrator), "an administrator"),
+            ("bob@example.com", warned, "a stranger"),
             ("\" is nobody; run: rm", Decision::Allow(Role::BreakGlass), "an administrator"),
             ("https://evil.example.com", Decision::Allow(Role::Administrator), "an administrator"),
             ("<!channel>", warned, "a stranger"),

@@ -7,6 +7,8 @@ use kube::client::ClientBuilder;
 use kube::{Client, Config};
 use tower::util::MapResponseLayer;
 
+use crate::text::chain;
+
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -59,4 +61,35 @@ pub fn watching(mut config: Config, heard: impl Fn() + Clone + Send + Sync + 'st
     Ok(ClientBuilder::try_from(config).context(UNUSABLE)?.with_layer(&noting).build())
 }
 
+/// Why a request failed: in the API server's own words, where it answered.
+#[must_use]
+pub fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let answered = causes.find_map(|error| match error.downcast_ref::<kube::Error>() {
+        Some(kube::Error::Api(status)) => Some(status.message.clone()),
+        _ => None,
+    });
+    answered.unwrap_or_else(|| chain(error))
+}
+
 const UNUSABLE: &str = "the cluster's address or certificate cannot be used";
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use kube::runtime::watcher;
+
+    use super::*;
+
+    #[test]
+    fn the_api_servers_words_are_enough_where_it_answered() {
+        let denied = || {
+            let status = Status { code: 403, message: "jobs is forbidden".to_owned(), ..Status::default() };
+            kube::Error::Api(Box::new(status))
+        };
+        assert_eq!(reason(&denied()), "jobs is forbidden");
+        assert_eq!(reason(&watcher::Error::WatchStartFailed(denied())), "jobs is forbidden");
+        let silent = kube::Error::LinesCodecMaxLineLengthExceeded;
+        assert_eq!(reason(&silent), silent.to_string());
+    }
+}

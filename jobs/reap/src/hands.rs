@@ -13,10 +13,11 @@ use crate::collect::releases::Holder;
 use crate::collect::{Collector, Memory};
 use crate::decide::{Evidence, Verdict};
 use crate::helm::{Helm, HelmError};
+use crate::judged::write_judged;
 use crate::manifest::preserve;
 use crate::record::Record;
 use crate::release::{Driver, Release};
-use crate::report::{uninstalling_patch, write_status};
+use crate::report::uninstalling_patch;
 use crate::undo::keeper::{Keeper, Reap};
 
 /// The hands of one run.
@@ -60,7 +61,7 @@ impl Hands for RealHands<'_> {
         let seen = self.seen.as_ref().ok_or_else(unseen)?;
         // What nobody is told of, nobody would bring back: without this note nothing is uninstalled.
         let begun = uninstalling_patch(seen, std::mem::take(&mut self.saved), now, self.helm.done_by(now));
-        let noted = write_status(self.collector.cluster, self.collector.slot, &begun).await;
+        let noted = write_judged(self.collector.cluster, self.collector.slot, seen, begun).await;
         noted.map_err(HelmError::NotRun)?;
         tracing::info!(release = release.name, revision = release.revision, "uninstalling");
         self.helm.uninstall(release, &self.reason).await

@@ -38,6 +38,7 @@ pub mod decide;
 pub mod gather;
 pub mod hands;
 pub mod helm;
+pub mod judged;
 pub mod lapse;
 pub mod manifest;
 pub mod outlook;

@@ -13,6 +13,7 @@ use crate::collect::{Collector, Memory, slots};
 use crate::decide::{Evidence, Rules, Verdict, targets};
 use crate::hands::RealHands;
 use crate::helm::{Helm, HelmError};
+use crate::judged::write_judged;
 use crate::lapse;
 use crate::outlook;
 use crate::release::Release;
@@ -186,9 +187,9 @@ impl Run<'_> {
 
     /// Nothing is reaped.
     async fn leave(&self, verdict: &Verdict, evidence: &Evidence, ahead: &Ahead) -> Conclusion {
-        let outdated = evidence.slot.as_ref().and_then(|found| outdated_patch(found.as_ref().ok()?, (self.now)()));
-        if let Some(patch) = outdated {
-            complain(write_status(self.cluster, self.slot, &patch).await);
+        let seen = evidence.slot.as_ref().and_then(|found| found.as_ref().ok());
+        if let Some((seen, patch)) = seen.and_then(|seen| Some((seen, outdated_patch(seen, (self.now)())?))) {
+            complain(write_judged(self.cluster, self.slot, seen, patch).await);
         }
         let conclusion = Conclusion::of_verdict(self.slot, verdict);
         self.report(verdict, evidence, None, &conclusion, ahead).await;
@@ -215,7 +216,7 @@ impl Run<'_> {
         };
         let now = (self.now)();
         let begun = reaping_patch(&plan.slot, &plan.targets, now, helm.done_by(now));
-        if let Err(why) = write_status(self.cluster, self.slot, &begun).await {
+        if let Err(why) = write_judged(self.cluster, self.slot, &plan.slot, begun).await {
             let message =
                 format!("{} was idle, and is left until the next run: {why}. Nothing was uninstalled.", self.slot);
             return Conclusion { exit: Exit::Unknown, message };

@@ -69,7 +69,7 @@ fn a25_no_token_is_made_for_an_account_of_hotdesks() {
     assert_eq!(slot.names("serviceaccounts"), ["default"], "no account of hotdesk's lives in a slot");
     for name in account_names(&slot) {
         let made = slot.kubectl(&bob(), &["create", "token", &name]);
-        let why = ["not found", "belong to hotdesk"].iter().any(|why| made.stderr.contains(why));
+        let why = ["not found", "belongs to hotdesk"].iter().any(|why| made.stderr.contains(why));
         assert!(!made.ok() && why, "{made}");
         let there = bob().kubectl(&["-n", JOBS, "create", "token", &name]);
         there.failed_saying(&["cannot create resource \"serviceaccounts/token\"", JOBS]);

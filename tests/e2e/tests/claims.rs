@@ -59,7 +59,9 @@ fn nobody_claims_for_somebody_else() {
 fn a_holder_hands_a_slot_over() {
     let _held = installation::shared();
     let slot = TestSlot::held_by("alice@example.com");
-    claim(&slot, &alice(), &["bob@example.com"]).succeeded();
+    claim(&slot, &alice(), &["bob@example.com"]).failed_saying(&["To hand the slot over: kubectl hotdesk hand"]);
+    let to_bob = json!({"spec": {"claim": {"users": ["bob@example.com"], "handTo": "bob@example.com"}}});
+    patch(&slot, &alice(), &to_bob).succeeded();
     claim(&slot, &alice(), &["alice@example.com"]).failed_saying(&["is held by bob@example.com"]);
 }
 
@@ -71,8 +73,10 @@ fn the_status_is_the_reapers_alone() {
         json!({"status": {"verdict": {"state": "Idle", "reason": "x", "at": "2026-01-01T00:00:00Z"}}}).to_string();
     let args = ["patch", "slot", "slot", "--subresource=status", "--type=merge", "-p", &status];
     slot.kubectl(&alice(), &args).failed_saying(&["Forbidden"]);
-    let own = format!("system:serviceaccount:{}:hotdesk-reaper", slot.name());
-    slot.kubectl(&admin(), &[&args[..], &["--as", &own]].concat()).failed_saying(&["only the slot's reaper"]);
+    // By its name alone, without the token of a pod.
+    let own = format!("system:serviceaccount:hotdesk-jobs:reaper-{}", slot.name());
+    let says = ["only hotdesk's own accounts and administrators write the status"];
+    slot.kubectl(&admin(), &[&args[..], &["--as", &own]].concat()).failed_saying(&says);
 }
 
 #[test]

@@ -246,7 +246,7 @@ fn the_limit_is_about_the_owner(slots: &Slots, crowd: &Crowd) {
     for (who, slot, claim, says) in [
         (&alice, e, users(&[&alice]), full.as_str()),
         (&alice, c, users(&["ghost", &alice]), "is handed over to one person alone"),
-        (&alice, c, users(&[&bob]), "holds"),
+        (&alice, c, json!({"users": [&bob], "purpose": "crowd", "handTo": &bob}), "holds"),
         (&alice, a, users(&[&alice, &bob]), &full),
     ] {
         let told = write(who, slot, claim);

@@ -92,7 +92,8 @@ fn saved(slot: &TestSlot) -> Vec<String> {
     let mut there: Vec<String> = reaper::saved(slot).iter().map(release).collect();
     let status = slot.object()["status"]["saved"].as_array().cloned().unwrap_or_default();
     let mut told: Vec<String> = status.iter().map(|saved| saved["release"].as_str().unwrap().to_owned()).collect();
-    (there.sort(), told.sort());
+    there.sort();
+    told.sort();
     assert_eq!(there, told, "what is saved and what the Slot tells of");
     there
 }

@@ -265,7 +265,7 @@ impl Keep {
         matches!(self, Self::Text | Self::Number)
     }
 
-    fn scalar<'j>(self, json: &'j str) -> &'j str {
+    fn scalar(self, json: &str) -> &str {
         if matches!(self, Self::Whole | Self::Members(_) | Self::Entries | Self::Object(_)) { json } else { "null" }
     }
 }

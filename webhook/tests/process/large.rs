@@ -11,7 +11,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::{ALICE, Webhook};
-use crate::support::{Client, allowed, head, review, wait_for};
+use crate::support::{Client, PATH, allowed, head, review, wait_for};
 
 const MIB: usize = 1 << 20;
 /// What the chart allows the webhook (webhook.resources), without what an optimised program saves.
@@ -174,8 +174,11 @@ fn a94_what_is_no_json_is_refused_and_nothing_is_unpacked() {
     let packed = [&[0x1f, 0x8b, 8][..], &[0; 5 * MIB]].concat();
     for length in [1000, packed.len()] {
         let mut client = webhook.client();
-        let head =
-            head("POST", "/mutate", "application/json", length).replacen("\r\n", "\r\nContent-Encoding: gzip\r\n", 1);
+        let head = head("POST", &format!("{PATH}/mutate"), "application/json", length).replacen(
+            "\r\n",
+            "\r\nContent-Encoding: gzip\r\n",
+            1,
+        );
         client.send(head.as_bytes());
         client.send_while_taken(&packed[..length]);
         assert_eq!(client.answer().0, 400);
@@ -190,7 +193,7 @@ fn the_length_of_a_review_need_not_be_announced() {
     for size in [1000, 9 * MIB] {
         let body = large(ALICE, "CREATE", size, 0);
         let mut client = webhook.client();
-        let head = head("POST", "/mutate?timeout=30s", "application/json", 0)
+        let head = head("POST", &format!("{PATH}/mutate?timeout=30s"), "application/json", 0)
             .replace("Content-Length: 0", "Transfer-Encoding: chunked");
         client.send(format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len()).as_bytes());
         assert!(allowed(&client.answer()), "{size}");

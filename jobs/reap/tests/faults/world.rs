@@ -166,6 +166,11 @@ impl World {
         })
     }
 
+    /// Somebody has written the Slot.
+    pub(crate) fn written(&mut self) {
+        self.version += 1;
+    }
+
     fn answer(&mut self, request: &Request) -> Reply {
         self.requests += 1;
         if let Some(reply) = self.fault.clone().and_then(|fault| fault(self, request)) {

@@ -224,7 +224,7 @@ fn with_the_path() -> Vec<Row> {
             "a95",
             "a pod that knows the path",
             "sends 100,000 labels or keys of extra",
-            "answered within a second",
+            "answered within seconds",
             many_keys,
         ),
     ]
@@ -318,7 +318,7 @@ fn many_keys(world: &World) -> Verdict {
         let took = began.elapsed();
         held(!said.admits(), || format!("{what}: {said:?}"))?;
         // Most of it is the way there: kubectl and the kubelet pass it on.
-        right(took < Duration::from_secs(2), || format!("{what}: answered after {took:?}"))?;
+        right(took < Duration::from_secs(4), || format!("{what}: answered after {took:?}"))?;
     }
     Ok(())
 }

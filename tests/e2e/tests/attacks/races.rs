@@ -1,15 +1,19 @@
 //! Section 9: races, and text that leaves the cluster.
 
+use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use hotdesk_e2e::people::root;
+use hotdesk_e2e::reaper;
 use hotdesk_e2e::slot::unique;
 use hotdesk_e2e::{Ran, TestSlot, admin};
 use serde_json::{Value, json};
 
-use crate::api::{Ask, alice, bob, carol, slot_of};
+use crate::api::{Ask, alice, bob, carol, core, slot_of};
 use crate::stage::{World, create_config_map};
 use crate::table::{Failure, Row, Verdict, held, right, row};
 
@@ -129,7 +133,10 @@ fn both_claim(world: &World) -> Verdict {
 }
 
 fn texts() -> Vec<Row> {
+    const UNKNOWN: &str = "Unknown, nothing is cleared";
     vec![
+        row("a118", "alice", "forges the record of a release --kubeconfig=x", UNKNOWN, option_as_a_name),
+        row("a118", "alice", "forges a record that unpacks to more than 64 MiB", UNKNOWN, bomb),
         row(
             "a115",
             "the sheet",
@@ -162,6 +169,42 @@ fn texts() -> Vec<Row> {
             },
         ),
     ]
+}
+
+/// As helm packs a record: JSON, gzip, base64; the Secret adds base64 of its own.
+fn packed(json: &str) -> String {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(json.as_bytes()).unwrap();
+    BASE64_STANDARD.encode(BASE64_STANDARD.encode(gzip.finish().unwrap()))
+}
+
+/// A slot that alice has given back to be cleared, with this record of hers: whatever can be cleared goes.
+fn reaped(world: &World, name: &str, json: &str) -> Result<reaper::Run, Failure> {
+    let slot = TestSlot::held_by("alice@example.com");
+    let labels = json!({"owner": "helm", "name": name, "status": "deployed", "version": "1"});
+    let metadata = json!({"name": format!("sh.helm.release.v1.{name}.v1"), "labels": labels});
+    let record = json!({"type": "helm.sh/release.v1", "metadata": metadata, "data": {"release": packed(json)}});
+    world.api.send(&alice(), Ask::post(core(slot.name(), "secrets"), &record)).done()?;
+    world.set_slot(slot.name(), &json!({"spec": {"claim": null, "clearAfter": "2026-01-01T00:00:00Z"}}));
+    let run = reaper::run(&slot);
+    let kept = slot.names("secrets").contains(&format!("sh.helm.release.v1.{name}.v1"));
+    held(kept, || format!("the record is gone: {run:?}"))?;
+    Ok(run)
+}
+
+fn option_as_a_name(world: &World) -> Verdict {
+    let info = json!({"status": "deployed", "last_deployed": "2020-01-01T00:00:00Z"});
+    let forged = json!({"name": "--kubeconfig=x", "version": 1, "info": info, "manifest": "",
+        "chart": {"metadata": {"name": "x", "version": "1.0.0"}}});
+    let run = reaped(world, "option", &forged.to_string())?;
+    right(run.exit_code == 3 && run.message.contains("it says that it is revision 1 of --kubeconfig=x"), || {
+        format!("{run:?}")
+    })
+}
+
+fn bomb(world: &World) -> Verdict {
+    let run = reaped(world, "bomb", &" ".repeat((64 << 20) + 1))?;
+    right(run.exit_code == 3 && run.message.contains("unpacks to more than 64 MiB"), || format!("{run:?}"))
 }
 
 /// A workflow reads its environment by lines, and commands in what a step prints.

@@ -117,14 +117,16 @@ fn volumes() -> Vec<Row> {
 
 fn selectors() -> Vec<Row> {
     const DENIED: &str = "denied, naming the key";
-    let select = |selector: Value| {
+    // A selector must match its template, or the API server says so first.
+    let select = |selector: Value, labels: Value| {
         let mut template = idle_template("selected");
-        // A selector must match its template, or the API server says so first.
-        template["metadata"]["labels"]["hotdesk.dev/owner"] = json!("alice_at_example.com");
+        template["metadata"]["labels"] = labels;
         json!({"metadata": {"name": "selected"}, "spec": {"replicas": 0, "selector": selector, "template": template}})
     };
-    let by_label = select(json!({"matchLabels": {"app": "selected", "hotdesk.dev/owner": "alice_at_example.com"}}));
-    let by_expression = select(json!({"matchExpressions": [{"key": "hotdesk.dev/slot", "operator": "DoesNotExist"}]}));
+    let by_label = json!({"app": "selected", "hotdesk.dev/owner": "alice_at_example.com"});
+    let by_label = select(json!({"matchLabels": by_label}), by_label);
+    let without = json!({"matchExpressions": [{"key": "hotdesk.dev/slot", "operator": "DoesNotExist"}]});
+    let by_expression = select(without, json!({"app": "selected"}));
     vec![
         row("a77", "alice", "selects pods by a reserved label", DENIED, move |w| {
             let path = group("apps/v1", w.workshop().name(), "deployments");

@@ -145,8 +145,11 @@ fn the_controller_makes_jobs_as_the_cron_job_has_them_and_writes_nothing_else_th
     let mut tries: Vec<Try<'_>> =
         ROWS.iter().map(|(_, says, change)| ("POST", url.clone(), as_it_is(*change), *says)).collect();
     tries.extend(accounts(&cron_job, slot.name(), other.name(), &url));
-    let reaper =
-        json!({"serviceAccountName": format!("reaper-{}", slot.name()), "containers": [{"name": "a", "image": "a"}]});
+    // As Pod Security wants it there, so that the policy is asked.
+    let held = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": true,
+        "seccompProfile": {"type": "RuntimeDefault"}});
+    let small = json!({"name": "a", "image": "a", "securityContext": held});
+    let reaper = json!({"serviceAccountName": format!("reaper-{}", slot.name()), "containers": [small]});
     let pod = json!({"metadata": {"name": "p"}, "spec": reaper});
     let token = path(JOBS, "v1", &format!("serviceaccounts/reaper-{}/token", slot.name()));
     let says = "hotdesk's controller makes Jobs in";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hotdesk_e2e::requests::{Answer, Identity, Requests, path};
 use hotdesk_e2e::slot::Wish;
-use hotdesk_e2e::{TestSlot, installation, templates, until};
+use hotdesk_e2e::{Grant, TestSlot, alice, installation, templates, until};
 use serde_json::{Value, json};
 
 use crate::{PolicyAlone, delete, prepare, stamp};
@@ -160,6 +160,8 @@ fn what_only_looks_plainly_right_is_judged_in_full() {
     let requests = Requests::start();
     let slot = Wish::free().make();
     let policy = PolicyAlone::bind();
+    // The role edit does not know these.
+    let _templates = Grant::to(&alice(), "", &["podtemplates"], &["create"]);
     prepare(&slot);
     // A deployer may hold a slot, too.
     let users = ["alice@example.com", "deployer@example.com"];

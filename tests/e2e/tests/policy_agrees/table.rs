@@ -127,7 +127,14 @@ fn bring<'a>(requests: &'a Requests, slot: &'a TestSlot, state: &(&str, &str, Ro
     let (name, spec, notices, told) = state;
     slot.patch(&json!({"spec": {"claim": null, "mode": null}}));
     let spec: Value = serde_json::from_str(spec).unwrap();
-    slot.patch(&json!({"spec": spec}));
+    let mut in_force = spec.clone();
+    if let Some(claim) = in_force["claim"].as_object_mut() {
+        claim.remove("until");
+    }
+    // With the claim comes no trust: somebody says so afterwards.
+    for spec in [&in_force, &in_force, &spec] {
+        slot.patch(&json!({"spec": spec}));
+    }
     // As the controller does, which spells the time in its own way.
     let lapsed = if *name == "lapsed" { json!("2020-01-01T09:00:00Z") } else { Value::Null };
     let status = json!({"status": {"lapsedUntil": lapsed}}).to_string();

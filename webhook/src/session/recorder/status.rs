@@ -61,7 +61,11 @@ impl StatusWriter for InCluster {
             let patch = json!({"metadata": {"resourceVersion": version}, "status": {"lastSession": last}});
             let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
             let written = self.slot(&session.slot).patch_status(SLOT_NAME, &parameters, &Patch::Merge(patch)).await;
-            written.map(drop).map_err(|error| failure(&error))
+            match written {
+                // Gone since it was read.
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                written => written.map(drop).map_err(|error| failure(&error)),
+            }
         }
         .boxed()
     }

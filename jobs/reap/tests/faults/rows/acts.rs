@@ -25,6 +25,18 @@ pub(crate) fn meanwhile() -> Vec<Row> {
         let note = request.method == "PATCH" && request.body.contains("resourceVersion");
         note.then(|| failure(409, "Conflict", "the object has been modified"))
     });
+    // Right before the note of the reap is taken.
+    let written = |name: &str, expect, change: fn(&mut World)| {
+        let world = idle().fault(move |world, request| {
+            if !world.reaping && request.method == "PATCH" && request.body.contains("\"reaping\":{") {
+                change(world);
+                world.written();
+                world.fault = None;
+            }
+            None
+        });
+        row(format!("between decision and act: {name}"), expect, world)
+    };
     let unwritable = idle().fault(|_, request| {
         (request.method == "PATCH").then(|| failure(403, "Forbidden", "slots/status is forbidden"))
     });
@@ -43,6 +55,13 @@ pub(crate) fn meanwhile() -> Vec<Row> {
         row("between decision and act: the API server restarts", Expect::Kept, restart),
         row("between decision and act: somebody writes the Slot first", Expect::Unknown, conflict),
         row("the reap cannot be noted", Expect::Unknown, unwritable),
+        written("the controller tells of a step of this run", Expect::Reaped, |world| {
+            world.status["request"] = json!({"id": "r1", "kind": "reap", "phase": "Running", "steps": ["mew is idle"]});
+        }),
+        written("a session is noted", Expect::Unknown, |world| {
+            world.status["lastSession"] = json!({"time": second(ago(0)), "by": "a", "kind": "exec"});
+        }),
+        written("somebody claims it", Expect::Unknown, |world| world.spec = json!({"claim": {"users": ["bob"]}})),
     ]
 }
 
