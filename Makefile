@@ -1,7 +1,6 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit e2e bench bench-kyverno bench-largest bench-idle-check bench-instructions fuzz build cluster install down crd fmt deny clean
-.PHONY: help demo test check unit e2e chaos attacks bench bench-kyverno bench-largest bench-idle-check bench-instructions build cluster install down crd fmt deny clean
+.PHONY: help demo test check unit e2e chaos attacks bench bench-kyverno bench-largest bench-idle-check bench-instructions fuzz build cluster install down crd fmt deny clean
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile

@@ -185,6 +185,9 @@ fn session(asked: &Asked, answer: &Answer<'_>, role: Option<Role>) -> Result<(),
     let wanted = begins && persons && !asked.dry_run;
     match &answer.session {
         Some(session) if !wanted => Err(format!("{session:?} is noted, which is none")),
+        Some(session) if session.by.len() > 100 || !session.by.chars().all(|c| c.is_ascii_graphic() || c == ' ') => {
+            Err(format!("{session:?} is noted under a name that could be anything"))
+        }
         Some(session) if session.slot != asked.namespace => Err(format!("{session:?} is noted for another slot")),
         None if wanted && role == Some(Role::Claimant) => Err("the session of a claimant is not noted".to_owned()),
         _ => Ok(()),

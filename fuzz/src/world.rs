@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::{ClaimView, IdentitySettings, People};
+use hotdesk_slots::{ClaimView, IdentitySettings, Name, People};
 use hotdesk_webhook::answer::Context;
 use hotdesk_webhook::book::{Book, Page, Pages};
-use hotdesk_webhook::settings::Settings;
+use hotdesk_webhook::settings::{Deployer, Settings};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -130,13 +130,18 @@ fn slots_as_stored() -> [Value; 8] {
 }
 
 fn settings(max_slots: usize) -> Result<Settings, String> {
+    let bob = Name::parse("bob@example.com").map_err(|e| e.to_string())?;
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     Ok(Settings {
         break_glass_groups: texts(&names::BREAK_GLASS),
         administrator_users: texts(&[names::ADMINISTRATOR]),
         administrator_groups: texts(&[names::ADMINISTRATORS]),
         machinery_users: texts(&[names::CLEANER]),
-        trusted_deployers: texts(&[names::CI]),
+        trusted_deployers: vec![
+            Deployer { user: names::CI.to_owned(), authenticates_people: true, ..Deployer::default() },
+            Deployer { user: names::FLUX.to_owned(), slots: texts(&["mew"]), ..Deployer::default() },
+            Deployer { user: names::ARGO.to_owned(), people: vec![bob], ..Deployer::default() },
+        ],
         identity: IdentitySettings { strip_prefixes: texts(&names::PREFIXES), extra_keys: texts(&[names::LOGIN]) },
         people: People::from_rows(names::PEOPLE).map_err(|problems| problems.join("; "))?,
         jobs_namespace: names::JOBS.to_owned(),

@@ -76,9 +76,36 @@ fn no_body_is_answered_wrongly() {
 #[test]
 fn no_review_lets_a_stranger_in_or_stamps_otherwise() {
     let seen = run("structured_review", checks::structured, |numbers, _| numbers.bytes());
-    let roles = ["administrator", "break-glass", "claimant", "deployer", "machinery", "own-service-account"];
+    let roles = [
+        "administrator",
+        "break-glass",
+        "claimant",
+        "controller",
+        "deployer",
+        "machinery",
+        "own-service-account",
+        "reaper",
+        "reviver",
+    ];
     saw(&seen, &roles.map(|role| ("allow", role)));
-    let reasons = ["held", "free", "lapsed", "no-slot", "no-token", "no-namespace", "not-synced", "unreadable-slot"];
+    let reasons = [
+        "deployer-not-listed",
+        "deployer-unclaimed",
+        "fixture",
+        "for-stranger",
+        "free",
+        "held",
+        "lapsed",
+        "no-namespace",
+        "no-slot",
+        "no-token",
+        "not-synced",
+        "reserved-key",
+        "token-lifetime",
+        "token-secret",
+        "unreadable-slot",
+        "untrusted-workload",
+    ];
     saw(&seen, &reasons.map(|reason| ("deny", reason)));
     saw(&seen, &[("warn", "held"), ("audit", "free")]);
 }
@@ -86,7 +113,8 @@ fn no_review_lets_a_stranger_in_or_stamps_otherwise() {
 #[test]
 fn no_review_of_a_slot_changes_what_is_somebody_elses() {
     let seen = run("slot_review", checks::slot, |numbers, _| numbers.bytes());
-    let writers = ["administrator", "break-glass", "claimant", "machinery", "sync", "webhook", "reaper"];
+    let writers =
+        ["administrator", "break-glass", "claimant", "controller", "machinery", "reaper", "reviver", "sync", "webhook"];
     saw(&seen, &writers.map(|writer| ("allow", writer)));
     saw(&seen, &[("deny", "guard")]);
 }
