@@ -6,6 +6,7 @@ use hotdesk_webhook::answer::Path;
 
 pub mod fixed;
 pub mod object;
+pub mod poke;
 pub mod review;
 pub mod slot;
 pub mod text;

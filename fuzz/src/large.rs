@@ -2,11 +2,12 @@
 //!
 //! Of such a review only what the gate reads is kept. Whatever is forgotten there would hold for small reviews alone.
 
+use hotdesk_slots::Slot;
 use hotdesk_webhook::answer::{Answer, Context, answer_condensed};
 use hotdesk_webhook::review::condense::condense;
 
 use super::check::{Problem, Question};
-use super::oracle::{Asked, Role};
+use super::oracle::{Asked, Part, role};
 
 /// A limit that every review exceeds.
 const TINY: usize = 1;
@@ -24,8 +25,13 @@ pub fn agrees(question: &Question<'_>, whole: Option<&Answer<'_>>, context: &Con
         };
     };
     let asked = Asked::read(question.body);
-    let breaks_glass = asked.as_ref().is_some_and(|asked| Role::everywhere(asked) == Some(Role::BreakGlass));
+    let breaks_glass = asked.as_ref().is_some_and(role::breaks_glass);
     let deletes = asked.as_ref().is_some_and(|asked| asked.operation == "DELETE");
+    // Slots that no API server sends are read the other way round: all of one, or nothing.
+    let is_odd = |asked: &Asked| asked.is_slot() && (is_unreadable(&asked.object) || is_unreadable(&asked.old));
+    if asked.as_ref().is_some_and(is_odd) {
+        return Ok(());
+    }
     // A Slot that is too large is not read at all.
     let is_slot = asked.as_ref().is_some_and(Asked::is_slot);
     for limit in [None, Some(TINY)] {
@@ -39,7 +45,8 @@ pub fn agrees(question: &Question<'_>, whole: Option<&Answer<'_>>, context: &Con
             (_, Some(_)) if may_differ && !breaks_glass && !deletes => {
                 return Err("what is too large is admitted".to_owned());
             }
-            (Some(_), None) if !may_differ || deletes || breaks_glass && !is_slot => {
+            // Nobody is both machinery and of such a group.
+            (Some(whole), None) if !may_differ || deletes || whole.note.reason == "break-glass" && !is_slot => {
                 return Err(format!("what is admitted is denied where it is large ({limit:?})"));
             }
             (Some(whole), Some(large)) if !is_slot && (&whole.reply, &whole.session) != (&large.reply, &large.session) => {
@@ -53,4 +60,12 @@ pub fn agrees(question: &Question<'_>, whole: Option<&Answer<'_>>, context: &Con
         }
     }
     Ok(())
+}
+
+fn is_unreadable(part: &Part) -> bool {
+    match part {
+        Part::Absent => false,
+        Part::Odd => true,
+        Part::Read(slot) => serde_json::from_value::<Slot>(slot.clone()).is_err(),
+    }
 }

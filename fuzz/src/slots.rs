@@ -102,10 +102,10 @@ fn read<'a>(
     let new = slot(before_json).map_err(|e| format!("a Slot is admitted that cannot be read: {e}"))?;
     let after = slot(&after_json).map_err(|e| format!("the patch makes a Slot that cannot be read: {e}"))?;
     let old = asked.old.value();
-    let was = old.map(Facts::of).unwrap_or_default();
+    let read = old.and_then(|old| slot(old).ok());
+    let was = old.filter(|_| read.is_some()).map(Facts::of).unwrap_or_default();
     let is = Facts::of(&after_json);
-    let old = old.and_then(|old| slot(old).ok());
-    Ok(Write { asked, writer, now, old, was, new, after, is, before_json, after_json })
+    Ok(Write { asked, writer, now, old: read, was, new, after, is, before_json, after_json })
 }
 
 fn writer(asked: &Asked) -> Writer {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Way;
 use super::object::{Object, put};
+use super::poke::Poke;
 use super::text::{Text, Word, namespace};
 use super::who::Who;
 
@@ -23,6 +24,7 @@ pub struct Review {
     object: Body,
     old: Body,
     dry_run: Option<bool>,
+    poke: Poke,
     crowd: Crowd,
     odd: Odd,
 }
@@ -161,7 +163,7 @@ impl Review {
             "uid": "u-1", "operation": self.operation.word(),
             "kind": {"group": kind_group, "version": "v1", "kind": kind},
             "resource": {"group": group, "version": "v1", "resource": resource},
-            "userInfo": self.who.json(),
+            "userInfo": self.who.json(&self.namespace.text().unwrap_or_default()),
         });
         let fields = [
             ("subResource", (!subresource.is_empty()).then(|| subresource.into())),
@@ -176,6 +178,7 @@ impl Review {
                 put(&mut request, &[field], value);
             }
         }
+        self.poke.apply(&mut request);
         self.crowd.fill(&mut request);
         let mut review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
         self.odd.spoil(&mut review);

@@ -132,7 +132,7 @@ impl SlotReview {
             "uid": "u-1", "operation": operation, "namespace": slot, "name": "slot", "dryRun": self.dry_run,
             "kind": {"group": "hotdesk.dev", "version": "v1alpha1", "kind": "Slot"},
             "resource": {"group": "hotdesk.dev", "version": "v1alpha1", "resource": "slots"},
-            "userInfo": self.who.json(),
+            "userInfo": self.who.json(slot),
         });
         if !subresource.is_empty() {
             put(&mut request, &["subResource"], subresource.into());
@@ -180,7 +180,8 @@ impl Stored {
             ("host", self.has_host.then(|| json!("slot.dev.example.com"))),
             ("mode", self.mode.map(ModeSeed::json)),
             ("keepUntil", self.keep_until.as_ref().map(When::json)),
-            ("clearAfter", self.clear_after.as_ref().map(When::json)),
+            // A claim takes it away.
+            ("clearAfter", self.clear_after.as_ref().filter(|_| self.claim.is_none()).map(When::json)),
         ];
         for (field, value) in spec {
             if let Some(value) = value {

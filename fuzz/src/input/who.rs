@@ -9,8 +9,9 @@ use super::text::{Text, Word, namespace};
 /// The sender of a review.
 #[derive(Debug, Clone, Arbitrary)]
 pub struct Who {
-    pub user: User,
+    user: User,
     groups: Groups,
+    token: Token,
     extra: Vec<(ExtraKey, ExtraValues)>,
 }
 
@@ -20,8 +21,25 @@ pub enum User {
     Person(Person),
     Named(Person),
     Text(Text),
-    Account(u8, Account),
+    Account(Home, Account),
     Program(Program),
+}
+
+/// The namespace of a service account.
+#[derive(Debug, Clone, Copy, Arbitrary)]
+pub enum Home {
+    /// That of the review.
+    Own,
+    Of(u8),
+}
+
+/// What the API server notes of a service account's token.
+#[derive(Debug, Clone, Copy, Arbitrary)]
+enum Token {
+    None,
+    Nothing,
+    Pods,
+    Made,
 }
 
 /// Those who hold slots.
@@ -66,8 +84,9 @@ pub enum Controller {
 pub enum Account {
     Default,
     Robot,
-    Reaper(u8),
-    Reviver(u8),
+    Reaper,
+    Reviver,
+    Controller,
     Empty,
     Colon,
 }
@@ -117,9 +136,9 @@ enum ExtraValues {
 impl Who {
     /// As the API server writes it.
     #[must_use]
-    pub fn json(&self) -> Value {
+    pub fn json(&self, home: &str) -> Value {
         let mut user = Map::new();
-        user.insert("username".to_owned(), self.user.name().into());
+        user.insert("username".to_owned(), self.user.name(home).into());
         let groups = match &self.groups {
             Groups::Absent => None,
             Groups::Null => Some(Value::Null),
@@ -127,8 +146,13 @@ impl Who {
             Groups::Some(groups) | Groups::More(groups) => Some(groups.iter().map(Group::name).collect()),
         };
         user.extend(groups.map(|groups| ("groups".to_owned(), groups)));
-        if !self.extra.is_empty() {
-            let extra = self.extra.iter().map(|(key, values)| (key.key(), values.json())).collect();
+        let mut extra: Map<String, Value> = self.extra.iter().map(|(key, values)| (key.key(), values.json())).collect();
+        match self.token {
+            Token::None | Token::Nothing => {}
+            Token::Pods => drop(extra.insert(ExtraKey::PodName.key(), json!(["web-0"]))),
+            Token::Made => drop(extra.insert(ExtraKey::CredentialId.key(), json!(["JTI=1"]))),
+        }
+        if !extra.is_empty() {
             user.insert("extra".to_owned(), Value::Object(extra));
         }
         Value::Object(user)
@@ -136,11 +160,12 @@ impl Who {
 }
 
 impl User {
-    fn name(&self) -> String {
+    fn name(&self, own: &str) -> String {
         match self {
             Self::Person(person) | Self::Named(person) => person.text().to_owned(),
             Self::Text(text) => text.text(),
-            Self::Account(number, account) => account.name(namespace(*number)),
+            Self::Account(Home::Own, account) => account.name(own),
+            Self::Account(Home::Of(number), account) => account.name(namespace(*number)),
             Self::Program(program) => program.name(),
         }
     }
@@ -198,8 +223,9 @@ impl Account {
         match self {
             Self::Default => format!("system:serviceaccount:{home}:default"),
             Self::Robot => format!("system:serviceaccount:{home}:robot"),
-            Self::Reaper(slot) => format!("system:serviceaccount:{}:reaper-{}", names::JOBS, namespace(slot)),
-            Self::Reviver(slot) => format!("system:serviceaccount:{}:reviver-{}", names::JOBS, namespace(slot)),
+            Self::Reaper => format!("system:serviceaccount:{}:reaper-{home}", names::JOBS),
+            Self::Reviver => format!("system:serviceaccount:{}:reviver-{home}", names::JOBS),
+            Self::Controller => names::CONTROLLER.to_owned(),
             Self::Empty => format!("system:serviceaccount:{home}:"),
             Self::Colon => format!("system:serviceaccount:{home}:default:x"),
         }

@@ -94,9 +94,9 @@ impl Role {
     pub fn everywhere(asked: &Asked) -> Option<Self> {
         if is_machinery(asked) {
             Some(Self::Machinery)
-        } else if asked.groups.iter().any(|group| names::BREAK_GLASS.contains(&group.as_str())) {
+        } else if breaks_glass(asked) {
             Some(Self::BreakGlass)
-        } else if asked.username == names::ADMINISTRATOR || asked.groups.iter().any(|g| g == names::ADMINISTRATORS) {
+        } else if is_administrator(asked) {
             Some(Self::Administrator)
         } else {
             None
@@ -186,10 +186,15 @@ fn label_safe(name: &str) -> String {
 }
 
 
+/// True for members of the break-glass groups.
+#[must_use]
+pub fn breaks_glass(asked: &Asked) -> bool {
+    asked.groups.iter().any(|group| names::BREAK_GLASS.contains(&group.as_str()))
+}
+
 /// True for members of the break-glass groups and administrators.
 #[must_use]
 pub fn is_administrator(asked: &Asked) -> bool {
-    let groups = || asked.groups.iter().map(String::as_str);
-    asked.username == names::ADMINISTRATOR
-        || groups().any(|group| group == names::ADMINISTRATORS || names::BREAK_GLASS.contains(&group))
+    let listed = asked.username == names::ADMINISTRATOR || asked.groups.iter().any(|g| g == names::ADMINISTRATORS);
+    listed || breaks_glass(asked)
 }

@@ -2,7 +2,7 @@
 //! never with another's.
 
 use hotdesk_slots::keys::{CLAIM_ID, CLAIMED_AT, LOST_AT};
-use hotdesk_slots::slot::Claim as Written;
+use hotdesk_slots::slot::{Claim as Written, MAX_REAP_ANNOUNCED};
 use hotdesk_slots::{ClaimSource, Slot};
 
 use super::super::oracle::{Claim, is_reserved, role};
@@ -135,6 +135,8 @@ fn from_a_sheet(write: &Write<'_>, old: &Slot) -> Result<(), String> {
 fn while_it_is_cleared(write: &Write<'_>, old: &Slot) -> Result<(), String> {
     let reaping = old.status.as_ref().and_then(|status| status.reaping.as_ref());
     let until = reaping.and_then(|reaping| reaping.until.as_ref()).filter(|until| until.0 > write.now);
+    // What lies further ahead no reaper can have announced; it must lock nobody out.
+    let until = until.filter(|until| until.0.duration_since(write.now) <= MAX_REAP_ANNOUNCED);
     let owner = |claim: Option<&Claim>| claim.and_then(|claim| claim.users.first()).cloned();
     let (was, is) = (owner(write.was.held(write.now)), owner(write.is.claim.as_ref()));
     let is_taken = is.is_some() && was != is && old.spec.claim != write.new.spec.claim;

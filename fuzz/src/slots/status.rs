@@ -1,13 +1,12 @@
 //! Who may write which field of a Slot's status? Others decide by what stands there.
 
-use hotdesk_slots::slot::SlotStatus;
+use hotdesk_slots::slot::{MAX_REAP_ANNOUNCED, SlotStatus};
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use super::{Write, Writer, same};
 
-/// For how long a reap may be announced at most, and how far clocks may differ.
-const ANNOUNCED: SignedDuration = SignedDuration::from_hours(1);
+/// How far clocks may differ.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
 /// Checks a write of the status.
@@ -50,7 +49,7 @@ fn times(write: &Write<'_>) -> Result<(), String> {
     let session = |status: Option<&SlotStatus>| status.and_then(|s| s.last_session.as_ref()).map(|seen| seen.time.0);
     let lapsed = |status: Option<&SlotStatus>| status.and_then(|s| s.lapsed_until.as_ref()).map(|at| at.0);
     let fields = [
-        ("reaping.until", until(was), until(is), ANNOUNCED),
+        ("reaping.until", until(was), until(is), MAX_REAP_ANNOUNCED),
         ("observed.through", through(was), through(is), CLOCKS),
         ("lastSession.time", session(was), session(is), CLOCKS),
         ("lapsedUntil", lapsed(was), lapsed(is), CLOCKS),
