@@ -21,7 +21,9 @@ type Target = fn(&[u8], Duration) -> Result<Outcome, String>;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     write(&corpus.join("raw_review"), fixed::all())?;
-    for (name, target) in [("structured_review", hotdesk_fuzz::structured as Target), ("slot_review", hotdesk_fuzz::slot)] {
+    for (name, target) in
+        [("structured_review", hotdesk_fuzz::structured as Target), ("slot_review", hotdesk_fuzz::slot)]
+    {
         write(&corpus.join(name), shortest(target)?)?;
     }
     Ok(())

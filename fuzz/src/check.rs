@@ -83,7 +83,9 @@ pub fn answered<'a>(
     let asked = Asked::read(question.body);
     let Ok(answer) = answered else {
         return match asked {
-            Some(asked) if !asked.uid.is_empty() => Err(format!("a review with the uid {:?} is not answered", asked.uid)),
+            Some(asked) if !asked.uid.is_empty() => {
+                Err(format!("a review with the uid {:?} is not answered", asked.uid))
+            }
             _ => Ok((Outcome { reason: "unanswered", ..Outcome::default() }, None)),
         };
     };
@@ -105,7 +107,8 @@ pub fn answered<'a>(
 
 /// What is true of every answer: the API server can read it, and nothing in it is more than text.
 fn envelope(reply: &Reply<'_>, body: &[u8]) -> Result<(), Problem> {
-    let json: Value = serde_json::from_slice(&reply.to_json()).map_err(|e| format!("the answer cannot be read: {e}"))?;
+    let json: Value =
+        serde_json::from_slice(&reply.to_json()).map_err(|e| format!("the answer cannot be read: {e}"))?;
     let uid = json.pointer("/response/uid").and_then(Value::as_str).unwrap_or_default();
     let asked: Option<Value> = serde_json::from_slice(body).ok();
     let wanted = asked.as_ref().and_then(|review| review.pointer("/request/uid")).and_then(Value::as_str);
@@ -152,7 +155,8 @@ fn judge(asked: &Asked, answer: &Answer<'_>, question: &Question<'_>, world: &Wo
     let now = world.context(true, false).now;
     let slot = Slot::of(world, &asked.namespace, question.synced);
     let role = Role::of(asked, &slot, now);
-    let who = || format!("{:?} in {:?} ({:?} of {:?})", asked.username, asked.namespace, asked.operation, asked.target());
+    let who =
+        || format!("{:?} in {:?} ({:?} of {:?})", asked.username, asked.namespace, asked.operation, asked.target());
     if answer.reply.denial.is_some() {
         let reason = answer.note.reason;
         return match role {
@@ -204,9 +208,7 @@ fn stamp(
     let patch = answer.reply.patch.as_deref();
     let stamped = path == Path::Mutate && stamped::is_stamped(asked, role);
     match (slot, asked.object.value()) {
-        (Some(slot), Some(object)) if stamped => {
-            stamped::compare(asked, role, slot, &stamped::patched(object, patch)?)
-        }
+        (Some(slot), Some(object)) if stamped => stamped::compare(asked, role, slot, &stamped::patched(object, patch)?),
         // What no API server sends: an object that is a list, or one that cannot be read.
         (_, None) | (Some(_), Some(_)) if stamped::is_odd(&asked.object) => Ok(()),
         _ if patch.is_some() => Err("an object is patched that is not stamped".to_owned()),

@@ -49,7 +49,9 @@ pub fn agrees(question: &Question<'_>, whole: Option<&Answer<'_>>, context: &Con
             (Some(whole), None) if !may_differ || deletes || whole.note.reason == "break-glass" && !is_slot => {
                 return Err(format!("what is admitted is denied where it is large ({limit:?})"));
             }
-            (Some(whole), Some(large)) if !is_slot && (&whole.reply, &whole.session) != (&large.reply, &large.session) => {
+            (Some(whole), Some(large))
+                if !is_slot && (&whole.reply, &whole.session) != (&large.reply, &large.session) =>
+            {
                 return Err(format!("what is large is answered with {:?}, not {:?}", large.reply, whole.reply));
             }
             _ => {}

@@ -4,8 +4,26 @@
 const LONGEST: u64 = 512;
 /// What a mutation puts into a body.
 const TOKENS: [&str; 20] = [
-    "\"", "\\", "{", "}", "[", "]", ",", ":", "null", "true", "0", "1e999", "\\u0000", "\\ud800", "\u{a0}",
-    "\"hotdesk.dev/owner\":\"x\",", "\"metadata\":{},", "alice@example.com", "system:masters", "DELETE",
+    "\"",
+    "\\",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "null",
+    "true",
+    "0",
+    "1e999",
+    "\\u0000",
+    "\\ud800",
+    "\u{a0}",
+    "\"hotdesk.dev/owner\":\"x\",",
+    "\"metadata\":{},",
+    "alice@example.com",
+    "system:masters",
+    "DELETE",
 ];
 
 /// The numbers.

@@ -83,19 +83,18 @@ fn written(write: &Write<'_>) -> Result<(), String> {
     stored::check(write)?;
     match write.writer {
         Writer::Administrator => Ok(()),
-        Writer::Machinery => same("machinery changes the spec", &write.old.as_ref().map(|old| &old.spec), &Some(&write.new.spec)),
+        Writer::Machinery => {
+            same("machinery changes the spec", &write.old.as_ref().map(|old| &old.spec), &Some(&write.new.spec))
+        }
         Writer::Sync => sync(write),
         // These accounts have no business in the spec, and no claim.
-        Writer::Controller | Writer::Webhook | Writer::Reaper | Writer::Reviver | Writer::Person => person::check(write),
+        Writer::Controller | Writer::Webhook | Writer::Reaper | Writer::Reviver | Writer::Person => {
+            person::check(write)
+        }
     }
 }
 
-fn read<'a>(
-    asked: &'a Asked,
-    answer: &Answer<'_>,
-    writer: Writer,
-    now: jiff::Timestamp,
-) -> Result<Write<'a>, String> {
+fn read<'a>(asked: &'a Asked, answer: &Answer<'_>, writer: Writer, now: jiff::Timestamp) -> Result<Write<'a>, String> {
     let before_json = asked.object.value().ok_or("a Slot is admitted that cannot be read")?;
     let slot = |json: &Value| serde_json::from_value::<Slot>(json.clone());
     let after_json = stamped::patched(before_json, answer.reply.patch.as_deref())?;
@@ -144,7 +143,8 @@ fn sync(write: &Write<'_>) -> Result<(), String> {
     same("spec.mode", &old.spec.mode, &write.after.spec.mode)?;
     same("metadata.ownerReferences", &old.metadata.owner_references, &write.after.metadata.owner_references)?;
     same("metadata.finalizers", &old.metadata.finalizers, &write.after.metadata.finalizers)?;
-    let held = write.was.held(write.now).filter(|_| !old.spec.claim.as_ref().is_some_and(hotdesk_slots::Claim::is_sheets));
+    let held =
+        write.was.held(write.now).filter(|_| !old.spec.claim.as_ref().is_some_and(hotdesk_slots::Claim::is_sheets));
     let owner = held.and_then(|claim| claim.users.first()).map(|owner| people(&[owner.clone()]));
     let kept = |claim: &Claim| owner.as_ref().is_none_or(|owner| claim.has(owner));
     if old.spec.claim != write.new.spec.claim && held.is_some() && !write.is.claim.as_ref().is_some_and(kept) {

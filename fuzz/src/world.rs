@@ -122,7 +122,10 @@ fn slots_as_stored() -> [Value; 8] {
                 "users": ["alice@example.com"], "trustWorkloads": true, "until": "2026-11-29T12:00:00Z", "purpose": "over"
             }}),
         ),
-        slot("snorlax", json!({"claim": {"users": ["carol@example.com"], "groups": ["payments"], "trustWorkloads": true}})),
+        slot(
+            "snorlax",
+            json!({"claim": {"users": ["carol@example.com"], "groups": ["payments"], "trustWorkloads": true}}),
+        ),
         slot("ditto", json!({"claim": {"users": ["alice@example.com"]}, "mode": "warn"})),
         slot("porygon", json!({"mode": "audit"})),
         slot("abra", json!({"claim": {"users": ["system:serviceaccount:pikachu:robot"], "source": "sheet"}})),

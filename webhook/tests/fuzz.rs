@@ -126,7 +126,8 @@ fn the_corpus_holds_the_reviews_that_are_written_down() {
         fixed::all().into_iter().collect(),
         "write it: cargo run --manifest-path fuzz/Cargo.toml --example seeds"
     );
-    let files: usize = ["raw_review", "structured_review", "slot_review"].map(|target| corpus(target).len()).iter().sum();
+    let files: usize =
+        ["raw_review", "structured_review", "slot_review"].map(|target| corpus(target).len()).iter().sum();
     assert!(files <= 60, "{files} files");
 }
 

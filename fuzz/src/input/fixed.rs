@@ -15,7 +15,8 @@ pub fn all() -> Vec<Fixed> {
         let way = WAYS.get(way).copied().unwrap_or_default();
         (name.to_owned(), [way, body].concat().into_bytes())
     };
-    let mut all: Vec<Fixed> = gate().into_iter().map(|(name, way, review)| raw(name, way, &review.to_string())).collect();
+    let mut all: Vec<Fixed> =
+        gate().into_iter().map(|(name, way, review)| raw(name, way, &review.to_string())).collect();
     all.extend(slots().into_iter().map(|(name, review)| raw(name, 2, &review.to_string())));
     let odd = odd();
     all.extend(odd.iter().map(|(name, body)| raw(name, 0, body)));
@@ -130,10 +131,16 @@ fn slots() -> Vec<(&'static str, Value)> {
         ("slot-claimed", write(bob, json!({}), claim(&["Bob@Example.com "]), json!({}))),
         ("slot-taken", write(bob, claim(&[alice]), claim(&[bob]), json!({}))),
         ("slot-touched", write(bob, claim(&[alice]), claim(&[alice]), json!({}))),
-        ("slot-handed-over", write(alice, json!({"claim": {"users": [alice], "trustWorkloads": true}}), handed, json!({}))),
+        (
+            "slot-handed-over",
+            write(alice, json!({"claim": {"users": [alice], "trustWorkloads": true}}), handed, json!({})),
+        ),
         ("slot-shared", write(alice, claim(&[alice]), claim(&[alice, "dave"]), json!({}))),
         ("slot-released", write(alice, claim(&[alice]), json!({}), json!({}))),
-        ("slot-wish", write(alice, claim(&[alice]), json!({"claim": {"users": [alice]}, "requests": {"reap": {}}}), json!({}))),
+        (
+            "slot-wish",
+            write(alice, claim(&[alice]), json!({"claim": {"users": [alice]}, "requests": {"reap": {}}}), json!({})),
+        ),
         ("slot-status", write(webhook, claim(&[alice]), claim(&[alice]), status)),
         ("slot-deleted", write(bob, claim(&[alice]), claim(&[alice]), json!({"operation": "DELETE", "object": null}))),
     ]

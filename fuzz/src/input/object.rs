@@ -148,7 +148,8 @@ impl Entries {
             Self::Absent => {}
             Self::Null => put(object, path, Value::Null),
             Self::Some(entries) | Self::More(entries) => {
-                let entries: Map<String, Value> = entries.iter().map(|(key, value)| (key.key(), value.json())).collect();
+                let entries: Map<String, Value> =
+                    entries.iter().map(|(key, value)| (key.key(), value.json())).collect();
                 put(object, path, Value::Object(entries));
             }
         }

@@ -95,7 +95,9 @@ impl Poke {
                 put(request, &["object", "type"], Word::ReleaseType.text().into());
                 annotations.write(request, &["object", "metadata", "annotations"]);
             }
-            Self::For(person) => put(request, &["object", "metadata", "labels", "hotdesk.dev/for"], person.label().into()),
+            Self::For(person) => {
+                put(request, &["object", "metadata", "labels", "hotdesk.dev/for"], person.label().into())
+            }
             Self::ForBefore(person, before) => {
                 put(request, &["object", "metadata", "labels", "hotdesk.dev/for"], person.label().into());
                 put(request, &["oldObject", "metadata", "labels", "hotdesk.dev/for"], before.label().into());

@@ -145,7 +145,8 @@ impl Review {
     /// Where the API server sends it.
     #[must_use]
     pub fn path(&self) -> Path {
-        let is_slot = matches!(self.target.parts(), [group, resource, ..] if group == "hotdesk.dev" && resource == "slots");
+        let is_slot =
+            matches!(self.target.parts(), [group, resource, ..] if group == "hotdesk.dev" && resource == "slots");
         self.way.path(match self.operation {
             _ if is_slot => Path::Slots,
             Operation::Create | Operation::Update => Path::Mutate,
@@ -257,7 +258,9 @@ impl Crowd {
         let list = || -> Value { (0..MANY).map(|number| format!("name-{number}")).collect() };
         let (path, value): (&[&str], Value) = match self.of {
             Crowded::Labels => (&["object", "metadata", "labels"], map("example.com/", "x".into())),
-            Crowded::Reserved => (&["object", "metadata", "labels"], map("hotdesk.dev/", Word::AliceLabel.text().into())),
+            Crowded::Reserved => {
+                (&["object", "metadata", "labels"], map("hotdesk.dev/", Word::AliceLabel.text().into()))
+            }
             Crowded::Annotations => (&["object", "metadata", "annotations"], map("hotdesk.dev/", "".into())),
             Crowded::Groups => (&["userInfo", "groups"], list()),
             Crowded::Extra => (&["userInfo", "extra"], map("example.com/", json!(["x"]))),

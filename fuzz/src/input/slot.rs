@@ -146,7 +146,9 @@ impl SlotReview {
             Old::Odd(true) => {}
             Old::Odd(false) => put(&mut request, &["oldObject"], json!({"metadata": {}, "spec": {"claim": 7}})),
         }
-        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).to_string().into_bytes()
+        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
+            .to_string()
+            .into_bytes()
     }
 }
 

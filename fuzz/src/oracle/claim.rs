@@ -78,6 +78,7 @@ pub fn name(text: &str) -> String {
 
 /// What was never a name, however it came into a claim: nobody is called so.
 fn is_name(name: &str) -> bool {
-    let hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let hidden =
+        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     !name.is_empty() && name.len() <= 256 && !name.contains(|c: char| c == ',' || c.is_control() || hidden(c))
 }

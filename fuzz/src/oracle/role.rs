@@ -127,7 +127,8 @@ pub fn authenticates_people(asked: &Asked) -> bool {
 
 /// True for a deployer that is listed for this slot, or for one of its people.
 fn is_bound(username: &str, namespace: &str, claim: &Claim) -> bool {
-    username == names::FLUX && namespace == "mew" || username == names::ARGO && claim.has(&["bob@example.com".to_owned()])
+    username == names::FLUX && namespace == "mew"
+        || username == names::ARGO && claim.has(&["bob@example.com".to_owned()])
 }
 
 /// Every name by which a claim may know who asks.
@@ -184,7 +185,6 @@ fn deployed_for(asked: &Asked, claim: &Claim) -> Option<bool> {
 fn label_safe(name: &str) -> String {
     name.replace('@', "_at_")
 }
-
 
 /// True for members of the break-glass groups.
 #[must_use]

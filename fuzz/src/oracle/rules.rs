@@ -69,7 +69,9 @@ fn fixture(asked: &Asked) -> Option<String> {
     let names = [asked.name.as_str(), part.text("/metadata/name").unwrap_or_default()];
     let (group, resource) = (asked.resource.0.as_str(), asked.resource.1.as_str());
     let is = |name: &&str| {
-        FIXTURES.iter().any(|(g, resources, names)| *g == group && resources.contains(&resource) && names.contains(name))
+        FIXTURES
+            .iter()
+            .any(|(g, resources, names)| *g == group && resources.contains(&resource) && names.contains(name))
     };
     names.into_iter().find(is).map(|name| format!("changes {resource} {name}, which hotdesk put there"))
 }
@@ -79,7 +81,8 @@ fn token(asked: &Asked) -> Option<String> {
     match (asked.group.as_str(), asked.kind.as_str()) {
         ("authentication.k8s.io", "TokenRequest") => {
             let seconds = object.pointer("/spec/expirationSeconds")?;
-            let long = seconds.as_i64().is_some_and(|s| s > TOKEN_SECONDS) || seconds.as_i64().is_none() && seconds.is_u64();
+            let long =
+                seconds.as_i64().is_some_and(|s| s > TOKEN_SECONDS) || seconds.as_i64().is_none() && seconds.is_u64();
             long.then(|| format!("makes a token for {seconds} seconds"))
         }
         ("", "Secret") => {

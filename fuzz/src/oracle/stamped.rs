@@ -54,7 +54,9 @@ pub fn is_odd(object: &Part) -> bool {
     match object {
         Part::Absent => false,
         Part::Odd => true,
-        Part::Read(object) => !object.is_object() || object.get("metadata").is_some_and(|m| !m.is_null() && !m.is_object()),
+        Part::Read(object) => {
+            !object.is_object() || object.get("metadata").is_some_and(|m| !m.is_null() && !m.is_object())
+        }
     }
 }
 
@@ -138,7 +140,10 @@ fn others(mut object: Value) -> Value {
             if let Some(Value::Object(entries)) = metadata.get_mut(map) {
                 entries.retain(|key, _| !key.starts_with(PREFIX));
             }
-            if metadata.get(map).is_some_and(|entries| entries.is_null() || entries.as_object().is_some_and(Map::is_empty)) {
+            if metadata
+                .get(map)
+                .is_some_and(|entries| entries.is_null() || entries.as_object().is_some_and(Map::is_empty))
+            {
                 metadata.remove(map);
             }
         }

@@ -11,7 +11,8 @@ const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
 /// Checks a write of the status.
 pub(super) fn check(write: &Write<'_>) -> Result<(), String> {
-    let (was, is) = (fields(write.old.as_ref().and_then(|old| old.status.as_ref())), fields(write.after.status.as_ref()));
+    let (was, is) =
+        (fields(write.old.as_ref().and_then(|old| old.status.as_ref())), fields(write.after.status.as_ref()));
     let changed = was.keys().chain(is.keys()).filter(|field| was.get(*field) != is.get(*field));
     for field in changed {
         if !may_write(write.writer, field) {
@@ -43,7 +44,10 @@ fn times(write: &Write<'_>) -> Result<(), String> {
     let (was, is) = (write.old.as_ref().and_then(|old| old.status.as_ref()), write.after.status.as_ref());
     let ahead = |at: jiff::Timestamp, by: SignedDuration| at.duration_since(write.now) > by;
     let until = |status: Option<&SlotStatus>| {
-        status.and_then(|status| status.reaping.as_ref()).and_then(|reaping| reaping.until.as_ref()).map(|until| until.0)
+        status
+            .and_then(|status| status.reaping.as_ref())
+            .and_then(|reaping| reaping.until.as_ref())
+            .map(|until| until.0)
     };
     let through = |status: Option<&SlotStatus>| status.and_then(|s| s.observed.as_ref()).map(|seen| seen.through.0);
     let session = |status: Option<&SlotStatus>| status.and_then(|s| s.last_session.as_ref()).map(|seen| seen.time.0);

@@ -94,7 +94,8 @@ fn shown(name: &str) -> String {
 
 /// What runs is trusted by who holds the slot, and not by who held it before.
 fn trust(write: &Write<'_>) -> Result<(), String> {
-    let trusts = |slot: Option<&Slot>| slot.and_then(|slot| slot.spec.claim.as_ref()).is_some_and(|c| c.trust_workloads);
+    let trusts =
+        |slot: Option<&Slot>| slot.and_then(|slot| slot.spec.claim.as_ref()).is_some_and(|c| c.trust_workloads);
     let (was, said, is) = (trusts(write.old.as_ref()), trusts(Some(&write.new)), trusts(Some(&write.after)));
     // A sheet says nothing of it, so the sync leaves it as it is.
     if is && !said && !(was && write.writer == Writer::Sync) {
@@ -169,7 +170,8 @@ fn others(slot: &Value) -> Value {
         if let Some(Value::Object(entries)) = metadata.get_mut(map) {
             entries.retain(|key, _| !is_reserved(key));
         }
-        if metadata.get(map).is_some_and(|entries| entries.is_null() || entries.as_object().is_some_and(Map::is_empty)) {
+        if metadata.get(map).is_some_and(|entries| entries.is_null() || entries.as_object().is_some_and(Map::is_empty))
+        {
             metadata.remove(map);
         }
     }

@@ -223,7 +223,9 @@ impl StatusField {
             Self::LastActivity(when) => {
                 ("lastActivity", json!({"time": when.json(), "signal": "traffic", "detail": "GET /"}))
             }
-            Self::Verdict(when, text) => ("verdict", json!({"state": "Idle", "reason": text.text(), "at": when.json()})),
+            Self::Verdict(when, text) => {
+                ("verdict", json!({"state": "Idle", "reason": text.text(), "at": when.json()}))
+            }
             Self::Observed(when) => ("observed", json!({"from": when.json(), "through": when.json(), "samples": 1})),
             Self::NextReapAt(when) => ("nextReapAt", when.json()),
             Self::Reaping(when) => {
@@ -231,7 +233,9 @@ impl StatusField {
             }
             Self::LastReap(when) => ("lastReap", json!({"time": when.json(), "releases": ["web"]})),
             Self::Condition(kind, text) => ("conditions", json!([kind.json(&text.text())])),
-            Self::Without(number) => (FIELDS.get(usize::from(*number) % FIELDS.len()).copied().unwrap_or("phase"), Value::Null),
+            Self::Without(number) => {
+                (FIELDS.get(usize::from(*number) % FIELDS.len()).copied().unwrap_or("phase"), Value::Null)
+            }
         };
         put(slot, &["status", field], value);
     }
