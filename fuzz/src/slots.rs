@@ -145,7 +145,7 @@ fn sync(write: &Write<'_>) -> Result<(), String> {
     same("metadata.finalizers", &old.metadata.finalizers, &write.after.metadata.finalizers)?;
     let held =
         write.was.held(write.now).filter(|_| !old.spec.claim.as_ref().is_some_and(hotdesk_slots::Claim::is_sheets));
-    let owner = held.and_then(|claim| claim.users.first()).map(|owner| people(&[owner.clone()]));
+    let owner = held.and_then(|claim| claim.users.first()).map(|owner| people(std::slice::from_ref(owner)));
     let kept = |claim: &Claim| owner.as_ref().is_none_or(|owner| claim.has(owner));
     if old.spec.claim != write.new.spec.claim && held.is_some() && !write.is.claim.as_ref().is_some_and(kept) {
         return Err("the sync takes a slot from somebody who did not get it from the sheet".to_owned());

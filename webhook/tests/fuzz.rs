@@ -1,6 +1,12 @@
 //! A short run of the fuzz targets (`fuzz/`): the committed corpus, and some thousand reviews that follow from a fixed seed.
-//! `make fuzz` is the long one. The checks are the same files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+//! `make fuzz` is the long one. The checks are the same files. `WRITE_CORPUS=1` writes the corpus.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
 
 #[allow(unreachable_pub, reason = "the library of the fuzz targets, included")]
 #[path = "../../fuzz/src/lib.rs"]
@@ -21,18 +27,35 @@ use serde_json::{Value, json};
 
 /// How many reviews each target makes besides the corpus.
 const EXECUTIONS: usize = 20_000;
+/// How many inputs of a target the corpus keeps besides those that are written down.
+const KEPT: usize = 12;
 /// Code without optimisation takes longer, and the tests run side by side.
 const LIMIT: Duration = OPTIMISED.saturating_mul(20);
 
 type Target = fn(&[u8], Duration) -> Result<Outcome, Problem>;
 
-/// Which answers there were.
-type Seen = BTreeSet<(&'static str, &'static str)>;
+/// Which answers there were: how often, and to which of the shortest inputs.
+type Seen = BTreeMap<Outcome, (usize, Vec<u8>)>;
+
+fn folder(target: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target)
+}
 
 fn corpus(target: &str) -> BTreeMap<String, Vec<u8>> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-    let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let files = std::fs::read_dir(folder(target)).into_iter().flatten().map(Result::unwrap);
     files.map(|file| (file.file_name().into_string().unwrap(), std::fs::read(file.path()).unwrap())).collect()
+}
+
+/// True where the corpus shall be written, and not only read.
+#[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
+fn writes() -> bool {
+    std::env::var("WRITE_CORPUS").is_ok()
+}
+
+fn write(target: &str, inputs: impl IntoIterator<Item = (String, Vec<u8>)>) {
+    let _none_yet = std::fs::remove_dir_all(folder(target));
+    std::fs::create_dir_all(folder(target)).unwrap();
+    inputs.into_iter().for_each(|(name, input)| std::fs::write(folder(target).join(name), input).unwrap());
 }
 
 /// Tries one input, and says which it was if the answer is wrong or there is none.
@@ -40,7 +63,13 @@ fn try_one(name: &str, target: Target, input: &[u8], seen: &mut Seen) {
     let tried = std::panic::catch_unwind(|| target(input, LIMIT));
     let hex = || input.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     match tried {
-        Ok(Ok(outcome)) => drop(seen.insert((outcome.decision, outcome.reason))),
+        Ok(Ok(outcome)) => {
+            let (count, shortest) = seen.entry(outcome).or_insert_with(|| (0, input.to_vec()));
+            *count += 1;
+            if input.len() < shortest.len() {
+                *shortest = input.to_vec();
+            }
+        }
         Ok(Err(problem)) => panic!("{problem}\n{name}, input in hex: {}", hex()),
         Err(_) => panic!("the webhook panicked\n{name}, input in hex: {}", hex()),
     }
@@ -57,17 +86,33 @@ fn run(name: &str, target: Target, next: impl Fn(&mut Numbers, &[Vec<u8>]) -> Ve
     seen
 }
 
+/// Keeps the inputs of the rarest answers.
+fn keep(name: &str, seen: &Seen) {
+    if !writes() {
+        return;
+    }
+    let mut rarest: Vec<_> = seen.iter().filter(|(outcome, _)| !outcome.decision.is_empty()).collect();
+    rarest.sort_by_key(|(_, (count, _))| *count);
+    let named = rarest.into_iter().take(KEPT).map(|(outcome, (_, input))| {
+        let Outcome { operation, decision, reason, patched } = outcome;
+        let patched = if *patched { "-patched" } else { "" };
+        (format!("{}-{decision}-{reason}{patched}", operation.to_lowercase()), input.clone())
+    });
+    write(name, named);
+}
+
 /// A run that asks nothing of a kind shows nothing of it.
 #[track_caller]
 fn saw(seen: &Seen, wanted: &[(&'static str, &'static str)]) {
-    let missing: Vec<_> = wanted.iter().filter(|outcome| !seen.contains(*outcome)).collect();
-    assert!(missing.is_empty(), "never answered: {missing:?}; but {seen:?}");
+    let answered: BTreeSet<_> = seen.keys().map(|outcome| (outcome.decision, outcome.reason)).collect();
+    let missing: Vec<_> = wanted.iter().filter(|outcome| !answered.contains(*outcome)).collect();
+    assert!(missing.is_empty(), "never answered: {missing:?}; but {answered:?}");
 }
 
 #[test]
 fn no_body_is_answered_wrongly() {
     let seen = run("raw_review", checks::raw, |numbers, seeds| {
-        let seed = numbers.one(seeds).unwrap().clone();
+        let seed = numbers.one(seeds).cloned().unwrap_or_default();
         numbers.mutated(&seed)
     });
     saw(&seen, &[("", "unanswered"), ("deny", "unreadable"), ("deny", "held"), ("allow", "claimant")]);
@@ -76,6 +121,7 @@ fn no_body_is_answered_wrongly() {
 #[test]
 fn no_review_lets_a_stranger_in_or_stamps_otherwise() {
     let seen = run("structured_review", checks::structured, |numbers, _| numbers.bytes());
+    keep("structured_review", &seen);
     let roles = [
         "administrator",
         "break-glass",
@@ -113,6 +159,7 @@ fn no_review_lets_a_stranger_in_or_stamps_otherwise() {
 #[test]
 fn no_review_of_a_slot_changes_what_is_somebody_elses() {
     let seen = run("slot_review", checks::slot, |numbers, _| numbers.bytes());
+    keep("slot_review", &seen);
     let writers =
         ["administrator", "break-glass", "claimant", "controller", "machinery", "reaper", "reviver", "sync", "webhook"];
     saw(&seen, &writers.map(|writer| ("allow", writer)));
@@ -121,11 +168,11 @@ fn no_review_of_a_slot_changes_what_is_somebody_elses() {
 
 #[test]
 fn the_corpus_holds_the_reviews_that_are_written_down() {
-    assert_eq!(
-        corpus("raw_review"),
-        fixed::all().into_iter().collect(),
-        "write it: cargo run --manifest-path fuzz/Cargo.toml --example seeds"
-    );
+    if writes() {
+        write("raw_review", fixed::all());
+    }
+    let written_down: BTreeMap<_, _> = fixed::all().into_iter().collect();
+    assert!(corpus("raw_review") == written_down, "write it: WRITE_CORPUS=1 cargo test -p hotdesk-webhook --test fuzz");
     let files: usize =
         ["raw_review", "structured_review", "slot_review"].map(|target| corpus(target).len()).iter().sum();
     assert!(files <= 60, "{files} files");
@@ -239,7 +286,12 @@ fn an_answer_to_another_question_is_caught() {
 
 #[test]
 fn a_slot_that_changes_hands_is_caught() {
-    let slot = |users: &[&str]| json!({"apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot", "metadata": {"name": "slot"}, "spec": {"claim": {"users": users}}});
+    let slot = |users: &[&str]| {
+        let claim = if users.is_empty() { Value::Null } else { json!({"users": users}) };
+        json!({
+            "apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot", "metadata": {"name": "slot"}, "spec": {"claim": claim}
+        })
+    };
     let write = |user: &str, old: Value, new: Value| {
         json!({
             "operation": "UPDATE", "resource": {"group": "hotdesk.dev", "resource": "slots"},

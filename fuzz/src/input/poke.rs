@@ -96,7 +96,7 @@ impl Poke {
                 annotations.write(request, &["object", "metadata", "annotations"]);
             }
             Self::For(person) => {
-                put(request, &["object", "metadata", "labels", "hotdesk.dev/for"], person.label().into())
+                put(request, &["object", "metadata", "labels", "hotdesk.dev/for"], person.label().into());
             }
             Self::ForBefore(person, before) => {
                 put(request, &["object", "metadata", "labels", "hotdesk.dev/for"], person.label().into());

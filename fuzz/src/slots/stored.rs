@@ -51,7 +51,7 @@ fn notes(write: &Write<'_>) -> Result<(), String> {
     let now = Some(write.now.to_string());
     if let Some(claim) = &write.is.claim {
         let wanted = if begins { now.clone() } else { was(CLAIMED_AT) };
-        if claim.users.first().is_some() {
+        if !claim.users.is_empty() {
             same("claimed-at", &wanted, &is(CLAIMED_AT))?;
         }
     }
@@ -150,7 +150,7 @@ fn begins(write: &Write<'_>) -> bool {
 fn is_lost(write: &Write<'_>) -> bool {
     let Some(was) = &write.was.claim else { return false };
     let Some(is) = &write.is.claim else { return true };
-    let stays = |user: &String| is.has(&people(&[user.clone()]));
+    let stays = |user: &String| is.has(&people(std::slice::from_ref(user)));
     !was.users.iter().all(stays) || !was.groups.iter().all(|group| is.groups.contains(group))
 }
 
