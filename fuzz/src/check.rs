@@ -8,6 +8,7 @@ use hotdesk_webhook::answer::{Answer, Path};
 use hotdesk_webhook::reply::Reply;
 use serde_json::Value;
 
+use super::oracle::asked;
 use super::oracle::role::Slot;
 use super::oracle::{Asked, Part, Role, rules, stamped};
 use super::world::World;
@@ -110,9 +111,8 @@ fn envelope(reply: &Reply<'_>, body: &[u8]) -> Result<(), Problem> {
     let json: Value =
         serde_json::from_slice(&reply.to_json()).map_err(|e| format!("the answer cannot be read: {e}"))?;
     let uid = json.pointer("/response/uid").and_then(Value::as_str).unwrap_or_default();
-    let asked: Option<Value> = serde_json::from_slice(body).ok();
-    let wanted = asked.as_ref().and_then(|review| review.pointer("/request/uid")).and_then(Value::as_str);
-    if uid.is_empty() || wanted.is_some_and(|wanted| wanted != uid) {
+    let wanted = asked::uid_of(body);
+    if uid.is_empty() || wanted.as_ref().is_some_and(|wanted| wanted != uid) {
         return Err(format!("the answer's uid is {uid:?}, and {wanted:?} was asked"));
     }
     let allowed = json.pointer("/response/allowed") == Some(&Value::Bool(true));

@@ -51,6 +51,16 @@ struct User {
     extra: Option<BTreeMap<String, Option<Vec<String>>>>,
 }
 
+#[derive(Deserialize)]
+struct Identified {
+    request: Identity,
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    uid: String,
+}
+
 /// An object of the review.
 #[derive(Debug, Clone)]
 pub enum Part {
@@ -79,6 +89,12 @@ pub struct Asked {
     pub dry_run: bool,
     pub object: Part,
     pub old: Part,
+}
+
+/// The uid of a review that may be wrong otherwise; nothing where it is there twice.
+#[must_use]
+pub fn uid_of(body: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Identified>(body).ok().map(|review| review.request.uid)
 }
 
 impl Asked {
