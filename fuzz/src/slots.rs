@@ -4,7 +4,7 @@ use hotdesk_slots::Slot;
 use hotdesk_webhook::answer::{Answer, Context};
 use serde_json::Value;
 
-use super::oracle::{Asked, Claim, Facts, Role, role, stamped};
+use super::oracle::{Asked, Claim, Facts, Part, Role, role, stamped};
 
 mod person;
 mod status;
@@ -74,6 +74,10 @@ pub fn judge(asked: &Asked, answer: &Answer<'_>, context: &Context<'_>) -> Resul
     if !asked.writes() {
         return if answer.reply.patch.is_none() { Ok(()) } else { Err("a deletion is patched".to_owned()) };
     }
+    // A key that is half a character, a number that no float holds: no API server sends them, and this reader reads none.
+    if matches!(asked.object, Part::Odd) || matches!(asked.old, Part::Odd) {
+        return Ok(());
+    }
     let write = read(asked, answer, writer, context.now)?;
     let checked = if asked.subresource.is_empty() { written(&write) } else { status::check(&write) };
     checked.map_err(|problem| format!("{problem}: as {writer:?}, {}", who()))
@@ -130,7 +134,7 @@ fn writer(asked: &Asked) -> Writer {
 
 /// Machinery may write a Slot whose spec stays as it is; what else it does, it does as anybody.
 fn write_of_machinery(asked: &Asked) -> bool {
-    let spec = |part: &super::oracle::Part| {
+    let spec = |part: &Part| {
         let slot = serde_json::from_value::<Slot>(part.value()?.clone()).ok()?;
         Some(slot.spec)
     };
@@ -158,6 +162,13 @@ fn people(names: &[String]) -> Vec<String> {
     let rows = super::world::names::PEOPLE;
     let theirs = rows.iter().filter(|row| row.iter().any(|name| names.iter().any(|n| n == name)));
     names.iter().cloned().chain(theirs.flatten().map(|name| (*name).to_owned())).collect()
+}
+
+/// The first name of a person, by the operator's list.
+fn shown(name: &str) -> String {
+    let rows = super::world::names::PEOPLE;
+    let row = rows.iter().find(|row| row.contains(&name)).and_then(|row| row.first());
+    row.map_or_else(|| name.to_owned(), |first| (*first).to_owned())
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, was: &T, is: &T) -> Result<(), String> {

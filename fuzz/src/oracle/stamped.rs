@@ -118,10 +118,12 @@ fn deployed_by(asked: &Asked, role: Option<Role>, found: Option<&str>) -> Result
 
 /// `hotdesk.dev/for` is brought in by those alone who know for whom they deploy, and by what brings back their releases.
 fn named(asked: &Asked, role: Option<Role>, map: &str, after: &Value) -> Result<(), String> {
-    let new = asked.object.entry(map, FOR);
-    let now = after.get("metadata").and_then(|metadata| metadata.get(map)).and_then(|entries| entries.get(FOR));
+    // Null is how Go's JSON says the empty text.
+    let text = |value: Option<&Value>| value.map(|value| value.as_str().unwrap_or_default().to_owned());
+    let (new, old) = (text(asked.object.entry(map, FOR)), text(asked.old.entry(map, FOR)));
+    let now = text(after.get("metadata").and_then(|metadata| metadata.get(map)).and_then(|entries| entries.get(FOR)));
     let exempt = role.is_some_and(Role::is_exempt) || role == Some(Role::Reviver) || authenticates_people(asked);
-    let right = if exempt { now == new } else { now.is_none() || now == asked.old.entry(map, FOR) };
+    let right = if exempt { now == new } else { now.is_none() || now == old };
     if right { Ok(()) } else { Err(format!("metadata.{map} says {now:?} at {FOR}, and was asked to say {new:?}")) }
 }
 

@@ -1,12 +1,14 @@
 //! What may a person make of a Slot? A person claims a free slot for themselves and does with their own claim what they like;
 //! never with another's.
 
+use std::collections::BTreeSet;
+
 use hotdesk_slots::keys::{CLAIM_ID, CLAIMED_AT, LOST_AT};
 use hotdesk_slots::slot::{Claim as Written, MAX_REAP_ANNOUNCED};
 use hotdesk_slots::{ClaimSource, Slot};
 
 use super::super::oracle::{Claim, is_reserved, role};
-use super::{Write, people, same};
+use super::{Write, people, same, shown};
 
 /// The most people in a claim, and the longest of their names.
 const MOST: usize = 16;
@@ -76,10 +78,12 @@ fn holder(write: &Write<'_>, old: &Slot, was: &Claim, mine: &[String]) -> Result
     let to = said(&write.new).filter(|to| Some(to) != said(old).as_ref());
     let handed = to.map(|to| people(&[super::super::oracle::claim::name(&to)]));
     let is_handed = handed.is_some_and(|to| is.users.first().is_some_and(|owner| to.contains(owner)) && !was.has(&to));
-    let stay: Vec<&String> = was.users.iter().filter(|user| !mine.contains(user)).collect();
-    let mut users: Vec<&String> = is.users.iter().collect();
-    users.retain(|user| !stay.contains(user));
-    let is_left = users.is_empty() && was.groups == is.groups;
+    // Who leaves takes nobody along, brings nobody in, and leaves the rest as it is.
+    let others = |claim: &Claim| {
+        let others = claim.users.iter().filter(|user| !mine.contains(user));
+        others.flat_map(|user| people(std::slice::from_ref(user))).collect::<BTreeSet<_>>()
+    };
+    let is_left = others(was) == others(is) && was.groups == is.groups;
     if is_handed || is_left {
         return Ok(());
     }
@@ -137,7 +141,7 @@ fn while_it_is_cleared(write: &Write<'_>, old: &Slot) -> Result<(), String> {
     let until = reaping.and_then(|reaping| reaping.until.as_ref()).filter(|until| until.0 > write.now);
     // What lies further ahead no reaper can have announced; it must lock nobody out.
     let until = until.filter(|until| until.0.duration_since(write.now) <= MAX_REAP_ANNOUNCED);
-    let owner = |claim: Option<&Claim>| claim.and_then(|claim| claim.users.first()).cloned();
+    let owner = |claim: Option<&Claim>| claim.and_then(|claim| claim.users.first()).map(|user| shown(user));
     let (was, is) = (owner(write.was.held(write.now)), owner(write.is.claim.as_ref()));
     let is_taken = is.is_some() && was != is && old.spec.claim != write.new.spec.claim;
     match until {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::super::oracle::claim::name;
 use super::super::oracle::{Claim, is_reserved};
-use super::{Write, Writer, people, same};
+use super::{Write, Writer, people, same, shown};
 
 /// What `/slots` notes of the past.
 const NOTES: [&str; 3] = [CLAIM_ID, CLAIMED_AT, LOST_AT];
@@ -83,13 +83,6 @@ fn claim(write: &Write<'_>) -> Result<(), String> {
     let rest = |claim: &Written| (claim.groups.clone(), claim.purpose.clone(), claim.until.clone());
     same("the rest of the claim", &rest(new), &rest(after))?;
     same("spec.claim.handTo", &None, &after.hand_to)
-}
-
-/// The first name of a person, by the operator's list.
-fn shown(name: &str) -> String {
-    let rows = super::super::world::names::PEOPLE;
-    let row = rows.iter().find(|row| row.contains(&name)).and_then(|row| row.first());
-    row.map_or_else(|| name.to_owned(), |first| (*first).to_owned())
 }
 
 /// What runs is trusted by who holds the slot, and not by who held it before.
