@@ -277,7 +277,7 @@ fn only_who_holds_the_slot_revives_and_reaps_by_hand() {
     bob().hotdesk(&["revive", slot.name()]).failed_saying(&["is held by alice@example.com"]);
     slot.patch(&json!({"spec": {"claim": null}}));
     slot.wait_until_known();
-    alice().hotdesk(&["revive", slot.name()]).failed_saying(&["is free", "claim"]);
+    alice().hotdesk(&["revive", slot.name()]).failed_saying(&["nobody holds the slot", "claim it"]);
 }
 
 #[test]
