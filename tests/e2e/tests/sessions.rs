@@ -70,7 +70,8 @@ fn the_webhooks_own_account_writes_nothing_but_sessions() {
         let ran = patch(&status, "{}");
         if ran.stderr.contains("cannot get resource") { Err(ran.to_string()) } else { Ok(()) }
     });
-    patch(&status, r#"{"status": {"nextReapAt": "2030-01-01T00:00:00Z"}}"#).failed_saying(&["only the slot's reaper"]);
+    patch(&status, r#"{"status": {"nextReapAt": "2030-01-01T00:00:00Z"}}"#)
+        .failed_saying(&["hotdesk's webhook does not write it"]);
     patch(&[], r#"{"spec": {"claim": null}}"#).failed_saying(&["Forbidden"]);
     let session = r#"{"status": {"lastSession": {"time": "2026-01-01T00:00:00Z", "by": "alice", "kind": "exec"}}}"#;
     patch(&status, session).succeeded();
