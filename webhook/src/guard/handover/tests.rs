@@ -50,6 +50,17 @@ fn a63_who_came_in_by_a_group_gives_the_slot_to_nobody_by_a_slip() {
 }
 
 #[test]
+fn a63_aliases_that_are_not_stored_keep_nobody_in_the_claim() {
+    let because = "would not be in the claim any more";
+    let aliased = claim(slot(&["ghost@example.com"]), |claim| claim.aliases = vec![ALICE.to_owned()]);
+    denies(ALICE, &alices(), &aliased, because);
+    let dated = claim(slot(&[BOB]), |claim| claim.aliases = vec!["erin".to_owned()]);
+    let grouped = claim(dated.clone(), |claim| claim.groups = vec!["payments".to_owned()]);
+    denies("erin", &dated, &grouped, because);
+    allows("erin", &dated, &dated);
+}
+
+#[test]
 fn leaving_takes_only_the_writer() {
     let three = slot(&[ALICE, "dave@example.com", BOB]);
     allows(ALICE, &alices(), &slot(&["dave@example.com"]));
