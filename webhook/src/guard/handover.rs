@@ -8,10 +8,10 @@ use hotdesk_slots::claim::Standing;
 use hotdesk_slots::identity::Name;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{plain, shown_name};
-use hotdesk_slots::{Claim, ClaimView};
+use hotdesk_slots::{Claim, ClaimView, People};
 use jiff::Timestamp;
 
-use super::{Asked, own_names, respelled};
+use super::{Asked, own_names, respelled, same_claim};
 use crate::settings::Settings;
 
 /// To whom this write hands the slot over. What was there before is not said by it.
@@ -28,8 +28,8 @@ pub(super) fn against(
     new: &Slot,
     now: Timestamp,
 ) -> Option<String> {
-    let view = |slot: &Slot| slot.spec.claim.as_ref().map(|claim| respelled(claim, &settings.people));
-    let (was, is, to) = (view(old), view(new)?, said(old, new));
+    let was = old.spec.claim.as_ref().map(|claim| respelled(claim, &settings.people));
+    let (is, to) = (as_stored(old, new.spec.claim.as_ref()?, &settings.people), said(old, new));
     let mine = own_names(asked.requester, settings);
     let admits = |claim: &ClaimView| claim.admits(&mine, &asked.requester.groups);
     let Some(was) = Standing::of(was.as_ref(), now).held().filter(|claim| admits(claim)) else {
@@ -48,6 +48,14 @@ pub(super) fn against(
             slot = plain(asked.namespace),
         )),
     }
+}
+
+/// The claim with those names that are stored: a person's write of the claim brings in no aliases of its own.
+fn as_stored(old: &Slot, new: &Claim, people: &People) -> ClaimView {
+    if same_claim(old.spec.claim.as_ref(), Some(new)) {
+        return respelled(new, people);
+    }
+    respelled(&Claim { aliases: Vec::new(), ..new.clone() }, people)
 }
 
 /// Why the slot does not get to this name by the write.
