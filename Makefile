@@ -41,7 +41,7 @@ bench-idle-check: ## What the check of an idle slot costs, beside the pipeline t
 bench-instructions: ## Count the instructions of an answer, and compare them with what they were (1 min)
 	@tests/bench/instructions
 
-fuzz: ## Ten million made-up reviews, each answer checked against rules of its own (FIXME min); a short run is in make unit
+fuzz: ## Ten million made-up reviews, each answer checked against rules of its own (FIXME min, the first time FIXME more)
 	@tests/fuzz
 
 build: ## Build all programs for release

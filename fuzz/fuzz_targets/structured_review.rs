@@ -1,7 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    if let Err(problem) = hotdesk_fuzz::structured(data, hotdesk_fuzz::OPTIMISED) {
-        panic!("{problem}");
-    }
-});
+mod run;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run::run(hotdesk_fuzz::structured, data));

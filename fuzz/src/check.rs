@@ -1,5 +1,6 @@
 //! Is this answer one that the webhook may give to this question?
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -18,7 +19,16 @@ use super::{Ask, slots};
 pub type Problem = String;
 
 /// How often a slow answer is asked for again: on a machine that does other things, one measurement says little.
-const AGAIN: usize = 4;
+const AGAIN: usize = 8;
+
+/// How long the slowest answer took so far, in nanoseconds.
+static SLOWEST: AtomicU64 = AtomicU64::new(0);
+
+/// How long the slowest answer took so far.
+#[must_use]
+pub fn slowest() -> Duration {
+    Duration::from_nanos(SLOWEST.load(Ordering::Relaxed))
+}
 
 /// The reasons that say that somebody is a stranger, or that this cannot be told.
 const STRANGER: [&str; 12] = [
@@ -67,17 +77,7 @@ pub fn answered<'a>(
     limit: Duration,
 ) -> Result<(Outcome, Option<Answer<'a>>), Problem> {
     let context = world.context(question.synced, question.limited);
-    let begun = Instant::now();
-    let answered = ask(question.path, question.body, &context);
-    let mut took = begun.elapsed();
-    for _ in 0..AGAIN {
-        if took <= limit {
-            break;
-        }
-        let begun = Instant::now();
-        drop(ask(question.path, question.body, &context));
-        took = took.min(begun.elapsed());
-    }
+    let (answered, took) = timed(|| ask(question.path, question.body, &context));
     if took > limit {
         return Err(format!("the answer took {took:?}"));
     }
@@ -104,6 +104,23 @@ pub fn answered<'a>(
         _ => {}
     }
     Ok((outcome, Some(answer)))
+}
+
+/// An answer, and how long it takes. What looks slower than all before is asked for again.
+fn timed<T>(ask: impl Fn() -> T) -> (T, Duration) {
+    let mut begun = Instant::now();
+    let answer = ask();
+    let mut took = begun.elapsed();
+    for _ in 0..AGAIN {
+        if took <= slowest() {
+            return (answer, took);
+        }
+        begun = Instant::now();
+        drop(ask());
+        took = took.min(begun.elapsed());
+    }
+    SLOWEST.fetch_max(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    (answer, took)
 }
 
 /// What is true of every answer: the API server can read it, and nothing in it is more than text.
@@ -161,6 +178,10 @@ fn judge(asked: &Asked, answer: &Answer<'_>, question: &Question<'_>, world: &Wo
         let reason = answer.note.reason;
         return match role {
             Some(role) if STRANGER.contains(&reason) => Err(format!("a {role:?} is denied as {reason}: {}", who())),
+            // Of other kinds, the webhook may deny more than is said here.
+            Some(Role::Claimant) if asked.target() == ("", "configmaps", "") && reason != "unreadable" => {
+                Err(format!("a claimant is denied a ConfigMap as {reason}: {}", who()))
+            }
             _ => Ok(()),
         };
     }
@@ -208,7 +229,7 @@ fn stamp(
     let patch = answer.reply.patch.as_deref();
     let stamped = path == Path::Mutate && stamped::is_stamped(asked, role);
     match (slot, asked.object.value()) {
-        (Some(slot), Some(object)) if stamped => stamped::compare(asked, role, slot, &stamped::patched(object, patch)?),
+        (Some(_), Some(object)) if stamped => stamped::compare(asked, role, &stamped::patched(object, patch)?),
         // What no API server sends: an object that is a list, or one that cannot be read.
         (_, None) | (Some(_), Some(_)) if stamped::is_odd(&asked.object) => Ok(()),
         _ if patch.is_some() => Err("an object is patched that is not stamped".to_owned()),

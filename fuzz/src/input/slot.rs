@@ -182,8 +182,7 @@ impl Stored {
             ("host", self.has_host.then(|| json!("slot.dev.example.com"))),
             ("mode", self.mode.map(ModeSeed::json)),
             ("keepUntil", self.keep_until.as_ref().map(When::json)),
-            // A claim takes it away.
-            ("clearAfter", self.clear_after.as_ref().filter(|_| self.claim.is_none()).map(When::json)),
+            ("clearAfter", self.clear_after.as_ref().map(When::json)),
         ];
         for (field, value) in spec {
             if let Some(value) = value {

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hotdesk_slots::ClaimView;
-use hotdesk_slots::slot::Slot;
-use hotdesk_slots::stamp::Stamp;
 use json_patch::Patch;
 use serde_json::{Map, Value};
 
+use super::super::world::STAMPS;
 use super::role::authenticates_people;
 use super::{Asked, FOR, PREFIX, Part, Role, is_reserved};
 
@@ -64,16 +62,14 @@ pub fn is_odd(object: &Part) -> bool {
 ///
 /// # Errors
 /// What is not as it must be.
-pub fn compare(asked: &Asked, role: Option<Role>, slot: &Value, after: &Value) -> Result<(), String> {
+pub fn compare(asked: &Asked, role: Option<Role>, after: &Value) -> Result<(), String> {
     let Some(before) = asked.object.value() else { return Ok(()) };
-    let stamp = stamp_of(&asked.namespace, slot)?;
+    let stamp = stamp_of(&asked.namespace).ok_or("there is no Slot, so there is no stamp")?;
     let release = is_release_record(asked);
-    for (map, wanted) in MAPS.into_iter().zip([&stamp.labels, &stamp.annotations]) {
-        let mut wanted: BTreeMap<&str, &str> = wanted.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    for (map, wanted) in MAPS.into_iter().zip(stamp) {
         let mut found = reserved(after, map)?;
         if release && map == "annotations" {
             deployed_by(asked, role, found.remove(DEPLOYED_BY))?;
-            wanted.remove(DEPLOYED_BY);
         }
         if found != wanted {
             return Err(format!("metadata.{map} carries {found:?}, and the stamp is {wanted:?}"));
@@ -86,9 +82,16 @@ pub fn compare(asked: &Asked, role: Option<Role>, slot: &Value, after: &Value) -
     Ok(())
 }
 
-fn stamp_of(namespace: &str, slot: &Value) -> Result<Stamp, String> {
-    let slot: Slot = serde_json::from_value(slot.clone()).map_err(|e| e.to_string())?;
-    Ok(Stamp::of(namespace, slot.spec.claim.as_ref().map(ClaimView::lenient).as_ref()))
+/// Labels and annotations of this slot's objects.
+fn stamp_of(namespace: &str) -> Option<[BTreeMap<&'static str, &'static str>; 2]> {
+    let [slot, label, owner, claimants, purpose] = STAMPS.into_iter().find(|[slot, ..]| *slot == namespace)?;
+    let marks = |marks: &[(&'static str, &'static str)]| {
+        marks.iter().copied().filter(|(_, value)| !value.is_empty()).collect::<BTreeMap<_, _>>()
+    };
+    let labels = marks(&[("hotdesk.dev/slot", slot), ("hotdesk.dev/owner", label)]);
+    let annotations =
+        marks(&[("hotdesk.dev/owner", owner), ("hotdesk.dev/claimants", claimants), ("hotdesk.dev/purpose", purpose)]);
+    Some([labels, annotations])
 }
 
 fn reserved<'a>(object: &'a Value, map: &str) -> Result<BTreeMap<&'a str, &'a str>, String> {

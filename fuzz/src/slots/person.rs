@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use hotdesk_slots::keys::{CLAIM_ID, CLAIMED_AT, LOST_AT};
-use hotdesk_slots::slot::{Claim as Written, MAX_REAP_ANNOUNCED};
+use hotdesk_slots::slot::{Claim as Written, MAX_REAP_ANNOUNCED, SlotSpec};
 use hotdesk_slots::{ClaimSource, Slot};
 
 use super::super::oracle::{Claim, is_reserved, role};
@@ -40,7 +40,12 @@ fn administrators_only(old: &Slot, after: &Slot) -> Result<(), String> {
 /// Somebody else's slot is as it was.
 fn untouched(old: &Slot, after: &Slot) -> Result<(), String> {
     let problem = |what: &str| format!("somebody who does not hold the slot changes {what}");
-    same(&problem("spec"), &old.spec, &after.spec)?;
+    // A claim ends the wish to have the slot cleared, whoever writes the Slot.
+    let spec = |slot: &Slot| {
+        let clear_after = slot.spec.clear_after.clone().filter(|_| slot.spec.claim.is_none());
+        SlotSpec { clear_after, ..slot.spec.clone() }
+    };
+    same(&problem("spec"), &spec(old), &spec(after))?;
     for key in [CLAIM_ID, CLAIMED_AT, LOST_AT] {
         let noted = |slot: &Slot| slot.metadata.annotations.as_ref().and_then(|all| all.get(key)).cloned();
         if noted(old).is_some() {

@@ -97,6 +97,9 @@ fn trust(write: &Write<'_>) -> Result<(), String> {
     if is && write.old.is_some() && is_lost(write) {
         return Err("what a former holder left is trusted".to_owned());
     }
+    if is && begins(write) && write.was.held(write.now).is_some() {
+        return Err("what runs is trusted although the slot changes its owner".to_owned());
+    }
     if is && was && begins(write) && write.writer == Writer::Person {
         return Err("what was trusted under another claim is trusted".to_owned());
     }
