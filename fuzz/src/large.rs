@@ -21,6 +21,12 @@ pub fn agrees(question: &Question<'_>, whole: Option<&Answer<'_>>, context: &Con
     if std::str::from_utf8(question.body).is_err() {
         return Ok(());
     }
+    let asked = Asked::read(question.body);
+    // Slots that no API server sends are read the other way round: all of one, or nothing.
+    let is_odd = |asked: &Asked| asked.is_slot() && (is_unreadable(&asked.object) || is_unreadable(&asked.old));
+    if asked.as_ref().is_some_and(is_odd) {
+        return Ok(());
+    }
     let admitted = whole.filter(|answer| answer.reply.denial.is_none());
     let Ok(short) = condense(question.body) else {
         return match admitted {
@@ -28,14 +34,8 @@ pub fn agrees(question: &Question<'_>, whole: Option<&Answer<'_>>, context: &Con
             None => Ok(()),
         };
     };
-    let asked = Asked::read(question.body);
     let breaks_glass = asked.as_ref().is_some_and(role::breaks_glass);
     let deletes = asked.as_ref().is_some_and(|asked| asked.operation == "DELETE");
-    // Slots that no API server sends are read the other way round: all of one, or nothing.
-    let is_odd = |asked: &Asked| asked.is_slot() && (is_unreadable(&asked.object) || is_unreadable(&asked.old));
-    if asked.as_ref().is_some_and(is_odd) {
-        return Ok(());
-    }
     // A Slot that is too large is not read at all.
     let is_slot = asked.as_ref().is_some_and(Asked::is_slot);
     for limit in [None, Some(TINY)] {
