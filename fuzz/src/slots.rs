@@ -47,6 +47,13 @@ struct Write<'a> {
     after_json: Value,
 }
 
+impl Write<'_> {
+    /// True for a claim from before there were ids in an enforced slot: what ran there was trusted, and a write may say so.
+    fn was_trusted_unsaid(&self) -> bool {
+        self.old.as_ref().is_some_and(|old| old.claim_id().is_none()) && self.was.claim.is_some() && !self.was.lenient
+    }
+}
+
 /// Checks the answer to a review of a Slot.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ pub(super) fn check(write: &Write<'_>) -> Result<(), String> {
     let admits = |claim: &Claim| claim.admits(&mine, &write.asked.groups);
     match write.was.held(write.now) {
         Some(claim) if admits(claim) => holder(write, old, claim, &mine)?,
-        Some(_) => untouched(old, &write.after)?,
+        Some(_) => untouched(write, old)?,
         None => claimed(write, old, &mine)?,
     }
     names(write, old)?;
@@ -38,14 +38,18 @@ fn administrators_only(old: &Slot, after: &Slot) -> Result<(), String> {
 }
 
 /// Somebody else's slot is as it was.
-fn untouched(old: &Slot, after: &Slot) -> Result<(), String> {
+fn untouched(write: &Write<'_>, old: &Slot) -> Result<(), String> {
+    let was_trusted = write.was_trusted_unsaid();
     let problem = |what: &str| format!("somebody who does not hold the slot changes {what}");
-    // A claim ends the wish to have the slot cleared, whoever writes the Slot.
+    // What the webhook itself writes down, whoever writes the Slot: a claim ends the wish to have the slot cleared, and says
+    // that it trusts what runs where that was so.
     let spec = |slot: &Slot| {
         let clear_after = slot.spec.clear_after.clone().filter(|_| slot.spec.claim.is_none());
-        SlotSpec { clear_after, ..slot.spec.clone() }
+        let trust = |claim: Written| Written { trust_workloads: claim.trust_workloads || was_trusted, ..claim };
+        SlotSpec { clear_after, claim: slot.spec.claim.clone().map(trust), ..slot.spec.clone() }
     };
-    same(&problem("spec"), &spec(old), &spec(after))?;
+    same(&problem("spec"), &spec(old), &spec(&write.after))?;
+    let after = &write.after;
     for key in [CLAIM_ID, CLAIMED_AT, LOST_AT] {
         let noted = |slot: &Slot| slot.metadata.annotations.as_ref().and_then(|all| all.get(key)).cloned();
         if noted(old).is_some() {

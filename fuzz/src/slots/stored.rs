@@ -91,7 +91,8 @@ fn trust(write: &Write<'_>) -> Result<(), String> {
         |slot: Option<&Slot>| slot.and_then(|slot| slot.spec.claim.as_ref()).is_some_and(|c| c.trust_workloads);
     let (was, said, is) = (trusts(write.old.as_ref()), trusts(Some(&write.new)), trusts(Some(&write.after)));
     // A sheet says nothing of it, so the sync leaves it as it is.
-    if is && !said && !(was && write.writer == Writer::Sync) {
+    let stays = was && write.writer == Writer::Sync || write.was_trusted_unsaid();
+    if is && !said && !stays {
         return Err("the webhook itself trusts what runs".to_owned());
     }
     if is && write.old.is_some() && is_lost(write) {
