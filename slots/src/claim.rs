@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use crate::identity::{Name, NameError};
+use crate::identity::{Name, NameError, trimmed};
 use crate::slot::Claim;
 
 /// So many names or groups of a requester are compared with each of the claim's. Nearly everybody has fewer; whoever has
@@ -116,7 +116,7 @@ impl ClaimView {
         let (mut names, mut groups) = (names.peekable(), groups.peekable());
         if names.peek().is_some() {
             let known: HashSet<&str> = self.users.iter().chain(&self.aliases).map(Name::as_str).collect();
-            if names.any(|name| known.contains(&*name.as_ref().trim().to_ascii_lowercase())) {
+            if names.any(|name| known.contains(&*trimmed(name.as_ref()).to_ascii_lowercase())) {
                 return true;
             }
         }
@@ -172,6 +172,8 @@ mod tests {
             for (text, as_name, as_group) in [
                 (" Alice@Example.com ", true, false),
                 ("OCTOCAT", true, false),
+                ("octocat\u{a0}", false, false),
+                ("octocat\u{b}", false, false),
                 ("Team-A", false, true),
                 ("team-a", false, false),
             ] {

@@ -76,7 +76,7 @@ fn is_forbidden(c: char) -> bool {
 
 /// Without the blanks around it that ASCII knows. A no-break space is a character of a name: who is called so is someone
 /// else.
-fn trimmed(text: &str) -> &str {
+pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_ascii_whitespace())
 }
 
