@@ -46,6 +46,9 @@ fn gate() -> Vec<(&'static str, usize, Value)> {
         "username": "system:serviceaccount:mew:default", "groups": ["system:serviceaccounts", "system:serviceaccounts:mew"],
         "extra": {"authentication.kubernetes.io/pod-name": ["web-0"], "authentication.kubernetes.io/credential-id": ["JTI=1"]}
     });
+    // Another's name with a no-break space after it, behind more names than are compared one by one.
+    let names: Vec<String> = (0..20).map(|n| format!("x{n}")).chain(["alice@example.com\u{a0}".to_owned()]).collect();
+    let lookalike = json!({"username": "bob@example.com", "extra": {"example.com/login": names}});
     let forged = json!({"hotdesk.dev/owner": "carol", "hotdesk.dev/for": "carol", "a~/b": "c"});
     let exec = json!({
         "operation": "CONNECT", "subResource": "exec", "kind": {"group": "", "version": "v1", "kind": "PodExecOptions"},
@@ -82,6 +85,7 @@ fn gate() -> Vec<(&'static str, usize, Value)> {
     vec![
         ("holder-creates", 0, review(&json!({}))),
         ("stranger-creates", 0, review(&json!({"userInfo": bob}))),
+        ("lookalike-creates", 0, review(&json!({"userInfo": lookalike}))),
         ("workload-creates", 0, review(&json!({"userInfo": workload}))),
         ("holder-execs", 1, review(&exec)),
         ("stranger-execs", 1, both(&exec, json!({"userInfo": bob}))),
