@@ -29,20 +29,24 @@ impl Drop for SelfSigned {
 }
 
 /// When the certificates that the webhook's pods show end, as they say themselves.
-fn shown() -> BTreeSet<String> {
+fn shown() -> Result<BTreeSet<String>, String> {
     let metric = "hotdesk_webhook_certificate_expiry_timestamp";
     let of = |pod: String| {
         let pod = pod.trim_start_matches("pod/");
         let url = format!("/api/v1/namespaces/hotdesk/pods/{pod}:8080/proxy/metrics");
-        let metrics = admin().kubectl(&["get", "--raw", &url]).succeeded().stdout;
-        metrics.lines().find(|line| line.starts_with(metric)).unwrap_or_default().to_owned()
+        // A pod may go while it is asked.
+        let metrics = admin().kubectl(&["get", "--raw", &url]);
+        if !metrics.ok() {
+            return Err(metrics.to_string());
+        }
+        Ok(metrics.stdout.lines().find(|line| line.starts_with(metric)).unwrap_or_default().to_owned())
     };
     webhook_pods().into_iter().map(of).collect()
 }
 
 fn another_is_shown_than(before: &BTreeSet<String>) {
     until("every webhook to show another certificate", Duration::from_secs(180), || {
-        let now = shown();
+        let now = shown()?;
         if now.is_disjoint(before) { Ok(()) } else { Err(format!("before {before:?}, now {now:?}")) }
     });
 }
@@ -64,14 +68,14 @@ fn cert_manager_takes_over_replaces_its_authority_and_leaves_again() {
     };
     let restored = SelfSigned;
     under_load("from the certs job to cert-manager", |_, more| {
-        let before = shown();
+        let before = shown().unwrap();
         upgrade_to("cert-manager").succeeded();
         another_is_shown_than(&before);
         more(AROUND);
     })
     .holder_lost_nothing();
     under_load("cert-manager's CA replaced", |_, more| {
-        let before = shown();
+        let before = shown().unwrap();
         cert_manager.replace_ca();
         run_the_job();
         another_is_shown_than(&before);
@@ -79,7 +83,7 @@ fn cert_manager_takes_over_replaces_its_authority_and_leaves_again() {
     })
     .holder_lost_nothing();
     under_load("and back to the certs job", |_, more| {
-        let before = shown();
+        let before = shown().unwrap();
         upgrade_to("self-signed").succeeded();
         another_is_shown_than(&before);
         more(AROUND);

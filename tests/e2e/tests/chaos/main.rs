@@ -18,6 +18,8 @@ use serde_json::Value;
 
 const WEBHOOK: &str = "deployment/hotdesk-webhook";
 const PODS: [&str; 2] = ["-l", "app.kubernetes.io/component=webhook"];
+/// How many writes the holder tries in a second.
+const PER_SECOND: usize = 50;
 /// Writes of the holder before and after what happens, so that both sides of it are seen.
 const AROUND: u64 = 100;
 
