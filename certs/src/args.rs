@@ -34,8 +34,15 @@ pub(crate) struct Args {
     #[arg(long, env = "HOTDESK_PATH_SECRET", default_value = "hotdesk-webhook-path", value_name = "NAME")]
     pub(crate) path_secret: String,
 
-    /// Who issues the certificate. With cert-manager this job makes the path alone, and neither reads nor writes a
-    /// certificate or a CA.
+    /// Secret that cert-manager fills: tls.crt, tls.key and ca.crt. Read with --mode cert-manager.
+    #[arg(long, env = "HOTDESK_ISSUED_SECRET", default_value = "hotdesk-cert-manager", value_name = "NAME")]
+    pub(crate) issued_secret: String,
+
+    /// How long a run waits for cert-manager to fill that Secret.
+    #[arg(long, env = "HOTDESK_ISSUED_WITHIN", default_value = "2m", value_name = "DURATION", value_parser = non_negative::<SignedDuration>)]
+    pub(crate) issued_within: SignedDuration,
+
+    /// Who issues the certificate. What cert-manager issues, this job publishes and brings to the webhook.
     #[arg(long, env = "HOTDESK_CERTS_MODE", value_enum, default_value = "self-signed")]
     pub(crate) mode: Mode,
 
@@ -108,7 +115,7 @@ pub(crate) struct Args {
 pub(crate) enum Mode {
     /// This job.
     SelfSigned,
-    /// cert-manager, which also publishes its CA.
+    /// cert-manager, into a Secret of its own.
     CertManager,
 }
 
@@ -131,9 +138,9 @@ impl Args {
                 self.ca_lifetime, self.leaf_lifetime
             ));
         }
-        let renews_certificate = self.forget_previous_ca || matches!(self.renew_now, Some(Renew::Leaf | Renew::Ca));
+        let renews_certificate = matches!(self.renew_now, Some(Renew::Leaf | Renew::Ca));
         if self.mode == Mode::CertManager && renews_certificate {
-            problems.push("--mode cert-manager leaves the certificate to cert-manager: use cmctl renew".to_owned());
+            problems.push("--mode cert-manager leaves it to cert-manager to renew: use cmctl renew".to_owned());
         }
         let names = self.names();
         for name in names.iter().filter(|name| DnsName::try_from(name.as_str()).is_err()) {
@@ -154,6 +161,11 @@ impl Args {
     /// What the path shall be like.
     pub(crate) fn wanted_path(&self) -> WantedPath {
         WantedPath { lifetime: self.path_lifetime, renew_now: self.renew_now == Some(Renew::Path) }
+    }
+
+    /// The name by which API servers call the webhook.
+    pub(crate) fn name_for_api_servers(&self) -> String {
+        format!("{}.{}.svc", self.service, self.namespace)
     }
 
     /// Every name under which the Service is known inside the cluster; API servers use the third.
@@ -205,7 +217,7 @@ mod tests {
             (&["--renew-now", "path"][..], false),
             (&["--renew-now", "leaf"], true),
             (&["--renew-now", "ca"], true),
-            (&["--forget-previous-ca"], true),
+            (&["--forget-previous-ca"], false),
         ] {
             let problems = args(&[&["--mode", "cert-manager"], extra].concat()).wanted().err().unwrap_or_default();
             assert_eq!(problems.contains("cmctl renew"), refused, "{extra:?}: {problems}");

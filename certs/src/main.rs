@@ -7,6 +7,7 @@ mod certificate;
 mod configuration;
 mod held;
 mod issue;
+mod issued;
 mod path;
 mod plan;
 mod publish;

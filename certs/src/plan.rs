@@ -68,9 +68,15 @@ impl Plan {
         if let (Some(_), Ok(old)) = (&ca, &held.ca) {
             previous.insert(0, old.certificate.clone());
         }
-        if held.ca.is_err() {
-            // Where the CA Secret was lost, what is published is the only record of what pods may serve.
-            previous.extend(published.iter().filter(|ca| ca.is_ca && !held.others.contains(ca)).cloned());
+        let known = |leaf: &Certificate| {
+            held.ca.iter().map(|ca| &ca.certificate).chain(&held.others).any(|ca| leaf.is_signed_by(ca))
+        };
+        if held.ca.is_err() || held.leaf.as_ref().is_ok_and(|leaf| !known(&leaf.certificate)) {
+            // Where the CA Secret was lost, or another issuer was at work, what is published is the only record of what pods
+            // may serve.
+            let current = held.ca.as_ref().ok().map(|ca| &ca.certificate);
+            let lost = published.iter().filter(|ca| ca.is_ca && !held.others.contains(ca) && current != Some(*ca));
+            previous.extend(lost.cloned());
         }
         previous.retain(|c| c.age(now) != Age::Expired);
         // While the webhook may still serve a leaf of a previous CA, that CA is needed.

@@ -53,7 +53,7 @@ pub(crate) fn steps(
         }
         let leaf = issue::leaf(ca, &wanted.names, wanted.leaf_lifetime, now)?;
         for name in &wanted.names {
-            verify::accepts(bundle.as_bytes(), &leaf.certificate, name, now).map_err(IssueError::Rejected)?;
+            verify::accepts(bundle.as_bytes(), &leaf.certificate, &[], name, now).map_err(IssueError::Rejected)?;
         }
         steps.push(Step::StoreLeaf(held::tls_data(&leaf)));
     }

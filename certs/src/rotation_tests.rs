@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::configuration::{Entry, Kind};
+use crate::issued::Issued;
 use crate::plan::Renew;
 
 const API_NAME: &str = "hotdesk-webhook.hotdesk.svc";
@@ -35,6 +36,8 @@ struct World {
     now: Timestamp,
     ca: Data,
     tls: Data,
+    /// What cert-manager issued last, and the CA by which it did.
+    issued: (Data, Pair),
     configurations: [Value; 2],
     /// Bundles that some API server may still hold: all since the last wait.
     trusted: Vec<Vec<u8>>,
@@ -52,6 +55,7 @@ impl World {
             now: start(),
             ca: BTreeMap::new(),
             tls: BTreeMap::new(),
+            issued: issued_by(issue::ca(hours(24 * 30), start()).unwrap(), start()),
             configurations: [configuration(&["gate", "slots"]), configuration(&["gate"])],
             trusted: Vec::new(),
             served: Vec::new(),
@@ -86,6 +90,31 @@ impl World {
         }
     }
 
+    /// One run where cert-manager issues, which dies after `steps` steps.
+    fn run_issued(&mut self, forget_previous: bool, until: usize) {
+        let issued = Issued::parse(&self.issued.0).unwrap();
+        // cert-manager renews in time; where it does not, there is nothing to bring.
+        let steps = issued.steps(&self.tls, API_NAME, forget_previous, &self.read(), self.now).unwrap();
+        for step in steps.iter().take(until) {
+            self.take(step);
+            self.nobody_is_turned_away();
+        }
+    }
+
+    /// cert-manager issues another certificate, by another CA if it is told to.
+    fn issue(&mut self, replaces_ca: bool) {
+        let ca = if replaces_ca || self.issued.1.certificate.not_after < self.now + hours(24 * 8) {
+            issue::ca(hours(24 * 30), self.now).unwrap()
+        } else {
+            Pair::parse(
+                Some(self.issued.1.certificate.pem.as_bytes()),
+                Some(self.issued.1.key.serialize_pem().as_bytes()),
+            )
+            .unwrap()
+        };
+        self.issued = issued_by(ca, self.now);
+    }
+
     fn take(&mut self, step: &Step) {
         match step {
             Step::StoreCa(data) => self.ca.extend(data.clone()),
@@ -116,12 +145,20 @@ impl World {
     fn nobody_is_turned_away(&self) {
         for leaf in self.served.iter().filter(|leaf| self.now <= leaf.not_after) {
             for bundle in self.trusted.iter().filter(|bundle| !bundle.is_empty()) {
-                if let Err(e) = verify::accepts(bundle, leaf, API_NAME, self.now) {
+                if let Err(e) = verify::accepts(bundle, leaf, &[], API_NAME, self.now) {
                     panic!("an API server rejects the webhook: {e}");
                 }
             }
         }
     }
+}
+
+/// What cert-manager writes into its Secret.
+fn issued_by(ca: Pair, now: Timestamp) -> (Data, Pair) {
+    let leaf = issue::leaf(&ca, &wanted().names, hours(24 * 6), now).unwrap();
+    let mut data = held::tls_data(&leaf);
+    data.insert(held::CA_CRT.to_owned(), ca.certificate.pem.clone().into_bytes());
+    (data, ca)
 }
 
 fn bundles(configurations: &[Configuration]) -> Vec<Vec<u8>> {
@@ -139,10 +176,10 @@ fn the_issued_chain_is_accepted_for_every_name_and_no_other() {
     let leaf = issue::leaf(&ca, &wanted().names, hours(24), start()).unwrap().certificate;
     let bundle = bundle::text(&ca.certificate, &[]);
     for name in &wanted().names {
-        verify::accepts(bundle.as_bytes(), &leaf, name, start()).unwrap();
+        verify::accepts(bundle.as_bytes(), &leaf, &[], name, start()).unwrap();
     }
-    verify::accepts(bundle.as_bytes(), &leaf, "kubernetes.default.svc", start()).unwrap_err();
-    verify::accepts(bundle.as_bytes(), &leaf, API_NAME, start() + hours(25)).unwrap_err();
+    verify::accepts(bundle.as_bytes(), &leaf, &[], "kubernetes.default.svc", start()).unwrap_err();
+    verify::accepts(bundle.as_bytes(), &leaf, &[], API_NAME, start() + hours(25)).unwrap_err();
 }
 
 #[test]
@@ -174,7 +211,7 @@ fn during_a_rotation_old_and_new_are_accepted_and_the_new_one_is_served_last() {
     let new = Held::parse(&world.ca, &world.tls);
     let bundle = bundles(&world.read()).remove(0);
     for leaf in [&old.leaf, &new.leaf] {
-        verify::accepts(&bundle, &leaf.as_ref().unwrap().certificate, API_NAME, world.now).unwrap();
+        verify::accepts(&bundle, &leaf.as_ref().unwrap().certificate, &[], API_NAME, world.now).unwrap();
     }
 }
 
@@ -216,6 +253,60 @@ fn an_entry_that_moved_is_not_patched_by_its_old_place() {
     json_patch::patch(&mut world.configurations[0], &update.patch).unwrap_err();
 }
 
+#[test]
+fn what_cert_manager_issued_is_served_after_its_ca_is_trusted_everywhere() {
+    let mut world = World::new();
+    world.run(&wanted(), usize::MAX);
+    let own = bundles(&world.read()).remove(0);
+    let order = |world: &World, forget| -> Vec<&'static str> {
+        let issued = Issued::parse(&world.issued.0).unwrap();
+        issued.steps(&world.tls, API_NAME, forget, &world.read(), world.now).unwrap().iter().map(name).collect()
+    };
+    assert_eq!(order(&world, true), ["publish", "publish", "settle", "store tls"], "from the job's own CA");
+    world.run_issued(true, usize::MAX);
+    let both = bundles(&world.read()).remove(0);
+    assert!(both.ends_with(&own), "what pods may still serve stays trusted, also where it is to be forgotten");
+    assert_eq!(order(&world, false), [""; 0], "a second run has nothing to do");
+
+    world.issue(false);
+    assert_eq!(order(&world, false), ["settle", "store tls"], "renewed by the same CA");
+    world.run_issued(false, usize::MAX);
+    world.issue(true);
+    assert_eq!(order(&world, false), ["publish", "publish", "settle", "store tls"], "its CA was replaced");
+    world.run_issued(false, usize::MAX);
+    assert_eq!(order(&world, true), ["publish", "publish"], "and the ones before are forgotten when asked");
+    world.wait(hours(1));
+    world.run_issued(true, usize::MAX);
+    assert_eq!(bundles(&world.read()).remove(0), world.issued.1.certificate.pem.as_bytes());
+
+    world.run(&wanted(), usize::MAX);
+    let back = bundles(&world.read()).remove(0);
+    assert!(back.ends_with(world.issued.1.certificate.pem.as_bytes()), "and back: cert-manager's CA stays trusted");
+    assert!(!own.is_empty() && !back.ends_with(&own));
+}
+
+#[test]
+fn what_cert_manager_has_not_issued_yet_or_wrongly_is_not_served() {
+    let world = World::new();
+    let without = |key: &str| {
+        let mut data = world.issued.0.clone();
+        data.remove(key);
+        Issued::parse(&data).err().map(|flaw| flaw.to_string()).unwrap_or_default()
+    };
+    assert_eq!(without(held::TLS_CRT), "there is none");
+    assert_eq!(without(held::TLS_KEY), "there is none");
+    assert!(without(held::CA_CRT).contains("choose an issuer that names its CA"));
+
+    let other = issued_by(issue::ca(hours(240), start()).unwrap(), start());
+    let mut data = world.issued.0.clone();
+    data.insert(held::CA_CRT.to_owned(), other.1.certificate.pem.into_bytes());
+    let rejected = Issued::parse(&data).unwrap().steps(&Data::new(), API_NAME, false, &world.read(), start());
+    assert!(rejected.err().unwrap().contains("would reject"), "signed by a CA that it does not name");
+    let elsewhere = Issued::parse(&world.issued.0).unwrap();
+    let rejected = elsewhere.steps(&Data::new(), "hotdesk-webhook.desk.svc", false, &world.read(), start());
+    assert!(rejected.err().unwrap().contains("would reject"), "for another Service");
+}
+
 /// What may happen between two days.
 #[derive(Debug, Clone, Copy)]
 enum Happening {
@@ -225,6 +316,11 @@ enum Happening {
     RenewLeaf,
     CaSecretLost,
     CaKeyLost,
+    /// The chart's mode is cert-manager now. helm removes the Secret of the CA then, and others may keep it.
+    CertManager,
+    CertManagerDiesAfter(usize),
+    CertManagerIssues,
+    CertManagerReplacesItsCa,
     Days(i64),
 }
 
@@ -236,6 +332,10 @@ fn happenings() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::RenewLeaf),
         1 => Just(Happening::CaSecretLost),
         1 => Just(Happening::CaKeyLost),
+        2 => Just(Happening::CertManager),
+        1 => (0..4_usize).prop_map(Happening::CertManagerDiesAfter),
+        1 => Just(Happening::CertManagerIssues),
+        1 => Just(Happening::CertManagerReplacesItsCa),
         3 => (0..12_i64).prop_map(Happening::Days),
     ]
 }
@@ -255,6 +355,16 @@ proptest! {
                 Happening::RenewLeaf => world.run(&Wanted { renew_now: Some(Renew::Leaf), ..wanted() }, usize::MAX),
                 Happening::CaSecretLost => world.ca.clear(),
                 Happening::CaKeyLost => drop(world.ca.remove(held::CA_KEY)),
+                Happening::CertManager => {
+                    world.issue(false);
+                    world.run_issued(false, usize::MAX);
+                }
+                Happening::CertManagerDiesAfter(steps) => {
+                    world.issue(false);
+                    world.run_issued(false, steps);
+                }
+                Happening::CertManagerIssues => world.issue(false),
+                Happening::CertManagerReplacesItsCa => world.issue(true),
                 Happening::Days(days) => world.wait(hours(24 * days)),
             }
             world.nobody_is_turned_away();

@@ -1,4 +1,4 @@
-//! What does one run do? First the certificates, unless cert-manager issues them, then the path.
+//! What does one run do? First the certificate, then the path.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use tracing::{info, warn};
 use crate::api::ApiError;
 use crate::args::{Args, Mode};
 use crate::bundle;
-use crate::certificate::Certificate;
-use crate::held::Held;
+use crate::certificate::{Certificate, Flaw};
+use crate::held::{Data, Held};
+use crate::issued::{self, Issued};
 use crate::path::{self, HeldPath, PathPlan, WantedPath};
 use crate::plan::{Plan, Renew, Wanted};
 use crate::publish::Configurations;
@@ -25,13 +26,17 @@ const ATTEMPTS: u32 = 5;
 /// How long a run waits before it starts over, so that the other writer can finish.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How often it is looked whether cert-manager has issued the certificate.
+const GLANCE: Duration = Duration::from_secs(1);
+
 /// Does what is due.
 ///
 /// # Errors
 /// What failed, where, and what to do.
 pub(crate) async fn run(client: &Client, args: &Args, mut wanted: Wanted, now: Timestamp) -> anyhow::Result<()> {
-    if args.mode == Mode::SelfSigned {
-        persistently(async || certificates(client, args, &mut wanted, now).await).await?;
+    match args.mode {
+        Mode::SelfSigned => persistently(async || certificates(client, args, &mut wanted, now).await).await?,
+        Mode::CertManager => persistently(async || issued_certificate(client, args, &wanted, now).await).await?,
     }
     let mut wanted = args.wanted_path();
     persistently(async || webhook_path(client, args, &mut wanted, now).await).await
@@ -65,23 +70,79 @@ async fn certificates(client: &Client, args: &Args, wanted: &mut Wanted, now: Ti
     let plan = Plan::make(&held, wanted, &bundle::published(&found), now);
     report(&plan, &held, wanted);
     let steps = steps(&plan, &held, wanted, &found, now).map_err(|e| ApiError::Failed(e.to_string()))?;
+    let mut store_ca = async |data: &Data| {
+        ca.store(data).await?;
+        if wanted.renew_now == Some(Renew::Ca) {
+            wanted.renew_now = None; // Done; starting over must not make a third CA.
+        }
+        Ok(())
+    };
+    carry_out(&steps, &mut store_ca, &tls, &configurations, args).await
+}
+
+/// Brings what cert-manager issued to the webhook.
+async fn issued_certificate(client: &Client, args: &Args, wanted: &Wanted, now: Timestamp) -> Result<(), ApiError> {
+    let issued = what_was_issued(client, args).await?;
+    let configurations = Configurations::new(client, args);
+    // In this order for the same reason as above.
+    let found = configurations.read().await?;
+    let tls = StoredSecret::read(client, args, Which::Tls).await?;
+    let (until, lifetime) = (issued.leaf.not_after, issued.lifetime());
+    info!(%until, "cert-manager issued a certificate");
+    if lifetime < issued::SHORTEST {
+        warn!("it lives for {lifetime:#}, and this job runs once a day: let certs.leafLifetime be at least 96h");
+    }
+    let steps = issued.steps(&tls.data(), &args.name_for_api_servers(), wanted.forget_previous, &found, now);
+    let steps = steps.map_err(ApiError::Failed)?;
+    let mut no_ca = async |_data: &Data| Ok(());
+    carry_out(&steps, &mut no_ca, &tls, &configurations, args).await
+}
+
+/// Waits until cert-manager has issued something.
+async fn what_was_issued(client: &Client, args: &Args) -> Result<Issued, ApiError> {
+    let (namespace, name) = (&args.namespace, &args.issued_secret);
+    let deadline = tokio::time::Instant::now() + args.issued_within.unsigned_abs();
+    let mut told = false;
+    loop {
+        let secret = StoredSecret::read(client, args, Which::Issued).await?;
+        match Issued::parse(&secret.data()) {
+            Ok(issued) => return Ok(issued),
+            Err(Flaw::Missing) if tokio::time::Instant::now() < deadline => {
+                if !told {
+                    info!("waiting up to {:#} until cert-manager fills Secret {namespace}/{name}", args.issued_within);
+                    told = true;
+                }
+                tokio::time::sleep(GLANCE).await;
+            }
+            Err(why) => {
+                return Err(ApiError::Failed(format!(
+                    "what cert-manager issued in Secret {namespace}/{name} cannot be used: {why}; cert-manager says more: \
+                     kubectl -n {namespace} describe certificate"
+                )));
+            }
+        }
+    }
+}
+
+async fn carry_out(
+    steps: &[Step],
+    store_ca: &mut impl AsyncFnMut(&Data) -> Result<(), ApiError>,
+    tls: &StoredSecret,
+    configurations: &Configurations,
+    args: &Args,
+) -> Result<(), ApiError> {
     if steps.is_empty() {
         info!("nothing to do for the certificate");
     }
     for step in steps {
-        match &step {
-            Step::StoreCa(data) => {
-                ca.store(data).await?;
-                if wanted.renew_now == Some(Renew::Ca) {
-                    wanted.renew_now = None; // Done; starting over must not make a third CA.
-                }
-            }
+        match step {
+            Step::StoreCa(data) => store_ca(data).await?,
             Step::StoreLeaf(data) => tls.store(data).await?,
             Step::Publish(update) => {
                 configurations.apply("CA", update).await?;
                 info!("published the CA in {update}");
             }
-            Step::Settle(ca) => settle(ca, &configurations, args).await?,
+            Step::Settle(ca) => settle(ca, configurations, args).await?,
         }
     }
     Ok(())

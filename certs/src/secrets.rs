@@ -19,6 +19,8 @@ pub(crate) enum Which {
     Ca,
     /// What the webhook serves.
     Tls,
+    /// What cert-manager issued; only read.
+    Issued,
     /// The path below which the webhook answers.
     Path,
 }
@@ -42,6 +44,7 @@ impl StoredSecret {
         let (name, type_) = match which {
             Which::Ca => (&args.ca_secret, "Opaque"),
             Which::Tls => (&args.tls_secret, "kubernetes.io/tls"),
+            Which::Issued => (&args.issued_secret, "kubernetes.io/tls"),
             Which::Path => (&args.path_secret, "Opaque"),
         };
         let api: Api<Secret> = Api::namespaced(client.clone(), &args.namespace);

@@ -14,7 +14,13 @@ use crate::certificate::{Age, Certificate};
 ///
 /// # Errors
 /// Why the leaf is rejected.
-pub(crate) fn accepts(bundle: &[u8], leaf: &Certificate, name: &str, at: Timestamp) -> Result<(), String> {
+pub(crate) fn accepts(
+    bundle: &[u8],
+    leaf: &Certificate,
+    intermediates: &[Certificate],
+    name: &str,
+    at: Timestamp,
+) -> Result<(), String> {
     let mut roots = RootCertStore::empty();
     // API servers reject a CA outside its own dates; rustls does not look at a root's dates.
     let in_force = |ca: &Certificate| matches!(ca.age(at), Age::Fresh | Age::Due);
@@ -27,7 +33,8 @@ pub(crate) fn accepts(bundle: &[u8], leaf: &Certificate, name: &str, at: Timesta
     let name = ServerName::try_from(name.to_owned()).map_err(|e| format!("{name}: {e}"))?;
     let seconds = u64::try_from(at.as_second()).map_err(|e| format!("{at}: {e}"))?;
     let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-    match verifier.verify_server_cert(leaf.der(), &[], &name, &[], at) {
+    let intermediates: Vec<_> = intermediates.iter().map(|certificate| certificate.der().clone()).collect();
+    match verifier.verify_server_cert(leaf.der(), &intermediates, &name, &[], at) {
         Ok(_verified) => Ok(()),
         Err(e) => Err(format!("{}: {e}", name.to_str())),
     }

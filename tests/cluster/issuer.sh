@@ -89,5 +89,5 @@ start_issuer() {
   write_authentication_config
   write_issuer_server
   start issuer "$(command -v nginx)" -e stderr -c "$ISSUER/nginx.conf"
-  wait_for 10 "the issuer of tokens answers" "$LOGS/issuer.log" issuer_answers
+  wait_for 30 "the issuer of tokens answers" "$LOGS/issuer.log" issuer_answers
 }

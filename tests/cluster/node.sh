@@ -53,7 +53,7 @@ start_containerd() {
   write_containerd_config
   write_cni_config
   start containerd "$(command -v containerd)" --config "$STATE/containerd.toml"
-  wait_for 20 "containerd answers" "$LOGS/containerd.log" ctr_images version
+  wait_for 60 "containerd answers" "$LOGS/containerd.log" ctr_images version
 }
 
 # All pods live below one cgroup of ours, so that a later start finds every process of a killed predecessor.
@@ -157,5 +157,5 @@ start_node() {
   start_kubelet
   start_proxy
   wait_for 60 "the node is ready" "$LOGS/kubelet.log" node_ready
-  wait_for 20 "kube-proxy is healthy" "$LOGS/kube-proxy.log" proxy_ready
+  wait_for 60 "kube-proxy is healthy" "$LOGS/kube-proxy.log" proxy_ready
 }

@@ -36,8 +36,6 @@ use strangers::{Stranger, Strangers};
 /// API servers keep idle connections to a webhook for 90 s; whoever closes first must not be us, or a
 /// request is lost now and then.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(120);
-/// A request's headers are sent at once by any API server.
-pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A handshake is a matter of two round trips.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections for each worker. API servers open a few dozen; the rest would be somebody else, and must not use them up:
@@ -120,10 +118,11 @@ pub fn reviews(
     // A pointer of each worker's own: one of all workers would be counted up and down by all of them in each request.
     let app = move || App::new().app_data(web::Data::new(Arc::clone(&shared))).default_service(web::to(receive));
     tokio::spawn(Strangers::follow(Arc::downgrade(&strangers)));
+    let patience = strangers.patience();
     let server = HttpServer::new(app)
         .workers(workers)
         .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(HEADER_TIMEOUT)
+        .client_request_timeout(patience)
         .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
         .max_connections(CONNECTIONS)
         .max_connection_rate(HANDSHAKES)

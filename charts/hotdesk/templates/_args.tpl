@@ -54,9 +54,11 @@
 {{- $args = append $args (printf "--namespace=%s" .Release.Namespace) -}}
 {{- $args = append $args (printf "--mode=%s" .Values.certs.mode) -}}
 {{- $args = append $args (printf "--path-secret=%s" (include "hotdesk.pathSecret" .)) -}}
-{{- if eq .Values.certs.mode "self-signed" -}}
-{{- $args = append $args (printf "--ca-secret=%s" (include "hotdesk.caSecret" .)) -}}
 {{- $args = append $args (printf "--tls-secret=%s" (include "hotdesk.tlsSecret" .)) -}}
+{{- if eq .Values.certs.mode "cert-manager" -}}
+{{- $args = append $args (printf "--issued-secret=%s" (include "hotdesk.issuedName" .)) -}}
+{{- else -}}
+{{- $args = append $args (printf "--ca-secret=%s" (include "hotdesk.caSecret" .)) -}}
 {{- $args = append $args (printf "--leaf-lifetime=%s" .Values.certs.leafLifetime) -}}
 {{- $args = append $args (printf "--ca-lifetime=%s" .Values.certs.caLifetime) -}}
 {{- end -}}

@@ -237,18 +237,9 @@ matchExpressions:
 
 {{/* The webhook's address for the API server. */}}
 {{- define "hotdesk.clientConfig" -}}
-# No caBundle and no path: the certs job publishes the path, it or cert-manager the caBundle, and an upgrade leaves both as they
-# are. Until then the webhook answers nobody.
+# No caBundle and no path: the certs job publishes both, and an upgrade leaves them as they are. Until then the webhook answers nobody.
 service:
   namespace: {{ .Release.Namespace }}
   name: {{ include "hotdesk.webhookName" . }}
   port: 443
-{{- end }}
-
-{{/* Where cert-manager is to write its CA. */}}
-{{- define "hotdesk.injectAnnotations" -}}
-{{- if eq .Values.certs.mode "cert-manager" }}
-annotations:
-  cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "hotdesk.webhookName" . }}
-{{- end }}
 {{- end }}

@@ -48,24 +48,24 @@
 {{ include "hotdesk.fullname" . }}-webhook-tls
 {{- end }}
 
+{{/* What cert-manager issues, where it does: the Certificate and its Secret. */}}
+{{- define "hotdesk.issuedName" -}}
+{{ include "hotdesk.fullname" . }}-cert-manager
+{{- end }}
+
 {{/* The path below which the webhook answers. */}}
 {{- define "hotdesk.pathSecret" -}}
 {{ include "hotdesk.fullname" . }}-webhook-path
 {{- end }}
 
 {{/*
-True if the chart makes this Secret: for the certs job always, and for cert-manager where it is the release's already, so that a
-change of certs.mode takes away no certificate that is being served. Takes [name, context].
+True if the chart makes the Secret that the webhook mounts: unless one is there that is not this release's, which an older chart let
+cert-manager make. The certs job makes that the release's own.
 */}}
-{{- define "hotdesk.makesSecret" -}}
-{{- $root := index . 1 -}}
-{{- if eq $root.Values.certs.mode "self-signed" -}}
-true
-{{- else -}}
-{{- $found := lookup "v1" "Secret" $root.Release.Namespace (index . 0) -}}
+{{- define "hotdesk.makesTlsSecret" -}}
+{{- $found := lookup "v1" "Secret" .Release.Namespace (include "hotdesk.tlsSecret" .) -}}
 {{- $annotations := dig "metadata" "annotations" dict $found -}}
-{{- if eq (get $annotations "meta.helm.sh/release-name") $root.Release.Name }}true{{ end -}}
-{{- end -}}
+{{- if or (not $found) (eq (get $annotations "meta.helm.sh/release-name") .Release.Name) }}true{{ end -}}
 {{- end }}
 
 {{/* Takes [component, context]. */}}

@@ -3,6 +3,7 @@
 //! `facts` asks, `show` shows, `finding` is what both speak of; every other file judges one part of what was seen.
 
 mod ask;
+mod beyond;
 mod certificates;
 mod facts;
 mod finding;
@@ -11,6 +12,7 @@ mod installation;
 mod lines;
 mod look;
 mod metrics;
+mod offered;
 mod places;
 mod probe;
 mod rights;
@@ -63,6 +65,8 @@ pub(crate) async fn run(cluster: &Cluster, form: Form) -> Result<Done, Failure> 
 fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding> {
     let then = &facts.then;
     let mut findings = installation::judge(facts);
+    findings.extend(offered::judge(facts));
+    findings.extend(beyond::judge(&then.grants));
     if let Some(certificate) = &then.certificate {
         findings.extend(certificates::judge(&gate::bundles(facts), certificate, now));
         findings.extend(served::judge(&then.served, certificate, now));

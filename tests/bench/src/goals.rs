@@ -217,6 +217,22 @@ pub const GOALS: &[Goal] = &[
         "pipeline",
         Bound::AtMost(0.1),
     ),
+    Goal {
+        what: "p99 of ordinary stamps under attack, of that in quiet",
+        section: "attack",
+        ours: Side { case: "stamp 1 KiB", variant: "attacked", measure: "p99 ms" },
+        theirs: Some(Side { case: "stamp 1 KiB", variant: "quiet", measure: "p99 ms" }),
+        bound: Bound::AtMost(3.0),
+        unit: "",
+    },
+    Goal {
+        what: "resident after two million reviews, of that after the first hundred thousand",
+        section: "soak",
+        ours: Side { case: "gates, stamps and denials", variant: "2,000,000", measure: "resident MiB" },
+        theirs: Some(Side { case: "gates, stamps and denials", variant: "first 100,000", measure: "resident MiB" }),
+        bound: Bound::AtMost(1.05),
+        unit: "",
+    },
 ];
 
 const RATE: &str = "requests/s";

@@ -41,6 +41,8 @@ pub const PAUSE: u32 = 1;
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Run {
+    /// Answered requests.
+    pub requests: u64,
     /// Answered requests in a second.
     pub per_second: f64,
     /// Half of them were answered within so many milliseconds.
@@ -118,7 +120,9 @@ fn parse(written: &str) -> anyhow::Result<Run> {
         told.write,
         told.timeout
     );
-    Ok(Run { per_second: told.requests * 1e6 / told.micros, p50: told.p50 / 1e3, p99: told.p99 / 1e3 })
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "wrk counts in whole numbers")]
+    let requests = told.requests as u64;
+    Ok(Run { requests, per_second: told.requests * 1e6 / told.micros, p50: told.p50 / 1e3, p99: told.p99 / 1e3 })
 }
 
 #[cfg(test)]
@@ -134,7 +138,7 @@ mod tests {
 
     #[test]
     fn rates_are_per_second_and_times_in_milliseconds() {
-        assert_eq!(parse(&told(1000, 0)).unwrap(), Run { per_second: 500.0, p50: 0.12, p99: 2.5 });
+        assert_eq!(parse(&told(1000, 0)).unwrap(), Run { requests: 1000, per_second: 500.0, p50: 0.12, p99: 2.5 });
     }
 
     #[test]

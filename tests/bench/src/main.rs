@@ -76,7 +76,7 @@ fn bench(args: Args) -> anyhow::Result<Bench> {
 
 fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Section>> {
     match names {
-        [] => Ok(sections::ALL.iter().filter(|section| section.name != sections::LARGEST).collect()),
+        [] => Ok(sections::ALL.iter().filter(|section| !sections::ONLY_NAMED.contains(&section.name)).collect()),
         [only] if only == "report" => Ok(Vec::new()),
         names => names.iter().map(|name| named(name)).collect(),
     }

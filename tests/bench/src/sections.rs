@@ -8,6 +8,7 @@ pub mod handler;
 pub mod helm;
 pub mod idle;
 pub mod reaper;
+pub mod steady;
 pub mod workers;
 
 /// A part of a run.
@@ -23,8 +24,12 @@ pub struct Section {
     pub run: fn(&Bench) -> anyhow::Result<()>,
 }
 
-/// The one that takes too much memory for most machines: it is measured only if it is named.
-pub const LARGEST: &str = "growth-largest";
+/// The one that takes too much memory for most machines.
+const LARGEST: &str = "growth-largest";
+/// The one whose length is a number of reviews.
+const SOAK: &str = "soak";
+/// They are measured only if they are named.
+pub const ONLY_NAMED: [&str; 2] = [LARGEST, SOAK];
 
 /// All of them, in the order in which they run and are shown.
 pub const ALL: &[Section] = &[
@@ -36,8 +41,16 @@ pub const ALL: &[Section] = &[
     Section { name: "helm", title: "helm", minutes: 3, run: helm::run },
     Section { name: "reaper", title: "Reading logs", minutes: 2, run: reaper::run },
     Section { name: "helm-wait", title: "helm --wait on a whole cluster", minutes: 4, run: helm::wait::run },
+    Section { name: "attack", title: "Under attack", minutes: 1, run: steady::attack },
+    Section { name: SOAK, title: "Two million reviews", minutes: 3, run: steady::soak },
     Section { name: "idle", title: "A whole idle check", minutes: 4, run: idle::run },
 ];
+
+/// Bytes as tables show them.
+#[expect(clippy::cast_precision_loss, reason = "megabytes")]
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
 
 /// A section by its name.
 #[must_use]

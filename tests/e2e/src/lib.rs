@@ -6,6 +6,7 @@
 // A test may end by a panic: that is how it says no.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+pub mod cert_manager;
 pub mod crowd;
 pub mod github;
 pub mod grant;

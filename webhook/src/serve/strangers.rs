@@ -1,7 +1,8 @@
 //! How long, and how many at a time, do connections stay that have not shown that an API server is at the other end?
 //!
-//! A caller shows it by the head of its first request, which an API server sends as soon as the connection stands. A
-//! connection on which that does not happen is cut off after a while, whatever it sends or does not send; and where
+//! A caller shows it by the head of its first request. An API server now and then opens a connection that it needs only
+//! later: another became free first. It keeps such a spare for 90 s, and a request on one that is closed at the same moment is
+//! lost, so a stranger may be silent for longer than that. It is cut off then, whatever it sends or does not send; and where
 //! there are many of them, the one that has been there longest makes room. So they never use up what there is.
 
 use std::collections::VecDeque;
@@ -9,8 +10,8 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// A little longer than actix waits for the first request, so that a slow one is still told what was wrong.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// After the server's own timer, so that a slow one is still told what was wrong.
+const GRACE: Duration = Duration::from_secs(3);
 /// Far more than API servers open at a time.
 const MOST: usize = 1024;
 /// How often those are cut off that have been there for too long.
@@ -20,6 +21,7 @@ const EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Strangers {
     most: usize,
+    patience: Duration,
     /// In the order in which they came.
     waiting: Mutex<VecDeque<(Instant, Weak<Stranger>)>>,
 }
@@ -30,15 +32,21 @@ pub struct Stranger(Mutex<Option<TcpStream>>);
 
 impl Default for Strangers {
     fn default() -> Self {
-        Self::new(MOST)
+        Self::new(MOST, super::KEEP_ALIVE)
     }
 }
 
 impl Strangers {
-    /// At most so many of them stay.
+    /// At most so many of them stay, and for this long.
     #[must_use]
-    pub fn new(most: usize) -> Self {
-        Self { most, waiting: Mutex::default() }
+    pub fn new(most: usize, patience: Duration) -> Self {
+        Self { most, patience, waiting: Mutex::default() }
+    }
+
+    /// How long the first request may take to come.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Takes a connection in. It is forgotten when what is returned goes.
@@ -69,9 +77,10 @@ impl Strangers {
 
     /// Cuts those off that have been there for too long.
     pub fn expire(&self, now: Instant) {
+        let longest = self.patience + GRACE;
         let mut waiting = self.waiting();
         waiting.retain(|(_, stranger)| is_one(stranger));
-        while waiting.front().is_some_and(|(since, _)| now.saturating_duration_since(*since) >= PATIENCE) {
+        while waiting.front().is_some_and(|(since, _)| now.saturating_duration_since(*since) >= longest) {
             cut_off(waiting.pop_front());
         }
     }
@@ -137,15 +146,16 @@ mod tests {
     #[test]
     fn a_connection_that_shows_nothing_is_cut_off_in_time_and_one_that_does_stays() {
         let (listener, now) = (TcpListener::bind("127.0.0.1:0").unwrap(), Instant::now());
-        let strangers = Strangers::new(9);
+        let strangers = Strangers::new(9, Duration::from_secs(7));
+        let longest = strangers.patience() + GRACE;
         let [mut ends, mut gone, mut stays] = [(); 3].map(|()| connection(&listener));
         let _idle = strangers.arrive(ends.1.try_clone().unwrap(), now);
         drop(strangers.arrive(gone.1.try_clone().unwrap(), now));
         let known = strangers.arrive(stays.1.try_clone().unwrap(), now);
         known.is_known();
-        strangers.expire(now + PATIENCE - Duration::from_millis(1));
+        strangers.expire(now + longest - Duration::from_millis(1));
         assert!(!is_cut_off(&mut ends.0), "not before its time");
-        strangers.expire(now + PATIENCE);
+        strangers.expire(now + longest);
         assert!(is_cut_off(&mut ends.0));
         assert!(!is_cut_off(&mut stays.0) && !is_cut_off(&mut gone.0), "of these it knows nothing");
         assert!(strangers.waiting().is_empty());
@@ -154,7 +164,7 @@ mod tests {
     #[test]
     fn the_oldest_makes_room_and_known_ones_do_not_count() {
         let (listener, now) = (TcpListener::bind("127.0.0.1:0").unwrap(), Instant::now());
-        let strangers = Strangers::new(2);
+        let strangers = Strangers::new(2, Duration::from_secs(7));
         let mut ends: Vec<_> = (0..4).map(|_| connection(&listener)).collect();
         let kept: Vec<_> = ends.iter().map(|(_, server)| strangers.arrive(server.try_clone().unwrap(), now)).collect();
         assert_eq!(

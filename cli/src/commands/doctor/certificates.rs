@@ -7,7 +7,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::finding::{Finding, Id};
 
 /// What renews them.
-pub(super) const RENEW: &str = "kubectl -n hotdesk create job certs-now --from=cronjob/hotdesk-certs (where cert-manager issues them: look at its Certificates)";
+pub(super) const RENEW: &str = "kubectl -n hotdesk create job certs-now --from=cronjob/hotdesk-certs (where cert-manager issues them, look at its Certificate first: kubectl -n hotdesk describe certificate)";
 
 /// Certificates are renewed after two thirds of their lifetime: with less than this share left, nobody has renewed them.
 const LATE: f64 = 0.25;

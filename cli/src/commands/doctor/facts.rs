@@ -16,8 +16,10 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
 use super::ask::{AT_ONCE, Seen, all, items, timed};
+use super::beyond::{self, Grants};
 use super::installation::{CRD, service};
 use super::look::{self, Controller};
+use super::offered::{self, Offered};
 use super::places::{Place, Reaper, Uses, reaps};
 use super::probe::{self, Probe};
 use super::rights::{self, Asked};
@@ -69,6 +71,10 @@ pub(super) struct Then {
     pub(super) controllers: Vec<Controller>,
     /// Pods of well-known controllers; asked for where a reaper finds none.
     pub(super) known: Seen<Vec<Pod>>,
+    /// The kinds that can be written in a namespace.
+    pub(super) offered: Seen<Vec<Offered>>,
+    /// Who may what, everywhere.
+    pub(super) grants: Seen<Grants>,
     /// Prometheus Operator's.
     pub(super) monitors: Vec<Value>,
 }
@@ -155,6 +161,7 @@ impl Then {
         let places = places(&reapers);
         let looks = places.iter().map(|(place, uses)| look::controller(client, place, *uses));
         let controllers = futures::stream::iter(looks).buffered(AT_ONCE).collect::<Vec<Controller>>();
+        let (offered, grants) = tokio::join!(offered::ask(client), beyond::ask(client));
         let (probe, certificate, served, rights, starts, secrets, controllers, known, monitors) = tokio::join!(
             probe::run(client, &stays),
             certificate(client, webhook),
@@ -166,7 +173,20 @@ impl Then {
             look::known(client),
             monitors(client, &reapers),
         );
-        Self { probe, certificate, served, rights, starts, secrets, reapers, controllers, known, monitors }
+        Self {
+            probe,
+            certificate,
+            served,
+            rights,
+            starts,
+            secrets,
+            reapers,
+            controllers,
+            known,
+            offered,
+            grants,
+            monitors,
+        }
     }
 }
 

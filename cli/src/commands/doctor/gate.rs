@@ -112,6 +112,72 @@ fn secret_path(entry: &Entry<'_>) -> Option<SecretPath> {
     (of == route(entry.mutates, entry.name)).then_some(secret)
 }
 
+/// Who judges writes in slots: an entry of the webhooks, or the policy.
+#[derive(Debug)]
+pub(super) struct Judge {
+    pub(super) name: String,
+    /// What it is there for.
+    pub(super) operations: &'static [&'static str],
+    pub(super) rules: Vec<Rule>,
+    /// What of that it is not asked about.
+    pub(super) leaves_out: Vec<Rule>,
+}
+
+/// A rule, of a webhook or of a policy.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rule {
+    pub(super) operations: Vec<String>,
+    pub(super) groups: Vec<String>,
+    /// With the subresource: `pods/exec`, `*/*`.
+    pub(super) resources: Vec<String>,
+}
+
+/// The two entries and the policy of the gate, as far as they are there.
+pub(super) fn judges(facts: &Facts) -> Vec<Judge> {
+    let entries = mutating(facts).into_iter().chain(validating(facts)).filter(|entry| entry.name == GATE);
+    let webhooks = entries.map(|entry| Judge {
+        name: format!("the {} webhook", if entry.mutates { "mutating" } else { "validating" }),
+        operations: if entry.mutates { &["CREATE", "UPDATE"] } else { &["DELETE", "CONNECT"] },
+        rules: entry
+            .rules
+            .iter()
+            .filter_map(|rule| namespaced(rule.scope.as_deref(), &rule.operations, &rule.api_groups, &rule.resources))
+            .collect(),
+        leaves_out: Vec::new(),
+    });
+    let policies = facts.policies.iter().flatten().filter(|policy| policy.name_any().ends_with("-gate"));
+    let constraints = policies.filter_map(|policy| policy.spec.as_ref()?.match_constraints.as_ref());
+    let policies = constraints.map(|constraints| {
+        let rules = |rules: &Option<Vec<k8s_openapi::api::admissionregistration::v1::NamedRuleWithOperations>>| {
+            let rules = rules.iter().flatten();
+            rules
+                .filter_map(|rule| {
+                    namespaced(rule.scope.as_deref(), &rule.operations, &rule.api_groups, &rule.resources)
+                })
+                .collect()
+        };
+        Judge {
+            name: "the policy".to_owned(),
+            operations: &["CREATE", "UPDATE", "DELETE", "CONNECT"],
+            rules: rules(&constraints.resource_rules),
+            leaves_out: rules(&constraints.exclude_resource_rules),
+        }
+    });
+    webhooks.chain(policies).collect()
+}
+
+type Words = Option<Vec<String>>;
+
+/// The rule, unless it is about what lies in no namespace.
+fn namespaced(scope: Option<&str>, operations: &Words, groups: &Words, resources: &Words) -> Option<Rule> {
+    let words = |words: &Words| words.clone().unwrap_or_default();
+    (scope != Some("Cluster")).then(|| Rule {
+        operations: words(operations),
+        groups: words(groups),
+        resources: words(resources),
+    })
+}
+
 fn entries(about: &str, entries: &[Entry<'_>], expected: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let of = |name: &str| entries.iter().filter(|entry| entry.name == name).collect::<Vec<_>>();

@@ -83,6 +83,8 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
             reapers: vec![],
             controllers: vec![],
             known: Ok(vec![]),
+            offered: Ok(vec![]),
+            grants: Ok(super::super::beyond::Grants { roles: vec![], bindings: vec![] }),
             monitors: vec![],
         },
     }

@@ -11,7 +11,7 @@ use actix_web::web::{self, Bytes, PayloadConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use anyhow::{Context as _, ensure};
 use clap::Parser;
-use hotdesk_webhook::serve::{CONNECTIONS, HANDSHAKE_TIMEOUT, HANDSHAKES, HEADER_TIMEOUT, KEEP_ALIVE};
+use hotdesk_webhook::serve::{CONNECTIONS, HANDSHAKE_TIMEOUT, HANDSHAKES, KEEP_ALIVE};
 use hotdesk_webhook::tls::Certificates;
 
 /// The largest body, as hotdesk's default.
@@ -73,7 +73,7 @@ async fn main() -> anyhow::Result<()> {
     HttpServer::new(app)
         .workers(args.workers)
         .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(HEADER_TIMEOUT)
+        .client_request_timeout(KEEP_ALIVE)
         .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
         .max_connections(CONNECTIONS)
         .max_connection_rate(HANDSHAKES)

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use super::mib;
 use crate::Bench;
 use crate::control_plane::chart::Chart;
 use crate::control_plane::slots::{claimants, slot};
@@ -181,11 +182,6 @@ fn namespace(number: usize) -> String {
 
 fn body(plane: &ControlPlane, question: Question) -> PathBuf {
     Path::join(plane.dir(), format!("{}.json", question.name()))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far fewer bytes than are exact")]
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 fn elapsed(later: Instant, earlier: Instant) -> Duration {

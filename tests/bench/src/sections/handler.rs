@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use anyhow::Context as _;
 
+use super::mib;
 use crate::control_plane::chart::Chart;
 use crate::control_plane::slots::{claimants, slot};
 use crate::control_plane::webhook::{Ports, Webhook};
@@ -181,9 +182,4 @@ impl Variant {
 
 fn load<'a>(url: &'a str, (body, connections, pause): (&'a Body, u32, u32), seconds: u64) -> Load<'a> {
     Load { url, body: &body.file, token: None, connections, seconds, pause }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "megabytes")]
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod certificates;
+mod control_plane;
+mod upgrade;
+
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -15,6 +19,8 @@ use serde_json::Value;
 
 const WEBHOOK: &str = "deployment/hotdesk-webhook";
 const PODS: [&str; 2] = ["-l", "app.kubernetes.io/component=webhook"];
+/// How many writes the holder tries in a second.
+const PER_SECOND: usize = 50;
 /// Writes of the holder before and after what happens, so that both sides of it are seen.
 const AROUND: u64 = 100;
 
@@ -33,9 +39,14 @@ fn all_are_ready() {
 
 /// Puts the load around something, which may itself wait for more of the holder's writes.
 fn under_load(what: &str, act: impl FnOnce(&TestSlot, &dyn Fn(u64))) -> Ended {
-    all_are_ready();
     let slot = TestSlot::held_by("alice@example.com");
-    let load = Load::begin(slot.name(), "alice@example.com", "bob@example.com");
+    under_load_in(slot.name(), what, |more| act(&slot, more))
+}
+
+/// The same in a slot that Alice holds already.
+fn under_load_in(slot: &str, what: &str, act: impl FnOnce(&dyn Fn(u64))) -> Ended {
+    all_are_ready();
+    let load = Load::begin(slot, "alice@example.com", "bob@example.com");
     let more = |count: u64| {
         let goal = load.admitted() + count;
         until("the holder's writes to be admitted", Duration::from_secs(90), || {
@@ -44,7 +55,7 @@ fn under_load(what: &str, act: impl FnOnce(&TestSlot, &dyn Fn(u64))) -> Ended {
         });
     };
     more(AROUND);
-    act(&slot, &more);
+    act(&more);
     more(AROUND);
     let ended = load.end();
     ended.tell(what);

@@ -1,0 +1,61 @@
+//! From the charts of before, with the programs of before, under the load.
+
+use std::process::Command;
+
+use hotdesk_e2e::people::root;
+use hotdesk_e2e::{Ran, admin, installation};
+
+use crate::{in_hotdesk, not_run, under_load_in};
+
+/// One of the slots of charts/slots/examples/pokemon.yaml.
+const SLOT: &str = "mew";
+
+fn script(path: &str, args: &[&str]) -> Ran {
+    let mut command = Command::new(root().join(path));
+    command.args(args);
+    Ran::run(command, "")
+}
+
+/// Leaves the installation of today behind, also where the test failed.
+struct Today;
+
+impl Drop for Today {
+    fn drop(&mut self) {
+        let _restored: Ran = script("tests/install", &[]);
+        let free = r#"{"spec":{"claim":null}}"#;
+        let _freed: Ran = admin().kubectl(&["-n", SLOT, "patch", "slot", "slot", "--type=merge", "-p", free]);
+    }
+}
+
+#[test]
+fn hotdesk_is_upgraded_from_the_charts_of_before() {
+    let _held = installation::exclusive();
+    if !script("tests/before/images", &["loaded"]).ok() {
+        let why = "tests/before/images builds the programs of that time first";
+        return not_run("hotdesk_is_upgraded_from_the_charts_of_before", why);
+    }
+    for availability in ["continue", "strict"] {
+        let today = Today;
+        script("tests/before/install", &[&format!("availability={availability}")]).succeeded();
+        let claim = r#"{"spec":{"claim":{"users":["alice@example.com"]}}}"#;
+        admin().kubectl(&["-n", SLOT, "patch", "slot", "slot", "--type=merge", "-p", claim]).succeeded();
+        let ended = under_load_in(SLOT, &format!("upgrade from before ({availability})"), |more| {
+            script("tests/install", &[&format!("--set=availability={availability}")]).succeeded();
+            in_hotdesk(&["wait", "--for=condition=complete", "job", "-l", "app.kubernetes.io/component=certs"]);
+            more(crate::AROUND);
+        });
+        if availability == "continue" {
+            ended.holder_lost_nothing();
+        }
+        nothing_of_before_is_left();
+        drop(today);
+    }
+}
+
+/// What the charts of before put into the slots is gone, and stays gone.
+fn nothing_of_before_is_left() {
+    let left = admin().kubectl(&["-n", SLOT, "get", "cronjobs,serviceaccounts,secrets", "-o", "name"]).succeeded().stdout;
+    assert!(!left.contains("hotdesk-reaper") && !left.contains("hotdesk-reviver"), "{left}");
+    let access = in_hotdesk(&["get", "deployments,serviceaccounts", "-o", "name"]).succeeded().stdout;
+    assert!(!access.contains("access"), "{access}");
+}
