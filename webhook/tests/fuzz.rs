@@ -26,7 +26,7 @@ use hotdesk_webhook::review::Unreadable;
 use serde_json::{Value, json};
 
 /// How many reviews each target makes besides the corpus.
-const EXECUTIONS: usize = 5_000;
+const EXECUTIONS: usize = 4_000;
 /// How many inputs the corpus keeps for each kind of answer.
 const KEPT: usize = 4;
 /// Code without optimisation takes longer, and the tests run side by side.
