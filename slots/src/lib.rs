@@ -10,7 +10,6 @@ pub mod claim;
 pub mod counted;
 pub mod covered;
 pub mod crd;
-pub mod hosts;
 pub mod identity;
 pub mod json;
 pub mod keys;

@@ -26,6 +26,8 @@ pub(crate) struct Kind {
     /// One of them, with `N` for its number.
     one: &'static str,
     how: How,
+    /// The group and the kind of the object.
+    of: (&'static str, &'static str),
 }
 
 /// How a review is read.
@@ -42,8 +44,25 @@ const GROUPS: &str = r#""groups":["a"]"#;
 const EXTRA: &str = r#""extra":{}"#;
 
 const fn kind(how: How, name: &'static str, instead_of: &'static str, text: &'static str, one: &'static str) -> Kind {
-    Kind { name, instead_of, text, one, how }
+    Kind { name, instead_of, text, one, how, of: ("", "ConfigMap") }
 }
+
+const fn route(
+    how: How,
+    of: (&'static str, &'static str),
+    name: &'static str,
+    text: &'static str,
+    one: &'static str,
+) -> Kind {
+    Kind { of, ..kind(how, name, DATA, text, one) }
+}
+
+const DATA: &str = r#""data":{}"#;
+const INGRESS: (&str, &str) = ("networking.k8s.io", "Ingress");
+const TRAEFIK: (&str, &str) = ("traefik.io", "IngressRoute");
+const OTHER: (&str, &str) = ("example.com", "Way");
+const HOSTS: &str = r#""spec":{"rules":[MANY]}"#;
+const HOST: &str = r#"{"host":"N.mew.example"}"#;
 
 /// Everything that there can be many of.
 pub(crate) const KINDS: &[Kind] = &[
@@ -59,6 +78,11 @@ pub(crate) const KINDS: &[Kind] = &[
     kind(How::Stream, "reserved labels, as a stream", LABELS, r#""labels":{MANY}"#, r#""hotdesk.dev/N":"""#),
     kind(How::Stream, "groups, as a stream", GROUPS, r#""groups":[MANY]"#, r#""N""#),
     kind(How::Stream, "keys of extra, as a stream", EXTRA, r#""extra":{MANY}"#, r#""N":[]"#),
+    route(How::Whole, INGRESS, "hosts of an Ingress", HOSTS, HOST),
+    route(How::Whole, TRAEFIK, "hosts of a rule", r#""spec":{"routes":[{"match":"MANY"}]}"#, "Host(`N.mew.example`)"),
+    route(How::Whole, OTHER, "texts of another kind", r#""spec":{MANY}"#, r#""a.N":"N.mew.example""#),
+    route(How::Whole, OTHER, "priorities in another kind", r#""a":[MANY]"#, r#"{"priorityClassName":"system-N"}"#),
+    route(How::Stream, INGRESS, "hosts, as a stream", HOSTS, r#"{"host":"N.mew"}"#),
     kind(How::Slot, "users of a Slot", r#""users":["alice"]"#, r#""users":[MANY]"#, r#""n-N""#),
     kind(How::Slot, "names of who writes a Slot", EXTRA, r#""extra":{"names":[MANY]}"#, r#""n-N""#),
 ];
@@ -67,7 +91,7 @@ pub(crate) const KINDS: &[Kind] = &[
 pub(crate) fn cost(kind: &Kind, many: usize) -> Duration {
     let things: Vec<String> = (0..many).map(|number| kind.one.replace('N', &number.to_string())).collect();
     let text = kind.text.replace("MANY", &things.join(","));
-    let review = review(kind.how).replace(kind.instead_of, &text);
+    let review = review(kind).replace(kind.instead_of, &text);
     assert!(review.contains(&things[many - 1]), "{}", kind.name);
     ["alice", "bob"].into_iter().map(|user| answered(kind, &review.replace("USER", user))).max().unwrap()
 }
@@ -100,25 +124,28 @@ fn book(now: Instant) -> Book {
         let others = (0..255).map(|i| format!("colleague-{i}@example.com"));
         let users = std::iter::once("alice".to_owned()).chain(others).map(|name| Name::parse(&name).unwrap()).collect();
         let groups = (0..64).map(|i| format!("team-{i}")).collect();
-        pages.put(slot, Page::new(slot, Some(ClaimView { users, groups, ..ClaimView::default() }), None));
+        let host = format!("{slot}.example");
+        let page = Page::new(slot, Some(ClaimView { users, groups, ..ClaimView::default() }), None);
+        pages.put(slot, page.host(Some(&host)));
     }
     let book = Book::new(now);
     book.replace(pages, now);
     book
 }
 
-fn review(how: How) -> String {
-    let (group, resource, operation, object, old) = if how == How::Slot {
+fn review(kind: &Kind) -> String {
+    let (group, name) = kind.of;
+    let (group, resource, operation, object, old) = if kind.how == How::Slot {
         let lapsed = slot(r#"{"users":["carol"],"until":"2026-01-01T00:00:00Z"}"#);
         ("hotdesk.dev", "slots", "UPDATE", slot(r#"{"users":["alice"]}"#), lapsed)
     } else {
-        let object = format!(r#"{{"metadata":{{"name":"web",{LABELS},{ANNOTATIONS}}},"data":{{}}}}"#);
-        ("", "configmaps", "CREATE", object, "null".to_owned())
+        let object = format!(r#"{{"metadata":{{"name":"web",{LABELS},{ANNOTATIONS}}},{DATA}}}"#);
+        (group, "objects", "CREATE", object, "null".to_owned())
     };
     [
         r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"u-1","#,
         &format!(
-            r#""kind":{{"group":"{group}","kind":"Some"}},"resource":{{"group":"{group}","resource":"{resource}"}},"#
+            r#""kind":{{"group":"{group}","kind":"{name}"}},"resource":{{"group":"{group}","resource":"{resource}"}},"#
         ),
         &format!(r#""name":"web","namespace":"pikachu","operation":"{operation}","#),
         &format!(r#""userInfo":{{"username":"USER",{GROUPS},{EXTRA}}},"object":{object},"oldObject":{old}}}}}"#),

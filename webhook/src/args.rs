@@ -13,6 +13,10 @@ use jiff::SignedDuration;
 use crate::gated::Gated;
 use crate::settings::{Deployer, Settings, TokenSecrets};
 
+pub use guards::{GuardArgs, SwitchArg};
+
+mod guards;
+
 /// The admission server of hotdesk: gates and stamps what is written into a slot.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "hotdesk-webhook", version, about)]
@@ -87,6 +91,9 @@ pub struct Args {
     /// What becomes of Secrets of the type kubernetes.io/service-account-token in slots: such a token has no end
     #[arg(long, env = "HOTDESK_TOKEN_SECRETS", value_enum, default_value_t = TokenSecretsArg::Deny)]
     pub token_secrets: TokenSecretsArg,
+    /// What becomes of writes that reach for a neighbour
+    #[command(flatten)]
+    pub guards: GuardArgs,
     /// Prefix of user names that claims leave out, such as `github:`. Repeat it, or separate by commas
     #[arg(long, env = "HOTDESK_STRIP_PREFIX", value_delimiter = ',', value_name = "PREFIX")]
     pub strip_prefix: Vec<String>,
@@ -184,6 +191,8 @@ impl Args {
             machinery_users: given(&self.machinery_user),
             trusted_deployers: self.trusted_deployer.iter().flat_map(|given| given.0.clone()).collect(),
             token_secrets: self.token_secrets.into(),
+            guards: self.guards.guards(),
+            own_namespaces: given(&self.guards.own_namespace),
             identity: IdentitySettings {
                 strip_prefixes: given(&self.strip_prefix),
                 extra_keys: given(&self.extra_key),

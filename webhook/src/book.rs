@@ -12,6 +12,7 @@ use hotdesk_slots::Name;
 use jiff::Timestamp;
 
 use crate::decide::SlotView;
+use crate::neighbours::HostIndex;
 
 pub mod page;
 pub mod pages;
@@ -145,6 +146,12 @@ impl Book {
     #[must_use]
     pub fn knows(&self, namespace: &str) -> bool {
         self.read().get(namespace).is_some()
+    }
+
+    /// Whose the hosts are, as it is known now.
+    #[must_use]
+    pub fn hosts(&self) -> Arc<HostIndex> {
+        self.read().hosts().clone()
     }
 
     /// The slots that a person holds and could claim.

@@ -239,12 +239,15 @@ impl Reason {
 }
 
 impl Decision {
+    /// The word for what is let in although it would be denied, with a warning.
+    pub const WARN: &str = "warn";
+
     /// One word for metrics and audit logs.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Allow(_) => "allow",
-            Self::Tolerate(_, Mode::Warn) => "warn",
+            Self::Tolerate(_, Mode::Warn) => Self::WARN,
             Self::Tolerate(..) => "audit",
             Self::Deny(_) | Self::Forbid(_) => "deny",
         }

@@ -1,7 +1,7 @@
 //! The admission server of hotdesk: gates and stamps what is written into a slot.
 //!
 //! The rooms, from the pure to the edge:
-//! [`settings`], [`gated`], [`decide`], [`guard`], [`message`] decide, and touch nothing;
+//! [`settings`], [`gated`], [`decide`], [`neighbours`], [`guard`], [`message`] decide, and touch nothing;
 //! [`review`], [`reply`] read and write the API server's JSON; [`answer`] joins the two;
 //! [`book`] holds the Slots, [`watch`] fills it; [`notes`] says how many slots a person holds, [`limiter`] keeps what that needs; [`session`] notes people at work; [`caller`] tells API servers from everybody else; [`tls`], [`request_gate`], [`deadline`], [`serve`], [`health`],
 //! [`metrics`], [`run`] are the server.
@@ -22,6 +22,7 @@ pub mod health;
 pub mod limiter;
 pub mod message;
 pub mod metrics;
+pub mod neighbours;
 pub mod notes;
 pub mod reply;
 pub mod request_gate;

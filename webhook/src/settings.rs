@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use hotdesk_slots::{IdentitySettings, Mode, NameRules, People, Requester};
 
+use crate::neighbours::Guards;
+
 pub use deployer::Deployer;
 
 mod deployer;
@@ -38,6 +40,10 @@ pub struct Settings {
     pub trusted_deployers: Vec<Deployer>,
     /// What becomes of Secrets that hold a token without an end.
     pub token_secrets: TokenSecrets,
+    /// What becomes of writes that reach for a neighbour.
+    pub guards: Guards,
+    /// The namespaces of hotdesk.
+    pub own_namespaces: Vec<String>,
     /// How user names relate to the names in claims.
     pub identity: IdentitySettings,
     /// Who goes by several names.

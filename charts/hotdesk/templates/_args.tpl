@@ -24,6 +24,7 @@
 {{- $args = append $args (printf "--trusted-deployer=%s" (ternary . (toJson .) (kindIs "string" .))) -}}
 {{- end -}}
 {{- $args = append $args (printf "--token-secrets=%s" .Values.guard.tokenSecrets) -}}
+{{- $args = concat $args (include "hotdesk.guardArgs" . | fromJsonArray) -}}
 {{- range .Values.identity.stripPrefixes }}{{ $args = append $args (printf "--strip-prefix=%s" .) }}{{ end -}}
 {{- range .Values.identity.extraKeys }}{{ $args = append $args (printf "--extra-key=%s" .) }}{{ end -}}
 {{- if .Values.identity.people }}{{ $args = append $args "--people=/etc/hotdesk/people/people.json" }}{{ end -}}
@@ -47,6 +48,29 @@
 {{- range $args }}
 - {{ include "hotdesk.arg" . }}
 {{- end }}
+{{- end }}
+
+{{/* With which version of the chart the guards for neighbours came to this installation. The webhook's account remembers it. */}}
+{{- define "hotdesk.neighboursSince" -}}
+{{- $found := lookup "v1" "ServiceAccount" .Release.Namespace (include "hotdesk.webhookName" .) -}}
+{{- if $found }}{{ dig "metadata" "annotations" "hotdesk.dev/neighbours-since" .Chart.Version $found }}{{ else }}always{{ end -}}
+{{- end }}
+
+{{/* What a guard for neighbours does where its value is empty: it warns in the version with which it came by an upgrade. */}}
+{{- define "hotdesk.guardDefault" -}}
+{{- ternary "warn" "deny" (eq (include "hotdesk.neighboursSince" .) .Chart.Version) -}}
+{{- end }}
+
+{{/* The flags of the guards for neighbours, as a JSON list. */}}
+{{- define "hotdesk.guardArgs" -}}
+{{- $args := list -}}
+{{- $default := include "hotdesk.guardDefault" . -}}
+{{- range $value, $flag := dict "hosts" "hosts" "externalNames" "external-names" "externalIPs" "external-ips" "priorityClasses" "priority-classes" "endpointSlices" "endpoint-slices" -}}
+{{- /* The values of an older chart, which --reuse-values brings, have none. */ -}}
+{{- $args = append $args (printf "--guard-%s=%s" $flag (get $.Values.guard $value | default $default)) -}}
+{{- end -}}
+{{- range list .Release.Namespace .Values.jobs.namespace .Values.saved.namespace }}{{ $args = append $args (printf "--own-namespace=%s" .) }}{{ end -}}
+{{ $args | toJson }}
 {{- end }}
 
 {{- define "hotdesk.certsArgs" -}}

@@ -35,6 +35,8 @@ fn a_mistyped_value_is_an_error_and_not_a_default() {
     template("hotdesk", json!({"availabilty": "continue"})).failed_saying(&["availabilty"]);
     template("hotdesk", json!({"availability": "sometimes"})).failed_saying(&["availability"]);
     template("hotdesk", json!({"mode": "off"})).failed_saying(&["mode"]);
+    template("hotdesk", json!({"guard": {"hosts": "no"}})).failed_saying(&["hosts"]);
+    template("hotdesk", json!({"guard": {"externalIps": "deny"}})).failed_saying(&["externalIps"]);
     template("slots", json!({"slots": [{"name": "Mew"}]})).failed_saying(&["name"]);
     template("slots", json!({"slots": [{"name": "mew"}, {"name": "mew"}]})).failed_saying(&["mew"]);
     template("slots", json!({"slots": [{"name": "mew"}], "reaper": {"windw": "1h"}})).failed_saying(&["windw"]);
@@ -44,6 +46,46 @@ fn a_mistyped_value_is_an_error_and_not_a_default() {
     let escalate = json!([{"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "verbs": ["escalate"]}]);
     template("slots", json!({"slots": [{"name": "mew"}], "reaper": {"extraRules": escalate}}))
         .failed_saying(&["verbs"]);
+}
+
+/// What helm renders where the webhook's account says this, or is not there at all: its flag, and what it will say.
+fn guard_of_hosts(version: Helm, name: &str, values: &Value) -> (String, String) {
+    // An upgrade, for a new installation would be refused the names that are there.
+    let of_cluster = ["--dry-run=server", "--is-upgrade", "--kube-version", "1.30.0"];
+    let (own, path) = (format!("fullnameOverride={name}"), chart("hotdesk"));
+    let args = [&["template", "x", &path], &of_cluster[..], &["--set", &own]].concat();
+    let manifest = helm(version, &args, values).succeeded().stdout;
+    let after = |key: &str| {
+        let rest = manifest.split_once(key).unwrap_or_else(|| panic!("no {key} in {manifest}")).1;
+        rest.chars().take_while(|c| !matches!(c, '"' | '\n')).collect::<String>()
+    };
+    (after("--guard-hosts="), after("hotdesk.dev/neighbours-since: \""))
+}
+
+#[test]
+fn guards_for_neighbours_warn_in_the_version_with_which_an_upgrade_brings_them() {
+    let _held = installation::shared();
+    let chart_file = std::fs::read_to_string(root().join("charts/hotdesk/Chart.yaml")).unwrap();
+    let chart_version = chart_file.lines().find_map(|line| line.strip_prefix("version: ")).unwrap().to_owned();
+    let (name, none) = (unique("older"), json!({}));
+    let account = format!("{name}-webhook");
+    let pair = |guard: &str, since: &str| (guard.to_owned(), since.to_owned());
+    for version in Helm::BOTH {
+        assert_eq!(guard_of_hosts(version, &name, &none), pair("deny", "always"), "{version:?}: a new installation");
+        admin().kubectl(&["-n", "hotdesk", "create", "serviceaccount", &account]).succeeded();
+        // As an installation that did not know the guards; then in each state that an upgrade leaves it in.
+        assert_eq!(guard_of_hosts(version, &name, &none), pair("warn", &chart_version), "{version:?}: an upgrade");
+        for (since, guard) in [(chart_version.as_str(), "warn"), ("0.0.1", "deny"), ("always", "deny")] {
+            let mark = format!("hotdesk.dev/neighbours-since={since}");
+            admin()
+                .kubectl(&["-n", "hotdesk", "annotate", "--overwrite", "serviceaccount", &account, &mark])
+                .succeeded();
+            assert_eq!(guard_of_hosts(version, &name, &none), pair(guard, since), "{version:?}: since {since}");
+        }
+        let denying = json!({"guard": {"hosts": "allow"}});
+        assert_eq!(guard_of_hosts(version, &name, &denying), pair("allow", "always"), "{version:?}: a value");
+        admin().kubectl(&["-n", "hotdesk", "delete", "serviceaccount", &account]).succeeded();
+    }
 }
 
 #[test]

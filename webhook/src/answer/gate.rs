@@ -12,6 +12,7 @@ use crate::decide::rules::{Broken, broken, names_people};
 use crate::decide::{Decision, Facts, Reason, Role, decide};
 use crate::gated::Gated;
 use crate::message::{self, denial, holder};
+use crate::neighbours::{self, Found, Neighbours};
 use crate::reply::{Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
 use crate::review::{GateReview, Operation, Request, Unreadable};
@@ -31,16 +32,24 @@ pub fn answer<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<A
     if is_slot(&review.request) {
         return slots::answer(body, context);
     }
-    Ok(judged(path, review, context))
+    judged(path, review, body, context)
 }
 
-/// Answers a review that was read, of anything but a Slot.
-pub(super) fn judged<'a>(path: Path, mut review: GateReview<'a>, context: &Context<'_>) -> Answer<'a> {
+/// Answers a review that was read from this body, of anything but a Slot.
+///
+/// # Errors
+/// As [`answer`].
+pub(super) fn judged<'a>(
+    path: Path,
+    mut review: GateReview<'a>,
+    body: &[u8],
+    context: &Context<'_>,
+) -> Result<Answer<'a>, Unreadable> {
     let requester = review.request.take_requester();
     let uid = std::mem::take(&mut review.request.uid.0);
     let request = &review.request;
     if requires_object(request.operation) && request.object.is_none() {
-        return refusal(uid, 400, "unreadable", "request.object is missing");
+        return Ok(refusal(uid, 400, "unreadable", "request.object is missing"));
     }
     let look = context.book.look(request.namespace(), context.steady);
     let facts = Facts {
@@ -52,14 +61,47 @@ pub(super) fn judged<'a>(path: Path, mut review: GateReview<'a>, context: &Conte
     let judged = decide(&facts, look.view(), context.settings, context.now);
     let broken = broken(request, judged, &requester, context.settings);
     let decision = broken.map_or(judged, |broken| Decision::Forbid(broken.rule()));
+    let found = found(request, body, decision, context)?;
+    let decision = found.denied.as_ref().map_or(decision, |finding| Decision::Forbid(finding.rule()));
     let stamps = path == Path::Mutate && decision.admits();
-    let denial = denied(decision, broken, &facts, &look, context);
+    let denial = match &found.denied {
+        Some(finding) => Some(Denial { code: 403, message: finding.message(facts.namespace) }),
+        None => denied(decision, broken, &facts, &look, context),
+    };
     let patch = if stamps { patch(request, decision, &requester, look.page(), context.settings) } else { None };
-    let warnings = warnings(request, decision, &facts, &look, context);
+    let mut warnings = warnings(request, decision, &facts, &look, context);
+    if denial.is_none() {
+        warnings.extend(found.warnings(facts.namespace));
+    }
     let session = session::begun(request, &requester.username, decision, context.now);
-    let note = Note { decision: decision.word(), reason: decision.why(), ..Note::of(review.request, requester) };
-    let audit = audit(decision, note.slot.clone(), look.page());
-    Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain: None, session }
+    let words = words(decision, &found);
+    let note = Note { decision: words.0, reason: words.1, ..Note::of(review.request, requester) };
+    let audit = audit(words, note.slot.clone(), look.page());
+    Ok(Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain: None, session })
+}
+
+/// What the write brings that is a neighbour's.
+fn found(
+    request: &Request<'_, Object<'_>>,
+    body: &[u8],
+    decision: Decision,
+    context: &Context<'_>,
+) -> Result<Found, Unreadable> {
+    let is_slot = |namespace: &str| context.book.knows(namespace);
+    neighbours::judge(request, body, decision, &context.settings.guards, || Neighbours {
+        slot: request.namespace(),
+        hosts: context.book.hosts(),
+        is_slot: &is_slot,
+        own_namespaces: &context.settings.own_namespaces,
+    })
+}
+
+/// The decision, and as whom or why not. What a switch lets in with a warning is told as that.
+fn words(decision: Decision, found: &Found) -> (&'static str, &'static str) {
+    match (decision, found.warned.first()) {
+        (Decision::Allow(_), Some(finding)) => (Decision::WARN, finding.rule().word()),
+        _ => (decision.word(), decision.why()),
+    }
 }
 
 fn binds_claimants(request: &Request<'_, Object<'_>>) -> bool {
@@ -145,13 +187,9 @@ fn warnings(
     }
 }
 
-fn audit<'a>(decision: Decision, slot: Cow<'a, str>, page: Option<&Page>) -> Audit<'a> {
+fn audit<'a>(decision: (&'static str, &'static str), slot: Cow<'a, str>, page: Option<&Page>) -> Audit<'a> {
     let owner = page.and_then(|page| page.claim.as_ref()).and_then(|claim| claim.owner());
-    Audit {
-        slot,
-        owner: owner.map_or_else(String::new, |name| plain(name.as_str())),
-        decision: (decision.word(), decision.why()),
-    }
+    Audit { slot, owner: owner.map_or_else(String::new, |name| plain(name.as_str())), decision }
 }
 
 fn patch(

@@ -24,11 +24,11 @@ fn alices() -> ClaimView {
     }
 }
 
-/// A book with `pikachu`, which alice holds, and the free `mew`.
+/// A book with `pikachu`, which alice holds, and the free `mew`. Each has a host.
 pub(super) fn book(opened: Instant) -> Book {
     let mut pages = Pages::default();
-    pages.put("pikachu", Page::new("pikachu", Some(alices()), None));
-    pages.put("mew", Page::new("mew", None, None));
+    pages.put("pikachu", Page::new("pikachu", Some(alices()), None).host(Some("pikachu.dev.example.com")));
+    pages.put("mew", Page::new("mew", None, None).host(Some("mew.dev.example.com")));
     let book = Book::new(opened);
     book.replace(pages, opened);
     book
@@ -39,6 +39,7 @@ pub(super) fn settings() -> Settings {
         break_glass_groups: vec!["system:masters".to_owned()],
         people: People::from_rows([["alice@example.com", "octocat"]]).unwrap(),
         jobs_namespace: "hotdesk-jobs".to_owned(),
+        own_namespaces: vec!["hotdesk".to_owned(), "hotdesk-jobs".to_owned()],
         ..Settings::default()
     }
 }

@@ -21,6 +21,8 @@ pub enum TooLarge {
     Review(usize),
     /// hotdesk's own labels and annotations on the object.
     Marks,
+    /// An object in which hotdesk looks for what is a neighbour's.
+    Object,
     /// A Slot.
     Slot,
 }
@@ -28,9 +30,10 @@ pub enum TooLarge {
 /// The answer to a condensed review, or a denial if the review is too large for that answer.
 #[must_use]
 pub fn unless_exempt<'a>(answer: Answer<'a>, review: &Condensed, limit: Option<usize>) -> Answer<'a> {
+    let missing = if review.keeps_whole() { TooLarge::Object } else { TooLarge::Marks };
     let what = match limit {
         Some(limit) => TooLarge::Review(limit),
-        None if review.lacks_an_object() => TooLarge::Marks,
+        None if review.lacks_an_object() => missing,
         None => return answer,
     };
     // A deployer may delete what it deployed for whom it deploys, and that stands on the object.
@@ -39,15 +42,15 @@ pub fn unless_exempt<'a>(answer: Answer<'a>, review: &Condensed, limit: Option<u
     if answer.reply.denial.is_some() || deletes {
         answer
     } else if answer.note.reason == Role::BreakGlass.word() {
-        told_if_unstamped(answer, review)
+        told_if_unstamped(answer, review, missing)
     } else {
         denied(answer, what)
     }
 }
 
-fn told_if_unstamped<'a>(mut answer: Answer<'a>, review: &Condensed) -> Answer<'a> {
+fn told_if_unstamped<'a>(mut answer: Answer<'a>, review: &Condensed, missing: TooLarge) -> Answer<'a> {
     if review.lacks_an_object() {
-        answer.reply.warnings.push(format!("hotdesk did not stamp the object: {}", TooLarge::Marks));
+        answer.reply.warnings.push(format!("hotdesk did not stamp the object: {missing}"));
     }
     answer
 }
@@ -80,6 +83,10 @@ impl Display for TooLarge {
             Self::Marks => f.write_str(
                 "the object has more labels and annotations that begin with hotdesk.dev/ than hotdesk reads, 2 MiB of \
                  them: remove them, hotdesk writes its own. It can still be deleted",
+            ),
+            Self::Object => f.write_str(
+                "the object is too large for hotdesk to see whose hosts and addresses it takes, 2 MiB of it: split it \
+                 into several objects. It can still be deleted",
             ),
             Self::Slot => f.write_str(
                 "the Slot is too large for hotdesk: no Slot needs more than 1 MiB. Remove what it does not need from \

@@ -1,6 +1,7 @@
 use clap::CommandFactory as _;
 
 use super::*;
+use crate::neighbours::{Guards, Switch};
 
 fn parse(args: &[&str]) -> Result<Args, String> {
     let args = std::iter::once("hotdesk-webhook").chain(args.iter().copied());
@@ -27,6 +28,28 @@ fn the_defaults_are_safe() {
     assert!(settings.trusted_deployers.is_empty() && settings.machinery_users.is_empty());
     assert_eq!((args.max_review_bytes, args.body_budget_bytes), (32 << 20, 64 << 20));
     assert_eq!(settings.token_secrets, TokenSecrets::Deny);
+    assert_eq!(settings.guards, Guards::default());
+    assert_eq!(Guards::default().hosts, Switch::Deny);
+}
+
+#[test]
+fn each_guard_for_neighbours_has_a_flag_of_its_own() {
+    type Of = fn(Guards) -> Switch;
+    let flags: [(&str, Of); 5] = [
+        ("--guard-hosts", |guards| guards.hosts),
+        ("--guard-external-names", |guards| guards.external_names),
+        ("--guard-external-ips", |guards| guards.external_ips),
+        ("--guard-priority-classes", |guards| guards.priority_classes),
+        ("--guard-endpoint-slices", |guards| guards.endpoint_slices),
+    ];
+    for (flag, of) in flags {
+        let guards = parse(&[flag, "warn"]).unwrap().settings().unwrap().guards;
+        assert_eq!(of(guards), Switch::Warn, "{flag}");
+        assert_eq!(flags.iter().filter(|(_, of)| of(guards) == Switch::Deny).count(), 4, "{flag}");
+        assert!(parse(&[flag, "perhaps"]).unwrap_err().contains("deny, warn, allow"), "{flag}");
+    }
+    let own = parse(&["--own-namespace", "hotdesk", "--own-namespace", "jobs"]).unwrap();
+    assert_eq!(own.settings().unwrap().own_namespaces, ["hotdesk", "jobs"]);
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub struct Page {
     pub claim: Option<ClaimView>,
     /// The slot's own mode.
     pub mode: Option<Mode>,
+    /// The slot's host.
+    pub host: Option<Box<str>>,
     /// The version of the Slot, where it is a number, as it is in every API server so far.
     pub version: Option<u64>,
     /// False if the Slot could not be read. Then nobody holds it, and nobody may claim to.
@@ -33,6 +35,12 @@ impl Page {
     #[must_use]
     pub fn version(self, version: Option<u64>) -> Self {
         Self { version, ..self }
+    }
+
+    /// The same slot, with this host.
+    #[must_use]
+    pub fn host(self, host: Option<&str>) -> Self {
+        Self { host: host.map(Into::into), ..self }
     }
 
     /// A Slot that is there and cannot be read.
@@ -72,7 +80,7 @@ impl Page {
 impl PartialEq for Page {
     fn eq(&self, other: &Self) -> bool {
         let rest = |page: &Self| (page.mode, page.version);
-        self.slot == other.slot && self.is_held_as(other) && rest(self) == rest(other)
+        self.slot == other.slot && self.is_held_as(other) && rest(self) == rest(other) && self.host == other.host
     }
 }
 

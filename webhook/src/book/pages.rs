@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::page::Page;
 use super::some::Some5;
+use crate::neighbours::HostIndex;
 
 /// How many lapsed claims are noted in one go. It is done while requests wait.
 const AT_ONCE: usize = 1_000;
@@ -24,6 +25,8 @@ pub struct Pages {
     /// When the other claims lapse.
     until: BTreeSet<(Timestamp, Arc<str>)>,
     settled: Timestamp,
+    /// Whose the hosts are. Who judges a write by it holds it for a while, and not the slots.
+    hosts: Arc<HostIndex>,
     /// The slots of everybody, by the hash of a name or a group. A hash is small, and what it finds is looked at again.
     claimants: BTreeSet<(u64, Arc<str>)>,
     hasher: RandomState,
@@ -49,6 +52,7 @@ impl Pages {
     /// Notes a slot, in place of what was known of it.
     pub fn put(&mut self, namespace: &str, page: Page) {
         let list = self.list;
+        self.put_host(namespace, page.host.as_deref());
         if let Some((key, known)) = self.slots.get_key_value(namespace)
             && known.page.is_held_as(&page)
         {
@@ -62,7 +66,7 @@ impl Pages {
             }
             return;
         }
-        let key = self.remove(namespace).unwrap_or_else(|| namespace.into());
+        let key = self.take_out(namespace).unwrap_or_else(|| namespace.into());
         let page = page.named(key.clone());
         match &page.claim {
             Some(claim) => self.index(&key, claim),
@@ -76,6 +80,27 @@ impl Pages {
 
     /// Forgets a slot, and gives back its name.
     pub fn remove(&mut self, namespace: &str) -> Option<Arc<str>> {
+        self.put_host(namespace, None);
+        self.take_out(namespace)
+    }
+
+    /// Notes the host that a slot has now. The index is written only if it is another: whoever reads it then has to be left a
+    /// copy.
+    fn put_host(&mut self, namespace: &str, host: Option<&str>) {
+        let known = self.slots.get(namespace).and_then(|entry| entry.page.host.as_deref());
+        if known == host {
+            return;
+        }
+        let hosts = Arc::make_mut(&mut self.hosts);
+        if let Some(known) = known {
+            hosts.remove(known, namespace);
+        }
+        if let Some(host) = host {
+            hosts.insert(host, namespace.into());
+        }
+    }
+
+    fn take_out(&mut self, namespace: &str) -> Option<Arc<str>> {
         let (key, Entry { page, .. }) = self.slots.remove_entry(namespace)?;
         self.free.remove(&key);
         if let Some(claim) = &page.claim {
@@ -104,6 +129,11 @@ impl Pages {
     /// What is known of a slot.
     pub(super) fn get(&self, namespace: &str) -> Option<&Arc<Page>> {
         self.slots.get(namespace).map(|entry| &entry.page)
+    }
+
+    /// Whose the hosts are.
+    pub(super) fn hosts(&self) -> &Arc<HostIndex> {
+        &self.hosts
     }
 
     /// From now on, what is put is in a new list.

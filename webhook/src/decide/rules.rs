@@ -29,6 +29,16 @@ pub enum Rule {
     TokenSecret,
     /// No template holds a key of hotdesk's.
     ReservedKey,
+    /// The host of another slot is that slot's ([`crate::neighbours`], like the following).
+    NeighbourHost,
+    /// No ExternalName Service leads to another slot or to hotdesk.
+    NeighbourExternalName,
+    /// No Service takes an address for itself.
+    ExternalIp,
+    /// No pod has a priority of the cluster's own.
+    SystemPriority,
+    /// No person writes Endpoints.
+    Endpoints,
 }
 
 /// How a write breaks a rule.
@@ -134,6 +144,11 @@ impl Rule {
             Self::TokenLifetime => "token-lifetime",
             Self::TokenSecret => "token-secret",
             Self::ReservedKey => "reserved-key",
+            Self::NeighbourHost => "neighbour-host",
+            Self::NeighbourExternalName => "neighbour-external-name",
+            Self::ExternalIp => "external-ip",
+            Self::SystemPriority => "system-priority",
+            Self::Endpoints => "endpoints",
         }
     }
 }

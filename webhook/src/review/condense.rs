@@ -9,21 +9,17 @@
 use std::fmt;
 use std::io::Read;
 
-use hotdesk_slots::json::push_text;
+use hotdesk_slots::keys;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::gated::{Gated, Node};
 use crate::review::object::is_read;
+use crate::review::templates::PRIORITY_CLASS;
 use crate::review::{Unreadable, uid_of};
 
-/// How much of a request is kept besides its objects. All headers of a request to an API server together have at most
-/// 1 MiB, so nobody has more groups and extras than fit.
-const REQUEST_ROOM: usize = 2 << 20;
-/// How much of one object is kept. etcd stores no object of more than 1.5 MiB, so of every object that is stored,
-/// all that is read fits.
-const OBJECT_ROOM: usize = 2 << 20;
-/// How much is kept at most: of a request, its object, and its old object.
-const ROOM: usize = REQUEST_ROOM + 2 * OBJECT_ROOM;
+use kept::Kept;
+
+mod kept;
 
 /// What is kept of a value. Of a list in place of a map, all is.
 #[derive(Debug, Clone, Copy)]
@@ -36,10 +32,12 @@ enum Keep {
     Members(&'static [(&'static str, Keep)]),
     /// Of a map the entries that hotdesk reads.
     Entries,
-    /// The same in a template, where each may be anything, as the map itself.
+    /// hotdesk's own entries in a template, where each may be anything, as the map itself.
     Marks,
     /// An object of the cluster, with its own room: these members of it.
     Object(&'static [(&'static str, Keep)]),
+    /// The kind of the object, which says how much of it is kept.
+    Kind,
     /// A number. Anything else is kept as null.
     Number,
     /// A field of an object that may lead to a template; by its name.
@@ -57,7 +55,7 @@ const REVIEW: Keep = Keep::Members(&[
         "request",
         Keep::Members(&[
             ("uid", Keep::Whole),
-            ("kind", Keep::Members(&[("group", Keep::Whole), ("kind", Keep::Whole)])),
+            ("kind", Keep::Kind),
             ("resource", Keep::Members(&[("group", Keep::Whole), ("resource", Keep::Whole)])),
             ("subResource", Keep::Whole),
             ("name", Keep::Whole),
@@ -71,7 +69,11 @@ const REVIEW: Keep = Keep::Members(&[
     ),
 ]);
 
-/// What is kept of an object: all that [`crate::review::object::Object`] reads.
+/// What is kept of the kind.
+const KIND: Keep = Keep::Members(&[("group", Keep::Whole), ("kind", Keep::Whole)]);
+
+/// What is kept of an object: all that [`crate::review::object::Object`] reads. Of those of which more may be read
+/// ([`crate::neighbours`]), everything is.
 const OBJECT: &[(&str, Keep)] = &[
     ("type", Keep::Text),
     ("metadata", Keep::Members(&[("name", Keep::Whole), ("labels", Keep::Entries), ("annotations", Keep::Entries)])),
@@ -87,6 +89,7 @@ const TEMPLATE: &[(&str, Keep)] = &[("labels", Keep::Marks), ("annotations", Kee
 pub struct Condensed {
     json: Vec<u8>,
     left_out: bool,
+    keeps_whole: bool,
 }
 
 /// Why a review could not be condensed.
@@ -114,10 +117,16 @@ impl Condensed {
         uid_of(&self.json)
     }
 
-    /// True if an object is missing from it, because hotdesk's own labels and annotations on it did not fit.
+    /// True if an object is missing from it, because what is read of it did not fit.
     #[must_use]
     pub fn lacks_an_object(&self) -> bool {
         self.left_out
+    }
+
+    /// True if that is all of it, and not only hotdesk's own labels and annotations.
+    #[must_use]
+    pub fn keeps_whole(&self) -> bool {
+        self.keeps_whole
     }
 }
 
@@ -140,85 +149,12 @@ pub fn condense(body: impl Read) -> Result<Condensed, CondenseError> {
     let mut json = serde_json::Deserializer::from_reader(body);
     let read = Copier { keep: REVIEW, kept: &mut kept }.deserialize(&mut json).and_then(|()| json.end());
     match read {
-        Ok(()) => Ok(Condensed { json: kept.json, left_out: kept.left_out }),
+        Ok(()) => {
+            let keeps_whole = kept.keeps_whole != Some(false);
+            Ok(Condensed { json: kept.json, left_out: kept.left_out, keeps_whole })
+        }
         Err(_) if kept.is_full => Err(CondenseError::TooLarge { uid: uid_of(&kept.json) }),
         Err(e) => Err(CondenseError::Unreadable(Unreadable { uid: uid_of(&kept.json), what: e.to_string() })),
-    }
-}
-
-/// The short review as it grows.
-#[derive(Debug, Default)]
-struct Kept {
-    json: Vec<u8>,
-    /// How much of it is objects.
-    objects: usize,
-    object: Inside,
-    left_out: bool,
-    is_full: bool,
-}
-
-/// Whether an object is being read.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Inside {
-    /// No.
-    #[default]
-    Request,
-    /// One that begins here.
-    Object(usize),
-    /// One that does not fit, and is read without being kept.
-    Dropped,
-}
-
-impl Kept {
-    /// Makes room for so many bytes, or drops the object that they are of. False if they are not to be written.
-    fn has_room<E: Error>(&mut self, bytes: usize) -> Result<bool, E> {
-        let end = self.json.len() + bytes;
-        match self.object {
-            Inside::Dropped => Ok(false),
-            Inside::Object(start) if end - start > OBJECT_ROOM || end > ROOM => {
-                self.json.truncate(start);
-                // It is there, and nothing of it is known.
-                self.json.extend_from_slice(b"{}");
-                self.object = Inside::Dropped;
-                self.left_out = true;
-                Ok(false)
-            }
-            Inside::Request if end - self.objects > REQUEST_ROOM => {
-                self.is_full = true;
-                Err(E::custom("it says too much about its user"))
-            }
-            Inside::Object(_) | Inside::Request => Ok(true),
-        }
-    }
-
-    fn push<E: Error>(&mut self, json: &str) -> Result<(), E> {
-        if self.has_room(json.len())? {
-            self.json.extend_from_slice(json.as_bytes());
-        }
-        Ok(())
-    }
-
-    fn push_text<E: Error>(&mut self, text: &str) -> Result<(), E> {
-        if self.has_room(text.len() + 2)? {
-            push_text(&mut self.json, text);
-        }
-        Ok(())
-    }
-
-    /// Begins with the next member or element of a list: a comma before all but the first.
-    fn begin<E: Error>(&mut self, is_first: &mut bool) -> Result<(), E> {
-        if std::mem::replace(is_first, false) { Ok(()) } else { self.push(",") }
-    }
-
-    fn begin_object(&mut self) {
-        self.object = Inside::Object(self.json.len());
-    }
-
-    fn end_object(&mut self) {
-        if let Inside::Object(start) = self.object {
-            self.objects += self.json.len() - start;
-        }
-        self.object = Inside::Request;
     }
 }
 
@@ -234,18 +170,21 @@ impl Keep {
         match self {
             Self::Whole => Some(Self::Whole),
             Self::Entries => is_read(key).then_some(Self::Whole),
-            Self::Marks => is_read(key).then_some(Self::Text),
+            Self::Marks => key.starts_with(keys::PREFIX).then_some(Self::Text),
             Self::Members(members) | Self::Object(members) => {
                 members.iter().find(|(name, _)| *name == key).map(|(_, keep)| *keep)
             }
             Self::Root(_) if key == "expirationSeconds" => Some(Self::Number),
             Self::Root(field) => Gated::table().below(field).and_then(|node| Self::of(node, key)),
             Self::Tree(node) => Self::of(node, key),
-            Self::Text | Self::Number => None,
+            Self::Text | Self::Number | Self::Kind => None,
         }
     }
 
     fn of(node: &'static Node, key: &str) -> Option<Self> {
+        if key == PRIORITY_CLASS {
+            return Some(Self::Text);
+        }
         let metadata = node.template.filter(|_| key == "metadata").map(|_| Self::Members(TEMPLATE));
         metadata.or_else(|| node.below(key).map(Self::Tree))
     }
@@ -255,7 +194,7 @@ impl Keep {
         match self {
             Self::Root(field) => Gated::table().below(field)?.each().map(Self::Tree),
             Self::Tree(node) => node.each().map(Self::Tree),
-            Self::Text | Self::Number | Self::Marks => None,
+            Self::Text | Self::Number | Self::Marks | Self::Kind => None,
             Self::Whole | Self::Members(_) | Self::Entries | Self::Object(_) => Some(Self::Whole),
         }
     }
@@ -284,12 +223,21 @@ impl<'de> DeserializeSeed<'de> for Copier<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if !matches!(self.keep, Keep::Object(_)) {
-            return deserializer.deserialize_any(self);
+        let Self { keep, kept } = self;
+        match keep {
+            Keep::Object(_) => {
+                kept.begin_object();
+                let keep = if kept.keeps_whole == Some(true) { Keep::Whole } else { keep };
+                deserializer.deserialize_any(Copier { keep, kept: &mut *kept })?;
+                kept.end_object();
+            }
+            Keep::Kind => {
+                let from = kept.json.len();
+                deserializer.deserialize_any(Copier { keep: KIND, kept: &mut *kept })?;
+                kept.note_kind(from);
+            }
+            _ => return deserializer.deserialize_any(Copier { keep, kept }),
         }
-        self.kept.begin_object();
-        deserializer.deserialize_any(Copier { keep: self.keep, kept: &mut *self.kept })?;
-        self.kept.end_object();
         Ok(())
     }
 }

@@ -1,26 +1,32 @@
-//! Which of hotdesk's keys does an object hold for what a controller makes of it?
+//! Which of hotdesk's keys, and which priority classes, does an object hold for what a controller makes of it?
 //!
 //! A controller copies the labels of a pod template to the pods. So nobody but hotdesk may write its keys there. Of an
 //! object, only the few fields that the table names are looked into, and the rest is skipped.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use hotdesk_slots::keys;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::gated::{Gated, Node};
+use crate::neighbours::SYSTEM_PRIORITY;
 use crate::review::Text;
 use crate::review::object::MaybeText;
 
-/// Of an object's `spec` or `template`: hotdesk's keys in its templates, and for how long a token shall last.
+/// Of an object's `spec` or `template`: hotdesk's keys in its templates, its pods' priority, and for how long a token shall last.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Templates<'a> {
     marks: Vec<Mark<'a>>,
     /// `spec.expirationSeconds`, which a `TokenRequest` has.
     pub expiration_seconds: Option<i64>,
+    /// The priority classes of the cluster's own that pods shall have.
+    pub priorities: BTreeSet<Cow<'a, str>>,
 }
+
+/// The field of a pod's spec that names its priority class. It stands only where a template is on the way.
+pub(super) const PRIORITY_CLASS: &str = "priorityClassName";
 
 /// One of hotdesk's keys in a template.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -158,6 +164,10 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
                 At::Entries(template, field) if key.starts_with(keys::PREFIX) => {
                     let value = map.next_value::<MaybeText<'de>>()?.0.unwrap_or_default();
                     self.found.marks.push(Mark { template, map: field, key, value });
+                }
+                At::Top(_) | At::Field(_) if key == PRIORITY_CLASS => {
+                    let class = map.next_value::<MaybeText<'de>>()?.0;
+                    self.found.priorities.extend(class.filter(|class| class.starts_with(SYSTEM_PRIORITY)));
                 }
                 at => map.next_value_seed(Walk { at: at.below(&key), found: &mut *self.found })?,
             }

@@ -98,6 +98,8 @@ impl Seen {
     pub(crate) fn page(self) -> Option<Page> {
         let version = self.version();
         let namespace = self.slot()?.to_owned();
+        // Also of a Slot that cannot be read: its host is nobody else's for that.
+        let host = self.spec.get("host").and_then(Value::as_str).map(str::to_owned);
         let page = match Option::<GateSpec>::deserialize(self.spec).map(Option::unwrap_or_default) {
             Ok(spec) => Page::new(&namespace, spec.claim.as_ref().map(ClaimView::lenient), spec.mode),
             Err(error) => {
@@ -105,7 +107,7 @@ impl Seen {
                 Page::unreadable(&namespace)
             }
         };
-        Some(page.version(version))
+        Some(page.version(version).host(host.as_deref()))
     }
 
     fn version(&self) -> Option<u64> {

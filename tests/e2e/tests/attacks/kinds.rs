@@ -159,7 +159,7 @@ fn sample(group: &str, resource: &str, namespace: &str) -> Value {
         ("discovery.k8s.io", "endpointslices") => json!({"addressType": "IPv4", "endpoints": []}),
         ("authorization.k8s.io", _) => json!({"spec": {"user": "bob@example.com",
             "resourceAttributes": {"namespace": namespace, "verb": "get", "resource": "pods"}}}),
-        ("attacks.hotdesk.test", _) => json!({"spec": {"replicas": 1}}),
+        ("attacks.hotdesk.test" | "traefik.io" | "gateway.networking.k8s.io", _) => json!({"spec": {"replicas": 1}}),
         ("coordination.k8s.io" | "resource.k8s.io", _) => json!({"spec": {}}),
         _ => json!({}),
     }

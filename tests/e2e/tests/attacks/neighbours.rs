@@ -1,5 +1,9 @@
 //! Section 7: other people's things, from one's own slot.
 
+mod hosts;
+mod services;
+mod street;
+
 use hotdesk_e2e::slot::Wish;
 use hotdesk_e2e::until;
 use serde_json::{Value, json};
@@ -8,10 +12,10 @@ use crate::api::{Ask, alice, bob, core};
 use crate::kinds::idle_pod;
 use crate::table::{Row, held, right, row};
 
+pub use street::Street;
+
 pub fn rows() -> Vec<Row> {
-    let mut rows = privileged();
-    rows.extend(by_name());
-    rows
+    [hosts::rows(), services::rows(), privileged(), by_name()].into_iter().flatten().collect()
 }
 
 /// The chart asks for Pod Security of level baseline, which an administrator can switch off.

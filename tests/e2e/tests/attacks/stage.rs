@@ -32,6 +32,7 @@ pub struct World {
     pod_of_alices: OnceLock<(TestSlot, Actor)>,
     mallory: OnceLock<ClusterAdmin>,
     gadgets: OnceLock<crate::templates::Gadgets>,
+    street: OnceLock<crate::neighbours::Street>,
 }
 
 /// Alice's slot, with a release of hers that runs.
@@ -147,6 +148,11 @@ impl World {
             self.until_known("the pod's token to work", &own, slot.name(), true);
             (slot, own)
         })
+    }
+
+    /// Two slots with hosts, alice's and bob's, where bob has every right of RBAC in his.
+    pub fn street(&self) -> &crate::neighbours::Street {
+        self.street.get_or_init(|| crate::neighbours::Street::make(self))
     }
 
     pub fn gadgets(&self) -> &crate::templates::Gadgets {

@@ -147,28 +147,35 @@ fn selectors() -> Vec<Row> {
     ]
 }
 
-/// Custom resources of no particular shape; they go at the end.
+/// Custom resources of no particular shape, some by the names of routes; they go at the end.
 pub struct Gadgets;
 
 impl Gadgets {
     pub const VERSION: &str = "attacks.hotdesk.test/v1";
-    const NAMES: [(&str, &str); 2] = [("gadgets", "Gadget"), ("bindings", "Binding")];
+    const NAMES: [(&str, &str, &str); 4] = [
+        ("attacks.hotdesk.test", "gadgets", "Gadget"),
+        ("attacks.hotdesk.test", "bindings", "Binding"),
+        ("traefik.io", "ingressroutes", "IngressRoute"),
+        ("gateway.networking.k8s.io", "httproutes", "HTTPRoute"),
+    ];
 
     pub fn make(api: &Api) -> Self {
-        for (plural, kind) in Self::NAMES {
+        for (of, plural, kind) in Self::NAMES {
             let any = json!({"x-kubernetes-preserve-unknown-fields": true});
             let schema = json!({"type": "object", "properties": {"spec": any, "status": any}});
             let scale = json!({"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"});
             let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema},
                 "subresources": {"status": {}, "scale": scale}});
             let names = json!({"plural": plural, "singular": kind.to_lowercase(), "kind": kind, "listKind": format!("{kind}List")});
-            let crd = json!({"metadata": {"name": format!("{plural}.attacks.hotdesk.test")},
-                "spec": {"group": "attacks.hotdesk.test", "scope": "Namespaced", "names": names, "versions": [version]}});
+            // Kubernetes asks for this where a group is in its own domain.
+            let approved = json!({"api-approved.kubernetes.io": "unapproved, for tests"});
+            let crd = json!({"metadata": {"name": format!("{plural}.{of}"), "annotations": approved},
+                "spec": {"group": of, "scope": "Namespaced", "names": names, "versions": [version]}});
             let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
             let answer = api.send(&administrator(), Ask::post(path, &crd));
             assert!(answer.ok() || answer.code == 409, "{answer}");
             until(&format!("{plural} to be served"), Duration::from_secs(30), || {
-                let answer = api.send(&administrator(), Ask::get(group(Self::VERSION, "default", plural)));
+                let answer = api.send(&administrator(), Ask::get(group(&format!("{of}/v1"), "default", plural)));
                 if answer.ok() { Ok(()) } else { Err(answer.to_string()) }
             });
         }
@@ -178,8 +185,8 @@ impl Gadgets {
 
 impl Drop for Gadgets {
     fn drop(&mut self) {
-        for (plural, _) in Self::NAMES {
-            let name = format!("{plural}.attacks.hotdesk.test");
+        for (of, plural, _) in Self::NAMES {
+            let name = format!("{plural}.{of}");
             drop(admin().kubectl(&["delete", "crd", &name, "--ignore-not-found", "--wait=false"]));
         }
     }

@@ -7,6 +7,8 @@ use crate::answer::answer;
 use crate::answer::tests::{ALICE, NOW, book, mutate, patched, settings, with};
 use crate::settings::Deployer;
 
+mod neighbours;
+
 /// What becomes of the label and the annotation `hotdesk.dev/for`: absent, or its value.
 fn named(user: &str, new: &Value, old: &Value) -> (Value, Value) {
     let metadata =

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::neighbours::Host;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap()
@@ -101,4 +102,43 @@ fn a_hash_alone_makes_nobody_a_holder() {
     pages.claimants.insert((bobs, "mew".into()));
     assert_eq!(pages.yours(&[name("bob")], &[], at(0)), Some5::default());
     assert!(pages.claimed(&[name("bob")], &[], |_| true).is_empty());
+}
+
+proptest! {
+    /// A host is that of the slot that has it now, whatever came and went, and who asks in between keeps what was.
+    #[test]
+    fn the_index_of_hosts_agrees_with_the_slots(
+        events in prop::collection::vec((0..4_u8, 0..4_u8, prop::option::of(0..3_u8)), 0..40),
+    ) {
+        let mut pages = Pages::default();
+        let mut asking = Vec::new();
+        for (slot, what, host) in events {
+            let slot = format!("s{slot}");
+            let host = host.map(|host| format!("h{host}.example"));
+            let page = match what {
+                0 => None,
+                1 => Some(Page::unreadable(&slot)),
+                2 => Some(claimed(&slot, "alice", None)),
+                _ => Some(Page::new(&slot, None, None)),
+            };
+            match page {
+                Some(page) => pages.put(&slot, page.host(host.as_deref())),
+                None => drop(pages.remove(&slot)),
+            }
+            asking.push((pages.hosts().clone(), format!("{:?}", pages.hosts())));
+        }
+        for host in ["h0.example", "h1.example", "h2.example"] {
+            let owners = pages.slots.iter().filter(|(_, entry)| entry.page.host.as_deref() == Some(host));
+            let owners: BTreeSet<String> = owners.map(|(slot, _)| slot.to_string()).collect();
+            let wanted = Host { name: host.into(), is_wildcard: false };
+            let found = pages.hosts().foreign(&wanted, "nobody").map(ToString::to_string);
+            prop_assert!(found.as_ref().map_or(owners.is_empty(), |slot| owners.contains(slot)), "{host}: {found:?} {owners:?}");
+            for owner in &owners {
+                prop_assert_eq!(pages.hosts().foreign(&wanted, owner), None);
+            }
+        }
+        for (index, was) in asking {
+            prop_assert_eq!(format!("{index:?}"), was);
+        }
+    }
 }

@@ -3,6 +3,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::kept::{OBJECT_ROOM, REQUEST_ROOM, ROOM};
 use super::*;
 use crate::review::GateReview;
 use crate::review::object::{Entries, Object};
@@ -152,7 +153,8 @@ fn spec_text() -> impl Strategy<Value = String> {
     (entries_text(), entries_text(), json_text(), json_text()).prop_map(|(labels, annotations, odd, other)| {
         let metadata = format!(r#""metadata":{{"annotations":{annotations},"labels":{labels}}}"#);
         let volumes = format!(r#"[{odd},{{"ephemeral":{{"volumeClaimTemplate":{{{metadata},"spec":{odd}}}}}}}]"#);
-        let template = format!(r#"{{{metadata},"spec":{{"volumes":{volumes},"containers":{other}}}}}"#);
+        let class = r#""priorityClassName":"system-x""#;
+        let template = format!(r#"{{{metadata},"spec":{{"volumes":{volumes},{class},"containers":{other}}}}}"#);
         format!(
             r#"{{"replicas":1,"template":{template},"expirationSeconds":3600,"jobTemplate":{{"spec":{{"template":{template}}}}},
             "volumeClaimTemplates":[{{{metadata}}},{other}]}}"#
@@ -237,6 +239,14 @@ fn most_reviews_of_that_property_can_be_read() {
     });
     let readable = readable.count();
     assert!(readable > 40, "{readable} of 200: the property would show little");
+}
+
+#[test]
+fn a_template_may_hold_any_text_under_a_key_that_is_not_read_there() {
+    let labels = r#"{"owner":"\ud800","app":"\ud800"}"#;
+    let body = review_of(&format!(r#"{{"spec":{{"template":{{"metadata":{{"labels":{labels}}}}}}}}}"#));
+    assert_eq!(read(condensed(&body).json()), read(body.as_bytes()));
+    assert!(read(body.as_bytes()).is_some());
 }
 
 #[test]

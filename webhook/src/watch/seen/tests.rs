@@ -75,6 +75,16 @@ fn a_spec_without_a_claim_is_a_free_slots() {
 }
 
 #[test]
+fn the_host_is_read_also_of_a_slot_that_cannot_be_read() {
+    let host = |spec: &Value| read(spec).host.map(String::from);
+    assert_eq!(host(&json!({"host": "mew.example"})).as_deref(), Some("mew.example"));
+    let odd = json!({"host": "mew.example", "mode": "off"});
+    assert!(!read(&odd).readable);
+    assert_eq!(host(&odd).as_deref(), Some("mew.example"));
+    assert_eq!((host(&json!({"host": 7})), host(&json!("text"))), (None, None));
+}
+
+#[test]
 fn what_is_not_the_slot_of_a_namespace_is_none() {
     for (field, value) in [("name", json!("other")), ("name", Value::Null), ("namespace", Value::Null)] {
         let mut object = written(&json!({}));

@@ -1,0 +1,94 @@
+//! What does a text that stands for a host name mean?
+
+use std::borrow::Cow;
+
+/// What a text asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked<'a> {
+    /// One host, or all hosts below a domain.
+    Host(Host<'a>),
+    /// Whatever fits a pattern, or every host.
+    Pattern,
+    /// It is not a host name.
+    Nothing,
+}
+
+/// A host name in lower case, without a port or a dot at its end.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Host<'a> {
+    /// The name; of a wildcard, what stands behind `*.`.
+    pub name: Cow<'a, str>,
+    /// True for all hosts below it.
+    pub is_wildcard: bool,
+}
+
+/// The longest name in DNS.
+const LONGEST: usize = 253;
+
+impl<'a> Asked<'a> {
+    /// Reads a text. A name without a dot is not a host that a slot could have.
+    #[must_use]
+    pub fn read(text: &'a str) -> Self {
+        let text = without_port(without_namespace(text.trim()));
+        let (rest, is_wildcard) = match text.strip_prefix("*.").or_else(|| text.strip_prefix('.')) {
+            Some(rest) => (rest, true),
+            None => (text, false),
+        };
+        let name = rest.trim_end_matches('.');
+        if is_name(name) && (is_wildcard || name.contains('.')) {
+            return Self::Host(Host { name: in_lower_case(name), is_wildcard });
+        }
+        // What is not ASCII may be mapped to it by who reads it.
+        let is_pattern = !text.contains('/') && (text.contains(['*', '~', '^', '$', '\\', '(']) || !text.is_ascii());
+        if is_pattern { Self::Pattern } else { Self::Nothing }
+    }
+}
+
+impl Host<'_> {
+    /// The same, held by nobody else.
+    #[must_use]
+    pub fn into_owned(self) -> Host<'static> {
+        Host { name: self.name.into_owned().into(), is_wildcard: self.is_wildcard }
+    }
+
+    /// The namespace of the Service that this name is in a cluster: `web.mew.svc.cluster.local`, whatever stands behind `svc`.
+    pub fn service_namespaces(&self) -> impl Iterator<Item = &str> {
+        let labels = self.name.split('.');
+        let next = labels.clone().skip(1);
+        labels.zip(next).filter(|(_, next)| matches!(*next, "svc" | "pod")).map(|(namespace, _)| namespace)
+    }
+
+    /// True for all Services of a cluster: `*.svc.cluster.local`.
+    #[must_use]
+    pub fn is_every_service(&self) -> bool {
+        self.is_wildcard && self.name.split('.').next() == Some("svc")
+    }
+}
+
+/// Istio writes a namespace before a host, or a sign in its place.
+fn without_namespace(text: &str) -> &str {
+    match text.split_once('/') {
+        Some((namespace, host)) if matches!(namespace, "*" | "." | "~") || is_label(namespace) => host,
+        _ => text,
+    }
+}
+
+fn in_lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|b| b.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() }
+}
+
+fn without_port(text: &str) -> &str {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => text,
+    }
+}
+
+/// True for names as resolvers take them, which is more than the standards allow.
+pub(super) fn is_name(name: &str) -> bool {
+    name.len() <= LONGEST && name.split('.').all(is_label)
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}

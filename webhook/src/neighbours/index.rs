@@ -1,0 +1,69 @@
+//! Whose is a host name?
+//!
+//! A slot's `spec.host` belongs to the slot, and so does every host below it, unless the host of another slot is closer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::host::Host;
+
+/// The hosts of all slots: a tree of labels from the last to the first, so that of a name no more is looked at than it shares
+/// with them.
+#[derive(Debug, Clone, Default)]
+pub struct HostIndex {
+    below: BTreeMap<Box<str>, Self>,
+    /// The slots whose host ends here; nearly always one at most.
+    slots: Vec<Arc<str>>,
+}
+
+impl HostIndex {
+    /// Notes that a host is this slot's.
+    pub fn insert(&mut self, host: &str, slot: Arc<str>) {
+        let node = host.rsplit('.').fold(self, |node, label| node.below.entry(label.into()).or_default());
+        if !node.slots.contains(&slot) {
+            node.slots.push(slot);
+        }
+    }
+
+    /// Forgets that a host is this slot's.
+    pub fn remove(&mut self, host: &str, slot: &str) {
+        let (rest, last) = host.rsplit_once('.').map_or(("", host), |(rest, last)| (rest, last));
+        let Some(node) = self.below.get_mut(last) else { return };
+        if rest.is_empty() {
+            node.slots.retain(|other| **other != *slot);
+        } else {
+            node.remove(rest, slot);
+        }
+        if node.slots.is_empty() && node.below.is_empty() {
+            self.below.remove(last);
+        }
+    }
+
+    /// The other slot whose host an object in the slot `asking` would take; for a wildcard, a slot whose host it takes in.
+    #[must_use]
+    pub fn foreign(&self, host: &Host<'_>, asking: &str) -> Option<&Arc<str>> {
+        let mut node = self;
+        let mut closest: &[Arc<str>] = &[];
+        let mut is_whole = true;
+        for label in host.name.rsplit('.') {
+            let Some(next) = node.below.get(label) else {
+                is_whole = false;
+                break;
+            };
+            node = next;
+            closest = if node.slots.is_empty() { closest } else { &node.slots };
+        }
+        let taken_in = if host.is_wildcard && is_whole { node.other_below(asking) } else { None };
+        // Who asks may share the host.
+        let of_closest = || if closest.iter().any(|slot| **slot == *asking) { None } else { closest.first() };
+        taken_in.or_else(of_closest)
+    }
+
+    /// A slot other than `asking` whose host is below this one. No slot has more than one host, so few are passed over.
+    fn other_below(&self, asking: &str) -> Option<&Arc<str>> {
+        self.below.values().find_map(|node| {
+            let here = node.slots.iter().find(|slot| ***slot != *asking);
+            here.or_else(|| node.other_below(asking))
+        })
+    }
+}

@@ -1,0 +1,206 @@
+use super::*;
+
+const INGRESS: (&str, &str) = ("networking.k8s.io", "Ingress");
+const GATEWAY_API: &str = "gateway.networking.k8s.io";
+const ISTIO: &str = "networking.istio.io";
+
+/// A kind of route, and an object of it that asks for a host.
+type Route = (&'static str, &'static str, fn(&str) -> Value);
+
+const ROUTES: &[Route] = &[
+    ("networking.k8s.io", "Ingress", ingress),
+    ("networking.k8s.io", "Ingress", |host| json!({"spec": {"tls": [{"hosts": ["a.test", host]}]}})),
+    ("networking.k8s.io", "Ingress", |host| {
+        let canary =
+            json!({"nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "100"});
+        json!({"metadata": {"annotations": canary}, "spec": {"rules": [{"host": "a.test"}, {"host": host}]}})
+    }),
+    (GATEWAY_API, "HTTPRoute", |host| json!({"spec": {"hostnames": ["a.test", host]}})),
+    (GATEWAY_API, "GRPCRoute", |host| json!({"spec": {"hostnames": [host]}})),
+    (GATEWAY_API, "TLSRoute", |host| json!({"spec": {"hostnames": [host]}})),
+    (GATEWAY_API, "Gateway", |host| json!({"spec": {"listeners": [{"hostname": "a.test"}, {"hostname": host}]}})),
+    (GATEWAY_API, "ListenerSet", |host| json!({"spec": {"listeners": [{"hostname": host}]}})),
+    ("traefik.io", "IngressRoute", |host| traefik(&format!("Host(`a.test`, `{host}`) && Path(`/`)"))),
+    ("traefik.io", "IngressRoute", |host| traefik(&format!("Path(`/`) || host ( \"{host}\" )"))),
+    ("traefik.containo.us", "IngressRoute", |host| traefik(&format!("HOST(/* ) */`{host}`)"))),
+    ("traefik.io", "IngressRouteTCP", |host| traefik(&format!("HostSNI(`{host}`)"))),
+    ("traefik.io", "IngressRoute", |host| json!({"spec": {"tls": {"domains": [{"main": "a.test", "sans": [host]}]}}})),
+    (ISTIO, "VirtualService", |host| json!({"spec": {"hosts": [host]}})),
+    (ISTIO, "Gateway", |host| json!({"spec": {"servers": [{"hosts": [format!("team/{host}")]}]}})),
+    (ISTIO, "Gateway", |host| json!({"spec": {"servers": [{"hosts": [format!("*/{host}")]}]}})),
+    (ISTIO, "ServiceEntry", |host| json!({"spec": {"hosts": [host]}})),
+    ("projectcontour.io", "HTTPProxy", |host| json!({"spec": {"virtualhost": {"fqdn": host}}})),
+    ("route.openshift.io", "Route", |host| json!({"spec": {"host": host}})),
+    ("k8s.nginx.org", "VirtualServer", |host| json!({"spec": {"host": host}})),
+    ("new.example.io", "Way", |host| json!({"spec": {"deep": [{"er": host}]}})),
+    ("new.example.io", "Way", |host| json!({"rules": {host: {"to": "web"}}})),
+    ("serving.knative.dev", "DomainMapping", |host| json!({"metadata": {"name": host}})),
+    ("networking.k8s.io", "Ingress", |host| annotated("nginx.ingress.kubernetes.io/server-alias", host)),
+    ("networking.k8s.io", "Ingress", |host| annotated("nginx.example.com/server-alias", host)),
+    ("networking.k8s.io", "Ingress", |host| annotated("cert-manager.io/common-name", host)),
+    ("networking.k8s.io", "Ingress", |host| annotated("traefik.ingress.kubernetes.io/router.tls.domains.1.sans", host)),
+    ("", "Service", |host| annotated("external-dns.alpha.kubernetes.io/hostname", host)),
+    (GATEWAY_API, "HTTPRoute", |host| annotated("external-dns.alpha.kubernetes.io/internal-hostname", host)),
+];
+
+fn ingress(host: &str) -> Value {
+    json!({"spec": {"rules": [{"host": host}]}})
+}
+
+fn traefik(rule: &str) -> Value {
+    json!({"spec": {"routes": [{"match": "Host(`a.test`)"}, {"match": rule}]}})
+}
+
+fn annotated(key: &str, host: &str) -> Value {
+    json!({"metadata": {"annotations": {key: format!("a.test, {host}")}}})
+}
+
+/// A spelling of a host, and the slot to which it belongs; none where it is pikachu's own, or nobody's.
+const HOSTS: &[(&str, Option<&str>)] = &[
+    ("mew.dev.example.com", Some("mew")),
+    ("MEW.Dev.example.com", Some("mew")),
+    ("mew.dev.example.com.", Some("mew")),
+    ("mew.dev.example.com:8443", Some("mew")),
+    ("api.mew.dev.example.com", Some("mew")),
+    ("a.b.c.mew.dev.example.com", Some("mew")),
+    ("*.mew.dev.example.com", Some("eevee")),
+    ("*.dev.example.com", Some("mew")),
+    ("*.com", Some("mew")),
+    // The closest slot wins.
+    ("deep.mew.dev.example.com", Some("eevee")),
+    ("a.deep.mew.dev.example.com", Some("eevee")),
+    ("*.deep.mew.dev.example.com", Some("eevee")),
+    ("pikachu.dev.example.com", None),
+    ("x.pikachu.dev.example.com", None),
+    ("*.pikachu.dev.example.com", None),
+    ("notmew.dev.example.com", None),
+    ("mew.dev.example.com.evil.test", None),
+    ("dev.example.com", None),
+    ("*.other.example.com", None),
+    ("mew", None),
+];
+
+#[test]
+fn a99_a_slots_host_and_every_host_below_it_are_the_slots_in_every_kind_of_route() {
+    for (group, kind, object) in ROUTES {
+        for (host, slot) in HOSTS {
+            let says = slot.map(|slot| format!("belongs to slot \"{slot}\""));
+            let expected = says.as_deref().map(|says| ("neighbour-host", says));
+            check((group, kind), &object(host), expected);
+        }
+    }
+}
+
+#[test]
+fn a99_only_what_a_write_newly_brings_is_judged() {
+    for (group, kind, object) in ROUTES {
+        let (own, mews, below) =
+            (object("pikachu.dev.example.com"), object("mew.dev.example.com"), object("api.mew.dev.example.com"));
+        let judge = |new: &Value, old: &Value| denial((group, kind), new, Some(old)).0;
+        assert_eq!(judge(&mews, &own), "neighbour-host", "{kind}");
+        assert_eq!(judge(&below, &mews), "neighbour-host", "{kind}: another host of the same slot");
+        assert_eq!(judge(&own, &mews), "", "{kind}: who takes it away");
+        assert_eq!(judge(&object("MEW.dev.example.com."), &mews), "", "{kind}: another spelling");
+    }
+}
+
+#[test]
+fn a_wildcard_that_openshift_makes_of_a_host_counts() {
+    let route = |host: &str| json!({"spec": {"host": host, "wildcardPolicy": "Subdomain"}});
+    let kind = ("route.openshift.io", "Route");
+    check(kind, &route("x.dev.example.com"), Some(("neighbour-host", "*.dev.example.com belongs")));
+    check(kind, &route("x.pikachu.dev.example.com"), None);
+}
+
+#[test]
+fn what_a_route_leads_to_or_says_in_passing_is_not_a_host_that_it_takes() {
+    let redirect = json!({"requestRedirect": {"hostname": "mew.dev.example.com"}});
+    check(
+        (GATEWAY_API, "HTTPRoute"),
+        &json!({"spec": {"hostnames": ["a.test"], "rules": [{"filters": [redirect]}]}}),
+        None,
+    );
+    let destination = json!({"route": [{"destination": {"host": "mew.dev.example.com"}}]});
+    check((ISTIO, "VirtualService"), &json!({"spec": {"hosts": ["a.test"], "http": [destination]}}), None);
+    check(INGRESS, &annotated("nginx.ingress.kubernetes.io/upstream-vhost", "mew.dev.example.com"), None);
+    check(INGRESS, &json!({"status": {"loadBalancer": {"ingress": [{"hostname": "mew.dev.example.com"}]}}}), None);
+    for text in ["https://mew.dev.example.com/", "see mew.dev.example.com", "mew@mew.dev.example.com"] {
+        check(("x.io", "Y"), &json!({"spec": {"text": text}, "status": {"host": "mew.dev.example.com"}}), None);
+    }
+}
+
+#[test]
+fn a_service_of_another_slot_is_not_a_host_either() {
+    for (host, part) in [
+        ("web.mew.svc.cluster.local", "belongs to slot \"mew\""),
+        ("*.mew.svc.cluster.local", "belongs to slot \"mew\""),
+        ("*.svc.cluster.local", "belongs to hotdesk itself"),
+        ("hotdesk-webhook.hotdesk.svc", "belongs to hotdesk itself (namespace hotdesk)"),
+    ] {
+        check((ISTIO, "VirtualService"), &json!({"spec": {"hosts": [host]}}), Some(("neighbour-host", part)));
+    }
+    for own in ["web.pikachu.svc.cluster.local", "web.elsewhere.svc.cluster.local", "svc.example.com"] {
+        check((ISTIO, "VirtualService"), &json!({"spec": {"hosts": [own]}}), None);
+    }
+}
+
+#[test]
+fn escapes_of_go_hide_no_host_in_a_rule_of_traefiks() {
+    for escaped in [
+        r"\x6dew.dev.example.com",
+        r"\155ew.dev.example.com",
+        r"\u006dew.dev.example.com",
+        r"\U0000006dew.dev.example.com",
+    ] {
+        let rule = traefik(&format!("Host(\"{escaped}\")"));
+        check(("traefik.io", "IngressRoute"), &rule, Some(("neighbour-host", "mew.dev.example.com belongs")));
+    }
+    // A quote in one text begins no other.
+    let rule = traefik(r#"Path("/\"`") && Host(`mew.dev.example.com`)"#);
+    check(("traefik.io", "IngressRoute"), &rule, Some(("neighbour-host", "mew")));
+}
+
+/// What is said of rules that could take any host.
+fn open(kind: (&str, &str), object: &Value) -> Vec<String> {
+    let found = found(kind, object, None);
+    assert_eq!(found.denied, None, "{object}");
+    assert_eq!(found_with(&Guards { hosts: Switch::Allow, ..Guards::default() }, kind, object, None).open, [""; 0]);
+    let again = super::found(kind, object, Some(object));
+    assert_eq!(again.open, [""; 0], "it was there before: {object}");
+    found.warnings("pikachu")
+}
+
+#[test]
+fn rules_that_could_take_any_host_are_warned_of_and_let_in() {
+    let alias = |value: &str| annotated("nginx.ingress.kubernetes.io/server-alias", value);
+    let told: [((&str, &str), Value, &str); 13] = [
+        (INGRESS, json!({"spec": {"rules": [{}]}}), "spec.rules without host"),
+        (INGRESS, json!({"spec": {"rules": [{"host": ""}]}}), "spec.rules without host"),
+        (INGRESS, json!({"spec": {"defaultBackend": {"service": {}}}}), "spec.defaultBackend"),
+        (INGRESS, alias(r"~^mew\..*$"), r"~^mew\..*$ in nginx"),
+        (INGRESS, alias("mew.*"), "mew.* in nginx"),
+        ((GATEWAY_API, "HTTPRoute"), json!({"spec": {}}), "spec without hostnames"),
+        ((GATEWAY_API, "Gateway"), json!({"spec": {"listeners": [{"port": 80}]}}), "spec.listeners without hostname"),
+        ((ISTIO, "Gateway"), json!({"spec": {"servers": [{"hosts": ["*"]}]}}), "* in spec.servers.hosts"),
+        (("traefik.io", "IngressRoute"), traefik("PathPrefix(`/`)"), "the rule PathPrefix(`/`)"),
+        (("traefik.io", "IngressRoute"), traefik("Host(`a.test`) || HostRegexp(`.+`)"), "HostRegexp"),
+        (("traefik.io", "IngressRoute"), traefik("! Host(`a.test`)"), "the rule ! Host"),
+        (("traefik.io", "IngressRouteTCP"), traefik("HostSNI(`*`)"), "HostSNI(`*`)"),
+        (("traefik.io", "IngressRoute"), traefik("Host(`a.test"), "the rule Host(`a.test"),
+    ];
+    for (kind, object, part) in told {
+        let said = open(kind, &object).concat();
+        assert!(said.contains(part) && said.contains("other slots"), "{object}: {said}");
+    }
+    assert_eq!(open(INGRESS, &ingress("a.test")), [""; 0]);
+    assert_eq!(open(("traefik.io", "IngressRoute"), &traefik("Host(`a.test`) && Method(`GET`)")), [""; 0]);
+    assert_eq!(open(("new.example.io", "Way"), &json!({"spec": {"host": "*", "cron": "* * * * *"}})), [""; 0]);
+}
+
+#[test]
+fn a_warning_is_short_however_many_rules_there_are() {
+    let rules: Vec<Value> =
+        (0..1000).map(|i| json!({"match": format!("PathPrefix(`/{i}{}`)", "x".repeat(200))})).collect();
+    let said = open(("traefik.io", "IngressRoute"), &json!({"spec": {"routes": rules}}));
+    assert!(said.len() == 1 && said[0].len() < 400 && said[0].contains("and 31 more"), "{said:?}");
+}
