@@ -116,7 +116,7 @@ pub fn answer_condensed<'a>(
         if path == Path::Slots || is_slot(&parsed.request) {
             return slots::large::answer(review.json(), context);
         }
-        Ok(too_large::unless_exempt(gate::judged(path, parsed, context), review, limit))
+        Ok(too_large::unless_exempt(gate::judged(path, parsed, None, context), review, limit))
     });
     denied_if_unreadable(answered)
 }

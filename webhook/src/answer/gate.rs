@@ -9,12 +9,12 @@ use hotdesk_slots::{Mode, Requester, keys};
 use crate::answer::{Answer, Context, Note, Path, is_slot, refusal, requires_object, slots};
 use crate::book::{Listing, Look, Page};
 use crate::decide::rules::{Broken, broken, names_people};
-use crate::decide::{Decision, Facts, Reason, Role, decide};
+use crate::decide::{Decision, Facts, Reason, Role, decide, restamp};
 use crate::gated::Gated;
 use crate::message::{self, denial, holder};
 use crate::reply::{Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
-use crate::review::{GateReview, Operation, Request, Unreadable};
+use crate::review::{GateReview, Operation, Request, SlotReview, Unreadable};
 use crate::session;
 use crate::settings::Settings;
 
@@ -31,11 +31,16 @@ pub fn answer<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<A
     if is_slot(&review.request) {
         return slots::answer(body, context);
     }
-    Ok(judged(path, review, context))
+    Ok(judged(path, review, Some(body), context))
 }
 
-/// Answers a review that was read, of anything but a Slot.
-pub(super) fn judged<'a>(path: Path, mut review: GateReview<'a>, context: &Context<'_>) -> Answer<'a> {
+/// Answers a review that was read, of anything but a Slot. The body is absent where not all of it was kept.
+pub(super) fn judged<'a>(
+    path: Path,
+    mut review: GateReview<'a>,
+    body: Option<&[u8]>,
+    context: &Context<'_>,
+) -> Answer<'a> {
     let requester = review.request.take_requester();
     let uid = std::mem::take(&mut review.request.uid.0);
     let request = &review.request;
@@ -50,7 +55,7 @@ pub(super) fn judged<'a>(path: Path, mut review: GateReview<'a>, context: &Conte
         is_controllers: binds_claimants(request) || is_event(request),
     };
     let judged = decide(&facts, look.view(), context.settings, context.now);
-    let broken = broken(request, judged, &requester, context.settings);
+    let broken = broken(request, judged, &requester, context.settings).or_else(|| no_restamp(request, judged, body));
     let decision = broken.map_or(judged, |broken| Decision::Forbid(broken.rule()));
     let stamps = path == Path::Mutate && decision.admits();
     let denial = denied(decision, broken, &facts, &look, context);
@@ -60,6 +65,18 @@ pub(super) fn judged<'a>(path: Path, mut review: GateReview<'a>, context: &Conte
     let note = Note { decision: decision.word(), reason: decision.why(), ..Note::of(review.request, requester) };
     let audit = audit(decision, note.slot.clone(), look.page());
     Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain: None, session }
+}
+
+/// What is wrong with a request of the restamper. Of others the objects are not read in full.
+fn no_restamp(
+    request: &Request<'_, Object<'_>>,
+    decision: Decision,
+    body: Option<&[u8]>,
+) -> Option<Broken<'static>> {
+    let whole = body.filter(|_| decision == Decision::Allow(Role::Restamper)).map(SlotReview::parse);
+    let objects = whole.and_then(Result::ok).and_then(|whole| whole.request.object.zip(whole.request.old_object));
+    let judged = restamp::judge(request, objects);
+    judged.err().filter(|_| decision == Decision::Allow(Role::Restamper)).map(Broken::Restamp)
 }
 
 fn binds_claimants(request: &Request<'_, Object<'_>>) -> bool {
@@ -173,11 +190,9 @@ fn patch(
         unname(metadata.labels.as_ref(), old.and_then(|old| old.labels.as_ref()), &mut labels);
         unname(metadata.annotations.as_ref(), old.and_then(|old| old.annotations.as_ref()), &mut annotations);
     }
-    if is_release_record(request, object) {
-        let by = deployed_by(request, role, requester);
-        written(&page.stamp().clone().with_deployed_by(&by).changes(&labels, &annotations))
-    } else {
-        written(&page.stamp().changes(&labels, &annotations))
+    match deployed_by(request, role, requester).filter(|_| is_release_record(request, object)) {
+        Some(by) => written(&page.stamp().clone().with_deployed_by(&by).changes(&labels, &annotations)),
+        None => written(&page.stamp().changes(&labels, &annotations)),
     }
 }
 
@@ -193,19 +208,21 @@ fn unname<'b>(new: Option<&'b Entries<'_>>, old: Option<&Entries<'_>>, marks: &m
     marks.reserved.extend(brought.map(|person| (keys::FOR.into(), person.into())));
 }
 
-/// Who deployed a release. hotdesk's own accounts, which clear and restore releases, are not the people who deployed them.
+/// Who deployed a release. hotdesk's own accounts, which clear, restore and restamp releases, are not the people who deployed
+/// them; a restamp does not make up who did.
 fn deployed_by<'b>(
     request: &'b Request<'_, Object<'_>>,
     role: Option<Role>,
     requester: &'b Requester<'_>,
-) -> Cow<'b, str> {
+) -> Option<Cow<'b, str>> {
     let kept = match role {
-        Some(Role::Reaper) => request.old_object.as_ref(),
+        Some(Role::Reaper | Role::Restamper) => request.old_object.as_ref(),
         Some(Role::Reviver) => request.object.as_ref(),
         _ => None,
     };
     let annotations = kept.and_then(|object| object.metadata.as_ref()).and_then(|m| m.annotations.as_ref());
-    annotations.and_then(|entries| entries.get(keys::DEPLOYED_BY)).unwrap_or(&requester.username).into()
+    let noted = annotations.and_then(|entries| entries.get(keys::DEPLOYED_BY));
+    noted.or_else(|| (role != Some(Role::Restamper)).then_some(&requester.username)).map(Cow::from)
 }
 
 fn is_stamped(request: &Request<'_, Object<'_>>, decision: Decision) -> bool {

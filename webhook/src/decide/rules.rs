@@ -5,6 +5,7 @@
 
 use hotdesk_slots::Requester;
 
+use crate::decide::restamp::NotARestamp;
 use crate::decide::{Decision, Role};
 use crate::gated::Gated;
 use crate::review::object::Object;
@@ -29,6 +30,8 @@ pub enum Rule {
     TokenSecret,
     /// No template holds a key of hotdesk's.
     ReservedKey,
+    /// The restamper changes nothing but hotdesk's keys.
+    Restamp,
 }
 
 /// How a write breaks a rule.
@@ -42,6 +45,8 @@ pub enum Broken<'a> {
     TokenSecret,
     /// It brings a key of hotdesk's into a template.
     ReservedKey(Reserved<'a>),
+    /// It is the restamper's, and no restamp.
+    Restamp(NotARestamp),
 }
 
 /// The rule that this write breaks, if it breaks one.
@@ -121,6 +126,7 @@ impl Broken<'_> {
             Self::TokenLifetime => Rule::TokenLifetime,
             Self::TokenSecret => Rule::TokenSecret,
             Self::ReservedKey(_) => Rule::ReservedKey,
+            Self::Restamp(_) => Rule::Restamp,
         }
     }
 }
@@ -134,6 +140,7 @@ impl Rule {
             Self::TokenLifetime => "token-lifetime",
             Self::TokenSecret => "token-secret",
             Self::ReservedKey => "reserved-key",
+            Self::Restamp => "not-a-restamp",
         }
     }
 }
