@@ -9,7 +9,9 @@ use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, S
 
 #[cfg(test)]
 pub(crate) use self::commands::Trust;
-pub(crate) use self::commands::{Claim, Completion, Hand, Keep, List, Plan, Reap, Release, Resolve, Restamp, Revive, Sync, Why};
+pub(crate) use self::commands::{
+    Claim, Completion, Hand, Keep, List, Plan, Reap, Release, Resolve, Restamp, Revive, Sync, Why,
+};
 
 /// Slots are namespaces of a shared cluster that people take turns using, like desks in an office.
 /// See who holds which, claim a free one, deploy there, and release it when you are done.

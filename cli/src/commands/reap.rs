@@ -94,7 +94,10 @@ mod tests {
     fn the_verdict_is_what_the_job_said_at_its_end() {
         let ended = |code, message: &str| Ended { code, message: message.to_owned() };
         assert_eq!(verdict(RequestKind::Reap, &ended(0, "mew is in use.")), "mew is in use.");
-        assert_eq!(verdict(RequestKind::Reap, &ended(3, "mew is not known.")), "mew is not known. (The job's exit code is 3.)");
+        assert_eq!(
+            verdict(RequestKind::Reap, &ended(3, "mew is not known.")),
+            "mew is not known. (The job's exit code is 3.)"
+        );
         assert_eq!(verdict(RequestKind::Reap, &ended(0, "")), "The job has ended without a word.");
     }
 
