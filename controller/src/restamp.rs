@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _};
 use hotdesk_runtime::client::{self, WATCH_SECONDS};
+use hotdesk_slots::Name;
 use hotdesk_slots::requests::{OpenRequest, RequestKind, RequestPhase, STAMPED};
 use hotdesk_slots::slot::{SLOT_NAME, Slot};
 use hotdesk_slots::stamp::Stamp;
@@ -150,11 +151,12 @@ impl Restamper {
             Due::Round(scan) => (scan, self.rounds.acquire().await.ok()),
         };
         let report = self.look(&slot.name, &target, Thoroughness::Wrong(scan)).await?;
-        let last = Last::after(target, last.as_ref().map(|(last, _)| last), report.wrong > 0, &slot.name, self.interval);
+        let last =
+            Last::after(target, last.as_ref().map(|(last, _)| last), report.wrong > 0, &slot.name, self.interval);
         let (pause, is_told) = (last.pause(), last.is_told());
         self.lock().insert(slot.name.clone(), (last, Instant::now()));
         if is_told && sees_everything(scan, &report) {
-            self.tell(&slot.name, &report).await?;
+            self.tell(&slot.name, owner(slot), &report).await?;
         }
         Ok(pause)
     }
@@ -175,7 +177,7 @@ impl Restamper {
         let by = open.request.and_then(|request| request.by.as_deref()).unwrap_or("somebody");
         tracing::info!(slot = %plain(name), id = %plain(open.id), by = %plain(by), phase = ?status.phase, said = status.message.as_deref(), "a request has ended");
         self.write(name, Patch::default().with_request(&slot, &status, (self.clock)()).body()).await?;
-        self.tell(name, &report).await?;
+        self.tell(name, owner(&slot), &report).await?;
         Ok(true)
     }
 
@@ -201,11 +203,11 @@ impl Restamper {
     }
 
     /// Writes the condition, where it says something new.
-    async fn tell(&self, name: &str, report: &Report) -> Result<(), Error> {
+    async fn tell(&self, name: &str, owner: Option<&str>, report: &Report) -> Result<(), Error> {
         let Some(slot) = self.read(name).await? else { return Ok(()) };
         let conditions = slot.slot.status.map(|status| status.conditions).unwrap_or_default();
         let before = conditions.iter().find(|condition| condition.type_ == STAMPED);
-        let Some(condition) = report.condition(before, (self.clock)()) else { return Ok(()) };
+        let Some(condition) = report.condition(owner, before, (self.clock)()) else { return Ok(()) };
         // The list is one value, and the webhook puts back what is others'.
         let others = conditions.iter().filter(|condition| condition.type_ != STAMPED).cloned();
         let all: Vec<Condition> = others.chain([condition]).collect();
@@ -241,6 +243,10 @@ fn wish(slot: &Slot) -> Option<OpenRequest<'_>> {
 fn target(slot: &ReadSlot) -> Target {
     let stamp = Stamp::of(&slot.name, slot.claim.as_ref());
     Target { stamp, claim_id: slot.slot.claim_id().map(str::to_owned) }
+}
+
+fn owner(slot: &ReadSlot) -> Option<&str> {
+    slot.claim.as_ref().and_then(|claim| claim.owner()).map(Name::as_str)
 }
 
 /// A look by the label alone that finds nothing does not say that everything is right.

@@ -68,8 +68,7 @@ impl Passes {
         stamp: &Stamp,
         how: Thoroughness,
     ) -> Report {
-        let mut pass =
-            Pass { passes: self, metrics, slot, stamp, how, report: Report::default(), unstamped: 0 };
+        let mut pass = Pass { passes: self, metrics, slot, stamp, how, report: Report::default(), unstamped: 0 };
         for kind in kinds {
             if pass.is_hopeless() {
                 break;

@@ -1,7 +1,7 @@
 //! What is told of the stamps of a slot: a condition, and how a request ended.
 
 use hotdesk_slots::requests::{OpenRequest, RequestPhase, RequestStatus, STAMPED};
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::{harmless, shown_name};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -32,12 +32,13 @@ impl Report {
         }
     }
 
-    /// The condition of the Slot, if it is to be written: nothing is, where it says the same already.
+    /// The condition of a Slot of this owner, if it is to be written: nothing is, where it says the same already.
     #[must_use]
-    pub fn condition(&self, before: Option<&Condition>, now: Timestamp) -> Option<Condition> {
+    pub fn condition(&self, owner: Option<&str>, before: Option<&Condition>, now: Timestamp) -> Option<Condition> {
+        let whose = owner.map_or_else(|| "nobody".to_owned(), shown_name);
         let (status, reason, message) = match self.wrong {
-            0 => ("True", "AsClaimed", "everything carries the labels and annotations of the claim".to_owned()),
-            _ => ("False", "Refused", format!("not restamped: {}", self.list())),
+            0 => ("True", "AsClaimed", format!("everything in the slot is marked as owned by {whose}")),
+            _ => ("False", "Refused", format!("not marked as owned by {whose}: {}", self.list())),
         };
         let same = |one: &&Condition| one.status == status && one.reason == reason && one.message == message;
         if before.is_some_and(|before| same(&before)) {
@@ -98,6 +99,8 @@ mod tests {
 
     use super::*;
 
+    const ALICE: Option<&str> = Some("alice");
+
     fn now() -> Timestamp {
         "2026-11-29T12:00:00Z".parse().unwrap()
     }
@@ -110,25 +113,31 @@ mod tests {
 
     #[test]
     fn the_condition_names_five_objects_and_is_not_written_twice() {
-        let condition = failing(7).condition(None, now()).unwrap();
+        let condition = failing(7).condition(ALICE, None, now()).unwrap();
         assert_eq!((condition.type_.as_str(), condition.status.as_str()), ("Stamped", "False"));
-        assert!(condition.message.starts_with("not restamped: configmaps/c0 (denied\u{fffd}[2J); "), "{condition:?}");
+        assert!(
+            condition.message.starts_with("not marked as owned by alice: configmaps/c0 (denied\u{fffd}[2J); "),
+            "{condition:?}"
+        );
         assert!(condition.message.contains("c4") && !condition.message.contains("c5"), "{condition:?}");
         assert!(condition.message.ends_with("; and 2 more"), "{condition:?}");
-        assert_eq!(failing(7).condition(Some(&condition), now()), None, "nothing is new");
+        assert_eq!(failing(7).condition(ALICE, Some(&condition), now()), None, "nothing is new");
         let later: Timestamp = "2026-11-29T13:00:00Z".parse().unwrap();
-        let fewer = failing(1).condition(Some(&condition), later).unwrap();
+        let fewer = failing(1).condition(ALICE, Some(&condition), later).unwrap();
         assert_eq!(fewer.last_transition_time, Time(now()), "it was False before");
-        let well = failing(0).condition(Some(&fewer), later).unwrap();
+        let well = failing(0).condition(ALICE, Some(&fewer), later).unwrap();
         assert_eq!((well.status.as_str(), well.last_transition_time.0), ("True", later));
-        assert_eq!(failing(0).condition(Some(&well), now()), None);
+        assert_eq!(well.message, "everything in the slot is marked as owned by alice");
+        assert_eq!(failing(0).condition(ALICE, Some(&well), now()), None);
+        let freed = failing(0).condition(None, Some(&well), now()).unwrap();
+        assert_eq!(freed.message, "everything in the slot is marked as owned by nobody");
     }
 
     #[test]
     fn a_condition_stays_short_whatever_a_denial_says() {
         let mut report = Report::default();
         (0..100).for_each(|_| report.fail(&"x".repeat(300), &"ü".repeat(10_000)));
-        assert!(report.condition(None, now()).unwrap().message.chars().count() < 4096);
+        assert!(report.condition(ALICE, None, now()).unwrap().message.chars().count() < 4096);
     }
 
     #[test]

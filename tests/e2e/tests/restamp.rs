@@ -96,7 +96,7 @@ fn after_a_hand_over_everything_carries_the_new_owner_and_nothing_was_restarted(
     assert_eq!(slot.names("replicasets"), replica_sets, "nothing was rolled out");
     let is: Vec<Value> = pods(&slot).into_iter().map(|(uid, _)| uid).collect();
     assert_eq!(is, was.into_iter().map(|(uid, _)| uid).collect::<Vec<_>>(), "the pods are the same");
-    until_stamped(&slot, "True", &["everything carries"]);
+    until_stamped(&slot, "True", &["everything in the slot is marked as owned by bob@example.com"]);
     // What is free is nobody's.
     slot.patch(&json!({"spec": {"claim": null}}));
     until("nobody's name on anything", A_MINUTE, || {
@@ -172,7 +172,7 @@ fn what_cannot_be_restamped_is_told_in_a_condition_and_holds_up_nothing_else() {
     for name in ["a", "stuck", "z"] {
         slot.kubectl(&alice(), &["create", "configmap", name]).succeeded();
     }
-    until_stamped(&slot, "True", &[]);
+    until_stamped(&slot, "True", &["owned by alice@example.com"]);
     let obstacle = Obstacle::before(&slot, "stuck");
     slot.patch(&json!({"spec": {"claim": {"users": ["bob@example.com"]}}}));
     until_stamped(&slot, "False", &["configmaps stuck", "set in stone"]);
@@ -185,7 +185,7 @@ fn what_cannot_be_restamped_is_told_in_a_condition_and_holds_up_nothing_else() {
     asked.failed_saying(&["1 could not be: configmaps stuck", "set in stone"]);
     drop(obstacle);
     until("bob's name on the last one", A_MINUTE, || not_yet(&slot, "bob@example.com"));
-    until_stamped(&slot, "True", &["everything carries"]);
+    until_stamped(&slot, "True", &["owned by bob@example.com"]);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn the_holder_has_a_slot_restamped_at_once_and_nobody_else_does() {
     let _held = installation::shared();
     let slot = Wish::held_by(&["alice@example.com"]).make();
     slot.kubectl(&alice(), &["create", "configmap", "odd"]).succeeded();
-    until_stamped(&slot, "True", &[]);
+    until_stamped(&slot, "True", &["owned by alice@example.com"]);
     // Beside the right label, which is all that is looked at each minute.
     unseen(&slot, &["annotate", "configmap", "odd", "hotdesk.dev/purpose=forged", "--overwrite"]);
     bob().hotdesk(&["restamp", slot.name()]).failed_saying(&["is held by"]);
