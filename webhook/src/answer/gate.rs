@@ -68,15 +68,13 @@ pub(super) fn judged<'a>(
 }
 
 /// What is wrong with a request of the restamper. Of others the objects are not read in full.
-fn no_restamp(
-    request: &Request<'_, Object<'_>>,
-    decision: Decision,
-    body: Option<&[u8]>,
-) -> Option<Broken<'static>> {
-    let whole = body.filter(|_| decision == Decision::Allow(Role::Restamper)).map(SlotReview::parse);
-    let objects = whole.and_then(Result::ok).and_then(|whole| whole.request.object.zip(whole.request.old_object));
-    let judged = restamp::judge(request, objects);
-    judged.err().filter(|_| decision == Decision::Allow(Role::Restamper)).map(Broken::Restamp)
+fn no_restamp(request: &Request<'_, Object<'_>>, decision: Decision, body: Option<&[u8]>) -> Option<Broken<'static>> {
+    if decision != Decision::Allow(Role::Restamper) {
+        return None;
+    }
+    let whole = body.and_then(|body| SlotReview::parse(body).ok());
+    let objects = whole.and_then(|whole| whole.request.object.zip(whole.request.old_object));
+    restamp::judge(request, objects).err().map(Broken::Restamp)
 }
 
 fn binds_claimants(request: &Request<'_, Object<'_>>) -> bool {

@@ -41,10 +41,7 @@ type Members<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 ///
 /// # Errors
 /// Why it is no restamp.
-pub fn judge<O>(
-    request: &Request<'_, O>,
-    objects: Option<(&RawValue, &RawValue)>,
-) -> Result<(), NotARestamp> {
+pub fn judge<O>(request: &Request<'_, O>, objects: Option<(&RawValue, &RawValue)>) -> Result<(), NotARestamp> {
     if request.operation != Operation::Update {
         return Err(NotARestamp::Operation);
     }

@@ -144,11 +144,9 @@ impl Case {
             is_controllers: self.is_controllers,
         };
         let view = match self.view {
-            View::Known => SlotView::Known {
-                claim: self.claim.as_ref(),
-                mode: self.slot_mode,
-                has_claim_id: self.has_claim_id,
-            },
+            View::Known => {
+                SlotView::Known { claim: self.claim.as_ref(), mode: self.slot_mode, has_claim_id: self.has_claim_id }
+            }
             View::NotSynced => SlotView::NotSynced,
             View::Missing => SlotView::Missing,
             View::Unreadable => SlotView::Unreadable,

@@ -25,12 +25,11 @@ pub(super) fn stored(
     if asked.new.is_none_or(|new| new.spec.requests.is_none()) {
         return asking.withdrawn().map(|()| None);
     }
-    let [reap, revive, restamp] = [RequestKind::Reap, RequestKind::Revive, RequestKind::Restamp].map(|kind| asking.one(kind));
+    let [reap, revive, restamp] =
+        [RequestKind::Reap, RequestKind::Revive, RequestKind::Restamp].map(|kind| asking.one(kind));
     match (reap, revive, restamp) {
         (Ok(reap), Ok(revive), Ok(restamp)) => Ok(Some(Requests { reap, revive, restamp })),
-        (reap, revive, restamp) => {
-            Err([reap, revive, restamp].into_iter().filter_map(Result::err).flatten().collect())
-        }
+        (reap, revive, restamp) => Err([reap, revive, restamp].into_iter().filter_map(Result::err).flatten().collect()),
     }
 }
 
@@ -110,10 +109,14 @@ fn against(kind: RequestKind, wanted: &Request) -> Vec<String> {
         return vec![format!("{field}.releases: {whole}: leave it out")];
     }
     if kind == RequestKind::Restamp && wanted.dry_run {
-        return vec![format!("{field}.dryRun: a restamp is not tried out, for it changes hotdesk's keys alone: leave it out")];
+        return vec![format!(
+            "{field}.dryRun: a restamp is not tried out, for it changes hotdesk's keys alone: leave it out"
+        )];
     }
     let unsound = wanted.releases.iter().enumerate().filter(|(_, name)| !is_release_name(name));
-    unsound.map(|(i, name)| format!("{field}.releases[{i}]: {} is not the name of a helm release", quoted(name))).collect()
+    unsound
+        .map(|(i, name)| format!("{field}.releases[{i}]: {} is not the name of a helm release", quoted(name)))
+        .collect()
 }
 
 fn of(kind: RequestKind, slot: Option<&Slot>) -> Option<&Request> {

@@ -6,9 +6,9 @@
 use hotdesk_slots::origin::{CONDITION, SHEET_FRESH};
 use hotdesk_slots::requests::{RequestKind, RequestStatus, STAMPED};
 use hotdesk_slots::slot::{MAX_REAP_ANNOUNCED, SlotStatus};
+use hotdesk_slots::text::plain;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use hotdesk_slots::text::plain;
 use serde_json::{Map, Value};
 
 use super::{Asked, Writer};
@@ -79,7 +79,9 @@ fn request(asked: &Asked<'_>, writer: Writer) -> Option<String> {
         Writer::Restamper => is_restamp(request),
         _ => true,
     };
-    let foreign = |request: &RequestStatus| format!("status.request: {} does not write of a {}", writer.account(), plain(&request.kind));
+    let foreign = |request: &RequestStatus| {
+        format!("status.request: {} does not write of a {}", writer.account(), plain(&request.kind))
+    };
     if let Some(is) = is.as_ref().filter(|is| !own(is)) {
         return Some(foreign(is));
     }

@@ -141,7 +141,9 @@ fn claim_of(slot: Option<&Slot>) -> Option<&Claim> {
 fn told(asked: &Asked<'_>, trusts: bool, requests: Option<&Requests>, turn: &Turn) -> Vec<String> {
     let Some(new) = asked.new else { return Vec::new() };
     let slot = plain(asked.namespace);
-    let noted = trusts && claim_of(asked.old).is_some_and(|was| !was.trust_workloads) && !claim_of(Some(new)).is_some_and(|is| is.trust_workloads);
+    let noted = trusts
+        && claim_of(asked.old).is_some_and(|was| !was.trust_workloads)
+        && !claim_of(Some(new)).is_some_and(|is| is.trust_workloads);
     let noted = noted.then(|| {
         format!(
             "what runs in slot \"{slot}\" is trusted, as it was before claims said so, and the claim says so now. To end that: \

@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use hotdesk_slots::{ClaimView, keys};
 use hotdesk_slots::slot::{Claim, Mode, SLOT_NAME, Slot};
 use hotdesk_slots::text::plain;
+use hotdesk_slots::{ClaimView, keys};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::NamespaceResourceScope;

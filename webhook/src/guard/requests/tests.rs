@@ -138,7 +138,13 @@ fn an_administrator_asks_in_a_free_slot_under_the_last_claim_or_a_new_id() {
 fn a_restamp_is_of_the_whole_slot_and_not_tried_out() {
     let stored = write(ALICE, &held(), &asking(held(), json!({"restamp": {}}))).unwrap();
     assert_eq!(requests(&stored), json!({"restamp": {"id": "u-1", "claimID": "c1", "by": ALICE, "at": NOW}}));
-    refuses(NOW, &user(ALICE), &held(), &asking(held(), json!({"restamp": {"releases": ["web"]}})), "restamped as a whole");
+    refuses(
+        NOW,
+        &user(ALICE),
+        &held(),
+        &asking(held(), json!({"restamp": {"releases": ["web"]}})),
+        "restamped as a whole",
+    );
     refuses(NOW, &user(ALICE), &held(), &asking(held(), json!({"restamp": {"dryRun": true}})), "is not tried out");
     refuses(NOW, &user("bob@example.com"), &held(), &asking(held(), json!({"restamp": {}})), "is held by");
     let again = asking(stored.clone(), json!({"restamp": {}}));

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::*;
 use crate::guard::tests::{
-    NOW, SYNC, administrator, alices, applied_by, at, claim, mark, marked, settings, slot, until, user, with, write, write_at,
+    NOW, SYNC, administrator, alices, applied_by, at, claim, mark, marked, settings, slot, until, user, with, write,
+    write_at,
 };
 use crate::review::Operation;
 
