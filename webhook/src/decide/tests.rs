@@ -115,7 +115,7 @@ impl Case {
         self.claim.as_mut().unwrap().trust_workloads = true;
         self
     }
-    fn from_before_claims_had_ids(mut self) -> Self {
+    fn without_claim_id(mut self) -> Self {
         self.has_claim_id = false;
         self
     }
@@ -267,8 +267,8 @@ fn what_runs_in_the_slot_is_let_in_by_a_pods_token_where_the_claim_in_force_trus
 }
 
 #[test]
-fn what_runs_from_before_claims_had_ids_is_trusted_where_the_slot_is_enforced() {
-    let own = || by("system:serviceaccount:pikachu:web").extra(POD, "web-1").from_before_claims_had_ids();
+fn what_runs_without_claim_id_is_trusted_where_the_slot_is_enforced() {
+    let own = || by("system:serviceaccount:pikachu:web").extra(POD, "web-1").without_claim_id();
     allows(Role::OwnServiceAccount, own());
     allows(Role::OwnServiceAccount, own().modes(Mode::Warn, Some(Mode::Enforce)));
     let warned = Decision::Tolerate(Reason::UntrustedWorkload, Mode::Warn);
@@ -276,8 +276,8 @@ fn what_runs_from_before_claims_had_ids_is_trusted_where_the_slot_is_enforced() 
     assert_eq!(own().modes(Mode::Enforce, Some(Mode::Warn)).decide(), warned);
     denies(Reason::Lapsed, own().until(NOW));
     denies(Reason::Free, own().free());
-    denies(Reason::NoToken, by("system:serviceaccount:pikachu:web").from_before_claims_had_ids());
-    denies(Reason::Held, by("system:serviceaccount:mew:web").extra(POD, "web-1").from_before_claims_had_ids());
+    denies(Reason::NoToken, by("system:serviceaccount:pikachu:web").without_claim_id());
+    denies(Reason::Held, by("system:serviceaccount:mew:web").extra(POD, "web-1").without_claim_id());
 }
 
 #[test]
