@@ -41,6 +41,7 @@ use crate::slots::{self, ReadSlot};
 use crate::status::Patch;
 
 pub mod kinds;
+pub mod marked;
 pub mod metrics;
 pub mod needs;
 pub mod pace;

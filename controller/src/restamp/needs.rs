@@ -1,17 +1,15 @@
 //! Does an object carry the stamp of its slot's claim?
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
 use hotdesk_slots::keys;
-use hotdesk_slots::stamp::{Marks, Stamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use hotdesk_slots::stamp::Stamp;
 use kube::api::ApiResource;
+
+use super::marked::Meta;
 
 /// True for an object whose marks are not those that the webhook would write now.
 #[must_use]
-pub fn needs_restamp(resource: &ApiResource, meta: &ObjectMeta, stamp: &Stamp) -> bool {
-    let (labels, mut annotations) = (marks(meta.labels.as_ref()), marks(meta.annotations.as_ref()));
+pub fn needs_restamp(resource: &ApiResource, meta: &Meta, stamp: &Stamp) -> bool {
+    let (labels, mut annotations) = (meta.labels(), meta.annotations());
     // Who deployed a release stays as it is, and whether this is a release, the metadata alone does not say.
     if resource.group.is_empty() && ["Secret", "ConfigMap"].contains(&resource.kind.as_str()) {
         annotations.reserved.retain(|(key, _)| key != keys::DEPLOYED_BY);
@@ -26,12 +24,6 @@ pub fn selector(stamp: &Stamp) -> String {
         Some((key, owner)) => format!("{key}!={owner}"),
         None => keys::OWNER.to_owned(),
     }
-}
-
-fn marks(entries: Option<&BTreeMap<String, String>>) -> Marks<'_> {
-    let own = entries.into_iter().flatten().filter(|(key, _)| keys::is_reserved(key));
-    let own = own.map(|(key, value)| (Cow::from(key), Cow::from(value)));
-    Marks { present: entries.is_some(), reserved: own.collect() }
 }
 
 #[cfg(test)]
@@ -67,7 +59,7 @@ mod tests {
             },
         });
         json_patch::merge(&mut meta, change);
-        let meta: ObjectMeta = serde_json::from_value(meta).unwrap();
+        let meta: Meta = serde_json::from_value(meta).unwrap();
         assert_eq!(needs_restamp(&resource(of.0, of.1), &meta, stamp), expected, "{of:?} {change}");
     }
 

@@ -4,19 +4,21 @@
 
 use hotdesk_runtime::client;
 use hotdesk_slots::stamp::Stamp;
-use kube::api::{Api, ApiResource, DynamicObject, ListParams, PartialObjectMeta, Patch, PatchParams};
-use kube::{Client, Error, ResourceExt as _};
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
+use kube::core::Request;
+use kube::{Client, Error, Resource as _};
 use serde_json::json;
 
 use super::MANAGER;
+use super::marked::{Marked, Meta, Page};
 use super::metrics::{Metrics, Touched};
 use super::needs::{needs_restamp, selector};
 use super::pace::Pace;
 use super::report::Report;
 use super::schedule::Scan;
 
-/// The API server gives so many objects at a time.
-const PAGE: u32 = 500;
+/// The API server gives so many objects at a time. Each may have more than a megabyte of labels.
+const PAGE: u32 = 100;
 
 /// After so many objects that the webhook did not stamp, the others wait: it is away, or has not heard of the claim.
 const UNSTAMPED_AT_MOST: u64 = 20;
@@ -81,47 +83,56 @@ impl Passes {
 
 impl Pass<'_> {
     async fn kind(&mut self, kind: &ApiResource) {
-        let api: Api<DynamicObject> = Api::namespaced_with(self.passes.client.clone(), self.slot, kind);
+        let url = Request::new(DynamicObject::url_path(kind, Some(self.slot)));
         let mut page = ListParams::default().limit(PAGE);
         if self.how == Thoroughness::Wrong(Scan::ByLabel) {
             page = page.labels(&selector(self.stamp));
         }
         loop {
             self.passes.lists.turn().await;
-            let listed = match api.list_metadata(&page).await {
+            let listed = match self.list(&url, &page).await {
                 Ok(listed) => listed,
                 Err(error) => return self.unlisted(kind, &error),
             };
-            for object in &listed.items {
+            for object in listed.items() {
                 if self.is_hopeless() {
                     return;
                 }
-                self.object(&api, kind, object).await;
+                self.object(&url, kind, &object.metadata).await;
             }
-            match listed.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => page = page.continue_token(&token),
+            match listed.next() {
+                Some(token) => page = page.continue_token(token),
                 None => return,
             }
         }
     }
 
-    async fn object(&mut self, api: &Api<DynamicObject>, kind: &ApiResource, was: &PartialObjectMeta<DynamicObject>) {
-        let is_wrong = needs_restamp(kind, &was.metadata, self.stamp);
+    async fn list(&self, url: &Request, page: &ListParams) -> Result<Page, Error> {
+        let request = url.list_metadata(page).map_err(Error::BuildRequest)?;
+        self.passes.client.request(request).await
+    }
+
+    async fn patch(&self, url: &Request, name: &str) -> Result<Meta, Error> {
+        let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let request = url.patch_metadata(name, &parameters, &Patch::Merge(json!({})));
+        let patched: Marked = self.passes.client.request(request.map_err(Error::BuildRequest)?).await?;
+        Ok(patched.metadata)
+    }
+
+    async fn object(&mut self, url: &Request, kind: &ApiResource, was: &Meta) {
+        let is_wrong = needs_restamp(kind, was, self.stamp);
         if !is_wrong && self.how != Thoroughness::All {
             return;
         }
         self.passes.patches.turn().await;
-        let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-        let name = was.name_any();
-        let patched = api.patch_metadata(&name, &parameters, &Patch::Merge(json!({}))).await;
-        let what = || format!("{} {name}", plural(kind));
-        match patched {
-            Ok(is) if needs_restamp(kind, &is.metadata, self.stamp) => {
+        let what = || format!("{} {}", plural(kind), was.name);
+        match self.patch(url, &was.name).await {
+            Ok(is) if needs_restamp(kind, &is, self.stamp) => {
                 self.unstamped += 1;
                 self.report.fail(&what(), "hotdesk's webhook did not stamp it");
                 self.metrics.touched(Touched::Unstamped);
             }
-            Ok(is) if is.resource_version() != was.resource_version() => {
+            Ok(is) if is.resource_version != was.resource_version => {
                 self.report.restamped += 1;
                 self.metrics.touched(Touched::Restamped);
             }
