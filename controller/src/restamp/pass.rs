@@ -8,6 +8,7 @@ use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::Request;
 use kube::{Client, Error, Resource as _};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::MANAGER;
 use super::marked::{Marked, Meta, Page};
@@ -17,8 +18,10 @@ use super::pace::Pace;
 use super::report::Report;
 use super::schedule::Scan;
 
-/// The API server gives so many objects at a time. Each may have more than a megabyte of labels.
-const PAGE: u32 = 100;
+/// The API server gives so many objects at a time, and so many lists are read at once. Each object may have more than a
+/// megabyte of labels, and what is read takes three times its size in memory.
+const PAGE: u32 = 25;
+const LISTS_AT_ONCE: usize = 4;
 
 /// After so many objects that the webhook did not stamp, the others wait: it is away, or has not heard of the claim.
 const UNSTAMPED_AT_MOST: u64 = 20;
@@ -41,6 +44,7 @@ pub struct Passes {
     client: Client,
     patches: Pace,
     lists: Pace,
+    reading: Semaphore,
 }
 
 /// One pass over one slot.
@@ -58,7 +62,12 @@ impl Passes {
     /// By a client. It must be made where timers run.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, patches: Pace::new(PATCHES_A_SECOND), lists: Pace::new(LISTS_A_SECOND) }
+        Self {
+            client,
+            patches: Pace::new(PATCHES_A_SECOND),
+            lists: Pace::new(LISTS_A_SECOND),
+            reading: Semaphore::new(LISTS_AT_ONCE),
+        }
     }
 
     /// Looks at the objects of these kinds in a slot, and has what does not carry the stamp stamped.
@@ -89,7 +98,6 @@ impl Pass<'_> {
             page = page.labels(&selector(self.stamp));
         }
         loop {
-            self.passes.lists.turn().await;
             let listed = match self.list(&url, &page).await {
                 Ok(listed) => listed,
                 Err(error) => return self.unlisted(kind, &error),
@@ -109,6 +117,8 @@ impl Pass<'_> {
 
     async fn list(&self, url: &Request, page: &ListParams) -> Result<Page, Error> {
         let request = url.list_metadata(page).map_err(Error::BuildRequest)?;
+        self.passes.lists.turn().await;
+        let _turn = self.passes.reading.acquire().await;
         self.passes.client.request(request).await
     }
 
