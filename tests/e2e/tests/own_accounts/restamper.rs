@@ -5,7 +5,7 @@ use hotdesk_e2e::slot::unique;
 use hotdesk_e2e::{TestSlot, admin, installation};
 use serde_json::{Value, json};
 
-use crate::{AllRights, Try, in_slot, make, until_it, wrong};
+use crate::{AllRights, JOBS, SAVED, Try, in_slot, make, until_it, wrong};
 
 const RESTAMPER: &str = "system:serviceaccount:hotdesk:hotdesk-restamper";
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
@@ -220,4 +220,40 @@ fn the_restampers_policy_alone_holds_it_where_the_gate_is_off() {
     let mut found = wrong(&requests, who, &tries(&slot, false));
     found.extend(deletes_or_connects(&requests, who, &slot));
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_restamper_reads_nothing_outside_of_slots_and_writes_no_slot() {
+    let _held = installation::shared();
+    let slot = TestSlot::free();
+    let who = format!("--as={RESTAMPER}");
+    let can = |namespace: &str, verb: &str, what: &str| {
+        let (resource, subresource) = what.split_once('/').unwrap_or((what, ""));
+        let of = format!("--subresource={subresource}");
+        admin().kubectl(&["auth", "can-i", verb, resource, &of, "-n", namespace, &who]).stdout.trim() == "yes"
+    };
+    assert!(can(slot.name(), "list", "secrets") && can(slot.name(), "patch", "deployments.apps"));
+    assert!(can("default", "list", "slots.hotdesk.dev") && can("default", "patch", "slots.hotdesk.dev/status"));
+    for (namespace, verb, what) in [
+        ("default", "list", "secrets"),
+        ("kube-system", "list", "configmaps"),
+        ("hotdesk", "list", "secrets"),
+        (JOBS, "list", "secrets"),
+        (SAVED, "list", "secrets"),
+        ("default", "patch", "configmaps"),
+        ("default", "patch", "slots.hotdesk.dev"),
+        (slot.name(), "get", "secrets"),
+        (slot.name(), "watch", "secrets"),
+        (slot.name(), "update", "configmaps"),
+        (slot.name(), "create", "pods"),
+        (slot.name(), "delete", "pods"),
+        (slot.name(), "create", "pods/exec"),
+        (slot.name(), "get", "pods/log"),
+        (slot.name(), "create", "serviceaccounts/token"),
+        (slot.name(), "impersonate", "serviceaccounts"),
+        (slot.name(), "bind", "roles.rbac.authorization.k8s.io"),
+        (slot.name(), "escalate", "roles.rbac.authorization.k8s.io"),
+    ] {
+        assert!(!can(namespace, verb, what), "the restamper may {verb} {what} in {namespace}");
+    }
 }
