@@ -66,7 +66,8 @@ pub fn broken<'a>(
         return None;
     }
     let writes = matches!(request.operation, Operation::Create | Operation::Update);
-    let object = request.object.as_ref().filter(|_| writes);
+    // The restamper brings nothing into an object that is there, which is looked at elsewhere.
+    let object = request.object.as_ref().filter(|_| writes && role != Some(Role::Restamper));
     fixture(request)
         .filter(|_| role != Some(Role::Controller))
         .or_else(|| object.and_then(|object| token(request, object, settings)))

@@ -16,6 +16,11 @@ fn furnish(requests: &Requests, slot: &TestSlot) {
     for (version, what, object) in [
         ("v1", "configmaps", json!({"metadata": {"name": "c", "labels": labels}, "data": {"a": "b"}})),
         ("v1", "secrets", json!({"metadata": {"name": "s"}, "stringData": {"a": "b"}})),
+        (
+            "v1",
+            "secrets",
+            json!({"type": "kubernetes.io/service-account-token", "metadata": {"name": "token", "annotations": {"kubernetes.io/service-account.name": "default"}}}),
+        ),
         ("v1", "services", json!({"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}})),
         (
             "apps/v1",
@@ -44,6 +49,7 @@ fn tries(slot: &TestSlot, by_webhook: bool) -> Vec<Try<'static>> {
         ("PATCH", config_map(), json!({}), ""),
         ("PATCH", at("apps/v1", "deployments/web"), json!({}), ""),
         ("PATCH", at("v1", "secrets/s"), json!({}), ""),
+        ("PATCH", at("v1", "secrets/token"), json!({}), ""),
         ("PATCH", config_map(), label("hotdesk.dev/owner", json!("mallory")), ""),
         ("PATCH", config_map(), label("hotdesk.dev/for", json!("mallory")), foreign),
         ("PATCH", config_map(), label("hotdesk.dev/for", Value::Null), foreign),

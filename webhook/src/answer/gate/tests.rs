@@ -143,6 +143,20 @@ fn a_restamp_gets_the_claims_stamp_and_leaves_who_deployed_a_release() {
 }
 
 #[test]
+fn what_nobody_may_bring_into_a_slot_is_restamped_where_it_is() {
+    let secret = json!({"type": "kubernetes.io/service-account-token", "metadata": {"name": "t"}});
+    let mut review = with("/object", secret.clone());
+    review["request"]["kind"] = json!({"group": "", "kind": "Secret"});
+    review["request"]["operation"] = json!("UPDATE");
+    review["request"]["oldObject"] = secret;
+    let (response, stored) = restamped(&review, true);
+    assert_eq!(response["allowed"], true, "{response}");
+    assert_eq!(stored["metadata"]["labels"]["hotdesk.dev/owner"], "alice_at_example.com");
+    review["request"]["oldObject"] = json!({"type": "Opaque", "metadata": {"name": "t"}});
+    assert_eq!(restamped(&review, true).0["allowed"], false, "it was another one");
+}
+
+#[test]
 fn what_is_no_restamp_is_denied_to_the_restamper_and_says_why() {
     let mut review = with("/object", json!({"metadata": {"name": "web"}, "data": {"a": "c"}}));
     let check = |review: &Value, is_kept: bool, why: &str| {
