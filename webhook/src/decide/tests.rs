@@ -7,6 +7,8 @@ use super::*;
 use crate::settings::Deployer;
 
 mod deployers;
+mod restamper;
+mod upgrade;
 
 const NOW: &str = "2026-11-23T15:00:00Z";
 const POD: &str = "authentication.kubernetes.io/pod-name";
@@ -264,34 +266,6 @@ fn what_runs_in_the_slot_is_let_in_by_a_pods_token_where_the_claim_in_force_trus
     denies(Reason::Free, own().free());
     let tolerated = own().modes(Mode::Warn, None).decide();
     assert_eq!(tolerated, Decision::Tolerate(Reason::UntrustedWorkload, Mode::Warn), "like anybody");
-}
-
-#[test]
-fn what_runs_without_claim_id_is_trusted_where_the_slot_is_enforced() {
-    let own = || by("system:serviceaccount:pikachu:web").extra(POD, "web-1").without_claim_id();
-    allows(Role::OwnServiceAccount, own());
-    allows(Role::OwnServiceAccount, own().modes(Mode::Warn, Some(Mode::Enforce)));
-    let warned = Decision::Tolerate(Reason::UntrustedWorkload, Mode::Warn);
-    assert_eq!(own().modes(Mode::Warn, None).decide(), warned);
-    assert_eq!(own().modes(Mode::Enforce, Some(Mode::Warn)).decide(), warned);
-    denies(Reason::Lapsed, own().until(NOW));
-    denies(Reason::Free, own().free());
-    denies(Reason::NoToken, by("system:serviceaccount:pikachu:web").without_claim_id());
-    denies(Reason::Held, by("system:serviceaccount:mew:web").extra(POD, "web-1").without_claim_id());
-}
-
-#[test]
-fn the_restamper_is_let_into_every_slot_that_is_known() {
-    let restamper = || by(RESTAMPER);
-    allows(Role::Restamper, restamper());
-    allows(Role::Restamper, restamper().free());
-    allows(Role::Restamper, restamper().until(NOW));
-    allows(Role::Restamper, restamper().modes(Mode::Audit, None));
-    denies(Reason::NotSynced, restamper().seeing(View::NotSynced));
-    denies(Reason::NoSlot, restamper().seeing(View::Missing));
-    denies(Reason::UnreadableSlot, restamper().seeing(View::Unreadable));
-    denies(Reason::Held, by("system:serviceaccount:hotdesk:hotdesk-restamper2"));
-    denies(Reason::NoToken, by("system:serviceaccount:pikachu:hotdesk-restamper"));
 }
 
 #[test]
