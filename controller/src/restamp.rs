@@ -149,7 +149,13 @@ impl Restamper {
                 tokio::time::sleep(schedule::SETTLE).await;
                 (Scan::Everything, None)
             }
-            Due::Round(scan) => (scan, self.rounds.acquire().await.ok()),
+            Due::Round(scan) => {
+                // The webhooks have not heard of a new slot either.
+                if last.is_none() {
+                    tokio::time::sleep(schedule::SETTLE).await;
+                }
+                (scan, self.rounds.acquire().await.ok())
+            }
         };
         let report = self.look(&slot.name, &target, Thoroughness::Wrong(scan)).await?;
         let last =
