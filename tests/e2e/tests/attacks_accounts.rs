@@ -133,12 +133,13 @@ fn a28_a38_no_account_that_a_developer_may_be_reads_beyond_the_slot() {
 /// The status of a Slot but for what the restamper tells there, which is no evidence for a reaper.
 fn trusted(slot: &TestSlot) -> Value {
     let mut status = slot.object()["status"].clone();
-    if let Some(conditions) = status["conditions"].as_array_mut() {
+    let fields = status.as_object_mut().unwrap();
+    if let Some(Value::Array(mut conditions)) = fields.remove("conditions") {
         conditions.retain(|condition| condition["type"] != "Stamped");
-        if conditions.is_empty() {
-            status.as_object_mut().unwrap().remove("conditions");
-        }
+        fields.insert("conditions".to_owned(), json!(conditions));
     }
+    // Nothing is told there before the restamper has looked.
+    fields.entry("conditions").or_insert_with(|| json!([]));
     status
 }
 
