@@ -19,7 +19,7 @@ const COUNTED: [&str; 3] = ["generation", "managedFields", "resourceVersion"];
 /// The fields of an object's metadata that may hold hotdesk's keys.
 const MARKED: [&str; 2] = ["labels", "annotations"];
 
-/// Why a request of the restamper is none.
+/// Why a request of the restamper is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotARestamp {
     /// It creates, deletes or connects.
@@ -40,7 +40,7 @@ type Members<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 /// large to be kept.
 ///
 /// # Errors
-/// Why it is no restamp.
+/// why it is not a restamp.
 pub fn judge<O>(request: &Request<'_, O>, objects: Option<(&RawValue, &RawValue)>) -> Result<(), NotARestamp> {
     if request.operation != Operation::Update {
         return Err(NotARestamp::Operation);
@@ -95,7 +95,7 @@ fn others(field: Option<&RawValue>) -> serde_json::Result<BTreeMap<Cow<'_, str>,
 impl Display for NotARestamp {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Operation => "is no UPDATE",
+            Self::Operation => "is not an UPDATE",
             Self::Subresource => "is of a subresource",
             Self::Kind => "is of a kind that is left as it is",
             Self::Change => "changes something else of the object",

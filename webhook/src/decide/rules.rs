@@ -45,7 +45,7 @@ pub enum Broken<'a> {
     TokenSecret,
     /// It brings a key of hotdesk's into a template.
     ReservedKey(Reserved<'a>),
-    /// It is the restamper's, and no restamp.
+    /// The restamper sent it, and it is not a restamp.
     Restamp(NotARestamp),
 }
 

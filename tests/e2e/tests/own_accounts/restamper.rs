@@ -42,7 +42,7 @@ fn tries(slot: &TestSlot, by_webhook: bool) -> Vec<Try<'static>> {
     let other = says("this changes something else of the object", "labels and annotations, and nothing else");
     let foreign = says("this changes something else of the object", "keys that begin with hotdesk.dev/, and no others");
     let whole = says("this is of a subresource", "updates whole objects, and does nothing else");
-    let no_update = says("this is no UPDATE", "updates whole objects, and does nothing else");
+    let no_update = says("this is not an UPDATE", "updates whole objects, and does nothing else");
     let alone = says("this is of a kind that is left as it is", "objects of this kind stay as they are");
     let config_map = || at("v1", "configmaps/c");
     vec![

@@ -165,7 +165,7 @@ fn what_is_no_restamp_is_denied_to_the_restamper_and_says_why() {
         let message = response["status"]["message"].as_str().unwrap();
         assert!(message.ends_with(why), "{message}");
     };
-    check(&review, true, "and this is no UPDATE");
+    check(&review, true, "and this is not an UPDATE");
     review["request"]["operation"] = json!("UPDATE");
     review["request"]["oldObject"] = json!({"metadata": {"name": "web"}, "data": {"a": "b"}});
     check(&review, true, "and this changes something else of the object");
