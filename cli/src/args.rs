@@ -9,7 +9,9 @@ use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, S
 
 #[cfg(test)]
 pub(crate) use self::commands::Trust;
-pub(crate) use self::commands::{Claim, Completion, Hand, Keep, List, Plan, Reap, Release, Resolve, Revive, Sync, Why};
+pub(crate) use self::commands::{
+    Claim, Completion, Hand, Keep, List, Plan, Reap, Release, Resolve, Restamp, Revive, Sync, Why,
+};
 
 /// Slots are namespaces of a shared cluster that people take turns using, like desks in an office.
 /// See who holds which, claim a free one, deploy there, and release it when you are done.
@@ -92,6 +94,8 @@ pub(crate) enum Command {
     Reap(Reap),
     /// Bring back what was cleared.
     Revive(Revive),
+    /// Bring the owner's name on everything in your slot up to date.
+    Restamp(Restamp),
     /// For CI: which slot does this person hold? Prints KUBE_NAMESPACE and HOST.
     Resolve(Box<Resolve>),
     /// Bring the claims of a Google Sheet or a CSV file to the slots, once; for administrators.

@@ -10,6 +10,7 @@ mod plan;
 mod reap;
 mod release;
 mod resolve;
+mod restamp;
 mod revive;
 mod sync;
 mod why;
@@ -63,6 +64,7 @@ pub(crate) async fn run(args: &Args) -> Result<Done, Failure> {
         Command::Sync(sync) => return sync::run(global, &sync.pass).await,
         Command::Reap(reap) => return reap::run(&Cluster::find(global, program).await?, reap, form).await,
         Command::Revive(revive) => return revive::run(&Cluster::find(global, program).await?, revive, form).await,
+        Command::Restamp(restamp) => return restamp::run(&Cluster::find(global, program).await?, restamp, form).await,
         Command::Plan(plan) => plan::run(&Cluster::find(global, program).await?, plan, form).await,
         Command::Doctor => return doctor::run(&Cluster::find(global, program).await?, form).await,
         Command::List(list) => list::run(&Cluster::find(global, program).await?, list, form).await,

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use hotdesk_slots::Slot;
-use hotdesk_slots::requests::{Request, RequestStatus};
+use hotdesk_slots::requests::{Request, RequestKind, RequestStatus};
 use hotdesk_slots::text::{harmless, plain};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -20,13 +20,6 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// After so many looks without a word of the controller, people are told where to look.
 const LOOKS_IN_SILENCE: u32 = 15;
-
-/// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Reap,
-    Revive,
-}
 
 /// A request that was carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,25 +51,13 @@ struct Told {
     silent_looks: u32,
 }
 
-impl Kind {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Reap => "reap",
-            Self::Revive => "revive",
-        }
-    }
-
-    fn of(self, slot: &Slot) -> Option<&Request> {
-        let requests = slot.spec.requests.as_ref()?;
-        match self {
-            Self::Reap => requests.reap.as_ref(),
-            Self::Revive => requests.revive.as_ref(),
-        }
-    }
+/// The slot's wish of this kind.
+fn wish_of(kind: RequestKind, slot: &Slot) -> Option<&Request> {
+    slot.spec.requests.as_ref().and_then(|requests| kind.within(requests))
 }
 
 /// The patch of a Slot's spec that asks. What hotdesk noted of the wish before goes, which makes it another one.
-fn wish(kind: Kind, dry_run: bool, releases: &[String]) -> Value {
+fn wish(kind: RequestKind, dry_run: bool, releases: &[String]) -> Value {
     let releases = if releases.is_empty() { Value::Null } else { json!(releases) };
     let wish = json!({"id": null, "claimID": null, "by": null, "at": null, "dryRun": dry_run, "releases": releases});
     json!({"requests": {kind.as_str(): wish}})
@@ -89,12 +70,12 @@ fn wish(kind: Kind, dry_run: bool, releases: &[String]) -> Value {
 pub(crate) async fn ask(
     cluster: &Cluster,
     slot: &str,
-    kind: Kind,
+    kind: RequestKind,
     dry_run: bool,
     releases: &[String],
 ) -> Result<String, Failure> {
     let changed = change(cluster, slot, |_, _| Ok(Some(wish(kind, dry_run, releases)))).await?;
-    let id = kind.of(&changed.is).and_then(|request| request.id.clone());
+    let id = wish_of(kind, &changed.is).and_then(|request| request.id.clone());
     id.ok_or_else(|| {
         Failure::Refused(format!(
             "the request was written, and hotdesk's webhook did not note it, so nobody carries it out. Whoever runs the \
@@ -117,7 +98,7 @@ pub(crate) fn by_kubectl(slot: &str) -> String {
 pub(crate) async fn follow(
     cluster: &Cluster,
     slot: &str,
-    (kind, id): (Kind, &str),
+    (kind, id): (RequestKind, &str),
     patience: SignedDuration,
     mut tell: impl FnMut(&str),
 ) -> Result<Ended, Failure> {
@@ -145,11 +126,11 @@ pub(crate) async fn follow(
 
 impl Told {
     /// Tells what is new.
-    fn look(&mut self, slot: &Slot, kind: Kind, id: &str, tell: &mut impl FnMut(&str)) -> Look {
+    fn look(&mut self, slot: &Slot, kind: RequestKind, id: &str, tell: &mut impl FnMut(&str)) -> Look {
         let status = slot.status.as_ref().and_then(|status| status.request.as_ref());
         match status {
             Some(status) if status.id == id => self.own(status, tell),
-            _ if kind.of(slot).and_then(|request| request.id.as_deref()) != Some(id) => Look::Refused(
+            _ if wish_of(kind, slot).and_then(|request| request.id.as_deref()) != Some(id) => Look::Refused(
                 "the request is void: somebody asked again, or the claim has changed. Ask again if you still wish it"
                     .to_owned(),
             ),
@@ -157,7 +138,7 @@ impl Told {
                 self.wait(format!("it waits for another request, {} {}", plain(&other.kind), plain(&other.id)), tell);
                 Look::UnderWay
             }
-            _ => self.silence(tell),
+            _ => self.silence(kind, tell),
         }
     }
 
@@ -196,12 +177,14 @@ impl Told {
         }
     }
 
-    fn silence(&mut self, tell: &mut impl FnMut(&str)) -> Look {
+    fn silence(&mut self, kind: RequestKind, tell: &mut impl FnMut(&str)) -> Look {
         self.silent_looks += 1;
         if self.silent_looks == LOOKS_IN_SILENCE {
-            let why =
-                "hotdesk's controller does not answer. Whoever runs the cluster sees why: kubectl -n hotdesk get pods";
-            self.wait(why.to_owned(), tell);
+            let why = format!(
+                "hotdesk's {} does not answer. Whoever runs the cluster sees why: kubectl -n hotdesk get pods",
+                if kind == RequestKind::Restamp { "restamper" } else { "controller" }
+            );
+            self.wait(why, tell);
         }
         Look::Silent
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use hotdesk_runtime::duration::positive;
 use hotdesk_runtime::log::LogArgs;
 
@@ -37,6 +37,24 @@ pub struct Args {
     /// What is logged, and how.
     #[command(flatten)]
     pub log: LogArgs,
+    /// What is done instead.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Another program of the same image.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Brings hotdesk's labels and annotations on everything in the slots to their claims, as an account that can do nothing else
+    Restamp(Restamp),
+}
+
+/// The restamper's settings.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Restamp {
+    /// How often each slot is looked at. After its claim has changed it is looked at at once
+    #[arg(long, env = "HOTDESK_RESTAMP_INTERVAL", default_value = "1m", value_name = "DURATION", value_parser = positive::<Duration>)]
+    pub restamp_interval: Duration,
 }
 
 fn prefix(text: &str) -> Result<String, String> {
@@ -67,5 +85,18 @@ mod tests {
         check(&["--subject-prefix=oidc:"], Ok(&["oidc:"]));
         check(&["--subject-prefix=system:"], Err("Kubernetes' own"));
         check(&["--api-timeout=0s"], Err("longer than nothing"));
+    }
+
+    #[test]
+    fn the_restamper_is_another_command_of_the_same_program() {
+        let read = |line: &[&str]| Args::try_parse_from([&["hotdesk-controller"], line].concat());
+        let interval = |line: &[&str]| match read(line).unwrap().command {
+            Some(Command::Restamp(restamp)) => restamp.restamp_interval.as_secs(),
+            None => panic!("the controller"),
+        };
+        assert!(read(&[]).unwrap().command.is_none());
+        assert_eq!(interval(&["restamp"]), 60);
+        assert_eq!(interval(&["restamp", "--restamp-interval=5m"]), 300);
+        assert!(read(&["restamp", "--restamp-interval=0s"]).is_err());
     }
 }

@@ -4,6 +4,7 @@
 //!   `phase` and `lapsedUntil` ([`lapse`]), `reaper`, and `request` ([`request`]: which Job carries out a wish, and how far it
 //!   is). What to write is decided in [`status`] and [`request`], which are pure.
 //! - [`rights`] keeps the subjects of the RoleBinding `hotdesk-claimants` with the claim.
+//! - [`restamp`] is another program of the same image, as another account: it brings the stamps in the slots to their claims.
 //!
 //! Architecture Invariant: nothing is remembered that does not stand in the cluster. It may be down for an hour and nothing is
 //! lost: gate, stamp and reapers do not need it. It reads no Secrets.
@@ -26,10 +27,12 @@
 pub mod args;
 pub mod attempts;
 pub mod cluster;
+pub mod freshness;
 pub mod lapse;
 pub mod metrics;
 pub mod reconcile;
 pub mod request;
+pub mod restamp;
 pub mod rights;
 pub mod slots;
 pub mod status;

@@ -1,4 +1,4 @@
-//! `hotdesk-controller`: arguments, logs, and then it follows the Slots.
+//! `hotdesk-controller`: arguments, logs, and then it follows the Slots, as the controller or as the restamper.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,11 +8,13 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use futures::FutureExt as _;
 use futures::future::{join, join3};
-use hotdesk_controller::args::Args;
+use hotdesk_controller::args::{Args, Command, Restamp};
 use hotdesk_controller::cluster::Cluster;
 use hotdesk_controller::metrics::Metrics;
 use hotdesk_controller::reconcile::Slots;
+use hotdesk_controller::restamp::{Restamper, kinds, metrics as restamp_metrics};
 use hotdesk_controller::rights::Rights;
+use hotdesk_runtime::health::Server;
 use hotdesk_runtime::process::{self, End, Signals};
 use hotdesk_runtime::{client, events, health};
 use jiff::Timestamp;
@@ -34,7 +36,10 @@ fn main() -> ExitCode {
 
 fn start(args: &Args) -> anyhow::Result<End> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(run(args))
+    match &args.command {
+        None => runtime.block_on(run(args)),
+        Some(Command::Restamp(restamp)) => runtime.block_on(restamp_slots(args, restamp)),
+    }
 }
 
 async fn run(args: &Args) -> anyhow::Result<End> {
@@ -64,8 +69,42 @@ async fn run(args: &Args) -> anyhow::Result<End> {
             metrics.listed();
         }
     };
+    drive(join3(slots, rights, listed).map(drop), &mut signals, health, end).await
+}
+
+async fn restamp_slots(args: &Args, restamp: &Restamp) -> anyhow::Result<End> {
+    let mut signals = Signals::new()?;
+    kinds::Table::read().context("the table of what is gated (charts/hotdesk/files/gated.yaml) cannot be read")?;
+    let config = client::infer().await?;
+    let metrics = Arc::new(restamp_metrics::Metrics::new(Instant::now()));
+    let asking = client::asking(config.clone(), args.api_timeout)?;
+    let heard = metrics.clone();
+    let watching = client::watching(config, move || heard.freshness().hear())?;
+    let listener = health::bind(args.health_listen, "--health-listen")?;
+    let address = listener.local_addr()?;
+    let health = health::serve(metrics.clone(), listener)?;
+    tracing::info!(health = %address, interval = ?restamp.restamp_interval, version = env!("CARGO_PKG_VERSION"), "restamping the slots");
+
+    let (end, ending) = watch::channel(false);
+    let restamper = Restamper::new(asking, metrics.clone(), clock, restamp.restamp_interval, ending);
+    let (all_slots, restamping) = Arc::new(restamper).follow(watching);
+    let listed = async {
+        if all_slots.wait_until_ready().await.is_ok() {
+            metrics.freshness().listed();
+        }
+    };
+    drive(join(restamping, listed).map(drop), &mut signals, health, end).await
+}
+
+/// Works until asked to end.
+async fn drive(
+    work: impl Future<Output = ()>,
+    signals: &mut Signals,
+    health: Server,
+    end: watch::Sender<bool>,
+) -> anyhow::Result<End> {
     let handle = health.handle();
-    let mut working = std::pin::pin!(join3(slots, rights, listed).map(drop).fuse());
+    let mut working = std::pin::pin!(work.fuse());
     tokio::select! {
         ended = health => { ended.context("the health server failed")?; anyhow::bail!("the health server ended by itself") }
         () = &mut working => anyhow::bail!("the watches ended by themselves"),

@@ -1,7 +1,7 @@
 //! What has the controller done, and does it still see the Slots?
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
 
 use hotdesk_runtime::health::Health;
 use hotdesk_slots::requests::RequestPhase;
@@ -12,10 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::freshness::Freshness;
 use crate::request::Kind;
-
-/// For how long what was seen counts as known after the API server was last heard of: two watch calls and a little.
-const TRUSTED_FOR: Duration = Duration::from_secs(60);
 
 /// The Slots, and the bindings.
 const LISTS: u8 = 2;
@@ -29,11 +27,7 @@ pub struct Metrics {
     rights: Family<Ended, Counter>,
     behind: Gauge,
     age: Gauge<f64, AtomicU64>,
-    /// How many lists have been read for the first time.
-    listed: AtomicU8,
-    started: Instant,
-    /// Milliseconds from `started` to the last answer of the API server.
-    heard: AtomicU64,
+    freshness: Freshness,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -67,9 +61,7 @@ impl Metrics {
             rights: Family::default(),
             behind: Gauge::default(),
             age: Gauge::default(),
-            listed: AtomicU8::new(0),
-            started: now,
-            heard: AtomicU64::new(0),
+            freshness: Freshness::new(LISTS, now),
         };
         metrics.register();
         metrics
@@ -99,13 +91,12 @@ impl Metrics {
 
     /// The API server answered.
     pub fn hear(&self) {
-        let at = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.heard.fetch_max(at, Ordering::AcqRel);
+        self.freshness.hear();
     }
 
     /// One of the lists was read for the first time.
     pub fn listed(&self) {
-        self.listed.fetch_add(1, Ordering::AcqRel);
+        self.freshness.listed();
     }
 
     /// Counts a request that has ended.
@@ -129,22 +120,17 @@ impl Metrics {
     }
 
     fn reason_against(&self, now: Instant) -> Option<&'static str> {
-        if self.listed.load(Ordering::Acquire) < LISTS {
+        if !self.freshness.has_read() {
             return Some("the Slots and RoleBindings have not been read yet");
         }
-        (self.age(now) >= TRUSTED_FOR).then_some("the API server has not been heard of for a minute")
+        self.freshness.is_stale(now).then_some("the API server has not been heard of for a minute")
     }
 
     fn encode(&self, now: Instant) -> Result<String, std::fmt::Error> {
-        self.age.set(self.age(now).as_secs_f64());
+        self.age.set(self.freshness.age(now).as_secs_f64());
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
-    }
-
-    fn age(&self, now: Instant) -> Duration {
-        let heard = Duration::from_millis(self.heard.load(Ordering::Acquire));
-        now.saturating_duration_since(self.started).saturating_sub(heard)
     }
 }
 
@@ -181,6 +167,8 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -3,7 +3,9 @@
 //! One pure function: [`next`] says what follows from the Slot, its CronJob, the Jobs and the time. Nothing is remembered
 //! besides what stands in the cluster, so a controller that was restarted goes on where the one before it stopped.
 
-use hotdesk_slots::requests::{Request, RequestPhase, RequestStatus, VALID_FOR, is_release_name};
+use hotdesk_slots::requests::{
+    OpenRequest, Request, RequestKind, RequestPhase, RequestStatus, VALID_FOR, is_release_name,
+};
 use hotdesk_slots::text::{harmless, human_duration, plain};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -22,7 +24,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 /// The longest message of a status, in characters.
 const MAX_MESSAGE: usize = 4096;
 
-/// What is asked for.
+/// What is asked for, and becomes a Job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Check the slot, and clear it if nobody uses it.
@@ -76,30 +78,22 @@ impl Kind {
         }
     }
 
-    fn of(text: &str) -> Option<Self> {
-        [Self::Reap, Self::Revive].into_iter().find(|kind| kind.as_str() == text)
+    /// None for what the restamper carries out.
+    fn of(kind: RequestKind) -> Option<Self> {
+        match kind {
+            RequestKind::Reap => Some(Self::Reap),
+            RequestKind::Revive => Some(Self::Revive),
+            RequestKind::Restamp => None,
+        }
     }
 }
 
-/// The request that is to be carried out or followed. One at a time: a newer one waits until the one before is over, and of two
-/// new ones only the newer counts.
+/// The request that is to be carried out or followed here. While another is under way in the slot, there is none.
 #[must_use]
 pub fn open(slot: &ReadSlot) -> Option<Open<'_>> {
     let status = slot.slot.status.as_ref().and_then(|status| status.request.as_ref());
-    let requests = slot.slot.spec.requests.as_ref();
-    let asked =
-        |kind| requests.and_then(|all| if kind == Kind::Reap { all.reap.as_ref() } else { all.revive.as_ref() });
-    if let Some(status) = status.filter(|status| !status.phase.is_over())
-        && let Some(kind) = Kind::of(&status.kind)
-    {
-        let request = asked(kind).filter(|request| request.id.as_deref() == Some(&status.id));
-        return Some(Open { kind, id: &status.id, request, status: Some(status) });
-    }
-    let all = [Kind::Reap, Kind::Revive].into_iter().filter_map(|kind| Some((kind, asked(kind)?)));
-    let with_id = all.filter_map(|(kind, request)| Some((kind, request, request.id.as_deref()?)));
-    let newest = with_id.max_by_key(|(_, request, _)| request.at.as_ref().map(|at| at.0));
-    let (kind, request, id) = newest.filter(|(_, _, id)| status.is_none_or(|status| status.id != *id))?;
-    Some(Open { kind, id, request: Some(request), status: None })
+    let OpenRequest { kind, id, request, status } = OpenRequest::of(slot.slot.spec.requests.as_ref(), status)?;
+    Some(Open { kind: Kind::of(kind)?, id, request, status })
 }
 
 /// What is to be done about an open request.
@@ -133,20 +127,8 @@ pub fn next(slot: &ReadSlot, open: &Open<'_>, around: &Around<'_>, now: Timestam
 /// Why a request is not carried out.
 fn refusal(slot: &ReadSlot, open: &Open<'_>, around: &Around<'_>, now: Timestamp) -> Option<String> {
     let name = &slot.name;
-    let Some(request) = open.request else {
-        return Some("the claim has changed since this was asked: ask again".to_owned());
-    };
-    let claim_id = slot.slot.claim_id();
-    // A slot that nobody has claimed yet has no id: what an administrator asks for there is of no claim.
-    let unclaimed = claim_id.is_none() && slot.slot.spec.claim.is_none();
-    if request.claim_id.as_deref() != claim_id || claim_id.is_none() && !unclaimed {
-        return Some("the claim has changed since this was asked: ask again".to_owned());
-    }
-    if !is_fresh(request, now) {
-        return Some(format!("more than {} have passed since this was asked: ask again", human_duration(VALID_FOR)));
-    }
-    if ![Some(open.id), claim_id].into_iter().flatten().all(is_plain_id) {
-        return Some("its id cannot be used: ask again".to_owned());
+    if let Some(void) = void(slot, open.id, open.request, now) {
+        return Some(void);
     }
     if around.cron_job.is_none() {
         return Some(format!("{name} has no reaper: an administrator sets reaper.enabled for it in charts/slots"));
@@ -157,8 +139,26 @@ fn refusal(slot: &ReadSlot, open: &Open<'_>, around: &Around<'_>, now: Timestamp
         ));
     }
     // Kubernetes would expand `$(NAME)` in an argument, and so show a setting of the reaper.
-    let wrong = request.releases.iter().find(|release| !is_release_name(release))?;
+    let wrong = open.request?.releases.iter().find(|release| !is_release_name(release))?;
     Some(format!("\"{}\" is not the name of a release", plain(wrong)))
+}
+
+/// Why a request may not be carried out any more, whatever it asks for.
+#[must_use]
+pub fn void(slot: &ReadSlot, id: &str, request: Option<&Request>, now: Timestamp) -> Option<String> {
+    let changed = || Some("the claim has changed since this was asked: ask again".to_owned());
+    let Some(request) = request else { return changed() };
+    let claim_id = slot.slot.claim_id();
+    // A slot that nobody has claimed yet has no id: what an administrator asks for there is of no claim.
+    let unclaimed = claim_id.is_none() && slot.slot.spec.claim.is_none();
+    if request.claim_id.as_deref() != claim_id || claim_id.is_none() && !unclaimed {
+        return changed();
+    }
+    if !is_fresh(request, now) {
+        return Some(format!("more than {} have passed since this was asked: ask again", human_duration(VALID_FOR)));
+    }
+    let sound = [Some(id), claim_id].into_iter().flatten().all(is_plain_id);
+    (!sound).then(|| "its id cannot be used: ask again".to_owned())
 }
 
 /// As [`Request::is_valid`], for a request of any claim.

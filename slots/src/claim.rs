@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use crate::identity::{Name, NameError, trimmed};
-use crate::slot::Claim;
+use crate::slot::{Claim, Mode};
 
 /// So many names or groups of a requester are compared with each of the claim's. Nearly everybody has fewer; whoever has
 /// thousands is looked up instead.
@@ -37,6 +37,13 @@ pub enum Standing<'a> {
     Lapsed(&'a ClaimView),
     /// The claim is in force.
     Held(&'a ClaimView),
+}
+
+/// Whether a claim trusts what runs in its slot: because it says so, or because it is from before claims could say so (it
+/// has no id) and was enforced then, when what ran was trusted. Any write of the Slot gives it an id, and writes down which.
+#[must_use]
+pub fn trusts_workloads(says: bool, has_id: bool, mode: Mode) -> bool {
+    says || !has_id && mode == Mode::Enforce
 }
 
 impl ClaimView {
@@ -201,6 +208,22 @@ mod tests {
         assert!(view.admits(["Alice@Example.com"], NOBODY));
         for other in ["alice@example.co", "alice@example.com.evil.org", "malice@example.com", "alice"] {
             assert!(!view.admits([other], NOBODY), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_claim_from_before_there_were_ids_trusts_what_runs_where_it_is_enforced() {
+        for (says, has_id, mode, expected) in [
+            (true, true, Mode::Enforce, true),
+            (true, false, Mode::Warn, true),
+            (false, true, Mode::Enforce, false),
+            (false, true, Mode::Warn, false),
+            (false, true, Mode::Audit, false),
+            (false, false, Mode::Enforce, true),
+            (false, false, Mode::Warn, false),
+            (false, false, Mode::Audit, false),
+        ] {
+            assert_eq!(trusts_workloads(says, has_id, mode), expected, "{says} {has_id} {mode:?}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! What may a holder ask of hotdesk, and what became of it?
 //!
 //! A holder writes a wish into `spec.requests`; the webhook notes of which claim and by whom it is; the controller makes
-//! a Job of it in hotdesk's own namespace, and reports in `status.request`. Nobody needs a right in that namespace for it.
+//! a Job of it in hotdesk's own namespace, or the restamper carries it out itself, and reports in `status.request`. Nobody
+//! needs a right in that namespace for it.
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -20,6 +21,9 @@ const MAX_RELEASE: usize = 53;
 /// The most steps that a status holds; the oldest are left out first.
 pub const MAX_STEPS: usize = 20;
 
+/// The condition in which the restamper says whether everything in the slot carries the claim's labels and annotations.
+pub const STAMPED: &str = "Stamped";
+
 /// What the holder asks for.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -30,6 +34,33 @@ pub struct Requests {
     /// Bring back what was cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revive: Option<Request>,
+    /// Bring hotdesk's labels and annotations on everything in the slot to the claim, also where they look right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restamp: Option<Request>,
+}
+
+/// What can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RequestKind {
+    /// Check the slot, and clear it if nobody uses it.
+    Reap,
+    /// Bring back what was cleared.
+    Revive,
+    /// Bring hotdesk's labels and annotations to the claim.
+    Restamp,
+}
+
+/// A request that is not over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OpenRequest<'a> {
+    /// What is asked for.
+    pub kind: RequestKind,
+    /// Its id.
+    pub id: &'a str,
+    /// As it stands in the spec; absent once the claim has changed.
+    pub request: Option<&'a Request>,
+    /// What has become of it so far.
+    pub status: Option<&'a RequestStatus>,
 }
 
 /// One wish of a holder. People write `{}`, `dryRun` and `releases`; hotdesk writes the rest.
@@ -82,13 +113,64 @@ impl Request {
     }
 }
 
+impl RequestKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Reap, Self::Revive, Self::Restamp];
+
+    /// As it is written in a Slot.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reap => "reap",
+            Self::Revive => "revive",
+            Self::Restamp => "restamp",
+        }
+    }
+
+    /// The kind that is written so.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// The request of this kind.
+    #[must_use]
+    pub fn within(self, requests: &Requests) -> Option<&Request> {
+        match self {
+            Self::Reap => requests.reap.as_ref(),
+            Self::Revive => requests.revive.as_ref(),
+            Self::Restamp => requests.restamp.as_ref(),
+        }
+    }
+}
+
+impl<'a> OpenRequest<'a> {
+    /// The request that is to be carried out or followed, by the program whose kind it is. One at a time in a slot: a newer
+    /// one waits until the one before is over, and of two new ones only the newer counts.
+    #[must_use]
+    pub fn of(requests: Option<&'a Requests>, status: Option<&'a RequestStatus>) -> Option<Self> {
+        let asked = |kind: RequestKind| requests.and_then(|requests| kind.within(requests));
+        if let Some(status) = status.filter(|status| !status.phase.is_over())
+            && let Some(kind) = RequestKind::of(&status.kind)
+        {
+            let request = asked(kind).filter(|request| request.id.as_deref() == Some(&status.id));
+            return Some(Self { kind, id: &status.id, request, status: Some(status) });
+        }
+        let all = RequestKind::ALL.into_iter().filter_map(|kind| Some((kind, asked(kind)?)));
+        let with_id = all.filter_map(|(kind, request)| Some((kind, request, request.id.as_deref()?)));
+        let newest = with_id.max_by_key(|(_, request, _)| request.at.as_ref().map(|at| at.0));
+        let (kind, request, id) = newest.filter(|(_, _, id)| status.is_none_or(|status| status.id != *id))?;
+        Some(Self { kind, id, request: Some(request), status: None })
+    }
+}
+
 /// What became of a request.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestStatus {
     /// The request's id.
     pub id: String,
-    /// `reap` or `revive`.
+    /// `reap`, `revive` or `restamp`.
     pub kind: String,
     /// How far it is.
     pub phase: RequestPhase,
@@ -103,7 +185,7 @@ pub struct RequestStatus {
     #[schemars(length(max = 4096))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The exit code of the Job's program.
+    /// The exit code of the Job's program; of a restamp, 0 or 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     /// When this was written.
@@ -114,14 +196,14 @@ pub struct RequestStatus {
 /// How far a request is.
 #[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RequestPhase {
-    /// The Job is being made.
+    /// It has not begun.
     #[default]
     Pending,
-    /// The Job runs.
+    /// It is carried out.
     Running,
-    /// The Job has ended with exit code 0.
+    /// It was carried out.
     Succeeded,
-    /// The Job has ended otherwise.
+    /// It was carried out in part, or not at all.
     Failed,
     /// The request was void, or nobody can carry it out; the message says why.
     Refused,
@@ -235,5 +317,35 @@ mod tests {
         check(Some("c2"), 0, false);
         check(None, 0, false);
         assert!(!Request::default().is_valid(None, "2026-11-29T12:00:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn one_request_is_open_at_a_time_whoever_carries_it_out() {
+        let requests = |wishes: &[(&str, &str, &str)]| -> Requests {
+            let entries = wishes.iter().map(|(kind, id, at)| {
+                ((*kind).to_owned(), serde_json::json!({"id": id, "at": format!("2026-11-29T12:0{at}:00Z")}))
+            });
+            serde_json::from_value(serde_json::Value::Object(entries.collect())).unwrap()
+        };
+        let status = |kind: &str, id: &str, phase| RequestStatus {
+            id: id.to_owned(),
+            kind: kind.to_owned(),
+            phase,
+            ..RequestStatus::default()
+        };
+        let open = |wishes: &[(&str, &str, &str)], status: Option<RequestStatus>| {
+            let requests = requests(wishes);
+            OpenRequest::of(Some(&requests), status.as_ref()).map(|open| (open.kind.as_str(), open.id.to_owned()))
+        };
+        let both = [("reap", "r1", "0"), ("restamp", "r2", "1")];
+        let is = |kind: &'static str, id: &str| Some((kind, id.to_owned()));
+        assert_eq!(open(&both, None), is("restamp", "r2"), "the newer one counts");
+        let running = status("reap", "r1", RequestPhase::Running);
+        assert_eq!(open(&both, Some(running)), is("reap", "r1"), "the one under way goes first");
+        let over = status("reap", "r1", RequestPhase::Succeeded);
+        assert_eq!(open(&both, Some(over)), is("restamp", "r2"));
+        let over = status("restamp", "r2", RequestPhase::Succeeded);
+        assert_eq!(open(&both, Some(over)), None, "an older one is not carried out again");
+        assert_eq!(open(&[], Some(status("restamp", "r2", RequestPhase::Running))), is("restamp", "r2"));
     }
 }

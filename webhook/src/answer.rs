@@ -116,7 +116,8 @@ pub fn answer_condensed<'a>(
         if path == Path::Slots || is_slot(&parsed.request) {
             return slots::large::answer(review.json(), context);
         }
-        Ok(too_large::unless_exempt(gate::judged(path, parsed, review.json(), context)?, review, limit))
+        let judged = gate::judged(path, parsed, gate::Body::Kept(review.json()), context)?;
+        Ok(too_large::unless_exempt(judged, review, limit))
     });
     denied_if_unreadable(answered)
 }

@@ -126,6 +126,10 @@ pub struct Args {
     /// RoleBinding hotdesk-claimants there. Without it, nobody does
     #[arg(long, env = "HOTDESK_CONTROLLER_USER", value_name = "USER")]
     pub controller_user: Option<String>,
+    /// Exact user name of hotdesk's restamper, which brings hotdesk's labels and annotations in a slot to its claim. Without
+    /// it, nobody does
+    #[arg(long, env = "HOTDESK_RESTAMPER_USER", value_name = "USER")]
+    pub restamper_user: Option<String>,
     /// Names in claims may have letters beyond ASCII, each part of a name in one script (UTS 39)
     #[arg(long, env = "HOTDESK_UNICODE_NAMES")]
     pub unicode_names: bool,
@@ -201,6 +205,7 @@ impl Args {
             claim_url: self.claim_url.clone(),
             jobs_namespace: self.jobs_namespace.clone(),
             max_slots: self.max_slots_per_person.into(),
+            restamper_user: self.restamper_user.clone().filter(|user| !user.is_empty()),
             controller_user: self.controller_user.clone().filter(|user| !user.is_empty()),
             session_user: self.session_user.clone().filter(|user| !user.is_empty()),
             sync_user: self.sync_user.clone().filter(|user| !user.is_empty()),

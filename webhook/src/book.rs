@@ -55,7 +55,9 @@ impl Look {
             Self::NotSynced => SlotView::NotSynced,
             Self::Missing => SlotView::Missing,
             Self::Found(page) if !page.readable => SlotView::Unreadable,
-            Self::Found(page) => SlotView::Known { claim: page.claim.as_ref(), mode: page.mode },
+            Self::Found(page) => {
+                SlotView::Known { claim: page.claim.as_ref(), mode: page.mode, has_claim_id: page.has_claim_id }
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //! One pure function over borrowed data. Whatever is not known to be allowed is denied, and the
 //! policy inside the API server gives the same answers from the same rows.
 
-use hotdesk_slots::claim::Standing;
+use hotdesk_slots::claim::{Standing, trusts_workloads};
 use hotdesk_slots::label::label_safe;
 use hotdesk_slots::{ClaimView, Mode, Name, Requester};
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use crate::settings::{Settings, carries_pod_token, is_service_account_of};
 
 pub use rules::Rule;
 
+pub mod restamp;
 pub mod rules;
 
 /// What a decision needs to know of a request.
@@ -43,6 +44,8 @@ pub enum SlotView<'a> {
         claim: Option<&'a ClaimView>,
         /// Its own mode.
         mode: Option<Mode>,
+        /// Whether its claim has an id.
+        has_claim_id: bool,
     },
 }
 
@@ -63,6 +66,8 @@ pub enum Role {
     Reviver,
     /// The controller, for what it writes in a slot.
     Controller,
+    /// What brings the stamps in a slot to its claim. A rule and a policy of its own hold it to that.
+    Restamper,
     /// A trusted deployer.
     Deployer,
     /// A claimant of the slot.
@@ -135,23 +140,27 @@ pub fn decide(facts: &Facts<'_>, slot: SlotView<'_>, settings: &Settings, now: T
         SlotView::NotSynced => Decision::Deny(Reason::NotSynced),
         SlotView::Missing => Decision::Deny(Reason::NoSlot),
         SlotView::Unreadable => Decision::Deny(Reason::UnreadableSlot),
-        SlotView::Known { claim, mode } => {
-            let judged = judge(facts, Standing::of(claim, now), settings);
-            soften(judged, mode.unwrap_or(settings.mode))
+        SlotView::Known { claim, mode, has_claim_id } => {
+            let mode = mode.unwrap_or(settings.mode);
+            let trusts = claim.is_some_and(|claim| trusts_workloads(claim.trust_workloads, has_claim_id, mode));
+            soften(judge(facts, Standing::of(claim, now), trusts, settings), mode)
         }
     }
 }
 
-fn judge(facts: &Facts<'_>, standing: Standing<'_>, settings: &Settings) -> Result<Role, Reason> {
+fn judge(facts: &Facts<'_>, standing: Standing<'_>, trusts: bool, settings: &Settings) -> Result<Role, Reason> {
     if settings.is_reaper_of(facts.requester, facts.namespace) {
         return Ok(Role::Reaper);
     }
     if settings.is_reviver_of(facts.requester, facts.namespace) {
         return Ok(Role::Reviver);
     }
+    if settings.is_restamper(facts.requester) {
+        return Ok(Role::Restamper);
+    }
     let own = is_service_account_of(facts.requester, facts.namespace);
     let runs = own && carries_pod_token(facts.requester);
-    if runs && standing.held().is_some_and(|claim| claim.trust_workloads) {
+    if runs && trusts && standing.held().is_some() {
         return Ok(Role::OwnServiceAccount);
     }
     if let Some(judged) = judge_deployer(facts, standing, settings) {
@@ -211,6 +220,7 @@ impl Role {
             Self::Reaper => "reaper",
             Self::Reviver => "reviver",
             Self::Controller => "controller",
+            Self::Restamper => "restamper",
             Self::Deployer => "deployer",
             Self::Claimant => "claimant",
         }

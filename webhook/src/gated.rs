@@ -13,6 +13,8 @@ const TABLE: &str = include_str!("../../charts/hotdesk/files/gated.yaml");
 pub struct Gated {
     /// Which writes are stamped.
     pub stamp: Stamped,
+    /// Of which kinds nothing is stamped again.
+    pub restamp: Restamped,
     /// Where a kind holds the labels and annotations of what a controller makes of it.
     pub templates: Vec<Template>,
     fixtures: Vec<Fixtures>,
@@ -25,6 +27,19 @@ pub struct Gated {
 pub struct Stamped {
     subresources: Vec<String>,
     never: Vec<Kind>,
+}
+
+/// Which kinds the restamper leaves alone.
+#[derive(Debug, Default, Deserialize)]
+pub struct Restamped {
+    never: Vec<Resource>,
+}
+
+/// A resource, or with `*` all of a group.
+#[derive(Debug, Deserialize)]
+struct Resource {
+    group: String,
+    resource: String,
 }
 
 /// A field of some kinds whose `metadata` ends on other objects.
@@ -105,6 +120,14 @@ impl Stamped {
     }
 }
 
+impl Restamped {
+    /// True for what the restamper does not write.
+    #[must_use]
+    pub fn leaves_out(&self, group: &str, resource: &str) -> bool {
+        self.never.iter().any(|one| one.group == group && (one.resource == "*" || one.resource == resource))
+    }
+}
+
 impl Template {
     /// True if objects of this kind have it.
     #[must_use]
@@ -174,6 +197,21 @@ mod tests {
         assert!(table.templates[0].is_of("apps", "Deployment") && !table.templates[0].is_of("", "Deployment"));
         assert!(table.stamp.takes("status", "example.com", "Binding"));
         assert!(!table.stamp.takes("", "", "Binding") && !table.stamp.takes("scale", "apps", "Deployment"));
+    }
+
+    #[test]
+    fn rights_slots_and_what_is_written_all_the_time_are_not_restamped() {
+        let table = &Gated::table().restamp;
+        for (group, resource) in [
+            ("rbac.authorization.k8s.io", "roles"),
+            ("hotdesk.dev", "slots"),
+            ("", "events"),
+            ("coordination.k8s.io", "leases"),
+            ("discovery.k8s.io", "endpointslices"),
+        ] {
+            assert!(table.leaves_out(group, resource), "{group}/{resource}");
+        }
+        assert!(!table.leaves_out("", "secrets") && !table.leaves_out("example.com", "events"));
     }
 
     #[test]

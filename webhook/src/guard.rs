@@ -68,6 +68,8 @@ pub enum Writer {
     Reviver,
     /// The controller, its parts of the status.
     Controller,
+    /// The restamper, what became of the stamps.
+    Restamper,
     /// The webhook itself, its notes of sessions only.
     Webhook,
     /// What brings the claims of a sheet.
@@ -167,6 +169,7 @@ impl Writer {
             Self::Reaper => "reaper",
             Self::Reviver => "reviver",
             Self::Controller => "controller",
+            Self::Restamper => "restamper",
             Self::Webhook => "webhook",
             Self::Sync => "sync",
             Self::Person => "claimant",

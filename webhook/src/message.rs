@@ -115,6 +115,10 @@ pub fn rule(broken: Broken<'_>, facts: &Facts<'_>) -> String {
             plain(found.key),
             keys::PREFIX,
         ),
+        Broken::Restamp(why) => format!(
+            "hotdesk's restamper changes keys that begin with {} and nothing else, and this {why}",
+            keys::PREFIX
+        ),
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Settings {
     pub session_user: Option<String>,
     /// The exact user name of the controller.
     pub controller_user: Option<String>,
+    /// The exact user name of the restamper.
+    pub restamper_user: Option<String>,
     /// How many slots one person may hold at once; 0: any number.
     pub max_slots: usize,
     /// The exact user name of what brings claims from a sheet.
@@ -113,6 +115,12 @@ impl Settings {
     #[must_use]
     pub fn is_controller(&self, requester: &Requester<'_>) -> bool {
         self.controller_user.as_deref() == Some(&*requester.username)
+    }
+
+    /// True for the restamper, by exact user name.
+    #[must_use]
+    pub fn is_restamper(&self, requester: &Requester<'_>) -> bool {
+        self.restamper_user.as_deref() == Some(&*requester.username)
     }
 
     /// True for the reaper of this slot, by exact user name and with a pod's token: it lives in hotdesk's own namespace,

@@ -16,6 +16,7 @@
 {{- $args = append $args (printf "--session-user=system:serviceaccount:%s:%s" .Release.Namespace (include "hotdesk.webhookName" .)) -}}
 {{- end -}}
 {{- with include "hotdesk.controllerUser" . }}{{ $args = append $args (printf "--controller-user=%s" .) }}{{ end -}}
+{{- $args = append $args (printf "--restamper-user=%s" (include "hotdesk.restamperUser" .)) -}}
 {{- if .Values.maxSlotsPerPerson -}}
 {{- $args = append $args (printf "--max-slots-per-person=%d" (int .Values.maxSlotsPerPerson)) -}}
 {{- $args = append $args (printf "--claims-config-map=%s" (include "hotdesk.claimsConfigMap" .)) -}}
@@ -175,6 +176,15 @@ spec:
 - {name: HOTDESK_JOBS_NAMESPACE, value: {{ include "hotdesk.arg" .Values.jobs.namespace }}}
 {{- with include "hotdesk.controllerValues" . | fromJson }}
 - {name: HOTDESK_SUBJECT_PREFIX, value: {{ include "hotdesk.arg" (join "," .subjectPrefixes) }}}
+- {name: HOTDESK_LOG_FORMAT, value: {{ include "hotdesk.arg" .logFormat }}}
+- {name: HOTDESK_LOG_LEVEL, value: {{ include "hotdesk.arg" .logLevel }}}
+{{- end }}
+{{- end }}
+
+{{/* The restamper's settings, as environment variables. */}}
+{{- define "hotdesk.restamperEnv" -}}
+{{- with .Values.restamper }}
+- {name: HOTDESK_RESTAMP_INTERVAL, value: {{ include "hotdesk.arg" .interval }}}
 - {name: HOTDESK_LOG_FORMAT, value: {{ include "hotdesk.arg" .logFormat }}}
 - {name: HOTDESK_LOG_LEVEL, value: {{ include "hotdesk.arg" .logLevel }}}
 {{- end }}

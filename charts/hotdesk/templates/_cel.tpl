@@ -93,6 +93,15 @@ has(params.status) && has(params.status.lapsedUntil) && dyn(params.status.lapsed
 int(timestamp(string(params.spec.claim.until))) == int(timestamp(string(params.status.lapsedUntil)))
 {{- end }}
 
+{{/* True for a claim that trusts what runs in the slot: it says so, or it is from before claims could say so (it has no id) and
+     the slot is enforced. Only where there is a claim. */}}
+{{- define "hotdesk.cel.trustsWorkloads" -}}
+(has(params.spec.claim.trustWorkloads) && params.spec.claim.trustWorkloads ||
+  !(has(params.metadata.annotations) && "hotdesk.dev/claim-id" in params.metadata.annotations) &&
+  (has(params.spec.mode) && dyn(params.spec.mode) in ["enforce", "warn", "audit"]
+    ? params.spec.mode : {{ .Values.mode | toJson }}) == "enforce")
+{{- end }}
+
 {{/* A text that people wrote, in quotes that it cannot end: what looks like a double quote becomes an apostrophe. */}}
 {{- define "hotdesk.cel.quoted" -}}
 "\"" + {{ . }}.split("").map(c, c in

@@ -30,6 +30,15 @@
 {{- if .Values.controller.enabled }}system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.controllerName" . }}{{ end -}}
 {{- end }}
 
+{{- define "hotdesk.restamperName" -}}
+{{ include "hotdesk.fullname" . }}-restamper
+{{- end }}
+
+{{/* The restamper's user name, as the API server knows it. The account is held to what it needs also where no such program runs. */}}
+{{- define "hotdesk.restamperUser" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.restamperName" . }}
+{{- end }}
+
 {{/* The controller's values, with what an installation from before still says under `access`, as JSON. */}}
 {{- define "hotdesk.controllerValues" -}}
 {{- mergeOverwrite (deepCopy .Values.controller) (omit (.Values.access | default dict) "enabled" "image") | toJson -}}

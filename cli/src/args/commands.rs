@@ -81,6 +81,22 @@ pub(crate) struct Reap {
 
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
+hotdesk does so by itself within a minute after a slot changed hands. This asks for it at once, also for what looks right.
+Nothing is restarted.
+
+Examples:
+  restamp mew
+  restamp mew --no-wait")]
+pub(crate) struct Restamp {
+    /// The slot, by its namespace.
+    pub(crate) slot: String,
+
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+}
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
 Asks hotdesk to put back what was saved before the releases were cleared. Only what was cleared while you held the slot
 comes back; the rest an administrator brings back.
 

@@ -1,6 +1,7 @@
 //! `hotdesk reap SLOT`: a check by hand, and what it found.
 
 use hotdesk_slots::Slot;
+use hotdesk_slots::requests::RequestKind;
 use jiff::SignedDuration;
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::commands::Done;
 use crate::failure::Failure;
 use crate::near;
 use crate::output::machine;
-use crate::request::{self, Ended, Kind};
+use crate::request::{self, Ended};
 use crate::row::slot_name;
 
 /// What became of a request; the form of `-o json`.
@@ -34,8 +35,8 @@ pub(crate) async fn run(cluster: &Cluster, args: &Reap, form: Form) -> Result<Do
     let slot = near::find(&slots, &args.slot, cluster.now.timestamp())?;
     needs_reaper(slot)?;
     let name = slot_name(slot);
-    let id = request::ask(cluster, name, Kind::Reap, args.dry_run, &[]).await?;
-    finish(cluster, name, (Kind::Reap, &id), args.wait.patience(), form).await
+    let id = request::ask(cluster, name, RequestKind::Reap, args.dry_run, &[]).await?;
+    finish(cluster, name, (RequestKind::Reap, &id), args.wait.patience(), form).await
 }
 
 /// Says early what the controller would say: that there is no reaper.
@@ -58,7 +59,7 @@ pub(super) fn needs_reaper(slot: &Slot) -> Result<(), Failure> {
 pub(super) async fn finish(
     cluster: &Cluster,
     slot: &str,
-    (kind, id): (Kind, &str),
+    (kind, id): (RequestKind, &str),
     patience: Option<SignedDuration>,
     form: Form,
 ) -> Result<Done, Failure> {
@@ -69,13 +70,18 @@ pub(super) async fn finish(
     };
     let ended = request::follow(cluster, slot, (kind, id), patience, request::on_stderr).await?;
     let told = Told { exit_code: Some(ended.code), message: Some(&ended.message), ..told };
-    let text = machine(&told, form)?.unwrap_or_else(|| format!("{}\n", verdict(&ended)));
+    let text = machine(&told, form)?.unwrap_or_else(|| format!("{}\n", verdict(kind, &ended)));
     Ok(Done { text, well: ended.code == 0 })
 }
 
-fn verdict(ended: &Ended) -> String {
+fn verdict(kind: RequestKind, ended: &Ended) -> String {
     let said = if ended.message.is_empty() { "The job has ended without a word." } else { ended.message.as_str() };
-    if ended.code == 0 { said.to_owned() } else { format!("{said} (The job's exit code is {}.)", ended.code) }
+    // A restamp is no job, and its words say everything.
+    if ended.code == 0 || kind == RequestKind::Restamp {
+        said.to_owned()
+    } else {
+        format!("{said} (The job's exit code is {}.)", ended.code)
+    }
 }
 
 #[cfg(test)]
@@ -87,9 +93,12 @@ mod tests {
     #[test]
     fn the_verdict_is_what_the_job_said_at_its_end() {
         let ended = |code, message: &str| Ended { code, message: message.to_owned() };
-        assert_eq!(verdict(&ended(0, "mew is in use.")), "mew is in use.");
-        assert_eq!(verdict(&ended(3, "mew is not known.")), "mew is not known. (The job's exit code is 3.)");
-        assert_eq!(verdict(&ended(0, "")), "The job has ended without a word.");
+        assert_eq!(verdict(RequestKind::Reap, &ended(0, "mew is in use.")), "mew is in use.");
+        assert_eq!(
+            verdict(RequestKind::Reap, &ended(3, "mew is not known.")),
+            "mew is not known. (The job's exit code is 3.)"
+        );
+        assert_eq!(verdict(RequestKind::Reap, &ended(0, "")), "The job has ended without a word.");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use hotdesk_slots::requests::SavedRelease;
+use hotdesk_slots::requests::{RequestKind, SavedRelease};
 use hotdesk_slots::text::{list, plain};
 use hotdesk_slots::{ClaimView, Slot, Standing};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::cluster::Cluster;
 use crate::commands::{Done, agreed, relative};
 use crate::failure::Failure;
 use crate::near;
-use crate::request::{self, Kind};
+use crate::request;
 use crate::row::slot_name;
 
 /// How many of the objects that stay are named.
@@ -38,8 +38,8 @@ pub(crate) async fn run(cluster: &Cluster, args: &Revive, form: Form) -> Result<
         return Ok(Done { text: "Nothing was brought back.\n".to_owned(), well: false });
     }
     let name = slot_name(slot);
-    let id = request::ask(cluster, name, Kind::Revive, args.dry_run, &args.releases).await?;
-    finish(cluster, name, (Kind::Revive, &id), args.wait.patience(), form).await
+    let id = request::ask(cluster, name, RequestKind::Revive, args.dry_run, &args.releases).await?;
+    finish(cluster, name, (RequestKind::Revive, &id), args.wait.patience(), form).await
 }
 
 /// The newest save of each release that is asked for; of none in particular, those of the last reap.

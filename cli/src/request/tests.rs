@@ -15,7 +15,7 @@ fn slot(asked: &str, status: &Value) -> Slot {
 fn check(looks: &[Slot], expected: &[&str], end: &Look) {
     let (mut told, mut lines, mut last) = (Told::default(), Vec::new(), Look::Silent);
     for slot in looks {
-        last = told.look(slot, Kind::Reap, "r1", &mut |line: &str| lines.push(line.to_owned()));
+        last = told.look(slot, RequestKind::Reap, "r1", &mut |line: &str| lines.push(line.to_owned()));
     }
     assert_eq!((lines.iter().map(String::as_str).collect::<Vec<_>>(), &last), (expected.to_vec(), end));
 }
@@ -28,11 +28,11 @@ fn at(phase: &str, more: &Value) -> Slot {
 
 #[test]
 fn a_wish_is_another_one_each_time_it_is_written() {
-    let asked = wish(Kind::Revive, false, &["web".to_owned()]);
+    let asked = wish(RequestKind::Revive, false, &["web".to_owned()]);
     let own = json!({"id": null, "claimID": null, "by": null, "at": null, "dryRun": false, "releases": ["web"]});
     assert_eq!(asked, json!({"requests": {"revive": own}}));
     assert_eq!(
-        wish(Kind::Reap, true, &[])["requests"]["reap"]["releases"],
+        wish(RequestKind::Reap, true, &[])["requests"]["reap"]["releases"],
         Value::Null,
         "none of an earlier wish stay"
     );

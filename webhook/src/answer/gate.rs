@@ -9,13 +9,13 @@ use hotdesk_slots::{Mode, Requester, keys};
 use crate::answer::{Answer, Context, Note, Path, is_slot, refusal, requires_object, slots};
 use crate::book::{Listing, Look, Page};
 use crate::decide::rules::{Broken, broken, names_people};
-use crate::decide::{Decision, Facts, Reason, Role, decide};
+use crate::decide::{Decision, Facts, Reason, Role, decide, restamp};
 use crate::gated::Gated;
 use crate::message::{self, denial, holder};
 use crate::neighbours::{self, Found, Neighbours};
 use crate::reply::{Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
-use crate::review::{GateReview, Operation, Request, Unreadable};
+use crate::review::{GateReview, Operation, Request, SlotReview, Unreadable};
 use crate::session;
 use crate::settings::Settings;
 
@@ -32,7 +32,16 @@ pub fn answer<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<A
     if is_slot(&review.request) {
         return slots::answer(body, context);
     }
-    judged(path, review, body, context)
+    judged(path, review, Body::Whole(body), context)
+}
+
+/// What a review was read from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Body<'a> {
+    /// All of it.
+    Whole(&'a [u8]),
+    /// Of a large one, what was kept.
+    Kept(&'a [u8]),
 }
 
 /// Answers a review that was read from this body, of anything but a Slot.
@@ -42,7 +51,7 @@ pub fn answer<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<A
 pub(super) fn judged<'a>(
     path: Path,
     mut review: GateReview<'a>,
-    body: &[u8],
+    body: Body<'_>,
     context: &Context<'_>,
 ) -> Result<Answer<'a>, Unreadable> {
     let requester = review.request.take_requester();
@@ -59,7 +68,7 @@ pub(super) fn judged<'a>(
         is_controllers: binds_claimants(request) || is_event(request),
     };
     let judged = decide(&facts, look.view(), context.settings, context.now);
-    let broken = broken(request, judged, &requester, context.settings);
+    let broken = broken(request, judged, &requester, context.settings).or_else(|| no_restamp(request, judged, body));
     let decision = broken.map_or(judged, |broken| Decision::Forbid(broken.rule()));
     let found = found(request, body, decision, context)?;
     let decision = found.denied.as_ref().map_or(decision, |finding| Decision::Forbid(finding.rule()));
@@ -83,10 +92,11 @@ pub(super) fn judged<'a>(
 /// What the write brings that is a neighbour's.
 fn found(
     request: &Request<'_, Object<'_>>,
-    body: &[u8],
+    body: Body<'_>,
     decision: Decision,
     context: &Context<'_>,
 ) -> Result<Found, Unreadable> {
+    let (Body::Whole(body) | Body::Kept(body)) = body;
     let is_slot = |namespace: &str| context.book.knows(namespace);
     neighbours::judge(request, body, decision, &context.settings.guards, || Neighbours {
         slot: request.namespace(),
@@ -102,6 +112,19 @@ fn words(decision: Decision, found: &Found) -> (&'static str, &'static str) {
         (Decision::Allow(_), Some(finding)) => (Decision::WARN, finding.rule().word()),
         _ => (decision.word(), decision.why()),
     }
+}
+
+/// What is wrong with a request of the restamper. Of others the objects are not read in full.
+fn no_restamp(request: &Request<'_, Object<'_>>, decision: Decision, body: Body<'_>) -> Option<Broken<'static>> {
+    if decision != Decision::Allow(Role::Restamper) {
+        return None;
+    }
+    let whole = match body {
+        Body::Whole(body) => SlotReview::parse(body).ok(),
+        Body::Kept(_) => None,
+    };
+    let objects = whole.and_then(|whole| whole.request.object.zip(whole.request.old_object));
+    restamp::judge(request, objects).err().map(Broken::Restamp)
 }
 
 fn binds_claimants(request: &Request<'_, Object<'_>>) -> bool {
@@ -211,11 +234,9 @@ fn patch(
         unname(metadata.labels.as_ref(), old.and_then(|old| old.labels.as_ref()), &mut labels);
         unname(metadata.annotations.as_ref(), old.and_then(|old| old.annotations.as_ref()), &mut annotations);
     }
-    if is_release_record(request, object) {
-        let by = deployed_by(request, role, requester);
-        written(&page.stamp().clone().with_deployed_by(&by).changes(&labels, &annotations))
-    } else {
-        written(&page.stamp().changes(&labels, &annotations))
+    match deployed_by(request, role, requester).filter(|_| is_release_record(request, object)) {
+        Some(by) => written(&page.stamp().clone().with_deployed_by(&by).changes(&labels, &annotations)),
+        None => written(&page.stamp().changes(&labels, &annotations)),
     }
 }
 
@@ -231,19 +252,21 @@ fn unname<'b>(new: Option<&'b Entries<'_>>, old: Option<&Entries<'_>>, marks: &m
     marks.reserved.extend(brought.map(|person| (keys::FOR.into(), person.into())));
 }
 
-/// Who deployed a release. hotdesk's own accounts, which clear and restore releases, are not the people who deployed them.
+/// Who deployed a release. hotdesk's own accounts, which clear, restore and restamp releases, are not the people who deployed
+/// them; a restamp does not make up who did.
 fn deployed_by<'b>(
     request: &'b Request<'_, Object<'_>>,
     role: Option<Role>,
     requester: &'b Requester<'_>,
-) -> Cow<'b, str> {
+) -> Option<Cow<'b, str>> {
     let kept = match role {
-        Some(Role::Reaper) => request.old_object.as_ref(),
+        Some(Role::Reaper | Role::Restamper) => request.old_object.as_ref(),
         Some(Role::Reviver) => request.object.as_ref(),
         _ => None,
     };
     let annotations = kept.and_then(|object| object.metadata.as_ref()).and_then(|m| m.annotations.as_ref());
-    annotations.and_then(|entries| entries.get(keys::DEPLOYED_BY)).unwrap_or(&requester.username).into()
+    let noted = annotations.and_then(|entries| entries.get(keys::DEPLOYED_BY));
+    noted.or_else(|| (role != Some(Role::Restamper)).then_some(&requester.username)).map(Cow::from)
 }
 
 fn is_stamped(request: &Request<'_, Object<'_>>, decision: Decision) -> bool {

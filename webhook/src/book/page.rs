@@ -15,6 +15,8 @@ pub struct Page {
     pub mode: Option<Mode>,
     /// The slot's host.
     pub host: Option<Box<str>>,
+    /// Whether the Slot carries the id of a claim. One from before there were ids does not.
+    pub has_claim_id: bool,
     /// The version of the Slot, where it is a number, as it is in every API server so far.
     pub version: Option<u64>,
     /// False if the Slot could not be read. Then nobody holds it, and nobody may claim to.
@@ -24,11 +26,11 @@ pub struct Page {
 }
 
 impl Page {
-    /// A slot with this claim and mode.
+    /// A slot with this claim, which has an id, and mode.
     #[must_use]
     pub fn new(namespace: &str, claim: Option<ClaimView>, mode: Option<Mode>) -> Self {
         let claim = claim.map(without_spare_room);
-        Self { slot: namespace.into(), claim, mode, readable: true, ..Self::default() }
+        Self { slot: namespace.into(), claim, mode, has_claim_id: true, readable: true, ..Self::default() }
     }
 
     /// The same slot, of this version.
@@ -41,6 +43,12 @@ impl Page {
     #[must_use]
     pub fn host(self, host: Option<&str>) -> Self {
         Self { host: host.map(Into::into), ..self }
+    }
+
+    /// The same slot, of which this is said.
+    #[must_use]
+    pub fn with_claim_id(self, has_claim_id: bool) -> Self {
+        Self { has_claim_id, ..self }
     }
 
     /// A Slot that is there and cannot be read.
@@ -72,7 +80,7 @@ impl Page {
 
     /// True if the same people hold the slot for the same time and trust it alike, or the same nobody does.
     pub(super) fn is_held_as(&self, other: &Self) -> bool {
-        self.readable == other.readable && self.claim == other.claim
+        self.readable == other.readable && self.claim == other.claim && self.has_claim_id == other.has_claim_id
     }
 }
 

@@ -5,6 +5,7 @@
 
 use hotdesk_slots::Requester;
 
+use crate::decide::restamp::NotARestamp;
 use crate::decide::{Decision, Role};
 use crate::gated::Gated;
 use crate::review::object::Object;
@@ -39,6 +40,8 @@ pub enum Rule {
     SystemPriority,
     /// No person writes Endpoints.
     Endpoints,
+    /// The restamper changes nothing but hotdesk's keys.
+    Restamp,
 }
 
 /// How a write breaks a rule.
@@ -52,6 +55,8 @@ pub enum Broken<'a> {
     TokenSecret,
     /// It brings a key of hotdesk's into a template.
     ReservedKey(Reserved<'a>),
+    /// The restamper sent it, and it is not a restamp.
+    Restamp(NotARestamp),
 }
 
 /// The rule that this write breaks, if it breaks one.
@@ -71,7 +76,8 @@ pub fn broken<'a>(
         return None;
     }
     let writes = matches!(request.operation, Operation::Create | Operation::Update);
-    let object = request.object.as_ref().filter(|_| writes);
+    // The restamper brings nothing into an object that is there, which is looked at elsewhere.
+    let object = request.object.as_ref().filter(|_| writes && role != Some(Role::Restamper));
     fixture(request)
         .filter(|_| role != Some(Role::Controller))
         .or_else(|| object.and_then(|object| token(request, object, settings)))
@@ -131,6 +137,7 @@ impl Broken<'_> {
             Self::TokenLifetime => Rule::TokenLifetime,
             Self::TokenSecret => Rule::TokenSecret,
             Self::ReservedKey(_) => Rule::ReservedKey,
+            Self::Restamp(_) => Rule::Restamp,
         }
     }
 }
@@ -149,6 +156,7 @@ impl Rule {
             Self::ExternalIp => "external-ip",
             Self::SystemPriority => "system-priority",
             Self::Endpoints => "endpoints",
+            Self::Restamp => "not-a-restamp",
         }
     }
 }

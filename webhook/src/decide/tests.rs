@@ -7,10 +7,13 @@ use super::*;
 use crate::settings::Deployer;
 
 mod deployers;
+mod restamper;
+mod upgrade;
 
 const NOW: &str = "2026-11-23T15:00:00Z";
 const POD: &str = "authentication.kubernetes.io/pod-name";
 const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
+const RESTAMPER: &str = "system:serviceaccount:hotdesk:hotdesk-restamper";
 const ACCESS: &str = "system:serviceaccount:hotdesk:hotdesk-access";
 
 /// Who asks, what for, and where: alice holds `pikachu` unless the test says otherwise.
@@ -19,6 +22,7 @@ struct Case {
     requester: Requester<'static>,
     deployed_for: Option<&'static str>,
     is_controllers: bool,
+    has_claim_id: bool,
     claim: Option<ClaimView>,
     slot_mode: Option<Mode>,
     settings: Settings,
@@ -67,9 +71,11 @@ fn by(username: &str) -> Case {
                 extra_keys: vec!["example.com/login".to_owned()],
             },
             controller_user: Some(ACCESS.to_owned()),
+            restamper_user: Some(RESTAMPER.to_owned()),
             ..Settings::default()
         },
         is_controllers: false,
+        has_claim_id: true,
         view: View::Known,
     }
 }
@@ -111,6 +117,10 @@ impl Case {
         self.claim.as_mut().unwrap().trust_workloads = true;
         self
     }
+    fn without_claim_id(mut self) -> Self {
+        self.has_claim_id = false;
+        self
+    }
     fn without_aliases(mut self) -> Self {
         self.claim.as_mut().unwrap().aliases.clear();
         self
@@ -136,7 +146,9 @@ impl Case {
             is_controllers: self.is_controllers,
         };
         let view = match self.view {
-            View::Known => SlotView::Known { claim: self.claim.as_ref(), mode: self.slot_mode },
+            View::Known => {
+                SlotView::Known { claim: self.claim.as_ref(), mode: self.slot_mode, has_claim_id: self.has_claim_id }
+            }
             View::NotSynced => SlotView::NotSynced,
             View::Missing => SlotView::Missing,
             View::Unreadable => SlotView::Unreadable,

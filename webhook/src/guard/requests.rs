@@ -3,20 +3,13 @@
 //! People write that they ask for something, `dryRun` and `releases`; under which claim, by whom and when is written here,
 //! whatever they wrote there. A wish dies with its claim.
 
-use hotdesk_slots::requests::{ONE_EVERY, Request, Requests, is_release_name};
+use hotdesk_slots::requests::{ONE_EVERY, Request, RequestKind, Requests, is_release_name};
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::quoted;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Asked, Moment, Writer};
-
-/// One kind of wish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Reap,
-    Revive,
-}
 
 /// The requests as they shall be stored, under a claim that goes on.
 ///
@@ -32,10 +25,11 @@ pub(super) fn stored(
     if asked.new.is_none_or(|new| new.spec.requests.is_none()) {
         return asking.withdrawn().map(|()| None);
     }
-    let (reap, revive) = (asking.one(Kind::Reap), asking.one(Kind::Revive));
-    match (reap, revive) {
-        (Ok(reap), Ok(revive)) => Ok(Some(Requests { reap, revive })),
-        (reap, revive) => Err(reap.err().into_iter().chain(revive.err()).flatten().collect()),
+    let [reap, revive, restamp] =
+        [RequestKind::Reap, RequestKind::Revive, RequestKind::Restamp].map(|kind| asking.one(kind));
+    match (reap, revive, restamp) {
+        (Ok(reap), Ok(revive), Ok(restamp)) => Ok(Some(Requests { reap, revive, restamp })),
+        (reap, revive, restamp) => Err([reap, revive, restamp].into_iter().filter_map(Result::err).flatten().collect()),
     }
 }
 
@@ -56,18 +50,18 @@ struct Asking<'a> {
 impl Asking<'_> {
     /// A request that was taken back lately could be made again at once.
     fn withdrawn(&self) -> Result<(), Vec<String>> {
-        let early = [Kind::Reap, Kind::Revive].into_iter().filter(|kind| kind.of(self.asked.old).is_some());
+        let early = RequestKind::ALL.into_iter().filter(|kind| of(*kind, self.asked.old).is_some());
         let early: Vec<String> = early.filter_map(|kind| self.too_soon(kind)).collect();
         if early.is_empty() { Ok(()) } else { Err(early) }
     }
 
-    fn one(&self, kind: Kind) -> Result<Option<Request>, Vec<String>> {
-        let (was, wanted) = (kind.of(self.asked.old), kind.of(self.asked.new));
+    fn one(&self, kind: RequestKind) -> Result<Option<Request>, Vec<String>> {
+        let (was, wanted) = (of(kind, self.asked.old), of(kind, self.asked.new));
         if was == wanted {
             return Ok(wanted.cloned());
         }
         let mut problems: Vec<String> = self.too_soon(kind).into_iter().collect();
-        problems.extend(wanted.into_iter().flat_map(|wanted| against_releases(kind, wanted)));
+        problems.extend(wanted.into_iter().flat_map(|wanted| against(kind, wanted)));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -80,14 +74,14 @@ impl Asking<'_> {
         }))
     }
 
-    fn too_soon(&self, kind: Kind) -> Option<String> {
+    fn too_soon(&self, kind: RequestKind) -> Option<String> {
         let age = self.moment.now.duration_since(asked_at(kind, self.asked.old?)?);
         let wait = ONE_EVERY.as_secs() - age.as_secs();
         // What lies further ahead than clocks differ is not from here.
         (!self.may_hurry && age < ONE_EVERY && age > -ONE_EVERY).then(|| {
             format!(
                 "spec.requests.{}: hotdesk was asked for that within the last minute: ask again in {wait} s",
-                kind.word()
+                kind.as_str()
             )
         })
     }
@@ -95,39 +89,38 @@ impl Asking<'_> {
 
 /// When it was last asked for: by the request that is there, or, where a change of the claim took it away, by what hotdesk
 /// reports of it.
-fn asked_at(kind: Kind, old: &Slot) -> Option<Timestamp> {
-    let report = || old.status.as_ref()?.request.as_ref().filter(|report| report.kind == kind.word())?.at.as_ref();
-    let at = match kind.of(Some(old)) {
+fn asked_at(kind: RequestKind, old: &Slot) -> Option<Timestamp> {
+    let report = || old.status.as_ref()?.request.as_ref().filter(|report| report.kind == kind.as_str())?.at.as_ref();
+    let at = match of(kind, Some(old)) {
         Some(request) => request.at.as_ref(),
         None => report(),
     };
     at.map(|at| at.0)
 }
 
-fn against_releases(kind: Kind, wanted: &Request) -> Vec<String> {
-    let field = format!("spec.requests.{}.releases", kind.word());
-    if kind == Kind::Reap && !wanted.releases.is_empty() {
-        return vec![format!("{field}: a slot is cleared as a whole: leave it out")];
+fn against(kind: RequestKind, wanted: &Request) -> Vec<String> {
+    let field = format!("spec.requests.{}", kind.as_str());
+    let whole = match kind {
+        RequestKind::Revive => None,
+        RequestKind::Reap => Some("a slot is cleared as a whole"),
+        RequestKind::Restamp => Some("a slot is restamped as a whole"),
+    };
+    if let Some(whole) = whole.filter(|_| !wanted.releases.is_empty()) {
+        return vec![format!("{field}.releases: {whole}: leave it out")];
+    }
+    if kind == RequestKind::Restamp && wanted.dry_run {
+        return vec![format!(
+            "{field}.dryRun: a restamp is not tried out, for it changes hotdesk's keys alone: leave it out"
+        )];
     }
     let unsound = wanted.releases.iter().enumerate().filter(|(_, name)| !is_release_name(name));
-    unsound.map(|(i, name)| format!("{field}[{i}]: {} is not the name of a helm release", quoted(name))).collect()
+    unsound
+        .map(|(i, name)| format!("{field}.releases[{i}]: {} is not the name of a helm release", quoted(name)))
+        .collect()
 }
 
-impl Kind {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Reap => "reap",
-            Self::Revive => "revive",
-        }
-    }
-
-    fn of(self, slot: Option<&Slot>) -> Option<&Request> {
-        let requests = slot?.spec.requests.as_ref()?;
-        match self {
-            Self::Reap => requests.reap.as_ref(),
-            Self::Revive => requests.revive.as_ref(),
-        }
-    }
+fn of(kind: RequestKind, slot: Option<&Slot>) -> Option<&Request> {
+    slot.and_then(|slot| slot.spec.requests.as_ref()).and_then(|requests| kind.within(requests))
 }
 
 #[cfg(test)]

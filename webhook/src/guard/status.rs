@@ -4,7 +4,9 @@
 //! what a reap may take. So each of hotdesk's accounts writes its own fields, no time lies ahead, and no text is endless.
 
 use hotdesk_slots::origin::{CONDITION, SHEET_FRESH};
+use hotdesk_slots::requests::{RequestKind, RequestStatus, STAMPED};
 use hotdesk_slots::slot::{MAX_REAP_ANNOUNCED, SlotStatus};
+use hotdesk_slots::text::plain;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::{Map, Value};
@@ -44,6 +46,9 @@ pub(super) fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> R
         .filter(|field| !writer.writes(field))
         .map(|field| format!("status.{field}: {} does not write it", writer.account()))
         .collect();
+    if changed.contains(&"request") && problems.is_empty() {
+        problems.extend(request(asked, writer));
+    }
     if let Some(status) = is {
         problems.extend(ahead(status, &changed, now));
         problems.extend(endless(&new, &changed));
@@ -64,12 +69,37 @@ pub fn conditions(asked: &Asked<'_>, writer: Writer) -> Option<Vec<Condition>> {
     (kept != written).then(|| kept.iter().copied().chain(own).cloned().collect())
 }
 
+/// Two accounts tell what became of a request: each of its own kinds, and neither over one of the other's that is under way.
+fn request(asked: &Asked<'_>, writer: Writer) -> Option<String> {
+    let of = |slot: Option<&'_ hotdesk_slots::Slot>| slot?.status.as_ref()?.request.clone();
+    let (was, is) = (of(asked.old), of(asked.new));
+    let is_restamp = |request: &RequestStatus| request.kind == RequestKind::Restamp.as_str();
+    let own = |request: &RequestStatus| match writer {
+        Writer::Controller => !is_restamp(request),
+        Writer::Restamper => is_restamp(request),
+        _ => true,
+    };
+    let foreign = |request: &RequestStatus| {
+        format!("status.request: {} does not write of a {}", writer.account(), plain(&request.kind))
+    };
+    if let Some(is) = is.as_ref().filter(|is| !own(is)) {
+        return Some(foreign(is));
+    }
+    let was = was.filter(|was| !own(was))?;
+    // Nobody takes away what another account wrote; its own next request may follow one that is over.
+    if is.is_none() {
+        return Some(foreign(&was));
+    }
+    (!was.phase.is_over()).then(|| format!("status.request: the {} {} is under way", plain(&was.kind), plain(&was.id)))
+}
+
 fn writer(asked: &Asked<'_>, settings: &Settings) -> Option<Writer> {
     let (requester, slot) = (asked.requester, asked.namespace);
     let accounts = [
         (settings.is_noting(requester), Writer::Webhook),
         (settings.is_sync(requester), Writer::Sync),
         (settings.is_controller(requester), Writer::Controller),
+        (settings.is_restamper(requester), Writer::Restamper),
         (settings.is_reaper_of(requester, slot), Writer::Reaper),
         (settings.is_reviver_of(requester, slot), Writer::Reviver),
     ];
@@ -158,6 +188,7 @@ impl Writer {
             Self::Reaper => !NOT_THE_REAPERS.contains(&field),
             Self::Reviver => matches!(field, "saved" | "lastReap"),
             Self::Controller => matches!(field, "phase" | "lapsedUntil" | "reaper" | "request" | "conditions"),
+            Self::Restamper => matches!(field, "request" | "conditions"),
             Self::Webhook => field == "lastSession",
             Self::Sync => matches!(field, "claimedAt" | "conditions"),
             Self::BreakGlass | Self::Administrator => true,
@@ -166,10 +197,12 @@ impl Writer {
     }
 
     fn writes_condition(self, kind: &str) -> bool {
+        let stamped = kind == STAMPED;
         let (sheet, reap) = (matches!(kind, CONDITION | SHEET_FRESH), matches!(kind, "Reapable" | "Sighted"));
         match self {
-            Self::Reaper => !sheet,
-            Self::Controller => !sheet && !reap,
+            Self::Reaper => !sheet && !stamped,
+            Self::Controller => !sheet && !reap && !stamped,
+            Self::Restamper => stamped,
             Self::Sync => sheet,
             Self::BreakGlass | Self::Administrator => true,
             Self::Reviver | Self::Webhook | Self::Machinery | Self::Person => false,
@@ -181,6 +214,7 @@ impl Writer {
             Self::Reaper => "the slot's reaper",
             Self::Reviver => "the slot's reviver",
             Self::Controller => "hotdesk's controller",
+            Self::Restamper => "hotdesk's restamper",
             Self::Webhook => "hotdesk's webhook",
             Self::Sync => "hotdesk's sync",
             Self::BreakGlass | Self::Administrator | Self::Machinery | Self::Person => "this account",

@@ -4,7 +4,7 @@
 //! marks) is worked out here, once. What the write does not change stays as it is: an empty patch, a label or the same
 //! values again renew no claim, whoever sends them.
 
-use hotdesk_slots::claim::Standing;
+use hotdesk_slots::claim::{Standing, trusts_workloads};
 use hotdesk_slots::identity::Name;
 use hotdesk_slots::requests::Requests;
 use hotdesk_slots::slot::Slot;
@@ -108,9 +108,10 @@ fn in_form(
 
 /// Whether what runs in the slot may write there. Who loses the slot takes this with them; who wins it says so themselves.
 fn trust(asked: &Asked<'_>, writer: Writer, turn: &Turn, settings: &Settings) -> bool {
-    let trusts =
-        |slot: Option<&Slot>| slot.and_then(|slot| slot.spec.claim.as_ref()).is_some_and(|claim| claim.trust_workloads);
-    let (was, said) = (trusts(asked.old), trusts(asked.new));
+    let says = |slot: Option<&Slot>| claim_of(slot).is_some_and(|claim| claim.trust_workloads);
+    let was = trusted_before(asked, settings);
+    // What was never written down does not end by a write that leaves it out.
+    let said = says(asked.new) || was && !says(asked.old);
     let owner = turn.is.as_ref().and_then(ClaimView::owner);
     let hands_over = turn.begins() && turn.held_before().is_some();
     match writer {
@@ -126,10 +127,29 @@ fn trust(asked: &Asked<'_>, writer: Writer, turn: &Turn, settings: &Settings) ->
     }
 }
 
+/// Whether what runs was trusted before this write.
+fn trusted_before(asked: &Asked<'_>, settings: &Settings) -> bool {
+    let (Some(old), Some(claim)) = (asked.old, claim_of(asked.old)) else { return false };
+    trusts_workloads(claim.trust_workloads, old.claim_id().is_some(), old.spec.mode.unwrap_or(settings.mode))
+}
+
+fn claim_of(slot: Option<&Slot>) -> Option<&Claim> {
+    slot.and_then(|slot| slot.spec.claim.as_ref())
+}
+
 /// What became of what the writer asked for.
 fn told(asked: &Asked<'_>, trusts: bool, requests: Option<&Requests>, turn: &Turn) -> Vec<String> {
     let Some(new) = asked.new else { return Vec::new() };
     let slot = plain(asked.namespace);
+    let noted = trusts
+        && claim_of(asked.old).is_some_and(|was| !was.trust_workloads)
+        && !claim_of(Some(new)).is_some_and(|is| is.trust_workloads);
+    let noted = noted.then(|| {
+        format!(
+            "what runs in slot \"{slot}\" is trusted, as it was before claims said so, and the claim says so now. To end that: \
+             kubectl patch slot slot -n {slot} --type=merge -p '{{\"spec\":{{\"claim\":{{\"trustWorkloads\":false}}}}}}'"
+        )
+    });
     let distrusted = !trusts && new.spec.claim.as_ref().is_some_and(|claim| claim.trust_workloads);
     let dropped =
         turn.changes_holder() && requests::changes(asked.old, new) && new.spec.requests.is_some() && requests.is_none();
@@ -145,7 +165,7 @@ fn told(asked: &Asked<'_>, trusts: bool, requests: Option<&Requests>, turn: &Tur
             "spec.requests of slot \"{slot}\" is removed, for the slot changes hands by this write: ask again after it"
         )
     });
-    distrusted.into_iter().chain(dropped).collect()
+    noted.into_iter().chain(distrusted).chain(dropped).collect()
 }
 
 /// The id of the claim: another exactly when one begins. It stays when the claim ends, so that what was saved under it can

@@ -13,6 +13,7 @@ use super::*;
 pub(super) const SYNC: &str = "system:serviceaccount:hotdesk:hotdesk-sync";
 pub(super) const WEBHOOK: &str = "system:serviceaccount:hotdesk:hotdesk-webhook";
 pub(super) const CONTROLLER: &str = "system:serviceaccount:hotdesk:hotdesk-controller";
+pub(super) const RESTAMPER: &str = "system:serviceaccount:hotdesk:hotdesk-restamper";
 pub(super) const NOW: &str = "2026-11-23T15:00:00Z";
 
 pub(super) fn at(text: &str) -> Timestamp {
@@ -29,6 +30,7 @@ pub(super) fn settings() -> Settings {
         sync_user: Some(SYNC.to_owned()),
         session_user: Some(WEBHOOK.to_owned()),
         controller_user: Some(CONTROLLER.to_owned()),
+        restamper_user: Some(RESTAMPER.to_owned()),
         claim_url: Some("https://sheets.example.com/1".to_owned()),
         ..Settings::default()
     }

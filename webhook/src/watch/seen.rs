@@ -4,13 +4,15 @@
 //! in. What is read may be odd all the same: one Slot that cannot be read must not hide the others, nor its slot be open.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use hotdesk_slots::ClaimView;
 use hotdesk_slots::slot::{Claim, Mode, SLOT_NAME, Slot};
 use hotdesk_slots::text::plain;
+use hotdesk_slots::{ClaimView, keys};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::NamespaceResourceScope;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -21,6 +23,8 @@ use crate::book::Page;
 pub struct Seen {
     /// Its name, namespace and version; nothing else.
     metadata: ObjectMeta,
+    /// Whether it carries the id of a claim.
+    has_claim_id: bool,
     /// As it is written. Values, not types: what does not fit is this Slot's matter, not the list's.
     spec: Value,
 }
@@ -34,12 +38,17 @@ struct Written {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 struct Metadata {
     name: Option<String>,
     namespace: Option<String>,
     resource_version: Option<String>,
+    annotations: HasClaimId,
 }
+
+/// Of the annotations: whether the id of a claim is among them.
+#[derive(Debug, Default)]
+struct HasClaimId(bool);
 
 /// Of a Slot's spec: what the gate reads. The rest may be as odd as it likes.
 #[derive(Debug, Default, Deserialize)]
@@ -53,8 +62,36 @@ struct GateSpec {
 impl<'de> Deserialize<'de> for Seen {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Written { metadata, spec } = Written::deserialize(deserializer)?;
-        let Metadata { name, namespace, resource_version } = metadata.unwrap_or_default();
-        Ok(Self { metadata: ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() }, spec })
+        let Metadata { name, namespace, resource_version, annotations } = metadata.unwrap_or_default();
+        let metadata = ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() };
+        Ok(Self { metadata, has_claim_id: annotations.0, spec })
+    }
+}
+
+impl<'de> Deserialize<'de> for HasClaimId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = HasClaimId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("annotations")
+            }
+
+            fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+                Ok(HasClaimId(false))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut found = false;
+                while let Some(key) = map.next_key::<String>()? {
+                    map.next_value::<IgnoredAny>()?;
+                    found |= key == keys::CLAIM_ID;
+                }
+                Ok(HasClaimId(found))
+            }
+        }
+        deserializer.deserialize_any(Read)
     }
 }
 
@@ -107,7 +144,7 @@ impl Seen {
                 Page::unreadable(&namespace)
             }
         };
-        Some(page.version(version).host(host.as_deref()))
+        Some(page.version(version).host(host.as_deref()).with_claim_id(self.has_claim_id))
     }
 
     fn version(&self) -> Option<u64> {

@@ -22,14 +22,21 @@ impl Snapshot {
         let kinds: Vec<_> = world.kinds().iter().filter(|kind| kind.preferred && kind.can("list")).collect();
         let asks: Vec<_> = kinds.iter().map(|k| (administrator(), Ask::get(k.path(namespace, "")))).collect();
         let mut snapshot = Self { objects: BTreeMap::new(), marks: Vec::new() };
-        for (kind, answer) in kinds.iter().zip(world.api.send_all(&asks)) {
-            for object in items(&answer) {
+        let answers = world.api.send_all(&asks);
+        let is_slots = |kind: &str, group: &str| kind == "slots" && group == "hotdesk.dev";
+        let mut all = kinds.iter().zip(&answers);
+        let slots = all.find(|(kind, _)| is_slots(&kind.resource, &kind.group)).map(|(_, answer)| answer);
+        let stamp = slots.map(|slots| stamp(&slots.json["items"][0])).unwrap_or_default();
+        for (kind, answer) in kinds.iter().zip(&answers) {
+            for object in items(answer) {
                 let path = kind.path(namespace, object["metadata"]["name"].as_str().unwrap_or_default());
                 if is_marked(object) {
                     snapshot.marks.push(path.clone());
                 }
                 if !RESTLESS.contains(&kind.resource.as_str()) {
-                    snapshot.objects.insert(path, written(object));
+                    let own = is_slots(&kind.resource, &kind.group);
+                    let object = written(object);
+                    snapshot.objects.insert(path, if own { object } else { unstamped(object, &stamp) });
                 }
             }
         }
@@ -83,6 +90,37 @@ fn written(object: &Value) -> Value {
     }
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.retain(|key, _| KEPT.contains(&key.as_str()));
+    }
+    object
+}
+
+/// The marks that everything in the slot comes to carry, by field and key.
+fn stamp(slot: &Value) -> Vec<(&'static str, &'static str, Value)> {
+    let keys = [
+        ("labels", "hotdesk.dev/slot"),
+        ("labels", "hotdesk.dev/owner"),
+        ("annotations", "hotdesk.dev/owner"),
+        ("annotations", "hotdesk.dev/claimants"),
+        ("annotations", "hotdesk.dev/purpose"),
+    ];
+    keys.map(|(field, key)| (field, key, slot["metadata"][field][key].clone())).to_vec()
+}
+
+/// Without the marks that are as the Slot has them, which the restamper adds when its turn comes. Any other stays.
+fn unstamped(mut object: Value, stamp: &[(&str, &str, Value)]) -> Value {
+    for (field, key, value) in stamp {
+        if let Some(entries) = object["metadata"].get_mut(*field).and_then(Value::as_object_mut)
+            && entries.get(*key) == Some(value)
+        {
+            entries.remove(*key);
+        }
+    }
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        for field in ["labels", "annotations"] {
+            if metadata.get(field).and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+                metadata.remove(field);
+            }
+        }
     }
     object
 }

@@ -54,7 +54,8 @@ fn hotdesk_is_upgraded_from_the_charts_of_before() {
 
 /// What the charts of before put into the slots is gone, and stays gone.
 fn nothing_of_before_is_left() {
-    let left = admin().kubectl(&["-n", SLOT, "get", "cronjobs,serviceaccounts,secrets", "-o", "name"]).succeeded().stdout;
+    let left =
+        admin().kubectl(&["-n", SLOT, "get", "cronjobs,serviceaccounts,secrets", "-o", "name"]).succeeded().stdout;
     assert!(!left.contains("hotdesk-reaper") && !left.contains("hotdesk-reviver"), "{left}");
     let access = in_hotdesk(&["get", "deployments,serviceaccounts", "-o", "name"]).succeeded().stdout;
     assert!(!access.contains("access"), "{access}");

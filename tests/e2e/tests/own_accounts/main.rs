@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 mod jobs;
 mod reapers;
+mod restamper;
 mod workload;
 
 const JOBS: &str = "hotdesk-jobs";

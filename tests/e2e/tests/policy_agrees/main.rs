@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 mod plain;
 mod table;
+mod upgrade;
 
 /// A copy of the chart's gate policy, bound to another label.
 struct PolicyAlone {

@@ -104,3 +104,74 @@ fn hotdesks_own_accounts_are_not_who_deployed_a_release() {
     assert_eq!(by("system:serviceaccount:hotdesk-jobs:reaper-pikachu"), "carol", "as it was");
     assert_eq!(by("system:serviceaccount:hotdesk-jobs:reviver-pikachu"), "eve", "as it was saved");
 }
+
+/// The answer to the restamper, and the object as it is stored then.
+fn restamped(review: &Value, is_kept: bool) -> (Value, Value) {
+    let mut review = review.clone();
+    review["request"]["userInfo"] = json!({"username": "restamper"});
+    let steady = Instant::now();
+    let (settings, book) = (Settings { restamper_user: Some("restamper".to_owned()), ..settings() }, book(steady));
+    let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
+    let body = review.to_string();
+    let kept = crate::review::condense::condense(body.as_bytes()).unwrap();
+    let answered = match is_kept {
+        true => answer(Path::Mutate, body.as_bytes(), &context),
+        false => crate::answer::answer_condensed(Path::Mutate, &kept, None, &context),
+    };
+    let answered = answered.unwrap();
+    assert_eq!(answered.session, None, "it is nobody's use");
+    let response: Value = serde_json::from_slice(&answered.reply.to_json()).unwrap();
+    (response["response"].clone(), patched(&review["request"]["object"], &response["response"]))
+}
+
+#[test]
+fn a_restamp_gets_the_claims_stamp_and_leaves_who_deployed_a_release() {
+    let record = |annotations: &Value| {
+        let labels = json!({"hotdesk.dev/owner": "bob", "owner": "helm"});
+        json!({"type": "helm.sh/release.v1", "metadata": {"name": "r", "labels": labels, "annotations": annotations}})
+    };
+    let mut review = with("/object", Value::Null);
+    review["request"]["kind"] = json!({"group": "", "kind": "Secret"});
+    review["request"]["operation"] = json!("UPDATE");
+    for (was, expected) in [(json!({keys::DEPLOYED_BY: "carol"}), json!("carol")), (json!({}), Value::Null)] {
+        review["request"]["object"] = record(&was);
+        review["request"]["oldObject"] = record(&was);
+        let (response, stored) = restamped(&review, true);
+        assert_eq!(response["allowed"], true, "{response}");
+        assert_eq!(response["auditAnnotations"]["decision"], "allow restamper");
+        assert_eq!(stored["metadata"]["labels"]["hotdesk.dev/owner"], "alice_at_example.com");
+        assert_eq!(stored["metadata"]["annotations"][keys::DEPLOYED_BY], expected);
+    }
+}
+
+#[test]
+fn what_nobody_may_bring_into_a_slot_is_restamped_where_it_is() {
+    let secret = json!({"type": "kubernetes.io/service-account-token", "metadata": {"name": "t"}});
+    let mut review = with("/object", secret.clone());
+    review["request"]["kind"] = json!({"group": "", "kind": "Secret"});
+    review["request"]["operation"] = json!("UPDATE");
+    review["request"]["oldObject"] = secret;
+    let (response, stored) = restamped(&review, true);
+    assert_eq!(response["allowed"], true, "{response}");
+    assert_eq!(stored["metadata"]["labels"]["hotdesk.dev/owner"], "alice_at_example.com");
+    review["request"]["oldObject"] = json!({"type": "Opaque", "metadata": {"name": "t"}});
+    assert_eq!(restamped(&review, true).0["allowed"], false, "it was another one");
+}
+
+#[test]
+fn what_is_no_restamp_is_denied_to_the_restamper_and_says_why() {
+    let mut review = with("/object", json!({"metadata": {"name": "web"}, "data": {"a": "c"}}));
+    let check = |review: &Value, is_kept: bool, why: &str| {
+        let (response, _) = restamped(review, is_kept);
+        assert_eq!(response["auditAnnotations"]["decision"], "deny not-a-restamp", "{response}");
+        let message = response["status"]["message"].as_str().unwrap();
+        assert!(message.ends_with(why), "{message}");
+    };
+    check(&review, true, "and this is not an UPDATE");
+    review["request"]["operation"] = json!("UPDATE");
+    review["request"]["oldObject"] = json!({"metadata": {"name": "web"}, "data": {"a": "b"}});
+    check(&review, true, "and this changes something else of the object");
+    review["request"]["object"] = review["request"]["oldObject"].clone();
+    assert_eq!(restamped(&review, true).0["allowed"], true);
+    check(&review, false, "too large to be compared with what it was");
+}

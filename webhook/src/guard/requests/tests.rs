@@ -133,3 +133,22 @@ fn an_administrator_asks_in_a_free_slot_under_the_last_claim_or_a_new_id() {
     assert!(asked.is_valid(stored.claim_id(), at(NOW)));
     assert_eq!(alices().claim_id(), None);
 }
+
+#[test]
+fn a_restamp_is_of_the_whole_slot_and_not_tried_out() {
+    let stored = write(ALICE, &held(), &asking(held(), json!({"restamp": {}}))).unwrap();
+    assert_eq!(requests(&stored), json!({"restamp": {"id": "u-1", "claimID": "c1", "by": ALICE, "at": NOW}}));
+    refuses(
+        NOW,
+        &user(ALICE),
+        &held(),
+        &asking(held(), json!({"restamp": {"releases": ["web"]}})),
+        "restamped as a whole",
+    );
+    refuses(NOW, &user(ALICE), &held(), &asking(held(), json!({"restamp": {"dryRun": true}})), "is not tried out");
+    refuses(NOW, &user("bob@example.com"), &held(), &asking(held(), json!({"restamp": {}})), "is held by");
+    let again = asking(stored.clone(), json!({"restamp": {}}));
+    refuses("2026-11-23T15:00:30Z", &user(ALICE), &stored, &again, "ask again in 30 s");
+    let freed = with(stored.clone(), |slot| slot.spec.claim = None);
+    assert_eq!(write(ALICE, &stored, &freed).unwrap().spec.requests, None, "it ends with the claim");
+}

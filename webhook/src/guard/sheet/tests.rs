@@ -136,8 +136,11 @@ fn the_sync_never_says_what_is_trusted() {
     let write = |old: &Slot, new: &Slot| write(SYNC, old, new).unwrap().spec.claim.unwrap().trust_workloads;
     let trusting = |users: &[&str]| claim(sheets(users), |claim| claim.trust_workloads = true);
     let (alice, both) = (["alice@example.com"], ["alice@example.com", "carol@example.com"]);
+    let noted = crate::guard::tests::marked(sheets(&alice), hotdesk_slots::keys::CLAIM_ID, "c1");
     assert!(!write(&slot(&[]), &trusting(&alice)), "it does not set it");
-    assert!(!write(&sheets(&alice), &trusting(&both)));
+    assert!(!write(&noted, &trusting(&both)));
+    assert!(write(&sheets(&alice), &sheets(&both)), "what ran was trusted before there were ids");
+    assert!(!write(&sheets(&alice), &sheets(&["bob@example.com"])));
     assert!(write(&trusting(&alice), &sheets(&both)), "nor take it away");
     assert!(!write(&trusting(&both), &trusting(&alice)), "but who is taken out of the sheet takes it along");
     assert!(!write(&trusting(&alice), &trusting(&["bob@example.com"])));

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::guard::tests::{
-    CONTROLLER, NOW, SYNC, WEBHOOK, administrator, alices, ask, at, breaks_glass, slot, user, with,
+    CONTROLLER, NOW, RESTAMPER, SYNC, WEBHOOK, administrator, alices, ask, at, breaks_glass, slot, user, with,
 };
 use crate::review::Operation;
 
@@ -88,7 +88,7 @@ fn each_account_writes_its_own_fields_and_no_other() {
             .unwrap();
     let known = all.as_object().unwrap().len();
     assert_eq!(known, FIELDS.len() + 1, "each sample is written, and read again");
-    let accounts: [(Requester<'_>, Writer, &[&str]); 5] = [
+    let accounts: [(Requester<'_>, Writer, &[&str]); 6] = [
         (
             reaper(),
             Writer::Reaper,
@@ -111,6 +111,8 @@ fn each_account_writes_its_own_fields_and_no_other() {
         (reviver(), Writer::Reviver, &["saved", "lastReap"]),
         (user(CONTROLLER), Writer::Controller, &["lapsedUntil", "phase", "reaper", "request"]),
         (user(WEBHOOK), Writer::Webhook, &["lastSession"]),
+        // Of requests it writes its own, as said below.
+        (user(RESTAMPER), Writer::Restamper, &[]),
         (user(SYNC), Writer::Sync, &["claimedAt"]),
     ];
     for (who, writer, own) in &accounts {
@@ -123,7 +125,7 @@ fn each_account_writes_its_own_fields_and_no_other() {
                 } else {
                     let problem = judged.unwrap_err();
                     assert!(
-                        problem.starts_with(&format!("status.{name}: ")) && problem.ends_with("does not write it"),
+                        problem.starts_with(&format!("status.{name}: ")) && problem.contains("does not write"),
                         "{writer:?}: {problem}"
                     );
                 }
@@ -238,6 +240,53 @@ fn what_an_account_read_of_anothers_condition_a_while_ago_does_not_come_back() {
     assert_eq!(merged(Writer::Controller, &[fresh, used], &[("Restamped", "True")]).unwrap().len(), 3);
     assert_eq!(merged(Writer::Administrator, &[fresh], &[stale]), None);
     assert!(writes(&user(WEBHOOK), &conditions(&[fresh]), &conditions(&[])).unwrap_err().contains("status.conditions"));
+}
+
+#[test]
+fn the_controller_and_the_restamper_tell_of_their_own_requests_and_not_over_the_others() {
+    let request = |kind: &str, phase: &str| having(json!({"request": {"id": "r", "kind": kind, "phase": phase}}));
+    let (none, controller, restamper) = (alices(), user(CONTROLLER), user(RESTAMPER));
+    for (own, foreign, who, writer) in [
+        ("reap", "restamp", &controller, Writer::Controller),
+        ("revive", "restamp", &controller, Writer::Controller),
+        ("restamp", "reap", &restamper, Writer::Restamper),
+        ("restamp", "revive", &restamper, Writer::Restamper),
+    ] {
+        assert_eq!(writes(who, &none, &request(own, "Running")), Ok(writer));
+        assert_eq!(writes(who, &request(own, "Running"), &request(own, "Failed")), Ok(writer));
+        assert_eq!(writes(who, &request(foreign, "Failed"), &request(own, "Pending")), Ok(writer), "it is over");
+        let says = |old: &Slot, new: &Slot| writes(who, old, new).unwrap_err();
+        assert!(says(&none, &request(foreign, "Running")).contains(&format!("does not write of a {foreign}")));
+        assert!(says(&request(foreign, "Running"), &request(foreign, "Failed")).contains("does not write of a"));
+        assert!(says(&request(foreign, "Failed"), &none).contains(&format!("does not write of a {foreign}")));
+        let under_way = format!("status.request: the {foreign} r is under way");
+        assert_eq!(says(&request(foreign, "Pending"), &request(own, "Pending")), under_way);
+    }
+}
+
+#[test]
+fn the_restamper_tells_of_the_stamps_alone() {
+    let merged = |writer, old: &[(&str, &str)], new: &[(&str, &str)]| {
+        let (requester, old, new) = (user("x"), conditions(old), conditions(new));
+        let asked = Asked {
+            operation: Operation::Update,
+            subresource: "status",
+            namespace: "pikachu",
+            requester: &requester,
+            old: Some(&old),
+            new: Some(&new),
+        };
+        let stored = super::conditions(&asked, writer).unwrap_or_else(|| new.status.clone().unwrap().conditions);
+        stored.into_iter().map(|one| format!("{} {}", one.type_, one.status)).collect::<Vec<_>>()
+    };
+    let was = [("ClaimSource", "True"), ("Reapable", "False"), ("Stamped", "True")];
+    let forged = [("ClaimSource", "False"), ("Reapable", "True"), ("SheetFresh", "True"), ("Stamped", "False")];
+    assert_eq!(merged(Writer::Restamper, &was, &forged), ["ClaimSource True", "Reapable False", "Stamped False"]);
+    assert_eq!(merged(Writer::Restamper, &was, &[]), ["ClaimSource True", "Reapable False"]);
+    for writer in [Writer::Reaper, Writer::Controller, Writer::Sync] {
+        assert!(merged(writer, &was, &forged).contains(&"Stamped True".to_owned()), "{writer:?}");
+    }
+    assert!(writes(&user(RESTAMPER), &conditions(&was), &conditions(&forged)).is_ok());
 }
 
 #[test]

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::*;
 use crate::guard::tests::{
-    NOW, administrator, alices, applied_by, at, claim, mark, marked, settings, slot, until, user, with, write, write_at,
+    NOW, SYNC, administrator, alices, applied_by, at, claim, mark, marked, settings, slot, until, user, with, write,
+    write_at,
 };
 use crate::review::Operation;
 
@@ -201,6 +202,32 @@ fn what_runs_is_trusted_by_who_holds_the_slot_and_by_nobody_before_them() {
     // For another, an administrator does not know.
     trusts(&administrator(), &slot(&[]), &trusting(slot(&["carol@example.com"])), false);
     trusts(&administrator(), &held(), &trusting(held()), true);
+}
+
+#[test]
+fn a_claim_from_before_there_were_ids_says_after_the_first_write_what_it_trusted() {
+    let (alice, old) = (&user(ALICE), alices());
+    assert_eq!(old.claim_id(), None);
+    trusts(alice, &old, &until(old.clone(), "2026-12-01T00:00:00Z"), true);
+    trusts(alice, &old, &old, true);
+    trusts(&user(SYNC), &old, &old, true);
+    trusts(alice, &old, &claim(old.clone(), |claim| claim.users.push(BOB.to_owned())), true);
+    trusts(alice, &old, &slot(&[ALICE]), false);
+    trusts(alice, &old, &claim(slot(&[BOB, ALICE]), |claim| claim.hand_to = Some(BOB.to_owned())), false);
+    trusts(&administrator(), &old, &slot(&["carol@example.com"]), false);
+    let expired = until(old.clone(), "2026-11-23T14:30:00Z");
+    trusts(alice, &expired, &until(expired.clone(), "2026-12-01T00:00:00Z"), false);
+    trusts(&user(BOB), &expired, &slot(&[BOB]), false);
+    for mode in [hotdesk_slots::Mode::Warn, hotdesk_slots::Mode::Audit] {
+        let lenient = with(old.clone(), |slot| slot.spec.mode = Some(mode));
+        trusts(alice, &lenient, &until(lenient.clone(), "2026-12-01T00:00:00Z"), false);
+        let enforced = with(lenient.clone(), |slot| slot.spec.mode = None);
+        trusts(&administrator(), &lenient, &enforced, false);
+    }
+    let (stored, warnings) = write_at(NOW, "u", alice, &old, &old).unwrap();
+    assert_eq!(stored.claim_id(), Some("u"));
+    assert!(warnings.concat().contains("the claim says so now. To end that: kubectl patch slot"), "{warnings:?}");
+    trusts(alice, &stored, &claim(stored.clone(), |claim| claim.trust_workloads = false), false);
 }
 
 #[test]

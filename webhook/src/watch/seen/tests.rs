@@ -42,6 +42,20 @@ fn what_runs_is_trusted_only_where_the_claim_says_so() {
     assert_eq!(trusts(json!({"users": ["alice"]})), Some(false));
 }
 
+#[test]
+fn a_claim_has_an_id_or_is_from_before_there_were_any() {
+    let with = |annotations: Value| {
+        let mut slot = written(&json!({"claim": {"users": ["alice"]}}));
+        slot["metadata"]["annotations"] = annotations;
+        let page = serde_json::from_value::<Seen>(slot).unwrap().page().unwrap();
+        (page.readable, page.has_claim_id)
+    };
+    assert_eq!(with(json!({"note": "x", "hotdesk.dev/claim-id": "c1", "z": "y"})), (true, true));
+    for without in [json!({"hotdesk.dev/claim-ids": "c1"}), json!({}), Value::Null] {
+        assert_eq!(with(without.clone()), (true, false), "{without}");
+    }
+}
+
 #[track_caller]
 fn closes(spec: &Value) {
     let page = read(spec);
