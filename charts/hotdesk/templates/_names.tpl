@@ -62,6 +62,21 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "hotdesk.restamperName
 {{ include "hotdesk.fullname" . }}-cert-manager
 {{- end }}
 
+{{/*
+The availability, which is "continue" for the one upgrade from a chart of before the secret path: until its pods are new and the certs
+job has published the path, calls of the API server come to nothing, and a holder would lose every write.
+*/}}
+{{- define "hotdesk.availability" -}}
+{{- if eq .Values.availability "strict" -}}
+{{- $found := lookup "admissionregistration.k8s.io/v1" "MutatingWebhookConfiguration" "" (include "hotdesk.fullname" .) -}}
+{{- $paths := list -}}
+{{- range dig "webhooks" list $found }}{{ $paths = append $paths (dig "clientConfig" "service" "path" "" .) }}{{ end -}}
+{{- ternary "continue" "strict" (has "/mutate" $paths) -}}
+{{- else -}}
+{{ .Values.availability }}
+{{- end -}}
+{{- end }}
+
 {{/* The path below which the webhook answers. */}}
 {{- define "hotdesk.pathSecret" -}}
 {{ include "hotdesk.fullname" . }}-webhook-path

@@ -45,6 +45,7 @@ pub(super) enum Id {
     SlotLabel,
     SlotMode,
     SlotIngress,
+    SlotStamps,
     ReaperThere,
     ReaperSuspended,
     ReaperDryRun,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hotdesk_slots::requests::STAMPED;
 use hotdesk_slots::text::list;
 use hotdesk_slots::{Mode, Slot, VerdictState, keys};
 use jiff::{SignedDuration, Timestamp};
@@ -111,7 +112,10 @@ fn one(known: &Known<'_>, program: &str, now: Timestamp) -> Vec<Finding> {
         ))];
     };
     let mut findings: Vec<Finding> =
-        [gated(known, &about), mode(slot, &about), unlogged(known, &about)].into_iter().flatten().collect();
+        [gated(known, &about), mode(slot, &about), unlogged(known, &about), unstamped(slot, &about)]
+            .into_iter()
+            .flatten()
+            .collect();
     findings.extend(reaper(known, slot, &about, program, now));
     if findings.is_empty() {
         let verdict = slot.status.as_ref().and_then(|status| status.verdict.as_ref());
@@ -145,6 +149,21 @@ fn mode(slot: &Slot, about: &str) -> Option<Finding> {
     Some(
         Finding::warning(Id::SlotMode, about, format!("its mode is {word}, so strangers may write there"))
             .mended_by(fix),
+    )
+}
+
+/// What the restamper could not stamp.
+fn unstamped(slot: &Slot, about: &str) -> Option<Finding> {
+    let conditions = slot.status.iter().flat_map(|status| &status.conditions);
+    let refused = conditions.filter(|c| c.type_ == STAMPED && c.status == "False").last()?;
+    let fix = format!("what the reason names; then: kubectl hotdesk restamp {}", slot_name(slot));
+    Some(
+        Finding::warning(
+            Id::SlotStamps,
+            about,
+            format!("not everything in it carries its holder's name: {}", refused.message),
+        )
+        .mended_by(fix),
     )
 }
 

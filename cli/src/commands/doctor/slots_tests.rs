@@ -102,6 +102,18 @@ fn a_softened_mode_is_a_warning() {
 }
 
 #[test]
+fn what_could_not_be_stamped_is_a_warning() {
+    let stamped = |status: &str| {
+        let condition = json!({"type": "Stamped", "status": status, "reason": "Refused", "message": "Secret/a: denied",
+            "lastTransitionTime": "2026-11-23T14:00:00Z"});
+        let verdict = json!({"state": "Active", "reason": "14 requests", "at": "2026-11-23T14:07:10Z"});
+        Case { slot: Some(with_status(&json!({"verdict": verdict, "conditions": [condition]}))), ..in_order() }
+    };
+    check(&stamped("False"), &[(Level::Warning, "not everything in it carries its holder's name: Secret/a: denied")]);
+    check(&stamped("True"), &[(Level::Ok, "14 requests")]);
+}
+
+#[test]
 fn a_slot_that_nothing_clears_is_a_warning() {
     check(&Case { cron_job: None, ..in_order() }, &[(Level::Warning, "it has no reaper")]);
     let before = Case { cron_job: None, outdated: true, ..in_order() };
