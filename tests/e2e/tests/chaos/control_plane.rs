@@ -19,7 +19,7 @@ fn the_api_server_restarts() {
     });
     // What is lost is what reached no API server, and for half a minute what reached one that had not yet looked which kinds
     // there are: it knows no Slots then, so the policy denies (docs/reliability.md).
-    let unknown_kind = |why: &&String| why.contains("failed to find resource referenced by paramKind");
+    let unknown_kind = |why: &&String| why.contains("paramKind");
     let denied: Vec<&String> =
         ended.failed.iter().filter(|why| why.contains("hotdesk") && !unknown_kind(why)).collect();
     assert!(denied.is_empty(), "hotdesk denied {} of the holder's writes: {:?}", denied.len(), denied.first());
