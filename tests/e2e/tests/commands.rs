@@ -303,5 +303,5 @@ fn a_shell_learns_every_command() {
     let mut bash = Command::new("bash");
     let ask = "source /dev/stdin; COMP_WORDS=(hotdesk res); COMP_CWORD=1; _hotdesk hotdesk res hotdesk; echo \"${COMPREPLY[@]}\"";
     bash.args(["--noprofile", "--norc", "-c", ask]);
-    assert_eq!(Ran::run(bash, &script).succeeded().stdout.trim(), "resolve");
+    assert_eq!(Ran::run(bash, &script).succeeded().stdout.trim(), "restamp resolve");
 }
