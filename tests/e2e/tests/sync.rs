@@ -68,11 +68,21 @@ fn a_thousand_ragged_rows_are_applied_and_nothing_is_written_when_nothing_change
     becomes(&one, "zolw@example.com, yamada@example.jp", &sync);
     assert_eq!((sync.metric("hotdesk_sync_rows"), holders(&other).as_str()), (1000.0, ""));
     has_condition(&one, &["True FromSheet"], &sync);
-    let versions = || [&one, &other].map(|slot| slot.object()["metadata"]["resourceVersion"].clone());
-    let (before, told) = (versions(), sync.log());
+    let written = || [&one, &other].map(|slot| but_for_the_restamper(slot.object()));
+    let (before, told) = (written(), sync.log());
     sync.passes_again(5);
-    assert_eq!(versions(), before, "a Slot was written though nothing changed; {}", sync.log());
+    assert_eq!(written(), before, "a Slot was written though nothing changed; {}", sync.log());
     assert_eq!(sync.log(), told, "the same is not said again and again");
+}
+
+/// A Slot without what the restamper and the controller say of it in their own time.
+fn but_for_the_restamper(mut slot: Value) -> Value {
+    slot["metadata"]["resourceVersion"] = Value::Null;
+    slot["status"]["phase"] = Value::Null;
+    if let Some(conditions) = slot["status"]["conditions"].as_array_mut() {
+        conditions.retain(|condition| condition["type"] != "Stamped");
+    }
+    slot
 }
 
 #[test]
