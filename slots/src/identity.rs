@@ -227,11 +227,16 @@ impl People {
         self.by_name.contains_key(name)
     }
 
+    /// All names of a person, the one to show first; none if they are known by this name alone.
+    #[must_use]
+    pub fn all_of(&self, name: &Name) -> &[Name] {
+        self.by_name.get(name).and_then(|row| self.persons.get(*row)).map_or(&[][..], Vec::as_slice)
+    }
+
     /// The name to show for a person, and all other names of theirs.
     #[must_use]
     pub fn resolve(&self, name: &Name) -> (Name, Vec<Name>) {
-        let person = self.by_name.get(name).and_then(|row| self.persons.get(*row)).map_or(&[][..], Vec::as_slice);
-        match person {
+        match self.all_of(name) {
             [first, others @ ..] => (first.clone(), others.to_vec()),
             [] => (name.clone(), Vec::new()),
         }

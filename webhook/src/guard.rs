@@ -144,10 +144,11 @@ fn judge_sync(asked: &Asked<'_>, now: Timestamp) -> Result<Writer, Vec<String>> 
 /// All names of the requester, with those that the list of people adds.
 fn own_names(requester: &Requester<'_>, settings: &Settings) -> Vec<Name> {
     let mut names = requester.names(&settings.identity);
-    let mut known: HashSet<Name> = names.iter().cloned().collect();
-    for name in names.clone() {
-        let (shown, others) = settings.people.resolve(&name);
-        names.extend(std::iter::once(shown).chain(others).filter(|name| known.insert(name.clone())));
+    let all: Vec<&Name> = names.iter().flat_map(|name| settings.people.all_of(name)).collect();
+    if !all.is_empty() {
+        let mut known: HashSet<&Name> = names.iter().collect();
+        let more: Vec<Name> = all.into_iter().filter(|name| known.insert(name)).cloned().collect();
+        names.extend(more);
     }
     names
 }

@@ -11,7 +11,7 @@ use hotdesk_slots::text::{plain, shown_name};
 use hotdesk_slots::{Claim, ClaimView, People};
 use jiff::Timestamp;
 
-use super::{Asked, own_names, respelled, same_claim};
+use super::{Asked, respelled, same_claim};
 use crate::settings::Settings;
 
 /// To whom this write hands the slot over. What was there before is not said by it.
@@ -23,6 +23,7 @@ fn said<'a>(old: &Slot, new: &'a Slot) -> Option<&'a str> {
 /// What speaks against this write by a person.
 pub(super) fn against(
     asked: &Asked<'_>,
+    mine: &[Name],
     settings: &Settings,
     old: &Slot,
     new: &Slot,
@@ -30,8 +31,7 @@ pub(super) fn against(
 ) -> Option<String> {
     let was = old.spec.claim.as_ref().map(|claim| respelled(claim, &settings.people));
     let (is, to) = (as_stored(old, new.spec.claim.as_ref()?, &settings.people), said(old, new));
-    let mine = own_names(asked.requester, settings);
-    let admits = |claim: &ClaimView| claim.admits(&mine, &asked.requester.groups);
+    let admits = |claim: &ClaimView| claim.admits(mine, &asked.requester.groups);
     let Some(was) = Standing::of(was.as_ref(), now).held().filter(|claim| admits(claim)) else {
         return to.map(|_| {
             "spec.claim.handTo: you do not hold the slot, so you cannot hand it over: leave it out".to_owned()
@@ -39,7 +39,7 @@ pub(super) fn against(
     };
     match to {
         Some(to) => misses(to, was, &is, settings),
-        None if admits(&is) || is_left(old, new, was, &is, &mine) => None,
+        None if admits(&is) || is_left(old, new, was, &is, mine) => None,
         None => Some(format!(
             "spec.claim.users: you are {}, and would not be in the claim any more. To hand the slot over: kubectl \
              hotdesk hand {slot} {}. To give it back: kubectl hotdesk release {slot}",

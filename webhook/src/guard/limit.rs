@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use hotdesk_slots::claim::Standing;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{list, plain, shown_name};
-use hotdesk_slots::{ClaimView, Name, Requester};
+use hotdesk_slots::{ClaimView, Name};
 use jiff::Timestamp;
 
 use super::{Asked, Writer, own_names, push_new};
@@ -79,13 +79,7 @@ pub fn gain(writer: Writer, asked: &Asked<'_>, settings: &Settings, now: Timesta
 }
 
 /// What speaks against a hand-over that would leave the slot with people for whom it does not count.
-pub(super) fn against(
-    requester: &Requester<'_>,
-    old: &Slot,
-    new: &Slot,
-    settings: &Settings,
-    now: Timestamp,
-) -> Option<String> {
+pub(super) fn against(mine: &[Name], old: &Slot, new: &Slot, settings: &Settings, now: Timestamp) -> Option<String> {
     if settings.max_slots == 0 || old.spec.claim == new.spec.claim {
         return None;
     }
@@ -95,7 +89,7 @@ pub(super) fn against(
     let held = Standing::of(was.as_ref(), now).held();
     let stays_theirs = held.and_then(ClaimView::owner).is_some_and(|owner| names.contains(owner));
     let alone = is.users.iter().all(|user| names.contains(user)) && is.groups.is_empty();
-    let fine = stays_theirs || alone || own_names(requester, settings).contains(owner);
+    let fine = stays_theirs || alone || mine.contains(owner);
     (!fine).then(|| {
         format!(
             "spec.claim.users: here a person may hold {} at most, so a slot is handed over to one person alone: name {} and \

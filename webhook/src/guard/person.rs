@@ -23,9 +23,10 @@ pub(super) fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> R
     let (old, new) = asked.both()?;
     let mut problems = administrators_only(old, new);
     problems.extend(ownership::against(old, new));
-    problems.extend(takes_from_another(asked, settings, old, new, now));
-    problems.extend(handover::against(asked, settings, old, new, now));
-    problems.extend(limit::against(asked.requester, old, new, settings, now));
+    let mine = own_names(asked.requester, settings);
+    problems.extend(takes_from_another(asked, &mine, old, new, now));
+    problems.extend(handover::against(asked, &mine, settings, old, new, now));
+    problems.extend(limit::against(&mine, old, new, settings, now));
     problems.extend(sheet::against_person(old, new, settings, now));
     problems.extend(clearing::against(old, new, now));
     problems.extend(lapses_at_once(old, new, now));
@@ -53,19 +54,12 @@ fn helms(metadata: &ObjectMeta) -> Vec<(&String, &String)> {
     entries.filter(|(key, _)| HELMS.iter().any(|prefix| key.starts_with(prefix))).collect()
 }
 
-fn takes_from_another(
-    asked: &Asked<'_>,
-    settings: &Settings,
-    old: &Slot,
-    new: &Slot,
-    now: Timestamp,
-) -> Option<String> {
+fn takes_from_another(asked: &Asked<'_>, mine: &[Name], old: &Slot, new: &Slot, now: Timestamp) -> Option<String> {
     if !touches(old, new) {
         return None;
     }
-    let mine = own_names(asked.requester, settings);
     let was = old.spec.claim.as_ref().map(ClaimView::lenient);
-    let was_mine = was.as_ref().is_some_and(|claim| claim.admits(&mine, &asked.requester.groups));
+    let was_mine = was.as_ref().is_some_and(|claim| claim.admits(mine, &asked.requester.groups));
     let who = shown_name(&asked.requester.username);
     if let Standing::Held(_) = Standing::of(was.as_ref(), now) {
         let context = Context { claim: was.as_ref(), listing: &Listing::default(), claim_url: None, now };

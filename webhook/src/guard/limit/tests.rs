@@ -1,5 +1,6 @@
 //! Who gains a slot: alice (also known as octocat) and bob, where a person may hold two.
 
+use hotdesk_slots::Requester;
 use hotdesk_slots::slot::SlotSpec;
 use hotdesk_slots::{Claim, IdentitySettings, People};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -39,7 +40,7 @@ fn judged(writer: Writer, who: &str, old: &Slot, new: &Slot, settings: &Settings
     let requester = Requester { username: who.to_owned().into(), ..Requester::default() };
     let (operation, namespace) = (Operation::Update, "mew");
     let asked = Asked { operation, subresource: "", namespace, requester: &requester, old: Some(old), new: Some(new) };
-    match against(&requester, old, new, settings, now()) {
+    match against(&own_names(&requester, settings), old, new, settings, now()) {
         Some(problem) if writer == Writer::Person => Err(problem),
         _ => Ok(gain(writer, &asked, settings, now()).map(|gain| gain.owner.to_string())),
     }
