@@ -5,7 +5,7 @@ use std::process::Command;
 use hotdesk_e2e::people::root;
 use hotdesk_e2e::{Ran, admin, installation};
 
-use crate::{in_hotdesk, not_run, under_load_in};
+use crate::{PER_SECOND, in_hotdesk, not_run, under_load_in};
 
 /// One of the slots of charts/slots/examples/pokemon.yaml.
 const SLOT: &str = "mew";
@@ -49,7 +49,13 @@ fn hotdesk_is_upgraded_from_the_charts_of_before() {
             script("tests/install", &settings).succeeded();
             more(crate::AROUND);
         });
-        ended.holder_lost_nothing();
+        if availability == "continue" {
+            ended.holder_lost_nothing();
+        } else {
+            // helm changes the webhook configurations some seconds before the policy, which still wants every stamp then.
+            let lost = ended.failed.len();
+            assert!(lost < 10 * PER_SECOND, "{lost} were lost, the first: {:?}", ended.failed.first());
+        }
         assert_eq!(failure_policy(), if availability == "strict" { "Fail" } else { "Ignore" });
         nothing_of_before_is_left();
         drop(today);
