@@ -14,7 +14,7 @@ use hotdesk_bench::{Bench, programs, report};
 #[derive(Debug, Parser)]
 #[command(name = "hotdesk-bench", version, about)]
 struct Args {
-    /// Sections: handler, workers, api, growth, growth-largest, helm, reaper, helm-wait, idle. All but growth-largest, if none is named; `report` measures nothing
+    /// Sections: handler, workers, api, growth, growth-largest, helm, reaper, helm-wait, attack, soak, idle. All but growth-largest and soak, if none is named; `report` measures nothing
     sections: Vec<String>,
     /// How often each cell is measured
     #[arg(long, env = "HOTDESK_BENCH_ROUNDS", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=100))]
