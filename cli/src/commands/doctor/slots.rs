@@ -154,8 +154,8 @@ fn mode(slot: &Slot, about: &str) -> Option<Finding> {
 
 /// What the restamper could not stamp.
 fn unstamped(slot: &Slot, about: &str) -> Option<Finding> {
-    let conditions = slot.status.iter().flat_map(|status| &status.conditions);
-    let refused = conditions.filter(|c| c.type_ == STAMPED && c.status == "False").last()?;
+    let mut conditions = slot.status.iter().flat_map(|status| &status.conditions);
+    let refused = conditions.find(|c| c.type_ == STAMPED && c.status == "False")?;
     let fix = format!("what the reason names; then: kubectl hotdesk restamp {}", slot_name(slot));
     Some(
         Finding::warning(
