@@ -1,6 +1,6 @@
 //! Of an object, what does the restamper read?
 //!
-//! hotdesk's keys alone: whoever deploys may put a megabyte of labels on each object, and the restamper serves all slots.
+//! hotdesk's keys alone: who deploys may put a megabyte of labels on each object, and the restamper serves all slots.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -29,7 +29,7 @@ struct Right {
     verbs: &'static [&'static str],
     group: &'static str,
     resources: &'static [&'static str],
-    /// What whoever has it may do.
+    /// What its holder may do.
     allows: &'static str,
 }
 
@@ -45,7 +45,7 @@ const RIGHTS: [Right; 4] = [
         verbs: &["impersonate"],
         group: "",
         resources: &["users", "groups", "serviceaccounts"],
-        allows: "may act as other people, and so as whoever holds a slot (impersonate)",
+        allows: "may act as other people, and so as the holder of a slot (impersonate)",
     },
     Right {
         verbs: WRITE,
