@@ -6,13 +6,15 @@
 
 use std::io::{self, BufReader, Read};
 use std::str::from_utf8;
+use std::thread;
 use std::time::Instant;
 
 use actix_web::web::{Bytes, Payload};
 use futures::StreamExt as _;
+use rustix::process::setpriority_process;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
 
 use super::{ARRIVE, Refused, Why};
 use crate::deadline::Deadline;
@@ -22,6 +24,10 @@ use crate::review::condense::{CondenseError, Condensed, condense};
 const PIECES: usize = 8;
 /// What is taken out of a piece at once.
 const BUFFER: usize = 16 << 10;
+
+/// The priority of a thread that reads a large review (`man 2 setpriority`: 0 is what others have, 19 the least). Not the
+/// least: it shares the allocator's locks with those who answer.
+const LOW_PRIORITY: i32 = 15;
 
 /// What was read.
 pub(super) struct StreamRead {
@@ -46,7 +52,7 @@ pub(super) async fn read(
 ) -> Result<StreamRead, Refused> {
     let (sender, pieces) = channel(PIECES);
     // The thread gives the permit back, so that its memory is counted for as long as it runs.
-    let reading = spawn_blocking(move || (condense(BufReader::with_capacity(BUFFER, Pieces::new(pieces))), permit));
+    let reading = behind_others(move || (condense(BufReader::with_capacity(BUFFER, Pieces::new(pieces))), permit))?;
     let arrival = deadline.share(Instant::now(), ARRIVE);
     let fed = arrival.within(feed(first, body, sender)).await.unwrap_or(Err(Why::TooSlow));
     let read = deadline.within(reading).await.map_err(|_| Refused::from(Why::TooSlow))?;
@@ -62,6 +68,23 @@ pub(super) async fn read(
         (Ok(_), Err(CondenseError::Unreadable(e))) => Err(Refused { why: Why::Unreadable(e.what), uid: e.uid }),
         (Err(why), read) => Err(Refused { why, uid: read.map_or_else(CondenseError::into_uid, |review| review.uid()) }),
     }
+}
+
+/// Does this in a thread of low priority: ordinary reviews are not to wait for a large one.
+fn behind_others<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<oneshot::Receiver<T>, Refused> {
+    let (done, result) = oneshot::channel();
+    let run = move || {
+        // On Linux a priority is a thread's own.
+        if let Err(error) = setpriority_process(None, LOW_PRIORITY) {
+            tracing::debug!(%error, "a large review is read with the priority of the others");
+        }
+        // Who gave up the request does not wait.
+        let _gone = done.send(work());
+    };
+    thread::Builder::new().name("large-review".to_owned()).spawn(run).map_err(|_| Refused::from(Why::Busy))?;
+    Ok(result)
 }
 
 /// Passes a body on, and says how long it was. What comes when nobody reads any more is taken from the connection all
@@ -92,6 +115,8 @@ impl Pieces {
 
     /// Takes the next piece. False if there is none.
     fn next(&mut self) -> io::Result<bool> {
+        // A low priority alone still takes its whole turn, some milliseconds, before anybody else has one.
+        thread::yield_now();
         let Some(next) = self.pieces.blocking_recv() else {
             return if self.piece.is_empty() { Ok(false) } else { Err(not_text()) };
         };

@@ -21,12 +21,14 @@ const LARGEST: usize = 27 << 20;
 const LARGE_AT_A_TIME: u32 = 4;
 /// Connections on which nothing is ever sent.
 const IDLE: usize = 64;
+/// Seconds of load at least: in less, the 99th of 100 is whoever met one hiccup of the machine.
+const ATTACK_SECONDS: u64 = 5;
 /// How many ordinary reviews the soak asks for, and after how many its memory is first looked at.
 const SOAK: u64 = 2_000_000;
 const SETTLED: u64 = 100_000;
 
-const UNDER_ATTACK: &str = "Stamps of 1 KiB on 8 connections with pauses of 1 ms, straight to the handler: alone, and while 64 connections \
-    are idle and 4 reviews of 27 MiB are in flight all the time. The attacker's own work is done on the same two cores.";
+const UNDER_ATTACK: &str = "Stamps of 1 KiB on 8 connections with pauses of 1 ms, straight to the handler, for 5 s at least: alone, and while 64 connections \
+    are idle and 4 reviews of 27 MiB are in flight all the time. The attacker's own work is done on the same two cores, in the time that nobody else wants.";
 const SOAKED: &str = "Gates, stamps and denials of 1 KiB in turn, on 8 connections, straight to the handler: what is resident after the \
     first 100,000 and after 2,000,000.";
 
@@ -40,14 +42,15 @@ pub fn attack(bench: &Bench) -> anyhow::Result<()> {
     let large = site.body(Question::Stamp, LARGEST)?;
     let mut results = bench.results("attack");
     results.note(UNDER_ATTACK);
+    let seconds = bench.seconds.max(ATTACK_SECONDS);
     for round in 0..bench.rounds {
         bench.say(&format!("under attack, round {} of {}", round + 1, bench.rounds));
-        let quiet = site.ordinary(&stamp, bench.seconds)?;
+        let quiet = site.ordinary(&stamp, seconds)?;
         let idle =
             (0..IDLE).map(|_| TcpStream::connect(("127.0.0.1", FIRST_FREE_PORT))).collect::<Result<Vec<_>, _>>()?;
         let attacked = std::thread::scope(|scope| {
-            let attacker = scope.spawn(|| site.attack(&large, bench.seconds + 2));
-            let attacked = site.ordinary(&stamp, bench.seconds);
+            let attacker = scope.spawn(|| site.attack(&large, seconds + 2));
+            let attacked = site.ordinary(&stamp, seconds);
             attacker.join().map_err(|_| anyhow::anyhow!("the attacker ended early"))??;
             attacked
         })?;
@@ -123,7 +126,7 @@ impl Site {
 
     fn attack(&self, body: &Path, seconds: u64) -> anyhow::Result<Run> {
         let url = self.url(Question::Stamp);
-        Load { url: &url, body, token: None, connections: LARGE_AT_A_TIME, seconds, pause: 0 }.run()
+        Load { url: &url, body, token: None, connections: LARGE_AT_A_TIME, seconds, pause: 0 }.run_in_spare_time()
     }
 
     fn ordinary(&self, body: &Path, seconds: u64) -> anyhow::Result<Run> {
