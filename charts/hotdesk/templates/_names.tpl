@@ -161,7 +161,7 @@ seccompProfile:
 {{- end }}
 {{- end }}
 
-{{/* The priority class of the webhook and the controller; empty: the cluster's default. */}}
+{{/* The priority class of all that runs all the time; empty: the cluster's default. */}}
 {{- define "hotdesk.priorityClass" -}}
 {{- if .Values.webhook.priorityClassName -}}
 {{ .Values.webhook.priorityClassName }}

@@ -1,4 +1,4 @@
-//! hotdesk's own accounts are no way in: rows a25 to a31, a36, a38 and a111 of the table of attacks. Each is tried by somebody
+//! hotdesk's own accounts are no way in: rows a19, a25 to a31, a36, a38, a111 and a112 of the table of attacks. Each is tried by somebody
 //! with the role `edit` in the slot, who may be every service account that lives there.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper::{self, releases, verdict};
-use hotdesk_e2e::slot::{JOBS, SAVED, Wish};
+use hotdesk_e2e::slot::{JOBS, SAVED, Wish, unique};
 use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, bob, carol, installation, until};
 use serde_json::{Value, json};
 
@@ -340,4 +340,54 @@ fn a111_each_account_reaches_its_own_slot_and_no_other() {
     ] {
         assert!(!can(account, namespace, verb, what), "{account} may {verb} {what} in {namespace}");
     }
+}
+
+#[test]
+fn a19_who_may_run_commands_past_the_gate_is_named_by_the_doctor() {
+    let _held = installation::shared();
+    let name = unique("a19");
+    let create = |what: &[&str]| admin().kubectl(&[&["create"], what].concat()).succeeded();
+    create(&["clusterrole", &name, "--verb=create", "--resource=nodes/proxy"]);
+    create(&["clusterrolebinding", &name, &format!("--clusterrole={name}"), &format!("--user={name}")]);
+    let named = until("the doctor to name who may use nodes/proxy", Duration::from_secs(20), || {
+        let report = admin().hotdesk(&["doctor", "-o", "json"]).json();
+        let findings = report["findings"].as_array().cloned().unwrap_or_default();
+        let says =
+            |f: &Value| f["says"].as_str().is_some_and(|says| says.contains(&name) && says.contains("nodes/proxy"));
+        let found = findings.iter().find(|f| f["id"] == "rights-beyond" && says(f)).cloned();
+        found.ok_or_else(|| format!("{findings:#?}"))
+    });
+    for kind in ["clusterrolebinding", "clusterrole"] {
+        admin().kubectl(&["delete", kind, &name]).succeeded();
+    }
+    assert_eq!(named["level"], "warning", "{named}");
+}
+
+#[test]
+fn a112_hotdesks_pods_are_restricted_come_first_and_are_fenced_off() {
+    let _held = installation::shared();
+    let get = |what: &[&str]| admin().kubectl(&[&["get", "-o", "json"], what].concat()).json();
+    for namespace in ["hotdesk", JOBS, SAVED] {
+        let labels = get(&["namespace", namespace])["metadata"]["labels"].clone();
+        assert_eq!(labels["pod-security.kubernetes.io/enforce"], "restricted", "{namespace}: {labels}");
+    }
+    let deployments = get(&["deployments", "-n", "hotdesk", "-l", "app.kubernetes.io/instance=hotdesk"]);
+    let deployments = deployments["items"].as_array().unwrap().clone();
+    assert!(deployments.len() >= 3, "{deployments:#?}");
+    let policies = get(&["networkpolicies", "-n", "hotdesk"])["items"].as_array().unwrap().clone();
+    for deployment in &deployments {
+        let template = &deployment["spec"]["template"];
+        let name = &deployment["metadata"]["name"];
+        assert_eq!(template["spec"]["priorityClassName"], "hotdesk", "{name}");
+        let fenced = policies.iter().any(|policy| {
+            let selector = &policy["spec"]["podSelector"];
+            let fits = |(key, value): (&String, &Value)| template["metadata"]["labels"][key] == *value;
+            let closed = policy["spec"]["policyTypes"].as_array().unwrap().contains(&json!("Ingress"));
+            closed && selector["matchLabels"].as_object().is_some_and(|labels| labels.iter().all(fits))
+        });
+        assert!(fenced, "{name}: {policies:#?}");
+    }
+    // All that runs in the namespace of the jobs.
+    let jobs = get(&["networkpolicies", "-n", JOBS])["items"].as_array().unwrap().clone();
+    assert!(jobs.iter().any(|policy| policy["spec"]["podSelector"] == json!({})), "{jobs:#?}");
 }

@@ -104,16 +104,20 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         let says = format!("the gate judges all {} kinds and subresources that can be written in a slot", here.len());
         findings.push(Finding::ok(Id::GatedKinds, ABOUT, says));
     }
-    if !elsewhere.is_empty() {
-        let names: Vec<String> = elsewhere.iter().map(|offered| named(offered)).collect();
-        let says = format!(
-            "{} are written to another server than the API server, and no gate of hotdesk sees it",
-            some(&names)
-        );
-        let fix = "find out whether that server asks admission webhooks: kubectl get apiservices";
-        findings.push(Finding::warning(Id::AggregatedApis, ABOUT, says).mended_by(fix));
-    }
+    findings.extend(aggregated(&elsewhere));
     findings
+}
+
+/// What is written to other servers, whose admission is their own.
+fn aggregated(elsewhere: &[&Offered]) -> Option<Finding> {
+    if elsewhere.is_empty() {
+        return None;
+    }
+    let names: Vec<String> = elsewhere.iter().map(|offered| named(offered)).collect();
+    let says =
+        format!("{} are written to another server than the API server, and no gate of hotdesk sees it", some(&names));
+    let fix = "find out whether that server asks admission webhooks: kubectl get apiservices";
+    Some(Finding::warning(Id::AggregatedApis, ABOUT, says).mended_by(fix))
 }
 
 /// Whether something of this can be done without being judged. Slots are judged by an entry of their own, and questions about

@@ -61,3 +61,12 @@ fn what_a_judge_leaves_out_passes_it_by_but_for_slots_and_questions() {
     assert!(!passes("authorization.k8s.io", "localsubjectaccessreviews"));
     assert!(!passes("", "secrets"));
 }
+
+#[test]
+fn a20_what_is_written_to_another_server_is_named() {
+    assert!(aggregated(&[]).is_none());
+    let widgets = one("elsewhere.example.com", "widgets", &["create"]);
+    let finding = serde_json::to_value(aggregated(&[&widgets[0]]).unwrap()).unwrap();
+    assert_eq!((&finding["id"], &finding["level"]), (&json!("aggregated-apis"), &json!("warning")), "{finding}");
+    assert!(finding["says"].as_str().unwrap().contains("widgets.elsewhere.example.com"), "{finding}");
+}
