@@ -83,6 +83,9 @@ pub(crate) const KINDS: &[Kind] = &[
     route(How::Whole, OTHER, "texts of another kind", r#""spec":{MANY}"#, r#""a.N":"N.mew.example""#),
     route(How::Whole, OTHER, "priorities in another kind", r#""a":[MANY]"#, r#"{"priorityClassName":"system-N"}"#),
     route(How::Stream, INGRESS, "hosts, as a stream", HOSTS, r#"{"host":"N.mew"}"#),
+    kind(How::Slot, "labels of a Slot", LABELS, r#""labels":{MANY}"#, r#""app-N":"x""#),
+    kind(How::Slot, "reserved labels of a Slot", LABELS, r#""labels":{MANY}"#, r#""hotdesk.dev/N":"x""#),
+    kind(How::Slot, "reserved annotations of a Slot", ANNOTATIONS, r#""annotations":{MANY}"#, r#""hotdesk.dev/N":"x""#),
     kind(How::Slot, "users of a Slot", r#""users":["alice"]"#, r#""users":[MANY]"#, r#""n-N""#),
     kind(How::Slot, "names of who writes a Slot", EXTRA, r#""extra":{"names":[MANY]}"#, r#""n-N""#),
 ];
@@ -137,6 +140,8 @@ fn review(kind: &Kind) -> String {
     let (group, name) = kind.of;
     let (group, resource, operation, object, old) = if kind.how == How::Slot {
         let lapsed = slot(r#"{"users":["carol"],"until":"2026-01-01T00:00:00Z"}"#);
+        // What is stored already never has so many: that is what is tried here.
+        let lapsed = lapsed.replace(LABELS, r#""labels":null"#).replace(ANNOTATIONS, r#""annotations":null"#);
         ("hotdesk.dev", "slots", "UPDATE", slot(r#"{"users":["alice"]}"#), lapsed)
     } else {
         let object = format!(r#"{{"metadata":{{"name":"web",{LABELS},{ANNOTATIONS}}},{DATA}}}"#);
@@ -155,7 +160,7 @@ fn review(kind: &Kind) -> String {
 
 fn slot(claim: &str) -> String {
     format!(
-        r#"{{"apiVersion":"hotdesk.dev/v1alpha1","kind":"Slot","metadata":{{"name":"slot","namespace":"pikachu"}},"spec":{{"claim":{claim}}}}}"#
+        r#"{{"apiVersion":"hotdesk.dev/v1alpha1","kind":"Slot","metadata":{{"name":"slot","namespace":"pikachu",{LABELS},{ANNOTATIONS}}},"spec":{{"claim":{claim}}}}}"#
     )
 }
 

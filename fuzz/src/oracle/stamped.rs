@@ -98,8 +98,9 @@ fn reserved<'a>(object: &'a Value, map: &str) -> Result<BTreeMap<&'a str, &'a st
     let entries = object.get("metadata").and_then(|m| m.get(map)).and_then(Value::as_object);
     let reserved = entries.into_iter().flatten().filter(|(key, _)| is_reserved(key));
     let texts = reserved.map(|(key, value)| {
-        let text = value.as_str().ok_or_else(|| format!("metadata.{map} has {value} at {key}"))?;
-        Ok((key.as_str(), text))
+        // An API server stores null as an empty text.
+        let text = if value.is_null() { Some("") } else { value.as_str() };
+        Ok((key.as_str(), text.ok_or_else(|| format!("metadata.{map} has {value} at {key}"))?))
     });
     texts.collect()
 }

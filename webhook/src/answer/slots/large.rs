@@ -3,8 +3,10 @@
 //! No Slot needs to be. One that could grow without bounds could be made so large by its holder that nobody can write it
 //! any more, so its growth is stopped long before that.
 
-use hotdesk_slots::Claim;
+use std::borrow::Cow;
+
 use hotdesk_slots::slot::Slot;
+use hotdesk_slots::{Claim, Requester};
 use json_patch::Patch;
 use serde_json::value::RawValue;
 
@@ -15,8 +17,8 @@ use crate::review::{Operation, Request, SlotReview, Unreadable};
 
 use super::{Ruled, decided, misdirected, rule};
 
-/// The largest Slot that anybody makes, as JSON. A review holds it twice, and is read whole up to 4 MiB.
-const MOST: usize = 1 << 20;
+/// The largest Slot that anybody makes, as JSON. A review holds it twice, and both are read in less than 50 ms.
+const MOST: usize = 512 << 10;
 
 /// How many names and groups a claim may have, as the schema of Slots says. An API server asks here before it looks at
 /// that, and a hundred thousand names would be compared with each other.
@@ -45,10 +47,14 @@ pub(super) fn grows_too_large(request: &Request<'_, &RawValue>) -> bool {
     request.subresource().is_empty() && new > MOST && new > length(request.old_object)
 }
 
-/// The answer, or a denial if it lets somebody else than break-glass go on.
-pub(super) fn unless_break_glass(answer: Answer<'_>) -> Answer<'_> {
-    let is_exempt = answer.reply.denial.is_some() || answer.note.reason == Writer::BreakGlass.word();
-    if is_exempt { answer } else { denied(answer, TooLarge::Slot) }
+/// The denial of a Slot that becomes too large.
+pub(super) fn refused<'a>(
+    uid: Cow<'a, str>,
+    request: Request<'a, &'a RawValue>,
+    requester: Requester<'a>,
+) -> Answer<'a> {
+    let unread = Ruled { writer: Writer::Person, patch: Patch::default(), gain: None, warnings: Vec::new() };
+    denied(decided(uid, request, requester, Ok(unread)), TooLarge::Slot)
 }
 
 /// Answers a review of a Slot of which nothing but its metadata was kept: whoever may delete it does, and break-glass writes it
@@ -70,10 +76,12 @@ pub(in crate::answer) fn answer<'a>(body: &'a [u8], context: &Context<'_>) -> Re
         return Ok(decided(uid, review.request, requester, result));
     }
     let breaks_glass = context.settings.breaks_glass(&requester);
+    if !breaks_glass {
+        return Ok(refused(uid, review.request, requester));
+    }
     let warning = "the Slot is so large that hotdesk did not put it into form".to_owned();
     let ruled = Ruled { writer: Writer::BreakGlass, patch: Patch::default(), gain: None, warnings: vec![warning] };
-    let answer = decided(uid, review.request, requester, Ok(ruled));
-    Ok(if breaks_glass { answer } else { denied(answer, TooLarge::Slot) })
+    Ok(decided(uid, review.request, requester, Ok(ruled)))
 }
 
 #[cfg(test)]
