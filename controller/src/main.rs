@@ -48,7 +48,7 @@ async fn run(args: &Args) -> anyhow::Result<End> {
     let metrics = Arc::new(Metrics::new(Instant::now()));
     let asking = client::asking(config.clone(), args.api_timeout)?;
     let heard = metrics.clone();
-    let watching = client::watching(config, move || heard.hear())?;
+    let watching = client::watching(config, move || heard.freshness().hear())?;
     let listener = health::bind(args.health_listen, "--health-listen")?;
     let address = listener.local_addr()?;
     let health = health::serve(metrics.clone(), listener)?;
@@ -63,10 +63,10 @@ async fn run(args: &Args) -> anyhow::Result<End> {
     let (all_bindings, rights) = rights.follow(watching, asked(ending));
     let listed = async {
         if all_slots.wait_until_ready().await.is_ok() {
-            metrics.listed();
+            metrics.freshness().listed();
         }
         if all_bindings.wait_until_ready().await.is_ok() {
-            metrics.listed();
+            metrics.freshness().listed();
         }
     };
     drive(join3(slots, rights, listed).map(drop), &mut signals, health, end).await

@@ -1,6 +1,5 @@
 //! What has the controller done, and does it still see the Slots?
 
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use hotdesk_runtime::health::Health;
@@ -10,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use crate::freshness::Freshness;
 use crate::request::Kind;
@@ -26,7 +25,6 @@ pub struct Metrics {
     reconciled: Family<Ended, Counter>,
     rights: Family<Ended, Counter>,
     behind: Gauge,
-    age: Gauge<f64, AtomicU64>,
     freshness: Freshness,
 }
 
@@ -60,8 +58,7 @@ impl Metrics {
             reconciled: Family::default(),
             rights: Family::default(),
             behind: Gauge::default(),
-            age: Gauge::default(),
-            freshness: Freshness::new(LISTS, now),
+            freshness: Freshness::new("the Slots and RoleBindings", LISTS, now),
         };
         metrics.register();
         metrics
@@ -78,8 +75,7 @@ impl Metrics {
         );
         r.register("rights_writes", "Writes of RoleBindings, by how they ended", self.rights.clone());
         r.register("rights_behind", "Slots whose rights could not be brought to the claim yet", self.behind.clone());
-        let age = self.age.clone();
-        r.register_with_unit("watch_age", "Time since the API server was last heard of", Unit::Seconds, age);
+        self.freshness.register(r);
         for outcome in [Outcome::Done, Outcome::Failed] {
             drop(self.reconciled.get_or_create(&Ended { outcome: outcome.as_str() }));
             drop(self.rights.get_or_create(&Ended { outcome: outcome.as_str() }));
@@ -89,14 +85,10 @@ impl Metrics {
         }
     }
 
-    /// The API server answered.
-    pub fn hear(&self) {
-        self.freshness.hear();
-    }
-
-    /// One of the lists was read for the first time.
-    pub fn listed(&self) {
-        self.freshness.listed();
+    /// When the API server was last heard of.
+    #[must_use]
+    pub fn freshness(&self) -> &Freshness {
+        &self.freshness
     }
 
     /// Counts a request that has ended.
@@ -118,29 +110,15 @@ impl Metrics {
     pub fn rights_behind(&self, slots: usize) {
         self.behind.set(i64::try_from(slots).unwrap_or(i64::MAX));
     }
-
-    fn reason_against(&self, now: Instant) -> Option<&'static str> {
-        if !self.freshness.has_read() {
-            return Some("the Slots and RoleBindings have not been read yet");
-        }
-        self.freshness.is_stale(now).then_some("the API server has not been heard of for a minute")
-    }
-
-    fn encode(&self, now: Instant) -> Result<String, std::fmt::Error> {
-        self.age.set(self.freshness.age(now).as_secs_f64());
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
-        Ok(text)
-    }
 }
 
 impl Health for Metrics {
     fn not_ready(&self) -> Option<String> {
-        self.reason_against(Instant::now()).map(str::to_owned)
+        self.freshness.reason_against(Instant::now())
     }
 
     fn metrics(&self) -> Result<String, std::fmt::Error> {
-        self.encode(Instant::now())
+        self.freshness.encode(&self.registry, Instant::now())
     }
 }
 
@@ -167,26 +145,23 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
-    fn it_is_ready_while_everything_was_read_and_the_api_server_answers() {
-        let start = Instant::now();
-        let metrics = Metrics::new(start);
-        metrics.listed();
-        assert_eq!(metrics.reason_against(start), Some("the Slots and RoleBindings have not been read yet"));
-        metrics.listed();
-        assert_eq!(metrics.reason_against(start + Duration::from_secs(59)), None);
-        assert!(metrics.reason_against(start + Duration::from_secs(61)).is_some());
+    fn every_number_is_there_from_the_start() {
+        let metrics = Metrics::new(Instant::now());
+        metrics.freshness().listed();
+        assert_eq!(metrics.not_ready().as_deref(), Some("the Slots and RoleBindings have not been read yet"));
+        metrics.freshness().listed();
+        assert_eq!(metrics.not_ready(), None);
         metrics.ended(Kind::Reap, RequestPhase::Refused);
-        let text = metrics.encode(start).unwrap();
+        let text = metrics.metrics().unwrap();
         for line in [
             "hotdesk_controller_requests_total{kind=\"reap\",phase=\"refused\"} 1",
             "hotdesk_controller_requests_total{kind=\"revive\",phase=\"failed\"} 0",
             "hotdesk_controller_rights_writes_total{outcome=\"failed\"} 0",
             "hotdesk_controller_build_info{version=",
+            "hotdesk_controller_watch_age_seconds ",
         ] {
             assert!(text.contains(line), "{text}");
         }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
+use hotdesk_runtime::duration;
+use hotdesk_runtime::log::LogArgs;
 use hotdesk_slots::identity::{Accounts, NameRules};
 use hotdesk_slots::{IdentitySettings, Mode, People};
-use jiff::SignedDuration;
 
 use crate::gated::Gated;
 use crate::settings::{Deployer, Settings, TokenSecrets};
@@ -38,7 +39,7 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_PATH_DIR", default_value = "/etc/hotdesk/path", value_name = "DIR")]
     pub path_dir: PathBuf,
     /// How often the files of the certificate and of the path are read again
-    #[arg(long, env = "HOTDESK_TLS_RELOAD_INTERVAL", default_value = "5s", value_parser = positive_duration, value_name = "DURATION")]
+    #[arg(long, env = "HOTDESK_TLS_RELOAD_INTERVAL", default_value = "5s", value_parser = duration::positive::<Duration>, value_name = "DURATION")]
     pub tls_reload_interval: Duration,
     /// The largest review that is judged like any other, in bytes, or with Ki or Mi. Of a larger one, only deletions and
     /// break-glass are let through
@@ -51,10 +52,10 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_WORKERS", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "THREADS")]
     pub workers: u16,
     /// How long reviews are still answered after SIGTERM, so that nobody is sent here any more
-    #[arg(long, env = "HOTDESK_SHUTDOWN_DELAY", default_value = "5s", value_parser = duration, value_name = "DURATION")]
+    #[arg(long, env = "HOTDESK_SHUTDOWN_DELAY", default_value = "5s", value_parser = duration::non_negative::<Duration>, value_name = "DURATION")]
     pub shutdown_delay: Duration,
     /// How long reviews under way may then take
-    #[arg(long, env = "HOTDESK_SHUTDOWN_TIMEOUT", default_value = "20s", value_parser = positive_duration, value_name = "DURATION")]
+    #[arg(long, env = "HOTDESK_SHUTDOWN_TIMEOUT", default_value = "20s", value_parser = duration::positive::<Duration>, value_name = "DURATION")]
     pub shutdown_timeout: Duration,
     /// What happens to a write by somebody who does not hold the slot, where the Slot itself does not say
     #[arg(long, env = "HOTDESK_MODE", value_enum, default_value_t = ModeArg::Enforce)]
@@ -139,12 +140,9 @@ pub struct Args {
     /// Exact name of a service account that a claim may name, besides the trusted deployers. Repeat it, or separate by line breaks
     #[arg(long, env = "HOTDESK_CLAIMANT_ACCOUNT", value_delimiter = '\n', value_name = "USER")]
     pub claimant_account: Vec<String>,
-    /// How log lines are written
-    #[arg(long, env = "HOTDESK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
-    /// What is logged: error, warn, info, debug, or a filter such as `info,kube=debug`
-    #[arg(long, env = "HOTDESK_LOG_LEVEL", default_value = "info", value_name = "FILTER")]
-    pub log_level: String,
+    /// What is logged, and how
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// What happens to a denied write.
@@ -170,15 +168,6 @@ pub enum TokenSecretsArg {
 /// The deployers of one flag.
 #[derive(Debug, Clone)]
 pub struct Deployers(Vec<Deployer>);
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
-}
 
 impl Args {
     /// The settings that decisions depend on. Reads the file of people.
@@ -258,19 +247,6 @@ fn given(entries: &[String]) -> Vec<String> {
 
 fn deployers(text: &str) -> Result<Deployers, String> {
     Deployer::parse(text).map(Deployers)
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let help = || format!("write a length of time such as 5s, 500ms or 1m30s, not {text:?}");
-    let parsed: SignedDuration = text.parse().map_err(|_| help())?;
-    Duration::try_from(parsed).map_err(|_| help())
-}
-
-fn positive_duration(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        Duration::ZERO => Err("it must be longer than 0s".to_owned()),
-        longer => Ok(longer),
-    }
 }
 
 /// An API server takes objects of 3 MiB, so less would deny ordinary ones, and above 1 GiB none sends any.

@@ -3,15 +3,15 @@
 //! Everything that can be wrong with the configuration is found before a port is bound. The first
 //! signal ends the process gracefully, the second at once.
 
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::dev::Server;
 use anyhow::Context as _;
 use futures::FutureExt as _;
+use futures::future::join;
+use hotdesk_runtime::health::{self, Server, bind};
+use hotdesk_runtime::process::{End, Signals};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Args;
 use crate::book::Book;
@@ -22,25 +22,13 @@ use crate::request_gate::{Limits, RequestGate};
 use crate::serve::Shared;
 use crate::session::recorder::{SessionRecorder, status};
 use crate::tls::Certificates;
-use crate::{health, serve, watch};
+use crate::{serve, watch};
 
 /// What connections need, and twice as much to spare.
 const OPEN_FILES: u64 = 1 << 15;
 /// However long the reviews take to end, so long there is at least for the sessions that are still to be noted. The pod's grace
 /// period has 5 s more than the two times that the flags set.
 const LAST_SESSIONS: Duration = Duration::from_secs(3);
-
-/// How the process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// After one signal: everything under way was answered, or had its time.
-    Graceful,
-    /// After a second one: at once.
-    Hurried,
-}
-
-/// SIGTERM and SIGINT.
-struct Signals(Signal, Signal);
 
 /// Runs until a signal.
 ///
@@ -71,7 +59,7 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     allow_connections();
     let (plain, listener) = (bind(args.health_listen, "--health-listen")?, bind(args.listen, "--listen")?);
     let (health_at, reviews_at) = (plain.local_addr()?, listener.local_addr()?);
-    let health = health::health(shared.clone(), plain)?;
+    let health = health::serve(shared.clone(), plain)?;
     let reviews = serve::reviews(shared.clone(), listener, tls, args.workers.into(), args.shutdown_timeout)?;
     tracing::info!(reviews = %reviews_at, health = %health_at, version = env!("CARGO_PKG_VERSION"), "listening");
 
@@ -126,7 +114,7 @@ async fn until_signal(
     let mut servers = std::pin::pin!(async { tokio::try_join!(reviews, health) }.fuse());
     tokio::select! {
         ended = &mut servers => { ended.context("a server failed")?; anyhow::bail!("a server ended by itself") }
-        () = signals.next() => {}
+        _ = signals.next() => {}
     }
     shared.leave();
     tracing::info!(delay = ?args.shutdown_delay, "asked to end: not ready any more");
@@ -146,24 +134,9 @@ async fn until_signal(
         handles.1.stop(false).await;
     };
     // The servers must be polled to drain; that they end is not the news here.
-    let drain = async { tokio::join!(leave, servers.map(drop)) };
-    tokio::select! {
-        _ = drain => { tracing::info!("ended"); Ok(End::Graceful) }
-        () = signals.next() => { tracing::warn!("asked again: ending at once"); Ok(End::Hurried) }
+    let end = signals.drain(join(leave, servers).map(drop)).await;
+    if end == End::Drained {
+        tracing::info!("ended");
     }
-}
-
-fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).with_context(|| format!("{flag} {address} cannot be bound: is another process there?"))
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("signals cannot be received");
-        Ok(Self(listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?))
-    }
-
-    async fn next(&mut self) {
-        tokio::select! { _ = self.0.recv() => {}, _ = self.1.recv() => {} }
-    }
+    Ok(end)
 }

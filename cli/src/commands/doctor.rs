@@ -5,6 +5,7 @@
 mod ask;
 mod beyond;
 mod certificates;
+mod deployers;
 mod facts;
 mod finding;
 mod gate;
@@ -67,6 +68,7 @@ fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding> {
     let mut findings = installation::judge(facts);
     findings.extend(offered::judge(facts));
     findings.extend(beyond::judge(&then.grants));
+    findings.extend(deployers::judge(facts.deployments.as_deref().unwrap_or_default()));
     if let Some(certificate) = &then.certificate {
         findings.extend(certificates::judge(&gate::bundles(facts), certificate, now));
         findings.extend(served::judge(&then.served, certificate, now));

@@ -1,15 +1,13 @@
 //! What has the restamper done, and does it still see the Slots?
 
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use hotdesk_runtime::health::Health;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use crate::freshness::Freshness;
 
@@ -19,7 +17,6 @@ pub struct Metrics {
     registry: Registry,
     objects: Family<Ended, Counter>,
     passes: Family<Ended, Counter>,
-    age: Gauge<f64, AtomicU64>,
     freshness: Freshness,
 }
 
@@ -47,8 +44,7 @@ impl Metrics {
             registry: Registry::with_prefix("hotdesk_restamper"),
             objects: Family::default(),
             passes: Family::default(),
-            age: Gauge::default(),
-            freshness: Freshness::new(1, now),
+            freshness: Freshness::new("the Slots", 1, now),
         };
         metrics.register();
         metrics
@@ -59,8 +55,7 @@ impl Metrics {
         r.register("build", "What runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         r.register("objects", "Objects that were patched, by what became of it", self.objects.clone());
         r.register("passes", "Looks at all objects of a slot, by whether any is still wrong", self.passes.clone());
-        let age = self.age.clone();
-        r.register_with_unit("watch_age", "Time since the API server was last heard of", Unit::Seconds, age);
+        self.freshness.register(r);
         for touched in [Touched::Restamped, Touched::Refused, Touched::Unstamped] {
             drop(self.objects.get_or_create(&Ended { outcome: touched.as_str() }));
         }
@@ -85,13 +80,6 @@ impl Metrics {
         let outcome = if left_wrong { "failed" } else { "done" };
         self.passes.get_or_create(&Ended { outcome }).inc();
     }
-
-    fn reason_against(&self, now: Instant) -> Option<&'static str> {
-        if !self.freshness.has_read() {
-            return Some("the Slots have not been read yet");
-        }
-        self.freshness.is_stale(now).then_some("the API server has not been heard of for a minute")
-    }
 }
 
 impl Touched {
@@ -106,31 +94,24 @@ impl Touched {
 
 impl Health for Metrics {
     fn not_ready(&self) -> Option<String> {
-        self.reason_against(Instant::now()).map(str::to_owned)
+        self.freshness.reason_against(Instant::now())
     }
 
     fn metrics(&self) -> Result<String, std::fmt::Error> {
-        self.age.set(self.freshness.age(Instant::now()).as_secs_f64());
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
-        Ok(text)
+        self.freshness.encode(&self.registry, Instant::now())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
-    fn it_is_ready_while_the_slots_were_read_and_the_api_server_answers() {
-        let start = Instant::now();
-        let metrics = Metrics::new(start);
-        assert_eq!(metrics.reason_against(start), Some("the Slots have not been read yet"));
+    fn every_number_is_there_from_the_start() {
+        let metrics = Metrics::new(Instant::now());
+        assert_eq!(metrics.not_ready().as_deref(), Some("the Slots have not been read yet"));
         metrics.freshness().listed();
-        assert_eq!(metrics.reason_against(start + Duration::from_secs(59)), None);
-        assert!(metrics.reason_against(start + Duration::from_secs(61)).is_some());
+        assert_eq!(metrics.not_ready(), None);
         metrics.touched(Touched::Restamped);
         metrics.passed(true);
         let text = metrics.metrics().unwrap();

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Probes and scrapes come one at a time.
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 128;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What a program says of itself.

@@ -37,8 +37,17 @@ impl LogArgs {
 
     /// From now on, log lines go to standard error. A second call changes nothing.
     pub fn start(&self) {
+        self.start_lines(false);
+    }
+
+    /// The same, with the module that wrote a line in its `target`.
+    pub fn start_with_targets(&self) {
+        self.start_lines(true);
+    }
+
+    fn start_lines(&self, targets: bool) {
         let filter = EnvFilter::new(format!("{QUIET},{}", self.log_level));
-        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(targets);
         let _started_before = match self.log_format {
             LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
             LogFormat::Json => lines.json().flatten_event(true).try_init(),

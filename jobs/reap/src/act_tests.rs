@@ -39,6 +39,9 @@ struct World {
     happens: Vec<(usize, Change)>,
     /// What helm answers, in turn; then success.
     helm: Vec<Result<(), HelmError>>,
+    /// Why marks fail, in turn; then success.
+    unmarked: Vec<String>,
+    waited: Duration,
     done: Vec<String>,
     lose_record_on_failure: bool,
 }
@@ -52,6 +55,8 @@ fn world(names: &[&str]) -> World {
         looks: 0,
         happens: vec![],
         helm: vec![],
+        unmarked: vec![],
+        waited: Duration::ZERO,
         done: vec![],
         lose_record_on_failure: false,
     }
@@ -84,6 +89,9 @@ impl Hands for World {
         if release.name == "broken" {
             return Err("document 1 of its manifest cannot be read".to_owned());
         }
+        if let Some(why) = self.unmarked.pop() {
+            return Err(why);
+        }
         self.done.push(format!("mark {}", release.name));
         Ok(vec![format!("ConfigMap/{}", release.name)])
     }
@@ -101,7 +109,8 @@ impl Hands for World {
         Ok(self.releases.iter().any(|other| other.name == release.name))
     }
 
-    async fn wait(&mut self, _how_long: Duration) {
+    async fn wait(&mut self, how_long: Duration) {
+        self.waited += how_long;
         self.done.push("wait".to_owned());
     }
 }
@@ -247,4 +256,57 @@ fn a_claim_that_changed_hands_stops_the_reap_whatever_else_it_says() {
     assert_eq!(outcome.gone, ["a"]);
     let why = "the slot's claim changed hands meanwhile".to_owned();
     assert_eq!(outcome.stopped, Some((why, VerdictState::Active)));
+}
+
+/// As the API server says it, by way of helm.
+fn policy_behind() -> String {
+    "secrets \"x\" is forbidden: ValidatingAdmissionPolicy 'hotdesk-reapers-releases' denied request: hotdesk's account \
+     reaper-mew may not DELETE deployments of the release \"web\": the status of the Slot says that it clears nothing"
+        .to_owned()
+}
+
+fn denied(times: usize) -> Vec<Result<(), HelmError>> {
+    (0..times).map(|_| Err(HelmError::Failed(policy_behind()))).collect()
+}
+
+#[test]
+fn a_policy_that_has_not_seen_the_note_of_the_reap_is_waited_for() {
+    let mut late = world(&["web"]).helm(denied(2));
+    late.unmarked = vec![policy_behind()];
+    let outcome = futures::executor::block_on(reap(&mut late, &plan(&["web"]), 0, Duration::ZERO));
+    assert_eq!((outcome.gone, outcome.failed), (vec!["web".to_owned()], vec![]), "without any of the ordinary retries");
+    assert!(late.looks == 4 && late.waited < Duration::from_secs(2), "{} looks in {:?}", late.looks, late.waited);
+}
+
+#[test]
+fn a_policy_that_goes_on_denying_is_waited_for_five_seconds_at_most() {
+    let mut never = world(&["web"]).helm(denied(100));
+    let outcome = futures::executor::block_on(reap(&mut never, &plan(&["web"]), 0, Duration::ZERO));
+    let [failed] = outcome.failed.as_slice() else { panic!("{outcome:?}") };
+    assert!(failed.why.contains("says that it clears nothing"), "{failed:?}");
+    let (least, most) = (Duration::from_secs(4), Duration::from_secs(5));
+    assert!((least..=most).contains(&never.waited), "{:?}", never.waited);
+}
+
+#[test]
+fn another_denial_is_not_waited_for() {
+    let denied =
+        "deployments.apps \"web\" is forbidden: hotdesk's account reaper-mew may not DELETE it: it lacks helm's marks";
+    let mut world = world(&["web"]).helm(vec![Err(HelmError::Failed(denied.to_owned()))]);
+    let outcome = futures::executor::block_on(reap(&mut world, &plan(&["web"]), 0, Duration::ZERO));
+    assert_eq!((outcome.failed.len(), world.waited), (1, Duration::ZERO));
+}
+
+#[test]
+fn somebody_who_comes_back_while_the_policy_lags_stops_the_reap() {
+    let mut world = world(&["web"]).helm(denied(1)).before_look(2, |world| world.state = VerdictState::Active);
+    let outcome = run(&mut world, &plan(&["web"]));
+    assert_eq!(outcome.stopped, Some(("it is Active".to_owned(), VerdictState::Active)));
+    assert_eq!(world.done.iter().filter(|step| *step == "helm web").count(), 1, "nothing is uninstalled after that");
+}
+
+#[test]
+fn the_policy_denies_in_the_words_that_are_waited_for() {
+    let policy = include_str!("../../../charts/hotdesk/templates/policy-reapers-releases.yaml");
+    assert!(policy.contains(POLICY_WORDS) && is_policy_behind(&policy_behind()));
 }

@@ -18,8 +18,11 @@ use crate::rows::{Holding, Judged, Rules, judge};
 use crate::scope::Scope;
 use crate::source::{Reading, Source, SourceError};
 
+mod claims;
 mod stale;
 mod write;
+
+use claims::ClaimTimes;
 
 /// How often a pass asks again before it gives up.
 const RETRIES: usize = 3;
@@ -75,6 +78,7 @@ pub struct Sync {
     pub shown: String,
     started: Timestamp,
     memory: Memory,
+    claim_times: ClaimTimes,
     said: Said,
     told_stale: bool,
     told_unreadable: Option<String>,
@@ -112,6 +116,7 @@ impl Sync {
             shown: String::new(),
             started: clock(),
             memory: Memory::default(),
+            claim_times: ClaimTimes::default(),
             said: Said::default(),
             told_stale: false,
             told_unreadable: None,

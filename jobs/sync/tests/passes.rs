@@ -107,6 +107,53 @@ async fn a_sheet_becomes_claims_and_nothing_is_written_twice() {
     assert_eq!(stage.metric("hotdesk_sync_claims_written_total{what=\"claimed\"}"), "1");
 }
 
+/// So soon that the token of before is still good.
+fn later() -> jiff::Timestamp {
+    clock() + jiff::SignedDuration::from_mins(30)
+}
+
+fn claimed_at(stage: &Stage, slot: &str) -> Option<jiff::Timestamp> {
+    stage.server.with(|state| state.slots[slot]["status"]["claimedAt"].as_str().map(|at| at.parse().unwrap()))
+}
+
+#[tokio::test]
+async fn the_time_of_a_claim_outlasts_a_conflict_of_the_status() {
+    let mut stage = stage(&["mew"]).await;
+    stage.server.with(|state| state.status_race.push("mew".to_owned()));
+    let alice: &[&[&str]] = &[&["mew", "alice@example.com", "x"]];
+    assert_eq!(stage.pass(alice).await, Ended::Done(0));
+    assert_eq!(claimed_at(&stage, "mew"), None, "somebody else wrote the status at the same time");
+    let claimed_by = clock();
+    stage.sync.clock = later;
+    assert_eq!(stage.pass(alice).await, Ended::Done(0));
+    let noted = claimed_at(&stage, "mew").expect("the next pass notes it");
+    assert!(noted <= claimed_by, "{noted}: when the claim was made, not when it was noted");
+    stage.pass(&[&["mew", "alice@example.com", "another purpose"]]).await;
+    assert_eq!(claimed_at(&stage, "mew"), Some(noted), "a change is no claim");
+    stage.pass(&[&["mew", "bob", "x"]]).await;
+    assert!(claimed_at(&stage, "mew").is_some_and(|at| at > claimed_by), "bob's claim has a time of its own");
+}
+
+#[tokio::test]
+async fn the_time_of_a_claim_is_noted_where_only_the_answer_was_lost() {
+    let mut stage = stage(&["mew"]).await;
+    stage.server.with(|state| state.lost.push("mew".to_owned()));
+    assert_eq!(stage.pass(&[&["mew", "alice@example.com", "x"]]).await, Ended::Done(0));
+    assert_eq!(stage.server.users("mew"), "alice@example.com");
+    assert!(claimed_at(&stage, "mew").is_some_and(|at| at <= clock()), "{:?}", claimed_at(&stage, "mew"));
+}
+
+#[tokio::test]
+async fn a_claim_that_was_given_back_leaves_no_time_for_the_next_one() {
+    let mut stage = stage(&["mew", "onix"]).await;
+    stage.server.with(|state| state.status_race.push("mew".to_owned()));
+    stage.pass(&[&["mew", "alice@example.com", "x"], &["onix", "", ""]]).await;
+    stage.pass(&[&["mew", "", ""], &["onix", "", ""]]).await;
+    stage.sync.clock = later;
+    stage.pass(&[&["mew", "bob", "x"], &["onix", "", ""]]).await;
+    assert!(claimed_at(&stage, "mew").is_some_and(|at| at > clock()), "{:?}", claimed_at(&stage, "mew"));
+}
+
 #[tokio::test]
 async fn edits_and_releases_follow_the_sheet() {
     let mut stage = stage(&["mew", "onix"]).await;

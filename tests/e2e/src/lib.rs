@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 pub mod cert_manager;
+pub mod certs;
 pub mod crowd;
 pub mod github;
 pub mod grant;

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hotdesk_e2e::certs::renew;
 use hotdesk_e2e::slot::unique;
 use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, bob, installation, people, until};
 
@@ -151,24 +152,14 @@ fn certificates_and_path_rotate_under_load_without_a_denial_of_holders_or_an_adm
     for what in ["leaf", "ca", "path"] {
         let before = rotated(what);
         let tries = with_a_stranger_at_the_door(&slot, || {
-            let job = unique("renew");
-            let from = ["create", "job", &job, "--from=cronjob/hotdesk-certs", "--dry-run=client", "-o", "json"];
-            let mut object = in_hotdesk(&from).succeeded().json();
-            let container = &mut object["spec"]["template"]["spec"]["containers"][0];
-            let mut args = container["args"].as_array().cloned().unwrap_or_default();
-            args.push(format!("--renew-now={what}").into());
-            // Kubelets of the test cluster bring a changed Secret to a pod within seconds.
-            args.push("--path-settle=20s".into());
-            container["args"] = args.into();
-            admin().apply("hotdesk", &object.to_string()).succeeded();
+            let renewal = renew(what);
             until("what is renewed to be in use", Duration::from_secs(180), || {
                 create(&slot, &alice()).succeeded();
                 let now = rotated(what);
                 if now == before { Err(format!("the {what} is the old one")) } else { Ok(()) }
             });
-            in_hotdesk(&["wait", "--for=condition=complete", &format!("job/{job}"), "--timeout=60s"]).succeeded();
+            renewal.completed_within(60);
             (0..10).for_each(|_| drop(create(&slot, &alice()).succeeded()));
-            in_hotdesk(&["delete", "job", &job]).succeeded();
         });
         assert!(tries > 0, "{what}");
     }

@@ -3,15 +3,16 @@
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use hotdesk_slots::stamp::Stamp;
 use hotdesk_slots::{ClaimView, Name, People, keys};
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::book::{Page, Pages};
 use crate::review::condense::condense;
 use crate::settings::Deployer;
+
+mod any_text;
+mod unreadable;
 
 pub(super) const NOW: &str = "2026-11-23T15:00:00Z";
 pub(super) const ALICE: &str = "alice@example.com";
@@ -262,68 +263,6 @@ fn a_stale_book_denies_and_a_refreshed_one_does_not() {
     assert_eq!(decision(100), "claimant");
 }
 
-#[track_caller]
-fn refuses(body: &str, because: &str) {
-    let answer = ask(Path::Mutate, body).unwrap();
-    let response = &answer["response"];
-    assert_eq!((&response["uid"], &response["allowed"]), (&json!("u-1"), &json!(false)), "{body}");
-    assert_eq!(response["status"]["code"], 400, "{body}");
-    let message = response["status"]["message"].as_str().unwrap();
-    assert!(message.contains(because), "{message:?} does not say {because:?}");
-}
-
-fn without(pointer: &str) -> String {
-    let mut review = review();
-    let (parent, key) = pointer.rsplit_once('/').unwrap();
-    review.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key);
-    review.to_string()
-}
-
-#[test]
-fn a_review_that_cannot_be_judged_is_denied_with_what_is_wrong() {
-    refuses(&with("/operation", json!("PATCH")).to_string(), "unknown variant `PATCH`");
-    for field in ["kind", "resource", "operation", "userInfo", "object"] {
-        refuses(&without(&format!("/request/{field}")), field);
-    }
-    refuses(&without("/apiVersion"), "apiVersion");
-    refuses(&review().to_string().replace("admission.k8s.io/v1", "admission.k8s.io/v1beta1"), "v1beta1");
-    refuses(&review().to_string().replace("\"AdmissionReview\"", "\"Pod\""), "Pod");
-    refuses(&with("/object", json!({"metadata": {"labels": ["a"]}})).to_string(), "map");
-    refuses(&with("/object", json!({"metadata": {"labels": {"hotdesk.dev/owner": 7}}})).to_string(), "string");
-    refuses(&with("/object", json!({"metadata": {"annotations": {"hotdesk.dev/x": {"a": 1}}}})).to_string(), "string");
-    refuses(&with("/object", json!("text")).to_string(), "struct Object");
-    refuses(&with("/userInfo", json!({})).to_string(), "username");
-}
-
-#[test]
-fn nothing_from_a_bad_review_reaches_a_terminal_unescaped() {
-    let answer = ask(Path::Mutate, &with("/operation", json!("\u{1b}[31mEVIL\n")).to_string()).unwrap();
-    let message = answer["response"]["status"]["message"].as_str().unwrap();
-    assert!(!message.contains(['\u{1b}', '\n']), "{message:?}");
-}
-
-#[test]
-fn what_has_no_uid_is_no_review() {
-    for body in ["", "{", "[]", "null", "7", "{}", "\u{0}", "{\"request\": null}", "{\"request\":{\"uid\":\"\"}}"] {
-        assert!(ask(Path::Mutate, body).is_err(), "{body}");
-    }
-    refuses(&format!("{} x", review()), "trailing characters");
-    assert!(ask(Path::Mutate, &without("/request/uid")).is_err());
-}
-
-#[test]
-fn a_key_that_is_there_twice_is_never_let_through() {
-    let twice = |key: &str| {
-        let labels = format!(r#"{{"hotdesk.dev/owner":"alice_at_example.com","{key}":"bob"}}"#);
-        with("/object", json!({"metadata": {"labels": "LABELS"}})).to_string().replace("\"LABELS\"", &labels)
-    };
-    refuses(&twice("hotdesk.dev/owner"), "twice");
-    refuses(&twice(r"\u0068otdesk.dev/owner"), "twice");
-    let labels = r#""labels":{},"labels":{"hotdesk.dev/owner":"bob"}"#;
-    let body = with("/object", json!({"metadata": {"x": 1}})).to_string().replace("\"x\":1", labels);
-    refuses(&body, "duplicate field");
-}
-
 #[test]
 fn a_slot_is_guarded_on_whichever_path_it_comes() {
     let mut review = with("/resource", json!({"group": "hotdesk.dev", "version": "v1alpha1", "resource": "slots"}));
@@ -375,99 +314,6 @@ fn a_slot_that_cannot_be_read_is_refused_with_the_reason_to_everybody() {
     assert_eq!(answer["response"]["status"]["code"], 403, "{answer}");
     let message = answer["response"]["status"]["message"].as_str().unwrap();
     assert!(message.contains("spec.claim.until cannot be read"), "{message}");
-}
-
-/// JSON text for a key: as it is, or with its first letter as an escape, which means the same.
-fn key_text(key: &str, escaped: bool) -> String {
-    let text = serde_json::to_string(key).unwrap();
-    match (escaped, key.chars().next()) {
-        (true, Some(first)) if first.is_ascii_alphanumeric() => {
-            text.replacen(first, &format!("\\u{:04x}", u32::from(first)), 1)
-        }
-        _ => text,
-    }
-}
-
-fn map_text() -> impl Strategy<Value = String> {
-    let key = prop_oneof![
-        3 => "hotdesk\\.dev/(slot|owner|claimants|purpose|deployed-by|for|x~1y|~0|a/b|)",
-        1 => "[a-z]{1,4}",
-        1 => "HotDesk\\.dev/owner|hotdesk\\.dev|hotdesk\\.dev~1owner|xhotdesk\\.dev/owner|owner",
-        1 => "\\PC{1,6}",
-    ];
-    let value = prop_oneof![
-        3 => "\\PC{0,6}".prop_map(|v| serde_json::to_string(&v).unwrap()),
-        1 => Just("null".to_owned()),
-        1 => Just("\"alice_at_example.com\"".to_owned()),
-    ];
-    let entries = prop::collection::btree_map(key, (value, any::<bool>()), 0..6);
-    let map = entries.prop_map(|entries| {
-        let entries = entries.into_iter().map(|(key, (value, escaped))| format!("{}:{value}", key_text(&key, escaped)));
-        format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
-    });
-    prop_oneof![1 => Just(String::new()), 1 => Just("null".to_owned()), 5 => map]
-}
-
-fn object_text() -> impl Strategy<Value = String> {
-    (map_text(), map_text(), any::<bool>()).prop_map(|(labels, annotations, odd)| {
-        let field = |name: &str, text: String| if text.is_empty() { text } else { format!(r#","{name}":{text}"#) };
-        let odd =
-            if odd { r#","type":[{"a":1e3}],"spec":{"metadata":{"labels":{"hotdesk.dev/owner":"t"}}}"# } else { "" };
-        let (labels, annotations) = (field("labels", labels), field("annotations", annotations));
-        format!(r#"{{"metadata":{{"name":"x"{labels}{annotations}}}{odd}}}"#)
-    })
-}
-
-fn review_of(object: &str) -> String {
-    with("/object", json!("OBJECT")).to_string().replace("\"OBJECT\"", object)
-}
-
-/// What of an object is not hotdesk's, with empty and absent maps taken for the same.
-fn others(object: &Value) -> Value {
-    let mut object = object.clone();
-    for field in ["labels", "annotations"] {
-        let Some(metadata) = object["metadata"].as_object_mut() else { continue };
-        if let Some(entries) = metadata.get_mut(field).and_then(Value::as_object_mut) {
-            // A claimant names nobody, so `hotdesk.dev/for` goes too.
-            entries.retain(|key, _| !key.starts_with(keys::PREFIX));
-        }
-        if metadata.get(field).is_none_or(|entries| entries.is_null() || entries == &json!({})) {
-            metadata.remove(field);
-        }
-    }
-    object
-}
-
-proptest! {
-    #[test]
-    fn whatever_is_written_the_reserved_keys_are_the_stamp_and_nothing_else_changes(text in object_text()) {
-        let before: Value = serde_json::from_str(&text).unwrap();
-        let response = ask(Path::Mutate, &review_of(&text)).unwrap()["response"].clone();
-        prop_assert_eq!(&response["allowed"], &json!(true));
-        let after = patched(&before, &response);
-        prop_assert_eq!(others(&after), others(&before));
-        let stamp = Stamp::of("pikachu", Some(&alices()));
-        for (field, wanted) in [("labels", stamp.labels), ("annotations", stamp.annotations)] {
-            let found: Vec<_> = after["metadata"][field].as_object().unwrap().iter()
-                .filter(|(key, _)| keys::is_reserved(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
-            let mut wanted: Vec<_> = wanted.iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect();
-            wanted.sort_by(|a, b| a.0.cmp(&b.0));
-            prop_assert_eq!(found, wanted);
-        }
-        let again = ask(Path::Mutate, &review_of(&after.to_string())).unwrap();
-        prop_assert_eq!(again["response"].get("patch"), None);
-    }
-
-    #[test]
-    fn no_body_whatever_lets_a_stranger_in(text in object_text(), cut in 0_usize..2000) {
-        let body = review_of(&text).replace(ALICE, "bob@example.com");
-        let cut: String = body.chars().take(cut).collect();
-        for body in [body, cut] {
-            if let Ok(answer) = ask(Path::Mutate, &body) {
-                prop_assert_eq!(&answer["response"]["allowed"], &json!(false));
-            }
-        }
-    }
 }
 
 #[test]

@@ -117,9 +117,9 @@ fn refuses(args: &[&str], because: &str) {
 
 #[test]
 fn a_bad_value_is_refused_with_what_to_write() {
-    refuses(&["--tls-reload-interval", "soon"], "such as 5s");
-    refuses(&["--tls-reload-interval", "0s"], "longer than 0s");
-    refuses(&["--shutdown-delay=-5s"], "such as 5s");
+    refuses(&["--tls-reload-interval", "soon"], "like 90s");
+    refuses(&["--tls-reload-interval", "0s"], "longer than nothing");
+    refuses(&["--shutdown-delay=-5s"], "must not be negative");
     refuses(&["--max-review-bytes", "8MB"], "such as 33554432 or 32Mi");
     refuses(&["--max-review-bytes", "1"], "from 4Mi");
     refuses(&["--body-budget-bytes", "8Mi"], "from 16Mi");

@@ -4,10 +4,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hotdesk_runtime::health;
 use hotdesk_slots::{ClaimView, Name};
 use hotdesk_webhook::book::{Book, Page, Pages};
 use hotdesk_webhook::caller::SecretPaths;
-use hotdesk_webhook::health;
 use hotdesk_webhook::request_gate::{Limits, RequestGate};
 use hotdesk_webhook::serve::{Shared, reviews};
 use hotdesk_webhook::settings::Settings;
@@ -70,7 +70,7 @@ fn start_empty_with(limits: Limits, change: impl FnOnce(Shared) -> Shared) -> Ru
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async move {
             let reviews = reviews(served.clone(), tls_port, tls, 2, Duration::from_secs(1)).unwrap();
-            let health = health::health(served, plain_port).unwrap();
+            let health = health::serve(served, plain_port).unwrap();
             tokio::select! { _ = reviews => {}, _ = health => {}, _ = stopped => {} }
         });
     });

@@ -190,7 +190,7 @@ impl Then {
     }
 }
 
-fn is_webhook(deployment: &Deployment) -> bool {
+pub(super) fn is_webhook(deployment: &Deployment) -> bool {
     deployment.labels().get("app.kubernetes.io/component").is_some_and(|component| component == "webhook")
 }
 

@@ -32,6 +32,7 @@ pub(super) enum Id {
     GatedKinds,
     AggregatedApis,
     RightsBeyond,
+    TrustedDeployers,
     Programs,
     WriteProbe,
     SyncFresh,

@@ -14,7 +14,6 @@ use crate::report::{conditions, event, undone};
 /// What became of a Slot.
 pub(super) struct Settled {
     slot: Slot,
-    claimed: bool,
     undone: Option<String>,
     pub(super) failed: Option<WriteError>,
 }
@@ -23,6 +22,8 @@ impl Sync {
     pub(super) async fn write(&mut self, plan: &Plan, slots: Vec<Slot>) -> Vec<Settled> {
         let changes: BTreeMap<&str, &Change> =
             plan.changes.iter().map(|change| (change.slot.as_str(), change)).collect();
+        let begun = (self.clock)();
+        plan.changes.iter().for_each(|change| self.claim_times.note(change, begun));
         let cluster = &self.cluster;
         let writes = slots.into_iter().map(|slot| {
             let change = changes.get(name_of(&slot)).copied();
@@ -39,13 +40,16 @@ impl Sync {
 
     fn settle(&mut self, slot: Slot, result: Option<(&Change, Result<Slot, WriteError>)>) -> Settled {
         match result {
-            None => Settled { slot, claimed: false, undone: None, failed: None },
-            Some((_, Err(error))) => {
+            None => Settled { slot, undone: None, failed: None },
+            Some((change, Err(error))) => {
                 match &error {
                     WriteError::Conflict => tracing::debug!(slot = name_of(&slot), "{error}"),
-                    WriteError::Refused(what) => tracing::error!("{what}"),
+                    WriteError::Refused(what) => {
+                        tracing::error!("{what}");
+                        self.claim_times.forget(&change.slot);
+                    }
                 }
-                Settled { slot, claimed: false, undone: None, failed: Some(error) }
+                Settled { slot, undone: None, failed: Some(error) }
             }
             Some((change, Ok(written))) => {
                 if let (Some(wanted), Some(generation)) = (&change.wanted, written.metadata.generation) {
@@ -56,24 +60,28 @@ impl Sync {
                 if changed {
                     log::change(change);
                     self.metrics.wrote(change.what);
+                    self.claim_times.note(change, (self.clock)());
+                } else if change.what == What::Claimed {
+                    self.claim_times.forget(&change.slot);
                 }
-                let claimed = changed && change.what == What::Claimed;
-                Settled { slot: written, claimed, undone: change.undoes.clone(), failed: None }
+                Settled { slot: written, undone: change.undoes.clone(), failed: None }
             }
         }
     }
 
-    pub(super) async fn report(&self, plan: &Plan, settled: &[Settled]) {
+    pub(super) async fn report(&mut self, plan: &Plan, settled: &[Settled]) {
         let reports = settled.iter().map(|settled| self.report_one(plan, settled));
-        futures::stream::iter(reports).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+        let told: Vec<Option<&str>> = futures::stream::iter(reports).buffer_unordered(AT_ONCE).collect().await;
+        told.into_iter().flatten().for_each(|slot| self.claim_times.forget(slot));
     }
 
-    async fn report_one(&self, plan: &Plan, settled: &Settled) {
+    /// Returns the slot if its status tells from now on when it was claimed.
+    async fn report_one<'a>(&self, plan: &Plan, settled: &'a Settled) -> Option<&'a str> {
         let (slot, now) = (&settled.slot, (self.clock)());
         let refused;
         let saying = match &settled.failed {
             // The next attempt, or the next pass, knows more.
-            Some(WriteError::Conflict) => return,
+            Some(WriteError::Conflict) => return None,
             Some(WriteError::Refused(what)) => {
                 refused = Saying::Refused(what.clone());
                 Some(&refused)
@@ -81,15 +89,20 @@ impl Sync {
             None => plan.sayings.get(name_of(slot)),
         };
         let changed = conditions(slot, saying, now);
-        let claimed_at = settled.claimed.then_some(now);
+        // It goes on being told until it stands there: a conflict with somebody else's write loses no claim's time.
+        let claimed_at = self.claim_times.of(name_of(slot)).filter(|_| saying == Some(&Saying::Follows));
+        let mut told = None;
         if changed.is_some() || claimed_at.is_some() {
-            complain(self.cluster.write_status(slot, changed.as_deref(), claimed_at).await);
+            let written = self.cluster.write_status(slot, changed.as_deref(), claimed_at).await;
+            told = claimed_at.filter(|_| written.is_ok()).map(|_| name_of(slot));
+            complain(written);
         }
         let news = saying.filter(|_| changed.is_some()).and_then(|saying| event(slot, saying, now));
         let restored = settled.undone.as_ref().and_then(|manager| undone(slot, manager, now));
         for event in news.into_iter().chain(restored) {
             complain(self.cluster.tell(&event).await);
         }
+        told
     }
 }
 

@@ -19,6 +19,10 @@ pub(crate) struct State {
     version: u64,
     /// Namespaces whose Slot changes under the next write.
     pub(crate) race: Vec<(String, Value)>,
+    /// Namespaces whose Slot changes under the next write of its status.
+    pub(crate) status_race: Vec<String>,
+    /// Namespaces whose next claim is stored and answered by a conflict: the answer was lost, and the client asked again.
+    pub(crate) lost: Vec<String>,
     /// Why every write is denied.
     pub(crate) deny: Option<String>,
     pub(crate) down: bool,
@@ -116,6 +120,10 @@ impl State {
             let (_, spec) = self.race.remove(at);
             self.put(slot, spec);
         }
+        if is_status && take(&mut self.status_race, slot) {
+            self.version += 1;
+            self.slots.get_mut(slot).unwrap()["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        }
         let patch: Value = serde_json::from_str(&request.body).unwrap();
         let mut object = self.slots[slot].clone();
         if patch["metadata"]["resourceVersion"] != object["metadata"]["resourceVersion"] {
@@ -143,6 +151,9 @@ impl State {
         }
         self.writes.push(format!("{slot} {field} {}", kind.trim_start_matches("application/")));
         self.slots.insert(slot.to_owned(), object.clone());
+        if !is_status && take(&mut self.lost, slot) {
+            return status(409, "Conflict", "the object has been modified");
+        }
         Reply::Json(200, object)
     }
 }
@@ -152,6 +163,12 @@ fn status(code: u16, reason: &str, message: &str) -> Reply {
         code,
         json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason, "code": code}),
     )
+}
+
+/// True if the slot was in the list; it is not any more.
+fn take(list: &mut Vec<String>, slot: &str) -> bool {
+    let found = list.iter().position(|listed| listed == slot);
+    found.map(|at| list.remove(at)).is_some()
 }
 
 /// A merge patch (RFC 7386).

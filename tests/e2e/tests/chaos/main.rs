@@ -12,10 +12,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hotdesk_e2e::certs::renew;
 use hotdesk_e2e::load::{Ended, Load};
-use hotdesk_e2e::slot::unique;
 use hotdesk_e2e::{Ran, TestSlot, admin, alice, installation, until};
-use serde_json::Value;
 
 const WEBHOOK: &str = "deployment/hotdesk-webhook";
 const PODS: [&str; 2] = ["-l", "app.kubernetes.io/component=webhook"];
@@ -120,27 +119,11 @@ fn the_controller_is_down() {
     .holder_lost_nothing();
 }
 
-/// Renews something by the certs job, with one more argument.
-fn renew(what: &str) {
-    let job = unique("renew");
-    let from = ["create", "job", &job, "--from=cronjob/hotdesk-certs", "--dry-run=client", "-o", "json"];
-    let mut object = in_hotdesk(&from).succeeded().json();
-    let container = &mut object["spec"]["template"]["spec"]["containers"][0];
-    let mut args = container["args"].as_array().cloned().unwrap_or_default();
-    args.push(format!("--renew-now={what}").into());
-    // The kubelet of the test cluster brings a Secret into a pod within seconds.
-    args.push("--path-settle=20s".into());
-    container["args"] = Value::Array(args);
-    admin().apply("hotdesk", &object.to_string()).succeeded();
-    in_hotdesk(&["wait", "--for=condition=complete", &format!("job/{job}"), "--timeout=240s"]).succeeded();
-    in_hotdesk(&["delete", "job", &job]).succeeded();
-}
-
 #[test]
 fn the_certificate_and_its_authority_and_the_path_are_renewed() {
     let _held = installation::exclusive();
     for what in ["leaf", "ca", "path"] {
-        under_load(&format!("{what} renewed"), |_, _| renew(what)).holder_lost_nothing();
+        under_load(&format!("{what} renewed"), |_, _| renew(what).completed_within(240)).holder_lost_nothing();
     }
 }
 

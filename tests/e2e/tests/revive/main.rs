@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod interrupted;
+mod stays;
+
 use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
@@ -305,89 +308,6 @@ fn what_was_reaped_under_a_claim_is_not_the_next_holders_to_bring_back() {
 }
 
 #[test]
-fn a_revive_that_was_killed_is_finished_by_the_next() {
-    let _held = installation::shared();
-    let ingress = seeing();
-    for helm in Helm::BOTH {
-        let slot = slot(&ingress);
-        // A pod that takes its time leaves time to kill the reviver in the middle of the rollback.
-        install(&slot, &alice(), helm, "shop", &["--set", "readySeconds=10"]);
-        let (before, said) = (snapshot(&slot), as_helm_says(&slot, &alice(), helm, "shop"));
-        reap(&slot, &alice());
-        let job = reaper::start_revive(&slot, &[], &[]);
-        until("the rollback to be under way", Duration::from_secs(60), || {
-            let found =
-                slot.kubectl(&admin(), &["get", "secrets", "-l", "owner=helm,status=pending-rollback", "-o", "name"]);
-            let there = found.stdout.contains("shop") && slot.names("deployments").len() == 2;
-            if there { Ok(()) } else { Err(found.to_string()) }
-        });
-        reaper::kubectl(&["delete", "job", &job, "--cascade=foreground", "--grace-period=0", "--force"]).succeeded();
-        let pod = format!("job-name={job}");
-        reaper::kubectl(&["wait", "--for=delete", "pod", "-l", &pod, "--timeout=60s"]).succeeded();
-        assert_eq!(saved(&slot).len(), 1, "what is not back stays saved");
-        reaper::revive(&slot, &[]).succeeded().said(&["Back in"]);
-        assert_same(&before, &snapshot(&slot));
-        assert_eq!(said, as_helm_says(&slot, &alice(), helm, "shop"));
-        let pending =
-            slot.kubectl(&admin(), &["get", "secrets", "-l", "owner=helm,status=pending-rollback", "-o", "name"]);
-        assert_eq!(pending.stdout, "", "{helm:?}");
-    }
-}
-
-#[test]
-fn a_revive_that_failed_is_finished_by_the_next_and_what_was_kept_stays() {
-    let _held = installation::shared();
-    let ingress = seeing();
-    // The pods are ready later than the reviver waits.
-    let slot = slot_with(&ingress, &json!({"revive": {"timeout": "3s"}}));
-    install(&slot, &alice(), Helm::V4, "shop", &["--set", "readySeconds=12"]);
-    let edit = json!({"data": {"greeting": "by hand"}}).to_string();
-    slot.kubectl(&alice(), &["patch", "configmap", "shop-settings", "--type=merge", "-p", &edit]).succeeded();
-    let (before, said) = (snapshot(&slot), as_helm_says(&slot, &alice(), Helm::V4, "shop"));
-    let kept = slot.get("configmap", "shop-settings")["metadata"]["uid"].clone();
-    reap(&slot, &alice());
-    reaper::revive(&slot, &[]).failed_saying(&["shop is not back: helm failed", "stays saved: run it again"]);
-    assert_eq!(said, as_helm_says(&slot, &alice(), Helm::V4, "shop"), "whoever deploys next compares with it");
-    slot.kubectl(&alice(), &["wait", "deployments", "--all", "--for=condition=Available", "--timeout=60s"]).succeeded();
-    reaper::revive(&slot, &[]).succeeded().said(&["Back in"]);
-    assert_same(&before, &snapshot(&slot));
-    assert_eq!(slot.get("configmap", "shop-settings")["metadata"]["uid"], kept, "it was not deleted and made anew");
-    assert_eq!(said, as_helm_says(&slot, &alice(), Helm::V4, "shop"));
-}
-
-#[test]
-fn a_release_that_a_killed_reap_left_half_gone_is_made_whole() {
-    let _held = installation::shared();
-    let ingress = seeing();
-    // How long a reap that died counts as under way.
-    let slot = slot_with(&ingress, &json!({"uninstallTimeout": "5s"}));
-    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
-    let (before, said) = (snapshot(&slot), as_helm_says(&slot, &alice(), Helm::V4, "web"));
-    let hold = |list: Value| {
-        let patch = json!({"metadata": {"finalizers": list}}).to_string();
-        slot.kubectl(&alice(), &["patch", "service", "web", "--type=merge", "-p", &patch]).succeeded();
-    };
-    hold(json!(["e2e.hotdesk.test/hold"]));
-    reaper::until_older(&slot, &alice(), 2);
-    let job = reaper::start(&slot, &[]);
-    until("the release to be half gone", Duration::from_secs(60), || {
-        let service = slot.get("service", "web");
-        let going = !service["metadata"]["deletionTimestamp"].is_null() && slot.names("deployments").is_empty();
-        if going { Ok(()) } else { Err(service["metadata"].to_string()) }
-    });
-    reaper::kubectl(&["delete", "job", &job, "--cascade=foreground", "--grace-period=0", "--force"]).succeeded();
-    reaper::revive(&slot, &[]).failed_saying(&["is just being cleared", "try again"]);
-    hold(json!([]));
-    until("the reap to count as ended", Duration::from_secs(120), || {
-        let run = reaper::revive(&slot, &[]);
-        if run.exit_code == 0 { Ok(run) } else { Err(format!("{run:?}")) }
-    })
-    .said(&["Back in"]);
-    assert_same(&before, &snapshot(&slot));
-    assert_eq!(said, as_helm_says(&slot, &alice(), Helm::V4, "web"));
-}
-
-#[test]
 fn nobody_elses_object_is_overwritten_by_what_comes_back() {
     let _held = installation::shared();
     let ingress = seeing();
@@ -429,97 +349,6 @@ fn what_is_kept_for_no_longer_is_removed_and_nothing_younger_is() {
     reaper::run(over).succeeded();
     assert_eq!((saved(over), saved(young)), (vec![], vec!["web".to_owned()]), "and nobody is told of it any more");
     over.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
-}
-
-#[test]
-fn a_release_that_cannot_be_saved_is_not_reaped() {
-    let _held = installation::shared();
-    let ingress = seeing();
-    let slot = slot(&ingress);
-    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
-    let binding = format!("slots-reaper-{}", slot.name());
-    admin().kubectl(&["-n", SAVED, "delete", "rolebinding", &binding]).succeeded();
-    until("the right to be gone", Duration::from_secs(20), || {
-        let who = format!("--as={}", reaper::account(&slot));
-        let can = admin().kubectl(&["-n", SAVED, "auth", "can-i", "create", "secrets", &who]);
-        if can.ok() { Err(can.to_string()) } else { Ok(()) }
-    });
-    reaper::until_older(&slot, &alice(), 2);
-    let run = reaper::run_with(&slot, &[("HOTDESK_RETRIES", "0")]);
-    run.failed_saying(&["web was not uninstalled", "could not be brought back", "cannot create resource"]);
-    assert_eq!((releases(&slot), slot.names("deployments")), (vec!["web".to_owned()], vec!["web".to_owned()]));
-}
-
-#[test]
-fn what_gives_rights_stays_where_its_release_goes_and_the_holder_brings_back_the_rest() {
-    let _held = installation::shared();
-    let ingress = seeing();
-    let slot = slot(&ingress);
-    slot.helm_install(&admin(), Helm::V4, "team", "rights", &[]).succeeded();
-    let rights =
-        || ["serviceaccount", "role", "rolebinding"].map(|kind| slot.get(kind, "team")["metadata"]["uid"].clone());
-    let before = rights();
-    let run = reap(&slot, &alice());
-    run.said(&["ServiceAccount/team", "Role/team", "RoleBinding/team"]);
-    assert_eq!((rights(), slot.names("services")), (before.clone(), vec![]));
-    let told = slot.object()["status"]["saved"][0]["kept"].to_string();
-    assert!(told.contains("RoleBinding/team"), "{told}");
-    reaper::revive(&slot, &[]).succeeded().said(&["Back in"]);
-    assert_eq!((rights(), slot.names("services")), (before, vec!["team".to_owned()]));
-}
-
-#[test]
-fn an_object_that_is_no_longer_the_releases_stays() {
-    let _held = installation::shared();
-    let ingress = seeing();
-    let slot = slot(&ingress);
-    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
-    let uid = slot.get("service", "web")["metadata"]["uid"].clone();
-    slot.kubectl(&alice(), &["annotate", "service", "web", "--overwrite", "meta.helm.sh/release-name=other"])
-        .succeeded();
-    reap(&slot, &alice()).said(&["Uninstalled: web", "Service/web"]);
-    assert_eq!(slot.get("service", "web")["metadata"]["uid"], uid);
-}
-
-/// A ClusterRole that a test's chart made, deleted when the test ends.
-struct ClusterRole(String);
-
-impl Drop for ClusterRole {
-    fn drop(&mut self) {
-        drop(admin().kubectl(&["delete", "clusterrole", &self.0, "--ignore-not-found"]));
-    }
-}
-
-#[test]
-fn a_release_that_reaches_beyond_its_slot_stays_whole_or_leaves_that_behind_as_the_setting_says() {
-    let _held = installation::shared();
-    let ingress = seeing();
-    for (setting, stays) in [("keep-release", true), ("keep-objects", false)] {
-        let slot = slot_with(&ingress, &json!({"clusterScoped": setting}));
-        let role = ClusterRole(format!("{}-reach", slot.name()));
-        slot.helm_install(&admin(), Helm::V4, "reach", "reach", &[]).succeeded();
-        reaper::until_older(&slot, &alice(), 2);
-        let name = format!("ClusterRole/{}", role.0);
-        reaper::run_with(&slot, &[("HOTDESK_DRY_RUN", "true")]).succeeded().said(&[&name]);
-        let run = reaper::run(&slot).succeeded();
-        let exists = admin().kubectl(&["get", "clusterrole", &role.0]).ok();
-        assert!(exists, "{setting}: {run:?}");
-        if stays {
-            assert_eq!((releases(&slot), slot.names("services")), (vec!["reach".to_owned()], vec!["reach".to_owned()]));
-            assert_eq!(verdict(&slot), "Kept");
-            assert!(
-                run.message.contains(&format!("it holds {name}, which the reaper of a slot may not delete")),
-                "{run:?}"
-            );
-            alice().hotdesk(&["plan", slot.name()]).succeeded().said(&["reach (revision 1) stays: it holds", &name]);
-        } else {
-            assert_eq!((releases(&slot), slot.names("services")), (vec![], vec![]));
-            reaper::revive(&slot, &[]).succeeded().said(&["Back in", &name]);
-            assert_eq!((releases(&slot), slot.names("services")), (vec!["reach".to_owned()], vec!["reach".to_owned()]));
-            let manifest = admin().helm(Helm::V4, &["get", "manifest", "reach", "-n", slot.name()]).succeeded();
-            assert!(manifest.stdout.contains("kind: ClusterRole"), "{manifest}");
-        }
-    }
 }
 
 #[test]
