@@ -6,14 +6,10 @@
 use hotdesk_slots::requests::{ONE_EVERY, Request, RequestKind, Requests, is_release_name};
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::quoted;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Asked, Moment, Writer};
-
-/// The shortest time after a dry run until the next one of its kind. What was tried out can be asked for at once: after a wish
-/// that is meant, [`ONE_EVERY`] holds for both, so the minute between two of them stays.
-const DRY_RUN_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
 /// The requests as they shall be stored, under a claim that goes on.
 ///
@@ -55,7 +51,7 @@ impl Asking<'_> {
     /// A request that was taken back lately could be made again at once.
     fn withdrawn(&self) -> Result<(), Vec<String>> {
         let early = RequestKind::ALL.into_iter().filter(|kind| of(*kind, self.asked.old).is_some());
-        let early: Vec<String> = early.filter_map(|kind| self.too_soon(kind, None)).collect();
+        let early: Vec<String> = early.filter_map(|kind| self.too_soon(kind)).collect();
         if early.is_empty() { Ok(()) } else { Err(early) }
     }
 
@@ -64,7 +60,7 @@ impl Asking<'_> {
         if was == wanted {
             return Ok(wanted.cloned());
         }
-        let mut problems: Vec<String> = self.too_soon(kind, wanted).into_iter().collect();
+        let mut problems: Vec<String> = self.too_soon(kind).into_iter().collect();
         problems.extend(wanted.into_iter().flat_map(|wanted| against(kind, wanted)));
         if !problems.is_empty() {
             return Err(problems);
@@ -78,19 +74,16 @@ impl Asking<'_> {
         }))
     }
 
-    fn too_soon(&self, kind: RequestKind, wanted: Option<&Request>) -> Option<String> {
+    fn too_soon(&self, kind: RequestKind) -> Option<String> {
         let age = self.moment.now.duration_since(asked_at(kind, self.asked.old?)?);
-        let was_tried_out = of(kind, self.asked.old).is_some_and(|was| was.dry_run);
-        let is_meant = wanted.is_some_and(|wanted| !wanted.dry_run);
-        let (every, what) = match (was_tried_out, is_meant) {
-            (true, true) => return None,
-            (true, false) => (DRY_RUN_EVERY, "tried that out within the last 10 seconds"),
-            (false, _) => (ONE_EVERY, "was asked for that within the last minute"),
-        };
-        let wait = every.as_secs() - age.as_secs();
+        let wait = ONE_EVERY.as_secs() - age.as_secs();
         // What lies further ahead than clocks differ is not from here.
-        (!self.may_hurry && age < every && age > -ONE_EVERY)
-            .then(|| format!("spec.requests.{}: hotdesk {what}: ask again in {wait} s", kind.as_str()))
+        (!self.may_hurry && age < ONE_EVERY && age > -ONE_EVERY).then(|| {
+            format!(
+                "spec.requests.{}: hotdesk was asked for that within the last minute: ask again in {wait} s",
+                kind.as_str()
+            )
+        })
     }
 }
 

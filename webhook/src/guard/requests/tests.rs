@@ -82,55 +82,6 @@ fn one_wish_of_a_kind_a_minute() {
 }
 
 #[test]
-fn what_was_tried_out_can_be_asked_for_at_once_and_tried_out_again_after_ten_seconds() {
-    let tried = write(ALICE, &held(), &asking(held(), json!({"reap": {"dryRun": true}}))).unwrap();
-    let dry = asking(tried.clone(), json!({"reap": {"dryRun": true}}));
-    let because = "spec.requests.reap: hotdesk tried that out within the last 10 seconds: ask again in 3 s";
-    refuses("2026-11-23T15:00:07Z", &user(ALICE), &tried, &dry, because);
-    let withdrawn = with(tried.clone(), |slot| slot.spec.requests = None);
-    refuses("2026-11-23T15:00:07Z", &user(ALICE), &tried, &withdrawn, because);
-    assert!(write_at("2026-11-23T15:00:10Z", "u-2", &user(ALICE), &tried, &dry).is_ok());
-    let meant = asking(tried.clone(), json!({"reap": {}}));
-    let (asked, _) = write_at("2026-11-23T15:00:01Z", "u-2", &user(ALICE), &tried, &meant).unwrap();
-    assert_eq!(requests(&asked)["reap"]["id"], "u-2");
-}
-
-#[test]
-fn no_dry_run_in_between_shortens_the_minute_between_two_wishes_that_are_meant() {
-    let wishes = [json!({"reap": {}}), json!({"reap": {"dryRun": true}}), Value::Null];
-    let mut meant = vec![];
-    // Whoever tries everything each second, in this order, whatever is refused.
-    for first in 0..wishes.len() {
-        let mut now = held();
-        meant.clear();
-        for second in 0..600_i64 {
-            let at = at(NOW) + jiff::SignedDuration::from_secs(second);
-            for wish in wishes.iter().cycle().skip(first).take(wishes.len()) {
-                let id = format!("u-{second}");
-                let Ok((stored, _)) =
-                    write_at(&at.to_string(), &id, &user(ALICE), &now, &asking(now.clone(), wish.clone()))
-                else {
-                    continue;
-                };
-                if wish.pointer("/reap") == Some(&json!({})) {
-                    meant.push(second);
-                }
-                // As the controller reports it.
-                let report = stored.spec.requests.as_ref().and_then(|requests| requests.reap.clone());
-                now = with(stored, |slot| {
-                    if let Some(report) = report {
-                        let status =
-                            json!({"request": {"id": report.id, "kind": "reap", "phase": "Running", "at": report.at}});
-                        slot.status = serde_json::from_value(status).unwrap();
-                    }
-                });
-            }
-        }
-        assert!(meant.len() > 1 && meant.windows(2).all(|two| two[1] - two[0] >= 60), "{first}: {meant:?}");
-    }
-}
-
-#[test]
 fn giving_the_slot_back_in_between_makes_it_no_quicker() {
     let reported = with(held(), |slot| {
         let report = json!({"request": {"id": "r", "kind": "reap", "phase": "Running", "at": "2026-11-23T14:59:30Z"}});
