@@ -133,11 +133,9 @@ fn of_release(release: &str, present: &Present<'_>, wanted: &Wanted<'_>) -> (Opt
             entry.about.revision
         )
     }));
-    let goes = Goes {
-        release: release.to_owned(),
-        objects: objects.into_iter().cloned().collect(),
-        saves: own.into_iter().cloned().collect(),
-    };
+    let mut objects: Vec<Marked> = objects.into_iter().cloned().collect();
+    objects.sort_by(|a, b| (&a.object.kind, &a.object.name).cmp(&(&b.object.kind, &b.object.name)));
+    let goes = Goes { release: release.to_owned(), objects, saves: own.into_iter().cloned().collect() };
     ((!goes.objects.is_empty() || !goes.saves.is_empty()).then_some(goes), stays)
 }
 

@@ -77,8 +77,9 @@ fn what_a_reap_kept_and_saved_goes_by_release() {
         marked("v1", "PersistentVolumeClaim", "data", "db"),
     ];
     let saves = vec![save("web", Some("c1"), &[]), save("api", Some("c1"), &[])];
-    let goes = ["api: save api-c1", "db: PersistentVolumeClaim/data", "web: ConfigMap/settings", "web: Secret/key"];
-    let web = ["web: ExternalSecret/e", "web: save web-c1"];
+    let goes =
+        ["api: save api-c1", "db: PersistentVolumeClaim/data", "web: ConfigMap/settings", "web: ExternalSecret/e"];
+    let web = ["web: Secret/key", "web: save web-c1"];
     Case { marked, saves, ..Case::default() }.check(&[&goes[..], &web].concat(), &[]);
     Case::default().check(&[], &[]);
 }
