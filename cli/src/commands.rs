@@ -65,12 +65,12 @@ pub(crate) async fn run(args: &Args) -> Result<Done, Failure> {
         Command::Reap(reap) => return reap::run(&Cluster::find(global, program).await?, reap, form).await,
         Command::Revive(revive) => return revive::run(&Cluster::find(global, program).await?, revive, form).await,
         Command::Restamp(restamp) => return restamp::run(&Cluster::find(global, program).await?, restamp, form).await,
+        Command::Release(release) => return release::run(&Cluster::find(global, program).await?, release, form).await,
         Command::Plan(plan) => plan::run(&Cluster::find(global, program).await?, plan, form).await,
         Command::Doctor => return doctor::run(&Cluster::find(global, program).await?, form).await,
         Command::List(list) => list::run(&Cluster::find(global, program).await?, list, form).await,
         Command::Why(why) => why::run(&Cluster::find(global, program).await?, why, form).await,
         Command::Claim(claim) => claim::run(&Cluster::find(global, program).await?, claim, form).await,
-        Command::Release(release) => release::run(&Cluster::find(global, program).await?, release, form).await,
         Command::Keep(keep) => keep::run(&Cluster::find(global, program).await?, keep, form).await,
         Command::Hand(hand) => hand::run(&Cluster::find(global, program).await?, hand, form).await,
     };

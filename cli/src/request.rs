@@ -59,7 +59,8 @@ fn wish_of(kind: RequestKind, slot: &Slot) -> Option<&Request> {
 /// The patch of a Slot's spec that asks. What hotdesk noted of the wish before goes, which makes it another one.
 fn wish(kind: RequestKind, dry_run: bool, releases: &[String]) -> Value {
     let releases = if releases.is_empty() { Value::Null } else { json!(releases) };
-    let wish = json!({"id": null, "claimID": null, "by": null, "at": null, "dryRun": dry_run, "releases": releases});
+    let list = if kind == RequestKind::Purge { "names" } else { "releases" };
+    let wish = json!({"id": null, "claimID": null, "by": null, "at": null, "dryRun": dry_run, list: releases});
     json!({"requests": {kind.as_str(): wish}})
 }
 

@@ -80,7 +80,7 @@ impl Metrics {
             drop(self.reconciled.get_or_create(&Ended { outcome: outcome.as_str() }));
             drop(self.rights.get_or_create(&Ended { outcome: outcome.as_str() }));
         }
-        for (kind, phase) in [Kind::Reap, Kind::Revive].into_iter().flat_map(|kind| OVER.map(|phase| (kind, phase))) {
+        for (kind, phase) in Kind::ALL.into_iter().flat_map(|kind| OVER.map(|phase| (kind, phase))) {
             drop(self.requests.get_or_create(&Request { kind: kind.as_str(), phase: word(phase) }));
         }
     }
@@ -159,6 +159,7 @@ mod tests {
         for line in [
             "hotdesk_controller_requests_total{kind=\"reap\",phase=\"refused\"} 1",
             "hotdesk_controller_requests_total{kind=\"revive\",phase=\"failed\"} 0",
+            "hotdesk_controller_requests_total{kind=\"purge\",phase=\"succeeded\"} 0",
             "hotdesk_controller_rights_writes_total{outcome=\"failed\"} 0",
             "hotdesk_controller_build_info{version=",
             "hotdesk_controller_watch_age_seconds ",

@@ -25,7 +25,7 @@ use crate::attempts::Attempts;
 use crate::cluster::{Cluster, ClusterError, Made};
 use crate::lapse;
 use crate::metrics::{Metrics, Outcome};
-use crate::request::{self, Around, Kind, Next, Open, job, progress};
+use crate::request::{self, Around, Next, Open, job, progress};
 use crate::slots::{self, ReadSlot};
 use crate::status::{self, Patch};
 
@@ -165,8 +165,7 @@ impl Slots {
         tracing::info!(slot = %name, kind, %id, %by, phase = ?status.phase, exit_code = status.exit_code, said = message, "a request has ended");
         self.metrics.ended(open.kind, status.phase);
         let (type_, reason) = reason(status.phase);
-        let action = if open.kind == Kind::Reap { "Reap" } else { "Revive" };
-        let mut about = event(type_, reason, action, &format!("{kind}, asked for by {by}: {message}"));
+        let mut about = event(type_, reason, open.kind.action(), &format!("{kind}, asked for by {by}: {message}"));
         // Events of two requests are two, and not one that was seen twice.
         about.secondary = Some(job_reference(open, &slot.name));
         if let Err(error) = self.recorder.publish(&about, &slot.slot.object_ref(&())).await {

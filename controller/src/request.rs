@@ -31,6 +31,8 @@ pub enum Kind {
     Reap,
     /// Bring back what was cleared.
     Revive,
+    /// Remove what was kept and saved.
+    Purge,
 }
 
 /// A request that is not over.
@@ -69,12 +71,26 @@ pub enum Next {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Reap, Self::Revive, Self::Purge];
+
     /// As it is written in a status, and how its Jobs' names begin.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Reap => "reap",
             Self::Revive => "revive",
+            Self::Purge => "purge",
+        }
+    }
+
+    /// As an Event names what was done.
+    #[must_use]
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::Reap => "Reap",
+            Self::Revive => "Revive",
+            Self::Purge => "Purge",
         }
     }
 
@@ -83,6 +99,7 @@ impl Kind {
         match kind {
             RequestKind::Reap => Some(Self::Reap),
             RequestKind::Revive => Some(Self::Revive),
+            RequestKind::Purge => Some(Self::Purge),
             RequestKind::Restamp => None,
         }
     }
@@ -133,14 +150,27 @@ fn refusal(slot: &ReadSlot, open: &Open<'_>, around: &Around<'_>, now: Timestamp
     if around.cron_job.is_none() {
         return Some(format!("{name} has no reaper: an administrator sets reaper.enabled for it in charts/slots"));
     }
-    if open.kind == Kind::Revive && !around.revives {
+    let without = match open.kind {
+        Kind::Reap => None,
+        Kind::Revive => Some("nothing is brought back"),
+        Kind::Purge => Some("nothing is purged"),
+    };
+    if let Some(without) = without.filter(|_| !around.revives) {
         return Some(format!(
-            "nothing is brought back in {name}: an administrator sets reaper.revive.enabled for it in charts/slots"
+            "{without} in {name}: an administrator sets reaper.revive.enabled for it in charts/slots"
         ));
     }
     // Kubernetes would expand `$(NAME)` in an argument, and so show a setting of the reaper.
-    let wrong = open.request?.releases.iter().find(|release| !is_release_name(release))?;
+    let wrong = named(open.kind, open.request?).iter().find(|release| !is_release_name(release))?;
     Some(format!("\"{}\" is not the name of a release", plain(wrong)))
+}
+
+/// The releases that a request names.
+fn named(kind: Kind, request: &Request) -> &[String] {
+    match kind {
+        Kind::Purge => &request.names,
+        Kind::Reap | Kind::Revive => &request.releases,
+    }
 }
 
 /// Why a request may not be carried out any more, whatever it asks for.

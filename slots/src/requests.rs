@@ -37,6 +37,9 @@ pub struct Requests {
     /// Bring hotdesk's labels and annotations on everything in the slot to the claim, also where they look right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restamp: Option<Request>,
+    /// Remove what was kept in the slot, and saved, of releases that are not installed there any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purge: Option<Request>,
 }
 
 /// What can be asked for.
@@ -48,6 +51,8 @@ pub enum RequestKind {
     Revive,
     /// Bring hotdesk's labels and annotations to the claim.
     Restamp,
+    /// Remove what was kept and saved.
+    Purge,
 }
 
 /// A request that is not over.
@@ -63,7 +68,7 @@ pub struct OpenRequest<'a> {
     pub status: Option<&'a RequestStatus>,
 }
 
-/// One wish of a holder. People write `{}`, `dryRun` and `releases`; hotdesk writes the rest.
+/// One wish of a holder. People write `{}`, `dryRun`, `releases` and `names`; hotdesk writes the rest.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
@@ -89,6 +94,10 @@ pub struct Request {
     #[schemars(length(max = 50), inner(length(min = 1, max = 53)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<String>,
+    /// The releases of which a purge removes what was kept and saved; all that are not installed any more if none is named.
+    #[schemars(length(max = 50), inner(length(min = 1, max = 53)))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
 }
 
 /// True for what helm accepts as the name of a release: labels of lower-case letters, digits and `-`, with dots between.
@@ -115,7 +124,7 @@ impl Request {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Reap, Self::Revive, Self::Restamp];
+    pub const ALL: [Self; 4] = [Self::Reap, Self::Revive, Self::Restamp, Self::Purge];
 
     /// As it is written in a Slot.
     #[must_use]
@@ -124,6 +133,7 @@ impl RequestKind {
             Self::Reap => "reap",
             Self::Revive => "revive",
             Self::Restamp => "restamp",
+            Self::Purge => "purge",
         }
     }
 
@@ -140,6 +150,7 @@ impl RequestKind {
             Self::Reap => requests.reap.as_ref(),
             Self::Revive => requests.revive.as_ref(),
             Self::Restamp => requests.restamp.as_ref(),
+            Self::Purge => requests.purge.as_ref(),
         }
     }
 }
@@ -170,7 +181,7 @@ impl<'a> OpenRequest<'a> {
 pub struct RequestStatus {
     /// The request's id.
     pub id: String,
-    /// `reap`, `revive` or `restamp`.
+    /// `reap`, `revive`, `restamp` or `purge`.
     pub kind: String,
     /// How far it is.
     pub phase: RequestPhase,

@@ -177,7 +177,9 @@ impl Trust {
 Examples:
   release mew
   release mew --clean
-  release mew --clean --grace 1h")]
+  release mew --clean --grace 1h
+  release mew --purge --dry-run
+  release mew --purge")]
 pub(crate) struct Release {
     /// The slot, by its namespace.
     pub(crate) slot: String,
@@ -189,6 +191,19 @@ pub(crate) struct Release {
     /// How long that waits, in case you change your mind: 10m, 1h, 0s.
     #[arg(long, requires = "clean", default_value = "10m", value_name = "TIME", value_parser = grace)]
     pub(crate) grace: SignedDuration,
+
+    /// First remove for good what was kept and saved of releases that were cleared there: settings, volumes, and what
+    /// revive would bring back.
+    #[arg(long)]
+    pub(crate) purge: bool,
+
+    /// With --purge: only say what would be removed, and do not give the slot back.
+    #[arg(long, requires = "purge", conflicts_with = "clean")]
+    pub(crate) dry_run: bool,
+
+    /// With --purge: do not ask.
+    #[arg(long, short, requires = "purge")]
+    pub(crate) yes: bool,
 
     /// Also if somebody else holds it; for administrators.
     #[arg(long)]

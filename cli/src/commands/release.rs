@@ -6,11 +6,19 @@ use serde_json::json;
 
 use crate::args::{Form, Release};
 use crate::cluster::Cluster;
-use crate::commands::{change, moment, not_yours};
+use crate::commands::{Done, change, moment, not_yours};
 use crate::failure::Failure;
 use crate::me::Me;
 use crate::output::machine;
+use crate::request;
 use crate::row::{Row, Stand};
+
+use purge::Purged;
+
+mod purge;
+
+/// A purge needs the claim, and a clean comes after it: what that leaves, the purge has not seen.
+const STAYS_OF_CLEAN: &str = "What that run keeps and saves is not purged.\n";
 
 /// What a slot's claim means for its release.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,9 +31,13 @@ enum Judged {
 ///
 /// # Errors
 /// Whose it is, or whatever the server says against it.
-pub(crate) async fn run(cluster: &Cluster, args: &Release, form: Form) -> Result<String, Failure> {
+pub(crate) async fn run(cluster: &Cluster, args: &Release, form: Form) -> Result<Done, Failure> {
     let now = cluster.now.timestamp();
     let me = cluster.me().await?;
+    let purged = match purge::first(cluster, args, &me, form).await? {
+        Purged::Stop(done) => return Ok(done),
+        Purged::GoOn(said) => said,
+    };
     let clear_after = args.clean.then(|| now.checked_add(args.grace).unwrap_or(Timestamp::MAX));
     let judged = |slot: &Slot, _: &[Slot]| {
         let judged = judge(slot, &me, args, cluster.program, now)?;
@@ -36,7 +48,14 @@ pub(crate) async fn run(cluster: &Cluster, args: &Release, form: Form) -> Result
     let changed = change(cluster, &args.slot, judged).await?;
     let was = Row::of(&changed.was, Some(&me), now);
     let row = Row::of(&changed.is, Some(&me), now);
-    Ok(machine(&row, form)?.unwrap_or_else(|| say(&was, clear_after, cluster.program, now)))
+    let text = machine(&row, form)?;
+    if let (Some(said), Some(_)) = (&purged, &text) {
+        // Machines get the slot, and people still read what went.
+        request::on_stderr(said);
+    }
+    let after = if purged.is_some() && clear_after.is_some() { STAYS_OF_CLEAN } else { "" };
+    let said = purged.map(|said| said + "\n").unwrap_or_default();
+    Ok(text.unwrap_or_else(|| said + &say(&was, clear_after, cluster.program, now) + after).into())
 }
 
 /// The server decides what is allowed; this is against slips of the hand.
@@ -87,7 +106,8 @@ mod tests {
     }
 
     fn args(force: bool, clean: bool) -> Release {
-        Release { slot: "mew".to_owned(), clean, grace: SignedDuration::from_mins(10), force }
+        let grace = SignedDuration::from_mins(10);
+        Release { slot: "mew".to_owned(), clean, grace, purge: false, dry_run: false, yes: false, force }
     }
 
     #[track_caller]

@@ -36,6 +36,9 @@ fn a_wish_is_another_one_each_time_it_is_written() {
         Value::Null,
         "none of an earlier wish stay"
     );
+    let asked = wish(RequestKind::Purge, false, &[]);
+    let own = json!({"id": null, "claimID": null, "by": null, "at": null, "dryRun": false, "names": null});
+    assert_eq!(asked, json!({"requests": {"purge": own}}));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Container, EnvVar};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::Kind;
+use super::{Kind, named};
 
 /// The label that says what a Job is for.
 pub const COMPONENT: &str = "app.kubernetes.io/component";
@@ -41,7 +41,7 @@ pub struct Order<'a> {
     pub id: &'a str,
     /// The request.
     pub request: &'a Request,
-    /// Nobody claims the slot, so an administrator asks: what was cleared under any claim can be brought back.
+    /// Nobody claims the slot, so an administrator asks: what was cleared under any claim can be brought back, or purged.
     pub any_claim: bool,
 }
 
@@ -95,7 +95,7 @@ pub fn of(cron_job: &CronJob, order: &Order<'_>) -> Job {
     Job { metadata, spec: Some(spec), ..Job::default() }
 }
 
-/// The service account that brings releases back in a slot.
+/// The service account that brings releases back in a slot, and that alone reads and removes what is saved of it.
 #[must_use]
 pub fn reviver(slot: &str) -> String {
     format!("reviver-{slot}")
@@ -105,7 +105,7 @@ impl Order<'_> {
     fn account(&self) -> String {
         match self.kind {
             Kind::Reap => format!("reaper-{}", self.slot),
-            Kind::Revive => reviver(self.slot),
+            Kind::Revive | Kind::Purge => reviver(self.slot),
         }
     }
 
@@ -113,8 +113,9 @@ impl Order<'_> {
     fn tell(&self, container: &mut Container) {
         container.args = Some(match self.kind {
             Kind::Reap => Vec::new(),
-            Kind::Revive => {
-                ["revive", "--"].map(str::to_owned).into_iter().chain(self.request.releases.clone()).collect()
+            Kind::Revive | Kind::Purge => {
+                let named = named(self.kind, self.request).iter().cloned();
+                [self.kind.as_str(), "--"].map(str::to_owned).into_iter().chain(named).collect()
             }
         });
         let env = container.env.get_or_insert_default();
@@ -127,13 +128,13 @@ impl Order<'_> {
     fn variables(&self) -> Vec<(&'static str, String)> {
         // A log for people, whatever the CronJob writes for machines.
         let mut variables = vec![("HOTDESK_LOG_FORMAT", "text".to_owned())];
-        // A reaper that is set to do nothing does nothing by hand either; bringing back is another thing.
+        // A reaper that is set to do nothing removes nothing by hand either; bringing back is another thing.
         if self.request.dry_run || self.kind == Kind::Revive {
             variables.push(("HOTDESK_DRY_RUN", self.request.dry_run.to_string()));
         }
         variables.push((REQUEST_ID, self.id.to_owned()));
         variables.extend(self.request.claim_id.iter().map(|id| ("HOTDESK_CLAIM_ID", id.clone())));
-        if self.any_claim && self.kind == Kind::Revive {
+        if self.any_claim && self.kind != Kind::Reap {
             variables.push(("HOTDESK_ANY_CLAIM", "true".to_owned()));
         }
         variables

@@ -60,6 +60,7 @@ fn a_new_request_becomes_a_job_which_is_then_followed() {
     let reap = slot(&json!({"reap": asked("r1r1r1r1", NOW)}), &pending);
     check(&reap, &[], "make reap-mew-r1r1r1r1 (Pending)");
     check(&slot(&json!({"revive": asked("v1", NOW)}), &Value::Null), &[], "make revive-mew-v1 (Pending)");
+    check(&slot(&json!({"purge": asked("p1", NOW)}), &Value::Null), &[], "make purge-mew-p1 (Pending)");
     check(&slot(&json!({}), &Value::Null), &[], "nothing");
     check(&slot(&json!({"reap": {"dryRun": true}}), &Value::Null), &[], "nothing");
 }
@@ -95,6 +96,7 @@ fn a_request_of_another_claim_or_of_long_ago_is_void() {
     let changed = "Refused r1: the claim has changed since this was asked: ask again";
     check(&slot(&json!({"reap": another}), &Value::Null), &[], changed);
     check(&slot(&json!({"reap": {"id": "r1", "at": NOW}}), &Value::Null), &[], changed);
+    check(&slot(&json!({"purge": another}), &Value::Null), &[], changed);
     let old = "Refused r1: more than 5 min have passed since this was asked: ask again";
     check(&slot(&json!({"reap": asked("r1", "2026-11-23T14:54:59Z")}), &Value::Null), &[], old);
     // The webhook took the wish away with the claim, before its Job was made.
@@ -115,6 +117,10 @@ fn nobody_there_to_carry_it_out_is_said() {
     assert_eq!(done(&slot(&reap, &Value::Null), &none), says);
     let says = "Refused v1: nothing is brought back in mew: an administrator sets reaper.revive.enabled for it in charts/slots";
     assert_eq!(done(&slot(&revive, &Value::Null), &reaps), says);
+    let purge = json!({"purge": asked("p1", NOW)});
+    let says =
+        "Refused p1: nothing is purged in mew: an administrator sets reaper.revive.enabled for it in charts/slots";
+    assert_eq!(done(&slot(&purge, &Value::Null), &reaps), says);
 }
 
 #[test]
@@ -123,6 +129,8 @@ fn nothing_that_kubernetes_would_expand_reaches_a_job() {
         let revive = json!({"revive": {"id": "v1", "claimID": "c1", "at": NOW, "releases": ["web", name]}});
         let says = format!("Refused v1: \"{name}\" is not the name of a release");
         check(&slot(&revive, &Value::Null), &[], &says);
+        let purge = json!({"purge": {"id": "p1", "claimID": "c1", "at": NOW, "names": ["web", name]}});
+        check(&slot(&purge, &Value::Null), &[], &says.replace("v1", "p1"));
     }
     let revive = json!({"revive": {"id": "v1", "claimID": "c1", "at": NOW, "releases": ["web", "my-app.v2"]}});
     check(&slot(&revive, &Value::Null), &[], "make revive-mew-v1 (Pending)");

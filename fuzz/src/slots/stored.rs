@@ -113,7 +113,7 @@ fn requests(write: &Write<'_>) -> Result<(), String> {
     let (was, is) = (of(write.old.as_ref()), of(Some(&write.after)));
     let ended = write.was.claim.is_some() && write.is.claim.is_none();
     let id = write.after.metadata.annotations.as_ref().and_then(|all| all.get(CLAIM_ID)).cloned();
-    for (was, is) in [(was.reap, is.reap), (was.revive, is.revive)] {
+    for (was, is) in [(was.reap, is.reap), (was.revive, is.revive), (was.restamp, is.restamp), (was.purge, is.purge)] {
         let Some(is) = is else { continue };
         if begins(write) || ended {
             return Err(format!("the wish {is:?} outlives its claim"));

@@ -10,6 +10,7 @@ use hotdesk_reap::report::{Conclusion, Exit};
 use hotdesk_reap::run::run;
 use hotdesk_reap::undo::args::Command;
 use hotdesk_reap::undo::pruner::prune;
+use hotdesk_reap::undo::purger::purge;
 use hotdesk_reap::undo::reviver::revive;
 use hotdesk_runtime::process::{self, Signals};
 use hotdesk_runtime::termination;
@@ -52,6 +53,7 @@ async fn conclude(args: &Args) -> Conclusion {
     match &args.command {
         None => run(args, &rules, &patterns, clock).await,
         Some(Command::Revive { releases }) => revive(args, releases, clock).await,
+        Some(Command::Purge { names }) => purge(args, names, clock).await,
         Some(Command::Prune) => prune(args, clock).await,
     }
 }

@@ -20,13 +20,13 @@ pub struct Request {
     #[arg(long, env = "HOTDESK_CLAIM_ID")]
     claim_id: Option<String>,
 
-    /// Bring back what was reaped under any claim, as an administrator wishes.
+    /// Bring back, or purge, what was reaped under any claim, as an administrator wishes.
     #[arg(long, env = "HOTDESK_ANY_CLAIM", default_value_t = false, num_args = 0..=1,
           default_missing_value = "true", action = clap::ArgAction::Set)]
     any_claim: bool,
 }
 
-/// Under which claims something must have been reaped to be brought back.
+/// Under which claims something must have been reaped to be brought back, or to be purged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Under<'a> {
     /// Whichever.
@@ -43,6 +43,13 @@ impl Under<'_> {
             Self::Any => true,
             Self::Claim(id) => claim_id == Some(id),
         }
+    }
+
+    /// True for what such a request may have purged: what was reaped under its own claim or an earlier one of the slot, of
+    /// which none is in force any more. A save that names no claim is an administrator's.
+    #[must_use]
+    pub fn may_purge(self, claim_id: Option<&str>) -> bool {
+        self == Self::Any || claim_id.is_some_and(|id| !id.is_empty())
     }
 }
 
@@ -69,11 +76,12 @@ impl Request {
         Some(format!("the claim changed hands since this was asked for{which}"))
     }
 
-    /// What may be brought back. Unlike a reap, which judges the slot by itself, it needs somebody who is entitled to it.
+    /// What may be brought back or purged. Unlike a reap, which judges the slot by itself, it needs somebody who is entitled
+    /// to it.
     ///
     /// # Errors
     /// Why nothing may.
-    pub fn may_revive(&self, slot: &Slot, now: Timestamp) -> Result<Under<'_>, String> {
+    pub fn entitled(&self, slot: &Slot, now: Timestamp) -> Result<Under<'_>, String> {
         if let Some(why) = self.void(slot) {
             return Err(why);
         }
@@ -131,8 +139,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_revive(request: &Request, slot: &Slot, expected: Result<Under<'_>, &str>) {
-        match (request.may_revive(slot, now()), expected) {
+    fn check_entitled(request: &Request, slot: &Slot, expected: Result<Under<'_>, &str>) {
+        match (request.entitled(slot, now()), expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected),
             (Err(why), Err(says)) => assert!(why.contains(says), "{why}"),
             (found, _) => panic!("{found:?}, not {expected:?}"),
@@ -140,21 +148,29 @@ mod tests {
     }
 
     #[test]
-    fn only_who_holds_the_slot_under_that_claim_revives_and_an_administrator_does_in_any_case() {
+    fn only_who_holds_the_slot_under_that_claim_revives_or_purges_and_an_administrator_does_in_any_case() {
         let (late, early) = ("2026-11-23T16:00:00Z", "2026-11-23T14:00:00Z");
         let holders = asked(Some("c1"), false);
-        check_revive(&holders, &slot("c1", Some(late)), Ok(Under::Claim("c1")));
-        check_revive(&holders, &slot("c2", Some(late)), Err("the claim changed hands"));
-        check_revive(&holders, &slot("c1", Some(early)), Err("nobody holds the slot any more"));
-        check_revive(&holders, &slot("c1", None), Err("nobody holds the slot any more"));
-        check_revive(&asked(None, false), &slot("c1", Some(late)), Err("HOTDESK_CLAIM_ID"));
-        check_revive(&asked(None, true), &slot("c1", None), Ok(Under::Any));
-        check_revive(&asked(Some("c1"), true), &slot("c2", Some(late)), Err("the claim changed hands"));
+        check_entitled(&holders, &slot("c1", Some(late)), Ok(Under::Claim("c1")));
+        check_entitled(&holders, &slot("c2", Some(late)), Err("the claim changed hands"));
+        check_entitled(&holders, &slot("c1", Some(early)), Err("nobody holds the slot any more"));
+        check_entitled(&holders, &slot("c1", None), Err("nobody holds the slot any more"));
+        check_entitled(&asked(None, false), &slot("c1", Some(late)), Err("HOTDESK_CLAIM_ID"));
+        check_entitled(&asked(None, true), &slot("c1", None), Ok(Under::Any));
+        check_entitled(&asked(Some("c1"), true), &slot("c2", Some(late)), Err("the claim changed hands"));
     }
 
     #[test]
     fn what_was_reaped_under_another_claim_or_under_none_is_not_the_holders() {
         assert!(Under::Claim("c1").admits(Some("c1")) && Under::Any.admits(None));
         assert!(!Under::Claim("c1").admits(Some("c2")) && !Under::Claim("c1").admits(None));
+    }
+
+    #[test]
+    fn a_holder_purges_what_was_saved_under_any_claim_of_the_slot_and_an_administrator_what_names_none() {
+        let holders = Under::Claim("c1");
+        assert!(holders.may_purge(Some("c1")) && holders.may_purge(Some("c0")));
+        assert!(!holders.may_purge(None) && !holders.may_purge(Some("")));
+        assert!(Under::Any.may_purge(None) && Under::Any.may_purge(Some("c1")));
     }
 }

@@ -1,6 +1,6 @@
 //! What is noted of a wish in `spec.requests`, and when is it refused?
 //!
-//! People write that they ask for something, `dryRun` and `releases`; under which claim, by whom and when is written here,
+//! People write that they ask for something, `dryRun`, and which releases; under which claim, by whom and when is written here,
 //! whatever they wrote there. A wish dies with its claim.
 
 use hotdesk_slots::requests::{ONE_EVERY, Request, RequestKind, Requests, is_release_name};
@@ -25,11 +25,13 @@ pub(super) fn stored(
     if asked.new.is_none_or(|new| new.spec.requests.is_none()) {
         return asking.withdrawn().map(|()| None);
     }
-    let [reap, revive, restamp] =
-        [RequestKind::Reap, RequestKind::Revive, RequestKind::Restamp].map(|kind| asking.one(kind));
-    match (reap, revive, restamp) {
-        (Ok(reap), Ok(revive), Ok(restamp)) => Ok(Some(Requests { reap, revive, restamp })),
-        (reap, revive, restamp) => Err([reap, revive, restamp].into_iter().filter_map(Result::err).flatten().collect()),
+    let [reap, revive, restamp, purge] =
+        [RequestKind::Reap, RequestKind::Revive, RequestKind::Restamp, RequestKind::Purge].map(|kind| asking.one(kind));
+    match (reap, revive, restamp, purge) {
+        (Ok(reap), Ok(revive), Ok(restamp), Ok(purge)) => Ok(Some(Requests { reap, revive, restamp, purge })),
+        (reap, revive, restamp, purge) => {
+            Err([reap, revive, restamp, purge].into_iter().filter_map(Result::err).flatten().collect())
+        }
     }
 }
 
@@ -104,18 +106,26 @@ fn against(kind: RequestKind, wanted: &Request) -> Vec<String> {
         RequestKind::Revive => None,
         RequestKind::Reap => Some("a slot is cleared as a whole"),
         RequestKind::Restamp => Some("a slot is restamped as a whole"),
+        RequestKind::Purge => Some("a purge says in names of which releases"),
     };
     if let Some(whole) = whole.filter(|_| !wanted.releases.is_empty()) {
         return vec![format!("{field}.releases: {whole}: leave it out")];
+    }
+    if kind != RequestKind::Purge && !wanted.names.is_empty() {
+        return vec![format!("{field}.names: it is for a purge alone: leave it out")];
     }
     if kind == RequestKind::Restamp && wanted.dry_run {
         return vec![format!(
             "{field}.dryRun: a restamp is not tried out, for it changes hotdesk's keys alone: leave it out"
         )];
     }
-    let unsound = wanted.releases.iter().enumerate().filter(|(_, name)| !is_release_name(name));
+    let listed = [("releases", &wanted.releases), ("names", &wanted.names)];
+    let unsound = listed.into_iter().flat_map(|(list, names)| {
+        let unsound = names.iter().enumerate().filter(|(_, name)| !is_release_name(name));
+        unsound.map(move |(i, name)| (list, i, name))
+    });
     unsound
-        .map(|(i, name)| format!("{field}.releases[{i}]: {} is not the name of a helm release", quoted(name)))
+        .map(|(list, i, name)| format!("{field}.{list}[{i}]: {} is not the name of a helm release", quoted(name)))
         .collect()
 }
 

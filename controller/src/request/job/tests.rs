@@ -26,8 +26,8 @@ fn made(kind: Kind, request: &Request, any_claim: bool) -> Value {
 }
 
 fn request(dry_run: bool, releases: &[&str]) -> Request {
-    let releases = releases.iter().map(|name| (*name).to_owned()).collect();
-    Request { claim_id: Some("c1".to_owned()), dry_run, releases, ..Request::default() }
+    let releases: Vec<String> = releases.iter().map(|name| (*name).to_owned()).collect();
+    Request { names: releases.clone(), claim_id: Some("c1".to_owned()), dry_run, releases, ..Request::default() }
 }
 
 /// The variables that are not the CronJob's.
@@ -72,11 +72,34 @@ fn a_reap_stays_dry_where_the_reaper_is_set_to_do_nothing() {
 }
 
 #[test]
-fn only_a_revive_of_an_administrator_reaches_beyond_the_claim() {
+fn only_a_revive_or_a_purge_of_an_administrator_reaches_beyond_the_claim() {
     let beyond = "HOTDESK_ANY_CLAIM=true".to_owned();
     assert!(told(&made(Kind::Revive, &request(false, &[]), true)).contains(&beyond));
     assert!(!told(&made(Kind::Revive, &request(false, &[]), false)).contains(&beyond));
     assert!(!told(&made(Kind::Reap, &request(false, &[]), true)).contains(&beyond));
+    assert!(told(&made(Kind::Purge, &request(false, &[]), true)).contains(&beyond));
+    assert!(!told(&made(Kind::Purge, &request(false, &[]), false)).contains(&beyond));
+}
+
+#[test]
+fn a_purge_runs_as_the_reviver_with_the_names_of_its_own_and_stays_dry_where_the_reaper_does() {
+    let only_names = Request { names: vec!["web".to_owned()], ..request(false, &[]) };
+    let job = made(Kind::Purge, &only_names, false);
+    let pod = &job["spec"]["template"]["spec"];
+    assert_eq!(job["metadata"]["name"], "purge-mew-0a1b2c3d");
+    assert_eq!((&pod["serviceAccountName"], &pod["serviceAccount"]), (&json!("reviver-mew"), &Value::Null));
+    let container = &pod["containers"][0];
+    assert_eq!((&container["image"], &container["args"]), (&json!("hotdesk/reaper:1"), &json!(["purge", "--", "web"])));
+    let env =
+        ["HOTDESK_DRY_RUN=true", "HOTDESK_LOG_FORMAT=text", "HOTDESK_REQUEST_ID=0a1b2c3d-4e5f", "HOTDESK_CLAIM_ID=c1"];
+    assert_eq!(told(&job), env, "the CronJob's reaper is set to do nothing");
+    let other = Request { releases: vec!["web".to_owned()], ..request(false, &[]) };
+    let all = made(Kind::Purge, &other, false);
+    assert_eq!(
+        all["spec"]["template"]["spec"]["containers"][0]["args"],
+        json!(["purge", "--"]),
+        "a revive's are not its"
+    );
 }
 
 #[test]

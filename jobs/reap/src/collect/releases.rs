@@ -1,6 +1,6 @@
 //! The newest record of every helm release of the namespace, in Secrets and in ConfigMaps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use hotdesk_slots::keys;
@@ -79,6 +79,21 @@ async fn newest_in<K: Holder>(cluster: &Cluster, namespace: &str, known: &[Relea
         releases.push(read(&holder, name, revision, object));
     }
     Ok(releases)
+}
+
+/// The names of all releases that have any record, whatever it says: it is not read.
+///
+/// # Errors
+/// When the records cannot be listed.
+pub async fn names(cluster: &Cluster, namespace: &str) -> Result<BTreeSet<String>, String> {
+    let mut names = names_in::<Secret>(cluster, namespace).await?;
+    names.extend(names_in::<ConfigMap>(cluster, namespace).await?);
+    Ok(names)
+}
+
+async fn names_in<K: Holder>(cluster: &Cluster, namespace: &str) -> Result<BTreeSet<String>, String> {
+    let api: Api<K> = Api::namespaced(cluster.client.clone(), namespace);
+    Ok(listed::<K>(cluster, &api).await?.into_iter().map(|listed| listed.name).collect())
 }
 
 /// The newest record of a release, as a list names it.

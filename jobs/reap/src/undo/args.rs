@@ -41,6 +41,11 @@ pub enum Command {
         /// The releases to bring back. Default: all of the last reap.
         releases: Vec<String>,
     },
+    /// Remove what was kept in the slot, and saved, of releases that are not installed there any more.
+    Purge {
+        /// The releases. Default: all of which anything is left.
+        names: Vec<String>,
+    },
     /// Remove, of all slots, what was saved and is kept for no longer.
     Prune,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hotdesk_slots::text::plain;
 use hotdesk_slots::undo::ObjectRef;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
-use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{ApiResource, GroupVersion};
 use kube::discovery::{ApiGroup, Scope, pinned_group};
 use kube::{Api, ResourceExt as _};
@@ -165,6 +165,23 @@ impl<'a> Objects<'a> {
         let Some(kind) = self.kind(object).await? else { return Ok(None) };
         let api = self.api(object, &kind);
         self.cluster.answer(&format!("{object} cannot be read"), api.get_opt(&object.name)).await
+    }
+
+    /// Deletes an object if it is as it was found; true if it was there.
+    ///
+    /// # Errors
+    /// When it cannot be deleted.
+    pub async fn delete(&mut self, object: &ObjectRef, as_found: Preconditions) -> Result<bool, String> {
+        let Some(kind) = self.kind(object).await? else { return Ok(false) };
+        let api = self.api(object, &kind);
+        let only = DeleteParams { preconditions: Some(as_found), ..DeleteParams::default() };
+        let deleted = async {
+            match api.delete(&object.name, &only).await {
+                Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+                other => other.map(|_| true),
+            }
+        };
+        self.cluster.answer(&format!("{object} cannot be removed"), deleted).await
     }
 
     /// Merges a change into an object.

@@ -47,7 +47,7 @@ async fn attempt(args: &Args, releases: &[String], now: fn() -> Timestamp) -> Re
     let cluster = Cluster::connect(args).await.map_err(|error| format!("{error:#}"))?;
     let found = slots::own(&cluster, slot).await?;
     not_being_reaped(&found, slot, now())?;
-    let under = args.request.may_revive(&found, now())?;
+    let under = args.request.entitled(&found, now())?;
     let store = Store::new(&cluster, &args.undo.saved_namespace, slot);
     let entries = chosen(&store.list().await?, releases, under, slot)?;
     let mut saved = Vec::new();
@@ -71,7 +71,7 @@ async fn attempt(args: &Args, releases: &[String], now: fn() -> Timestamp) -> Re
 }
 
 /// A reap that is under way would take away again what is brought back.
-fn not_being_reaped(found: &Slot, slot: &str, now: Timestamp) -> Result<(), String> {
+pub(super) fn not_being_reaped(found: &Slot, slot: &str, now: Timestamp) -> Result<(), String> {
     let reaping = found.status.as_ref().and_then(|status| status.reaping.as_ref());
     match reaping.and_then(|reaping| reaping.at_work_until(now)) {
         Some(until) => Err(format!(
@@ -157,7 +157,7 @@ impl Reviver<'_> {
     async fn entitled_step(&mut self, saved: &Saved) -> Result<Step, String> {
         let step = self.step(saved).await?;
         let found = slots::own(self.cluster, self.slot).await?;
-        let under = self.args.request.may_revive(&found, (self.now)())?;
+        let under = self.args.request.entitled(&found, (self.now)())?;
         if under.admits(saved.entry.about.claim_id.as_deref()) {
             Ok(step)
         } else {
@@ -210,23 +210,28 @@ impl Reviver<'_> {
         if let Err(why) = self.store.forget(&saved.entry).await {
             tracing::warn!("{why}");
         }
-        for attempt in 1..=ATTEMPTS {
-            match self.tell().await {
-                Ok(()) => return,
-                Err(why) if attempt == ATTEMPTS => tracing::warn!("{why}"),
-                Err(_) => {}
-            }
+        tell_what_is_saved(self.cluster, self.slot, self.store, self.now).await;
+    }
+}
+
+/// Has the Slot's status tell of what is still saved.
+pub(super) async fn tell_what_is_saved(cluster: &Cluster, slot: &str, store: &Store<'_>, now: fn() -> Timestamp) {
+    for attempt in 1..=ATTEMPTS {
+        match tell(cluster, slot, store, now()).await {
+            Ok(()) => return,
+            Err(why) if attempt == ATTEMPTS => tracing::warn!("{why}"),
+            Err(_) => {}
         }
     }
+}
 
-    /// Has the Slot's status tell of what is still saved, if the Slot is as it was just read.
-    async fn tell(&self) -> Result<(), String> {
-        let found = slots::own(self.cluster, self.slot).await?;
-        let left = self.store.list().await?.iter().map(|entry| entry.about.told()).collect();
-        let metadata = json!({"resourceVersion": found.metadata.resource_version});
-        let status = json!({"saved": told_with(&[], left, (self.now)())});
-        write_status(self.cluster, self.slot, &json!({"metadata": metadata, "status": status})).await
-    }
+/// The same, if the Slot is as it was just read.
+async fn tell(cluster: &Cluster, slot: &str, store: &Store<'_>, now: Timestamp) -> Result<(), String> {
+    let found = slots::own(cluster, slot).await?;
+    let left = store.list().await?.iter().map(|entry| entry.about.told()).collect();
+    let metadata = json!({"resourceVersion": found.metadata.resource_version});
+    let status = json!({"saved": told_with(&[], left, now)});
+    write_status(cluster, slot, &json!({"metadata": metadata, "status": status})).await
 }
 
 fn left_alone(untouched: &[ObjectRef]) -> String {

@@ -284,7 +284,7 @@ fn commands() -> Vec<Row> {
 
 /// Wishes that hotdesk carries out for the holder.
 fn wishes() -> Vec<Row> {
-    let mut rows: Vec<Row> = ["reap", "revive"]
+    let mut rows: Vec<Row> = ["reap", "revive", "purge"]
         .into_iter()
         .map(|wish| {
             let patch = json!({"spec": {"requests": {wish: {}}}});

@@ -103,6 +103,10 @@ fn accounts(cron_job: &Value, slot: &str, other: &str, url: &str) -> Vec<Try<'st
         runs_as(job, &format!("reviver-{slot}"));
         container(job)["args"] = json!([&["revive", "--"], names].concat());
     };
+    let purge = |job: &mut Value, names: &[&str]| {
+        runs_as(job, &format!("reviver-{slot}"));
+        container(job)["args"] = json!([&["purge", "--"], names].concat());
+    };
     vec![
         row("", &|job| revive(job, &["web", "my-db"])),
         row("", &|job| revive(job, &[])),
@@ -116,6 +120,11 @@ fn accounts(cron_job: &Value, slot: &str, other: &str, url: &str) -> Vec<Try<'st
             container(job)["args"] = json!(["revive", "web"]);
         }),
         row("serviceAccountName", &|job| container(job)["args"] = json!(["revive", "--", "web"])),
+        row("", &|job| purge(job, &["web", "my-db"])),
+        row("", &|job| purge(job, &[])),
+        row("args", &|job| purge(job, &["--kubeconfig=x"])),
+        row("args", &|job| container(job)["args"] = json!(["prune"])),
+        row("serviceAccountName", &|job| container(job)["args"] = json!(["purge", "--", "web"])),
         row("serviceAccountName", &|job| runs_as(job, &format!("reviver-{slot}"))),
         row("hotdesk's controller makes Jobs", &|job| runs_as(job, &format!("reaper-{other}"))),
         row("hotdesk's controller makes Jobs", &|job| runs_as(job, "default")),

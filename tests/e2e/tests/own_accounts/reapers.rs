@@ -153,6 +153,12 @@ fn a_reviver_restores_and_touches_no_rights() {
     let tries = [
         ("POST", in_slot(&slot, "v1", "configmaps"), marked("new", "web", slot.name(), json!({})), ""),
         ("DELETE", in_slot(&slot, "v1", "configmaps/of-web"), Value::Null, ""),
+        ("DELETE", in_slot(&slot, "v1", "configmaps/away"), Value::Null, "lacks helm's marks"),
+        ("DELETE", in_slot(&slot, "v1", "configmaps/plain"), Value::Null, "lacks helm's marks"),
+        ("DELETE", in_slot(&slot, "v1", "secrets/sh.helm.release.v1.web.v1"), Value::Null, ""),
+        ("DELETE", in_slot(&slot, "v1", "secrets/mine"), Value::Null, "lacks helm's marks"),
+        ("DELETE", in_slot(&slot, "v1", "limitranges/l"), Value::Null, PROTECTED),
+        ("DELETE", in_slot(&slot, RBAC, "roles/r"), Value::Null, PROTECTED),
         ("POST", in_slot(&slot, "v1", "secrets"), record("sh.helm.release.v1.web.v9", "web", RECORD), ""),
         ("DELETE", in_slot(&slot, "v1", "serviceaccounts/sa"), Value::Null, PROTECTED),
         ("POST", in_slot(&slot, RBAC, "roles"), marked("r2", "web", slot.name(), json!({"rules": []})), PROTECTED),

@@ -152,3 +152,49 @@ fn a_restamp_is_of_the_whole_slot_and_not_tried_out() {
     let freed = with(stored.clone(), |slot| slot.spec.claim = None);
     assert_eq!(write(ALICE, &stored, &freed).unwrap().spec.requests, None, "it ends with the claim");
 }
+
+#[test]
+fn a_purge_names_releases_and_only_a_purge_does_so_in_names() {
+    let said = json!({"purge": {"dryRun": true, "names": ["web"], "id": "x", "claimID": "y", "by": "bob", "at": "2020-01-01T00:00:00Z"}});
+    let stored = write("octocat", &held(), &asking(held(), said)).unwrap();
+    let noted =
+        json!({"purge": {"dryRun": true, "names": ["web"], "id": "u-1", "claimID": "c1", "by": "octocat", "at": NOW}});
+    assert_eq!(requests(&stored), noted, "of it people say what goes, and not who asks");
+    for (wish, because) in [
+        (
+            json!({"purge": {"names": ["web", "--x"]}}),
+            "spec.requests.purge.names[1]: \"--x\" is not the name of a helm",
+        ),
+        (json!({"purge": {"names": [""]}}), "spec.requests.purge.names[0]: \"\" is not the name of a helm release"),
+        (json!({"purge": {"names": ["a".repeat(54)]}}), "is not the name of a helm release"),
+        (json!({"purge": {"releases": ["web"]}}), "spec.requests.purge.releases: a purge says in names"),
+        (json!({"reap": {"names": ["web"]}}), "spec.requests.reap.names: it is for a purge alone"),
+        (json!({"revive": {"names": ["web"]}}), "spec.requests.revive.names: it is for a purge alone"),
+        (json!({"restamp": {"names": ["web"]}}), "spec.requests.restamp.names: it is for a purge alone"),
+    ] {
+        refuses(NOW, &user(ALICE), &held(), &asking(held(), wish), because);
+    }
+}
+
+#[test]
+fn a_purge_is_the_holders_alone_and_ends_with_the_claim() {
+    let ask = json!({"purge": {}});
+    let stranger = user("bob@example.com");
+    refuses(NOW, &stranger, &held(), &asking(held(), ask.clone()), "only its claimants and administrators change it");
+    refuses(NOW, &stranger, &slot(&[]), &asking(slot(&[]), ask.clone()), "claim it before you change it");
+    // alice held it once, and bob holds it now.
+    let bobs = marked(slot(&["bob@example.com"]), keys::CLAIM_ID, "c2");
+    refuses(NOW, &user(ALICE), &bobs, &asking(bobs.clone(), ask.clone()), "is held by");
+    let lapsed = until(held(), "2026-11-23T14:00:00Z");
+    refuses(NOW, &user(ALICE), &lapsed, &asking(lapsed.clone(), ask.clone()), "the claim has lapsed");
+    let stored = write(ALICE, &held(), &asking(held(), ask.clone())).unwrap();
+    refuses(
+        "2026-11-23T15:00:30Z",
+        &user(ALICE),
+        &stored,
+        &asking(stored.clone(), json!({"purge": {"dryRun": true}})),
+        "ask again in 30 s",
+    );
+    let given_back = with(stored.clone(), |slot| slot.spec.claim = None);
+    assert_eq!(write(ALICE, &stored, &given_back).unwrap().spec.requests, None);
+}
