@@ -44,13 +44,6 @@ impl Under<'_> {
             Self::Claim(id) => claim_id == Some(id),
         }
     }
-
-    /// True for what such a request may have purged: what was reaped under its own claim or an earlier one of the slot, of
-    /// which none is in force any more. A save that names no claim is an administrator's.
-    #[must_use]
-    pub fn may_purge(self, claim_id: Option<&str>) -> bool {
-        self == Self::Any || claim_id.is_some_and(|id| !id.is_empty())
-    }
 }
 
 impl Request {
@@ -164,13 +157,5 @@ mod tests {
     fn what_was_reaped_under_another_claim_or_under_none_is_not_the_holders() {
         assert!(Under::Claim("c1").admits(Some("c1")) && Under::Any.admits(None));
         assert!(!Under::Claim("c1").admits(Some("c2")) && !Under::Claim("c1").admits(None));
-    }
-
-    #[test]
-    fn a_holder_purges_what_was_saved_under_any_claim_of_the_slot_and_an_administrator_what_names_none() {
-        let holders = Under::Claim("c1");
-        assert!(holders.may_purge(Some("c1")) && holders.may_purge(Some("c0")));
-        assert!(!holders.may_purge(None) && !holders.may_purge(Some("")));
-        assert!(Under::Any.may_purge(None) && Under::Any.may_purge(Some("c1")));
     }
 }

@@ -122,14 +122,14 @@ fn of_release(release: &str, present: &Present<'_>, wanted: &Wanted<'_>) -> (Opt
     let (protected, objects): (Vec<&Marked>, Vec<&Marked>) =
         all.into_iter().partition(|marked| is_protected(&marked.object));
     let (own, others): (Vec<&Entry>, Vec<&Entry>) =
-        saves.into_iter().partition(|entry| wanted.under.may_purge(entry.about.claim_id.as_deref()));
+        saves.into_iter().partition(|entry| wanted.under.admits(entry.about.claim_id.as_deref()));
     let mut stays: Vec<String> = protected
         .into_iter()
         .map(|marked| format!("{} of {shown} stays: it gives rights or sets limits.", marked.object))
         .collect();
     stays.extend(others.into_iter().map(|entry| {
         format!(
-            "What is saved of revision {} of {shown} stays: it names no claim, so an administrator purges it.",
+            "What is saved of revision {} of {shown} stays: it was cleared under another claim, so an administrator purges it.",
             entry.about.revision
         )
     }));
