@@ -186,6 +186,7 @@ impl Args {
             token_secrets: self.token_secrets.into(),
             guards: self.guards.guards(),
             own_namespaces: given(&self.guards.own_namespace),
+            own_priority_classes: given(&self.guards.own_priority_class),
             identity: IdentitySettings {
                 strip_prefixes: given(&self.strip_prefix),
                 extra_keys: given(&self.extra_key),

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::decide::{Decision, Role, Rule};
 use crate::review::object::Object;
 use crate::review::{Operation, Request, SlotReview, Unreadable};
+use crate::settings::Settings;
 
 pub use finding::{Finding, Found};
 pub use host::Host;
@@ -32,7 +33,7 @@ pub mod settings;
 pub mod traefik;
 
 /// How the names of the priority classes begin that are the cluster's own.
-pub const SYSTEM_PRIORITY: &str = "system-";
+const SYSTEM_PRIORITY: &str = "system-";
 
 /// Kubernetes' own groups. Of their kinds, Ingresses and Services alone take hosts: a host name in a ConfigMap is a text.
 const BUILT_IN: [&str; 20] = [
@@ -102,6 +103,8 @@ pub struct Neighbours<'w> {
     pub is_slot: &'w dyn Fn(&str) -> bool,
     /// hotdesk's namespaces.
     pub own_namespaces: &'w [String],
+    /// The priority classes of hotdesk's pods.
+    pub own_priority_classes: &'w [String],
 }
 
 impl fmt::Debug for Neighbours<'_> {
@@ -144,6 +147,11 @@ fn judges(operation: Operation, decision: Decision) -> bool {
     is_judged && matches!(operation, Operation::Create | Operation::Update)
 }
 
+/// True for a priority class of the cluster's own, or of hotdesk's pods.
+fn is_reserved_priority(class: &str, own: &[String]) -> bool {
+    class.starts_with(SYSTEM_PRIORITY) || own.iter().any(|own| own == class)
+}
+
 /// What a write newly brings that is somebody else's.
 ///
 /// # Errors
@@ -152,14 +160,17 @@ pub fn judge<'w>(
     request: &Request<'_, Object<'_>>,
     body: &[u8],
     decision: Decision,
-    guards: &Guards,
+    settings: &Settings,
     neighbours: impl FnOnce() -> Neighbours<'w>,
 ) -> Result<Found, Unreadable> {
     let mut found = Found::default();
     if !judges(request.operation, decision) {
         return Ok(found);
     }
-    if let Some(class) = request.object.as_ref().and_then(|new| new.new_system_priority(request.old_object.as_ref())) {
+    let (guards, own) = (&settings.guards, &settings.own_priority_classes);
+    let old = request.old_object.as_ref();
+    let mut classes = request.object.iter().flat_map(|new| new.new_priorities(old));
+    if let Some(class) = classes.find(|class| is_reserved_priority(class, own)) {
         found.note(guards, Finding::SystemPriority(class.to_owned()));
     }
     let kind = (request.kind.group.as_str(), request.kind.kind.as_str());

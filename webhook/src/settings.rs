@@ -44,6 +44,8 @@ pub struct Settings {
     pub guards: Guards,
     /// The namespaces of hotdesk.
     pub own_namespaces: Vec<String>,
+    /// The priority classes of hotdesk's pods.
+    pub own_priority_classes: Vec<String>,
     /// How user names relate to the names in claims.
     pub identity: IdentitySettings,
     /// Who goes by several names.

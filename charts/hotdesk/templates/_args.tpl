@@ -71,6 +71,9 @@
 {{- $args = append $args (printf "--guard-%s=%s" $flag (get $.Values.guard $value | default $default)) -}}
 {{- end -}}
 {{- range list .Release.Namespace .Values.jobs.namespace .Values.saved.namespace }}{{ $args = append $args (printf "--own-namespace=%s" .) }}{{ end -}}
+{{- /* The class that the chart makes is there also where hotdesk's pods have another. */ -}}
+{{- $classes := list (include "hotdesk.priorityClass" .) (ternary (include "hotdesk.fullname" .) "" .Values.priorityClass.create) -}}
+{{- range $classes | compact | uniq }}{{ $args = append $args (printf "--own-priority-class=%s" .) }}{{ end -}}
 {{ $args | toJson }}
 {{- end }}
 

@@ -98,11 +98,12 @@ fn found(
 ) -> Result<Found, Unreadable> {
     let (Body::Whole(body) | Body::Kept(body)) = body;
     let is_slot = |namespace: &str| context.book.knows(namespace);
-    neighbours::judge(request, body, decision, &context.settings.guards, || Neighbours {
+    neighbours::judge(request, body, decision, context.settings, || Neighbours {
         slot: request.namespace(),
         hosts: context.book.hosts(),
         is_slot: &is_slot,
         own_namespaces: &context.settings.own_namespaces,
+        own_priority_classes: &context.settings.own_priority_classes,
     })
 }
 

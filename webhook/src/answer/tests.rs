@@ -41,6 +41,7 @@ pub(super) fn settings() -> Settings {
         people: People::from_rows([["alice@example.com", "octocat"]]).unwrap(),
         jobs_namespace: "hotdesk-jobs".to_owned(),
         own_namespaces: vec!["hotdesk".to_owned(), "hotdesk-jobs".to_owned()],
+        own_priority_classes: vec!["hotdesk".to_owned()],
         ..Settings::default()
     }
 }

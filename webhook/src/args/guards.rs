@@ -16,7 +16,7 @@ pub struct GuardArgs {
     /// Services with externalIPs
     #[arg(long, env = "HOTDESK_GUARD_EXTERNAL_IPS", value_enum, default_value_t = SwitchArg::Deny)]
     pub guard_external_ips: SwitchArg,
-    /// Pods of a priority class whose name begins with system-
+    /// Pods of a priority class whose name begins with system-, or that hotdesk's own pods have
     #[arg(long, env = "HOTDESK_GUARD_PRIORITY_CLASSES", value_enum, default_value_t = SwitchArg::Deny)]
     pub guard_priority_classes: SwitchArg,
     /// Endpoints and `EndpointSlices` that people write
@@ -25,6 +25,9 @@ pub struct GuardArgs {
     /// Namespace of hotdesk's own, to which no `ExternalName` Service leads. Repeat it
     #[arg(long, env = "HOTDESK_OWN_NAMESPACE", value_delimiter = ',', value_name = "NAME")]
     pub own_namespace: Vec<String>,
+    /// Priority class of hotdesk's own pods, which no pod in a slot has. Repeat it
+    #[arg(long, env = "HOTDESK_OWN_PRIORITY_CLASS", value_delimiter = ',', value_name = "NAME")]
+    pub own_priority_class: Vec<String>,
 }
 
 /// What becomes of such a write.

@@ -50,6 +50,8 @@ fn each_guard_for_neighbours_has_a_flag_of_its_own() {
     }
     let own = parse(&["--own-namespace", "hotdesk", "--own-namespace", "jobs"]).unwrap();
     assert_eq!(own.settings().unwrap().own_namespaces, ["hotdesk", "jobs"]);
+    let own = parse(&["--own-priority-class", "hotdesk", "--own-priority-class", ""]).unwrap();
+    assert_eq!(own.settings().unwrap().own_priority_classes, ["hotdesk"]);
 }
 
 #[test]

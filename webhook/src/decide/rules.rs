@@ -36,7 +36,7 @@ pub enum Rule {
     NeighbourExternalName,
     /// No Service takes an address for itself.
     ExternalIp,
-    /// No pod has a priority of the cluster's own.
+    /// No pod has a priority of the cluster's own, or of hotdesk's.
     SystemPriority,
     /// No person writes Endpoints.
     Endpoints,

@@ -16,7 +16,7 @@ pub enum Finding {
     ExternalName(String, Leads),
     /// An address that nodes send to a Service.
     ExternalIp(String),
-    /// A priority class of the cluster's own.
+    /// A priority class of the cluster's own, or of hotdesk's pods.
     SystemPriority(String),
     /// Endpoints, or an EndpointSlice, by a person.
     Endpoints(String),
@@ -87,10 +87,10 @@ impl Finding {
             ),
             Self::SystemPriority(class) => (
                 format!(
-                    "the priority class {} is for what the cluster itself needs: it evicts other people's pods",
+                    "the priority class {} is for what the cluster or hotdesk itself needs: it evicts other people's pods",
                     plain(class)
                 ),
-                "leave out priorityClassName, or name another: kubectl get priorityclasses".to_owned(),
+                "leave out priorityClassName".to_owned(),
                 "priorityClasses",
             ),
             Self::Endpoints(kind) => (

@@ -86,7 +86,7 @@ pub struct Taken {
     pub foreign: BTreeMap<Host<'static>, Owner>,
     /// Rules that could take any host: regular expressions, and rules without a host.
     pub open: BTreeSet<String>,
-    /// Priority classes of the cluster's own, where an object of an unknown kind names one.
+    /// Priority classes of the cluster's own or hotdesk's, where an object of an unknown kind names one.
     pub priorities: BTreeSet<String>,
 }
 
@@ -199,7 +199,8 @@ impl Reader<'_> {
         each(object, &mut |field, value| {
             if !matches!(field, "apiVersion" | "kind" | "metadata" | "status") {
                 texts(value, &mut |key, text| {
-                    if key == Some("priorityClassName") && text.starts_with(super::SYSTEM_PRIORITY) {
+                    let own = self.neighbours.own_priority_classes;
+                    if key == Some("priorityClassName") && super::is_reserved_priority(text, own) {
                         self.priority(text);
                     } else {
                         self.name(text);

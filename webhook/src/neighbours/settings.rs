@@ -23,7 +23,7 @@ pub struct Guards {
     pub external_names: Switch,
     /// `externalIPs` of Services.
     pub external_ips: Switch,
-    /// Priority classes of the cluster's own.
+    /// Priority classes of the cluster's own, and that of hotdesk's pods.
     pub priority_classes: Switch,
     /// Endpoints and EndpointSlices that people write.
     pub endpoint_slices: Switch,

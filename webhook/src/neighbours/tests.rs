@@ -23,7 +23,9 @@ fn found_with(guards: &Guards, kind: (&str, &str), new: &Value, old: Option<&Val
     let raw = |object: &Value| serde_json::value::to_raw_value(object).unwrap();
     let (new, old) = (raw(new), old.map(raw));
     let is_slot = |namespace: &str| SLOTS.contains(&namespace);
-    let neighbours = Neighbours { slot: "pikachu", hosts: Arc::new(index()), is_slot: &is_slot, own_namespaces: &own };
+    let (hosts, own_priority_classes) = (Arc::new(index()), &["hotdesk".to_owned()]);
+    let neighbours =
+        Neighbours { slot: "pikachu", hosts, is_slot: &is_slot, own_namespaces: &own, own_priority_classes };
     let mut found = Found::default();
     if let Some(reads) = Reads::of(kind.0, kind.1) {
         look(kind, reads, (&new, old.as_deref()), guards, &neighbours, &mut found);

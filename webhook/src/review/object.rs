@@ -78,14 +78,13 @@ impl<'a> Object<'a> {
         self.metadata.as_ref()?.labels.as_ref()?.get(key)
     }
 
-    /// A priority class of the cluster's own in what pods are made of, which the older object does not have there.
-    #[must_use]
-    pub fn new_system_priority(&self, old: Option<&Self>) -> Option<&str> {
-        let before = |class: &str| {
+    /// The priority classes in what pods are made of, which the older object does not have there.
+    pub fn new_priorities<'o>(&'o self, old: Option<&'o Self>) -> impl Iterator<Item = &'o str> {
+        let before = move |class: &str| {
             old.is_some_and(|old| [&old.spec, &old.template].iter().any(|part| part.priorities.contains(class)))
         };
-        let mut named = [&self.spec, &self.template].into_iter().flat_map(|part| &part.priorities);
-        named.find(|class| !before(class)).map(AsRef::as_ref)
+        let named = [&self.spec, &self.template].into_iter().flat_map(|part| &part.priorities);
+        named.map(AsRef::as_ref).filter(move |class| !before(class))
     }
 
     /// True if helm calls itself the owner of the object.

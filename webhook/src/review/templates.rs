@@ -11,7 +11,6 @@ use hotdesk_slots::keys;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::gated::{Gated, Node};
-use crate::neighbours::SYSTEM_PRIORITY;
 use crate::review::Text;
 use crate::review::object::MaybeText;
 
@@ -21,7 +20,7 @@ pub struct Templates<'a> {
     marks: Vec<Mark<'a>>,
     /// `spec.expirationSeconds`, which a `TokenRequest` has.
     pub expiration_seconds: Option<i64>,
-    /// The priority classes of the cluster's own that pods shall have.
+    /// The priority classes that pods shall have.
     pub priorities: BTreeSet<Cow<'a, str>>,
 }
 
@@ -166,8 +165,7 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
                     self.found.marks.push(Mark { template, map: field, key, value });
                 }
                 At::Top(_) | At::Field(_) if key == PRIORITY_CLASS => {
-                    let class = map.next_value::<MaybeText<'de>>()?.0;
-                    self.found.priorities.extend(class.filter(|class| class.starts_with(SYSTEM_PRIORITY)));
+                    self.found.priorities.extend(map.next_value::<MaybeText<'de>>()?.0);
                 }
                 at => map.next_value_seed(Walk { at: at.below(&key), found: &mut *self.found })?,
             }

@@ -77,10 +77,11 @@ fn a101_a_service_takes_no_address_and_may_wish_for_one_of_a_load_balancer() {
 #[test]
 fn a102_a_custom_resource_names_no_priority_of_the_clusters_own_at_any_depth() {
     let of = |class: &str| json!({"spec": {"a": [{"podSpec": {"priorityClassName": class, "x": ["y"]}}]}});
-    for class in ["system-cluster-critical", "system-node-critical", "system-of-mine"] {
+    for class in ["system-cluster-critical", "system-node-critical", "system-of-mine", "hotdesk"] {
         check(("x.io", "Y"), &of(class), Some(("system-priority", class)));
     }
     check(("x.io", "Y"), &of("high"), None);
+    check(("x.io", "Y"), &of("hotdesk-of-mine"), None);
     check(("x.io", "Y"), &json!({"spec": {"name": "system-cluster-critical"}}), None);
     assert_eq!(denial(("x.io", "Y"), &of("system-of-mine"), Some(&of("system-other"))).0, "system-priority");
 }

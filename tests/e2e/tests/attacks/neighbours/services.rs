@@ -152,6 +152,25 @@ fn priorities() -> Vec<Row> {
             )
         })
         .collect();
+    rows.push(row(
+        "a102",
+        "bob, in his own slot",
+        "gives a pod and a Deployment the priority of hotdesk's pods",
+        MUST,
+        |w| {
+            let webhook = w.api.set_up(Ask::get(group("apps/v1", "hotdesk", "deployments/hotdesk-webhook")));
+            let class = text(&webhook["spec"]["template"]["spec"]["priorityClassName"]).to_owned();
+            let mut template = idle_template("own-class");
+            template["spec"]["priorityClassName"] = json!(class);
+            let selector = json!({"matchLabels": {"app": "own-class"}});
+            let spec = json!({"replicas": 0, "selector": selector, "template": template});
+            let deployment = json!({"metadata": {"name": "own-class"}, "spec": spec});
+            let pod = json!({"metadata": {"name": "own-class"}, "spec": template["spec"]});
+            let parts = ["the priority class", class.as_str(), "guard.priorityClasses"];
+            w.street().post(w, &bob(), "apps/v1/deployments", &deployment, false).denied(&parts)?;
+            w.street().post(w, &bob(), "v1/pods", &pod, false).denied(&parts)
+        },
+    ));
     rows.push(row("a102b", "bob", "gives a Deployment of his that priority afterwards", MUST, |w| {
         let street = w.street();
         let selector = json!({"matchLabels": {"app": "later"}});

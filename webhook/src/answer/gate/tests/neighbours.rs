@@ -157,9 +157,20 @@ fn what_is_there_stays_until_somebody_changes_it_and_can_be_deleted() {
 }
 
 #[test]
-fn a102_no_template_of_a_built_in_kind_has_a_priority_of_the_clusters_own() {
+fn a102_no_template_of_a_built_in_kind_has_a_priority_of_the_clusters_own_or_hotdesks() {
+    no_template_has_the_priority("system-cluster-critical");
+    no_template_has_the_priority("hotdesk");
+    let both = json!({"spec": {"priorityClassName": "a-high", "template": {"spec": {"priorityClassName": "hotdesk"}}}});
+    let response = ask(&write("apps", "Deployment", both), Mode::Enforce, Switch::Deny);
+    let said = response["status"]["message"].as_str().unwrap();
+    assert!(said.contains("the priority class hotdesk is for what the cluster or hotdesk itself needs"), "{said}");
+    let odd = json!({"spec": {"priorityClassName": ["system-x"], "template": {"spec": {"priorityClassName": 7}}}});
+    assert_eq!(decision(&ask(&write("", "Pod", odd), Mode::Enforce, Switch::Deny)), "allow claimant");
+}
+
+#[track_caller]
+fn no_template_has_the_priority(class: &str) {
     let pod = |class: &str| json!({"spec": {"containers": [], "priorityClassName": class}});
-    let class = "system-cluster-critical";
     let kinds = [
         ("", "Pod", pod(class)),
         ("", "PodTemplate", json!({"template": pod(class)})),
@@ -182,14 +193,12 @@ fn a102_no_template_of_a_built_in_kind_has_a_priority_of_the_clusters_own() {
             "allow claimant",
             "{kind}: it was there before"
         );
-        old = serde_json::from_str(&old.to_string().replace(class, "high")).unwrap();
+        old = serde_json::from_str(&old.to_string().replace(&format!("\"{class}\""), "\"high\"")).unwrap();
         review["request"]["oldObject"] = old.clone();
         assert_eq!(decision(&ask(&review, Mode::Enforce, Switch::Deny)), "deny system-priority", "{kind}: it is new");
         review["request"]["object"] = old;
         assert_eq!(decision(&ask(&review, Mode::Enforce, Switch::Deny)), "allow claimant", "{kind} of another class");
     }
-    let odd = json!({"spec": {"priorityClassName": ["system-x"], "template": {"spec": {"priorityClassName": 7}}}});
-    assert_eq!(decision(&ask(&write("", "Pod", odd), Mode::Enforce, Switch::Deny)), "allow claimant");
 }
 
 /// A review of more than may be read whole.
