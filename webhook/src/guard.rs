@@ -16,6 +16,7 @@ use crate::settings::Settings;
 pub(crate) mod clearing;
 mod handover;
 pub mod limit;
+pub(crate) mod marks;
 mod names;
 mod ownership;
 mod person;

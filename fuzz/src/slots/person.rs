@@ -1,7 +1,7 @@
 //! What may a person make of a Slot? A person claims a free slot for themselves and does with their own claim what they like;
 //! never with another's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hotdesk_slots::keys::{CLAIM_ID, CLAIMED_AT, LOST_AT};
 use hotdesk_slots::slot::{Claim as Written, MAX_REAP_ANNOUNCED, SlotSpec};
@@ -34,7 +34,16 @@ fn administrators_only(old: &Slot, after: &Slot) -> Result<(), String> {
     same("spec.host", &old.spec.host, &after.spec.host)?;
     same("spec.mode", &old.spec.mode, &after.spec.mode)?;
     same("metadata.ownerReferences", &old.metadata.owner_references, &after.metadata.owner_references)?;
-    same("metadata.finalizers", &old.metadata.finalizers, &after.metadata.finalizers)
+    same("metadata.finalizers", &old.metadata.finalizers, &after.metadata.finalizers)?;
+    let (was, is) = (&old.metadata, &after.metadata);
+    same("metadata.labels of tools", &of_tools(&was.labels), &of_tools(&is.labels))?;
+    same("metadata.annotations of tools", &of_tools(&was.annotations), &of_tools(&is.annotations))
+}
+
+/// What the administrators' tools read of the Slot.
+fn of_tools(entries: &Option<BTreeMap<String, String>>) -> Vec<(&String, &String)> {
+    let tools = ["app.kubernetes.io/", "helm.sh/", "meta.helm.sh/", "kubectl.kubernetes.io/", "argocd.argoproj.io/"];
+    entries.iter().flatten().filter(|(key, _)| tools.iter().any(|tool| key.starts_with(tool))).collect()
 }
 
 /// Somebody else's slot is as it was.

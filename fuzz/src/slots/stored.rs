@@ -16,6 +16,9 @@ use super::{Write, Writer, people, same, shown};
 /// What `/slots` notes of the past.
 const NOTES: [&str; 3] = [CLAIM_ID, CLAIMED_AT, LOST_AT];
 
+/// What kubectl notes of an apply.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// Checks what is stored.
 pub(super) fn check(write: &Write<'_>) -> Result<(), String> {
     marks(write)?;
@@ -23,6 +26,7 @@ pub(super) fn check(write: &Write<'_>) -> Result<(), String> {
     claim(write)?;
     trust(write)?;
     requests(write)?;
+    last_applied(write)?;
     same("what is not hotdesk's to change", &others(write.before_json), &others(&write.after_json))
 }
 
@@ -136,6 +140,16 @@ fn k8s_time(at: jiff::Timestamp) -> k8s_openapi::apimachinery::pkg::apis::meta::
     k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at)
 }
 
+/// What kubectl noted of the last apply no person changes; others' is stored as it was sent.
+fn last_applied(write: &Write<'_>) -> Result<(), String> {
+    let noted = |slot: &Slot| slot.metadata.annotations.as_ref().and_then(|all| all.get(LAST_APPLIED)).cloned();
+    let wanted = match write.writer {
+        Writer::Administrator | Writer::Machinery | Writer::Sync => noted(&write.new),
+        _ => write.old.as_ref().and_then(noted),
+    };
+    same("what kubectl noted", &wanted, &noted(&write.after))
+}
+
 /// True if a claim is in force after the write that was not before it: another owner's, or one at all.
 fn begins(write: &Write<'_>) -> bool {
     let owner = |claim: &Claim| claim.users.first().map(|user| shown(user));
@@ -165,7 +179,7 @@ fn others(slot: &Value) -> Value {
     for map in ["labels", "annotations"] {
         let Some(Value::Object(metadata)) = slot.get_mut("metadata") else { continue };
         if let Some(Value::Object(entries)) = metadata.get_mut(map) {
-            entries.retain(|key, _| !is_reserved(key));
+            entries.retain(|key, _| !is_reserved(key) && key != LAST_APPLIED);
         }
         if metadata.get(map).is_some_and(|entries| entries.is_null() || entries.as_object().is_some_and(Map::is_empty))
         {

@@ -11,17 +11,15 @@ use hotdesk_slots::{ClaimView, keys};
 use jiff::Timestamp;
 use kube::api::ObjectMeta;
 
-use super::{Asked, Writer, clearing, handover, limit, own_names, ownership, same_claim, sheet};
+use super::{Asked, Writer, clearing, handover, limit, marks, own_names, ownership, same_claim, sheet};
 use crate::book::Listing;
 use crate::message::{Context, holder};
 use crate::settings::Settings;
 
-/// Annotations that the administrators' helm lives by: whoever could take them away could have a Slot deleted.
-const HELMS: [&str; 2] = ["helm.sh/", "meta.helm.sh/"];
-
 pub(super) fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Result<Writer, Vec<String>> {
     let (old, new) = asked.both()?;
     let mut problems = administrators_only(old, new);
+    problems.extend(marks::against(old, new));
     problems.extend(ownership::against(old, new));
     let mine = own_names(asked.requester, settings);
     problems.extend(takes_from_another(asked, &mine, old, new, now));
@@ -43,15 +41,9 @@ fn administrators_only(old: &Slot, new: &Slot) -> Vec<String> {
         ("spec.mode", old.spec.mode != new.spec.mode),
         ("metadata.ownerReferences", was.owner_references != is.owner_references),
         ("metadata.finalizers", was.finalizers != is.finalizers),
-        ("metadata.annotations (those of helm)", helms(was) != helms(is)),
     ];
     let changed = fields.into_iter().filter(|(_, changed)| *changed);
     changed.map(|(field, _)| format!("{field}: only administrators change it")).collect()
-}
-
-fn helms(metadata: &ObjectMeta) -> Vec<(&String, &String)> {
-    let entries = metadata.annotations.iter().flatten();
-    entries.filter(|(key, _)| HELMS.iter().any(|prefix| key.starts_with(prefix))).collect()
 }
 
 fn takes_from_another(asked: &Asked<'_>, mine: &[Name], old: &Slot, new: &Slot, now: Timestamp) -> Option<String> {

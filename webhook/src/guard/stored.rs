@@ -13,7 +13,9 @@ use hotdesk_slots::text::plain;
 use hotdesk_slots::{Claim, ClaimView, keys};
 use jiff::Timestamp;
 
-use super::{Aliases, Asked, Moment, Strictness, Writer, normalise, own_names, requests, respelled, same_claim, sheet};
+use super::{
+    Aliases, Asked, Moment, Strictness, Writer, marks, normalise, own_names, requests, respelled, same_claim, sheet,
+};
 use crate::settings::Settings;
 
 /// What is stored in place of what was written.
@@ -23,6 +25,8 @@ pub struct Stored {
     pub claim: Option<Claim>,
     /// The wishes.
     pub requests: Option<Requests>,
+    /// What kubectl noted of the last apply.
+    pub last_applied: Option<String>,
     /// The Slot's own labels and annotations.
     pub stamp: Stamp,
     /// What the writer is told.
@@ -80,7 +84,9 @@ pub fn stored(
         .with_claimed_at(claimed_at(asked.old, &turn))
         .with_claim_id(claim_id)
         .with_lost_at(lost_at(asked.old, &turn));
-    Ok(Stored { claim, requests, stamp, warnings })
+    let noted = if writer == Writer::Person { asked.old } else { asked.new };
+    let last_applied = noted.and_then(marks::last_applied).cloned();
+    Ok(Stored { claim, requests, last_applied, stamp, warnings })
 }
 
 /// The claim in the spelling in which it is compared, if this write makes it.

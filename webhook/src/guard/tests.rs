@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, OwnerReference, Time};
 use serde_json::json;
 
+use super::marks::LAST_APPLIED;
 use super::*;
 
 pub(super) const SYNC: &str = "system:serviceaccount:hotdesk:hotdesk-sync";
@@ -129,13 +130,15 @@ pub(super) fn write_at(
     let writer = judged.as_ref().copied().unwrap_or(Writer::Person);
     let stored = stored(&asked, writer, &settings, Moment { now, uid });
     match (judged, stored) {
-        (Ok(_), Ok(Stored { claim, requests, stamp, warnings })) => {
+        (Ok(_), Ok(Stored { claim, requests, last_applied, stamp, warnings })) => {
             let stamp = stamp.annotations.into_iter().map(|(key, value)| (key.to_owned(), value));
             let slot = with(new.clone(), |slot| {
                 (slot.spec.claim, slot.spec.requests) = (claim, requests);
                 let marks = slot.metadata.annotations.get_or_insert_default();
                 marks.retain(|key, _| !keys::is_reserved(key));
                 marks.extend(stamp);
+                marks.remove(LAST_APPLIED);
+                marks.extend(last_applied.map(|text| (LAST_APPLIED.to_owned(), text)));
             });
             Ok((slot, warnings))
         }
@@ -260,7 +263,7 @@ fn only_a_claimant_sets_how_long_a_slot_is_kept() {
 }
 
 #[test]
-fn a49_host_mode_owners_finalizers_and_helms_marks_are_the_administrators() {
+fn a49_host_mode_owners_and_finalizers_are_the_administrators() {
     let host = with(alices(), |s| s.spec.host = Some("pikachu.example.com".to_owned()));
     denies("alice@example.com", &alices(), &host, "spec.host: only administrators");
     let mode = with(alices(), |s| s.spec.mode = Some(Mode::Audit));
@@ -269,8 +272,6 @@ fn a49_host_mode_owners_finalizers_and_helms_marks_are_the_administrators() {
     denies("alice@example.com", &alices(), &owned, "metadata.ownerReferences: only administrators");
     let held = with(alices(), |s| s.metadata.finalizers = Some(vec!["x/y".to_owned()]));
     denies("bob@example.com", &alices(), &held, "metadata.finalizers: only administrators");
-    let kept = marked(alices(), "helm.sh/resource-policy", "keep");
-    denies("alice@example.com", &kept, &alices(), "metadata.annotations (those of helm): only administrators");
 }
 
 #[test]

@@ -174,6 +174,15 @@ fn own() -> Vec<Row> {
             })
         })
         .collect();
+    rows.extend(["helm.sh/resource-policy", "app.kubernetes.io/managed-by", "argocd.argoproj.io/sync-options"].map(
+        |key| {
+            row("a49", "alice", format!("annotates her own Slot with {key}"), ADMINISTRATORS, move |w| {
+                let patch = json!({"metadata": {"annotations": {key: "x"}}});
+                w.denied_saying(&alice(), &[key, "only administrators change it"], |h| Ask::merge(h.slot(), &patch))
+            })
+        },
+    ));
+    rows.push(row("a49", "bob", "has the administrator's next kubectl apply end the next claim", "it does not", noted));
     rows.push(row("a50", "alice", "applies the host of her own Slot as it is, with force", ADMINISTRATORS, co_owns));
     rows.push(row("a134", "alice", "sets the id and the times of her own claim", "they stay as they were", |w| {
         let slot = w.workshop();
@@ -189,6 +198,17 @@ fn own() -> Vec<Row> {
         held(before == after, || format!("{before} -> {after}"))
     }));
     rows
+}
+
+/// kubectl removes what its note of the last apply names and the file does not.
+fn noted(world: &World) -> Verdict {
+    const NOTED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+    let slot = TestSlot::held_by("bob@example.com");
+    let forged = slot_object(&json!({"claim": {"users": ["bob@example.com"]}})).to_string();
+    let patch = json!({"metadata": {"annotations": {NOTED: forged, "example.com/own": "x"}}});
+    world.api.send(&bob(), Ask::merge(slot_of(slot.name()), &patch)).done()?;
+    let annotations = world.slot(slot.name())["metadata"]["annotations"].clone();
+    held(annotations["example.com/own"] == "x" && annotations[NOTED].is_null(), || annotations.to_string())
 }
 
 /// Whoever owns a field by server-side apply stands in the way of the administrators' next upgrade.

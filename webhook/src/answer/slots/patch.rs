@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::guard::marks::LAST_APPLIED;
 use crate::guard::{Stored, clearing};
 use crate::review::object::{Entries, Object};
 
@@ -28,7 +29,22 @@ pub(super) fn of_slot(object: Option<&RawValue>, new: &Slot, stored: &Stored) ->
     let (labels, annotations) =
         (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
     operations.extend(stored.stamp.changes(&labels, &annotations).into_iter().map(PatchOperation::from));
+    operations.extend(of_last_applied(new, stored));
     Patch(operations)
+}
+
+/// Puts back what kubectl noted, after the stamp, which makes the map where there is none.
+fn of_last_applied(new: &Slot, stored: &Stored) -> Option<PatchOperation> {
+    let written = new.metadata.annotations.as_ref();
+    if written.and_then(|all| all.get(LAST_APPLIED)) == stored.last_applied.as_ref() {
+        return None;
+    }
+    let value = stored.last_applied.as_ref().map(|text| json!(text));
+    let has_map = written.is_some() || !stored.stamp.annotations.is_empty();
+    Some(match value {
+        Some(value) if !has_map => set(&["metadata", "annotations"], Some(json!({LAST_APPLIED: value}))),
+        value => set(&["metadata", "annotations", LAST_APPLIED], value),
+    })
 }
 
 /// The conditions of a status, where others' are put back.

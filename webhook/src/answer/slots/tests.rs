@@ -47,6 +47,46 @@ fn claim(by: &str, dry_run: bool) -> Answer<'static> {
     answered(Path::Slots, &request)
 }
 
+/// What is stored of a Slot that alice writes over another, by its metadata and spec.
+fn stored_by_alice(old: &Value, new: &Value) -> Value {
+    let slot = |(metadata, spec): (&Value, &Value)| {
+        let mut slot =
+            json!({"apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot", "metadata": metadata, "spec": spec});
+        slot["metadata"]["name"] = "slot".into();
+        slot
+    };
+    let of = |both: &Value| slot((&both[0], &both[1]));
+    let request = json!({
+        "uid": "u", "operation": "UPDATE", "namespace": "onix", "name": "slot", "userInfo": {"username": "alice"},
+        "kind": {"group": "hotdesk.dev", "version": "v1alpha1", "kind": "Slot"},
+        "resource": {"group": "hotdesk.dev", "version": "v1alpha1", "resource": "slots"},
+        "object": of(new), "oldObject": of(old),
+    });
+    let reply = answered(Path::Slots, &request).reply;
+    assert_eq!(reply.denial, None, "{new}");
+    let mut stored = of(new);
+    let patch = reply.patch.unwrap_or_else(|| b"[]".to_vec());
+    json_patch::patch(&mut stored, &serde_json::from_slice::<json_patch::Patch>(&patch).unwrap()).unwrap();
+    stored
+}
+
+#[test]
+fn what_kubectl_noted_is_put_back_whatever_else_is_there() {
+    const NOTED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+    let (free, held) = (json!({}), json!({"claim": {"users": ["alice"]}}));
+    let of = |text: &str| json!({"annotations": {NOTED: text}});
+    for old in [json!({}), of("theirs")] {
+        let metadata =
+            [json!({}), json!({"annotations": null}), json!({"annotations": {}}), of("alice's"), of("theirs")];
+        for (new, (was, is)) in
+            metadata.iter().flat_map(|new| [(&free, &held), (&held, &held), (&held, &free)].map(|specs| (new, specs)))
+        {
+            let stored = stored_by_alice(&json!([old, was]), &json!([new, is]));
+            assert_eq!(stored["metadata"]["annotations"][NOTED], old["annotations"][NOTED], "{old} {new} {was} {is}");
+        }
+    }
+}
+
 const FULL: &str = "the Slot of \"onix\" may not be changed: you hold eevee and mew, and the limit here is 2: release \
                     one first: kubectl hotdesk release eevee";
 

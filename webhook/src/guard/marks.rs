@@ -1,0 +1,69 @@
+//! Which labels and annotations of a Slot may a person write?
+//!
+//! Their own. What tools for deployments read there is the administrators': by it a person could have a Slot deleted, or
+//! have the next `kubectl apply` of an administrator end the claim of who holds the slot then.
+
+use std::collections::BTreeMap;
+
+use hotdesk_slots::slot::Slot;
+use hotdesk_slots::text::quoted;
+
+/// What kubectl notes of the last apply. What the next one does not name it removes, where this names it.
+pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The domains of the tools' keys. A domain below one of these is the same tool's.
+const TOOLS: [&str; 14] = [
+    "kubectl.kubernetes.io",
+    "helm.sh",
+    "app.kubernetes.io",
+    "applyset.kubernetes.io",
+    "argoproj.io",
+    "fluxcd.io",
+    "k14s.io",
+    "config.k8s.io",
+    "config.kubernetes.io",
+    "cli-utils.sigs.k8s.io",
+    "kpt.dev",
+    "pulumi.com",
+    "cattle.io",
+    "banzaicloud.com",
+];
+
+type Entries = BTreeMap<String, String>;
+
+/// What speaks against this write by a person. What kubectl notes is no fault: it is put back.
+pub(super) fn against(old: &Slot, new: &Slot) -> Vec<String> {
+    let (was, is) = (&old.metadata, &new.metadata);
+    let maps = [
+        ("labels", was.labels.as_ref(), is.labels.as_ref()),
+        ("annotations", was.annotations.as_ref(), is.annotations.as_ref()),
+    ];
+    let changed = maps.into_iter().filter_map(|(map, was, is)| Some((map, changed(was, is)?)));
+    changed
+        .map(|(map, key)| {
+            let key = quoted(key);
+            format!("metadata.{map} {key}: only administrators change it, for what deploys the Slot reads it")
+        })
+        .collect()
+}
+
+/// What is stored of what kubectl noted: a person's write leaves it as it was.
+pub(super) fn last_applied(slot: &Slot) -> Option<&String> {
+    slot.metadata.annotations.as_ref()?.get(LAST_APPLIED)
+}
+
+/// The first key of a tool that the write adds, changes or removes.
+fn changed<'a>(was: Option<&'a Entries>, is: Option<&'a Entries>) -> Option<&'a str> {
+    let differs = |key: &&String| was.and_then(|was| was.get(*key)) != is.and_then(|is| is.get(*key));
+    let mut keys = is.into_iter().chain(was).flat_map(BTreeMap::keys);
+    keys.find(|key| key.as_str() != LAST_APPLIED && is_tools(key) && differs(key)).map(String::as_str)
+}
+
+fn is_tools(key: &str) -> bool {
+    let Some((domain, _)) = key.split_once('/') else { return false };
+    let is_below = |of: &str| domain.strip_suffix(of).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    TOOLS.into_iter().any(is_below)
+}
+
+#[cfg(test)]
+mod tests;
