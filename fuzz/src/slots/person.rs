@@ -18,6 +18,7 @@ const LONGEST: usize = 100;
 pub(super) fn check(write: &Write<'_>) -> Result<(), String> {
     let Some(old) = &write.old else { return Err("a person writes a Slot that cannot be read".to_owned()) };
     administrators_only(old, &write.after)?;
+    filled(old, &write.after)?;
     let mine = people(&role::names_of(write.asked));
     let admits = |claim: &Claim| claim.admits(&mine, &write.asked.groups);
     match write.was.held(write.now) {
@@ -38,6 +39,22 @@ fn administrators_only(old: &Slot, after: &Slot) -> Result<(), String> {
     let (was, is) = (&old.metadata, &after.metadata);
     same("metadata.labels of tools", &of_tools(&was.labels), &of_tools(&is.labels))?;
     same("metadata.annotations of tools", &of_tools(&was.annotations), &of_tools(&is.annotations))
+}
+
+/// Nobody fills a Slot for those who come after them. A key without a domain is always a person's own.
+fn filled(old: &Slot, after: &Slot) -> Result<(), String> {
+    let sizes = |entries: &Option<BTreeMap<String, String>>, plain: bool| {
+        let own = entries.iter().flatten().filter(|(key, _)| !is_reserved(key) && !(plain && key.contains('/')));
+        own.map(|(key, value)| key.len() + value.len()).collect::<Vec<_>>()
+    };
+    let of = |slot: &Slot, plain: bool| [sizes(&slot.metadata.labels, plain), sizes(&slot.metadata.annotations, plain)];
+    let (was, is, plain) = (of(old, false), of(after, false), of(after, true));
+    let text = |all: &[Vec<usize>; 2]| all.iter().flatten().sum::<usize>();
+    let many = was.iter().zip(&is).zip(&plain).any(|((was, is), plain)| plain.len() > 32 && is.len() > was.len());
+    if many || text(&plain) > 16 * 1024 && text(&is) > text(&was) {
+        return Err(format!("a person fills the Slot: {} bytes of labels and annotations", text(&is)));
+    }
+    Ok(())
 }
 
 /// What the administrators' tools read of the Slot.

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use hotdesk_slots::keys;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::quoted;
+use kube::api::ObjectMeta;
 
 /// What kubectl notes of the last apply. What the next one does not name it removes, where this names it.
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -29,6 +31,13 @@ const TOOLS: [&str; 14] = [
     "banzaicloud.com",
 ];
 
+/// How many labels, and how many annotations, people have on a Slot, and how much text in all.
+const MOST: usize = 32;
+const MOST_TEXT: usize = 16 << 10;
+
+/// How many field managers have applied to a Slot. Each of them names every field that it applied.
+const MOST_APPLIERS: usize = 8;
+
 type Entries = BTreeMap<String, String>;
 
 /// What speaks against this write by a person. What kubectl notes is no fault: it is put back.
@@ -39,12 +48,44 @@ pub(super) fn against(old: &Slot, new: &Slot) -> Vec<String> {
         ("annotations", was.annotations.as_ref(), is.annotations.as_ref()),
     ];
     let changed = maps.into_iter().filter_map(|(map, was, is)| Some((map, changed(was, is)?)));
-    changed
-        .map(|(map, key)| {
-            let key = quoted(key);
-            format!("metadata.{map} {key}: only administrators change it, for what deploys the Slot reads it")
-        })
-        .collect()
+    let tools = changed.map(|(map, key)| {
+        let key = quoted(key);
+        format!("metadata.{map} {key}: only administrators change it, for what deploys the Slot reads it")
+    });
+    tools.chain(too_much(was, is)).collect()
+}
+
+/// What speaks against the amount of what people write. A Slot that one of them filled nobody could claim after them. What
+/// does not grow is let in, whatever is there.
+fn too_much(was: &ObjectMeta, is: &ObjectMeta) -> Vec<String> {
+    let (labels, annotations) = (own(was.labels.as_ref()), own(was.annotations.as_ref()));
+    let (new_labels, new_annotations) = (own(is.labels.as_ref()), own(is.annotations.as_ref()));
+    let bounds = [
+        ("metadata.labels", "labels of their own", labels.0, new_labels.0, MOST),
+        ("metadata.annotations", "annotations of their own", annotations.0, new_annotations.0, MOST),
+        (
+            "metadata",
+            "bytes of labels and annotations of their own",
+            labels.1 + annotations.1,
+            new_labels.1 + new_annotations.1,
+            MOST_TEXT,
+        ),
+        ("metadata.managedFields", "field managers that apply", appliers(was), appliers(is), MOST_APPLIERS),
+    ];
+    let beyond = bounds.into_iter().filter(|(_, _, was, is, most)| is > most && is > was);
+    beyond.map(|(field, what, _, is, most)| format!("{field}: people write {most} {what} at most, not {is}")).collect()
+}
+
+/// How many of the entries are people's own, and how long they are.
+fn own(entries: Option<&Entries>) -> (usize, usize) {
+    let own = entries.into_iter().flatten();
+    let own = own.filter(|(key, _)| !keys::is_reserved(key) && !is_tools(key));
+    own.fold((0, 0), |(count, text), (key, value)| (count + 1, text + key.len() + value.len()))
+}
+
+fn appliers(metadata: &ObjectMeta) -> usize {
+    let entries = metadata.managed_fields.iter().flatten();
+    entries.filter(|entry| entry.operation.as_deref() == Some("Apply")).count()
 }
 
 /// What is stored of what kubectl noted: a person's write leaves it as it was.

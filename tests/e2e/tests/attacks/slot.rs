@@ -182,6 +182,17 @@ fn own() -> Vec<Row> {
             })
         },
     ));
+    rows.push(row(
+        "a49",
+        "alice",
+        "fills her own Slot with labels, for who comes after her",
+        "denied, and the bound is told",
+        |w| {
+            let labels: serde_json::Map<String, Value> = (0..33).map(|i| (format!("k{i}"), json!("x"))).collect();
+            let patch = json!({"metadata": {"labels": labels}});
+            w.denied_saying(&alice(), &["metadata.labels", "32"], |h| Ask::merge(h.slot(), &patch))
+        },
+    ));
     rows.push(row("a49", "bob", "has the administrator's next kubectl apply end the next claim", "it does not", noted));
     rows.push(row("a50", "alice", "applies the host of her own Slot as it is, with force", ADMINISTRATORS, co_owns));
     rows.push(row("a134", "alice", "sets the id and the times of her own claim", "they stay as they were", |w| {

@@ -1,5 +1,9 @@
+use serde_json::json;
+
 use super::*;
-use crate::guard::tests::{NOW, administrator, alices, allows, denies, mark, marked, slot, with, write, write_at};
+use crate::guard::tests::{
+    NOW, administrator, alices, allows, applied_by, denies, mark, marked, slot, with, write, write_at,
+};
 
 const ALICE: &str = "alice@example.com";
 
@@ -61,4 +65,55 @@ fn a49_what_kubectl_notes_of_a_persons_apply_is_not_stored() {
     let (stored, _) = write_at(NOW, "u", &administrator(), &administrators, &by_an_administrator).unwrap();
     assert_eq!(mark(&stored, LAST_APPLIED).as_deref(), Some(forged));
     denies("bob@example.com", &alices(), &by_an_administrator, "held by alice@example.com");
+}
+
+/// With so many labels and annotations, each of so many bytes.
+fn filled(slot: Slot, labels: usize, annotations: usize, each: usize) -> Slot {
+    let key = |i: usize| format!("k{i:03}");
+    let slot = (0..labels).fold(slot, |slot, i| labelled(slot, &key(i), ""));
+    (0..annotations).fold(slot, |slot, i| marked(slot, &key(i), &"x".repeat(each - 4)))
+}
+
+#[test]
+fn a49_nobody_fills_a_slot_for_those_who_come_after_them() {
+    let of = |labels, annotations, each| filled(alices(), labels, annotations, each);
+    allows(ALICE, &alices(), &of(32, 32, 400));
+    denies(ALICE, &alices(), &of(33, 0, 4), "metadata.labels: people write 32 labels of their own at most, not 33");
+    denies(
+        ALICE,
+        &alices(),
+        &of(0, 33, 4),
+        "metadata.annotations: people write 32 annotations of their own at most, not 33",
+    );
+    allows(ALICE, &alices(), &of(0, 32, 512));
+    let because = "metadata: people write 16384 bytes of labels and annotations of their own at most, not 16388";
+    denies(ALICE, &alices(), &of(1, 32, 512), because);
+    let full = of(40, 40, 600);
+    for (what, new) in
+        [("as it is", full.clone()), ("less", of(39, 40, 600)), ("shorter", of(40, 40, 599)), ("none", alices())]
+    {
+        assert!(write(ALICE, &full, &new).is_ok(), "{what}");
+    }
+    denies(ALICE, &full, &of(41, 40, 500), "metadata.labels: people write 32");
+    denies(ALICE, &full, &of(40, 40, 601), "metadata: people write 16384 bytes");
+    // What hotdesk and the administrators' tools write is nobody's.
+    let tools = (0..40).fold(alices(), |slot, i| marked(slot, &format!("helm.sh/{i}"), "x"));
+    allows(ALICE, &tools, &marked(tools.clone(), "team", "x"));
+    assert!(write_at(NOW, "u", &administrator(), &alices(), &full).is_ok());
+}
+
+#[test]
+fn the_next_holder_claims_a_slot_that_was_filled_before_there_was_a_bound() {
+    let full = filled(slot(&[]), 40, 40, 600);
+    allows(ALICE, &full, &filled(slot(&[ALICE]), 40, 40, 600));
+}
+
+#[test]
+fn a49_no_crowd_of_field_managers_fills_a_slot() {
+    let by =
+        |count: usize| (0..count).fold(alices(), |slot, i| applied_by(slot, &format!("m{i}"), json!({"f:claim": {}})));
+    allows(ALICE, &by(7), &by(8));
+    denies(ALICE, &by(8), &by(9), "metadata.managedFields: people write 8 field managers that apply at most, not 9");
+    allows(ALICE, &by(9), &by(9));
+    allows(ALICE, &by(9), &by(2));
 }

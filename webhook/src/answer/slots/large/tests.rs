@@ -58,6 +58,8 @@ fn a_slot_stays_far_smaller_than_what_is_read_whole() {
     assert_eq!(asked(&review("root", "admins", "UPDATE", grown, 10), false), ("too-large", Some(413)));
     assert_eq!(asked(&review("root", "system:masters", "UPDATE", grown, 10), false), ("break-glass", None));
     assert_eq!(asked(&review("alice", "", "UPDATE", grown, grown + 10), false), ("claimant", None), "it shrinks");
+    assert_eq!(asked(&review("root", "admins", "UPDATE", grown, grown + 10), false), ("administrator", None));
+    assert_eq!(asked(&review("root", "admins", "UPDATE", grown, grown), false).1, None, "it is large already");
     assert_eq!(asked(&review("bob", "", "UPDATE", grown, 10), false).0, "too-large", "it is not even read");
 }
 
