@@ -44,7 +44,7 @@ fn administrators_only(old: &Slot, after: &Slot) -> Result<(), String> {
 /// Nobody fills a Slot for those who come after them. A key without a domain is always a person's own.
 fn filled(old: &Slot, after: &Slot) -> Result<(), String> {
     let sizes = |entries: &Option<BTreeMap<String, String>>, plain: bool| {
-        let own = entries.iter().flatten().filter(|(key, _)| !is_reserved(key) && !(plain && key.contains('/')));
+        let own = entries.iter().flatten().filter(|(key, _)| !(is_reserved(key) || plain && key.contains('/')));
         own.map(|(key, value)| key.len() + value.len()).collect::<Vec<_>>()
     };
     let of = |slot: &Slot, plain: bool| [sizes(&slot.metadata.labels, plain), sizes(&slot.metadata.annotations, plain)];

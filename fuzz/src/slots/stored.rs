@@ -26,6 +26,7 @@ pub(super) fn check(write: &Write<'_>) -> Result<(), String> {
     claim(write)?;
     trust(write)?;
     requests(write)?;
+    kept(write)?;
     last_applied(write)?;
     same("what is not hotdesk's to change", &others(write.before_json), &others(&write.after_json))
 }
@@ -140,6 +141,18 @@ fn k8s_time(at: jiff::Timestamp) -> k8s_openapi::apimachinery::pkg::apis::meta::
     k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at)
 }
 
+/// A slot is kept for who asked for it: who holds it next finds nothing of that, unless the write itself says it.
+fn kept(write: &Write<'_>) -> Result<(), String> {
+    let until = |slot: &Slot| slot.spec.keep_until.clone();
+    let owner = |claim: &Option<Claim>| claim.as_ref().and_then(|claim| claim.users.first()).map(|user| shown(user));
+    let has_claim = |slot: &Slot| slot.spec.claim.is_some();
+    let ends = write.old.as_ref().is_some_and(has_claim) && !has_claim(&write.after);
+    let is_next = ends || begins(write) && owner(&write.was.claim) != owner(&write.is.claim);
+    let unsaid = write.old.as_ref().and_then(until) == until(&write.new);
+    let is_dropped = write.writer != Writer::Administrator && is_next && unsaid;
+    same("spec.keepUntil", &until(&write.new).filter(|_| !is_dropped), &until(&write.after))
+}
+
 /// What kubectl noted of the last apply no person changes; others' is stored as it was sent.
 fn last_applied(write: &Write<'_>) -> Result<(), String> {
     let noted = |slot: &Slot| slot.metadata.annotations.as_ref().and_then(|all| all.get(LAST_APPLIED)).cloned();
@@ -170,7 +183,7 @@ fn others(slot: &Value) -> Value {
     let mut slot = slot.clone();
     for (parent, fields) in [
         ("/spec/claim", ["users", "aliases", "source", "trustWorkloads", "handTo"].as_slice()),
-        ("/spec", ["requests", "clearAfter"].as_slice()),
+        ("/spec", ["requests", "clearAfter", "keepUntil"].as_slice()),
     ] {
         if let Some(Value::Object(parent)) = slot.pointer_mut(parent) {
             fields.iter().for_each(|field| drop(parent.remove(*field)));

@@ -12,6 +12,7 @@ use hotdesk_slots::stamp::Stamp;
 use hotdesk_slots::text::plain;
 use hotdesk_slots::{Claim, ClaimView, keys};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     Aliases, Asked, Moment, Strictness, Writer, marks, normalise, own_names, requests, respelled, same_claim, sheet,
@@ -25,6 +26,8 @@ pub struct Stored {
     pub claim: Option<Claim>,
     /// The wishes.
     pub requests: Option<Requests>,
+    /// Until when the slot is kept.
+    pub keep_until: Option<Time>,
     /// What kubectl noted of the last apply.
     pub last_applied: Option<String>,
     /// The Slot's own labels and annotations.
@@ -76,7 +79,9 @@ pub fn stored(
         return Err(problems);
     }
     let trusts = trust(asked, writer, &turn, settings);
-    let warnings = told(asked, trusts, requests.as_ref(), &turn);
+    let keep_until = kept(asked, writer, &turn);
+    let mut warnings = told(asked, trusts, requests.as_ref(), &turn);
+    warnings.extend(no_longer_kept(asked, keep_until.as_ref()));
     let claim = claim.map(|claim| Claim { trust_workloads: trusts, hand_to: None, ..claim });
     // As it is stored, not as it would be: the policy compares names with what the Slot says.
     let view = claim.as_ref().map(ClaimView::lenient);
@@ -86,7 +91,7 @@ pub fn stored(
         .with_lost_at(lost_at(asked.old, &turn));
     let noted = if writer == Writer::Person { asked.old } else { asked.new };
     let last_applied = noted.and_then(marks::last_applied).cloned();
-    Ok(Stored { claim, requests, last_applied, stamp, warnings })
+    Ok(Stored { claim, requests, keep_until, last_applied, stamp, warnings })
 }
 
 /// The claim in the spelling in which it is compared, if this write makes it.
@@ -137,6 +142,24 @@ fn trust(asked: &Asked<'_>, writer: Writer, turn: &Turn, settings: &Settings) ->
 fn trusted_before(asked: &Asked<'_>, settings: &Settings) -> bool {
     let (Some(old), Some(claim)) = (asked.old, claim_of(asked.old)) else { return false };
     trusts_workloads(claim.trust_workloads, old.claim_id().is_some(), old.spec.mode.unwrap_or(settings.mode))
+}
+
+/// Until when the slot is kept. What somebody asked for who does not hold the slot any more ends with their claim, also where
+/// that lapsed. Administrators say themselves what they keep.
+fn kept(asked: &Asked<'_>, writer: Writer, turn: &Turn) -> Option<Time> {
+    let (was, is) = [asked.old, asked.new].map(|slot| slot.and_then(|slot| slot.spec.keep_until.clone())).into();
+    let stays = matches!(writer, Writer::Administrator | Writer::BreakGlass) || !turn.takes_over();
+    is.filter(|is| stays || was.as_ref() != Some(is))
+}
+
+fn no_longer_kept(asked: &Asked<'_>, kept: Option<&Time>) -> Option<String> {
+    let was = asked.new?.spec.keep_until.as_ref().filter(|_| kept.is_none())?;
+    Some(format!(
+        "spec.keepUntil of slot \"{slot}\", {was}, is removed, for who set it does not hold the slot any more. Who holds it sets it \
+         again: kubectl hotdesk keep {slot} 4h",
+        slot = plain(asked.namespace),
+        was = was.0,
+    ))
 }
 
 fn claim_of(slot: Option<&Slot>) -> Option<&Claim> {
@@ -211,6 +234,12 @@ impl Turn {
     /// True if the slot is somebody else's, or nobody's, from now on.
     fn changes_holder(&self) -> bool {
         self.begins() || self.was.is_some() && self.is.is_none()
+    }
+
+    /// True if the slot is nobody's from now on, or somebody's who is not its owner so far. Who claims again what lapsed is.
+    fn takes_over(&self) -> bool {
+        let owner = |claim: &Option<ClaimView>| claim.as_ref().and_then(ClaimView::owner).cloned();
+        self.changes_holder() && (self.is.is_none() || owner(&self.was) != owner(&self.is))
     }
 
     /// True if one of those who held the slot does not any more.

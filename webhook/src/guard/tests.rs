@@ -130,10 +130,10 @@ pub(super) fn write_at(
     let writer = judged.as_ref().copied().unwrap_or(Writer::Person);
     let stored = stored(&asked, writer, &settings, Moment { now, uid });
     match (judged, stored) {
-        (Ok(_), Ok(Stored { claim, requests, last_applied, stamp, warnings })) => {
+        (Ok(_), Ok(Stored { claim, requests, keep_until, last_applied, stamp, warnings })) => {
             let stamp = stamp.annotations.into_iter().map(|(key, value)| (key.to_owned(), value));
             let slot = with(new.clone(), |slot| {
-                (slot.spec.claim, slot.spec.requests) = (claim, requests);
+                (slot.spec.claim, slot.spec.requests, slot.spec.keep_until) = (claim, requests, keep_until);
                 let marks = slot.metadata.annotations.get_or_insert_default();
                 marks.retain(|key, _| !keys::is_reserved(key));
                 marks.extend(stamp);

@@ -194,6 +194,22 @@ fn own() -> Vec<Row> {
         },
     ));
     rows.push(row("a49", "bob", "has the administrator's next kubectl apply end the next claim", "it does not", noted));
+    rows.push(row(
+        "a49",
+        "bob",
+        "keeps a slot for decades, and releases it afterwards",
+        "the next holder keeps nothing",
+        |w| {
+            let slot = TestSlot::held_by("bob@example.com");
+            let kept = json!({"spec": {"keepUntil": "2099-01-01T00:00:00Z"}});
+            w.api.send(&bob(), Ask::merge(slot_of(slot.name()), &kept)).done()?;
+            w.api.send(&bob(), Ask::merge(slot_of(slot.name()), &json!({"spec": {"claim": null}}))).done()?;
+            let claim = json!({"spec": {"claim": {"users": ["alice@example.com"]}}});
+            w.api.send(&alice(), Ask::merge(slot_of(slot.name()), &claim)).done()?;
+            let left = w.slot(slot.name())["spec"]["keepUntil"].clone();
+            held(left.is_null(), || left.to_string())
+        },
+    ));
     rows.push(row("a50", "alice", "applies the host of her own Slot as it is, with force", ADMINISTRATORS, co_owns));
     rows.push(row("a134", "alice", "sets the id and the times of her own claim", "they stay as they were", |w| {
         let slot = w.workshop();

@@ -21,6 +21,9 @@ pub(super) fn of_slot(object: Option<&RawValue>, new: &Slot, stored: &Stored) ->
     if stored.requests != new.spec.requests {
         operations.push(set(&["spec", "requests"], stored.requests.as_ref().map(|requests| json!(requests))));
     }
+    if stored.keep_until != new.spec.keep_until {
+        operations.push(set(&["spec", "keepUntil"], stored.keep_until.as_ref().map(|until| json!(until))));
+    }
     if clearing::is_over(new) {
         operations.push(set(&["spec", "clearAfter"], None));
     }

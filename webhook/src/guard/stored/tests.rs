@@ -236,6 +236,51 @@ fn a_release_and_a_claim_leave_no_trust() {
     trusts(&user(ALICE), &free, &with(free.clone(), |new| new.spec.claim = slot(&[ALICE]).spec.claim), false);
 }
 
+fn kept(slot: Slot, until: &str) -> Slot {
+    with(slot, |slot| slot.spec.keep_until = Some(Time(at(until))))
+}
+
+#[track_caller]
+fn keeps(who: &Requester<'_>, old: &Slot, new: &Slot, expected: Option<&str>) {
+    let (stored, warnings) = write_at(NOW, "u", who, old, new).unwrap();
+    assert_eq!(stored.spec.keep_until.map(|at| at.0.to_string()).as_deref(), expected, "{new:?}");
+    let dropped = new.spec.keep_until.is_some() && expected.is_none();
+    assert_eq!(warnings.iter().any(|said| said.starts_with("spec.keepUntil of slot")), dropped, "{warnings:?}");
+}
+
+#[test]
+fn what_a_holder_keeps_is_kept_no_longer_than_they_hold_it() {
+    const LONG: &str = "2099-01-01T00:00:00Z";
+    const SOON: &str = "2026-11-24T00:00:00Z";
+    let (alice, bob, sync) = (&user(ALICE), &user(BOB), &user(SYNC));
+    let (theirs, free) = (kept(held(), LONG), kept(slot(&[]), LONG));
+    let without = |old: &Slot| with(old.clone(), |slot| slot.spec.claim = None);
+    let next = |old: &Slot| with(old.clone(), |new| new.spec.claim = slot(&[BOB]).spec.claim);
+    // It ends with the claim, in one write or in two.
+    keeps(alice, &theirs, &without(&theirs), None);
+    keeps(bob, &free, &next(&free), None);
+    keeps(bob, &free, &kept(next(&free), SOON), Some(SOON));
+    let handed = claim(kept(slot(&[BOB, ALICE]), LONG), |claim| claim.hand_to = Some(BOB.to_owned()));
+    keeps(alice, &kept(alices(), LONG), &claim(handed, |claim| claim.users.push("dave@example.com".to_owned())), None);
+    // A lapsed claim keeps nothing for who comes next, and what its holder kept for who claims it again.
+    let lapsed = kept(lapsed(), LONG);
+    keeps(bob, &lapsed, &next(&lapsed), None);
+    keeps(alice, &lapsed, &without(&lapsed), None);
+    keeps(alice, &lapsed, &until(lapsed.clone(), "2026-12-01T00:00:00Z"), Some(LONG));
+    // It stays where the claim does.
+    keeps(alice, &theirs, &until(theirs.clone(), "2026-12-01T00:00:00Z"), Some(LONG));
+    keeps(bob, &theirs, &theirs, Some(LONG));
+    keeps(bob, &free, &free, Some(LONG));
+    // A sheet gives a slot to another as people do, and may say itself until when it is kept.
+    let sheets = kept(crate::guard::tests::sheets(&[ALICE]), LONG);
+    let next_by_sheet = kept(crate::guard::tests::sheets(&[BOB]), LONG);
+    keeps(sync, &sheets, &next_by_sheet, None);
+    keeps(sync, &sheets, &kept(next_by_sheet, SOON), Some(SOON));
+    // Administrators keep what they like.
+    keeps(&administrator(), &theirs, &without(&theirs), Some(LONG));
+    keeps(&administrator(), &theirs, &next(&theirs), Some(LONG));
+}
+
 #[test]
 fn the_slot_carries_its_own_stamp() {
     let stored = held();
