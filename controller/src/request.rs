@@ -4,7 +4,7 @@
 //! besides what stands in the cluster, so a controller that was restarted goes on where the one before it stopped.
 
 use hotdesk_slots::requests::{
-    OpenRequest, Request, RequestKind, RequestPhase, RequestStatus, VALID_FOR, is_release_name,
+    OpenRequest, Request, RequestKind, RequestPhase, RequestStatus, VALID_FOR, asker, is_release_name,
 };
 use hotdesk_slots::text::{harmless, human_duration, plain};
 use jiff::{SignedDuration, Timestamp};
@@ -183,6 +183,9 @@ pub fn void(slot: &ReadSlot, id: &str, request: Option<&Request>, now: Timestamp
     let unclaimed = claim_id.is_none() && slot.slot.spec.claim.is_none();
     if request.claim_id.as_deref() != claim_id || claim_id.is_none() && !unclaimed {
         return changed();
+    }
+    if asker::may_have_lost(&slot.slot, Some(request)) {
+        return Some(format!("{}: ask again", asker::LOST));
     }
     if !is_fresh(request, now) {
         return Some(format!("more than {} have passed since this was asked: ask again", human_duration(VALID_FOR)));

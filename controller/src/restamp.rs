@@ -82,7 +82,7 @@ pub struct Restamper {
 }
 
 impl Restamper {
-    /// Of a client, until asked to end. It must be made where timers run.
+    /// Of a client, until asked to end.
     #[must_use]
     pub fn new(
         client: Client,

@@ -9,6 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod asker;
+
 /// For how long a request may wait to be carried out. After that it is void: whoever wrote it has gone on.
 pub const VALID_FOR: SignedDuration = SignedDuration::from_mins(5);
 

@@ -45,7 +45,7 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
         ),
         Reason::UntrustedWorkload => format!(
             "slot \"{slot}\" is held by {}, and the claim does not trust what runs there, such as {who}. It may run from \
-             before the slot changed hands. See what runs: kubectl get pods,cronjobs -n {slot}. Delete what is not yours, and \
+             before the slot changed hands. See what runs: kubectl get all -n {slot}. Delete what is not yours, and \
              trust the rest: {}",
             held_by(),
             trust_it(&slot)

@@ -156,7 +156,7 @@ pub(crate) struct Claim {
 #[derive(ClapArgs, Debug, Clone, Copy, Default)]
 pub(crate) struct Trust {
     /// Let what runs in the slot write there by the tokens of its pods, also what was there before you.
-    /// [default: only if nothing runs there, or you say so when asked]
+    /// [default: only if nothing is there of which pods can be made, or you say so when asked]
     #[arg(long, overrides_with = "no_trust_workloads")]
     trust_workloads: bool,
 

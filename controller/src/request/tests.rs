@@ -1,3 +1,4 @@
+use hotdesk_slots::keys;
 use serde_json::{Value, json};
 
 use super::*;
@@ -105,6 +106,25 @@ fn a_request_of_another_claim_or_of_long_ago_is_void() {
     let running = slot(&json!({}), &json!({"id": "r1", "kind": "reap", "phase": "Running"}));
     check(&running, &[job("reap-mew-r1", "r1", false)], "follow reap-mew-r1");
     check(&running, &[], "Failed r1: its job was deleted before it ended");
+}
+
+#[test]
+fn a_request_of_somebody_who_may_have_lost_the_slot_since_is_void() {
+    let by = |by: &str| json!({"id": "r1", "claimID": "c1", "by": by, "at": "2026-11-23T14:58:00Z"});
+    let after = "2026-11-23T14:59:00Z";
+    let lost = "Refused r1: somebody lost the slot since this was asked: ask again";
+    let made = "make reap-mew-r1 (Pending)";
+    for (by, lost_at, expected) in [
+        (by("bob@example.com"), Some(after), lost),
+        (by("bob@example.com"), Some("2026-11-23T14:57:00Z"), made),
+        (by("bob@example.com"), None, made),
+        (by("Alice@example.com"), Some(after), made),
+    ] {
+        let mut slot = slot(&json!({"reap": by}), &Value::Null);
+        let marks = slot.slot.metadata.annotations.get_or_insert_default();
+        marks.extend(lost_at.map(|at| (keys::LOST_AT.to_owned(), at.to_owned())));
+        check(&slot, &[], expected);
+    }
 }
 
 #[test]

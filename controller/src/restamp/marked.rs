@@ -52,9 +52,8 @@ struct Reserved(Option<BTreeMap<String, String>>);
 
 impl Page {
     /// The objects.
-    #[must_use]
-    pub fn items(&self) -> &[Marked] {
-        self.items.as_deref().unwrap_or_default()
+    pub fn into_items(self) -> impl Iterator<Item = Meta> {
+        self.items.unwrap_or_default().into_iter().map(|object| object.metadata)
     }
 
     /// How to ask for the next page, if there is one.
@@ -129,13 +128,13 @@ mod tests {
         let list = json!({"kind": "PartialObjectMetadataList", "metadata": {"continue": "t"}, "items": [{"metadata": metadata}]});
         let page: Page = serde_json::from_value(list).unwrap();
         assert_eq!(page.next(), Some("t"));
-        let meta = &page.items()[0].metadata;
+        let meta = page.into_items().next().unwrap();
         assert_eq!((meta.name.as_str(), meta.resource_version.as_deref()), ("web", Some("7")));
         assert_eq!(meta.labels().reserved, [("hotdesk.dev/owner".into(), "alice".into())]);
         assert!(meta.labels().present && !meta.annotations().present);
         for none in [json!([]), json!(null)] {
             let last: Page = serde_json::from_value(json!({"metadata": {"continue": ""}, "items": none})).unwrap();
-            assert_eq!((last.next(), last.items().len()), (None, 0));
+            assert_eq!((last.next().map(str::to_owned), last.into_items().count()), (None, 0));
         }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Only metadata is asked for. An empty patch goes through the webhook, and the webhook writes the stamp.
 
+use std::pin::pin;
+
+use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use hotdesk_runtime::client;
 use hotdesk_slots::stamp::Stamp;
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
@@ -26,8 +29,12 @@ const LISTS_AT_ONCE: usize = 4;
 /// After so many objects that the webhook did not stamp, the others wait: it is away, or has not heard of the claim.
 const UNSTAMPED_AT_MOST: u64 = 20;
 
-/// Patches and lists a second, of all slots together.
-const PATCHES_A_SECOND: u32 = 20;
+/// So many patches are on their way at once, of all slots together: each waits for the webhook, and its answer may be as large
+/// as an object of a list.
+const PATCHES_AT_ONCE: usize = 8;
+
+/// Patches and lists a second, of all slots together: 5,000 objects of one slot within a minute.
+const PATCHES_A_SECOND: u32 = 100;
 const LISTS_A_SECOND: u32 = 100;
 
 /// How closely objects are looked at.
@@ -45,6 +52,7 @@ pub struct Passes {
     patches: Pace,
     lists: Pace,
     reading: Semaphore,
+    patching: Semaphore,
 }
 
 /// One pass over one slot.
@@ -58,8 +66,30 @@ struct Pass<'a> {
     unstamped: u64,
 }
 
+/// What is done in a slot about one kind.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    passes: &'a Passes,
+    url: &'a Request,
+    kind: &'a ApiResource,
+    stamp: &'a Stamp,
+    how: Thoroughness,
+}
+
+/// What came of one object.
+enum Came {
+    /// It is right, or gone.
+    Nothing,
+    /// It was changed.
+    Restamped,
+    /// The webhook did not stamp it.
+    Unstamped,
+    /// It may not be changed, and why.
+    Refused(String),
+}
+
 impl Passes {
-    /// By a client. It must be made where timers run.
+    /// By a client.
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self {
@@ -67,6 +97,7 @@ impl Passes {
             patches: Pace::new(PATCHES_A_SECOND),
             lists: Pace::new(LISTS_A_SECOND),
             reading: Semaphore::new(LISTS_AT_ONCE),
+            patching: Semaphore::new(PATCHES_AT_ONCE),
         }
     }
 
@@ -97,64 +128,38 @@ impl Pass<'_> {
         if self.how == Thoroughness::Wrong(Scan::ByLabel) {
             page = page.labels(&selector(self.stamp));
         }
-        loop {
-            let listed = match self.list(&url, &page).await {
-                Ok(listed) => listed,
-                Err(error) => return self.unlisted(kind, &error),
-            };
-            for object in listed.items() {
-                if self.is_hopeless() {
-                    return;
-                }
-                self.object(&url, kind, &object.metadata).await;
+        let work = Work { passes: self.passes, url: &url, kind, stamp: self.stamp, how: self.how };
+        let tried = work.objects(page).map_ok(|object| work.object(object)).try_buffer_unordered(PATCHES_AT_ONCE);
+        let mut tried = pin!(tried);
+        while let Some(tried) = tried.next().await {
+            match tried {
+                Ok((name, came)) => self.note(kind, &name, came),
+                Err(error) => self.unlisted(kind, &error),
             }
-            match listed.next() {
-                Some(token) => page = page.continue_token(token),
-                None => return,
+            if self.is_hopeless() {
+                return;
             }
         }
     }
 
-    async fn list(&self, url: &Request, page: &ListParams) -> Result<Page, Error> {
-        let request = url.list_metadata(page).map_err(Error::BuildRequest)?;
-        self.passes.lists.turn().await;
-        let _turn = self.passes.reading.acquire().await;
-        self.passes.client.request(request).await
-    }
-
-    async fn patch(&self, url: &Request, name: &str) -> Result<Meta, Error> {
-        let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-        let request = url.patch_metadata(name, &parameters, &Patch::Merge(json!({})));
-        let patched: Marked = self.passes.client.request(request.map_err(Error::BuildRequest)?).await?;
-        Ok(patched.metadata)
-    }
-
-    async fn object(&mut self, url: &Request, kind: &ApiResource, was: &Meta) {
-        let is_wrong = needs_restamp(kind, was, self.stamp);
-        if !is_wrong && self.how != Thoroughness::All {
-            return;
-        }
-        self.passes.patches.turn().await;
-        let what = || format!("{} {}", plural(kind), was.name);
-        match self.patch(url, &was.name).await {
-            Ok(is) if needs_restamp(kind, &is, self.stamp) => {
+    /// Counts what came of one object.
+    fn note(&mut self, kind: &ApiResource, name: &str, came: Came) {
+        let what = || format!("{} {name}", plural(kind));
+        match came {
+            Came::Nothing => {}
+            Came::Restamped => {
+                self.report.restamped += 1;
+                self.metrics.touched(Touched::Restamped);
+            }
+            Came::Unstamped => {
                 self.unstamped += 1;
                 self.report.fail(&what(), "hotdesk's webhook did not stamp it");
                 self.metrics.touched(Touched::Unstamped);
             }
-            Ok(is) if is.resource_version != was.resource_version => {
-                self.report.restamped += 1;
-                self.metrics.touched(Touched::Restamped);
-            }
-            // It is right as it is, or gone.
-            Ok(_) => {}
-            Err(Error::Api(status)) if status.is_not_found() => {}
-            Err(error) if is_wrong => {
-                let why = client::reason(&error);
+            Came::Refused(why) => {
                 self.report.fail(&what(), &why);
                 self.metrics.touched(Touched::Refused);
             }
-            Err(_) => {}
         }
     }
 
@@ -168,6 +173,55 @@ impl Pass<'_> {
 
     fn is_hopeless(&self) -> bool {
         self.unstamped >= UNSTAMPED_AT_MOST
+    }
+}
+
+impl<'a> Work<'a> {
+    /// The objects, a page at a time: the next one is asked for when the last of this one is on its way.
+    fn objects(self, first: ListParams) -> impl Stream<Item = Result<Meta, Error>> + Send + 'a {
+        let pages = stream::try_unfold(Some(first), move |page| async move {
+            let Some(page) = page else { return Ok::<_, Error>(None) };
+            let listed = self.list(&page).await?;
+            let next = listed.next().map(|token| page.clone().continue_token(token));
+            Ok(Some((stream::iter(listed.into_items()).map(Ok), next)))
+        });
+        pages.try_flatten()
+    }
+
+    async fn list(self, page: &ListParams) -> Result<Page, Error> {
+        let request = self.url.list_metadata(page).map_err(Error::BuildRequest)?;
+        self.passes.lists.turn().await;
+        let _turn = self.passes.reading.acquire().await;
+        self.passes.client.request(request).await
+    }
+
+    async fn patch(self, name: &str) -> Result<Meta, Error> {
+        let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let request = self.url.patch_metadata(name, &parameters, &Patch::Merge(json!({})));
+        let request = request.map_err(Error::BuildRequest)?;
+        // First a place, then a turn: who waits for a slow answer books no turns.
+        let _place = self.passes.patching.acquire().await;
+        self.passes.patches.turn().await;
+        let patched: Marked = self.passes.client.request(request).await?;
+        Ok(patched.metadata)
+    }
+
+    /// The name of an object, and what came of it.
+    async fn object(self, was: Meta) -> Result<(String, Came), Error> {
+        let is_wrong = needs_restamp(self.kind, &was, self.stamp);
+        if !is_wrong && self.how != Thoroughness::All {
+            return Ok((was.name, Came::Nothing));
+        }
+        let came = match self.patch(&was.name).await {
+            Ok(is) if needs_restamp(self.kind, &is, self.stamp) => Came::Unstamped,
+            Ok(is) if is.resource_version != was.resource_version => Came::Restamped,
+            // It is right as it is, or gone.
+            Ok(_) => Came::Nothing,
+            Err(Error::Api(status)) if status.is_not_found() => Came::Nothing,
+            Err(error) if is_wrong => Came::Refused(client::reason(&error)),
+            Err(_) => Came::Nothing,
+        };
+        Ok((was.name, came))
     }
 }
 

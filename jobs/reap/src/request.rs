@@ -4,6 +4,7 @@
 //! one that was; a run by the clock serves nobody, and needs none.
 
 use clap::Args;
+use hotdesk_slots::requests::{Request as Wish, RequestKind, asker};
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::plain;
 use hotdesk_slots::{ClaimView, Standing};
@@ -61,12 +62,12 @@ impl Request {
     #[must_use]
     pub fn void(&self, slot: &Slot) -> Option<String> {
         let asked = self.claim_id()?;
-        if slot.claim_id() == Some(asked) {
-            return None;
+        let id = self.request_id.as_deref().filter(|id| !id.is_empty());
+        let which = id.map(|id| format!(" (request {})", plain(id))).unwrap_or_default();
+        if slot.claim_id() != Some(asked) {
+            return Some(format!("the claim changed hands since this was asked for{which}"));
         }
-        let which = self.request_id.as_deref().filter(|id| !id.is_empty());
-        let which = which.map(|id| format!(" (request {})", plain(id))).unwrap_or_default();
-        Some(format!("the claim changed hands since this was asked for{which}"))
+        asker::may_have_lost(slot, id.and_then(|id| wish(slot, id))).then(|| format!("{}{which}", asker::LOST))
     }
 
     /// What may be brought back or purged. Unlike a reap, which judges the slot by itself, it needs somebody who is entitled
@@ -92,6 +93,13 @@ impl Request {
             None => Err("nobody holds the slot any more".to_owned()),
         }
     }
+}
+
+/// The wish of this id, as it stands in the Slot.
+fn wish<'a>(slot: &'a Slot, id: &str) -> Option<&'a Wish> {
+    let requests = slot.spec.requests.as_ref()?;
+    let mut wishes = RequestKind::ALL.into_iter().filter_map(|kind| kind.within(requests));
+    wishes.find(|wish| wish.id.as_deref() == Some(id))
 }
 
 #[cfg(test)]
@@ -129,6 +137,29 @@ mod tests {
         let why = "the claim changed hands since this was asked for (request r1)";
         assert_eq!(request.void(&anothers).as_deref(), Some(why));
         assert_eq!(request.void(&Slot::default()).as_deref(), Some(why), "a Slot that names no claim is another's");
+    }
+
+    #[test]
+    fn a_request_is_void_once_who_asked_may_have_lost_the_slot_also_where_another_took_its_place() {
+        let (request, before) = (asked(Some("c1"), false), "2026-11-23T14:57:00Z");
+        let lost = Some("somebody lost the slot since this was asked (request r1)");
+        for (id, by, lost_at, expected) in [
+            ("r1", "bob", "2026-11-23T14:59:00Z", lost),
+            ("r1", "bob", before, None),
+            ("r1", "Alice", "2026-11-23T14:59:00Z", None),
+            ("r2", "alice", before, lost),
+        ] {
+            let mut slot = slot("c1", Some("2026-11-23T16:00:00Z"));
+            let marks = slot.metadata.annotations.get_or_insert_default();
+            marks.insert(keys::CLAIMED_AT.to_owned(), "2026-11-23T14:00:00Z".to_owned());
+            marks.insert(keys::LOST_AT.to_owned(), lost_at.to_owned());
+            let reap = json!({"id": id, "by": by, "at": "2026-11-23T14:58:00Z"});
+            slot.spec.requests = serde_json::from_value(json!({"reap": reap})).unwrap();
+            assert_eq!(request.void(&slot).as_deref(), expected, "{id} by {by}, lost at {lost_at}");
+            let held = request.entitled(&slot, now()).err();
+            assert_eq!(held.as_deref(), expected, "a revive, {id} by {by}, lost at {lost_at}");
+            assert_eq!(asked(None, false).void(&slot), None, "a run by the clock");
+        }
     }
 
     #[track_caller]

@@ -137,7 +137,7 @@ fn the_slots_own_service_account_is_let_in_by_a_pods_token_once_the_claim_trusts
     let pods = token(&slot, &["--bound-object-kind=Pod", "--bound-object-name=work"]).succeeded().stdout;
     let untrusted = with_token(pods.trim(), &slot, &["create", "configmap", "built"]);
     let patch = r#"kubectl patch slot slot -n"#;
-    untrusted.failed_saying(&["does not trust what runs there", "kubectl get pods,cronjobs -n", patch]);
+    untrusted.failed_saying(&["does not trust what runs there", "kubectl get all -n", patch]);
     trust(&slot);
     with_token(pods.trim(), &slot, &["create", "configmap", "built"]).succeeded();
     assert_eq!(slot.get("configmap", "built")["metadata"]["labels"]["hotdesk.dev/owner"], "alice_at_example.com");

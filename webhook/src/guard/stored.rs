@@ -185,7 +185,7 @@ fn told(asked: &Asked<'_>, trusts: bool, requests: Option<&Requests>, turn: &Tur
     let distrusted = distrusted.then(|| {
         format!(
             "what runs in slot \"{slot}\" is not trusted now, for somebody else may have left it there: see it with \
-             kubectl get pods,cronjobs -n {slot}, then trust it with kubectl patch slot slot -n {slot} --type=merge \
+             kubectl get all -n {slot}, then trust it with kubectl patch slot slot -n {slot} --type=merge \
              -p '{{\"spec\":{{\"claim\":{{\"trustWorkloads\":true}}}}}}'"
         )
     });

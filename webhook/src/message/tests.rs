@@ -49,7 +49,7 @@ fn every_reason_has_a_sentence_of_its_own_that_says_what_to_do() {
         (Reason::Free, ["slot \"pikachu\" is free", "kubectl hotdesk claim pikachu"]),
         (Reason::Lapsed, ["the claim of bob@example.com", "kubectl hotdesk claim pikachu"]),
         (Reason::NoToken, ["no token of a pod", "Send it from a pod"]),
-        (Reason::UntrustedWorkload, ["does not trust", "kubectl get pods,cronjobs -n pikachu"]),
+        (Reason::UntrustedWorkload, ["does not trust", "kubectl get all -n pikachu"]),
         (Reason::ForStranger, ["deploys for \"carol\"", "Deploy for a claimant"]),
         (Reason::DeployerUnclaimed, ["only where somebody does", "kubectl hotdesk claim pikachu"]),
         (Reason::DeployerNotListed, ["is listed neither for", "trustedDeployers"]),
@@ -72,7 +72,7 @@ fn a_new_holder_is_told_how_to_trust_what_runs() {
         tell(Reason::UntrustedWorkload, who, Some(&bobs()), &Listing::default(), None),
         "slot \"pikachu\" is held by bob@example.com (\"checkout\", until Fri 18:00 UTC), and the claim does not trust what \
          runs there, such as system:serviceaccount:pikachu:web. It may run from before the slot changed hands. See what runs: \
-         kubectl get pods,cronjobs -n pikachu. Delete what is not yours, and trust the rest: kubectl patch slot slot -n pikachu \
+         kubectl get all -n pikachu. Delete what is not yours, and trust the rest: kubectl patch slot slot -n pikachu \
          --type merge -p '{\"spec\":{\"claim\":{\"trustWorkloads\":true}}}'"
     );
 }

@@ -1,16 +1,13 @@
 //! May what runs in the slot from before write there?
 //!
-//! A pod can write by its own token, also one that a former holder left. So a new claim trusts what runs only where nothing
-//! does, or where the person says so.
+//! A pod can write by its own token, also one that a former holder left, or that is made of what they left. So a new claim
+//! trusts what runs only where there is nothing of the kind, or where the person says so.
+
+mod left;
 
 use std::io::IsTerminal as _;
 
-use hotdesk_slots::text::{list, plain};
 use hotdesk_slots::{ClaimView, Slot, Standing};
-use k8s_openapi::api::batch::v1::CronJob;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::ListParams;
-use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
 use crate::args::Claim;
@@ -22,8 +19,8 @@ use crate::near;
 use crate::request::on_stderr;
 use crate::row::slot_name;
 
-/// How many of what runs are named.
-const SHOWN: usize = 8;
+/// Why it matters. docs/access.md says it in the same words.
+const WHY: &str = "Whoever left pods, or anything that pods can be made of, could write in your slot by them";
 
 /// What a new claim says of what runs in its slot; nothing for a claim that only changes.
 ///
@@ -42,19 +39,15 @@ pub(super) async fn decided(cluster: &Cluster, args: &Claim, me: &Me) -> Result<
     }
     let name = slot_name(slot);
     let later = format!("If that is fine: {} claim {name} --trust-workloads", cluster.program);
-    let Some(running) = running(cluster, name).await else {
-        on_stderr(&format!("You may not see what runs in {name}, so it may not write there by itself. {later}"));
-        return Ok(Some(false));
-    };
-    if running.is_empty() {
+    let Some(told) = left::look(&cluster.client(), name).await.told(name) else {
         return Ok(Some(true));
-    }
-    on_stderr(&format!("From before, there is in {name}: {}.", shown(&running)));
+    };
+    on_stderr(&told);
     if std::io::stdin().is_terminal() && me.name().is_some() {
-        let question = "Whoever left it could write in your slot by it. Trust it?";
-        return agreed(question, "--trust-workloads or --no-trust-workloads").map(Some);
+        let question = format!("{WHY}. Trust what is there?");
+        return agreed(&question, "--trust-workloads or --no-trust-workloads").map(Some);
     }
-    on_stderr(&format!("Whoever left it could write in your slot by it, so it is not trusted. {later}"));
+    on_stderr(&format!("{WHY}, so what is there is not trusted. {later}"));
     Ok(Some(false))
 }
 
@@ -83,36 +76,9 @@ pub(super) async fn after(cluster: &Cluster, slot: &Slot, trust: Option<bool>) -
     }
 }
 
-/// What there is in a slot that may hold a token, or make what does; nothing if this person may not look.
-async fn running(cluster: &Cluster, slot: &str) -> Option<Vec<String>> {
-    let pods: Api<Pod> = Api::namespaced(cluster.client(), slot);
-    let cron_jobs: Api<CronJob> = Api::namespaced(cluster.client(), slot);
-    let pods = pods.list_metadata(&ListParams::default()).await.ok()?;
-    let cron_jobs = cron_jobs.list_metadata(&ListParams::default()).await.ok()?;
-    let pods = pods.items.iter().map(|pod| format!("Pod/{}", plain(&pod.name_any())));
-    let cron_jobs = cron_jobs.items.iter().map(|one| format!("CronJob/{}", plain(&one.name_any())));
-    Some(pods.chain(cron_jobs).collect())
-}
-
-fn shown(running: &[String]) -> String {
-    let mut first: Vec<String> = running.iter().take(SHOWN).cloned().collect();
-    let more = running.len().saturating_sub(first.len());
-    if more > 0 {
-        first.push(format!("{more} more"));
-    }
-    list(&first)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_runs_is_named_up_to_a_number() {
-        let running = |n: usize| (0..n).map(|i| format!("Pod/p{i}")).collect::<Vec<_>>();
-        assert_eq!(shown(&running(2)), "Pod/p0 and Pod/p1");
-        assert!(shown(&running(12)).ends_with(", Pod/p7 and 4 more"));
-    }
 
     #[test]
     fn a_claim_says_what_was_decided_and_else_nothing() {

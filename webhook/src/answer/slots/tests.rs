@@ -192,7 +192,7 @@ fn a_hand_over_takes_trust_and_wishes_along_and_is_not_stored_as_one() {
     let (slot, warnings) = stored("alice", "", &old, &new);
     assert_eq!(slot["spec"], json!({"claim": {"users": ["bob"]}}));
     let told = "what runs in slot \"onix\" is not trusted now, for somebody else may have left it there: see it with kubectl \
-                get pods,cronjobs -n onix, then trust it with kubectl patch slot slot -n onix --type=merge -p \
+                get all -n onix, then trust it with kubectl patch slot slot -n onix --type=merge -p \
                 '{\"spec\":{\"claim\":{\"trustWorkloads\":true}}}'";
     assert_eq!(warnings, [told]);
 }
