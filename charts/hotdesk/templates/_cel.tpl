@@ -139,25 +139,55 @@ int(timestamp(string(params.spec.claim.until))) == int(timestamp(string(params.s
 {{- end -}}
 {{- end }}
 
-{{/* The templates of an object: a CEL list of {at, new, old}, each of the latter the list of what is at that field. */}}
+{{/*
+The API server's accounting of CEL's cost searches, at every step of a macro, all that the steps before it left: a macro's time
+grows with the square of what it walks over, and 60,000 labels took 30 s. So what is walked over is counted first: this many
+labels or annotations of an object, and this many volumes, claims, keys of a template or of a selector.
+*/}}
+{{- define "hotdesk.cel.manyMarks" -}}1000{{- end }}
+{{- define "hotdesk.cel.many" -}}200{{- end }}
+
+{{/* The list itself that a field walks over, before anything is taken from its elements. Takes [object, field]. */}}
+{{- define "hotdesk.cel.list" -}}
+{{- $parts := splitList "[]" (index . 1) -}}
+{{ index . 0 }}.?{{ first $parts | replace "." ".?" }}.orValue([])
+{{- end }}
+
+{{/* True if a field has few enough elements. Takes [object, field]. */}}
+{{- define "hotdesk.cel.isShort" -}}
+{{- if contains "[]" (index . 1) -}}
+size({{ include "hotdesk.cel.list" . }}) <= {{ include "hotdesk.cel.many" nil }}
+{{- else -}}
+true
+{{- end -}}
+{{- end }}
+
+{{/* The templates of an object: a CEL list of {at, large, new, old}, each of the latter the list of what is at that field. What is
+     large is not looked at, and what an object had too much of counts as nothing. */}}
 {{- define "hotdesk.cel.templates" -}}
 {{- $rows := list -}}
 {{- range (include "hotdesk.gated" . | fromJson).templates -}}
 {{- $new := include "hotdesk.cel.values" (list "dyn(object)" .field) -}}
 {{- $old := include "hotdesk.cel.values" (list "dyn(oldObject)" .field) -}}
-{{- $rows = append $rows (printf "(variables.kind in %s ? [{\"at\": dyn(%s), \"new\": dyn(%s), \"old\": dyn(oldObject == null ? [] : %s)}] : [])" (.kinds | toJson) (.field | toJson) $new $old) -}}
+{{- $isShort := include "hotdesk.cel.isShort" (list "dyn(object)" .field) -}}
+{{- $wasShort := include "hotdesk.cel.isShort" (list "dyn(oldObject)" .field) -}}
+{{- $isSmall := printf "%s && %s.map(t, size(t.?metadata.?labels.orValue({})) + size(t.?metadata.?annotations.orValue({}))).sum() <= %s" $isShort $new (include "hotdesk.cel.many" nil) -}}
+{{- $rows = append $rows (printf "(variables.kind in %s ? [%s ? {\"at\": dyn(%s), \"large\": dyn(false), \"new\": dyn(%s), \"old\": dyn(oldObject != null && %s ? %s : [])} : {\"at\": dyn(%s), \"large\": dyn(true), \"new\": dyn([]), \"old\": dyn([])}] : [])" (.kinds | toJson) $isSmall (.field | toJson) $new $wasShort $old (.field | toJson)) -}}
 {{- end -}}
 {{ $rows | join " +\n" }}
 {{- end }}
 
-{{/* True for an object of which no controller would copy a key of hotdesk's. Most kinds have no templates. */}}
+{{/* True for an object of which no controller would copy a key of hotdesk's. Most kinds have no templates. Of a list, ten elements
+     with ten keys of a kind each are the most, and of a template a hundred: never more than `many` in all, as the policy counts. */}}
 {{- define "hotdesk.cel.hasCleanTemplates" -}}
 {{- $kinds := list -}}
 {{- $rows := list -}}
 {{- range (include "hotdesk.gated" . | fromJson).templates -}}
 {{- $kinds = concat $kinds .kinds | uniq -}}
 {{- $values := include "hotdesk.cel.values" (list "dyn(object)" .field) -}}
-{{- $rows = append $rows (printf "(!((request.kind.group + \"/\" + request.kind.kind) in %s) || %s.all(t, [\"labels\", \"annotations\"].all(m, t.?metadata[?m].orValue({}).all(k, !k.startsWith(\"hotdesk.dev/\")))))" (.kinds | toJson) $values) -}}
+{{- $isList := contains "[]" .field -}}
+{{- $isShort := ternary (printf "size(%s) <= 10" (include "hotdesk.cel.list" (list "dyn(object)" .field))) "true" $isList -}}
+{{- $rows = append $rows (printf "(!((request.kind.group + \"/\" + request.kind.kind) in %s) || %s && %s.all(t, [\"labels\", \"annotations\"].all(m, size(t.?metadata[?m].orValue({})) <= %d && t.?metadata[?m].orValue({}).all(k, !k.startsWith(\"hotdesk.dev/\")))))" (.kinds | toJson) $isShort $values (ternary 10 100 $isList)) -}}
 {{- end -}}
 (!((request.kind.group + "/" + request.kind.kind) in {{ $kinds | toJson }}) ||
 {{ $rows | join " &&\n" }})
@@ -219,6 +249,8 @@ request.operation in ["CREATE", "UPDATE", "DELETE"] && request.?subResource.orVa
   (!has(oldObject.metadata.labels) || !("hotdesk.dev/for" in oldObject.metadata.labels)) :
   has(params.metadata.labels) && has(params.metadata.annotations) &&
   has(object.metadata) && has(object.metadata.labels) && has(object.metadata.annotations) &&
+  size(object.metadata.labels) <= {{ include "hotdesk.cel.many" . }} &&
+  size(object.metadata.annotations) <= {{ include "hotdesk.cel.many" . }} &&
   !(object.metadata.?name.orValue("") in {{ include "hotdesk.fixtureNames" . }}) &&
   ["hotdesk.dev/slot", "hotdesk.dev/owner"].all(k,
     k in object.metadata.labels && object.metadata.labels[?k] == params.metadata.labels[?k]) &&
@@ -232,8 +264,10 @@ request.operation in ["CREATE", "UPDATE", "DELETE"] && request.?subResource.orVa
   (!has(object.spec) || type(dyn(object.spec)) == map && (
     !has(object.spec.template) || !has(object.spec.selector) ||
     type(dyn(object.spec.selector)) == map && !has(object.spec.selector.matchExpressions) &&
+    size(object.spec.selector) <= {{ include "hotdesk.cel.many" . }} &&
     object.spec.selector.all(k, !k.startsWith("hotdesk.dev/")) &&
     (!has(object.spec.selector.matchLabels) || type(dyn(object.spec.selector.matchLabels)) == map &&
+      size(object.spec.selector.matchLabels) <= {{ include "hotdesk.cel.many" . }} &&
       object.spec.selector.matchLabels.all(k, !k.startsWith("hotdesk.dev/"))))))
 {{- end }}
 

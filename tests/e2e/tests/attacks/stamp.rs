@@ -10,6 +10,7 @@ use crate::api::{Actor, Ask, administrator, alice, core, group};
 use crate::kinds::idle_pod;
 use crate::stage::{World, text};
 use crate::table::{Failure, Row, Verdict, held, right, row};
+use crate::templates::collection;
 
 pub fn rows() -> Vec<Row> {
     [forged(), by_subresource(), copied(), large()].into_iter().flatten().collect()
@@ -241,6 +242,20 @@ fn large() -> Vec<Row> {
             },
         ),
         row("a83", "anybody", "deletes a large Deployment and its large pod", "it works", large_is_deleted),
+        row("a83", "alice", "makes what is too much to look at", "denied, naming it", |w| {
+            let slot = w.workshop().name();
+            for (version, resource, object, what) in too_much() {
+                let answer = w.api.send(&alice(), Ask::post(collection(version, slot, resource), &object));
+                answer.denied(&[slot, what, "more than hotdesk's policy looks at"])?;
+            }
+            Ok(())
+        }),
+        row("a83", "alice, administrators", "deletes what is too much to look at", "it works", |w| {
+            for who in [alice(), administrator()] {
+                too_much_is_deleted(w, &who)?;
+            }
+            Ok(())
+        }),
         row("a84", "alice", "keeps an honest large ConfigMap", "control: create, update and delete work", |w| {
             let slot = w.workshop().name();
             let object = |first: &str| json!({"metadata": {"name": "honest"}, "data": {"a": format!("{first}{}", many(700_000))}});
@@ -315,6 +330,34 @@ fn large_is_deleted(world: &World) -> Verdict {
     world.api.send(&alice(), Ask::merge(&path, &json!({"metadata": {"labels": {"a": "b"}}}))).done()?;
     world.api.send(&administrator(), Ask::merge(&path, &json!({"metadata": {"labels": {"a": "c"}}}))).done()?;
     world.api.send(&administrator(), Ask::delete(format!("{path}?gracePeriodSeconds=0"))).done().map(drop)
+}
+
+/// Objects of which nobody looks at each part, and the field that has too many: 60,000 labels, 20,000 volumes.
+fn too_much() -> [(&'static str, &'static str, Value, &'static str); 2] {
+    // Short, for the API server writes down who manages each of them.
+    let labels: serde_json::Map<String, Value> = (0..60_000).map(|i| (format!("{i:x}"), json!(""))).collect();
+    let volumes: Vec<Value> = (0..20_000).map(|i| json!({"name": format!("v{i:x}")})).collect();
+    let mut deployment = deployment("volumes", 0, 1, &json!({}));
+    deployment["spec"]["replicas"] = json!(0);
+    deployment["spec"]["template"]["spec"]["volumes"] = json!(volumes);
+    [
+        ("v1", "configmaps", json!({"metadata": {"name": "labels", "labels": labels}}), "metadata.labels"),
+        ("apps/v1", "deployments", deployment, "spec.template.spec.volumes"),
+    ]
+}
+
+/// What somebody stored before there was a limit, as an administrator still can, and changes.
+fn too_much_is_deleted(world: &World, who: &Actor) -> Verdict {
+    let slot = world.workshop().name();
+    for (version, resource, object, _) in too_much() {
+        let all = collection(version, slot, resource);
+        let path = format!("{all}/{}", text(&object["metadata"]["name"]));
+        world.api.send(&administrator(), Ask::post(&all, &object)).done()?;
+        world.api.send(&administrator(), Ask::merge(&path, &json!({"metadata": {"labels": {"a": "b"}}}))).done()?;
+        world.api.send(who, Ask::delete(&path)).done()?;
+        world.api.send(&administrator(), Ask::get(&path)).code_of(&[404])?;
+    }
+    Ok(())
 }
 
 fn large_is_held(world: &World) -> Verdict {

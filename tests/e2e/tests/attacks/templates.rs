@@ -27,7 +27,8 @@ const KINDS: [(&str, &str, &str); 8] = [
     ("v1", "podtemplates", "/template"),
 ];
 
-fn collection(version: &str, namespace: &str, rest: &str) -> String {
+/// A path of a version, the core group's too.
+pub fn collection(version: &str, namespace: &str, rest: &str) -> String {
     if version == "v1" { core(namespace, rest) } else { group(version, namespace, rest) }
 }
 

@@ -43,10 +43,45 @@ const DEPLOYMENTS: &[Row<'_>] = &[
         o["metadata"]["annotations"].as_object_mut().unwrap().remove("hotdesk.dev/purpose");
     }),
     ("without labels", MARKS, &|o| o["metadata"]["labels"] = json!({})),
+    ("with as many labels as are looked at", "", &|o| labelled(o, "/metadata", 997)),
+    ("with a label more than are looked at", "metadata.labels of this object holds more", &|o| {
+        labelled(o, "/metadata", 999);
+    }),
+    ("with a mark among many labels", MARKS, &|o| {
+        labelled(o, "/metadata", 900);
+        o["metadata"]["labels"]["hotdesk.dev/admin"] = json!("yes");
+    }),
+    ("with as many labels of its pods as are looked at", "", &|o| labelled(o, "/spec/template/metadata", 199)),
+    ("with more labels of its pods", "spec.template of this object holds more", &|o| {
+        labelled(o, "/spec/template/metadata", 200);
+    }),
+    ("with a mark among many labels of its pods", "spec.template.metadata.labels has the key hotdesk.dev/x", &|o| {
+        labelled(o, "/spec/template/metadata", 150);
+        o["spec"]["template"]["metadata"]["labels"]["hotdesk.dev/x"] = json!("yes");
+    }),
+    ("with as many volumes as are looked at", "", &|o| volumes(o, 200)),
+    (
+        "with a volume more",
+        "spec.template.spec.volumes[].ephemeral.volumeClaimTemplate of this object holds more",
+        &|o| {
+            volumes(o, 201);
+        },
+    ),
     ("that selects by owner", "spec.selector names hotdesk.dev/owner", &|o| {
         o["spec"]["selector"]["matchExpressions"] = json!([{"key": "hotdesk.dev/owner", "operator": "DoesNotExist"}]);
     }),
 ];
+
+/// Brings so many labels of no account to this metadata.
+fn labelled(object: &mut Value, pointer: &str, count: usize) {
+    let labels = &mut object.pointer_mut(pointer).unwrap()["labels"];
+    (0..count).for_each(|i| labels[format!("own-{i}")] = json!("x"));
+}
+
+fn volumes(object: &mut Value, count: usize) {
+    let empty = |i| json!({"name": format!("v{i}"), "emptyDir": {}});
+    object["spec"]["template"]["spec"]["volumes"] = (0..count).map(empty).collect();
+}
 
 /// Who deletes what, and what the denial says; nothing if it is admitted.
 const DELETIONS: &[(&str, &str, &str, &str)] = &[
