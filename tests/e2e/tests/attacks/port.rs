@@ -346,7 +346,8 @@ fn through_the_api_server() -> Vec<Row> {
                     let alices = answers.pop().expect("alice's answer");
                     alices.done()?;
                     answers.iter().try_for_each(|answer| answer.denied(&["is held by alice@example.com"]))?;
-                    right(took < Duration::from_secs(10), || format!("six answers took {took:?}"))
+                    // Most of it is the API server's own reading; it gives up after 34 s.
+                    right(took < Duration::from_secs(25), || format!("six answers took {took:?}"))
                 })
             },
         ),

@@ -8,7 +8,7 @@ use hotdesk_e2e::people::root;
 use hotdesk_e2e::slot::unique;
 use hotdesk_e2e::{Helm, Ran, admin, installation, until};
 
-use crate::{AROUND, all_are_ready, in_hotdesk, not_run, under_load, webhook_pods};
+use crate::{AROUND, all_are_ready, in_hotdesk, not_run, told_by_each, under_load};
 
 /// The installation with another `certs.mode`, and the same values otherwise.
 fn upgrade_to(mode: &str) -> Ran {
@@ -30,18 +30,7 @@ impl Drop for SelfSigned {
 
 /// When the certificates that the webhook's pods show end, as they say themselves.
 fn shown() -> Result<BTreeSet<String>, String> {
-    let metric = "hotdesk_webhook_certificate_expiry_timestamp";
-    let of = |pod: String| {
-        let pod = pod.trim_start_matches("pod/");
-        let url = format!("/api/v1/namespaces/hotdesk/pods/{pod}:8080/proxy/metrics");
-        // A pod may go while it is asked.
-        let metrics = admin().kubectl(&["get", "--raw", &url]);
-        if !metrics.ok() {
-            return Err(metrics.to_string());
-        }
-        Ok(metrics.stdout.lines().find(|line| line.starts_with(metric)).unwrap_or_default().to_owned())
-    };
-    webhook_pods().into_iter().map(of).collect()
+    told_by_each("hotdesk_webhook_certificate_expiry_timestamp").map(BTreeSet::from_iter)
 }
 
 fn another_is_shown_than(before: &BTreeSet<String>) {

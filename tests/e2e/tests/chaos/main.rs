@@ -36,6 +36,30 @@ fn all_are_ready() {
     in_hotdesk(&["rollout", "status", WEBHOOK, "--timeout=120s"]).succeeded();
 }
 
+/// What each of the webhook's pods says by this metric.
+fn told_by_each(metric: &str) -> Result<Vec<String>, String> {
+    let of = |pod: String| {
+        let url = format!("/api/v1/namespaces/hotdesk/pods/{}:8080/proxy/metrics", pod.trim_start_matches("pod/"));
+        // A pod may go while it is asked.
+        let metrics = admin().kubectl(&["get", "--raw", &url]);
+        if !metrics.ok() {
+            return Err(metrics.to_string());
+        }
+        Ok(metrics.stdout.lines().find(|line| line.starts_with(metric)).unwrap_or_default().to_owned())
+    };
+    webhook_pods().into_iter().map(of).collect()
+}
+
+/// The test before may have taken the API server from them: then one of them hears of a new Slot some seconds later.
+fn all_know_the_slots() {
+    let slots = admin().kubectl(&["get", "slots", "-A", "-o", "name"]).succeeded().stdout.lines().count();
+    let expected = format!("hotdesk_webhook_slots {slots}");
+    until("every webhook to know all Slots", Duration::from_secs(60), || {
+        let told = told_by_each("hotdesk_webhook_slots ")?;
+        if told.iter().all(|told| *told == expected) { Ok(()) } else { Err(format!("{expected}, not {told:?}")) }
+    });
+}
+
 /// Puts the load around something, which may itself wait for more of the holder's writes.
 fn under_load(what: &str, act: impl FnOnce(&TestSlot, &dyn Fn(u64))) -> Ended {
     let slot = TestSlot::held_by("alice@example.com");
@@ -45,6 +69,7 @@ fn under_load(what: &str, act: impl FnOnce(&TestSlot, &dyn Fn(u64))) -> Ended {
 /// The same in a slot that Alice holds already.
 fn under_load_in(slot: &str, what: &str, act: impl FnOnce(&dyn Fn(u64))) -> Ended {
     all_are_ready();
+    all_know_the_slots();
     let load = Load::begin(slot, "alice@example.com", "bob@example.com");
     let more = |count: u64| {
         let goal = load.admitted() + count;
