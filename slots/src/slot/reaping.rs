@@ -20,7 +20,7 @@ pub struct Reaping {
 }
 
 /// For how long a reap may say that it is at work: one uninstall, which it announces again before the next. What lies
-/// further ahead locks nobody out, whoever wrote it.
+/// further ahead locks nobody out.
 pub const MAX_REAP_LOCK: SignedDuration = SignedDuration::from_mins(15);
 
 /// How far ahead a reap may announce its end. Clocks differ: by that of who reads it, it must not be beyond [`MAX_REAP_LOCK`].

@@ -20,7 +20,7 @@ use crate::request::on_stderr;
 use crate::row::slot_name;
 
 /// Why it matters. docs/access.md says it in the same words.
-const WHY: &str = "Whoever left pods, or anything that pods can be made of, could write in your slot by them";
+const WHY: &str = "The people who left pods, or anything that pods can be made of, could write in your slot by them";
 
 /// What a new claim says of what runs in its slot; nothing for a claim that only changes.
 ///

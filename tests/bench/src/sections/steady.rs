@@ -21,7 +21,7 @@ const LARGEST: usize = 27 << 20;
 const LARGE_AT_A_TIME: u32 = 4;
 /// Connections on which nothing is ever sent.
 const IDLE: usize = 64;
-/// Seconds of load at least: in less, the 99th of 100 is whoever met one hiccup of the machine.
+/// Seconds of load at least: in less, the 99th of 100 shows one hiccup of the machine.
 const ATTACK_SECONDS: u64 = 5;
 /// How many ordinary reviews the soak asks for, and after how many its memory is first looked at.
 const SOAK: u64 = 2_000_000;

@@ -95,7 +95,7 @@ fn a_setting_that_turns_the_access_log_off_is_said_with_the_patch_that_turns_it_
     let about = controller(&place.0);
     finds("controller-pods", &about, "problem", "1 of 1 pods do not run", "describe pod controller");
     let found = finds("controller-settings", &about, "problem", "turns the access log off", "kubectl -n ");
-    // The fix, as it is printed, mends it.
+    // The fix works as it is printed.
     let fix = found["fix"].as_str().unwrap().strip_prefix("kubectl ").unwrap().to_owned();
     let words: Vec<&str> = fix.split(' ').map(|word| word.trim_matches('\'')).collect();
     admin().kubectl(&words).succeeded();

@@ -45,11 +45,11 @@ fn a_revive_that_failed_is_finished_by_the_next_and_what_was_kept_stays() {
     let kept = slot.get("configmap", "shop-settings")["metadata"]["uid"].clone();
     reap(&slot, &alice());
     reaper::revive(&slot, &[]).failed_saying(&["shop is not back: helm failed", "stays saved: run it again"]);
-    assert_eq!(said, as_helm_says(&slot, &alice(), Helm::V4, "shop"), "whoever deploys next compares with it");
+    assert_eq!(said, as_helm_says(&slot, &alice(), Helm::V4, "shop"), "the next deploy compares with it");
     slot.kubectl(&alice(), &["wait", "deployments", "--all", "--for=condition=Available", "--timeout=60s"]).succeeded();
     reaper::revive(&slot, &[]).succeeded().said(&["Back in"]);
     assert_same(&before, &snapshot(&slot));
-    assert_eq!(slot.get("configmap", "shop-settings")["metadata"]["uid"], kept, "it was not deleted and made anew");
+    assert_eq!(slot.get("configmap", "shop-settings")["metadata"]["uid"], kept, "it was not deleted and made again");
     assert_eq!(said, as_helm_says(&slot, &alice(), Helm::V4, "shop"));
 }
 

@@ -1,6 +1,6 @@
 //! What is there from before that is a pod, or of which pods can be made?
 //!
-//! Whoever left a Deployment whose service account is missing has no pod yet: it starts with the next holder's account. So every
+//! The person who left a Deployment whose service account is missing has no pod yet: it starts with the next holder's account. So every
 //! kind counts of which hotdesk does not know that nothing makes pods of it.
 
 use futures::StreamExt as _;
