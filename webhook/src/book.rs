@@ -26,6 +26,10 @@ pub use some::{Listing, Some5};
 /// changed unseen since; the watch renews itself every half minute, so a healthy one never gets near.
 pub const TRUSTED_FOR: Duration = Duration::from_secs(60);
 
+/// For how long after that reviews should be sent here. So much shorter that the readiness probe, which asks every two seconds
+/// and gives up at the third refusal, takes a webhook that hears nothing from its Service before it has to deny.
+pub const READY_FOR: Duration = Duration::from_secs(50);
+
 /// The Slots as the watch has read them, shared by all requests.
 #[derive(Debug)]
 pub struct Book {
@@ -127,6 +131,12 @@ impl Book {
     #[must_use]
     pub fn is_synced(&self, now: Instant) -> bool {
         self.was_read() && self.age(now) < TRUSTED_FOR
+    }
+
+    /// True if the API server was heard of so lately that reviews should be sent here.
+    #[must_use]
+    pub fn hears(&self, now: Instant) -> bool {
+        self.age(now) < READY_FOR
     }
 
     /// True if every Slot has been read once.

@@ -16,7 +16,7 @@ pub fn reasons_against(shared: &Shared, now: Timestamp, steady: Instant) -> Vec<
     let reasons = [
         (shared.leaving.load(Ordering::Acquire), "shutting down"),
         (!book.was_read(), "the Slots have not been read yet"),
-        (book.was_read() && !book.is_synced(steady), "the API server has not been heard of for a minute"),
+        (book.was_read() && !book.hears(steady), "the API server has not been heard of for 50 seconds"),
         (unproven.is_some(), unproven.unwrap_or_default()),
         (expires.is_none(), "there is no certificate yet"),
         (expires.is_some_and(|end| end <= now), "the certificate has expired"),

@@ -13,7 +13,8 @@ use kube::Client;
 use kube::api::Api;
 use kube::client::ClientBuilder;
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use tower::util::{MapRequestLayer, MapResponseLayer};
 
 use crate::book::Book;
@@ -30,6 +31,10 @@ const WATCH_SECONDS: u32 = 25;
 const READ_TIMEOUT: Duration = Duration::from_secs(40);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest pause before a failed watch is tried again. The library's half minute is half of [`crate::book::TRUSTED_FOR`],
+/// for which a webhook that hears nothing still answers.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A client for the watch alone, which notes in the book whenever the API server answers.
 ///
@@ -52,6 +57,24 @@ pub fn client(mut config: kube::Config, book: Arc<Book>) -> kube::Result<Client>
     Ok(ClientBuilder::try_from(config)?.with_layer(&heard).with_layer(&patience).build())
 }
 
+/// The library's pauses, up to the longest.
+#[derive(Default)]
+struct Pauses(DefaultBackoff);
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next().map(|pause| pause.min(LONGEST_PAUSE))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
+
 /// Follows the Slots for ever.
 ///
 /// The list is streamed, one Slot at a time, from what the API server has in memory. In pages, each may cost it a reading of
@@ -59,10 +82,10 @@ pub fn client(mut config: kube::Config, book: Arc<Book>) -> kube::Result<Client>
 pub async fn follow(client: Client, book: Arc<Book>) {
     let slots: Api<Seen> = Api::all(client);
     let settings = watcher::Config::default().timeout(WATCH_SECONDS);
-    let streamed = watcher(slots.clone(), settings.clone().streaming_lists()).default_backoff();
+    let streamed = watcher(slots.clone(), settings.clone().streaming_lists()).backoff(Pauses::default());
     keep(until_refused(streamed), &book).await;
     tracing::info!("the API server does not stream lists: the Slots are read in pages");
-    keep(watcher(slots, settings).default_backoff(), &book).await;
+    keep(watcher(slots, settings).backoff(Pauses::default()), &book).await;
 }
 
 /// Writes what a watch says into the book.

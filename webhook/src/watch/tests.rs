@@ -100,3 +100,14 @@ async fn a_refusal_to_stream_ends_the_watch_and_other_errors_do_not() {
         assert!(book.was_read(), "{code}");
     }
 }
+
+#[test]
+fn a_broken_watch_is_tried_again_well_before_the_slots_count_as_unknown() {
+    let mut pauses = Pauses::default();
+    let first: Vec<Duration> = pauses.by_ref().take(50).collect();
+    assert!(first[0] < Duration::from_secs(2), "{first:?}");
+    assert!(first.iter().all(|pause| *pause <= LONGEST_PAUSE), "{first:?}");
+    assert!(first.ends_with(&[LONGEST_PAUSE]), "{first:?}");
+    pauses.reset();
+    assert!(pauses.next().is_some_and(|pause| pause < Duration::from_secs(2)));
+}
