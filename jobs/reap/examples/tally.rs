@@ -13,10 +13,10 @@ use clap::Parser;
 use futures::executor::block_on;
 use futures::io::AllowStdIo;
 use globset::{Glob, GlobSet};
-use hotdesk_reap::attribute::{Names, Service};
 use hotdesk_reap::collect::logs::read_all;
-use hotdesk_reap::traffic::Format;
-use hotdesk_reap::traffic::tally::{Tally, Watch};
+use hotdesk_traffic::attribute::{Names, Service};
+use hotdesk_traffic::line::Format;
+use hotdesk_traffic::log::tally::{Tally, Watch};
 use jiff::{SignedDuration, Timestamp};
 
 /// As much as the API server sends at once.

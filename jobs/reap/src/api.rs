@@ -18,7 +18,7 @@ use tower::{BoxError, ServiceBuilder, ServiceExt as _};
 
 use crate::args::Args;
 use crate::gather::Gathered;
-use crate::traffic::tally::CLOCK_TOLERANCE;
+use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -13,9 +13,9 @@ use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::api::Cluster;
-use crate::sources::Place;
-use crate::traffic::sequel::Writer;
-use crate::traffic::tally::CLOCK_TOLERANCE;
+use hotdesk_traffic::log::sequel::Writer;
+use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
+use hotdesk_traffic::sources::Place;
 
 /// One controller pod whose log can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

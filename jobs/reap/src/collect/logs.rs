@@ -20,11 +20,11 @@ use tokio::time::Instant;
 use super::controllers::{self, Controller};
 use super::lines::{End, Piece, each_line};
 use crate::api::Cluster;
-use crate::sight::Look as Found;
-use crate::sources::Place;
-use crate::traffic::coverage::{Life, covers, join, needed, reach};
-use crate::traffic::sequel::{Known, Mark, Writer};
-use crate::traffic::tally::{Tally, Watch};
+use hotdesk_traffic::log::coverage::{Life, covers, join, needed, reach};
+use hotdesk_traffic::log::sequel::{Known, Mark, Writer};
+use hotdesk_traffic::log::tally::{Tally, Watch};
+use hotdesk_traffic::sight::Look as Found;
+use hotdesk_traffic::sources::Place;
 
 /// How long all logs together may take: longer than a gibibyte needs, shorter than a run's hour.
 const LOOK_LIMIT: Duration = Duration::from_secs(15 * 60);

@@ -9,13 +9,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::logs::Earlier;
 use super::{Collector, Memory, ingresses, logs, metrics, routes, services, slots};
-use crate::attribute::Names;
 use crate::decide::Evidence;
 use crate::remote;
-use crate::sight::Traffic;
-use crate::sources::{Kind, Source};
-use crate::traffic::Format;
-use crate::traffic::tally::Watch;
+use hotdesk_traffic::attribute::Names;
+use hotdesk_traffic::line::Format;
+use hotdesk_traffic::log::tally::Watch;
+use hotdesk_traffic::sight::Traffic;
+use hotdesk_traffic::sources::{Kind, Source};
 
 /// What is the same for all sources.
 pub struct Case {

@@ -10,11 +10,11 @@ use super::controllers::{self, Controller};
 use super::lines::{End, Piece, each_line};
 use super::looks::Case;
 use crate::api::Cluster;
-use crate::sight::Look;
-use crate::sources::IngressMetrics;
-use crate::traffic::counters::{Compared, PodTally, Sample, compare};
-use crate::traffic::exposition;
-use crate::traffic::tally::Hit;
+use hotdesk_traffic::counters::exposition;
+use hotdesk_traffic::counters::{Compared, PodTally, Sample, compare};
+use hotdesk_traffic::log::tally::Hit;
+use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::sources::IngressMetrics;
 
 /// A busy controller's metrics are some megabytes.
 const MAX_BYTES: usize = 128 << 20;

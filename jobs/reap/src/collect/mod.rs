@@ -20,7 +20,7 @@ use crate::api::Cluster;
 use crate::args::{Args, Patterns};
 use crate::decide::{Decision, Evidence, Rules, Verdict, decide};
 use crate::release::Release;
-use crate::traffic::sequel::Known;
+use hotdesk_traffic::log::sequel::Known;
 
 /// What this run has read already, and need not read again.
 #[derive(Debug, Clone, Default)]

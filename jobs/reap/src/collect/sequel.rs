@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::controllers;
 use super::logs::Look;
-use crate::traffic::sequel::{ASKED, Mark, Writer};
+use hotdesk_traffic::log::sequel::{ASKED, Mark, Writer};
 
 /// So much of an answer is kept in memory, and no more.
 const MOST_BYTES: i64 = 4 * 1024 * 1024;

@@ -1,0 +1,6 @@
+//! What does a whole log come to, and does what was read of it reach over the window?
+
+pub mod coverage;
+pub mod pages;
+pub mod sequel;
+pub mod tally;
