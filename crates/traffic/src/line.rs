@@ -4,14 +4,9 @@
 //! belongs to is asked elsewhere ([`crate::attribute`]).
 //!
 //! Architecture Invariant: entries are read by structure, from known positions. Most fields are chosen
-//! by whoever sends the request, so no reader ever searches a line for a name. What makes a reader fast may skip work, and
-//! never decide: for each there is a plain reader that has the last word (`serde_json`, the time library, or one that the
-//! tests alone use), and the tests hold both to the same answer on real, damaged and made-up lines.
+//! by whoever sends the request, so no reader ever searches a line for a name.
 
-#[cfg(test)]
-mod damage;
 pub mod envoy;
-mod fast;
 mod fields;
 pub mod json;
 pub mod keys;
@@ -21,10 +16,6 @@ pub mod times;
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use memchr::memchr;
-
-use fast::shape::Shapes;
-use times::Minute;
 
 /// How a controller writes its access log.
 #[derive(Debug, Clone, PartialEq, Eq, clap::ValueEnum)]
@@ -81,39 +72,20 @@ impl Entry<'_> {
     }
 }
 
-/// What a log's lines were like, so that the next ones are read faster. All of them are to be read in the same format.
-#[derive(Debug, Clone, Default)]
-pub struct Learned {
-    shapes: Shapes,
-    /// When the runtime wrote the last line.
-    pub(crate) written: Minute<{ times::RFC_3339 }>,
-    /// When nginx logged the last line.
-    logged: Minute<{ times::NGINX }>,
-}
-
-/// What was learned makes no difference to what a line says.
-impl PartialEq for Learned {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Learned {}
-
 /// Reads one line of a log, without the runtime's timestamp before it.
 #[must_use]
-pub fn read<'a>(line: &'a str, format: &Format, learned: &mut Learned) -> Line<'a> {
+pub fn read<'a>(line: &'a str, format: &Format) -> Line<'a> {
     if is_noise(line) {
         return Line::Noise;
     }
     match format {
-        Format::Nginx => nginx::read(line, &mut learned.logged),
-        Format::NginxJson => json::read_alike(line, json::Dialect::Nginx, &mut learned.shapes),
-        Format::TraefikJson => json::read_alike(line, json::Dialect::Traefik, &mut learned.shapes),
-        Format::EnvoyJson => json::read_alike(line, json::Dialect::Envoy, &mut learned.shapes),
-        Format::Json(keys) => json::read_alike(line, json::Dialect::Named(keys), &mut learned.shapes),
-        Format::Auto if line.starts_with('{') => json::read_alike(line, json::Dialect::Either, &mut learned.shapes),
-        Format::Auto => nginx::read(line, &mut learned.logged),
+        Format::Nginx => nginx::read(line),
+        Format::NginxJson => json::read(line, json::Dialect::Nginx),
+        Format::TraefikJson => json::read(line, json::Dialect::Traefik),
+        Format::EnvoyJson => json::read(line, json::Dialect::Envoy),
+        Format::Json(keys) => json::read(line, json::Dialect::Named(keys)),
+        Format::Auto if line.starts_with('{') => json::read(line, json::Dialect::Either),
+        Format::Auto => nginx::read(line),
     }
 }
 
@@ -142,18 +114,6 @@ pub(crate) fn named(value: Cow<'_, str>) -> Option<Cow<'_, str>> {
     (!value.is_empty() && value != "-").then_some(value)
 }
 
-/// What is before and what behind the first such byte, which is ASCII.
-pub(crate) fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
-    let at = memchr(byte, text.as_bytes())?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
-}
-
-/// The same where the byte is but a few bytes away: looking at each is then faster than looking at many at once.
-fn split_near(text: &str, byte: u8) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|found| found == byte)?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,14 +121,14 @@ mod tests {
     #[test]
     fn what_controllers_say_beside_the_access_log_is_noise() {
         for line in include_str!("../tests/data/noise.log").lines() {
-            assert_eq!(read(line, &Format::Auto, &mut Learned::default()), Line::Noise, "{line}");
+            assert_eq!(read(line, &Format::Auto), Line::Noise, "{line}");
         }
     }
 
     #[test]
     fn what_could_have_been_a_request_is_unparsed() {
         for line in include_str!("../tests/data/unparsed.log").lines() {
-            assert_eq!(read(line, &Format::Auto, &mut Learned::default()), Line::Unparsed, "{line}");
+            assert_eq!(read(line, &Format::Auto), Line::Unparsed, "{line}");
         }
     }
 }

@@ -6,21 +6,15 @@
 //!
 //! Only the object's own keys count, each at most once: a line that holds one of them twice is
 //! not from a logger that escapes, so what it says could be the sender's.
-//!
-//! A line that has the shape of one before is read by that ([`super::fast::shape`]), another plain one in one pass
-//! ([`super::fast::members`]), and any other by `serde_json`.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use jiff::Timestamp;
-use memchr::memchr;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::fast::members::{self, Kind, Value};
-use super::fast::shape::Shapes;
 use super::fields::{Field, Found, field};
 use super::keys::Keys;
 use super::{Entry, Line, envoy, times};
@@ -46,18 +40,7 @@ const PROVIDERS: [&str; 4] = ["kubernetes", "kubernetescrd", "kubernetesgateway"
 /// Reads one line.
 #[must_use]
 pub fn read<'a>(line: &'a str, dialect: Dialect<'_>) -> Line<'a> {
-    let found = in_one_pass(line, dialect).or_else(|| in_full(line, dialect).ok());
-    found.map_or(Line::Unparsed, |mut found| judge(&mut found, dialect))
-}
-
-/// Reads one line of a log whose lines are much alike. All of it is to be read in the same dialect.
-#[must_use]
-pub(super) fn read_alike<'a>(line: &'a str, dialect: Dialect<'_>, shapes: &mut Shapes) -> Line<'a> {
-    if let Some(mut found) = shapes.found(line, keep) {
-        return judge(&mut found, dialect);
-    }
-    shapes.learn(line, |key| dialect.field(key));
-    read(line, dialect)
+    found(line, dialect).map_or(Line::Unparsed, |mut found| judge(&mut found, dialect))
 }
 
 fn judge<'a>(found: &mut Found<'a>, dialect: Dialect<'_>) -> Line<'a> {
@@ -122,7 +105,7 @@ fn of_envoy<'a>(found: &mut Found<'a>) -> Line<'a> {
 }
 
 fn without_query(path: Cow<'_, str>) -> Cow<'_, str> {
-    match memchr(b'?', path.as_bytes()) {
+    match path.find('?') {
         Some(end) => cut(path, end),
         None => path,
     }
@@ -178,36 +161,8 @@ impl Dialect<'_> {
     }
 }
 
-/// Finds what a plain line says; none if it is not one, or is not certain to mean anything.
-fn in_one_pass<'a>(line: &'a str, dialect: Dialect<'_>) -> Option<Found<'a>> {
-    let mut found = Found::default();
-    members::each(line, |key, value, _| match dialect.field(key) {
-        Some(field) => keep(&mut found, field, value),
-        None => Some(()),
-    })?;
-    Some(found)
-}
-
-/// Keeps a value; none if it does not certainly mean anything.
-fn keep<'a>(found: &mut Found<'a>, field: Field, value: Value<'a>) -> Option<()> {
-    let value = match value.kind {
-        Kind::Text => value.raw.get(1..value.raw.len() - 1)?.into(),
-        _ if field.may_be_anything() => anything(value.raw).into(),
-        Kind::Escaped => serde_json::from_str::<String>(value.raw).ok()?.into(),
-        Kind::Count => value.raw.into(),
-        Kind::Null => "".into(),
-        Kind::Other => return None,
-    };
-    found.keep(field, value).then_some(())
-}
-
-/// A value as the line has it, without its quotes.
-fn anything(raw: &str) -> &str {
-    raw.trim_matches('"')
-}
-
-/// What any line says.
-fn in_full<'a>(line: &'a str, dialect: Dialect<'_>) -> Result<Found<'a>, serde_json::Error> {
+/// What the keys of a line's object hold.
+fn found<'a>(line: &'a str, dialect: Dialect<'_>) -> Result<Found<'a>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(line);
     let found = deserializer.deserialize_map(Fields(dialect))?;
     deserializer.end()?;
@@ -231,7 +186,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
                 continue;
             };
             let value = if field.may_be_anything() {
-                anything(map.next_value::<&RawValue>()?.get()).into()
+                map.next_value::<&RawValue>()?.get().trim_matches('"').into()
             } else {
                 map.next_value_seed(Text)?
             };

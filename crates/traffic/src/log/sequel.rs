@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::tally::{Tally, Watch};
-use crate::line::{split_at_byte, times};
+use crate::line::times;
 
 /// How many of the last lines of a log are asked for: more than are logged between two looks, unless that is for long.
 pub const ASKED: u16 = 500;
@@ -58,7 +58,7 @@ impl Mark {
 
 /// The time before a line.
 fn stamp(line: &str) -> Option<Timestamp> {
-    times::rfc3339(split_at_byte(line, b' ').unwrap_or((line, "")).0)
+    times::rfc3339(line.split_once(' ').unwrap_or((line, "")).0)
 }
 
 /// A container as long as it is the same one.

@@ -8,7 +8,7 @@ use hotdesk_slots::text::plain;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::attribute::{Names, Whose};
-use crate::line::{Entry, Format, Learned, Line, read, split_at_byte, times};
+use crate::line::{Entry, Format, Line, read, times};
 
 /// How far a clock may be ahead before what it says about the window is not believed.
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
@@ -100,15 +100,13 @@ pub struct Tally {
     pub held_back: Option<HeldBack>,
     /// The stream said something that no container wrote.
     pub broken: Option<String>,
-    /// What the lines were like.
-    pub learned: Learned,
 }
 
 impl Tally {
     /// Takes one line of the stream, as `TIMESTAMP text`, and returns its time. Breaks at a hit.
     pub fn take(&mut self, watch: &Watch, line: &str) -> ControlFlow<(), Option<Timestamp>> {
-        let (stamp, text) = split_at_byte(line, b' ').unwrap_or((line, ""));
-        let Some(time) = times::rfc3339_after(stamp, &mut self.learned.written) else {
+        let (stamp, text) = line.split_once(' ').unwrap_or((line, ""));
+        let Some(time) = times::rfc3339(stamp) else {
             // The kubelet reports some of its errors inside a stream that it began as a success.
             self.broken.get_or_insert_with(|| quoted(line));
             return ControlFlow::Continue(None);
@@ -143,7 +141,7 @@ impl Tally {
 
     fn judge(&mut self, watch: &Watch, time: Timestamp, text: &str) {
         let in_window = time >= watch.since;
-        match read(text, &watch.format, &mut self.learned) {
+        match read(text, &watch.format) {
             Line::Noise => {}
             Line::Unparsed if in_window => {
                 self.unparsed += 1;
