@@ -40,7 +40,7 @@ pub enum Kind {
 }
 
 /// The pods of an ingress controller.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Their namespace.
     pub namespace: String,
