@@ -2,5 +2,4 @@
 
 pub mod coverage;
 pub mod pages;
-pub mod sequel;
 pub mod tally;

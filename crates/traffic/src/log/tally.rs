@@ -78,8 +78,6 @@ pub struct Tally {
     pub opened_after: Duration,
     /// Entries within the look-back that say whom they were for.
     pub samples: u64,
-    /// The newest time of one of them.
-    pub newest: Option<Timestamp>,
     /// Entries within the look-back that do not.
     pub nameless: u64,
     /// Access entries within the window.
@@ -130,15 +128,6 @@ impl Tally {
         self.unparsed += 1;
     }
 
-    /// True if every line was understood, and none was out of the ordinary: then no doubt depends on how many of them
-    /// are within the window.
-    #[must_use]
-    pub fn is_plain(&self) -> bool {
-        let odd = self.ambiguous.is_some() || self.orphan.is_some() || self.suspect.is_some() || self.broken.is_some();
-        let unparsed = self.unparsed + self.unparsed_before;
-        self.hit.is_none() && !odd && unparsed == 0 && self.future.is_none() && self.held_back.is_none()
-    }
-
     fn judge(&mut self, watch: &Watch, time: Timestamp, text: &str) {
         let in_window = time >= watch.since;
         match read(text, &watch.format) {
@@ -153,7 +142,6 @@ impl Tally {
             Line::Access(entry) => {
                 if entry.names_somebody() {
                     self.samples += 1;
-                    self.newest = self.newest.max(Some(time));
                 } else {
                     self.nameless += 1;
                 }

@@ -24,7 +24,7 @@ fn watch() -> Watch {
 fn read(text: &[u8]) -> (Result<Option<Timestamp>, String>, Tally) {
     let mut tally = Tally::default();
     let stream = BufReader::with_capacity(7, Cursor::new(text.to_vec()));
-    let first = futures::executor::block_on(read_all(stream, &watch(), &mut tally, None));
+    let first = futures::executor::block_on(read_all(stream, &watch(), &mut tally));
     (first.map(|read| read.first), tally)
 }
 
