@@ -35,7 +35,6 @@ pub mod api;
 pub mod args;
 pub mod collect;
 pub mod decide;
-pub mod gather;
 pub mod hands;
 pub mod helm;
 pub mod judged;
