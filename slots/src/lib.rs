@@ -6,6 +6,7 @@
 //! Architecture Invariant: this crate does no I/O. Its `Cargo.toml` holds that: kube comes with
 //! its derive and data types only.
 
+pub mod address;
 pub mod claim;
 pub mod counted;
 pub mod covered;

@@ -10,7 +10,6 @@ mod facts;
 mod finding;
 mod gate;
 mod installation;
-mod lines;
 mod look;
 mod metrics;
 mod offered;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{DATE, LOCATION, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
@@ -18,6 +18,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use crate::Error;
+
+pub use hotdesk_slots::address::is_safe;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -132,40 +134,10 @@ fn client(connector: HttpsConnector<HttpConnector>) -> Client<HttpsConnector<Htt
     Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector)
 }
 
-/// True for an address to which a credential may be sent: it is encrypted, or stays on this machine.
-#[must_use]
-pub fn is_safe(uri: &Uri) -> bool {
-    match (uri.scheme_str(), uri.host()) {
-        (Some("https"), Some(_)) => true,
-        (Some("http"), Some(host)) => {
-            let bare = host.trim_start_matches('[').trim_end_matches(']');
-            bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-        }
-        _ => false,
-    }
-}
-
 /// An error and what caused it, in one line.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
     texts.dedup();
     texts.join(": ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_go_only_where_nobody_listens() {
-        for uri in
-            ["https://sheets.googleapis.com", "http://127.0.0.1:8080/token", "http://localhost", "http://[::1]:1"]
-        {
-            assert!(is_safe(&uri.parse().unwrap()), "{uri}");
-        }
-        for uri in ["http://sheets.googleapis.com", "http://127.0.0.1.example.com", "/v4", "ftp://localhost"] {
-            assert!(!is_safe(&uri.parse().unwrap()), "{uri}");
-        }
-    }
 }

@@ -13,10 +13,10 @@ use clap::Parser;
 use futures::executor::block_on;
 use futures::io::AllowStdIo;
 use globset::{Glob, GlobSet};
-use hotdesk_reap::attribute::{Names, Service};
 use hotdesk_reap::collect::logs::read_all;
-use hotdesk_reap::traffic::Format;
-use hotdesk_reap::traffic::tally::{Tally, Watch};
+use hotdesk_traffic::attribute::{Names, Service};
+use hotdesk_traffic::line::Format;
+use hotdesk_traffic::log::tally::{Tally, Watch};
 use jiff::{SignedDuration, Timestamp};
 
 /// As much as the API server sends at once.
@@ -53,7 +53,7 @@ fn main() -> anyhow::Result<()> {
     let stream = AllowStdIo::new(BufReader::with_capacity(PIECE, File::open(&args.file).with_context(what)?));
     let mut tally = Tally::default();
     let begun = Instant::now();
-    let read = block_on(read_all(stream, &watch, &mut tally, None)).map_err(anyhow::Error::msg).with_context(what)?;
+    let read = block_on(read_all(stream, &watch, &mut tally)).map_err(anyhow::Error::msg).with_context(what)?;
     let seconds = begun.elapsed().as_secs_f64();
     let bytes = args.file.metadata().with_context(what)?.len();
     let mut out = std::io::stdout();

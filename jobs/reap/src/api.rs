@@ -4,21 +4,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hotdesk_runtime::text::chain;
-use hyper_timeout::TimeoutConnector;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::ObjectList;
-use kube::client::retry::RetryPolicy;
-use kube::client::{Body, ConfigExt as _};
+use kube::client::Body;
 use kube::{Client, Config};
-use tower::retry::RetryLayer;
-use tower::{BoxError, ServiceBuilder, ServiceExt as _};
 
 use crate::args::Args;
-use crate::gather::Gathered;
-use crate::traffic::tally::CLOCK_TOLERANCE;
+use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,7 +39,7 @@ impl Cluster {
         // The client's own retries (429, 503, 504) stay within the limit of each answer below.
         config.default_retry = true;
         let server = config.cluster_url.to_string();
-        let client = client(config).context("the cluster's credentials cannot be used")?;
+        let client = Client::try_from(config).context("the cluster's credentials cannot be used")?;
         Ok(Self { client, server, timeout })
     }
 
@@ -107,27 +100,4 @@ impl Cluster {
         }
         Ok(())
     }
-}
-
-/// As kube makes a client, but for the connection, which lets long answers gather.
-fn client(config: Config) -> kube::Result<Client> {
-    if config.proxy_url.is_some() {
-        // kube says what is wrong with it.
-        return Client::try_from(config);
-    }
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    let tcp = tcp.map_response(Gathered::new as fn(_) -> _);
-    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(tcp)?);
-    connector.set_connect_timeout(config.connect_timeout);
-    connector.set_read_timeout(config.read_timeout);
-    connector.set_write_timeout(config.write_timeout);
-    let service = ServiceBuilder::new()
-        .layer(config.base_uri_layer())
-        .option_layer(config.default_retry.then(|| RetryLayer::new(RetryPolicy::server_retry())))
-        .option_layer(config.auth_layer()?)
-        .layer(config.extra_headers_layer()?)
-        .map_err(BoxError::from)
-        .service(hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build::<_, Body>(connector));
-    Ok(Client::new(service, config.default_namespace))
 }

@@ -15,10 +15,10 @@ use jiff::SignedDuration;
 
 use crate::decide::Rules;
 use crate::request::Request;
-use crate::sources::{self, Defaults, Place, Source};
-use crate::traffic::Format;
 use crate::undo::args::{Command, Undo};
 use crate::voice::args::Voice;
+use hotdesk_traffic::line::Format;
+use hotdesk_traffic::sources::{self, Defaults, Place, Source};
 
 /// Reaps one slot: asks the logs whether anyone used it and, if not, runs helm uninstall.
 ///

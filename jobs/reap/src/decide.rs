@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::lapse;
 use crate::release::{Phase, Release};
-use crate::sight::{self, Sight, Traffic};
-use crate::traffic::tally::CLOCK_TOLERANCE;
+use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
+use hotdesk_traffic::sight::{self, Sight, Traffic};
 
 /// What was collected.
 #[derive(Debug, Clone, Default)]

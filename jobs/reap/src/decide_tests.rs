@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::release::{Driver, State};
-use crate::sight::Look;
-use crate::traffic::tally::Hit;
 use globset::{Glob, GlobSetBuilder};
 use hotdesk_slots::slot::{LastSession, ReleaseRevision, SlotStatus};
+use hotdesk_traffic::log::tally::Hit;
+use hotdesk_traffic::sight::Look;
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 

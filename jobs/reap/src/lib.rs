@@ -1,10 +1,11 @@
 //! The reaper of one slot: did anyone use it, and if not, what goes?
 //!
-//! A run **collects** (`collect`: the Slot, the releases, the ingress controller's logs), **decides** (`decide`:
-//! pure, one verdict out of four), **acts** only on `Idle` (`act`, `hands`, `helm`), and **reports** (`report`).
+//! A run **collects** (`collect`: the Slot, the releases, the ingress controller's logs, as `hotdesk_traffic` reads them),
+//! **decides** (`decide`: pure, one verdict out of four), **acts** only on `Idle` (`act`, `hands`, `helm`), and **reports**
+//! (`report`).
 //!
 //! Architecture Invariant: no error, gap or surprise ever reads as `Idle`. The modules `act` (its decisions),
-//! `attribute`, `decide`, `manifest`, `record`, `release` and `traffic` have no client, clock, environment or file.
+//! `decide`, `manifest`, `record` and `release`, and all of `hotdesk_traffic`, have no client, clock, environment or file.
 //!
 //! # Rights
 //!
@@ -32,10 +33,8 @@
 pub mod act;
 pub mod api;
 pub mod args;
-pub mod attribute;
 pub mod collect;
 pub mod decide;
-pub mod gather;
 pub mod hands;
 pub mod helm;
 pub mod judged;
@@ -48,8 +47,5 @@ pub mod remote;
 pub mod report;
 pub mod request;
 pub mod run;
-pub mod sight;
-pub mod sources;
-pub mod traffic;
 pub mod undo;
 pub mod voice;

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::release::{Driver, Phase, State};
-use crate::sight::{Look, Traffic};
 use globset::GlobSet;
 use hotdesk_slots::window::Windows;
+use hotdesk_traffic::sight::{Look, Traffic};
 use serde_json::json;
 
 fn now() -> Timestamp {

@@ -20,7 +20,7 @@ use crate::act::Outcome;
 use crate::api::Cluster;
 use crate::decide::{Activity, Evidence, Verdict};
 use crate::release::Release;
-use crate::sight::Traffic;
+use hotdesk_traffic::sight::Traffic;
 
 /// The longest note that an Event may have, in bytes.
 const MAX_NOTE: usize = 1024;

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::act::Failed;
-use crate::sight::{Look, Traffic};
 use hotdesk_slots::slot::SlotStatus;
+use hotdesk_traffic::sight::{Look, Traffic};
 
 fn now() -> Timestamp {
     "2026-11-23T15:00:00Z".parse().unwrap()

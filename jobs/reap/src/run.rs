@@ -20,9 +20,9 @@ use crate::release::Release;
 use crate::report::{
     Conclusion, Exit, begun_at, outdated_patch, reaping_patch, status_patch, write_event, write_status,
 };
-use crate::sight::Traffic;
 use crate::undo::keeper::{Keeper, Reap};
 use crate::voice::{self, Found, Voice, speak};
+use hotdesk_traffic::sight::Traffic;
 
 /// Checks the slot once and, if it is idle, reaps it.
 pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> Timestamp) -> Conclusion {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use hotdesk_fetch::stand_in::google::{Tokens, error, key};
 use hotdesk_fetch::stand_in::{Reply, Request, serve};
 use hotdesk_reap::remote::gcp::SCOPE;
-use hotdesk_reap::sight::Look;
+use hotdesk_traffic::sight::Look;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use support::{case, check, clock, look, source};

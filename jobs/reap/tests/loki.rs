@@ -7,7 +7,7 @@ mod support;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use hotdesk_reap::sight::Look;
+use hotdesk_traffic::sight::Look;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use support::{Server, case, check, clock, free_port, look, program, send, source, start};

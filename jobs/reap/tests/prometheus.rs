@@ -84,7 +84,7 @@ fn ours(samples: Vec<(i64, f64)>) -> Series<'static> {
     )
 }
 
-async fn ask(server: &Server, more: &str) -> hotdesk_reap::sight::Look {
+async fn ask(server: &Server, more: &str) -> hotdesk_traffic::sight::Look {
     let source = source(&format!("{{type: prometheus, url: '{}', {more}}}", server.address));
     look(&source, &case(HOUR)).await
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hotdesk_fetch::stand_in::{Reply, Request, serve};
-use hotdesk_reap::sight::Look;
+use hotdesk_traffic::sight::Look;
 use serde_json::{Value, json};
 use support::{case, check, clock, look, source};
 

@@ -206,16 +206,16 @@ pub const GOALS: &[Goal] = &[
     helm_wait("helm 3 install --wait, of the time without hotdesk", "helm 3 install --wait"),
     helm_wait("helm 3 upgrade --wait, of the time without hotdesk", "helm 3 upgrade --wait"),
     helm_wait("helm 3 uninstall --wait, of the time without hotdesk", "helm 3 uninstall --wait"),
-    log("log of ingress-nginx as text", "ingress-nginx, text", 1000.0),
-    log("log of ingress-nginx as JSON", "ingress-nginx, JSON", 500.0),
-    log("log of Traefik", "Traefik, JSON", 500.0),
-    log("log of Envoy Gateway", "Envoy Gateway, JSON", 500.0),
+    log("log of ingress-nginx as text", "ingress-nginx, text"),
+    log("log of ingress-nginx as JSON", "ingress-nginx, JSON"),
+    log("log of Traefik", "Traefik, JSON"),
+    log("log of Envoy Gateway", "Envoy Gateway, JSON"),
     ratio(
         "idle",
         "CPU time of an idle check without helm's, of the pipeline's",
         ("idle, reaped", "CPU ms without helm"),
         "pipeline",
-        Bound::AtMost(0.1),
+        Bound::AtMost(0.2),
     ),
     Goal {
         what: "p99 of ordinary stamps under attack, of that in quiet",
@@ -257,8 +257,9 @@ const fn helm_wait(what: &'static str, case: &'static str) -> Goal {
     ratio("helm-wait", what, (case, "seconds"), "none", Bound::AtMost(1.05))
 }
 
-const fn log(what: &'static str, case: &'static str, least: f64) -> Goal {
-    own("reaper", what, (case, "MB/s a core"), Bound::AtLeast(least), "MB/s a core")
+/// Read so fast, a log of 10 MiB takes 70 ms once an hour: more speed would be felt by nobody.
+const fn log(what: &'static str, case: &'static str) -> Goal {
+    own("reaper", what, (case, "MB/s a core"), Bound::AtLeast(150.0), "MB/s a core")
 }
 
 /// What becomes of a value as the Slots grow many.

@@ -2,6 +2,7 @@
 
 use futures::StreamExt as _;
 use hotdesk_slots::{Slot, keys};
+use hotdesk_traffic::sources::{Kind, Place};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
     ValidatingWebhookConfiguration,
@@ -20,7 +21,7 @@ use super::beyond::{self, Grants};
 use super::installation::{CRD, service};
 use super::look::{self, Controller};
 use super::offered::{self, Offered};
-use super::places::{Place, Reaper, Uses, reaps};
+use super::places::{Reaper, Uses, reaps};
 use super::probe::{self, Probe};
 use super::rights::{self, Asked};
 use super::secrets::{self, Wanted};
@@ -258,7 +259,7 @@ async fn served(client: &Client, webhook: Option<&Deployment>) -> Seen<Vec<Serve
 /// Asked for only where a reaper asks a Prometheus; a cluster without the kinds has none.
 async fn monitors(client: &Client, reapers: &[Reaper]) -> Vec<Value> {
     let mut sources = reapers.iter().flat_map(|reaper| reaper.sources.iter().flatten());
-    if !sources.any(|source| source.kind == "prometheus") {
+    if !sources.any(|source| matches!(source.kind, Kind::Prometheus(_))) {
         return Vec::new();
     }
     let mut found = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hotdesk_traffic::sources::Place;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, LogParams};
@@ -9,7 +10,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
 use super::ask::{Seen, items, timed};
-use super::places::{Place, Uses};
+use super::places::Uses;
 
 /// How much of a log is read to see how fast it grows.
 const SAMPLE_SECONDS: i64 = 300;

@@ -1,6 +1,7 @@
 //! Do counters tell of every request: of wildcard hosts too, and under the label that is asked for?
 
 use hotdesk_slots::text::list;
+use hotdesk_traffic::sources::{Controller as Counting, Kind, Prometheus, Question};
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 use serde_json::Value;
@@ -8,10 +9,9 @@ use serde_json::Value;
 use super::ask::Seen;
 use super::finding::{Finding, Id};
 use super::look::{Controller, arguments};
-use super::places::{Reaper, Source};
+use super::places::Reaper;
 use super::slots::ABOUT;
 
-const NGINX: &str = "ingress-nginx";
 const ANY_HOST: &str =
     "start ingress-nginx with --metrics-per-host=false and set anyHost: true in the source; or name the host";
 
@@ -32,13 +32,9 @@ pub(super) fn judge(counted: &Counted<'_>) -> Vec<Finding> {
     findings
 }
 
-fn by_nginx(source: &Source) -> bool {
-    ["ingress-metrics", "prometheus"].contains(&source.kind.as_str()) && source.controller.as_deref() == Some(NGINX)
-}
-
 /// Ingresses whose requests ingress-nginx does not count as it comes.
 fn uncounted(reaper: &Reaper, counted: &Counted<'_>) -> Option<Finding> {
-    let source = reaper.sources.iter().flatten().find(|source| by_nginx(source) && !source.any_host)?;
+    let source = reaper.sources.iter().flatten().find(|source| source.needs_hosts())?;
     let about = format!("{ABOUT}{}", reaper.slot);
     let ingresses = match counted.ingresses {
         Ok(ingresses) => ingresses,
@@ -49,7 +45,7 @@ fn uncounted(reaper: &Reaper, counted: &Counted<'_>) -> Option<Finding> {
     let says = format!(
         "its Ingress {} serves a wildcard or any host, which ingress-nginx does not count: {} cannot see its requests",
         list(&found),
-        source.kind
+        source.name
     );
     (!found.is_empty()).then(|| Finding::problem(Id::Metrics, about, says).mended_by(ANY_HOST))
 }
@@ -66,14 +62,19 @@ fn switched(controller: &Controller, reapers: &[Reaper]) -> Option<Finding> {
     let pods = controller.pods.as_ref().ok()?;
     let arguments: Vec<String> = pods.iter().flat_map(arguments).collect();
     let sources = reapers.iter().flat_map(|reaper| reaper.sources.iter().flatten());
-    let source = sources.filter(|source| by_nginx(source)).find(|s| s.place.as_ref() == Some(&controller.place))?;
+    let metrics = sources.filter_map(|source| match &source.kind {
+        Kind::IngressMetrics(metrics) if metrics.controller == Counting::IngressNginx => Some(metrics),
+        _ => None,
+    });
+    let mut metrics = metrics.filter(|metrics| metrics.place == controller.place);
+    let any_host = metrics.next()?.any_host;
     let about = super::sight::about(controller);
     let has = |argument: &str| arguments.iter().any(|given| given.trim_start_matches('-') == argument);
     if has("enable-metrics=false") {
         let says = "it counts nothing: --enable-metrics=false";
         return Some(Finding::problem(Id::Metrics, about, says).mended_by("start it with --enable-metrics=true"));
     }
-    if source.any_host && !has("metrics-per-host=false") && !pods.is_empty() {
+    if any_host && !has("metrics-per-host=false") && !pods.is_empty() {
         let says = "the source says anyHost: true, and the controller does not run with --metrics-per-host=false";
         return Some(
             Finding::problem(Id::Metrics, about, says)
@@ -86,7 +87,11 @@ fn switched(controller: &Controller, reapers: &[Reaper]) -> Option<Finding> {
 /// A query of the operator's own that asks for a label that `honorLabels` renames.
 fn labels(counted: &Counted<'_>) -> Option<Finding> {
     let sources = counted.reapers.iter().flat_map(|reaper| reaper.sources.iter().flatten());
-    let query = sources.filter(|source| source.kind == "prometheus").find_map(|source| source.query.as_deref())?;
+    let mut queries = sources.filter_map(|source| match &source.kind {
+        Kind::Prometheus(Prometheus { question: Question::Own { query, .. }, .. }) => Some(query),
+        _ => None,
+    });
+    let query = queries.next()?;
     if !query.contains("nginx_ingress_controller_requests") {
         return None;
     }
@@ -110,7 +115,7 @@ fn labels(counted: &Counted<'_>) -> Option<Finding> {
 
 fn of_nginx(monitor: &Value) -> bool {
     let labels = monitor.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
-    labels.is_some_and(|labels| labels.values().any(|value| value == NGINX))
+    labels.is_some_and(|labels| labels.values().any(|value| value == "ingress-nginx"))
 }
 
 fn honours(monitor: &Value) -> bool {

@@ -1,9 +1,10 @@
 //! Requests that counters do not tell of.
 
+use hotdesk_traffic::sources::Place;
 use serde_json::{Value, json};
 
 use super::super::finding::Level;
-use super::super::places::{Place, Uses};
+use super::super::places::Uses;
 use super::*;
 
 fn reaper(sources: &str) -> Reaper {
@@ -89,7 +90,7 @@ fn a_query_asks_for_the_label_that_the_monitor_leaves() {
     };
     let asks = |label: &str| {
         format!(
-            "[{{type: prometheus, url: 'http://p', query: 'nginx_ingress_controller_requests{{{label}=\"$namespace\"}}', sight: up}}]"
+            "[{{type: prometheus, url: 'http://p', query: 'nginx_ingress_controller_requests{{{label}=\"$namespace\"}}[$window]', sight: up}}]"
         )
     };
     let check = |label: &str, honours: bool, expected: &[(&str, &str)]| {

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clap::ValueEnum as _;
 use hotdesk_slots::keys;
+use hotdesk_traffic::line::Format;
+use hotdesk_traffic::sources::{self, Defaults, Kind, Place, Source};
 use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
@@ -13,37 +16,11 @@ const DEFAULT_SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kuberne
 const DEFAULT_WINDOW: SignedDuration = SignedDuration::from_hours(2);
 const DEFAULT_SAVED: &str = "hotdesk-saved";
 
-/// The pods of an ingress controller.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) namespace: String,
-    pub(super) selector: String,
-    pub(super) container: String,
-}
-
 /// What a reaper reads there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Uses {
     pub(super) logs: bool,
     pub(super) metrics: bool,
-}
-
-/// A source, as far as it is judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Source {
-    /// `ingress-logs`, `ingress-metrics`, `prometheus`, `loki` or `gcp-logging`.
-    pub(super) kind: String,
-    /// Of the two that read pods themselves.
-    pub(super) place: Option<Place>,
-    /// `auto`, `nginx` and so on.
-    pub(super) format: String,
-    /// The fields of a JSON log, where the operator names them.
-    pub(super) fields: Vec<String>,
-    /// `ingress-nginx` and so on.
-    pub(super) controller: Option<String>,
-    pub(super) any_host: bool,
-    /// A Prometheus' query of the operator's own.
-    pub(super) query: Option<String>,
 }
 
 /// What a CronJob says of a slot's reaper.
@@ -79,7 +56,7 @@ impl Reaper {
             |other: &&CronJob| slot_of(*other) == Some(slot.as_str()) && other.name_any() != cron_job.name_any();
         Some(Self {
             account: template.spec.as_ref()?.service_account_name.clone().unwrap_or_else(|| "default".to_owned()),
-            sources: sources(get("HOTDESK_SOURCES"), &Defaults::of(&get)),
+            sources: sources(&get),
             window: window(get("HOTDESK_WINDOW"), get("HOTDESK_OFFICE_HOURS")),
             max_unparsed: get("HOTDESK_MAX_UNPARSED").and_then(share).unwrap_or(0.01),
             observes: all.iter().filter(observing).any(observes),
@@ -95,10 +72,11 @@ impl Reaper {
     pub(super) fn places(&self) -> Vec<(Place, Uses)> {
         let mut places: BTreeMap<Place, Uses> = BTreeMap::new();
         for source in self.sources.iter().flatten() {
-            let Some(place) = &source.place else { continue };
-            let uses = places.entry(place.clone()).or_default();
-            uses.logs |= source.kind == "ingress-logs";
-            uses.metrics |= source.kind == "ingress-metrics";
+            match &source.kind {
+                Kind::IngressLogs(logs) => places.entry(logs.place.clone()).or_default().logs = true,
+                Kind::IngressMetrics(metrics) => places.entry(metrics.place.clone()).or_default().metrics = true,
+                Kind::Prometheus(_) | Kind::Loki(_) | Kind::GcpLogging(_) => {}
+            }
         }
         places.into_iter().collect()
     }
@@ -140,54 +118,18 @@ fn environment(template: &PodTemplateSpec) -> BTreeMap<String, String> {
     env.filter_map(|env| Some((env.name.clone(), env.value.as_ref()?.replace("$$", "$")))).collect()
 }
 
-struct Defaults {
-    place: Place,
-    format: String,
-}
-
-impl Defaults {
-    fn of<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Self {
-        let or = |name: &str, default: &str| get(name).unwrap_or(default).to_owned();
-        Self {
-            place: Place {
-                namespace: or("HOTDESK_INGRESS_NAMESPACE", "ingress-nginx"),
-                selector: or("HOTDESK_INGRESS_SELECTOR", DEFAULT_SELECTOR),
-                container: or("HOTDESK_INGRESS_CONTAINER", "controller"),
-            },
-            format: or("HOTDESK_INGRESS_LOG_FORMAT", "auto"),
-        }
-    }
-}
-
-fn sources(written: Option<&str>, defaults: &Defaults) -> Result<Vec<Source>, String> {
-    let list: Vec<Value> = match written {
-        None => vec![serde_json::json!({"type": "ingress-logs"})],
-        Some(text) => serde_saphyr::from_str(text).map_err(|e| format!("its sources cannot be read: {e}"))?,
+fn sources<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Result<Vec<Source>, String> {
+    let or = |name: &str, default: &'static str| get(name).unwrap_or(default).to_owned();
+    let format = or("HOTDESK_INGRESS_LOG_FORMAT", "auto");
+    let format = Format::from_str(&format, false).map_err(|_| format!("it knows no log format {format}"))?;
+    let place = Place {
+        namespace: or("HOTDESK_INGRESS_NAMESPACE", "ingress-nginx"),
+        selector: or("HOTDESK_INGRESS_SELECTOR", DEFAULT_SELECTOR),
+        container: or("HOTDESK_INGRESS_CONTAINER", "controller"),
     };
-    Ok(list.iter().map(|value| source(value, defaults)).collect())
-}
-
-fn source(value: &Value, defaults: &Defaults) -> Source {
-    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    let kind = text("type").unwrap_or_default();
-    let place = || Place {
-        namespace: text("namespace").unwrap_or_else(|| defaults.place.namespace.clone()),
-        selector: text("selector").unwrap_or_else(|| defaults.place.selector.clone()),
-        container: text("container").unwrap_or_else(|| defaults.place.container.clone()),
-    };
-    let named = value.get("fields").and_then(Value::as_object).into_iter().flatten();
-    Source {
-        place: ["ingress-logs", "ingress-metrics"].contains(&kind.as_str()).then(place),
-        format: text("logFormat").unwrap_or_else(|| defaults.format.clone()),
-        fields: named
-            .filter(|(what, _)| ["upstream", "namespace"].contains(&what.as_str()))
-            .filter_map(|(_, name)| name.as_str().map(str::to_owned))
-            .collect(),
-        controller: text("controller"),
-        any_host: value.get("anyHost").and_then(Value::as_bool).unwrap_or(false),
-        query: text("query"),
-        kind,
-    }
+    let written = get("HOTDESK_SOURCES").unwrap_or("[{type: ingress-logs}]");
+    sources::read(written, &Defaults { place, format })
+        .map_err(|problems| format!("its sources cannot be read: {}", problems.join("; ")))
 }
 
 /// `1%` or `0.01`.
@@ -209,6 +151,8 @@ fn window(always: Option<&str>, office: Option<&str>) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hotdesk_traffic::line::keys::Keys;
+    use hotdesk_traffic::sources::Question;
     use serde_json::json;
 
     /// One of the CronJobs of a slot's, with this pod.
@@ -272,7 +216,7 @@ mod tests {
             ("HOTDESK_OFFICE_HOURS", r#"[{"timeZone": "UTC", "from": "08:00", "to": "18:00", "window": "4h"}]"#),
             (
                 "HOTDESK_SOURCES",
-                "[{type: ingress-logs, fields: {upstream: to, path: p}}, {type: ingress-metrics, controller: traefik, anyHost: true}, {type: prometheus, url: 'http://p', query: 'x{exported_namespace=\"$$namespace\"}'}]",
+                "[{type: ingress-logs, logFormat: json, fields: {upstream: to}}, {type: ingress-metrics, controller: traefik}, {type: prometheus, url: 'http://p', query: 'x{exported_namespace=\"$$namespace\"}[$$window]', sight: up}]",
             ),
         ]);
         assert_eq!(reaper.window, SignedDuration::from_hours(4));
@@ -281,14 +225,24 @@ mod tests {
         assert_eq!(places[0].1, Uses { logs: true, metrics: true });
         assert_eq!(places[0].0.namespace, "traefik");
         let sources = reaper.sources.unwrap();
-        assert_eq!(sources[0].fields, ["to"]);
-        assert!(sources[1].any_host);
-        assert_eq!(sources[2].place, None);
-        assert_eq!(sources[2].query.as_deref(), Some("x{exported_namespace=\"$namespace\"}"));
+        let Kind::IngressLogs(logs) = &sources[0].kind else { panic!("{sources:?}") };
+        let keys = Keys { upstream: Some("to".to_owned()), ..Keys::default() };
+        assert_eq!(logs.format, Format::Json(keys));
+        let Kind::Prometheus(prometheus) = &sources[2].kind else { panic!("{sources:?}") };
+        let Question::Own { query, .. } = &prometheus.question else { panic!("{prometheus:?}") };
+        assert_eq!(query, "x{exported_namespace=\"$namespace\"}[$window]");
     }
 
     #[test]
     fn sources_that_nobody_can_read_are_said() {
-        assert!(reaper(&[("HOTDESK_SOURCES", "[{type")]).sources.unwrap_err().contains("cannot be read"));
+        for (written, says) in [
+            ("[{type", "its sources cannot be read: --sources is no list"),
+            ("[{type: ingress-logs, fields: {upstream: to}}]", "fields: they go with logFormat: json"),
+        ] {
+            let why = reaper(&[("HOTDESK_SOURCES", written)]).sources.unwrap_err();
+            assert!(why.contains(says), "{why}");
+        }
+        let why = reaper(&[("HOTDESK_INGRESS_LOG_FORMAT", "apache")]).sources.unwrap_err();
+        assert_eq!(why, "it knows no log format apache");
     }
 }

@@ -1,10 +1,11 @@
 //! How much of a window a log file holds.
 
+use hotdesk_traffic::sources::Place;
 use serde_json::json;
 
 use super::super::finding::Level;
 use super::super::look::Sample;
-use super::super::places::{Place, Uses};
+use super::super::places::Uses;
 use super::*;
 
 const NOW: &str = "2026-11-23T15:00:00Z";

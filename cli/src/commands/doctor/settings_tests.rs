@@ -1,9 +1,10 @@
 //! Each setting that hides requests, and some that do not.
 
+use hotdesk_traffic::sources::Place;
 use serde_json::{Value, json};
 
 use super::super::finding::Level;
-use super::super::places::{Place, Uses};
+use super::super::places::Uses;
 use super::*;
 
 fn controller(labels: &Value, arguments: &[&str]) -> Controller {

@@ -1,12 +1,15 @@
 //! Can the reapers see by this controller who uses a slot?
 
+use clap::ValueEnum as _;
 use hotdesk_slots::text::list;
+use hotdesk_traffic::line::{Format, Line, read};
+use hotdesk_traffic::sources::{Kind, Source};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use serde_json::{Map, Value};
 
 use super::ask::Seen;
 use super::finding::{Finding, Id};
-use super::lines::{Shape, shape};
 use super::look::{Controller, Sample, started};
 use super::places::Reaper;
 
@@ -109,71 +112,99 @@ fn suggestion(pod: &Pod) -> Option<String> {
     Some(format!("{{namespace: {namespace}, selector: \"{selector}\", container: {container}}}"))
 }
 
-/// Whether its log says whom each request was for.
+/// Whether its log says whom each request was for, as the reaper reads it.
 pub(super) fn format(controller: &Controller, reapers: &[&Reaper]) -> Option<Finding> {
     let about = about(controller);
     let sample = match controller.sample.as_ref()? {
         Ok(sample) => sample,
         Err(why) => return Some(Finding::unseen(Id::LogFormat, about, &format!("its log: {why}"))),
     };
-    let sources = reapers.iter().flat_map(|reaper| reaper.sources.iter().flatten());
-    let source =
-        sources.filter(|source| source.kind == "ingress-logs").find(|s| s.place.as_ref() == Some(&controller.place))?;
-    let shapes: Vec<(Shape, &String)> = sample.lines.iter().map(|line| (shape(line, &source.fields), line)).collect();
-    let requests: Vec<&(Shape, &String)> = shapes.iter().filter(|(shape, _)| shape.counts()).collect();
-    if requests.is_empty() {
-        let says =
-            format!("none of the last {} lines of its log is a request, so its format cannot be told", shapes.len());
+    let mut sources = reapers.iter().flat_map(|reaper| reaper.sources.iter().flatten());
+    let expected = sources.find_map(|source| format_of(source, controller))?;
+    let judged = sample.lines.iter().map(|line| (line.as_str(), read(line, expected)));
+    let requests: Vec<(&str, Line<'_>)> = judged.filter(|(_, read)| *read != Line::Noise).collect();
+    let Some((first, _)) = requests.first() else {
+        let says = format!(
+            "none of the last {} lines of its log is a request, so its format cannot be told",
+            sample.lines.len()
+        );
         return Some(
             Finding::warning(Id::LogFormat, about, says)
                 .mended_by("open any slot in a browser and run this again; if it stays so, the access log is off"),
         );
-    }
-    let bearable = reapers.iter().map(|reaper| reaper.max_unparsed).fold(1.0, f64::min);
-    if let Some((shape, line)) = requests.iter().find(|(shape, _)| shape.format().is_none()) {
-        return Some(illegible(controller, (*shape, line), &requests, bearable));
-    }
-    let (found, _) = requests.first()?;
-    let format = found.format().unwrap_or_default();
-    let expected = source.format.as_str();
-    if *found != Shape::Named && expected != "auto" && expected != format {
-        let says = format!("its log is {format}, and the reapers are told to read {expected}");
+    };
+    let odd: Vec<&str> = requests.iter().filter(|(_, read)| *read == Line::Unparsed).map(|(line, _)| *line).collect();
+    let Some(line) = odd.first() else {
+        let (format, requests) = (told(first, expected), counted(requests.len(), "line"));
+        let says = format!("its log is {format}; whom a request was for is said ({requests} looked at)");
+        return Some(Finding::ok(Id::LogFormat, about, says));
+    };
+    if let Some(format) = FORMATS.iter().find(|format| is_access(line, format)) {
+        let says = format!("its log is {}, and the reapers are told to read {}", name(format), name(expected));
         return Some(
             Finding::problem(Id::LogFormat, about, says)
                 .mended_by("set reaper.ingress.logFormat: auto in the values of charts/slots"),
         );
     }
-    Some(Finding::ok(
-        Id::LogFormat,
-        about,
-        format!("its log is {format}; whom a request was for is said ({} looked at)", counted(requests.len(), "line")),
-    ))
+    let bearable = reapers.iter().map(|reaper| reaper.max_unparsed).fold(1.0, f64::min);
+    Some(illegible(controller, &odd, requests.len(), bearable))
+}
+
+/// How a source reads this controller's log, if it does.
+fn format_of<'a>(source: &'a Source, controller: &Controller) -> Option<&'a Format> {
+    match &source.kind {
+        Kind::IngressLogs(logs) if logs.place == controller.place => Some(&logs.format),
+        _ => None,
+    }
+}
+
+/// The formats that controllers write.
+const FORMATS: [Format; 4] = [Format::Nginx, Format::NginxJson, Format::TraefikJson, Format::EnvoyJson];
+
+fn is_access(line: &str, format: &Format) -> bool {
+    matches!(read(line, format), Line::Access(_))
+}
+
+/// What a log is called of which this is a line.
+fn told(line: &str, expected: &Format) -> String {
+    let found = || FORMATS.iter().find(|format| is_access(line, format));
+    if *expected == Format::Auto { found().map_or_else(|| name(expected), name) } else { name(expected) }
+}
+
+fn name(format: &Format) -> String {
+    let value = format.to_possible_value();
+    value.map_or_else(|| "JSON with the fields that the source names".to_owned(), |value| value.get_name().to_owned())
+}
+
+fn is_json(line: &str) -> bool {
+    serde_json::from_str::<Map<String, Value>>(line).is_ok()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "some hundred lines")]
-fn illegible(controller: &Controller, odd: (Shape, &str), requests: &[&(Shape, &String)], bearable: f64) -> Finding {
-    let (shape, line) = odd;
-    let odd = requests.iter().filter(|(shape, _)| shape.format().is_none()).count();
-    let line: String = line.chars().take(SHOWN).collect();
-    let what = match shape {
-        Shape::TextWithoutUpstream => "are text that does not name the upstream",
-        Shape::JsonWithoutUpstream => "are JSON that does not name the upstream",
-        _ => "cannot be read",
+fn illegible(controller: &Controller, odd: &[&str], requests: usize, bearable: f64) -> Finding {
+    let line = odd.first().copied().unwrap_or_default();
+    let what = if is_json(line) {
+        "are JSON that does not name the upstream"
+    } else if line.contains(" HTTP/1.") || line.contains(" HTTP/2") {
+        "are text that does not name the upstream"
+    } else {
+        "cannot be read"
     };
-    let says = format!("{odd} of the last {} requests in its log {what}, such as: {line}", requests.len());
-    let too_many = odd as f64 > requests.len() as f64 * bearable;
+    let shown: String = line.chars().take(SHOWN).collect();
+    let says = format!("{} of the last {requests} requests in its log {what}, such as: {shown}", odd.len());
+    let too_many = odd.len() as f64 > requests as f64 * bearable;
     let level = if too_many { Finding::problem } else { Finding::warning };
-    level(Id::LogFormat, about(controller), says).mended_by(restore(controller, shape))
+    level(Id::LogFormat, about(controller), says).mended_by(restore(controller, line))
 }
 
 /// Which setting makes a controller name the upstream.
-fn restore(controller: &Controller, shape: Shape) -> String {
+fn restore(controller: &Controller, line: &str) -> String {
     let pods = controller.pods.as_deref().unwrap_or_default();
     let name = pods.first().and_then(|pod| pod.labels().get("app.kubernetes.io/name")).map_or("", String::as_str);
-    match (name, shape) {
-        ("traefik", _) => "start Traefik with --accesslog=true --accesslog.format=json, without dropping the field ServiceName".to_owned(),
-        ("envoy", _) => "leave the access log of the EnvoyProxy as it comes (JSON to /dev/stdout, with route_name: \"%ROUTE_NAME%\")".to_owned(),
-        (_, Shape::JsonWithoutUpstream) => {
+    match name {
+        "traefik" => "start Traefik with --accesslog=true --accesslog.format=json, without dropping the field ServiceName".to_owned(),
+        "envoy" => "leave the access log of the EnvoyProxy as it comes (JSON to /dev/stdout, with route_name: \"%ROUTE_NAME%\")".to_owned(),
+        _ if is_json(line) => {
             "add \"proxyUpstreamName\": \"$proxy_upstream_name\" to log-format-upstream in the controller's ConfigMap, or name your own field in \
              the source (fields.upstream)"
                 .to_owned()

@@ -1,9 +1,10 @@
 //! Pods that are not where they are looked for, and logs that do not tell.
 
+use hotdesk_traffic::sources::Place;
 use serde_json::{Value, json};
 
 use super::super::finding::Level;
-use super::super::places::{Place, Uses};
+use super::super::places::Uses;
 use super::*;
 
 fn reaper(sources: &str) -> Reaper {
@@ -209,4 +210,25 @@ fn the_fix_names_the_config_map_where_it_is_known() {
     let fix =
         "kubectl -n ingress-nginx patch configmap settings --type merge -p '{\"data\":{\"log-format-upstream\":null}}'";
     format_is(&controller, "[{type: ingress-logs}]", Level::Problem, "text", fix);
+}
+
+#[test]
+fn a_log_is_judged_as_the_reaper_reads_it() {
+    let logs = "[{type: ingress-logs}]";
+    for (line, says) in [
+        (r#"{"time":"x","status":"200","proxyUpstreamName":"mew-web-80"}"#, "its log is nginx-json"),
+        (r#"{"DownstreamStatus":200,"ServiceName":"mew-web-80@kubernetes"}"#, "its log is traefik-json"),
+        (r#"{"response_code":200,"route_name":"httproute/mew/web/rule/0"}"#, "its log is envoy-json"),
+    ] {
+        let message = r#"{"level":"info","msg":"configuration loaded"}"#;
+        format_is(&controller(vec![nginx()], &[message, line]), logs, Level::Ok, says, "");
+    }
+    let named = "[{type: ingress-logs, logFormat: json, fields: {upstream: to}}]";
+    let told = controller(vec![nginx()], &[r#"{"to":"mew-web-80"}"#]);
+    format_is(&told, named, Level::Ok, "its log is JSON with the fields that the source names", "");
+    let bare = controller(vec![nginx()], &[r#"{"status":200}"#]);
+    format_is(&bare, named, Level::Problem, "are JSON that does not name the upstream", "fields.upstream");
+    // What the reaper does not know for noise could have been a request.
+    let words = controller(vec![nginx()], &["2026-11-23T15:04:05Z INF Traefik version 3.3"]);
+    format_is(&words, logs, Level::Problem, "1 of the last 1 requests in its log cannot be read", "");
 }

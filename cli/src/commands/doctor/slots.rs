@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hotdesk_slots::requests::STAMPED;
 use hotdesk_slots::text::list;
 use hotdesk_slots::{Mode, Slot, VerdictState, keys};
+use hotdesk_traffic::sources::Source;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::Namespace;
@@ -169,12 +170,7 @@ fn unstamped(slot: &Slot, about: &str) -> Option<Finding> {
 
 /// Ingresses of the slot whose requests are in no log.
 fn unlogged(known: &Known<'_>, about: &str) -> Option<Finding> {
-    let reads_logs = known
-        .reaper?
-        .sources
-        .iter()
-        .flatten()
-        .any(|s| ["ingress-logs", "loki", "gcp-logging"].contains(&s.kind.as_str()));
+    let reads_logs = known.reaper?.sources.iter().flatten().any(Source::reads_logs);
     let off = |(key, value): (&String, &String)| {
         let name = key.rsplit('/').next().unwrap_or_default();
         let hides = ["enable-access-log", "router.observability.accesslogs"].contains(&name)
@@ -210,7 +206,7 @@ fn reaper(known: &Known<'_>, slot: &Slot, about: &str, program: &str, now: Times
         findings.push(Finding::warning(Id::ReaperDryRun, about, says).mended_by(fix));
     }
     if let Some(Err(why)) = known.reaper.map(|reaper| &reaper.sources) {
-        let fix = "set reaper.sources in the values of charts/slots to a list in YAML";
+        let fix = "set reaper.sources in the values of charts/slots to what the reaper takes (docs/sources.md)";
         findings.push(Finding::problem(Id::ReaperSettings, about, why.clone()).mended_by(fix));
     }
     findings.extend(runs::judge(known.name, known.runs, now));

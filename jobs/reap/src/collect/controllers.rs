@@ -13,15 +13,16 @@ use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::api::Cluster;
-use crate::sources::Place;
-use crate::traffic::sequel::Writer;
-use crate::traffic::tally::CLOCK_TOLERANCE;
+use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
+use hotdesk_traffic::sources::Place;
 
 /// One controller pod whose log can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Controller {
-    /// Its container.
-    pub writer: Writer,
+    /// The pod's name.
+    pub pod: String,
+    /// When its container started.
+    pub started: Timestamp,
     /// When the container before it started, if there was one.
     pub before: Option<Timestamp>,
 }
@@ -69,10 +70,7 @@ pub fn readable(pod: &Pod, container: &str) -> Result<Controller, String> {
     if created.is_some_and(|created| created.duration_since(started) > CLOCK_TOLERANCE) {
         return Err(format!("the controller pod {name} started before it was created: set its node's clock"));
     }
-    let uid = pod.uid().unwrap_or_default();
-    let writer =
-        Writer { pod: name, uid, container: found.container_id.clone(), restarts: found.restart_count, started };
-    Ok(Controller { writer, before: before(found) })
+    Ok(Controller { pod: name, started, before: before(found) })
 }
 
 fn before(status: &ContainerStatus) -> Option<Timestamp> {
@@ -181,7 +179,7 @@ mod tests {
     #[test]
     fn a_running_container_is_read_with_its_predecessor() {
         let controller = readable(&pod(&running("2026-11-23T11:00:05Z")), "controller").unwrap();
-        assert_eq!(controller.writer.started, "2026-11-23T11:00:05Z".parse().unwrap());
+        assert_eq!(controller.started, "2026-11-23T11:00:05Z".parse().unwrap());
         assert_eq!(controller.before, Some("2026-11-23T10:00:01Z".parse().unwrap()));
     }
 

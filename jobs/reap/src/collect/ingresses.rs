@@ -11,7 +11,7 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
 use crate::api::Cluster;
-use crate::sources::Source;
+use hotdesk_traffic::sources::Source;
 
 /// The annotation that named the class before there was a field for it.
 const OLD_CLASS: &str = "kubernetes.io/ingress.class";

@@ -20,11 +20,10 @@ use tokio::time::Instant;
 use super::controllers::{self, Controller};
 use super::lines::{End, Piece, each_line};
 use crate::api::Cluster;
-use crate::sight::Look as Found;
-use crate::sources::Place;
-use crate::traffic::coverage::{Life, covers, join, needed, reach};
-use crate::traffic::sequel::{Known, Mark, Writer};
-use crate::traffic::tally::{Tally, Watch};
+use hotdesk_traffic::log::coverage::{Life, covers, join, needed, reach};
+use hotdesk_traffic::log::tally::{Tally, Watch};
+use hotdesk_traffic::sight::Look as Found;
+use hotdesk_traffic::sources::Place;
 
 /// How long all logs together may take: longer than a gibibyte needs, shorter than a run's hour.
 const LOOK_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -39,15 +38,13 @@ const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
 const STAMP_BYTES: i64 = 64;
 
 /// Looks for a request of the slot, in all pods, until there is one. What earlier runs have read need not be readable
-/// any more; what all of them have covered is given back, if this reading shows nobody. `known` is what this run has read
-/// already, and then what it has read now.
+/// any more; what all of them have covered is given back, if this reading shows nobody.
 pub async fn look(
     cluster: &Cluster,
     source: &str,
     place: &Place,
     watch: &Watch,
     earlier: Earlier<'_>,
-    known: &mut Option<Known>,
 ) -> (Found, Option<Covered>) {
     let Earlier { settings, covered: before } = earlier;
     let need = needed(before, watch.since, OVERLAP);
@@ -56,21 +53,16 @@ pub async fn look(
         place,
         watch,
         need,
-        known: known.take().filter(|known| known.serves(watch, need)),
         tally: Tally::default(),
         doubts: Vec::new(),
         gaps: Vec::new(),
         reach: Some(need),
-        logs: Vec::new(),
     };
     if tokio::time::timeout(LOOK_LIMIT, look.all()).await.is_err() {
         look.doubts.push(format!("the ingress controller's logs took longer than {} min", LOOK_LIMIT.as_secs() / 60));
     }
-    let Look { mut doubts, gaps, reach, tally, logs, .. } = look;
+    let Look { mut doubts, gaps, reach, tally, .. } = look;
     doubts.extend(tally.doubts(watch));
-    if doubts.is_empty() && gaps.is_empty() && tally.hit.is_none() {
-        *known = Some(Known { watch: watch.clone(), need, tally: tally.clone(), logs });
-    }
     let from = reach.filter(|_| doubts.is_empty() && tally.hit.is_none());
     let covered = from.map(|from| {
         let since = Time(join(before, from.max(watch.since), watch.now, OVERLAP));
@@ -90,22 +82,18 @@ pub struct Earlier<'a> {
     pub covered: Option<&'a Covered>,
 }
 
-pub(super) struct Look<'a> {
-    pub(super) cluster: &'a Cluster,
-    pub(super) place: &'a Place,
-    pub(super) watch: &'a Watch,
+struct Look<'a> {
+    cluster: &'a Cluster,
+    place: &'a Place,
+    watch: &'a Watch,
     /// From when on the logs must be readable now.
     need: Timestamp,
-    /// What an earlier look has read, where it would have nothing else to say now.
-    pub(super) known: Option<Known>,
-    pub(super) tally: Tally,
+    tally: Tally,
     doubts: Vec<String>,
     /// Why they are not.
     gaps: Vec<String>,
     /// From when on all of them are.
     reach: Option<Timestamp>,
-    /// Where the reading of each log ended.
-    pub(super) logs: Vec<(Writer, Mark)>,
 }
 
 impl Look<'_> {
@@ -115,9 +103,7 @@ impl Look<'_> {
             Ok(pods) => pods,
             Err(why) => return self.doubts.push(why),
         };
-        if !self.goes_on(&pods, begun).await {
-            self.in_full(&pods, begun).await;
-        }
+        self.in_full(&pods, begun).await;
         if self.tally.hit.is_some() {
             return;
         }
@@ -167,16 +153,11 @@ impl Look<'_> {
 
     async fn controller(&mut self, controller: &Controller) {
         let mut lives = Vec::new();
-        let before = controller.before.filter(|_| controller.writer.started > self.need);
-        for (started, previous) in [(Some(controller.writer.started), false), (before, true)] {
+        let before = controller.before.filter(|_| controller.started > self.need);
+        for (started, previous) in [(Some(controller.started), false), (before, true)] {
             let Some(started) = started else { continue };
-            match self.stream(&controller.writer.pod, previous, None).await {
-                Ok(Reading { first, mark, .. }) => {
-                    lives.push(Life { started, earliest: first });
-                    if !previous {
-                        self.logs.push((controller.writer.clone(), mark));
-                    }
-                }
+            match self.stream(&controller.pod, previous, None).await {
+                Ok(Reading { first, .. }) => lives.push(Life { started, earliest: first }),
                 Err(why) => return self.doubts.push(why),
             }
             if self.tally.hit.is_some() {
@@ -184,7 +165,7 @@ impl Look<'_> {
             }
         }
         if let Err(gap) = covers(&lives, self.need) {
-            self.gaps.push(format!("the controller pod {} {gap}", controller.writer.pod));
+            self.gaps.push(format!("the controller pod {} {gap}", controller.pod));
             self.reach = self.reach.zip(reach(&lives)).map(|(all, this)| all.max(this));
         }
     }
@@ -196,7 +177,7 @@ impl Look<'_> {
         let what = format!("the {which} of the controller pod {pod} cannot be read");
         let end = self.end(&what, pod, &wanted).await?;
         let stream = self.cluster.answer(&what, self.api().log_stream(pod, &wanted)).await?;
-        let read = read_all(stream, self.watch, &mut self.tally, end).await.map_err(|why| format!("{what}: {why}"))?;
+        let read = read_all(stream, self.watch, &mut self.tally).await.map_err(|why| format!("{what}: {why}"))?;
         if self.tally.hit.is_none() && read.last < end {
             // The API server ends its answer as if it were whole when the kubelet's breaks off.
             return Err(format!("{what}: it broke off before its end, at {}", shown(read.last)));
@@ -205,16 +186,16 @@ impl Look<'_> {
     }
 
     /// The time of a log's last line; none of an empty log.
-    pub(super) async fn end(&self, what: &str, pod: &str, wanted: &LogParams) -> Result<Option<Timestamp>, String> {
+    async fn end(&self, what: &str, pod: &str, wanted: &LogParams) -> Result<Option<Timestamp>, String> {
         let last = LogParams { tail_lines: Some(1), limit_bytes: Some(STAMP_BYTES), ..wanted.clone() };
         stamp(&self.cluster.answer(what, self.api().logs(pod, &last)).await?).map_err(|why| format!("{what}: {why}"))
     }
 
-    pub(super) fn wanted(&self) -> LogParams {
+    fn wanted(&self) -> LogParams {
         LogParams { container: Some(self.place.container.clone()), timestamps: true, ..LogParams::default() }
     }
 
-    pub(super) fn api(&self) -> Api<Pod> {
+    fn api(&self) -> Api<Pod> {
         Api::namespaced(self.cluster.client.clone(), &self.place.namespace)
     }
 }
@@ -230,29 +211,20 @@ fn shown(time: Option<Timestamp>) -> String {
 }
 
 /// What was read of a log.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reading {
     /// The time of the first line.
     pub first: Option<Timestamp>,
     /// The latest time of any.
     pub last: Option<Timestamp>,
-    /// Its last lines, from `end` on.
-    pub mark: Mark,
 }
 
-/// Reads a stream line by line in constant memory, to its end or to a hit. `end` is when the last line was logged that
-/// there was before.
+/// Reads a stream line by line in constant memory, to its end or to a hit.
 ///
 /// # Errors
 /// When it breaks off, or ends in the middle of a line.
-pub async fn read_all(
-    stream: impl AsyncBufRead,
-    watch: &Watch,
-    tally: &mut Tally,
-    end: Option<Timestamp>,
-) -> Result<Reading, String> {
+pub async fn read_all(stream: impl AsyncBufRead, watch: &Watch, tally: &mut Tally) -> Result<Reading, String> {
     let mut read = Reading::default();
-    let mut ended = false;
     let take = |piece: Piece<'_>| {
         let Piece::Line(line) = piece else {
             tally.take_overlong();
@@ -260,10 +232,6 @@ pub async fn read_all(
         };
         let time = tally.take(watch, line)?;
         (read.first, read.last) = (read.first.or(time), read.last.max(time));
-        ended |= end.is_some() && time >= end;
-        if ended {
-            read.mark.note(line);
-        }
         ControlFlow::Continue(())
     };
     match each_line(pin!(stream), take).await {

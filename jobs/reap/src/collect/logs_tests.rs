@@ -1,10 +1,10 @@
 //! A log as a stream: whole, cut, overlong, or no text.
 
 use super::*;
-use crate::attribute::Names;
 use crate::collect::lines::MAX_LINE;
-use crate::traffic::Format;
 use futures::io::{BufReader, Cursor};
+use hotdesk_traffic::attribute::Names;
+use hotdesk_traffic::line::Format;
 
 fn watch() -> Watch {
     let at = |text: &str| format!("2026-11-23T{text}Z").parse().unwrap();
@@ -24,7 +24,7 @@ fn watch() -> Watch {
 fn read(text: &[u8]) -> (Result<Option<Timestamp>, String>, Tally) {
     let mut tally = Tally::default();
     let stream = BufReader::with_capacity(7, Cursor::new(text.to_vec()));
-    let first = futures::executor::block_on(read_all(stream, &watch(), &mut tally, None));
+    let first = futures::executor::block_on(read_all(stream, &watch(), &mut tally));
     (first.map(|read| read.first), tally)
 }
 

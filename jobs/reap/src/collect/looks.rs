@@ -8,14 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use super::logs::Earlier;
-use super::{Collector, Memory, ingresses, logs, metrics, routes, services, slots};
-use crate::attribute::Names;
+use super::{Collector, ingresses, logs, metrics, routes, services, slots};
 use crate::decide::Evidence;
 use crate::remote;
-use crate::sight::Traffic;
-use crate::sources::{Kind, Source};
-use crate::traffic::Format;
-use crate::traffic::tally::Watch;
+use hotdesk_traffic::attribute::Names;
+use hotdesk_traffic::line::Format;
+use hotdesk_traffic::log::tally::Watch;
+use hotdesk_traffic::sight::Traffic;
+use hotdesk_traffic::sources::{Kind, Source};
 
 /// What is the same for all sources.
 pub struct Case {
@@ -35,20 +35,14 @@ pub struct Case {
 
 impl Collector<'_> {
     /// What all sources see.
-    pub(super) async fn traffic(
-        &self,
-        evidence: &Evidence,
-        window: SignedDuration,
-        now: Timestamp,
-        memory: &mut Memory,
-    ) -> Traffic {
+    pub(super) async fn traffic(&self, evidence: &Evidence, window: SignedDuration, now: Timestamp) -> Traffic {
         let (case, doubts) = match self.case(window, now).await {
             Ok(found) => found,
             Err(why) => return Traffic::blind(why),
         };
         let mut traffic = Traffic { doubts, ..Traffic::default() };
         for source in self.in_order() {
-            self.look(source, &case, evidence, memory, &mut traffic).await;
+            self.look(source, &case, evidence, &mut traffic).await;
         }
         traffic
     }
@@ -60,7 +54,7 @@ impl Collector<'_> {
         let (case, _) = self.case(self.window(evidence, now), now).await.ok()?;
         let mut traffic = Traffic::default();
         for source in self.patterns.sources.iter().filter(counting) {
-            self.look(source, &case, evidence, &mut Memory::default(), &mut traffic).await;
+            self.look(source, &case, evidence, &mut traffic).await;
         }
         Some(Traffic { counted: traffic.counted, ..Traffic::default() })
     }
@@ -75,14 +69,7 @@ impl Collector<'_> {
         sources
     }
 
-    async fn look(
-        &self,
-        source: &Source,
-        case: &Case,
-        evidence: &Evidence,
-        memory: &mut Memory,
-        traffic: &mut Traffic,
-    ) {
+    async fn look(&self, source: &Source, case: &Case, evidence: &Evidence, traffic: &mut Traffic) {
         // Somebody is there: what the others saw changes nothing. A counter is sampled all the same.
         let settled = traffic.hit().is_some();
         let look = match &source.kind {
@@ -98,8 +85,7 @@ impl Collector<'_> {
                 let watch = self.watch(case, &logs.format);
                 let earlier = self.earlier(source, evidence);
                 let before = earlier.covered.cloned();
-                let known = memory.logs.entry(source.name.clone()).or_default();
-                let (look, covered) = logs::look(self.cluster, &source.name, &logs.place, &watch, earlier, known).await;
+                let (look, covered) = logs::look(self.cluster, &source.name, &logs.place, &watch, earlier).await;
                 // What came past the log at that time was not covered by it.
                 let covered = covered.filter(|_| traffic.doubts.is_empty());
                 traffic.covered.extend(covered.or(before));

@@ -10,11 +10,11 @@ use super::controllers::{self, Controller};
 use super::lines::{End, Piece, each_line};
 use super::looks::Case;
 use crate::api::Cluster;
-use crate::sight::Look;
-use crate::sources::IngressMetrics;
-use crate::traffic::counters::{Compared, PodTally, Sample, compare};
-use crate::traffic::exposition;
-use crate::traffic::tally::Hit;
+use hotdesk_traffic::counters::exposition;
+use hotdesk_traffic::counters::{Compared, PodTally, Sample, compare};
+use hotdesk_traffic::log::tally::Hit;
+use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::sources::IngressMetrics;
 
 /// A busy controller's metrics are some megabytes.
 const MAX_BYTES: usize = 128 << 20;
@@ -54,13 +54,13 @@ async fn sampled(cluster: &Cluster, question: &Question<'_>) -> Result<(Vec<Samp
         let controller = controllers::readable(pod, &place.container)?;
         let tally = tokio::time::timeout(POD_LIMIT, scrape(cluster, question, &controller)).await;
         let tally = tally.unwrap_or_else(|_| Err(format!("no whole answer within {} s", POD_LIMIT.as_secs())));
-        let what = format!("the metrics of the controller pod {} cannot be read", controller.writer.pod);
+        let what = format!("the metrics of the controller pod {} cannot be read", controller.pod);
         let tally = tally.map_err(|why| format!("{what}: {why}"))?;
         if let Some(problem) = tally.problem() {
             return Err(format!("{what}: {problem}"));
         }
         let uid = pod.metadata.uid.clone().unwrap_or_default();
-        samples.push(Sample { count: tally.count(&uid, controller.writer.started), pod: controller.writer.pod, tally });
+        samples.push(Sample { count: tally.count(&uid, controller.started), pod: controller.pod, tally });
     }
     let since = question.before.map_or(question.case.now, |before| before.through.0);
     let unchanged = controllers::unchanged(cluster, place, &pods, since).await;
@@ -69,7 +69,7 @@ async fn sampled(cluster: &Cluster, question: &Question<'_>) -> Result<(Vec<Samp
 
 async fn scrape(cluster: &Cluster, question: &Question<'_>, controller: &Controller) -> Result<PodTally, String> {
     let IngressMetrics { place, port, path, controller: kind, .. } = question.metrics;
-    let uri = format!("/api/v1/namespaces/{}/pods/{}:{port}/proxy{path}", place.namespace, controller.writer.pod);
+    let uri = format!("/api/v1/namespaces/{}/pods/{}:{port}/proxy{path}", place.namespace, controller.pod);
     let request = http::Request::get(uri).body(Vec::new()).map_err(|error| error.to_string())?;
     let stream = cluster.answer("its /metrics", cluster.client.request_stream(request)).await?;
     let (mut tally, mut bytes, mut lines) = (PodTally::default(), 0, 0_u64);

@@ -11,8 +11,8 @@ use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::attribute::{Names, Service};
-use crate::sources::{Controller as Kind, Place};
+use hotdesk_traffic::attribute::{Names, Service};
+use hotdesk_traffic::sources::{Controller as Kind, Place};
 
 const METRICS: &str = "# TYPE nginx_ingress_controller_requests counter
 nginx_ingress_controller_requests{namespace=\"mew\",path=\"/\"} 7

@@ -8,11 +8,8 @@ pub mod looks;
 pub mod metrics;
 pub mod releases;
 pub mod routes;
-mod sequel;
 pub mod services;
 pub mod slots;
-
-use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,13 +17,10 @@ use crate::api::Cluster;
 use crate::args::{Args, Patterns};
 use crate::decide::{Decision, Evidence, Rules, Verdict, decide};
 use crate::release::Release;
-use crate::traffic::sequel::Known;
 
 /// What this run has read already, and need not read again.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
-    /// What was read of each source's logs, by the source's name.
-    logs: BTreeMap<String, Option<Known>>,
     /// The releases, as they were last.
     releases: Vec<Release>,
     /// What the last look found when it had read the logs, without them.
@@ -60,13 +54,13 @@ impl Collector<'_> {
             None => {
                 let cheap = self.cheap(memory).await;
                 if let Decision::Settled(verdict) = decide(&cheap, self.rules, now) {
-                    return (verdict, self.settled(cheap, now, memory).await);
+                    return (verdict, self.settled(cheap, now).await);
                 }
                 cheap
             }
         };
         // Logs may take minutes to read, in which somebody may deploy, claim or begin a session.
-        let traffic = self.traffic(&before, self.window(&before, now), now, memory).await;
+        let traffic = self.traffic(&before, self.window(&before, now), now).await;
         let cheap = self.cheap(memory).await;
         memory.cheap = Some(cheap.clone());
         let evidence = Evidence { traffic: Some(traffic), ..cheap };
@@ -77,9 +71,9 @@ impl Collector<'_> {
     }
 
     /// With what is noted of the traffic although something else has settled the verdict.
-    async fn settled(&self, evidence: Evidence, now: Timestamp, memory: &mut Memory) -> Evidence {
+    async fn settled(&self, evidence: Evidence, now: Timestamp) -> Evidence {
         let traffic = if self.args.observe {
-            Some(self.traffic(&evidence, self.window(&evidence, now), now, memory).await)
+            Some(self.traffic(&evidence, self.window(&evidence, now), now).await)
         } else {
             self.sampled(&evidence, now).await
         };

@@ -8,7 +8,7 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, ResourceExt};
 
 use crate::api::Cluster;
-use crate::sources::{Controller, Kind, Question, Source};
+use hotdesk_traffic::sources::{Controller, Kind, Question, Source};
 
 const GROUP: &str = "gateway.networking.k8s.io";
 

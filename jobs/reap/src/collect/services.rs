@@ -7,7 +7,7 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
 use crate::api::Cluster;
-use crate::attribute::Service;
+use hotdesk_traffic::attribute::Service;
 
 /// All Services of the namespace.
 ///

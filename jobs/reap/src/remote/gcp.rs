@@ -16,11 +16,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{ANSWER_LIMIT, RETRIES, check_clock, refused, within_limits};
-use crate::sight::Look;
-use crate::sources::GcpLogging;
-use crate::traffic::entries::{self, MAX_FILTER, Reply};
-use crate::traffic::pages::Newest;
-use crate::traffic::tally::{Tally, Watch};
+use hotdesk_traffic::gcp::{self as entries, MAX_FILTER, Reply};
+use hotdesk_traffic::log::pages::Newest;
+use hotdesk_traffic::log::tally::{Tally, Watch};
+use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::sources::GcpLogging;
 
 /// Enough to read logs, and nothing else.
 pub const SCOPE: &str = "https://www.googleapis.com/auth/logging.read";

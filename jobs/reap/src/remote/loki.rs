@@ -6,11 +6,11 @@ use serde::Deserialize;
 
 use super::{Client, TRIED_SLOTS, finds_nobody, within_limits};
 use crate::collect::looks::Case;
-use crate::sight::Look;
-use crate::sources::{Loki, LokiQuestion};
-use crate::traffic::Format;
-use crate::traffic::pages::{Newest, Page};
-use crate::traffic::tally::{Hit, Tally, Watch};
+use hotdesk_traffic::line::Format;
+use hotdesk_traffic::log::pages::{Newest, Page};
+use hotdesk_traffic::log::tally::{Hit, Tally, Watch};
+use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::sources::{Loki, LokiQuestion};
 
 /// The most lines that a Loki gives at once, as it comes, is 5000.
 const PAGE: usize = 1000;

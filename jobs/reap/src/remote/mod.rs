@@ -20,9 +20,9 @@ use http_body_util::Full;
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::sight::Look;
-use crate::sources::{Auth, Server, Value};
-use crate::traffic::tally::CLOCK_TOLERANCE;
+use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
+use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::sources::{Auth, Server, Value};
 
 /// How long one answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Client, TRIED_SLOTS, finds_nobody, within_limits};
-use crate::attribute::Whose;
 use crate::collect::looks::Case;
-use crate::sight::Look;
-use crate::sources::{Controller, Prometheus, Question};
-use crate::traffic::promql;
-use crate::traffic::samples::{Series, Shape, covers, last_growth, read, same_process};
-use crate::traffic::tally::Hit;
 use hotdesk_slots::text::{human_time, plain};
+use hotdesk_traffic::attribute::Whose;
+use hotdesk_traffic::log::tally::Hit;
+use hotdesk_traffic::prometheus::promql;
+use hotdesk_traffic::prometheus::samples::{Series, Shape, covers, last_growth, read, same_process};
+use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::sources::{Controller, Prometheus, Question};
 
 /// More jobs than any controller has: what is counted there is something else.
 const MAX_JOBS: usize = 8;

@@ -41,7 +41,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(sight::logs());
     rows.extend(sight::controllers());
     rows.extend(acts::meanwhile());
-    rows.extend(acts::sequels());
+    rows.extend(acts::logs_before_the_act());
     rows.extend(acts::helm());
     rows.extend(acts::killed());
     rows.extend(acts::requests());

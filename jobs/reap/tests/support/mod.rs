@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hotdesk_reap::attribute::{Names, Service};
 use hotdesk_reap::collect::looks::Case;
-use hotdesk_reap::sight::Look;
-use hotdesk_reap::sources::{self, Defaults, Kind, Place, Source};
-use hotdesk_reap::traffic::Format;
-use hotdesk_reap::traffic::tally::Watch;
+use hotdesk_traffic::attribute::{Names, Service};
+use hotdesk_traffic::line::Format;
+use hotdesk_traffic::log::tally::Watch;
+use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::sources::{self, Defaults, Kind, Place, Source};
 use jiff::{SignedDuration, Timestamp};
 
 /// A server that ends with its test, and the folder that it writes to.
@@ -148,11 +148,11 @@ pub(crate) async fn look(source: &Source, case: &Case) -> Look {
 /// What a look comes to: `used`, `quiet`, or every doubt.
 #[track_caller]
 pub(crate) fn check(what: &str, look: &Look, expected: &str) {
-    let traffic = hotdesk_reap::sight::Traffic { looks: vec![look.clone()], ..Default::default() };
-    let found = match hotdesk_reap::sight::judge(&traffic, look.from, false) {
-        hotdesk_reap::sight::Sight::Somebody(_) => "used".to_owned(),
-        hotdesk_reap::sight::Sight::Nobody(_) => "quiet".to_owned(),
-        hotdesk_reap::sight::Sight::Blind(why) => why,
+    let traffic = hotdesk_traffic::sight::Traffic { looks: vec![look.clone()], ..Default::default() };
+    let found = match hotdesk_traffic::sight::judge(&traffic, look.from, false) {
+        hotdesk_traffic::sight::Sight::Somebody(_) => "used".to_owned(),
+        hotdesk_traffic::sight::Sight::Nobody(_) => "quiet".to_owned(),
+        hotdesk_traffic::sight::Sight::Blind(why) => why,
     };
     let fits = if ["used", "quiet"].contains(&expected) { found == expected } else { found.contains(expected) };
     assert!(fits, "{what}: expected {expected:?}, found {found:?} in {look:?}");

@@ -1,0 +1,210 @@
+//! In which words is Google Cloud Logging asked, and what is in its answer?
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::line::Format;
+use crate::sources::GcpLogging;
+
+/// The most characters that Google takes in a filter.
+pub const MAX_FILTER: usize = 20_000;
+
+/// How much later than it was logged an entry may arrive.
+const LATE: SignedDuration = SignedDuration::from_mins(5);
+
+/// One page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// Its entries.
+    pub entries: Vec<Entry>,
+    /// What to ask for next; none at the end.
+    pub next: Option<String>,
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// When it was logged.
+    pub time: Timestamp,
+    /// When it arrived.
+    pub received: Option<Timestamp>,
+    /// What was logged.
+    pub text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    #[serde(default)]
+    entries: Vec<Raw>,
+    #[serde(default)]
+    next_page_token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Raw {
+    timestamp: Timestamp,
+    receive_timestamp: Option<Timestamp>,
+    json_payload: Option<Value>,
+    text_payload: Option<String>,
+}
+
+/// Reads a page.
+///
+/// # Errors
+/// When it is not whole.
+pub fn read(body: &[u8]) -> Result<Reply, &'static str> {
+    // An object, and nothing less: `null` and `[]` would read as a page at the end of the log.
+    let page: Value =
+        serde_json::from_slice(body).map_err(|_| "Google Cloud Logging sent something else than a whole page")?;
+    if !page.is_object() || page.get("error").is_some() {
+        return Err("Google Cloud Logging sent something else than a page");
+    }
+    let page: Page =
+        serde_json::from_value(page).map_err(|_| "Google Cloud Logging sent a page that cannot be read")?;
+    let entry = |raw: Raw| Entry {
+        time: raw.timestamp,
+        received: raw.receive_timestamp,
+        text: raw.json_payload.map(|json| json.to_string()).or(raw.text_payload).unwrap_or_default(),
+    };
+    let next = Some(page.next_page_token).filter(|token| !token.is_empty());
+    Ok(Reply { entries: page.entries.into_iter().map(entry).collect(), next })
+}
+
+impl Entry {
+    /// As the container's log would show it.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!("{} {}", self.time, self.text.trim_end_matches('\n'))
+    }
+
+    /// Why its time is not believed.
+    #[must_use]
+    pub fn late(&self) -> Option<String> {
+        let received = self.received?;
+        let apart = received.duration_since(self.time).abs();
+        (apart > LATE).then(|| {
+            format!(
+                "an entry of {} arrived at {}: entries come late, or a node's clock is off",
+                self.time.strftime("%H:%M:%S UTC"),
+                received.strftime("%H:%M:%S UTC")
+            )
+        })
+    }
+}
+
+/// Everything of the controllers since a moment.
+#[must_use]
+pub fn of_anybody(gcp: &GcpLogging, since: Timestamp) -> String {
+    // What a node with a wrong clock stamps too early still arrives now.
+    let since = quoted(&since.to_string());
+    let mut parts = vec![
+        format!("(timestamp >= {since} OR receiveTimestamp >= {since})"),
+        r#"resource.type="k8s_container""#.to_owned(),
+        format!("resource.labels.namespace_name={}", quoted(&gcp.place.namespace)),
+        format!("resource.labels.container_name={}", quoted(&gcp.place.container)),
+    ];
+    parts.extend(gcp.cluster.iter().map(|cluster| format!("resource.labels.cluster_name={}", quoted(cluster))));
+    parts.extend(gcp.filter.iter().map(|filter| format!("({filter})")));
+    parts.join(" AND ")
+}
+
+/// Of that, what may be the slot's: a little more rather than a little less.
+#[must_use]
+pub fn of_slot(gcp: &GcpLogging, slot: &str, since: Timestamp) -> String {
+    const NGINX: [&str; 5] = [
+        "proxyUpstreamName",
+        "proxy_upstream_name",
+        "proxyAlternativeUpstreamName",
+        "proxy_alternative_upstream_name",
+        "namespace",
+    ];
+    let fields: Vec<&str> = match &gcp.format {
+        Format::Auto => NGINX.into_iter().chain(["ServiceName", "route_name"]).collect(),
+        Format::Nginx => Vec::new(),
+        Format::NginxJson => NGINX.to_vec(),
+        Format::TraefikJson => vec!["ServiceName"],
+        Format::EnvoyJson => vec!["route_name"],
+        Format::Json(keys) => [&keys.upstream, &keys.namespace].into_iter().flatten().map(String::as_str).collect(),
+    };
+    let json = fields.into_iter().map(|field| format!("jsonPayload.{}:{}", quoted(field), quoted(slot)));
+    // What is no JSON at all may still be a request.
+    let all: Vec<String> = json.chain([format!("textPayload:{}", quoted(slot))]).collect();
+    format!("{} AND ({})", of_anybody(gcp, since), all.join(" OR "))
+}
+
+/// A value as Google's filters quote it.
+fn quoted(text: &str) -> String {
+    json!(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line::keys::Keys;
+    use crate::sources::Place;
+
+    fn gcp(format: Format) -> GcpLogging {
+        let text = |text: &str| text.to_owned();
+        let place = Place { namespace: text("ingress-nginx"), selector: String::new(), container: text("controller") };
+        GcpLogging {
+            project: text("p"),
+            cluster: Some(text("dev")),
+            place,
+            format,
+            filter: None,
+            key: None,
+            endpoint: "https://logging.googleapis.com".parse().unwrap(),
+            metadata_host: String::new(),
+            max_silence: SignedDuration::from_mins(15),
+        }
+    }
+
+    #[test]
+    fn the_filter_is_that_of_the_controllers_and_names_the_slot_as_a_part_only() {
+        let since = "2026-11-23T14:00:00Z".parse().unwrap();
+        let expected = r#"(timestamp >= "2026-11-23T14:00:00Z" OR receiveTimestamp >= "2026-11-23T14:00:00Z") AND resource.type="k8s_container" AND resource.labels.namespace_name="ingress-nginx" AND resource.labels.container_name="controller" AND resource.labels.cluster_name="dev" AND (jsonPayload."ServiceName":"mew" OR textPayload:"mew")"#;
+        assert_eq!(of_slot(&gcp(Format::TraefikJson), "mew", since), expected);
+        let more = GcpLogging { filter: Some("labels.x=\"y\" OR z".to_owned()), ..gcp(Format::Nginx) };
+        assert!(of_slot(&more, "mew", since).ends_with(r#" AND (labels.x="y" OR z) AND (textPayload:"mew")"#));
+        let keys = Keys { upstream: Some("up\"stream".to_owned()), ..Keys::default() };
+        assert!(of_slot(&gcp(Format::Json(keys)), "mew", since).contains(r#"jsonPayload."up\"stream":"mew""#));
+    }
+
+    #[test]
+    fn a_page_is_read_and_an_empty_one_with_a_token_is_not_the_end() {
+        let page = read(br#"{"entries":[
+            {"timestamp":"2026-11-23T14:00:00.5Z","receiveTimestamp":"2026-11-23T14:00:01Z","jsonPayload":{"proxyUpstreamName":"mew-web-80"}},
+            {"timestamp":"2026-11-23T14:00:00Z","textPayload":"a line\n"},
+            {"timestamp":"2026-11-23T14:00:00Z"}]}"#)
+        .unwrap();
+        let lines: Vec<String> = page.entries.iter().map(Entry::line).collect();
+        assert_eq!(lines[0], r#"2026-11-23T14:00:00.5Z {"proxyUpstreamName":"mew-web-80"}"#);
+        assert_eq!((lines[1].as_str(), page.next), ("2026-11-23T14:00:00Z a line", None));
+        assert_eq!(read(br#"{"nextPageToken":"x"}"#).unwrap(), Reply { entries: vec![], next: Some("x".to_owned()) });
+        assert_eq!(read(b"{}").unwrap(), Reply { entries: vec![], next: None });
+    }
+
+    #[test]
+    fn whatever_is_not_a_whole_page_is_an_error() {
+        for body in
+            [r#"{"entries":[{"timest"#, "null", "[]", "", r#"{"entries":[{}]}"#, r#"{"error":{}}"#, r#"{"entries":{}}"#]
+        {
+            assert!(read(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_arrived_long_after_it_was_logged_is_a_doubt() {
+        let entry = |received: &str| Entry {
+            time: "2026-11-23T14:00:00Z".parse().unwrap(),
+            received: Some(format!("2026-11-23T{received}Z").parse().unwrap()),
+            text: String::new(),
+        };
+        assert_eq!(entry("14:00:30").late(), None);
+        assert!(entry("16:00:00").late().unwrap().contains("a node's clock is off"));
+        assert!(entry("12:00:00").late().is_some());
+    }
+}

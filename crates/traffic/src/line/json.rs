@@ -1,0 +1,237 @@
+//! What does a line of a JSON access log say: ingress-nginx's, Traefik's, Envoy's, or one of the operator's own?
+//!
+//! ingress-nginx: `proxyUpstreamName` (or `proxy_upstream_name`), and `namespace` with
+//! `ingress_name` or `service_name` where the format has them. Traefik: `ServiceName` =
+//! `<ns>-<svc>-<port>@kubernetes…`. Envoy Gateway: `route_name` = `httproute/<ns>/…`.
+//!
+//! Only the object's own keys count, each at most once: a line that holds one of them twice is
+//! not from a logger that escapes, so what it says could be the sender's.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Deserializer as _;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::fields::{Field, Found, field};
+use super::keys::Keys;
+use super::{Entry, Line, envoy, times};
+
+/// Whose log a line may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect<'k> {
+    /// ingress-nginx's.
+    Nginx,
+    /// Traefik's.
+    Traefik,
+    /// Envoy's.
+    Envoy,
+    /// The line's own keys tell.
+    Either,
+    /// The operator says which key is what.
+    Named(&'k Keys),
+}
+
+/// The providers under which Traefik serves Kubernetes' Services.
+const PROVIDERS: [&str; 4] = ["kubernetes", "kubernetescrd", "kubernetesgateway", "kubernetesingressnginx"];
+
+/// Reads one line.
+#[must_use]
+pub fn read<'a>(line: &'a str, dialect: Dialect<'_>) -> Line<'a> {
+    found(line, dialect).map_or(Line::Unparsed, |mut found| judge(&mut found, dialect))
+}
+
+fn judge<'a>(found: &mut Found<'a>, dialect: Dialect<'_>) -> Line<'a> {
+    if let Dialect::Named(_) = dialect {
+        return of_named(found);
+    }
+    let has = |field| found.has(field);
+    let traefik = has(Field::TraefikRequest) || has(Field::TraefikService);
+    let nginx = has(Field::Upstream) || (has(Field::Namespace) && (has(Field::Ingress) || has(Field::Service)));
+    let envoy = has(Field::Route);
+    match dialect {
+        Dialect::Envoy | Dialect::Either if envoy && !nginx && !traefik => of_envoy(found),
+        Dialect::Traefik | Dialect::Either if traefik && !has(Field::Upstream) => Line::Access(of_traefik(found)),
+        Dialect::Nginx | Dialect::Either if nginx && !traefik => Line::Access(of_nginx(found)),
+        // Traefik's own log, in which it names Services too, and that of ingress-nginx in JSON.
+        _ if !traefik && !envoy && (!nginx || dialect == Dialect::Traefik) && says_something(found) => Line::Noise,
+        _ => Line::Unparsed,
+    }
+}
+
+/// True for a message of the controller. An access log may have a level and a message as well, so anything that only a
+/// request has makes it none.
+fn says_something(found: &Found<'_>) -> bool {
+    let has = |field| found.has(field);
+    let of_a_request = [Field::Request, Field::Path, Field::Agent, Field::Upstream, Field::Alternative];
+    has(Field::Level)
+        && found.get(Field::Message).is_some_and(|text| !text.is_empty())
+        && !of_a_request.into_iter().any(has)
+}
+
+fn of_nginx<'a>(found: &mut Found<'a>) -> Entry<'a> {
+    let mut take = |field| found.take(field);
+    // A namespace alone could be a constant of the format, the controller's own for example.
+    let served = take(Field::Ingress).is_some() | take(Field::Service).is_some();
+    Entry {
+        upstream: take(Field::Upstream),
+        alternative: take(Field::Alternative),
+        namespace: take(Field::Namespace).filter(|_| served),
+        path: take(Field::Path),
+        agent: take(Field::Agent),
+        logged: logged(take(Field::Time)),
+    }
+}
+
+fn logged(time: Option<Cow<'_, str>>) -> Option<Timestamp> {
+    times::rfc3339(&time?)
+}
+
+/// A route that is not named as Envoy Gateway names them could be anybody's.
+fn of_envoy<'a>(found: &mut Found<'a>) -> Line<'a> {
+    let mut take = |field| found.take(field);
+    let (path, agent) = (take(Field::Path).map(without_query), take(Field::Agent));
+    let Some(route) = take(Field::Route) else { return Line::Access(Entry { path, agent, ..Entry::default() }) };
+    let namespace = match route {
+        Cow::Borrowed(route) => envoy::namespace(route).map(Cow::from),
+        Cow::Owned(route) => envoy::namespace(&route).map(|namespace| namespace.to_owned().into()),
+    };
+    if namespace.is_none() {
+        return Line::Unparsed;
+    }
+    Line::Access(Entry { namespace, path, agent, ..Entry::default() })
+}
+
+fn without_query(path: Cow<'_, str>) -> Cow<'_, str> {
+    match path.find('?') {
+        Some(end) => cut(path, end),
+        None => path,
+    }
+}
+
+fn cut(text: Cow<'_, str>, end: usize) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => text.get(..end).unwrap_or_default().into(),
+        Cow::Owned(text) => text.get(..end).unwrap_or_default().to_owned().into(),
+    }
+}
+
+/// What the operator named is believed; a line without it is none of the access log.
+fn of_named<'a>(found: &mut Found<'a>) -> Line<'a> {
+    if !found.has(Field::Upstream) && !found.has(Field::Namespace) {
+        return if says_something(found) { Line::Noise } else { Line::Unparsed };
+    }
+    let mut take = |field| found.take(field);
+    Line::Access(Entry {
+        upstream: take(Field::Upstream).map(without_provider),
+        alternative: None,
+        namespace: take(Field::Namespace),
+        path: take(Field::Path).map(without_query),
+        agent: take(Field::Agent),
+        logged: logged(take(Field::Time)),
+    })
+}
+
+/// `mew-web-80@kubernetes`, without what Traefik puts behind.
+pub(crate) fn without_provider(service: Cow<'_, str>) -> Cow<'_, str> {
+    match service.rsplit_once('@') {
+        Some((name, provider)) if PROVIDERS.contains(&provider) => {
+            let end = name.len();
+            cut(service, end)
+        }
+        _ => service,
+    }
+}
+
+fn of_traefik<'a>(found: &mut Found<'a>) -> Entry<'a> {
+    let mut take = |field| found.take(field);
+    let upstream = take(Field::TraefikService).map(without_provider);
+    let (path, agent) = (take(Field::Path), take(Field::Agent));
+    Entry { upstream, path, agent, logged: logged(take(Field::Time)), ..Entry::default() }
+}
+
+impl Dialect<'_> {
+    fn field(self, key: &str) -> Option<Field> {
+        match self {
+            Dialect::Named(keys) => keys.field(key),
+            _ => field(key),
+        }
+    }
+}
+
+/// What the keys of a line's object hold.
+fn found<'a>(line: &'a str, dialect: Dialect<'_>) -> Result<Found<'a>, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(line);
+    let found = deserializer.deserialize_map(Fields(dialect))?;
+    deserializer.end()?;
+    Ok(found)
+}
+
+struct Fields<'k>(Dialect<'k>);
+
+impl<'de> Visitor<'de> for Fields<'_> {
+    type Value = Found<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an access log entry")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = Found::default();
+        while let Some(key) = map.next_key_seed(Text)? {
+            let Some(field) = self.0.field(&key) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let value = if field.may_be_anything() {
+                map.next_value::<&RawValue>()?.get().trim_matches('"').into()
+            } else {
+                map.next_value_seed(Text)?
+            };
+            if !found.keep(field, value) {
+                return Err(A::Error::custom(format_args!("{key} comes twice")));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A text, borrowed where it is not escaped; a number counts as its digits, null and others as nothing.
+struct Text;
+
+impl<'de> DeserializeSeed<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a number")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(number.to_string()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! What does a whole log come to, and does what was read of it reach over the window?
+
+pub mod coverage;
+pub mod pages;
+pub mod tally;
