@@ -12,7 +12,7 @@ use hotdesk_slots::text::plain;
 
 use crate::decide::{Evidence, Verdict};
 use crate::helm::HelmError;
-use crate::release::Release;
+use crate::helm::release::Release;
 
 /// The wait before the second attempt; each further one is three times as long.
 const FIRST_RETRY: Duration = Duration::from_secs(5);

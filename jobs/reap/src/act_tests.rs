@@ -1,7 +1,7 @@
 //! What is done when the world changes between the verdict and each uninstall.
 
 use super::*;
-use crate::release::{Driver, Phase, State};
+use crate::helm::release::{Driver, Phase, State};
 use hotdesk_slots::slot::{Claim, LastSession};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

@@ -8,8 +8,8 @@ use hotdesk_slots::text::{human_duration, human_time, list, plain};
 use hotdesk_slots::window::Windows;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::helm::release::{Phase, Release};
 use crate::lapse;
-use crate::release::{Phase, Release};
 use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
 use hotdesk_traffic::sight::{self, Sight, Traffic};
 

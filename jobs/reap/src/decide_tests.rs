@@ -1,7 +1,7 @@
 //! Every row of the decision. Each starts from an idle slot and changes one thing.
 
 use super::*;
-use crate::release::{Driver, State};
+use crate::helm::release::{Driver, State};
 use globset::{Glob, GlobSetBuilder};
 use hotdesk_slots::slot::{LastSession, ReleaseRevision, SlotStatus};
 use hotdesk_traffic::log::tally::Hit;

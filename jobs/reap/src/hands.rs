@@ -12,11 +12,11 @@ use crate::act::Hands;
 use crate::collect::releases::Holder;
 use crate::collect::{Collector, Memory};
 use crate::decide::{Evidence, Verdict};
+use crate::helm::manifest::preserve;
+use crate::helm::record::Record;
+use crate::helm::release::{Driver, Release};
 use crate::helm::{Helm, HelmError};
 use crate::judged::write_judged;
-use crate::manifest::preserve;
-use crate::record::Record;
-use crate::release::{Driver, Release};
 use crate::report::uninstalling_patch;
 use crate::undo::keeper::{Keeper, Reap};
 

@@ -5,7 +5,7 @@
 //! (`report`).
 //!
 //! Architecture Invariant: no error, gap or surprise ever reads as `Idle`. The modules `act` (its decisions),
-//! `decide`, `manifest`, `record` and `release`, and all of `hotdesk_traffic`, have no client, clock, environment or file.
+//! `decide`, `helm::manifest`, `helm::record` and `helm::release`, and all of `hotdesk_traffic`, have no client, clock, environment or file.
 //!
 //! # Rights
 //!
@@ -39,10 +39,7 @@ pub mod hands;
 pub mod helm;
 pub mod judged;
 pub mod lapse;
-pub mod manifest;
 pub mod outlook;
-pub mod record;
-pub mod release;
 pub mod remote;
 pub mod report;
 pub mod request;

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
 use crate::decide::{Evidence, Rules, Verdict};
-use crate::release::Release;
+use crate::helm::release::Release;
 use crate::undo::prospect::Prospect;
 
 /// How old a plan may be of releases that have not changed: the operator's settings may have.

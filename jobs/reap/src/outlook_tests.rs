@@ -1,7 +1,7 @@
 //! What people are told ahead of a reap.
 
 use super::*;
-use crate::release::{Driver, Phase, State};
+use crate::helm::release::{Driver, Phase, State};
 use globset::GlobSet;
 use hotdesk_slots::window::Windows;
 use hotdesk_traffic::sight::{Look, Traffic};

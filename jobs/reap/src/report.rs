@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::act::Outcome;
 use crate::api::Cluster;
 use crate::decide::{Activity, Evidence, Verdict};
-use crate::release::Release;
+use crate::helm::release::Release;
 use hotdesk_traffic::sight::Traffic;
 
 /// The longest note that an Event may have, in bytes.

@@ -104,10 +104,13 @@ fn what_was_installed_again_is_not_half_gone() {
         SlotStatus { reaping: Some(Reaping { since: Time(now()), releases, until: None }), ..SlotStatus::default() };
     for (minutes, left) in [(-10, true), (10, false)] {
         let deployed = now() + jiff::SignedDuration::from_mins(minutes);
-        let state =
-            crate::release::State { phase: crate::release::Phase::Deployed, last_deployed: deployed, deleted: None };
+        let state = crate::helm::release::State {
+            phase: crate::helm::release::Phase::Deployed,
+            last_deployed: deployed,
+            deleted: None,
+        };
         let release = Release {
-            driver: crate::release::Driver::Secret,
+            driver: crate::helm::release::Driver::Secret,
             name: "web".to_owned(),
             revision: 1,
             object: String::new(),
@@ -176,7 +179,7 @@ fn reaping(release: &str) -> Slot {
 
 fn web() -> Release {
     Release {
-        driver: crate::release::Driver::Secret,
+        driver: crate::helm::release::Driver::Secret,
         name: "web".to_owned(),
         revision: 1,
         object: String::new(),

@@ -12,11 +12,11 @@ use crate::args::{Args, Patterns};
 use crate::collect::{Collector, Memory, slots};
 use crate::decide::{Evidence, Rules, Verdict, targets};
 use crate::hands::RealHands;
+use crate::helm::release::Release;
 use crate::helm::{Helm, HelmError};
 use crate::judged::write_judged;
 use crate::lapse;
 use crate::outlook;
-use crate::release::Release;
 use crate::report::{
     Conclusion, Exit, begun_at, outdated_patch, reaping_patch, status_patch, write_event, write_status,
 };

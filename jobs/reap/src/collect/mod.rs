@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::Cluster;
 use crate::args::{Args, Patterns};
 use crate::decide::{Decision, Evidence, Rules, Verdict, decide};
-use crate::release::Release;
+use crate::helm::release::Release;
 
 /// What this run has read already, and need not read again.
 #[derive(Debug, Clone, Default)]

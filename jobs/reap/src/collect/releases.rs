@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::Cluster;
-use crate::record::Record;
-use crate::release::{Driver, Release, State};
+use crate::helm::record::Record;
+use crate::helm::release::{Driver, Release, State};
 
 /// The type that helm gives to its Secrets.
 pub const SECRET_TYPE: &str = "helm.sh/release.v1";

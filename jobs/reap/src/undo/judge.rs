@@ -8,7 +8,7 @@ use hotdesk_slots::text::{list, plain};
 use hotdesk_slots::undo::ObjectRef;
 use jiff::Timestamp;
 
-use crate::release::{Driver, Phase};
+use crate::helm::release::{Driver, Phase};
 
 /// A record of this release's name that is in the slot.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,9 +16,9 @@ use super::store::Store;
 use crate::api::Cluster;
 use crate::args::Args;
 use crate::collect::releases::Holder;
-use crate::manifest::{objects, reference, survives};
-use crate::record::Record;
-use crate::release::{Driver, Release};
+use crate::helm::manifest::{objects, reference, survives};
+use crate::helm::record::Record;
+use crate::helm::release::{Driver, Release};
 
 /// Kinds whose replicas somebody, or an autoscaler, may have set without the manifest.
 const SCALED: [&str; 3] = ["Deployment", "ReplicaSet", "StatefulSet"];

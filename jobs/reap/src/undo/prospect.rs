@@ -6,9 +6,9 @@ use hotdesk_slots::undo::ObjectRef;
 use serde_json::Value;
 
 use super::args::ClusterScoped;
-use crate::manifest::{reference, survives};
-use crate::record::Hook;
-use crate::release::Release;
+use crate::helm::manifest::{reference, survives};
+use crate::helm::record::Hook;
+use crate::helm::release::Release;
 
 /// What an uninstall means for a release.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

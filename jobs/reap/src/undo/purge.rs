@@ -11,7 +11,7 @@ use hotdesk_slots::undo::ObjectRef;
 use serde_json::json;
 
 use super::store::Entry;
-use crate::manifest::survives;
+use crate::helm::manifest::survives;
 use crate::request::Under;
 
 /// What gives rights or sets limits, by group and kind: it is taken from nobody. A policy says the same.

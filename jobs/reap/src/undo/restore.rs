@@ -19,9 +19,9 @@ use super::store::Saved;
 use crate::api::Cluster;
 use crate::collect::releases::{Holder, SECRET_TYPE};
 use crate::helm::Helm;
-use crate::manifest::{changed, objects, reference};
-use crate::record::Record;
-use crate::release::Driver;
+use crate::helm::manifest::{changed, objects, reference};
+use crate::helm::record::Record;
+use crate::helm::release::Driver;
 
 /// Brings back the releases of one slot, one at a time.
 pub struct Restorer<'a> {

@@ -14,8 +14,8 @@ use super::store::{Entry, Saved, Store};
 use crate::api::Cluster;
 use crate::args::Args;
 use crate::collect::slots;
+use crate::helm::release::Driver;
 use crate::helm::{Helm, HelmError};
-use crate::release::Driver;
 use crate::report::{Conclusion, Exit, write_status};
 use crate::request::Under;
 

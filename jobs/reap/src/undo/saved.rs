@@ -17,7 +17,7 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sha2::{Digest as _, Sha256};
 
-use crate::record::{Record, RecordError};
+use crate::helm::record::{Record, RecordError};
 
 /// The field of the Secret that holds the record.
 const FIELD: &str = "release";

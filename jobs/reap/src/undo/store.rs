@@ -8,7 +8,7 @@ use kube::{Api, ResourceExt as _};
 
 use super::saved::{about, packed, to_secret};
 use crate::api::Cluster;
-use crate::record::Record;
+use crate::helm::record::Record;
 
 /// The saved releases of one slot. A reaper may only add to them.
 pub struct Store<'a> {

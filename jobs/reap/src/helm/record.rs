@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::release::{Phase, State};
+use crate::helm::release::{Phase, State};
 
 /// The most that a record may unpack to: far beyond what a 1 MiB Secret of charts holds, far below
 /// what would exhaust a small pod.

@@ -17,7 +17,7 @@ fn read_all(manifest: &str) -> Vec<Value> {
     documents(manifest).iter().map(read).filter(|object| !object.is_null()).collect()
 }
 
-const MANIFEST: &str = include_str!("../tests/data/manifest.yaml");
+const MANIFEST: &str = include_str!("../../tests/data/manifest.yaml");
 
 #[test]
 fn marks_the_kinds_to_preserve_and_leaves_the_rest_byte_by_byte() {

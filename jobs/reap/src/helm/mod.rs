@@ -1,4 +1,7 @@
 //! How is helm run? As a program with arguments, never through a shell, and never for ever.
+//!
+//! What it wrote down about a release: `record` reads and writes that, `release` says what is known of it, and `manifest` what
+//! its objects are and which of them stay.
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
@@ -11,7 +14,11 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::args::Args;
-use crate::release::{Driver, Release};
+use crate::helm::release::{Driver, Release};
+
+pub mod manifest;
+pub mod record;
+pub mod release;
 
 /// What helm gets on top of its own time limit, which does not count every request that it makes.
 const GRACE: Duration = Duration::from_secs(60);
