@@ -5,7 +5,7 @@
 //! (`report`).
 //!
 //! Architecture Invariant: no error, gap or surprise ever reads as `Idle`. The modules `act` (its decisions),
-//! `decide`, `helm::manifest`, `helm::record` and `helm::release`, and all of `hotdesk_traffic`, have no client, clock, environment or file.
+//! `decide`, `times`, `helm::manifest`, `helm::record` and `helm::release`, and all of `hotdesk_traffic`, have no client, clock, environment or file.
 //!
 //! # Rights
 //!
@@ -44,5 +44,6 @@ pub mod remote;
 pub mod report;
 pub mod request;
 pub mod run;
+pub mod times;
 pub mod undo;
 pub mod voice;

@@ -20,6 +20,7 @@ use crate::outlook;
 use crate::report::{
     Conclusion, Exit, begun_at, outdated_patch, reaping_patch, status_patch, write_event, write_status,
 };
+use crate::times::{self, Known};
 use crate::undo::keeper::{Keeper, Reap};
 use crate::voice::{self, Found, Voice, speak};
 use hotdesk_traffic::sight::Traffic;
@@ -49,6 +50,7 @@ pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> T
     }
     tell_doubts(&evidence);
     tracing::info!(slot, state = ?verdict.state, "{}", verdict.reason);
+    let verdict = times::told(verdict, &evidence, rules, args.voice.notice, now());
     if args.observe && !args.dry_run {
         return run.observe(&verdict, &evidence).await;
     }
@@ -151,7 +153,10 @@ impl Run<'_> {
         let Some(Ok(slot)) = &evidence.slot else { return Voice::default() };
         let now = (self.now)();
         let before = slot.status.as_ref().and_then(|status| status.told.clone()).unwrap_or_default();
+        let after = now.checked_add(self.args.voice.notice).unwrap_or(Timestamp::MAX);
+        let notice_ends = Known::of(evidence, verdict, self.rules).map_or(after, |known| known.idle_from(after));
         let found = Found {
+            notice_ends,
             state: verdict.state,
             on_request: lapse::to_be_cleared(slot, now).is_some(),
             kept: slot.spec.keep_until.as_ref().is_some_and(|until| until.0 > now),
