@@ -22,7 +22,7 @@
 //! | slot | `events` (events.k8s.io) | create | telling people |
 //! | slot | `services` | list | whose an upstream is |
 //! | slot | `ingresses` (networking.k8s.io) | list | whether its requests are logged at all |
-//! | slot | `secrets`, `configmaps` | get, list, update, delete | helm's records, and what to preserve in them |
+//! | slot | `secrets`, `configmaps` | get, list, update, delete | helm's records, and what to leave out of them |
 //! | slot | all that charts install | get, list, watch, delete | `helm uninstall --wait` |
 //! | slot | what pre- and post-delete hooks create | create, patch | the hooks of `helm uninstall` |
 //! | namespace of saved releases | `secrets` | create | what is needed to undo a reap |
@@ -33,6 +33,7 @@
 pub mod act;
 pub mod api;
 pub mod args;
+pub mod backoff;
 pub mod collect;
 pub mod decide;
 pub mod hands;
