@@ -18,6 +18,7 @@ use crate::request::Request;
 use crate::undo::args::{Command, Undo};
 use crate::voice::args::Voice;
 use hotdesk_traffic::line::Format;
+use hotdesk_traffic::log::agents;
 use hotdesk_traffic::sources::{self, Defaults, Place, Source};
 
 /// Reaps one slot: asks the logs whether anyone used it and, if not, runs helm uninstall.
@@ -98,7 +99,7 @@ pub struct Args {
     pub max_unparsed: f64,
 
     /// User agents whose requests are nobody's use: globs, comma-separated.
-    #[arg(long, env = "HOTDESK_IGNORE_USER_AGENT", value_delimiter = ',', default_value = DEFAULT_AGENTS)]
+    #[arg(long, env = "HOTDESK_IGNORE_USER_AGENT", value_delimiter = ',', default_value = agents::DEFAULT)]
     pub ignore_user_agent: Vec<String>,
 
     /// Paths that are nobody's use, for example health checks: globs, comma-separated.
@@ -171,8 +172,6 @@ pub struct Args {
 
 const DEFAULT_SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller";
 const DEFAULT_OFFICE_HOURS: &str = r#"[{"timeZone": "UTC", "from": "03:00", "to": "15:00", "window": "2h"}]"#;
-const DEFAULT_AGENTS: &str =
-    "kube-probe/*,GoogleHC/*,ELB-HealthChecker/*,Prometheus/*,*UptimeRobot/*,Pingdom.com_bot_version_*";
 const DEFAULT_KINDS: &str = "ConfigMap,Secret,ExternalSecret,PersistentVolumeClaim";
 
 /// What people's programs call themselves.
