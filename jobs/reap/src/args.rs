@@ -18,6 +18,7 @@ use crate::request::Request;
 use crate::undo::args::{Command, Undo};
 use crate::voice::args::Voice;
 use hotdesk_traffic::line::Format;
+use hotdesk_traffic::log::agents;
 use hotdesk_traffic::sources::{self, Defaults, Place, Source};
 
 /// Reaps one slot: asks the logs whether anyone used it and, if not, runs helm uninstall.
@@ -103,7 +104,7 @@ pub struct Args {
     pub max_unparsed: f64,
 
     /// User agents whose requests are nobody's use: globs, comma-separated.
-    #[arg(long, env = "HOTDESK_IGNORE_USER_AGENT", value_delimiter = ',', default_value = DEFAULT_AGENTS)]
+    #[arg(long, env = "HOTDESK_IGNORE_USER_AGENT", value_delimiter = ',', default_value = agents::DEFAULT)]
     pub ignore_user_agent: Vec<String>,
 
     /// Paths that are nobody's use, for example health checks: globs, comma-separated.
@@ -178,12 +179,6 @@ const DEFAULT_SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kuberne
 /// The shortest window that is meant for people.
 const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
 const DEFAULT_OFFICE_HOURS: &str = r#"[{"timeZone": "UTC", "from": "03:00", "to": "15:00", "window": "2h"}]"#;
-/// Probes, health checks, monitors, scanners of the Internet, and who looks at certificates' challenges.
-const DEFAULT_AGENTS: &str = "kube-probe/*,GoogleHC/*,ELB-HealthChecker/*,Amazon-Route53-Health-Check-Service*,Envoy/HC,\
-    GoogleStackdriverMonitoring-UptimeChecks*,Consul Health Check,Prometheus/*,Blackbox Exporter/*,Blackbox-Exporter/*,\
-    *UptimeRobot/*,Uptime-Kuma/*,Pingdom.com_bot_version_*,Better Stack Better Uptime Bot*,Better Uptime Bot*,\
-    *DatadogSynthetics*,check_http/*,*CensysInspect/*,*zgrab/*,cert-manager/*,cert-manager-challenges/*,\
-    *(compatible; Let's Encrypt validation server*";
 const DEFAULT_KINDS: &str = "ConfigMap,Secret,ExternalSecret,PersistentVolumeClaim";
 
 /// What people's programs call themselves.

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use super::logs::Earlier;
-use super::{Collector, ingresses, logs, metrics, routes, services, slots};
+use super::{Collector, ingresses, known, logs, metrics, routes, services};
 use crate::decide::Evidence;
 use crate::remote;
 use hotdesk_traffic::attribute::Names;
@@ -16,6 +16,9 @@ use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::tally::Watch;
 use hotdesk_traffic::sight::Traffic;
 use hotdesk_traffic::sources::{Kind, Source};
+
+/// What an older reaper has read does not count where this one sees more in the same lines.
+const READER: u8 = 2;
 
 /// What is the same for all sources.
 pub struct Case {
@@ -109,17 +112,15 @@ impl Collector<'_> {
         self.cluster.check_clock(self.now).await?;
         let mut doubts =
             ingresses::unseen(self.cluster, self.slot, &self.args.ingress_class, &self.patterns.sources).await?;
-        let services = services::own(self.cluster, self.slot).await?;
+        let known = known::of(self.cluster, self.slot, &self.args.other_namespaces).await?;
         if !self.args.ignore_direct_traffic {
-            doubts.extend(services::unlogged(&services));
+            doubts.extend(services::unlogged(&known.services));
         }
         if self.patterns.sources.iter().any(Source::goes_by_routes) {
             doubts.extend(routes::unseen(self.cluster, self.slot, &self.patterns.sources).await?);
         }
-        let mut neighbours = slots::names(self.cluster).await?;
-        neighbours.extend(self.args.other_namespaces.iter().cloned());
         let ago = |length: SignedDuration| now.saturating_sub(length).unwrap_or(Timestamp::MIN);
-        let names = Names::new(self.slot, &services, &neighbours);
+        let names = Names::of(self.slot, &known);
         let look_back = ago(window.max(self.args.look_back));
         let (since, silence_is_fine) = (ago(window), self.rules.silence_is_fine);
         Ok((Case { slot: self.slot.to_owned(), names, since, look_back, now, silence_is_fine }, doubts))
@@ -127,7 +128,7 @@ impl Collector<'_> {
 
     /// What earlier runs have read of a log, if they would have seen what this one sees.
     fn earlier<'a>(&self, source: &Source, evidence: &'a Evidence) -> Earlier<'a> {
-        let read = (&source.kind, &self.args.ignore_user_agent, &self.args.ignore_path, self.args.max_unparsed);
+        let read = (READER, &source.kind, &self.args.ignore_user_agent, &self.args.ignore_path, self.args.max_unparsed);
         let digest = Sha256::digest(format!("{read:?}").as_bytes());
         let settings: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let status = evidence.slot.as_ref().and_then(|slot| slot.as_ref().ok()).and_then(|slot| slot.status.as_ref());

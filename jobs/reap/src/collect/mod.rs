@@ -2,6 +2,7 @@
 
 pub mod controllers;
 pub mod ingresses;
+mod known;
 mod lines;
 pub mod logs;
 pub mod looks;

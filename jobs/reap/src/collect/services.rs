@@ -43,8 +43,10 @@ fn is_direct(spec: &ServiceSpec) -> bool {
 fn service(object: Object) -> Service {
     let name = object.name_any();
     let spec = object.spec.unwrap_or_default();
+    let addresses = spec.cluster_ips.iter().flatten().chain(&spec.cluster_ip);
     Service {
         direct: is_direct(&spec),
+        addresses: addresses.filter_map(|address| address.parse().ok()).collect(),
         name,
         ports: spec.ports.unwrap_or_default().into_iter().flat_map(ports).collect(),
         external: spec.type_.as_deref() == Some("ExternalName"),

@@ -2,6 +2,7 @@
 
 mod acts;
 mod api;
+mod lines;
 mod sight;
 mod sources;
 
@@ -40,6 +41,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(api::rows());
     rows.extend(sight::logs());
     rows.extend(sight::controllers());
+    rows.extend(lines::rows());
     rows.extend(acts::meanwhile());
     rows.extend(acts::logs_before_the_act());
     rows.extend(acts::helm());

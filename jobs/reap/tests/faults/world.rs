@@ -182,6 +182,9 @@ impl World {
         match (request.method.as_str(), path) {
             ("GET", "/version") => Reply::Json(200, json!({"major": "1", "minor": "37"})),
             ("GET", path) if path == own => Reply::Json(200, self.slot()),
+            ("GET", "/apis/hotdesk.dev/v1alpha1/slots") => list(
+                &["mew", "mewtwo"].map(|name| json!({"metadata": {"name": "slot", "namespace": name}, "spec": {}})),
+            ),
             ("PATCH", path) if path.starts_with(own) => self.patched(request),
             ("GET", "/api/v1/namespaces/mew/secrets") => list(&self.records),
             ("GET", "/api/v1/namespaces/mew/services") => list(&self.services),
