@@ -18,8 +18,6 @@ pub struct Service {
     pub ports: Vec<String>,
     /// True for a Service of type ExternalName: it needs no port, so an Ingress may name any.
     pub external: bool,
-    /// True if requests may reach it past the ingress controller, from outside the cluster.
-    pub direct: bool,
 }
 
 /// The names by which the slot's traffic is known, and those of its neighbours.
@@ -141,12 +139,7 @@ mod tests {
     use super::*;
 
     fn service(name: &str, ports: &[&str]) -> Service {
-        Service {
-            name: name.to_owned(),
-            ports: ports.iter().map(|p| (*p).to_owned()).collect(),
-            external: false,
-            direct: false,
-        }
+        Service { name: name.to_owned(), ports: ports.iter().map(|p| (*p).to_owned()).collect(), external: false }
     }
 
     fn names(slot: &str, services: &[Service], neighbours: &[&str]) -> Names {

@@ -17,8 +17,7 @@ fn globs(patterns: &[&str]) -> GlobSet {
 }
 
 fn watch() -> Watch {
-    let service =
-        |name: &str| Service { name: name.to_owned(), ports: vec!["80".to_owned()], external: false, direct: false };
+    let service = |name: &str| Service { name: name.to_owned(), ports: vec!["80".to_owned()], external: false };
     Watch {
         format: Format::Auto,
         names: Names::new("mew", &[service("web"), service("two-web")], &["mewtwo".to_owned(), "mew-two".to_owned()]),
