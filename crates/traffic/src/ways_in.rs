@@ -24,7 +24,7 @@ pub mod snippets;
 
 use std::fmt;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::{harmless, plain};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -131,7 +131,7 @@ impl Unwatched {
     pub fn unread(what: &str, right: &str, why: &str) -> Self {
         Self::new(
             what.to_owned(),
-            format!("cannot be looked at ({})", plain(why)),
+            format!("cannot be looked at ({})", harmless(why)),
             format!("the reaper needs the right to {right}, which charts/slots gives it"),
         )
     }
