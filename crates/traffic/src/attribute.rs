@@ -351,6 +351,17 @@ impl Names {
         matches!(&self.streams, Streams::Of(namespaces) if namespaces.contains(&self.slot))
     }
 
+    /// True if a session that names nobody could be the slot's.
+    #[must_use]
+    pub fn may_have_streams(&self) -> bool {
+        self.session(&Entry::default()) == Whose::Stream
+    }
+
+    /// The namespaces of routes that lead into the slot, or may.
+    pub fn leading_in(&self) -> impl Iterator<Item = &str> {
+        self.granted.iter().chain(self.foreign.iter().map(|route| &route.namespace)).map(String::as_str)
+    }
+
     /// The namespaces whose routes a ReferenceGrant lets lead into the slot.
     #[must_use]
     pub fn granted(&self) -> &[String] {

@@ -131,6 +131,15 @@ impl Tally {
         time > latest.unwrap_or(Timestamp::MAX)
     }
 
+    /// Adds what the newest lines of anybody show, where only some lines of a log were asked for.
+    pub fn add_newest(&mut self, newest: &Self) {
+        self.samples += newest.samples;
+        self.nameless += newest.nameless;
+        self.unparsed_before += newest.unparsed_before;
+        self.stranger = self.stranger.take().or_else(|| newest.stranger.clone());
+        self.held_back = newest.held_back.or(self.held_back);
+    }
+
     /// Takes a line that was too long to be kept, by its beginning and its end.
     pub fn take_overlong(&mut self, watch: &Watch, head: &str, tail: &str) -> ControlFlow<(), Option<Timestamp>> {
         let time = head.split_once(' ').and_then(|(stamp, _)| times::rfc3339(stamp));
