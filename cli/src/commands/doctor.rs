@@ -26,6 +26,7 @@ mod sight;
 mod slots;
 mod start;
 mod sync;
+mod ways_in;
 
 use hotdesk_slots::text::harmless;
 use jiff::Timestamp;
@@ -79,9 +80,10 @@ fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding> {
     findings.extend(metrics::judge(&metrics::Counted {
         reapers: &then.reapers,
         controllers: &then.controllers,
-        ingresses: &facts.ingresses,
         monitors: &then.monitors,
     }));
+    let ingresses = facts.ingresses.as_deref().unwrap_or_default();
+    findings.extend(ways_in::judge(&then.ways_in, &then.reapers, &then.controllers, ingresses));
     findings.extend(start::judge(&then.starts));
     findings.extend(secrets::judge(&then.secrets));
     findings.extend(slots::judge(facts, program, now));

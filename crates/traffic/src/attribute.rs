@@ -8,6 +8,7 @@
 
 mod address;
 mod known;
+mod learned;
 mod mention;
 mod name;
 
@@ -343,12 +344,6 @@ impl Names {
             Streams::Of(namespaces) if !namespaces.is_empty() && !namespaces.contains(&self.slot) => Whose::Theirs,
             _ => Whose::Stream,
         }
-    }
-
-    /// True if the slot has TCP or UDP services of ingress-nginx.
-    #[must_use]
-    pub fn has_streams(&self) -> bool {
-        matches!(&self.streams, Streams::Of(namespaces) if namespaces.contains(&self.slot))
     }
 
     /// True if a session that names nobody could be the slot's.

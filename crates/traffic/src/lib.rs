@@ -7,6 +7,7 @@
 //! | [`log`] | what does a whole log come to, and how far back does it reach? |
 //! | [`counters`], [`prometheus`], [`gcp`] | what do other sources' answers say? |
 //! | [`attribute`] | whose is an entry? |
+//! | [`ways_in`] | how do requests get into a slot, and which source sees each of these ways? |
 //! | [`sight`] | what does all of it come to? |
 //!
 //! The reaper of a slot decides by this, and whoever else judges a log has to do it by the same code.
@@ -22,3 +23,4 @@ pub mod log;
 pub mod prometheus;
 pub mod sight;
 pub mod sources;
+pub mod ways_in;

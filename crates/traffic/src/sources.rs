@@ -3,6 +3,7 @@
 //! Everything is read and checked before anything is asked: what is here can be used as it is.
 
 mod read;
+mod sees;
 mod server;
 mod written;
 
@@ -14,6 +15,7 @@ use jiff::SignedDuration;
 use crate::line::Format;
 
 pub use read::{Defaults, read};
+pub use sees::{INGRESS_NGINX, Sees};
 
 /// One source.
 #[derive(Debug, Clone)]
@@ -22,6 +24,8 @@ pub struct Source {
     pub name: String,
     /// What it is.
     pub kind: Kind,
+    /// Which ways into a slot it sees.
+    pub sees: Sees,
 }
 
 /// What a source is.
@@ -229,22 +233,6 @@ impl Source {
                 by_nginx(*controller, *any_host)
             }
             _ => false,
-        }
-    }
-
-    /// True if it tells a slot by the namespace of a route.
-    #[must_use]
-    pub fn goes_by_routes(&self) -> bool {
-        match &self.kind {
-            Kind::IngressMetrics(metrics) => metrics.controller == Controller::EnvoyGateway,
-            Kind::IngressLogs(logs) => logs.format == Format::EnvoyJson,
-            Kind::Prometheus(Prometheus { question: Question::Ready { controller, .. }, .. }) => {
-                *controller == Controller::EnvoyGateway
-            }
-            Kind::Prometheus(_) => false,
-            Kind::Loki(Loki { question: LokiQuestion::Lines { format, .. }, .. })
-            | Kind::GcpLogging(GcpLogging { format, .. }) => *format == Format::EnvoyJson,
-            Kind::Loki(_) => false,
         }
     }
 }

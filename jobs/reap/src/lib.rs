@@ -14,6 +14,9 @@
 //! | where | what | verbs | for |
 //! |---|---|---|---|
 //! | cluster | `slots.hotdesk.dev` | list | names of the other slots (everybody has it) |
+//! | cluster | `ingressclasses`, `gatewayclasses`; `services`, and routes of the kinds that cross namespaces | list | whose Ingresses and Gateways there are, and what elsewhere leads into the slot |
+//! | cluster | `gateways` (gateway.networking.k8s.io) | get | whose routes of the slot are |
+//! | ingress namespace | `configmaps` | get | what the controller passes on, and keeps out of its log |
 //! | ingress namespace | `pods` | list | which pods are the controller |
 //! | ingress namespace | `pods/log` | get | what they logged |
 //! | ingress namespace | `replicasets`, `daemonsets`, `statefulsets` (apps) | list | whether one of the pods has gone |
@@ -21,7 +24,7 @@
 //! | slot | `slots/status` | patch | the verdict, and what is saved |
 //! | slot | `events` (events.k8s.io) | create | telling people |
 //! | slot | `services` | list | whose an upstream is |
-//! | slot | `ingresses` (networking.k8s.io) | list | whether its requests are logged at all |
+//! | slot | `ingresses` (networking.k8s.io), other kinds of routes, `pods` | list | whether its requests are seen at all |
 //! | slot | `secrets`, `configmaps` | get, list, update, delete | helm's records, and what to preserve in them |
 //! | slot | all that charts install | get, list, watch, delete | `helm uninstall --wait` |
 //! | slot | what pre- and post-delete hooks create | create, patch | the hooks of `helm uninstall` |

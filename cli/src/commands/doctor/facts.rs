@@ -27,6 +27,7 @@ use super::rights::{self, Asked};
 use super::secrets::{self, Wanted};
 use super::served::Served;
 use super::start::{self, Start};
+use super::ways_in::Everywhere;
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 
@@ -78,6 +79,8 @@ pub(super) struct Then {
     pub(super) grants: Seen<Grants>,
     /// Prometheus Operator's.
     pub(super) monitors: Vec<Value>,
+    /// What leads into the slots.
+    pub(super) ways_in: Everywhere,
 }
 
 impl Facts {
@@ -174,6 +177,7 @@ impl Then {
             look::known(client),
             monitors(client, &reapers),
         );
+        let ways_in = Everywhere::ask(client, &stays, &controllers, known.as_deref().unwrap_or_default()).await;
         Self {
             probe,
             certificate,
@@ -187,6 +191,7 @@ impl Then {
             offered,
             grants,
             monitors,
+            ways_in,
         }
     }
 }

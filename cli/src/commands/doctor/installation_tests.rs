@@ -86,6 +86,7 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
             offered: Ok(vec![]),
             grants: Ok(super::super::beyond::Grants { roles: vec![], bindings: vec![] }),
             monitors: vec![],
+            ways_in: Default::default(),
         },
     }
 }

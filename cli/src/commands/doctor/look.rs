@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hotdesk_traffic::sources::Place;
+use hotdesk_traffic::ways_in::settings::arguments;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, LogParams};
@@ -141,13 +142,6 @@ async fn config_map(client: &Client, own: &str, pod: &Pod) -> Option<Seen<Option
     let namespace = if namespace.starts_with("$(") { own } else { namespace };
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     Some(timed(api.get_opt(name)).await)
-}
-
-/// What a pod's containers are started with.
-pub(super) fn arguments(pod: &Pod) -> Vec<String> {
-    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-    let of = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
-    containers.flat_map(|container| of(&container.command).into_iter().chain(of(&container.args))).collect()
 }
 
 async fn proxies(client: &Client, envoy: bool) -> Vec<Value> {

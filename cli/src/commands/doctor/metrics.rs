@@ -1,60 +1,27 @@
-//! Do counters tell of every request: of wildcard hosts too, and under the label that is asked for?
+//! Do the controllers count what the sources ask for, and under the label that is asked for?
 
-use hotdesk_slots::text::list;
 use hotdesk_traffic::sources::{Controller as Counting, Kind, Prometheus, Question};
-use k8s_openapi::api::networking::v1::Ingress;
-use kube::ResourceExt;
+use hotdesk_traffic::ways_in::settings::arguments;
 use serde_json::Value;
 
-use super::ask::Seen;
 use super::finding::{Finding, Id};
-use super::look::{Controller, arguments};
+use super::look::Controller;
 use super::places::Reaper;
-use super::slots::ABOUT;
-
-const ANY_HOST: &str =
-    "start ingress-nginx with --metrics-per-host=false and set anyHost: true in the source; or name the host";
 
 /// What the judgement is made from.
 pub(super) struct Counted<'a> {
     pub(super) reapers: &'a [Reaper],
     pub(super) controllers: &'a [Controller],
-    pub(super) ingresses: &'a Seen<Vec<Ingress>>,
     /// Prometheus Operator's ServiceMonitors and PodMonitors.
     pub(super) monitors: &'a [Value],
 }
 
 /// Everything about counters.
 pub(super) fn judge(counted: &Counted<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = counted.reapers.iter().flat_map(|reaper| uncounted(reaper, counted)).collect();
-    findings.extend(counted.controllers.iter().flat_map(|controller| switched(controller, counted.reapers)));
+    let of_controller = |controller| switched(controller, counted.reapers);
+    let mut findings: Vec<Finding> = counted.controllers.iter().flat_map(of_controller).collect();
     findings.extend(labels(counted));
     findings
-}
-
-/// Ingresses whose requests ingress-nginx does not count as it comes.
-fn uncounted(reaper: &Reaper, counted: &Counted<'_>) -> Option<Finding> {
-    let source = reaper.sources.iter().flatten().find(|source| source.needs_hosts())?;
-    let about = format!("{ABOUT}{}", reaper.slot);
-    let ingresses = match counted.ingresses {
-        Ok(ingresses) => ingresses,
-        Err(why) => return Some(Finding::unseen(Id::Metrics, about, why)),
-    };
-    let own = ingresses.iter().filter(|ingress| ingress.namespace().as_ref() == Some(&reaper.slot));
-    let found: Vec<String> = own.filter(|ingress| any_host(ingress)).map(ResourceExt::name_any).collect();
-    let says = format!(
-        "its Ingress {} serves a wildcard or any host, which ingress-nginx does not count: {} cannot see its requests",
-        list(&found),
-        source.name
-    );
-    (!found.is_empty()).then(|| Finding::problem(Id::Metrics, about, says).mended_by(ANY_HOST))
-}
-
-fn any_host(ingress: &Ingress) -> bool {
-    let spec = ingress.spec.as_ref();
-    let rules = spec.and_then(|spec| spec.rules.as_deref()).unwrap_or_default();
-    let any = |host: &Option<String>| host.as_deref().is_none_or(|host| host.is_empty() || host.contains('*'));
-    rules.iter().any(|rule| any(&rule.host)) || spec.is_some_and(|spec| spec.default_backend.is_some())
 }
 
 /// What the controller's arguments say against what the source believes of them.

@@ -39,6 +39,10 @@ pub(super) struct Reaper {
     pub(super) window: SignedDuration,
     /// The share of log lines that may be unreadable.
     pub(super) max_unparsed: f64,
+    /// The classes of Ingress that its sources read; none: the cluster's IngressClasses say.
+    pub(super) classes: Vec<String>,
+    /// What comes past every controller is nobody's use.
+    pub(super) ignore_direct: bool,
     /// Runs between the others, for logs that do not last from one to the next.
     pub(super) observes: bool,
     pub(super) template: PodTemplateSpec,
@@ -59,6 +63,12 @@ impl Reaper {
             sources: sources(&get),
             window: window(get("HOTDESK_WINDOW"), get("HOTDESK_OFFICE_HOURS")),
             max_unparsed: get("HOTDESK_MAX_UNPARSED").and_then(share).unwrap_or(0.01),
+            classes: get("HOTDESK_INGRESS_CLASS")
+                .into_iter()
+                .flat_map(|all| all.split(','))
+                .map(str::to_owned)
+                .collect(),
+            ignore_direct: get("HOTDESK_IGNORE_DIRECT_TRAFFIC") == Some("true"),
             observes: all.iter().filter(observing).any(observes),
             saved: get("HOTDESK_SAVED_NAMESPACE").unwrap_or(DEFAULT_SAVED).to_owned(),
             secrets: secrets(&template),

@@ -46,11 +46,12 @@ const PROGRAMS: [(&str, &[Rule]); 3] = [
     ("controller", &[("list", SLOTS, "slots"), ("watch", SLOTS, "slots"), ("patch", SLOTS, "slots/status")]),
 ];
 /// What a reaper does in its slot.
-const IN_SLOT: [Rule; 9] = [
+const IN_SLOT: [Rule; 10] = [
     ("list", "", "secrets"),
     ("update", "", "secrets"),
     ("list", "", "configmaps"),
     ("list", "", "services"),
+    ("list", "", "pods"),
     ("list", "networking.k8s.io", "ingresses"),
     ("get", SLOTS, "slots"),
     ("patch", SLOTS, "slots/status"),
@@ -60,7 +61,10 @@ const IN_SLOT: [Rule; 9] = [
 /// How it writes down what it is about to uninstall.
 const SAVE: Rule = ("create", "", "secrets");
 /// What it does where the ingress controller is.
-const AWAY: [Rule; 2] = [("list", "", "pods"), ("list", "apps", "replicasets")];
+const AWAY: [Rule; 3] = [("list", "", "pods"), ("get", "", "configmaps"), ("list", "apps", "replicasets")];
+/// What it looks at everywhere: whose slot a name is, who serves it, and what elsewhere leads into it.
+const EVERYWHERE: [Rule; 3] =
+    [("list", SLOTS, "slots"), ("list", "networking.k8s.io", "ingressclasses"), ("list", "", "services")];
 
 /// Everything that anybody needs.
 pub(super) fn needed(deployments: &[Deployment], reapers: &[Reaper]) -> Vec<Need> {
@@ -85,7 +89,7 @@ fn of_reaper(reaper: &Reaper) -> Vec<Need> {
     };
     let mut needs: Vec<Need> = IN_SLOT.iter().map(|rule| need(*rule, Some(&reaper.slot))).collect();
     needs.push(need(SAVE, Some(&reaper.saved)));
-    needs.push(need(("list", SLOTS, "slots"), None));
+    needs.extend(EVERYWHERE.iter().map(|rule| need(*rule, None)));
     for (place, uses) in reaper.places() {
         let mut rules = AWAY.to_vec();
         if uses.logs {

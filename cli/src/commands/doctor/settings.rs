@@ -1,18 +1,16 @@
 //! Which settings of the controller keep requests out of its log?
 
-use std::collections::BTreeMap;
-
 use hotdesk_slots::text::plain;
+use hotdesk_traffic::ways_in::From;
+use hotdesk_traffic::ways_in::settings::{self, Hidden, arguments};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::ResourceExt;
 use serde_json::Value;
 
 use super::finding::{Finding, Id};
-use super::look::{Controller, arguments};
+use super::look::Controller;
+use super::places::Uses;
 use super::sight::about;
-
-/// Where ingress-nginx' log goes to the container's output.
-const OUTPUTS: [&str; 3] = ["/var/log/nginx/access.log", "/dev/stdout", "/proc/1/fd/1"];
 
 /// A setting that hides requests: what is wrong, and what mends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +37,7 @@ pub(super) fn judge(controller: &Controller) -> Vec<Finding> {
             )
             .mended_by("nothing, if that is meant so"),
         ),
-        Some(Ok(Some(config))) => hidden.extend(nginx(config)),
+        Some(Ok(Some(config))) => hidden.extend(nginx(config, controller.uses)),
         None => {}
     }
     let pod = controller.pods.as_ref().ok().and_then(|pods| pods.first());
@@ -53,47 +51,14 @@ pub(super) fn judge(controller: &Controller) -> Vec<Finding> {
     findings
 }
 
-fn nginx(config: &ConfigMap) -> Vec<Hides> {
-    let none = BTreeMap::new();
-    let data = config.data.as_ref().unwrap_or(&none);
-    let get = |key: &str| data.get(key).map(|value| value.trim());
-    let (namespace, name) = (config.namespace().unwrap_or_default(), config.name_any());
-    let without = |key: &str| {
-        format!("kubectl -n {namespace} patch configmap {name} --type merge -p '{{\"data\":{{\"{key}\":null}}}}'")
+/// What the ConfigMap of ingress-nginx hides, as the reaper judges it, and what comes late or cannot be told.
+fn nginx(config: &ConfigMap, uses: Uses) -> Vec<Hides> {
+    let concerns = |hidden: &&Hidden| uses.logs || matches!(hidden.from, Some(From::All | From::Counters));
+    let hides = |hidden: &Hidden| Hides {
+        says: format!("{}: {}", config.name_any(), hidden.says),
+        fix: settings::fix(config, hidden.key),
     };
-    let mut hidden = Vec::new();
-    let mut hides = |key: &str, says: String| hidden.push(Hides { says: format!("{name}: {says}"), fix: without(key) });
-    for key in ["disable-access-log", "disable-http-access-log"] {
-        if get(key) == Some("true") {
-            hides(key, format!("{key}: \"true\" turns the access log off"));
-        }
-    }
-    for key in ["access-log-path", "http-access-log-path"] {
-        if let Some(path) = get(key).filter(|path| !OUTPUTS.contains(path)) {
-            hides(
-                key,
-                format!("{key}: {} writes the access log where the Kubernetes API does not see it", plain(path)),
-            );
-        }
-    }
-    if let Some(params) = get("access-log-params").filter(|params| params.contains("if=")) {
-        hides("access-log-params", format!("access-log-params: {} leaves some requests out", plain(params)));
-    }
-    if get("access-log-params").is_some_and(|params| params.contains("buffer=")) {
-        hides(
-            "access-log-params",
-            "access-log-params buffers the access log, so that the newest requests are not in it".to_owned(),
-        );
-    }
-    if get("enable-syslog") == Some("true") {
-        hides("enable-syslog", "enable-syslog: \"true\" sends the access log away".to_owned());
-    }
-    let nothing = |format: &&str| !format.contains("$proxy_upstream_name") && !format.contains("$service_name");
-    if let Some(format) = get("log-format-upstream").filter(nothing) {
-        let format: String = plain(format).chars().take(80).collect();
-        hides("log-format-upstream", format!("log-format-upstream has no $proxy_upstream_name: {format}"));
-    }
-    hidden
+    settings::nginx(config).iter().filter(concerns).map(hides).collect()
 }
 
 fn traefik(pod: &Pod) -> Vec<Hides> {
@@ -138,6 +103,13 @@ fn traefik(pod: &Pod) -> Vec<Hides> {
         hides(
             format!("it writes its access log to {}, where the Kubernetes API does not see it", plain(path)),
             "start it without --accesslog.filepath",
+        );
+    }
+    let silent = |a: &&&str| a.contains(".observability.accesslogs=false") && a.contains("entrypoints.");
+    if let Some(entry_point) = all.iter().find(silent) {
+        hides(
+            format!("{} keeps the requests of an entry point out of the log", plain(entry_point)),
+            "start it without that",
         );
     }
     let dropped = get("accesslog.fields.defaultmode") == Some("drop")

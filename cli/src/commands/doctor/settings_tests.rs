@@ -45,15 +45,19 @@ fn what_hides_requests_in_ingress_nginx() {
     nginx_with(&json!({"disable-access-log": "true"}), &[("turns the access log off", off)]);
     nginx_with(
         &json!({"access-log-path": "/tmp/a.log"}),
-        &[("access-log-path: /tmp/a.log writes", "{\"access-log-path\":null}")],
+        &[("access-log-path: /tmp/a.log, where the Kubernetes API does not see", "{\"access-log-path\":null}")],
     );
-    nginx_with(&json!({"access-log-params": "buffer=64k flush=1m"}), &[("buffers", "access-log-params")]);
+    nginx_with(&json!({"access-log-params": "buffer=64k flush=1m"}), &[("with a buffer", "access-log-params")]);
     nginx_with(&json!({"access-log-params": "if=$loggable"}), &[("leaves some requests out", "access-log-params")]);
     nginx_with(
         &json!({"log-format-upstream": "$remote_addr"}),
-        &[("has no $proxy_upstream_name", "log-format-upstream")],
+        &[("log-format-upstream without $proxy_upstream_name", "log-format-upstream")],
     );
     nginx_with(&json!({"enable-syslog": "true"}), &[("sends the access log away", "enable-syslog")]);
+    nginx_with(
+        &json!({"custom-http-errors": "404"}),
+        &[("custom-http-errors: 404", "{\"custom-http-errors\":null}")], /* w44 */
+    );
     let well = json!({
         "disable-access-log": "false", "access-log-path": "/dev/stdout", "use-gzip": "true",
         "log-format-upstream": "{\"proxyUpstreamName\": \"$proxy_upstream_name\"}",
@@ -72,6 +76,10 @@ fn what_hides_requests_in_traefik() {
     with(&[], &[]);
     with(&["--accesslog.filters.statuscodes=500-599"], &[("leaves requests out", "without --accesslog.filters")]);
     with(&["--accessLog.bufferingSize=100"], &[("buffers", "bufferingsize=0")]);
+    with(
+        &["--entryPoints.web.observability.accessLogs=false"],
+        &[("keeps the requests of an entry point out of the log", "without that")],
+    );
     with(&["--accesslog.filepath=/var/log/a"], &[("/var/log/a", "without --accesslog.filepath")]);
     with(&["--accesslog.fields.defaultmode=drop"], &[("drops the field ServiceName", "ServiceName=keep")]);
     with(&["--accesslog.fields.defaultmode=drop", "--accesslog.fields.names.ServiceName=keep"], &[]);

@@ -3,13 +3,10 @@
 use std::collections::BTreeSet;
 
 use hotdesk_slots::requests::STAMPED;
-use hotdesk_slots::text::list;
 use hotdesk_slots::{Mode, Slot, VerdictState, keys};
-use hotdesk_traffic::sources::Source;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 
 use super::facts::Facts;
@@ -40,7 +37,6 @@ struct Known<'a> {
     /// True if there is one in the slot itself, where hotdesk had them before.
     outdated: bool,
     reaper: Option<&'a Reaper>,
-    ingresses: Vec<&'a Ingress>,
     runs: Runs<'a>,
 }
 
@@ -85,7 +81,6 @@ fn known<'a>(facts: &'a Facts, slots: &'a [Slot], name: &'a str) -> Known<'a> {
         cron_job: facts.cron_jobs.as_ref().ok().map(|all| all.iter().find(|job| reaps(job, name))),
         outdated: facts.cron_jobs.iter().flatten().any(outdated),
         reaper: facts.then.reapers.iter().find(|reaper| reaper.slot == name),
-        ingresses: facts.ingresses.iter().flatten().filter(|ingress| in_it(ingress.namespace())).collect(),
         runs: Runs {
             jobs: facts.jobs.as_deref().unwrap_or_default(),
             pods: facts.pods.as_deref().unwrap_or_default(),
@@ -113,10 +108,7 @@ fn one(known: &Known<'_>, program: &str, now: Timestamp) -> Vec<Finding> {
         ))];
     };
     let mut findings: Vec<Finding> =
-        [gated(known, &about), mode(slot, &about), unlogged(known, &about), unstamped(slot, &about)]
-            .into_iter()
-            .flatten()
-            .collect();
+        [gated(known, &about), mode(slot, &about), unstamped(slot, &about)].into_iter().flatten().collect();
     findings.extend(reaper(known, slot, &about, program, now));
     if findings.is_empty() {
         let verdict = slot.status.as_ref().and_then(|status| status.verdict.as_ref());
@@ -166,25 +158,6 @@ fn unstamped(slot: &Slot, about: &str) -> Option<Finding> {
         )
         .mended_by(fix),
     )
-}
-
-/// Ingresses of the slot whose requests are in no log.
-fn unlogged(known: &Known<'_>, about: &str) -> Option<Finding> {
-    let reads_logs = known.reaper?.sources.iter().flatten().any(Source::reads_logs);
-    let off = |(key, value): (&String, &String)| {
-        let name = key.rsplit('/').next().unwrap_or_default();
-        let hides = ["enable-access-log", "router.observability.accesslogs"].contains(&name)
-            && value.trim().eq_ignore_ascii_case("false");
-        hides.then(|| key.clone())
-    };
-    let found = known.ingresses.iter().filter(|_| reads_logs);
-    let found: Vec<(String, String)> =
-        found.filter_map(|ingress| Some((ingress.name_any(), ingress.annotations().iter().find_map(off)?))).collect();
-    let (name, key) = found.first()?;
-    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
-    let says = format!("its Ingress {} turns the access log off ({key}), so its requests are not seen", list(&names));
-    let fix = format!("kubectl -n {} annotate ingress {name} {key}-", known.name);
-    Some(Finding::problem(Id::SlotIngress, about, says).mended_by(fix))
 }
 
 fn reaper(known: &Known<'_>, slot: &Slot, about: &str, program: &str, now: Timestamp) -> Vec<Finding> {

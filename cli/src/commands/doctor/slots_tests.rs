@@ -43,7 +43,6 @@ struct Case {
     namespace: Option<Namespace>,
     cron_job: Option<CronJob>,
     outdated: bool,
-    ingresses: Vec<Ingress>,
 }
 
 fn in_order() -> Case {
@@ -52,7 +51,6 @@ fn in_order() -> Case {
         namespace: Some(namespace(Some("mew"))),
         cron_job: Some(cron_job(false, false, Some("2026-11-23T14:07:00Z"))),
         outdated: false,
-        ingresses: vec![],
     }
 }
 
@@ -66,7 +64,6 @@ fn check(case: &Case, expected: &[(Level, &str)]) {
         cron_job: Some(case.cron_job.as_ref()),
         outdated: case.outdated,
         reaper: reaper.as_ref(),
-        ingresses: case.ingresses.iter().collect(),
         runs: Runs { jobs: &[], pods: &[], events: &[] },
     };
     let found = one(&known, "hotdesk", now());
@@ -171,18 +168,4 @@ fn a_reaper_that_says_nothing_is_noticed() {
         ..in_order()
     };
     check(&old, &[(Level::Warning, "last looked 3 d ago")]);
-}
-
-#[test]
-fn an_ingress_that_is_not_logged_is_a_problem_where_logs_are_read() {
-    let ingress = |value: &str| -> Ingress {
-        let annotations = json!({"nginx.ingress.kubernetes.io/enable-access-log": value});
-        serde_json::from_value(json!({"metadata": {"name": "web", "namespace": "mew", "annotations": annotations}}))
-            .unwrap()
-    };
-    check(
-        &Case { ingresses: vec![ingress("false")], ..in_order() },
-        &[(Level::Problem, "its Ingress web turns the access log off (nginx.ingress.kubernetes.io/enable-access-log)")],
-    );
-    check(&Case { ingresses: vec![ingress("true")], ..in_order() }, &[(Level::Ok, "Active")]);
 }

@@ -11,8 +11,6 @@ pub struct Service {
     pub ports: Vec<String>,
     /// True for a Service of type ExternalName: it needs no port, so an Ingress may name any.
     pub external: bool,
-    /// True if requests may reach it past the ingress controller, from outside the cluster.
-    pub direct: bool,
     /// Its own addresses in the cluster.
     pub addresses: Vec<IpAddr>,
 }

@@ -8,9 +8,10 @@ use serde_json::{Map, Value as Json};
 
 use super::written::{self, Fields};
 use super::{Controller, GcpLogging, IngressLogs, IngressMetrics, Kind, Loki, LokiQuestion, Place};
-use super::{Prometheus, Question, Source, Value};
+use super::{Prometheus, Question, Sees, Source, Value};
 use crate::line::Format;
 use crate::line::keys::Keys;
+use crate::ways_in::kinds::ALL;
 
 /// A Prometheus calls a series stale after as long.
 const GAP: SignedDuration = SignedDuration::from_mins(5);
@@ -87,6 +88,7 @@ impl Reader<'_> {
                 return None;
             }
         };
+        let sees = fields.remove("sees").map(|written| self.sees(written));
         let kind = match kind.as_str() {
             "ingress-logs" => self.parse(fields).map(|logs| Kind::IngressLogs(self.logs(logs))),
             "ingress-metrics" => self.parse(fields).map(|metrics| Kind::IngressMetrics(self.metrics(metrics))),
@@ -98,7 +100,26 @@ impl Reader<'_> {
                 None
             }
         };
-        Some(Source { name, kind: kind? })
+        let kind = kind?;
+        let known = Sees::by_kind(&kind);
+        let sees = sees.map_or_else(|| known.clone(), |written| written.over(&known));
+        Some(Source { name, kind, sees })
+    }
+
+    /// What the operator says that a source sees.
+    fn sees(&mut self, written: Json) -> written::Sees {
+        let read = serde_json::from_value(written);
+        let sees: written::Sees = read.unwrap_or_else(|error| {
+            self.problem("sees", &plain(&error.to_string()));
+            written::Sees::default()
+        });
+        for name in sees.kinds.iter().flatten().filter(|name| !ALL.iter().any(|kind| kind.is_named(name))) {
+            self.problem("sees.kinds", &format!("there is no kind of route {}: write one as HTTPRoute", plain(name)));
+        }
+        for name in sees.gateways.iter().flatten().filter(|name| !name.contains('/')) {
+            self.problem("sees.gateways", &format!("write {} with its namespace, as edge/gateway", plain(name)));
+        }
+        sees
     }
 
     fn parse<T: DeserializeOwned>(&mut self, fields: Map<String, Json>) -> Option<T> {

@@ -19,6 +19,26 @@ pub(super) struct Logs {
     pub(super) fields: Option<Fields>,
 }
 
+/// What a source sees; what is left out is what is known of it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Sees {
+    pub(super) controllers: Option<Vec<String>>,
+    pub(super) kinds: Option<Vec<String>>,
+    pub(super) gateways: Option<Vec<String>>,
+}
+
+impl Sees {
+    /// What is written, before what is known.
+    pub(super) fn over(self, known: &super::Sees) -> super::Sees {
+        super::Sees {
+            controllers: self.controllers.unwrap_or_else(|| known.controllers.clone()),
+            kinds: self.kinds.unwrap_or_else(|| known.kinds.clone()),
+            gateways: self.gateways.or_else(|| known.gateways.clone()),
+        }
+    }
+}
+
 /// The names of JSON fields.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

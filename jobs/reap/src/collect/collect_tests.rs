@@ -94,6 +94,11 @@ impl World {
         let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
         let items = match path {
             "/version" => return Some("{}".to_owned()),
+            "/apis" => {
+                let version = json!({"groupVersion": "networking.k8s.io/v1", "version": "v1"});
+                let group = json!({"name": "networking.k8s.io", "versions": [version], "preferredVersion": version});
+                return Some(json!({"kind": "APIGroupList", "groups": [group]}).to_string());
+            }
             "/apis/hotdesk.dev/v1alpha1/namespaces/mew/slots/slot" => {
                 let metadata = json!({"name": "slot", "namespace": "mew"});
                 return Some(json!({"metadata": metadata, "spec": self.spec, "status": self.status}).to_string());
@@ -268,7 +273,7 @@ fn a_part_of_a_list_is_not_the_list() {
 fn an_ingress_that_is_not_logged_leaves_the_slot_alone() {
     let annotations = json!({"nginx.ingress.kubernetes.io/enable-access-log": "false"});
     let silent = json!({"metadata": {"name": "web", "annotations": annotations}});
-    check(|world| world.ingresses.push(silent), VerdictState::Unknown, "Ingress web turns its access log off");
+    check(|world| world.ingresses.push(silent), VerdictState::Unknown, "Ingress mew/web turns its access log off");
 }
 
 #[test]

@@ -8,14 +8,16 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use super::logs::Earlier;
-use super::{Collector, ingresses, known, logs, metrics, routes, services};
+use super::ways_in::Survey;
+use super::{Collector, logs, metrics, slots};
 use crate::decide::Evidence;
 use crate::remote;
-use hotdesk_traffic::attribute::Names;
+use hotdesk_traffic::attribute::{Known, Names};
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::tally::Watch;
 use hotdesk_traffic::sight::Traffic;
 use hotdesk_traffic::sources::{Kind, Source};
+use hotdesk_traffic::ways_in::{Rules, unwatched};
 
 /// What an older reaper has read does not count where this one sees more in the same lines.
 const READER: u8 = 2;
@@ -110,15 +112,11 @@ impl Collector<'_> {
     /// What holds for all sources, and why requests may have come past them.
     async fn case(&self, window: SignedDuration, now: Timestamp) -> Result<(Case, Vec<String>), String> {
         self.cluster.check_clock(self.now).await?;
-        let mut doubts =
-            ingresses::unseen(self.cluster, self.slot, &self.args.ingress_class, &self.patterns.sources).await?;
-        let known = known::of(self.cluster, self.slot, &self.args.other_namespaces).await?;
-        if !self.args.ignore_direct_traffic {
-            doubts.extend(services::unlogged(&known.services));
-        }
-        if self.patterns.sources.iter().any(Source::goes_by_routes) {
-            doubts.extend(routes::unseen(self.cluster, self.slot, &self.patterns.sources).await?);
-        }
+        let rules = Rules { classes: &self.args.ingress_class, ignore_direct: self.args.ignore_direct_traffic };
+        let (cluster, slot, sources) = (self.cluster, self.slot, self.patterns.sources.as_slice());
+        let ways = Survey { cluster, slot, sources, rules }.collect().await?;
+        let doubts = unwatched(&ways, sources, &rules).iter().map(ToString::to_string).collect();
+        let known = Known::of(&ways, slots::all(cluster).await?, &self.args.other_namespaces);
         let ago = |length: SignedDuration| now.saturating_sub(length).unwrap_or(Timestamp::MIN);
         let names = Names::of(self.slot, &known);
         let look_back = ago(window.max(self.args.look_back));

@@ -1,16 +1,13 @@
 //! What can be learned about the slot right now? Everything that reads; nothing here judges or writes.
 
 pub mod controllers;
-pub mod ingresses;
-mod known;
 mod lines;
 pub mod logs;
 pub mod looks;
 pub mod metrics;
 pub mod releases;
-pub mod routes;
-pub mod services;
 pub mod slots;
+pub mod ways_in;
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
+#[path = "../../../../crates/traffic/tests/support/cases.rs"]
+mod cases;
+mod objects;
 mod rows;
 mod world;
 

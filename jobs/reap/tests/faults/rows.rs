@@ -5,6 +5,7 @@ mod api;
 mod lines;
 mod sight;
 mod sources;
+mod ways_in;
 
 use hotdesk_fetch::stand_in::Reply;
 use serde_json::json;
@@ -49,6 +50,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(acts::requests());
     rows.extend(acts::saves());
     rows.extend(sources::rows());
+    rows.extend(ways_in::rows());
     rows
 }
 

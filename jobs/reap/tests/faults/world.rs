@@ -13,6 +13,8 @@ use hotdesk_fetch::stand_in::{Reply, Request, serve};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::objects;
+
 /// No run takes longer, whatever hangs.
 const PATIENCE: Duration = Duration::from_secs(150);
 
@@ -40,6 +42,8 @@ pub(crate) struct World {
     pub claim_id: &'static str,
     pub records: Vec<Value>,
     pub services: Vec<Value>,
+    /// Whatever else there is, in any namespace.
+    pub objects: Vec<Value>,
     pub ingresses: Vec<Value>,
     pub pods: Vec<Value>,
     pub replica_sets: Vec<Value>,
@@ -101,8 +105,16 @@ pub(crate) fn second(at: Timestamp) -> String {
 }
 
 pub(crate) fn controller(name: &str, started: i64) -> Value {
+    let own = |flag: &str, name: &str| format!("--{flag}=$(POD_NAMESPACE)/{name}");
+    let args = [
+        own("configmap", "ingress-nginx-controller"),
+        own("tcp-services-configmap", "tcp-services"),
+        own("udp-services-configmap", "udp-services"),
+    ];
     json!({
+        "spec": {"containers": [{"name": "controller", "args": args}]},
         "metadata": {
+            "namespace": "ingress-nginx",
             "name": name, "uid": name, "creationTimestamp": second(ago(started)),
             "ownerReferences": [{
                 "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "controller", "uid": "1", "controller": true,
@@ -125,6 +137,7 @@ pub(crate) fn idle() -> World {
         claim_id: "c1",
         records: vec![record(1, "deployed", 300)],
         services: vec![json!({"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}})],
+        objects: vec![],
         ingresses: vec![],
         pods: vec![controller("controller-a", 600)],
         replica_sets: vec![json!({"metadata": {"name": "controller", "creationTimestamp": second(ago(600))}})],
@@ -187,8 +200,12 @@ impl World {
             ),
             ("PATCH", path) if path.starts_with(own) => self.patched(request),
             ("GET", "/api/v1/namespaces/mew/secrets") => list(&self.records),
-            ("GET", "/api/v1/namespaces/mew/services") => list(&self.services),
-            ("GET", "/apis/networking.k8s.io/v1/namespaces/mew/ingresses") => list(&self.ingresses),
+            ("GET", "/api/v1/namespaces/mew/services") => {
+                list(&objects::with(&self.services, &self.objects, "Service"))
+            }
+            ("GET", "/apis/networking.k8s.io/v1/namespaces/mew/ingresses") => {
+                list(&objects::with(&self.ingresses, &self.objects, "Ingress"))
+            }
             ("GET", "/api/v1/namespaces/ingress-nginx/pods") => list(&self.pods),
             ("GET", "/apis/apps/v1/namespaces/ingress-nginx/replicasets") => list(&self.replica_sets),
             ("GET", path) if path.ends_with("/log") => self.logged(target),
@@ -199,6 +216,7 @@ impl World {
             }
             ("GET", path) if path.contains("/mew/") && path.rsplit('/').next() == Some("web") => missing(),
             ("GET", "/api/v1") => Reply::Json(200, resources()),
+            ("GET", path) if objects::serves(path) => objects::answer(self, path, target),
             ("GET", _) => list(&[]),
             // Whatever is written is taken as it is.
             _ => Reply::Json(200, serde_json::from_str(&request.body).unwrap_or_default()),
@@ -267,7 +285,7 @@ impl World {
     }
 }
 
-fn missing() -> Reply {
+pub(crate) fn missing() -> Reply {
     failure(404, "NotFound", "not found")
 }
 

@@ -119,7 +119,9 @@ fn an_ingress_that_is_not_logged_or_not_counted_is_said() {
     let off = "nginx.ingress.kubernetes.io/enable-access-log";
     admin().apply(logged.name(), &ingress("mew.example.com", json!({off: "false"}))).succeeded();
     let fix = format!("kubectl -n {} annotate ingress web {off}-", logged.name());
-    finds("slot-ingress", &slot(&logged), "problem", "its Ingress web turns the access log off", &fix);
+    let says = format!("the Ingress {}/web turns its access log off", logged.name());
+    finds("slot-ingress", &slot(&logged), "problem", &says, &fix);
     admin().apply(counted.name(), &ingress("*.mew.example.com", json!({}))).succeeded();
-    finds("metrics", &slot(&counted), "problem", "its Ingress web serves a wildcard", "--metrics-per-host=false");
+    let says = format!("the Ingress {}/web serves any host, or a wildcard", counted.name());
+    finds("slot-ingress", &slot(&counted), "problem", &says, "--metrics-per-host=false");
 }

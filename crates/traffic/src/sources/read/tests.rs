@@ -112,3 +112,54 @@ fn every_problem_of_every_source_is_told_at_once() {
         "{problems:?}"
     );
 }
+
+#[test]
+fn a_source_sees_what_its_format_is_of_and_what_the_operator_says_instead() {
+    let sees = |written: &str| parse(&format!("[{{{written}}}]")).unwrap().remove(0).sees;
+    for (written, controller, kind) in [
+        ("type: ingress-logs, logFormat: nginx", "k8s.io/ingress-nginx", "Ingress"),
+        ("type: ingress-logs, logFormat: auto", "k8s.io/ingress-nginx", "Ingress"),
+        (
+            "type: ingress-logs, logFormat: auto, selector: app.kubernetes.io/name=traefik",
+            "traefik.io/ingress-controller",
+            "IngressRoute",
+        ),
+        ("type: ingress-logs, logFormat: traefik-json", "traefik.io/gateway-controller", "HTTPRoute"),
+        (
+            "type: ingress-metrics, controller: envoy-gateway",
+            "gateway.envoyproxy.io/gatewayclass-controller",
+            "GRPCRoute",
+        ),
+        (
+            "type: prometheus, url: 'http://p', controller: istio, sight: up",
+            "istio.io/gateway-controller",
+            "VirtualService",
+        ),
+        ("type: ingress-logs, sees: {controllers: [a/b]}", "a/b", "Ingress"),
+        (
+            "type: ingress-logs, logFormat: json, fields: {namespace: ns}, sees: {controllers: [a/b], kinds: [HTTPProxy]}",
+            "a/b",
+            "HTTPProxy",
+        ),
+    ] {
+        let sees = sees(written);
+        assert!(sees.controller(controller), "{written}: {sees:?}");
+        assert!(sees.kinds.iter().any(|known| known == kind), "{written}: {sees:?}");
+    }
+    assert_eq!(sees("type: ingress-logs, logFormat: json, fields: {namespace: ns}"), Sees::default());
+    assert!(!sees("type: ingress-logs, sees: {controllers: [a/b]}").controller("k8s.io/ingress-nginx"));
+    let one = sees(
+        "type: ingress-logs, logFormat: envoy-json, selector: 'gateway.envoyproxy.io/owning-gateway-name=gw,gateway.envoyproxy.io/owning-gateway-namespace=edge'",
+    );
+    assert!(one.gateway("edge", "gw") && !one.gateway("edge", "other"), "{one:?}");
+    let either =
+        sees("type: ingress-logs, logFormat: envoy-json, selector: gateway.envoyproxy.io/owning-gateway-name=gw");
+    assert!(!either.gateway("edge", "gw"), "of which namespace is not said: {either:?}");
+}
+
+#[test]
+fn what_a_source_cannot_see_is_refused() {
+    refused("type: ingress-logs, sees: {kinds: [HttpRoute]}", "sees.kinds: there is no kind of route HttpRoute");
+    refused("type: ingress-logs, sees: {gateways: [gw]}", "sees.gateways: write gw with its namespace");
+    refused("type: ingress-logs, sees: {classes: [nginx]}", "sees: unknown field");
+}

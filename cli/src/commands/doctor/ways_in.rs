@@ -1,0 +1,201 @@
+//! Does a source of its reaper see every way into each slot?
+//!
+//! What there is is asked for once for all slots, and judged by the code of the reaper, which judges its own slot by it at
+//! each run.
+
+use futures::StreamExt as _;
+use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, NETWORKING, ServedBy};
+use hotdesk_traffic::ways_in::settings::{Flags, Settings};
+use hotdesk_traffic::ways_in::{Named, Route, Rules, WaysIn, unwatched};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::{Api, Client, ResourceExt};
+
+use super::ask::{AT_ONCE, Seen, all, items, timed};
+use super::finding::{Finding, Id};
+use super::look::Controller;
+use super::places::Reaper;
+use super::slots::ABOUT;
+
+/// What leads into any slot.
+#[derive(Debug, Default)]
+pub(super) struct Everywhere {
+    services: Vec<Service>,
+    pods: Vec<Pod>,
+    ingress_classes: Vec<IngressClass>,
+    routes: Vec<Route>,
+    grants: Vec<Named>,
+    gateways: Vec<Named>,
+    gateway_classes: Vec<Named>,
+    /// Ports that controllers pass on.
+    streams: Vec<ConfigMap>,
+    /// Services that answer what no Ingress names.
+    default_backends: Vec<(String, String)>,
+    /// Why something could not be looked at.
+    unseen: Vec<String>,
+}
+
+impl Everywhere {
+    /// Asks for all of it.
+    pub(super) async fn ask(client: &Client, slots: &[String], controllers: &[Controller], known: &[Pod]) -> Self {
+        let mut found = Self::default();
+        let everything = &ListParams::default();
+        let (services, classes, kinds) = tokio::join!(all(client, everything), all(client, everything), kinds(client));
+        found.services = found.noted("Services", services);
+        found.ingress_classes = found.noted("IngressClasses", classes);
+        let pods = slots.iter().map(|slot| {
+            let api: Api<Pod> = Api::namespaced(client.clone(), slot);
+            async move { items(&api, everything).await }
+        });
+        let pods: Vec<Seen<Vec<Pod>>> = futures::stream::iter(pods).buffered(AT_ONCE).collect().await;
+        for some in pods {
+            let some = found.noted("pods", some);
+            found.pods.extend(some);
+        }
+        for kind in found.noted("kinds", kinds) {
+            let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind);
+            let listed = items(&api, everything).await;
+            let objects = found.noted(&kind.kind, listed).into_iter().map(named).collect::<Vec<_>>();
+            found.take(&kind, objects);
+        }
+        let own = controllers.iter().flat_map(|controller| controller.pods.iter().flatten());
+        let pods: Vec<Pod> = own.chain(known).cloned().collect();
+        let flags = Flags::of(&pods);
+        found.default_backends = flags.default_backends;
+        for (namespace, name) in flags.streams {
+            let api: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
+            let map = timed(api.get_opt(&name)).await.map(|map| map.into_iter().collect());
+            let map = found.noted("ConfigMaps of the controllers", map);
+            found.streams.extend(map);
+        }
+        found
+    }
+
+    fn noted<T>(&mut self, what: &str, seen: Seen<Vec<T>>) -> Vec<T> {
+        seen.unwrap_or_else(|why| {
+            let why = format!("{what}: {why}");
+            if !self.unseen.contains(&why) {
+                self.unseen.push(why);
+            }
+            Vec::new()
+        })
+    }
+
+    fn take(&mut self, kind: &ApiResource, objects: Vec<Named>) {
+        match kind.plural.as_str() {
+            "referencegrants" => self.grants.extend(objects),
+            "gateways" => self.gateways.extend(objects),
+            "gatewayclasses" => self.gateway_classes.extend(objects),
+            plural => {
+                let row = ALL.iter().find(|row| row.group == kind.group && row.plural == plural);
+                self.routes.extend(
+                    row.into_iter()
+                        .flat_map(|kind| objects.clone().into_iter().map(move |object| Route { kind, object })),
+                );
+            }
+        }
+    }
+
+    /// What of it leads into one slot, as its reaper finds it.
+    fn of(&self, reaper: &Reaper, ingresses: &[Ingress], controllers: &[Controller]) -> WaysIn {
+        let slot = reaper.slot.as_str();
+        let own = |namespace: Option<String>| namespace.as_deref() == Some(slot);
+        let (routes, elsewhere): (Vec<Route>, Vec<Route>) =
+            self.routes.iter().cloned().partition(|route| route.object.namespace == slot);
+        let mut settings: Vec<Settings> = reaper
+            .sources
+            .iter()
+            .flatten()
+            .filter_map(|source| {
+                let place = source.place()?;
+                let controller = controllers.iter().find(|controller| controller.place == *place)?;
+                let flags = Flags::of(controller.pods.as_deref().unwrap_or_default());
+                let config = controller.config.clone().and_then(Result::ok).flatten();
+                let controller_classes = flags.controller_classes;
+                Some(Settings { source: source.name.clone(), controller_classes, config, ..Settings::default() })
+            })
+            .collect();
+        // A store of logs does not say which controller it is of: the ports of any of them count.
+        let (streams, default_backends) = (self.streams.clone(), self.default_backends.clone());
+        settings.push(Settings { streams, default_backends, ..Settings::default() });
+        WaysIn {
+            slot: slot.to_owned(),
+            ingresses: ingresses.iter().filter(|ingress| own(ingress.namespace())).cloned().collect(),
+            services: self.services.iter().filter(|service| own(service.namespace())).cloned().collect(),
+            pods: self.pods.iter().filter(|pod| own(pod.namespace())).cloned().collect(),
+            routes,
+            grants: self.grants.iter().filter(|grant| grant.namespace == slot).cloned().collect(),
+            elsewhere: elsewhere.into_iter().filter(|route| route.kind.crosses()).collect(),
+            aliases: self.services.clone(),
+            ingress_classes: self.ingress_classes.clone(),
+            gateway_classes: self.gateway_classes.clone(),
+            gateways: self.gateways.clone(),
+            controllers: settings,
+            unread: Vec::new(),
+        }
+    }
+}
+
+fn named(object: DynamicObject) -> Named {
+    Named { namespace: object.namespace().unwrap_or_default(), name: object.name_any(), body: object.data }
+}
+
+/// The kinds that lead into slots and that the cluster serves, each in one version.
+async fn kinds(client: &Client) -> Seen<Vec<ApiResource>> {
+    let groups = timed(client.list_api_groups()).await?.groups;
+    let mut found: Vec<ApiResource> = Vec::new();
+    for group in groups.into_iter().filter(|group| group.name != NETWORKING) {
+        let parents =
+            ["referencegrants", "gateways", "gatewayclasses"].into_iter().filter(|_| group.name == GATEWAY_API);
+        let of_group = ALL.iter().filter(|row| row.group == group.name && row.served_by != ServedBy::Class);
+        let wanted: Vec<&str> = of_group.map(|row| row.plural).chain(parents).collect();
+        let versions = if wanted.is_empty() { Vec::new() } else { group.versions };
+        for version in group.preferred_version.into_iter().filter(|_| !wanted.is_empty()).chain(versions) {
+            let resources = timed(client.list_api_group_resources(&version.group_version)).await?.resources;
+            for resource in resources.into_iter().filter(|resource| wanted.contains(&resource.name.as_str())) {
+                let known = |kind: &ApiResource| kind.group == group.name && kind.plural == resource.name;
+                if !found.iter().any(known) {
+                    found.push(ApiResource {
+                        group: group.name.clone(),
+                        version: version.version.clone(),
+                        api_version: version.group_version.clone(),
+                        kind: resource.kind,
+                        plural: resource.name,
+                    });
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Every way into a slot that its reaper will not see.
+pub(super) fn judge(
+    found: &Everywhere,
+    reapers: &[Reaper],
+    controllers: &[Controller],
+    ingresses: &[Ingress],
+) -> Vec<Finding> {
+    let unseen = found.unseen.iter().map(|why| Finding::unseen(Id::SlotIngress, "the ways into the slots", why));
+    let of_slot = |reaper: &Reaper| {
+        let sources = reaper.sources.as_deref().unwrap_or_default();
+        let rules = Rules { classes: &reaper.classes, ignore_direct: reaper.ignore_direct };
+        let judged = match sources {
+            // It reads nothing at all, which is said elsewhere.
+            [] => Vec::new(),
+            sources => unwatched(&found.of(reaper, ingresses, controllers), sources, &rules),
+        };
+        let about = format!("{ABOUT}{}", reaper.slot);
+        let told = judged.into_iter().map(move |one| {
+            let says = format!("{} {}, so the slot is never cleared", one.about, one.why);
+            Finding::problem(Id::SlotIngress, about.clone(), says).mended_by(one.fix)
+        });
+        told.collect::<Vec<_>>()
+    };
+    unseen.chain(reapers.iter().flat_map(of_slot)).collect()
+}
+
+#[cfg(test)]
+#[path = "ways_in_tests.rs"]
+mod tests;

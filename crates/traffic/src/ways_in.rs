@@ -1,0 +1,224 @@
+//! How do requests get into a slot, and does a source see each of these ways?
+//!
+//! A slot is idle only if every way in is watched. What no source sees is told with the object, why its requests are not
+//! seen, and what would make them visible; `hotdesk doctor` judges by the same code, before a reaper does.
+//!
+//! | module | question |
+//! |---|---|
+//! | [`kinds`] | which kinds of objects are ways in? |
+//! | [`ingress`], [`snippets`] | which Ingresses are seen, and what keeps their requests out of a log? |
+//! | [`gateway`] | which routes of the Gateway API are seen? |
+//! | [`routes`] | which routes of one product are seen? |
+//! | [`elsewhere`] | what in other namespaces leads into the slot? |
+//! | [`direct`] | which Services and pods are reached past every controller? |
+//! | [`settings`] | what do the flags and the ConfigMaps of a controller say? |
+
+pub mod direct;
+pub mod elsewhere;
+pub mod gateway;
+pub mod ingress;
+pub mod kinds;
+pub mod routes;
+pub mod settings;
+pub mod snippets;
+
+use std::fmt;
+
+use hotdesk_slots::text::{harmless, plain};
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
+
+use self::kinds::RouteKind;
+use self::settings::Settings;
+use crate::sources::Source;
+
+/// Everything that may lead into one slot.
+#[derive(Debug, Clone, Default)]
+pub struct WaysIn {
+    /// The slot.
+    pub slot: String,
+    /// Its Ingresses.
+    pub ingresses: Vec<Ingress>,
+    /// Its Services.
+    pub services: Vec<Service>,
+    /// Its pods.
+    pub pods: Vec<Pod>,
+    /// Its other routes.
+    pub routes: Vec<Route>,
+    /// Its ReferenceGrants.
+    pub grants: Vec<Named>,
+    /// Routes of other namespaces, of the kinds that can lead into the slot.
+    pub elsewhere: Vec<Route>,
+    /// Services of type ExternalName, of all namespaces.
+    pub aliases: Vec<Service>,
+    /// The IngressClasses.
+    pub ingress_classes: Vec<IngressClass>,
+    /// The GatewayClasses.
+    pub gateway_classes: Vec<Named>,
+    /// The Gateways that routes name.
+    pub gateways: Vec<Named>,
+    /// What is known of the controllers that sources read.
+    pub controllers: Vec<Settings>,
+    /// What could not be looked at.
+    pub unread: Vec<Unwatched>,
+}
+
+/// An object, as far as it has no type of its own here.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Named {
+    /// Its namespace; empty if it has none.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The whole of it but for type and metadata.
+    pub body: Value,
+}
+
+/// A route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// Its kind.
+    pub kind: &'static RouteKind,
+    /// The object.
+    pub object: Named,
+}
+
+/// What the operator has said, beside the sources.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rules<'a> {
+    /// The classes of Ingress that the sources read; none: the IngressClasses say whose they are.
+    pub classes: &'a [String],
+    /// Requests that come past every controller are nobody's use.
+    pub ignore_direct: bool,
+}
+
+/// A way in that no source sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwatched {
+    /// The object: `the Ingress mew/web`.
+    pub about: String,
+    /// Why its requests are not seen.
+    pub why: String,
+    /// What would make them visible.
+    pub fix: String,
+}
+
+/// Every way into the slot that no source sees.
+#[must_use]
+pub fn unwatched(found: &WaysIn, sources: &[Source], rules: &Rules<'_>) -> Vec<Unwatched> {
+    // First of all, for without it the others are told wrong.
+    let mut all = found.unread.clone();
+    all.extend(ingress::judge(found, sources, rules));
+    all.extend(gateway::judge(found, sources));
+    all.extend(routes::judge(found, sources));
+    all.extend(elsewhere::judge(found, sources));
+    all.extend(settings::streams(found));
+    all.extend(settings::default_backends(found));
+    if !rules.ignore_direct {
+        all.extend(direct::judge(found));
+    }
+    all
+}
+
+impl Unwatched {
+    fn new(about: String, why: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { about, why: why.into(), fix: fix.into() }
+    }
+
+    /// Something could not be looked at; what cannot be looked at is not absent.
+    #[must_use]
+    pub fn unread(what: &str, right: &str, why: &str) -> Self {
+        Self::new(
+            what.to_owned(),
+            format!("cannot be looked at ({})", harmless(why)),
+            format!("the reaper needs the right to {right}, which charts/slots gives it"),
+        )
+    }
+}
+
+impl fmt::Display for Unwatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.about, self.why, self.fix)
+    }
+}
+
+/// Something that keeps what an object leads in from some sources.
+struct Hides {
+    about: String,
+    why: String,
+    fix: String,
+    from: From,
+}
+
+/// From which sources something hides requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// Those that read lines.
+    Logs,
+    /// Those that read counters.
+    Counters,
+    /// All of them.
+    All,
+}
+
+impl From {
+    fn hides(self, source: &Source) -> bool {
+        match self {
+            Self::Logs => source.reads_logs(),
+            Self::Counters => !source.reads_logs(),
+            Self::All => true,
+        }
+    }
+}
+
+/// Nothing, if one of the witnesses sees in spite of what hides; else what hides from them.
+fn hidden(witnesses: &[&Source], hides: impl Fn(&Source) -> Option<Hides>) -> Option<Unwatched> {
+    let mut first = None;
+    for witness in witnesses {
+        let found = hides(witness)?;
+        first.get_or_insert(found);
+    }
+    first.map(|hides| Unwatched { about: hides.about, why: hides.why, fix: hides.fix })
+}
+
+/// How an object is called: `the Ingress mew/web`.
+fn called(kind: &str, namespace: &str, name: &str) -> String {
+    format!("the {kind} {}/{}", plain(namespace), plain(name))
+}
+
+/// The same, of an object of a slot.
+fn own(kind: &str, slot: &str, metadata: &ObjectMeta) -> String {
+    called(kind, slot, metadata.name.as_deref().unwrap_or_default())
+}
+
+/// What to do so that a controller is read.
+fn add_source(controller: &str, kind: &RouteKind) -> String {
+    let source = match controller {
+        "k8s.io/ingress-nginx" => "logFormat: nginx".to_owned(),
+        name if name.starts_with("traefik.io/") => "logFormat: traefik-json".to_owned(),
+        "gateway.envoyproxy.io/gatewayclass-controller" => "logFormat: envoy-json".to_owned(),
+        name if name.starts_with("istio.io/") => "type: prometheus, controller: istio".to_owned(),
+        name => format!("sees: {{controllers: [{}], kinds: [{}]}}", plain(name), kind.name()),
+    };
+    format!("add a source that reads it to reaper.sources ({source}; docs/sources.md)")
+}
+
+impl Route {
+    fn called(&self) -> String {
+        called(self.kind.kind, &self.object.namespace, &self.object.name)
+    }
+}
+
+impl Named {
+    /// The text at a pointer into it.
+    fn text(&self, pointer: &str) -> Option<&str> {
+        self.body.pointer(pointer).and_then(Value::as_str)
+    }
+
+    /// The members of the list at a pointer into it.
+    fn list(&self, pointer: &str) -> &[Value] {
+        self.body.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,83 @@
+//! Which Services and pods of the slot are reached past every controller, so that their requests are in no log?
+
+use hotdesk_slots::text::{list, plain};
+use k8s_openapi::api::core::v1::{Pod, Service};
+
+use super::{Unwatched, WaysIn, own};
+
+const FIX: &str = "set reaper.ignoreDirectTraffic (--ignore-direct-traffic) if that is nobody's use";
+
+type Is = fn(&str) -> bool;
+
+/// What makes a Service of any type reachable from outside, by a key and what its value must be.
+const EXPOSED: [(&str, Is, &str); 7] = [
+    ("tailscale.com/expose", is_true, "Tailscale's operator"),
+    ("skupper.io/proxy", is_set, "Skupper"),
+    ("getambassador.io/config", is_set, "Emissary"),
+    ("cloud.google.com/neg", |value| value.contains("exposed_ports"), "a load balancer of Google Cloud"),
+    ("service.cilium.io/global", is_true, "Cilium's cluster mesh"),
+    ("io.cilium/global-service", is_true, "Cilium's cluster mesh"),
+    ("mirror.linkerd.io/exported", is_set, "Linkerd's multicluster gateway"),
+];
+
+fn is_true(value: &str) -> bool {
+    value.trim().eq_ignore_ascii_case("true")
+}
+
+fn is_set(value: &str) -> bool {
+    !value.trim().is_empty()
+}
+
+/// Everything that is reached so.
+pub(super) fn judge(found: &WaysIn) -> Vec<Unwatched> {
+    let services = found.services.iter().filter_map(|service| {
+        let why = of_service(service)?;
+        Some(Unwatched::new(
+            own("Service", &found.slot, &service.metadata),
+            why,
+            format!("make it of type ClusterIP, or {FIX}"),
+        ))
+    });
+    let pods = found.pods.iter().filter_map(|pod| {
+        let why = of_pod(pod)?;
+        Some(Unwatched::new(
+            own("Pod", &found.slot, &pod.metadata),
+            why,
+            format!("let people reach it by a Service and an Ingress, or {FIX}"),
+        ))
+    });
+    services.chain(pods).collect()
+}
+
+fn of_service(service: &Service) -> Option<String> {
+    let past = "so requests reach it past the ingress controller and may be in no log";
+    let spec = service.spec.as_ref();
+    let type_ =
+        spec.and_then(|spec| spec.type_.as_deref()).filter(|type_| ["LoadBalancer", "NodePort"].contains(type_));
+    let external = || spec.and_then(|spec| spec.external_ips.as_ref()).is_some_and(|addresses| !addresses.is_empty());
+    if let Some(type_) = type_ {
+        return Some(format!("is of type {type_}, {past}"));
+    }
+    if external() {
+        return Some(format!("has external addresses, {past}"));
+    }
+    let marks = service.metadata.annotations.iter().flatten().chain(service.metadata.labels.iter().flatten());
+    let mut exposed = marks.filter_map(|(key, value)| EXPOSED.iter().find(|(name, is, _)| name == key && is(value)));
+    exposed.next().map(|(key, _, by)| format!("is exposed by {by} ({key}), {past}"))
+}
+
+fn of_pod(pod: &Pod) -> Option<String> {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let spec = pod.spec.as_ref().filter(|_| !matches!(phase, Some("Succeeded" | "Failed")))?;
+    if spec.host_network == Some(true) {
+        return Some("is in the network of its node, where anybody may reach what it listens on".to_owned());
+    }
+    let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let ports: Vec<String> = containers
+        .flat_map(|container| container.ports.iter().flatten())
+        .filter_map(|port| port.host_port.filter(|port| *port > 0))
+        .map(|port| plain(&port.to_string()))
+        .collect();
+    (!ports.is_empty())
+        .then(|| format!("has the port {} of its node, where requests reach it past every controller", list(&ports)))
+}

@@ -1,0 +1,151 @@
+//! Which routes of the Gateway API lead into the slot, and which of them does a source see?
+//!
+//! A route belongs to the controller of the class of each Gateway that it names. Envoy Gateway names what it serves by the
+//! route, so a route of another namespace that a ReferenceGrant lets lead into the slot is not told as the slot's.
+
+use std::collections::BTreeSet;
+
+use hotdesk_slots::text::plain;
+use serde_json::Value;
+
+use super::elsewhere::mentions;
+use super::kinds::{GATEWAY_API, ServedBy};
+use super::{From, Hides, Named, Route, Unwatched, WaysIn, add_source, called, hidden};
+use crate::sources::{Controller, Kind, Source};
+
+/// The routes that no source sees, and the grants that may bring some.
+pub(super) fn judge(found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
+    let own = found.routes.iter().filter(|route| route.kind.served_by == ServedBy::Gateway);
+    let mut all: Vec<Unwatched> = own.flat_map(|route| of_route(route, found, sources)).collect();
+    for grant in found.grants.iter().filter(|grant| lets_routes_in(grant)) {
+        all.extend(of_grant(grant, found, sources));
+    }
+    all
+}
+
+/// The Gateways by which the slot may be reached, as namespace and name.
+#[must_use]
+pub fn gateways(found: &WaysIn) -> BTreeSet<(String, String)> {
+    let own = found.routes.iter();
+    let granted = found.elsewhere.iter().filter(|route| leads_into(route, &found.slot));
+    let by_gateway = own.chain(granted).filter(|route| route.kind.served_by == ServedBy::Gateway);
+    let gateway = |parent: &Parent<'_>| parent.kind == "Gateway" && parent.group == GATEWAY_API;
+    let named = |parent: Parent<'_>| (parent.namespace.to_owned(), parent.name.to_owned());
+    by_gateway.flat_map(|route| parents(route).filter(gateway).map(named)).collect()
+}
+
+/// What of a route's parents is not seen.
+fn of_route(route: &Route, found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
+    // Which these are is in their controllers' hands.
+    if route.object.text("/spec/useDefaultGateways").is_some_and(|scope| scope != "None") {
+        let fix = "name its Gateways in parentRefs";
+        return vec![Unwatched::new(route.called(), "is attached to the default Gateways, which nobody can tell", fix)];
+    }
+    parents(route).filter_map(|parent| of_parent(route, &parent, found, sources)).collect()
+}
+
+/// A parent of a route.
+struct Parent<'a> {
+    group: &'a str,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+}
+
+fn parents(route: &Route) -> impl Iterator<Item = Parent<'_>> {
+    route.object.list("/spec/parentRefs").iter().map(|parent| {
+        let get = |key: &str, default| parent.get(key).and_then(Value::as_str).unwrap_or(default);
+        Parent {
+            group: get("group", GATEWAY_API),
+            kind: get("kind", "Gateway"),
+            namespace: get("namespace", route.object.namespace.as_str()),
+            name: get("name", ""),
+        }
+    })
+}
+
+fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Source]) -> Option<Unwatched> {
+    // A route below a Service is for the mesh inside of the cluster.
+    if parent.kind == "Service" && parent.group.is_empty() {
+        return None;
+    }
+    let to = format!("{} {}/{}", plain(parent.kind), plain(parent.namespace), plain(parent.name));
+    let unclear = |why: String| {
+        let fix = "repair the route or take it away; nobody can tell who serves it";
+        Some(Unwatched::new(route.called(), why, fix))
+    };
+    if (parent.group, parent.kind) != (GATEWAY_API, "Gateway") {
+        return unclear(format!("is attached to the {to}, which is no Gateway"));
+    }
+    let same =
+        |gateway: &&Named| (gateway.namespace.as_str(), gateway.name.as_str()) == (parent.namespace, parent.name);
+    let Some(gateway) = found.gateways.iter().find(same) else {
+        return unclear(format!("is attached to the {to}, which is not there"));
+    };
+    let class = gateway.text("/spec/gatewayClassName").unwrap_or_default();
+    let known = found.gateway_classes.iter().find(|known| known.name == class);
+    let Some(controller) = known.and_then(|known| known.text("/spec/controllerName")) else {
+        return unclear(format!(
+            "is attached to the {to} of the class {}, of which there is no GatewayClass",
+            plain(class)
+        ));
+    };
+    let sees = |source: &&Source| {
+        source.sees.kind(route.kind)
+            && source.sees.controller(controller)
+            && source.sees.gateway(parent.namespace, parent.name)
+    };
+    let witnesses: Vec<&Source> = sources.iter().filter(sees).collect();
+    if witnesses.is_empty() {
+        let why = format!(
+            "is attached to the {to}, which {} serves, and no source reads what comes that way",
+            plain(controller)
+        );
+        return Some(Unwatched::new(route.called(), why, add_source(controller, route.kind)));
+    }
+    hidden(&witnesses, |source| dotted(route, source))
+}
+
+/// Where a route's name holds a dot, Prometheus sees only half of the name that Envoy Gateway gives.
+fn dotted(route: &Route, source: &Source) -> Option<Hides> {
+    let by_prometheus =
+        matches!(source.kind, Kind::Prometheus(_)) && source.product() == Some(Controller::EnvoyGateway);
+    (by_prometheus && route.object.name.contains('.')).then(|| Hides {
+        about: route.called(),
+        why: "has a dot in its name, which hides its requests from Prometheus".to_owned(),
+        fix: "name it without one".to_owned(),
+        from: From::Counters,
+    })
+}
+
+/// True for a grant by which routes may lead to Services; many are for certificates only.
+fn lets_routes_in(grant: &Named) -> bool {
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let routes = |from: &Value| text(from, "group") == GATEWAY_API && text(from, "kind").ends_with("Route");
+    let services = |to: &Value| !["Secret", "ConfigMap"].contains(&text(to, "kind").as_str());
+    grant.list("/spec/from").iter().any(routes) && grant.list("/spec/to").iter().any(services)
+}
+
+fn of_grant(grant: &Named, found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
+    // Where each line says which Service was reached, only routes that such a source does not see are ways in.
+    let telling: Vec<Source> = sources.iter().filter(|source| source.names_backends()).cloned().collect();
+    if !telling.is_empty() {
+        let led = found.elsewhere.iter().filter(|route| is_granted(route, grant) && leads_into(route, &found.slot));
+        return led.flat_map(|route| of_route(route, found, &telling)).collect();
+    }
+    let why = "lets routes of other namespaces lead into the slot, and their requests are told as those namespaces'";
+    let fix = "put the routes into the slot and take it away, or read Traefik's log itself (type: ingress-logs, logFormat: \
+               traefik-json), which names the Service that was reached";
+    vec![Unwatched::new(called("ReferenceGrant", &found.slot, &grant.name), why, fix)]
+}
+
+fn is_granted(route: &Route, grant: &Named) -> bool {
+    let is = |from: &Value, key: &str, value: &str| from.get(key).and_then(Value::as_str) == Some(value);
+    let mut from = grant.list("/spec/from").iter();
+    from.any(|from| is(from, "kind", route.kind.kind) && is(from, "namespace", &route.object.namespace))
+}
+
+/// True if a route has a backend in the slot, or mirrors to one.
+fn leads_into(route: &Route, slot: &str) -> bool {
+    route.object.list("/spec/rules").iter().any(|rule| mentions(rule, slot))
+}

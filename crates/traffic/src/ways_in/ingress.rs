@@ -1,0 +1,187 @@
+//! Which Ingresses of the slot does a source see?
+//!
+//! An Ingress belongs to the controller of its class. It may also turn its access log off, hand its connections on
+//! undecrypted, or answer by a snippet: what it serves is then never seen, however many others the log shows.
+
+use hotdesk_slots::text::{list, plain};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+
+use super::kinds::{ALL, NETWORKING, RouteKind};
+use super::snippets::{self, Place};
+use super::{From, Hides, Rules, Unwatched, WaysIn, add_source, hidden, own};
+use crate::sources::{Controller, INGRESS_NGINX, Source};
+
+/// The annotation that named the class before there was a field for it.
+const OLD_CLASS: &str = "kubernetes.io/ingress.class";
+const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
+
+/// The Ingresses that no source sees.
+pub(super) fn judge(found: &WaysIn, sources: &[Source], rules: &Rules<'_>) -> Vec<Unwatched> {
+    let one = |ingress: &Ingress| match witnesses(ingress, found, sources, rules) {
+        Err(unwatched) => Some(unwatched),
+        Ok(witnesses) => hidden(&witnesses, |source| hides(ingress, found, source)),
+    };
+    found.ingresses.iter().filter_map(one).collect()
+}
+
+/// The sources that see what an Ingress leads in, unless something hides it.
+fn witnesses<'a>(
+    ingress: &Ingress,
+    found: &WaysIn,
+    sources: &'a [Source],
+    rules: &Rules<'_>,
+) -> Result<Vec<&'a Source>, Unwatched> {
+    let classes = classes(ingress);
+    let about = own("Ingress", &found.slot, &ingress.metadata);
+    let of_ingresses: Vec<&Source> =
+        sources.iter().filter(|source| kind().is_some_and(|k| source.sees.kind(k))).collect();
+    if rules.classes.iter().any(|class| !class.is_empty()) {
+        return match classes.iter().find(|class| !rules.classes.iter().any(|known| known == *class)) {
+            // The operator says who is read; what is read is all that there is.
+            None if of_ingresses.is_empty() && !classes.is_empty() => Ok(sources.iter().collect()),
+            None if !classes.is_empty() => Ok(of_ingresses),
+            other => Err(unnamed(about, other.copied().unwrap_or_default(), rules.classes)),
+        };
+    }
+    let mut controllers = Vec::new();
+    for class in &classes {
+        let Some(object) = found.ingress_classes.iter().find(|known| known.metadata.name.as_deref() == Some(class))
+        else {
+            let why = format!(
+                "is of class {}, of which there is no IngressClass, so nobody can tell who serves it",
+                plain(class)
+            );
+            let fix = "if a source reads that controller, name the class in reaper.ingress.classes (--ingress-class)";
+            return Err(Unwatched::new(about, why, fix));
+        };
+        controllers.push((plain(class), controller(object)));
+    }
+    if classes.is_empty() {
+        let default = found.ingress_classes.iter().filter(|class| is_default(class));
+        controllers.extend(default.map(|class| ("none, so of the default one".to_owned(), controller(class))));
+    }
+    let seen = |source: &&Source| controllers.iter().all(|(_, name)| reads(source, found, name));
+    let witnesses: Vec<&Source> = of_ingresses.into_iter().filter(seen).collect();
+    if witnesses.is_empty() { Err(unread(about, &controllers)) } else { Ok(witnesses) }
+}
+
+/// The row of Ingress.
+fn kind() -> Option<&'static RouteKind> {
+    ALL.iter().find(|kind| kind.group == NETWORKING)
+}
+
+fn unnamed(about: String, class: &str, classes: &[String]) -> Unwatched {
+    let class = if class.is_empty() { "\"\" (none)".to_owned() } else { plain(class) };
+    let why = format!("is of the class {class}, and only those of {} are read", list(classes));
+    Unwatched::new(
+        about,
+        why,
+        "if a source reads its controller, add the class to reaper.ingress.classes (--ingress-class)",
+    )
+}
+
+fn unread(about: String, controllers: &[(String, String)]) -> Unwatched {
+    let Some((class, name)) = controllers.first() else {
+        let fix = "add one, or name in `sees` of a source what it reads (docs/sources.md)";
+        return Unwatched::new(about, "is of no class, and there is no source that reads Ingresses", fix);
+    };
+    let why = format!("is of class {class}, which the controller {} serves, and no source reads that one", plain(name));
+    let add = kind().map(|kind| add_source(name, kind)).unwrap_or_default();
+    Unwatched::new(about, why, format!("{add}, or name the class in reaper.ingress.classes if one does"))
+}
+
+/// The classes that it names: the field and the annotation may differ, and controllers do not agree on which counts.
+fn classes(ingress: &Ingress) -> Vec<&str> {
+    let field = ingress.spec.as_ref().and_then(|spec| spec.ingress_class_name.as_deref());
+    let annotation = annotation(ingress, OLD_CLASS);
+    let mut all: Vec<&str> = [field, annotation].into_iter().flatten().filter(|class| !class.is_empty()).collect();
+    all.dedup();
+    all
+}
+
+fn controller(class: &IngressClass) -> String {
+    class.spec.as_ref().and_then(|spec| spec.controller.clone()).unwrap_or_default()
+}
+
+fn is_default(class: &IngressClass) -> bool {
+    let annotations = class.metadata.annotations.as_ref();
+    annotations.and_then(|all| all.get(DEFAULT_CLASS)).is_some_and(|value| value == "true")
+}
+
+/// Whether a source reads this controller. A controller's own flag says more than what its format does.
+fn reads(source: &Source, found: &WaysIn, controller: &str) -> bool {
+    let settings = found.controllers.iter().find(|settings| settings.source == source.name);
+    let flags = settings.map(|settings| settings.controller_classes.as_slice()).unwrap_or_default();
+    if flags.is_empty() || source.sees.controllers != [INGRESS_NGINX] {
+        return source.sees.controller(controller);
+    }
+    flags.iter().any(|class| class == controller)
+}
+
+fn annotation<'a>(ingress: &'a Ingress, key: &str) -> Option<&'a str> {
+    ingress.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
+/// What hides an Ingress from a source that reads its controller.
+fn hides(ingress: &Ingress, found: &WaysIn, source: &Source) -> Option<Hides> {
+    let about = own("Ingress", &found.slot, &ingress.metadata);
+    let mut annotations = ingress.metadata.annotations.iter().flatten();
+    let by_annotation = annotations.find_map(|(key, value)| {
+        let (why, from) = silences(key, value, ingress)?;
+        let name = ingress.metadata.name.as_deref().map(plain).unwrap_or_default();
+        let fix = format!("kubectl -n {} annotate ingress {name} {}-", found.slot, plain(key));
+        from.hides(source).then(|| Hides { about: about.clone(), why, fix, from })
+    });
+    let by_settings = || {
+        let settings = found.controllers.iter().find(|settings| settings.source == source.name)?;
+        settings.hides(source, pages(ingress).is_some())
+    };
+    by_annotation.or_else(|| uncounted(ingress, &about, source)).or_else(by_settings)
+}
+
+/// Why an annotation hides requests. The part before the `/` can be another one by the controller's flags.
+fn silences(key: &str, value: &str, ingress: &Ingress) -> Option<(String, From)> {
+    let name = key.rsplit('/').next()?;
+    let (on, off) = (value.trim().eq_ignore_ascii_case("true"), value.trim().eq_ignore_ascii_case("false"));
+    let why = |why: &str, from| Some((format!("{why}, so its requests are not seen"), from));
+    match name {
+        "enable-access-log" | "router.observability.accesslogs" if off => why("turns its access log off", From::Logs),
+        "router.observability.metrics" if off => why("turns its metrics off", From::Counters),
+        "ssl-passthrough" if on => why("passes TLS on as it is", From::All),
+        "stream-snippet" if !value.trim().is_empty() => why("opens ports of its own by a snippet", From::All),
+        "custom-http-errors" if !value.trim().is_empty() && pages(ingress).is_none() => why(
+            "has the default backend answer in its Service's place (custom-http-errors), and that is logged under another name",
+            From::Logs,
+        ),
+        "server-snippet" => snippets::hides(value, Place::Server).and_then(|(what, from)| why(&what, from)),
+        "configuration-snippet" => snippets::hides(value, Place::Location).and_then(|(what, from)| why(&what, from)),
+        _ => None,
+    }
+}
+
+/// The Service of the slot that serves its error pages.
+fn pages(ingress: &Ingress) -> Option<&str> {
+    let mut annotations = ingress.metadata.annotations.iter().flatten();
+    let found = annotations.find(|(key, _)| key.rsplit('/').next() == Some("default-backend"))?;
+    Some(found.1.trim()).filter(|name| !name.is_empty())
+}
+
+/// ingress-nginx counts no request to a host that no Ingress names in full, unless it is told to.
+fn uncounted(ingress: &Ingress, about: &str, source: &Source) -> Option<Hides> {
+    if !source.needs_hosts() || source.product() != Some(Controller::IngressNginx) {
+        return None;
+    }
+    let anything = |host: &Option<String>| host.as_deref().is_none_or(|host| host.is_empty() || host.contains('*'));
+    let spec = ingress.spec.as_ref();
+    let rules = spec.and_then(|spec| spec.rules.as_deref()).unwrap_or_default();
+    let any = rules.iter().any(|rule| anything(&rule.host)) || spec.is_some_and(|spec| spec.default_backend.is_some());
+    any.then(|| Hides {
+        about: about.to_owned(),
+        why: "serves any host, or a wildcard, which ingress-nginx does not count as it comes".to_owned(),
+        fix: format!(
+            "name the host, or run it with --metrics-per-host=false and set anyHost: true for {}",
+            source.name
+        ),
+        from: From::Counters,
+    })
+}

@@ -1,0 +1,165 @@
+//! Which ways into a slot are watched: every row of `data/ways-in/cases.yaml`, judged as objects.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
+
+use hotdesk_traffic::line::Format;
+use hotdesk_traffic::sources::{Defaults, Place, Source, read};
+use hotdesk_traffic::ways_in::settings::{Flags, Settings};
+use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn, kinds, unwatched};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+#[path = "support/cases.rs"]
+mod cases;
+
+use cases::{objects, rows};
+
+fn typed<T: DeserializeOwned>(object: &Value) -> T {
+    serde_json::from_value(object.clone()).unwrap()
+}
+
+/// What a collector finds where these objects are.
+fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
+    let mut found = WaysIn { slot: "mew".to_owned(), ..WaysIn::default() };
+    let mut settings = Settings::default();
+    for object in objects {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let named =
+            || Named { namespace: text("/metadata/namespace"), name: text("/metadata/name"), body: object.clone() };
+        let (group, kind, own) = (text("/apiVersion"), text("/kind"), text("/metadata/namespace") == "mew");
+        match kind.as_str() {
+            "Ingress" => found.ingresses.push(typed(object)),
+            "IngressClass" => found.ingress_classes.push(typed(object)),
+            "Service" if own => found.services.push(typed(object)),
+            "Service" => found.aliases.push(typed(object)),
+            "Pod" => found.pods.push(typed(object)),
+            "Gateway" => found.gateways.push(named()),
+            "GatewayClass" => found.gateway_classes.push(named()),
+            "ReferenceGrant" => found.grants.push(named()),
+            "ConfigMap" if text("/metadata/name").ends_with("-services") => settings.streams.push(typed(object)),
+            "ConfigMap" => settings.config = Some(typed(object)),
+            _ => {
+                let kind = kinds::of(group.split('/').next().unwrap(), &kind).unwrap();
+                let list = if own { &mut found.routes } else { &mut found.elsewhere };
+                list.push(Route { kind, object: named() });
+            }
+        }
+    }
+    let read = sources.iter().filter(|source| source.place().is_some());
+    found.controllers = read.map(|source| Settings { source: source.name.clone(), ..settings.clone() }).collect();
+    found
+}
+
+fn sources(row: &Value) -> Vec<Source> {
+    let text = |text: &str| text.to_owned();
+    let place = Place { namespace: text("ingress-nginx"), selector: text("a=b"), container: text("controller") };
+    let written = row["sources"].as_str().unwrap_or("[{type: ingress-logs}]");
+    read(written, &Defaults { place, format: Format::Auto }).unwrap()
+}
+
+fn judged(row: &Value) -> Vec<Unwatched> {
+    let sources = sources(row);
+    let classes: Vec<String> = serde_json::from_value(row.get("classes").cloned().unwrap_or(json!([]))).unwrap();
+    let rules = Rules { classes: &classes, ignore_direct: row["ignoreDirect"] == true };
+    unwatched(&found(&objects(row), &sources), &sources, &rules)
+}
+
+#[test]
+fn every_way_in_is_watched_or_named() {
+    for row in rows() {
+        let id = row["id"].as_str().unwrap();
+        let told: Vec<String> = judged(&row).iter().map(ToString::to_string).collect();
+        match &row["must"] {
+            // What the lines say decides those; they are rows of the reaper's fault table.
+            Value::String(must) if must.starts_with("Active") => {}
+            Value::String(must) if must == "Idle" => assert!(told.is_empty(), "{id}: {told:?}"),
+            Value::Array(parts) => {
+                assert_eq!(told.len(), 1, "{id}: {told:?}");
+                for part in parts.iter().map(|part| part.as_str().unwrap()) {
+                    assert!(told[0].contains(part), "{id}: {part:?} is not in {told:?}");
+                }
+            }
+            other => panic!("{id}: {other}"),
+        }
+    }
+}
+
+/// A row that is lost would not be missed by the others.
+#[test]
+fn every_case_has_a_row() {
+    let rows = rows();
+    for number in 1..=50 {
+        let id = format!("w{number:02}");
+        // It needs an API server that forbids.
+        let elsewhere = id == "w48";
+        let has = rows.iter().any(|row| row["id"].as_str().unwrap().starts_with(&id));
+        assert!(has || elsewhere, "{id} has no row");
+    }
+}
+
+#[test]
+fn w48_what_cannot_be_looked_at_is_not_absent() {
+    let unread =
+        Unwatched::unread("the HTTPRoutes of mew", "list httproutes.gateway.networking.k8s.io in mew", "forbidden");
+    let found = WaysIn { slot: "mew".to_owned(), unread: vec![unread], ..WaysIn::default() };
+    let told = unwatched(&found, &sources(&json!({})), &Rules::default());
+    let right = "the reaper needs the right to list httproutes.gateway.networking.k8s.io in mew";
+    assert!(told.len() == 1 && told[0].to_string().contains(right), "{told:?}");
+}
+
+/// ingress-nginx says by a flag for which controller of IngressClasses it stands.
+#[test]
+fn the_controllers_own_flag_says_whose_ingresses_are_read() {
+    let row = rows().into_iter().find(|row| row["id"] == "w01").unwrap();
+    let sources = sources(&row);
+    let mut found = found(&objects(&row), &sources);
+    found.controllers[0].controller_classes = vec!["k8s.io/internal-ingress-nginx".to_owned()];
+    assert_eq!(unwatched(&found, &sources, &Rules::default()), []);
+    found.controllers[0].controller_classes = vec!["k8s.io/other".to_owned()];
+    assert_eq!(unwatched(&found, &sources, &Rules::default()).len(), 1);
+}
+
+/// What in other namespaces leads into a slot cannot be looked at without the right.
+#[test]
+fn the_chart_lets_a_reaper_list_every_kind_that_crosses_namespaces() {
+    let chart = include_str!("../../../charts/slots/templates/reaper-clusterrole.yaml");
+    let (_, rules) = chart.split_once("rules:\n").unwrap();
+    let rules: Vec<Value> = serde_saphyr::from_str(rules).unwrap();
+    let holds = |rule: &Value, key: &str, text: &str| rule[key].as_array().unwrap().iter().any(|one| one == text);
+    let may = |verb: &str, group: &str, resource: &str| {
+        rules.iter().any(|rule| {
+            holds(rule, "verbs", verb) && holds(rule, "apiGroups", group) && holds(rule, "resources", resource)
+        })
+    };
+    for kind in kinds::ALL.iter().filter(|kind| kind.crosses()) {
+        assert!(may("list", kind.group, kind.plural), "it may not list {}", kind.resource());
+    }
+    assert!(may("list", "networking.k8s.io", "ingressclasses") && may("list", "", "services"));
+    assert!(may("list", kinds::GATEWAY_API, "gatewayclasses") && may("get", kinds::GATEWAY_API, "gateways"));
+    for rule in &rules {
+        let verbs = rule["verbs"].as_array().unwrap();
+        assert!(verbs.iter().all(|verb| verb == "list" || verb == "get"), "{rule}");
+        let private = ["secrets", "configmaps", "pods", "*"];
+        assert!(private.iter().all(|resource| !holds(rule, "resources", resource)), "{rule}");
+    }
+}
+
+/// What no Ingress names comes to the default backend, wherever that is.
+#[test]
+fn a_default_backend_of_the_controller_in_the_slot_is_a_way_in() {
+    let pod = json!({"metadata": {"namespace": "ingress-nginx"}, "spec": {"containers": [{"name": "controller", "args": [
+        "/nginx-ingress-controller", "--default-backend-service=mew/errors", "--configmap", "$(POD_NAMESPACE)/settings",
+        "--controller-class=example.com/nginx", "--tcp-services-configmap=infra/ports",
+    ]}]}});
+    let flags = Flags::of(&[typed(&pod)]);
+    let pair = |namespace: &str, name: &str| vec![(namespace.to_owned(), name.to_owned())];
+    assert_eq!(flags.controller_classes, ["example.com/nginx"]);
+    assert_eq!((flags.configs, flags.streams), (pair("ingress-nginx", "settings"), pair("infra", "ports")));
+    let controllers = vec![Settings { default_backends: flags.default_backends, ..Settings::default() }];
+    let told = |slot: &str| {
+        let found = WaysIn { slot: slot.to_owned(), controllers: controllers.clone(), ..WaysIn::default() };
+        unwatched(&found, &sources(&json!({})), &Rules::default())
+    };
+    assert_eq!(told("mewtwo"), []);
+    assert_eq!(told("mew")[0].about, "the Service mew/errors");
+}

@@ -1,0 +1,204 @@
+//! What leads requests into the slot? Everything that may is looked up; what it means is judged in `hotdesk_traffic::ways_in`.
+//!
+//! Which kinds of routes there are, the API server says: one that it does not serve is none. One that it serves and does
+//! not let the reaper list is told, with the right that is missing, for what cannot be looked at is not absent.
+
+mod served;
+
+use hotdesk_traffic::sources::Source;
+use hotdesk_traffic::ways_in::gateway::gateways;
+use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, Reach, ServedBy};
+use hotdesk_traffic::ways_in::settings::{Flags, Settings};
+use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::networking::v1::IngressClass;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
+use kube::api::{ApiResource, DynamicObject, ListParams, ObjectList, TypeMeta};
+use kube::{Api, ResourceExt as _};
+
+use self::served::Served;
+use crate::api::Cluster;
+
+/// How an answer is asked for whose failure stands in a sentence of its own.
+const ASKED: &str = "asked for it";
+
+/// One look at what leads into a slot.
+pub struct Survey<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// The slot.
+    pub slot: &'a str,
+    /// What the operator named.
+    pub sources: &'a [Source],
+    /// What the operator has said of it.
+    pub rules: Rules<'a>,
+}
+
+impl Survey<'_> {
+    /// Looks up what there is.
+    ///
+    /// # Errors
+    /// When what is in the slot itself cannot be read.
+    pub async fn collect(&self) -> Result<WaysIn, String> {
+        let (cluster, everything) = (self.cluster, ListParams::default());
+        let client = || cluster.client.clone();
+        let ingresses = Api::namespaced(client(), self.slot);
+        let services = Api::namespaced(client(), self.slot);
+        let pods = Api::namespaced(client(), self.slot);
+        let mut found = WaysIn {
+            slot: self.slot.to_owned(),
+            ingresses: cluster.all("the slot's Ingresses cannot be read", ingresses.list(&everything)).await?,
+            services: cluster.all("the slot's Services cannot be read", services.list(&everything)).await?,
+            pods: cluster.all("the slot's pods cannot be read", pods.list(&everything)).await?,
+            ..WaysIn::default()
+        };
+        if !found.ingresses.is_empty() && self.rules.classes.is_empty() {
+            let classes: Api<IngressClass> = Api::all(client());
+            let asked = classes.list(&everything);
+            found.ingress_classes =
+                self.asked(&mut found, "the IngressClasses", "ingressclasses.networking.k8s.io", "", asked).await;
+        }
+        let aliases: Api<Service> = Api::all(client());
+        let external = everything.clone().fields("spec.type=ExternalName");
+        found.aliases =
+            self.asked(&mut found, "the Services of other namespaces", "services", "", aliases.list(&external)).await;
+        self.routes(&mut found).await;
+        self.controllers(&mut found).await;
+        Ok(found)
+    }
+
+    /// A list, or a note that it could not be had.
+    async fn asked<T: Clone>(
+        &self,
+        found: &mut WaysIn,
+        what: &str,
+        resource: &str,
+        namespace: &str,
+        asked: impl Future<Output = kube::Result<ObjectList<T>>>,
+    ) -> Vec<T> {
+        self.cluster.all(ASKED, asked).await.unwrap_or_else(|why| {
+            let place = if namespace.is_empty() { "in all namespaces".to_owned() } else { format!("in {namespace}") };
+            found.unread.push(Unwatched::unread(what, &format!("list {resource} {place}"), reason(&why)));
+            Vec::new()
+        })
+    }
+
+    /// Routes of the kinds that the cluster serves, and what they name.
+    async fn routes(&self, found: &mut WaysIn) {
+        let served = match Served::ask(self.cluster).await {
+            Ok(served) => served,
+            Err(why) => {
+                found.unread.push(Unwatched::unread("the kinds that the cluster serves", "get /apis", reason(&why)));
+                return;
+            }
+        };
+        found.unread.extend(served.unread.iter().cloned());
+        if let Some(grants) = served.find(GATEWAY_API, "referencegrants") {
+            found.grants = self.objects(found, grants, Some(self.slot)).await;
+        }
+        for kind in ALL.iter().filter(|kind| kind.served_by != ServedBy::Class) {
+            let Some(resource) = served.find(kind.group, kind.plural) else { continue };
+            if kind.reach != Reach::Part {
+                let own = self.objects(found, resource, Some(self.slot)).await;
+                found.routes.extend(own.into_iter().map(|object| Route { kind, object }));
+            }
+            let crosses = kind.crosses() && (kind.reach != Reach::Granted || !found.grants.is_empty());
+            if crosses {
+                let all = self.objects(found, resource, None).await;
+                let others = all.into_iter().filter(|object| object.namespace != self.slot);
+                found.elsewhere.extend(others.map(|object| Route { kind, object }));
+            }
+        }
+        self.gateways(found, &served).await;
+    }
+
+    /// The Gateways that routes name, and their classes.
+    async fn gateways(&self, found: &mut WaysIn, served: &Served) {
+        let wanted = gateways(found);
+        let resources = (served.find(GATEWAY_API, "gateways"), served.find(GATEWAY_API, "gatewayclasses"));
+        let (Some(gateways), Some(classes)) = resources else { return };
+        if wanted.is_empty() {
+            return;
+        }
+        found.gateway_classes = self.objects(found, classes, None).await;
+        for (namespace, name) in wanted {
+            let api: Api<DynamicObject> = Api::namespaced_with(self.cluster.client.clone(), &namespace, gateways);
+            match self.cluster.answer(ASKED, api.get_opt(&name)).await {
+                Ok(gateway) => found.gateways.extend(gateway.map(named)),
+                Err(why) => {
+                    let right = format!("get gateways.{GATEWAY_API} in {namespace}");
+                    found.unread.push(Unwatched::unread(
+                        &format!("the Gateway {namespace}/{name}"),
+                        &right,
+                        reason(&why),
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Objects of a kind, in one namespace or in all. A kind that is not served any more is none.
+    async fn objects(&self, found: &mut WaysIn, resource: &ApiResource, namespace: Option<&str>) -> Vec<Named> {
+        let client = self.cluster.client.clone();
+        let api: Api<DynamicObject> = match namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, resource),
+            None => Api::all_with(client, resource),
+        };
+        let place = namespace.map_or("all namespaces".to_owned(), str::to_owned);
+        let what = format!("objects of the kind {} in {place}", resource.kind);
+        let right = format!("{}.{}", resource.plural, resource.group);
+        let filter = ListParams::default();
+        let listed = async {
+            match api.list(&filter).await {
+                Err(kube::Error::Api(status)) if status.code == 404 => {
+                    Ok(ObjectList { types: TypeMeta::default(), metadata: ListMeta::default(), items: Vec::new() })
+                }
+                other => other,
+            }
+        };
+        let listed = self.asked(found, &what, &right, namespace.unwrap_or_default(), listed).await;
+        listed.into_iter().map(named).collect()
+    }
+
+    /// What the controllers that sources read say of themselves: their flags, and the ConfigMaps that these name.
+    async fn controllers(&self, found: &mut WaysIn) {
+        for source in self.sources {
+            let Some(place) = source.place() else { continue };
+            let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &place.namespace);
+            let which = ListParams::default().labels(&place.selector);
+            let what = format!("the pods of the controller in {}", place.namespace);
+            let pods = self.asked(found, &what, "pods", &place.namespace, pods.list(&which)).await;
+            let flags = Flags::of(&pods);
+            let mut settings = Settings {
+                source: source.name.clone(),
+                controller_classes: flags.controller_classes,
+                default_backends: flags.default_backends,
+                ..Settings::default()
+            };
+            for (namespace, name) in &flags.configs {
+                settings.config = self.config_map(found, namespace, name).await.or(settings.config);
+            }
+            for (namespace, name) in &flags.streams {
+                settings.streams.extend(self.config_map(found, namespace, name).await);
+            }
+            found.controllers.push(settings);
+        }
+    }
+
+    async fn config_map(&self, found: &mut WaysIn, namespace: &str, name: &str) -> Option<ConfigMap> {
+        let api: Api<ConfigMap> = Api::namespaced(self.cluster.client.clone(), namespace);
+        self.cluster.answer(ASKED, api.get_opt(name)).await.unwrap_or_else(|why| {
+            let what = format!("the ConfigMap {namespace}/{name} of the ingress controller");
+            found.unread.push(Unwatched::unread(&what, &format!("get configmaps in {namespace}"), reason(&why)));
+            None
+        })
+    }
+}
+
+fn named(object: DynamicObject) -> Named {
+    Named { namespace: object.namespace().unwrap_or_default(), name: object.name_any(), body: object.data }
+}
+
+fn reason(why: &str) -> &str {
+    why.strip_prefix(ASKED).map_or(why, |rest| rest.trim_start_matches(": "))
+}
