@@ -8,6 +8,7 @@
 
 mod address;
 mod known;
+mod learned;
 mod mention;
 mod name;
 
@@ -345,10 +346,15 @@ impl Names {
         }
     }
 
-    /// True if the slot has TCP or UDP services of ingress-nginx.
+    /// True if a session that names nobody could be the slot's.
     #[must_use]
-    pub fn has_streams(&self) -> bool {
-        matches!(&self.streams, Streams::Of(namespaces) if namespaces.contains(&self.slot))
+    pub fn may_have_streams(&self) -> bool {
+        self.session(&Entry::default()) == Whose::Stream
+    }
+
+    /// The namespaces of routes that lead into the slot, or may.
+    pub fn leading_in(&self) -> impl Iterator<Item = &str> {
+        self.granted.iter().chain(self.foreign.iter().map(|route| &route.namespace)).map(String::as_str)
     }
 
     /// The namespaces whose routes a ReferenceGrant lets lead into the slot.

@@ -3,4 +3,5 @@
 pub mod agents;
 pub mod coverage;
 pub mod pages;
+pub mod question;
 pub mod tally;

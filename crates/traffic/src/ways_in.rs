@@ -115,6 +115,7 @@ pub fn unwatched(found: &WaysIn, sources: &[Source], rules: &Rules<'_>) -> Vec<U
     all.extend(routes::judge(found, sources));
     all.extend(elsewhere::judge(found, sources));
     all.extend(settings::streams(found));
+    all.extend(settings::default_backends(found));
     if !rules.ignore_direct {
         all.extend(direct::judge(found));
     }

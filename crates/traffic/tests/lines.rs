@@ -8,7 +8,7 @@ mod cases;
 use cases::{Case, Found, all};
 
 /// Classes that are about objects alone, or about the controller's pods: other tests show them.
-const ELSEWHERE: [&str; 4] = ["way-", "dead-", "snippet-2", "snippet-3"];
+const ELSEWHERE: [&str; 5] = ["way-", "dead-", "snippet-2", "snippet-3", "stream-5"];
 
 #[test]
 fn every_case_comes_to_its_verdict_and_says_why() {
@@ -28,12 +28,19 @@ fn failures(case: &Case) -> Vec<String> {
         let alone = |(at, line): (usize, &String)| (format!("line {}", at + 2), vec![first.clone(), line.clone()]);
         trials.extend(rest.iter().enumerate().map(alone));
     }
-    let judged = trials.iter().filter_map(|(what, lines)| {
-        let Found { verdict, reason } = case.judge(lines);
+    let by = [("read as a whole", false), ("as a Loki is asked", true)];
+    let trials = trials.iter().flat_map(|trial| by.map(|by| (trial, by)));
+    let judged = trials.filter_map(|((what, lines), (how, remote))| {
+        let Found { verdict, reason } = case.judge(lines, remote);
         let right = case.expected.split('|').any(|expected| expected == verdict);
         let says = verdict != "Unknown" || reason.contains(case.must_say());
         (!right || !says).then(|| {
-            format!("{} ({what}): {verdict} and \"{}\", not {}: {reason}", case.id, case.must_say(), case.expected)
+            format!(
+                "{} ({what}, {how}): {verdict} and \"{}\", not {}: {reason}",
+                case.id,
+                case.must_say(),
+                case.expected
+            )
         })
     });
     judged.collect()

@@ -4,7 +4,7 @@
 
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::sources::{Defaults, Place, Source, read};
-use hotdesk_traffic::ways_in::settings::Settings;
+use hotdesk_traffic::ways_in::settings::{Flags, Settings};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn, kinds, unwatched};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -142,4 +142,24 @@ fn the_chart_lets_a_reaper_list_every_kind_that_crosses_namespaces() {
         let private = ["secrets", "configmaps", "pods", "*"];
         assert!(private.iter().all(|resource| !holds(rule, "resources", resource)), "{rule}");
     }
+}
+
+/// What no Ingress names comes to the default backend, wherever that is.
+#[test]
+fn a_default_backend_of_the_controller_in_the_slot_is_a_way_in() {
+    let pod = json!({"metadata": {"namespace": "ingress-nginx"}, "spec": {"containers": [{"name": "controller", "args": [
+        "/nginx-ingress-controller", "--default-backend-service=mew/errors", "--configmap", "$(POD_NAMESPACE)/settings",
+        "--controller-class=example.com/nginx", "--tcp-services-configmap=infra/ports",
+    ]}]}});
+    let flags = Flags::of(&[typed(&pod)]);
+    let pair = |namespace: &str, name: &str| vec![(namespace.to_owned(), name.to_owned())];
+    assert_eq!(flags.controller_classes, ["example.com/nginx"]);
+    assert_eq!((flags.configs, flags.streams), (pair("ingress-nginx", "settings"), pair("infra", "ports")));
+    let controllers = vec![Settings { default_backends: flags.default_backends, ..Settings::default() }];
+    let told = |slot: &str| {
+        let found = WaysIn { slot: slot.to_owned(), controllers: controllers.clone(), ..WaysIn::default() };
+        unwatched(&found, &sources(&json!({})), &Rules::default())
+    };
+    assert_eq!(told("mewtwo"), []);
+    assert_eq!(told("mew")[0].about, "the Service mew/errors");
 }

@@ -30,6 +30,8 @@ pub(super) struct Everywhere {
     gateway_classes: Vec<Named>,
     /// Ports that controllers pass on.
     streams: Vec<ConfigMap>,
+    /// Services that answer what no Ingress names.
+    default_backends: Vec<(String, String)>,
     /// Why something could not be looked at.
     unseen: Vec<String>,
 }
@@ -59,7 +61,9 @@ impl Everywhere {
         }
         let own = controllers.iter().flat_map(|controller| controller.pods.iter().flatten());
         let pods: Vec<Pod> = own.chain(known).cloned().collect();
-        for (namespace, name) in Flags::of(&pods).streams {
+        let flags = Flags::of(&pods);
+        found.default_backends = flags.default_backends;
+        for (namespace, name) in flags.streams {
             let api: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
             let map = timed(api.get_opt(&name)).await.map(|map| map.into_iter().collect());
             let map = found.noted("ConfigMaps of the controllers", map);
@@ -109,11 +113,12 @@ impl Everywhere {
                 let flags = Flags::of(controller.pods.as_deref().unwrap_or_default());
                 let config = controller.config.clone().and_then(Result::ok).flatten();
                 let controller_classes = flags.controller_classes;
-                Some(Settings { source: source.name.clone(), controller_classes, config, streams: Vec::new() })
+                Some(Settings { source: source.name.clone(), controller_classes, config, ..Settings::default() })
             })
             .collect();
         // A store of logs does not say which controller it is of: the ports of any of them count.
-        settings.push(Settings { streams: self.streams.clone(), ..Settings::default() });
+        let (streams, default_backends) = (self.streams.clone(), self.default_backends.clone());
+        settings.push(Settings { streams, default_backends, ..Settings::default() });
         WaysIn {
             slot: slot.to_owned(),
             ingresses: ingresses.iter().filter(|ingress| own(ingress.namespace())).cloned().collect(),

@@ -131,6 +131,15 @@ impl Tally {
         time > latest.unwrap_or(Timestamp::MAX)
     }
 
+    /// Adds what the newest lines of anybody show, where only some lines of a log were asked for.
+    pub fn add_newest(&mut self, newest: &Self) {
+        self.samples += newest.samples;
+        self.nameless += newest.nameless;
+        self.unparsed_before += newest.unparsed_before;
+        self.stranger = self.stranger.take().or_else(|| newest.stranger.clone());
+        self.held_back = newest.held_back.or(self.held_back);
+    }
+
     /// Takes a line that was too long to be kept, by its beginning and its end.
     pub fn take_overlong(&mut self, watch: &Watch, head: &str, tail: &str) -> ControlFlow<(), Option<Timestamp>> {
         let time = head.split_once(' ').and_then(|(stamp, _)| times::rfc3339(stamp));
@@ -240,10 +249,15 @@ impl Tally {
             format!("{kind} was a request, and does not say whose: \"{line}\": set --ingress-log-format")
         });
         let doubtful = self.doubtful.iter().rev().filter_map(|(whose, name)| whose.doubt(name, slot));
-        let unread = [request, self.unreadable_at_all(), self.too_many_unparsed(watch), self.buffered(watch)];
-        let unseen = [self.granted(watch), self.sessions(watch)];
+        let unread = [
+            request,
+            self.unreadable_at_all(),
+            self.too_many_unparsed(watch),
+            self.buffered(watch),
+            self.granted(watch),
+        ];
         let first = [broken, future, suspect].into_iter().flatten();
-        first.chain(doubtful).chain(unread.into_iter().chain(unseen).flatten()).collect()
+        first.chain(doubtful).chain(unread.into_iter().flatten()).collect()
     }
 
     /// A log that tells a request by its route names the requests of routes elsewhere as those namespaces'.
@@ -254,14 +268,6 @@ impl Tally {
              the routes into the slot",
             plain(namespace)
         ))
-    }
-
-    fn sessions(&self, watch: &Watch) -> Option<String> {
-        watch.names.has_streams().then(|| {
-            "the slot has TCP or UDP services of the ingress controller, and a session is logged only at its end, without \
-             a name: nobody can tell whether one is open"
-                .to_owned()
-        })
     }
 
     /// What was seen of anybody, in a few words.

@@ -15,10 +15,11 @@ use crate::sources::{Controller, Source};
 pub(super) fn judge(found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
     let slot = found.slot.as_str();
     let foreign = |route: &&Route| route.object.namespace != slot && route.kind.reach != Reach::Granted;
-    let leading = |route: &&Route| !is_mesh_only(route) && mentions(&route.object.body, slot);
+    let names = |route: &Route| route.object.body.get("spec").is_some_and(|spec| mentions(spec, slot));
+    let leading = |route: &&Route| !is_mesh_only(route) && names(route);
     let routes =
         found.elsewhere.iter().filter(foreign).filter(leading).filter_map(|route| of_route(route, slot, sources));
-    let aliases = found.aliases.iter().filter_map(|service| of_alias(service, slot));
+    let aliases = found.aliases.iter().filter_map(|service| of_alias(service, found));
     routes.chain(aliases).collect()
 }
 
@@ -37,10 +38,14 @@ fn of_route(route: &Route, slot: &str, sources: &[Source]) -> Option<Unwatched> 
     Some(Unwatched::new(route.called(), why, "put the route into the slot, where its requests are the slot's"))
 }
 
-fn of_alias(service: &Service, slot: &str) -> Option<Unwatched> {
+fn of_alias(service: &Service, found: &WaysIn) -> Option<Unwatched> {
+    let slot = found.slot.as_str();
     let namespace = service.metadata.namespace.as_deref().unwrap_or_default();
     let spec = service.spec.as_ref().filter(|spec| spec.type_.as_deref() == Some("ExternalName"))?;
-    let host = spec.external_name.as_deref().filter(|host| namespace != slot && is_in(host, slot))?;
+    let host = spec
+        .external_name
+        .as_deref()
+        .filter(|host| namespace != slot && (is_in(host, slot) || is_address(host, found)))?;
     let about = called("Service", namespace, service.metadata.name.as_deref().unwrap_or_default());
     let why = format!(
         "is another name of {}, so requests to {slot} may be told as those of {}",
@@ -50,8 +55,14 @@ fn of_alias(service: &Service, slot: &str) -> Option<Unwatched> {
     Some(Unwatched::new(about, why, "take it away, and let people use the slot's own host"))
 }
 
+/// True for an address of one of the slot's Services.
+fn is_address(host: &str, found: &WaysIn) -> bool {
+    let specs = found.services.iter().filter_map(|service| service.spec.as_ref());
+    specs.flat_map(|spec| spec.cluster_ips.iter().flatten().chain(&spec.cluster_ip)).any(|address| address == host)
+}
+
 /// True if anything in an object names the slot as the place where something is.
-pub(super) fn mentions(value: &Value, slot: &str) -> bool {
+pub(crate) fn mentions(value: &Value, slot: &str) -> bool {
     match value {
         Value::Object(fields) => fields.iter().any(|(key, value)| {
             let named = key.to_ascii_lowercase().ends_with("namespace") && value == slot;

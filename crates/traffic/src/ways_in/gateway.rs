@@ -36,6 +36,11 @@ pub fn gateways(found: &WaysIn) -> BTreeSet<(String, String)> {
 
 /// What of a route's parents is not seen.
 fn of_route(route: &Route, found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
+    // Which these are is in their controllers' hands.
+    if route.object.text("/spec/useDefaultGateways").is_some_and(|scope| scope != "None") {
+        let fix = "name its Gateways in parentRefs";
+        return vec![Unwatched::new(route.called(), "is attached to the default Gateways, which nobody can tell", fix)];
+    }
     parents(route).filter_map(|parent| of_parent(route, &parent, found, sources)).collect()
 }
 

@@ -23,6 +23,8 @@ pub struct Settings {
     pub config: Option<ConfigMap>,
     /// The ConfigMaps of ports that it passes on.
     pub streams: Vec<ConfigMap>,
+    /// The Services, as namespace and name, that answer what no Ingress names.
+    pub default_backends: Vec<(String, String)>,
 }
 
 /// A setting of the controller that keeps requests out of what is seen.
@@ -45,6 +47,8 @@ pub struct Flags {
     pub configs: Vec<(String, String)>,
     /// `--tcp-services-configmap` and `--udp-services-configmap`
     pub streams: Vec<(String, String)>,
+    /// `--default-backend-service`
+    pub default_backends: Vec<(String, String)>,
 }
 
 impl Flags {
@@ -63,8 +67,9 @@ impl Flags {
             flags.configs.extend(objects("configmap"));
             flags.streams.extend(objects("tcp-services-configmap"));
             flags.streams.extend(objects("udp-services-configmap"));
+            flags.default_backends.extend(objects("default-backend-service"));
         }
-        for list in [&mut flags.configs, &mut flags.streams] {
+        for list in [&mut flags.configs, &mut flags.streams, &mut flags.default_backends] {
             list.sort();
             list.dedup();
         }
@@ -130,6 +135,17 @@ pub(super) fn streams(found: &WaysIn) -> Vec<Unwatched> {
         }
     }
     all
+}
+
+/// Whatever host or path nobody has, the controller sends to its default backend, and logs it so.
+pub(super) fn default_backends(found: &WaysIn) -> Vec<Unwatched> {
+    let all = found.controllers.iter().flat_map(|settings| &settings.default_backends);
+    let mut own: Vec<&str> =
+        all.filter(|(namespace, _)| *namespace == found.slot).map(|(_, name)| name.as_str()).collect();
+    own.dedup();
+    let why = "answers what no Ingress names (--default-backend-service), and that is logged under no name of a slot";
+    let fix = "let the controller send that to a namespace that is no slot";
+    own.iter().map(|name| Unwatched::new(called("Service", &found.slot, name), why, fix)).collect()
 }
 
 impl Settings {

@@ -9,15 +9,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::logs::Earlier;
 use super::ways_in::Survey;
-use super::{Collector, known, logs, metrics, ways_in};
+use super::{Collector, logs, metrics, slots};
 use crate::decide::Evidence;
 use crate::remote;
-use hotdesk_traffic::attribute::Names;
+use hotdesk_traffic::attribute::{Known, Names};
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::tally::Watch;
 use hotdesk_traffic::sight::Traffic;
 use hotdesk_traffic::sources::{Kind, Source};
-use hotdesk_traffic::ways_in::Rules;
+use hotdesk_traffic::ways_in::{Rules, unwatched};
 
 /// What an older reaper has read does not count where this one sees more in the same lines.
 const READER: u8 = 2;
@@ -114,8 +114,9 @@ impl Collector<'_> {
         self.cluster.check_clock(self.now).await?;
         let rules = Rules { classes: &self.args.ingress_class, ignore_direct: self.args.ignore_direct_traffic };
         let (cluster, slot, sources) = (self.cluster, self.slot, self.patterns.sources.as_slice());
-        let doubts = ways_in::unseen(&Survey { cluster, slot, sources, rules }).await?;
-        let known = known::of(self.cluster, self.slot, &self.args.other_namespaces).await?;
+        let ways = Survey { cluster, slot, sources, rules }.collect().await?;
+        let doubts = unwatched(&ways, sources, &rules).iter().map(ToString::to_string).collect();
+        let known = Known::of(&ways, slots::all(cluster).await?, &self.args.other_namespaces);
         let ago = |length: SignedDuration| now.saturating_sub(length).unwrap_or(Timestamp::MIN);
         let names = Names::of(self.slot, &known);
         let look_back = ago(window.max(self.args.look_back));

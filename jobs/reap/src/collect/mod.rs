@@ -1,13 +1,11 @@
 //! What can be learned about the slot right now? Everything that reads; nothing here judges or writes.
 
 pub mod controllers;
-mod known;
 mod lines;
 pub mod logs;
 pub mod looks;
 pub mod metrics;
 pub mod releases;
-pub mod services;
 pub mod slots;
 pub mod ways_in;
 

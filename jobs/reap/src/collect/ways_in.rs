@@ -9,10 +9,11 @@ use hotdesk_traffic::sources::Source;
 use hotdesk_traffic::ways_in::gateway::gateways;
 use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, Reach, ServedBy};
 use hotdesk_traffic::ways_in::settings::{Flags, Settings};
-use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn, unwatched};
+use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::networking::v1::IngressClass;
-use kube::api::{ApiResource, DynamicObject, ListParams, ObjectList};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
+use kube::api::{ApiResource, DynamicObject, ListParams, ObjectList, TypeMeta};
 use kube::{Api, ResourceExt as _};
 
 use self::served::Served;
@@ -33,18 +34,12 @@ pub struct Survey<'a> {
     pub rules: Rules<'a>,
 }
 
-/// Every way into the slot that no source sees, in a sentence each.
-///
-/// # Errors
-/// When what is in the slot itself cannot be read.
-pub async fn unseen(survey: &Survey<'_>) -> Result<Vec<String>, String> {
-    let found = survey.collect().await?;
-    let all = unwatched(&found, survey.sources, &survey.rules);
-    Ok(all.iter().map(ToString::to_string).collect())
-}
-
 impl Survey<'_> {
-    async fn collect(&self) -> Result<WaysIn, String> {
+    /// Looks up what there is.
+    ///
+    /// # Errors
+    /// When what is in the slot itself cannot be read.
+    pub async fn collect(&self) -> Result<WaysIn, String> {
         let (cluster, everything) = (self.cluster, ListParams::default());
         let client = || cluster.client.clone();
         let ingresses = Api::namespaced(client(), self.slot);
@@ -72,7 +67,7 @@ impl Survey<'_> {
         Ok(found)
     }
 
-    /// A list, or a note that it could not be had. A kind that is not served is none.
+    /// A list, or a note that it could not be had.
     async fn asked<T: Clone>(
         &self,
         found: &mut WaysIn,
@@ -81,17 +76,7 @@ impl Survey<'_> {
         namespace: &str,
         asked: impl Future<Output = kube::Result<ObjectList<T>>>,
     ) -> Vec<T> {
-        let listed = async {
-            match asked.await {
-                Err(kube::Error::Api(status)) if status.code == 404 => Ok(ObjectList {
-                    types: kube::api::TypeMeta::default(),
-                    metadata: Default::default(),
-                    items: Vec::new(),
-                }),
-                other => other,
-            }
-        };
-        self.cluster.all(ASKED, listed).await.unwrap_or_else(|why| {
+        self.cluster.all(ASKED, asked).await.unwrap_or_else(|why| {
             let place = if namespace.is_empty() { "in all namespaces".to_owned() } else { format!("in {namespace}") };
             found.unread.push(Unwatched::unread(what, &format!("list {resource} {place}"), reason(&why)));
             Vec::new()
@@ -152,7 +137,7 @@ impl Survey<'_> {
         }
     }
 
-    /// Objects of a kind, in one namespace or in all.
+    /// Objects of a kind, in one namespace or in all. A kind that is not served any more is none.
     async fn objects(&self, found: &mut WaysIn, resource: &ApiResource, namespace: Option<&str>) -> Vec<Named> {
         let client = self.cluster.client.clone();
         let api: Api<DynamicObject> = match namespace {
@@ -162,8 +147,16 @@ impl Survey<'_> {
         let place = namespace.map_or("all namespaces".to_owned(), str::to_owned);
         let what = format!("objects of the kind {} in {place}", resource.kind);
         let right = format!("{}.{}", resource.plural, resource.group);
-        let listed =
-            self.asked(found, &what, &right, namespace.unwrap_or_default(), api.list(&ListParams::default())).await;
+        let filter = ListParams::default();
+        let listed = async {
+            match api.list(&filter).await {
+                Err(kube::Error::Api(status)) if status.code == 404 => {
+                    Ok(ObjectList { types: TypeMeta::default(), metadata: ListMeta::default(), items: Vec::new() })
+                }
+                other => other,
+            }
+        };
+        let listed = self.asked(found, &what, &right, namespace.unwrap_or_default(), listed).await;
         listed.into_iter().map(named).collect()
     }
 
@@ -179,6 +172,7 @@ impl Survey<'_> {
             let mut settings = Settings {
                 source: source.name.clone(),
                 controller_classes: flags.controller_classes,
+                default_backends: flags.default_backends,
                 ..Settings::default()
             };
             for (namespace, name) in &flags.configs {
