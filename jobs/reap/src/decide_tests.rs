@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::helm::release::{Driver, State};
+use crate::work::RunningJob;
 use globset::{Glob, GlobSetBuilder};
 use hotdesk_slots::slot::{LastSession, ReleaseRevision, SlotStatus};
 use hotdesk_traffic::log::tally::Hit;
@@ -26,6 +27,7 @@ fn rules() -> Rules {
     Rules {
         windows: Windows::default(),
         session_grace: SignedDuration::from_mins(90),
+        job_grace: SignedDuration::from_hours(24),
         lapse_grace: SignedDuration::from_mins(30),
         keep: keep.build().unwrap(),
         silence_is_fine: false,
@@ -47,6 +49,7 @@ fn release(name: &str, phase: Phase, deployed: i64) -> Release {
 /// A slot with one old release, whose traffic was read in full and showed only others.
 struct Case {
     slot: Slot,
+    work: Work,
     releases: Vec<Release>,
     look: Look,
 }
@@ -56,6 +59,7 @@ fn idle() -> Case {
     let look =
         Look { source: "ingress-logs".to_owned(), samples: 40, seen, from: ago(60), through: now(), ..Look::default() };
     Case {
+        work: Work::default(),
         slot: Slot { status: Some(SlotStatus::default()), ..Slot::default() },
         releases: vec![release("web", Phase::Deployed, 300)],
         look,
@@ -82,6 +86,7 @@ impl Case {
         Evidence {
             slot: Some(Ok(self.slot)),
             releases: Some(Ok(self.releases)),
+            work: Some(Ok(self.work)),
             traffic: Some(Traffic { looks: vec![self.look], ..Traffic::default() }),
         }
     }
@@ -340,4 +345,78 @@ fn whatever_happened_since_a_slot_was_given_back_keeps_it() {
     check(claimed, VerdictState::Active, "deployed");
     let unreadable = Release { state: Err("it is not base64".to_owned()), ..release("api", Phase::Deployed, 40) };
     check(given_back(5).releases(&[release("web", Phase::Deployed, 300), unreadable]), VerdictState::Unknown, "api");
+}
+
+fn job(name: &str, minutes: i64, by_clock: bool) -> RunningJob {
+    RunningJob { name: name.to_owned(), since: ago(minutes), by_clock }
+}
+
+fn working(case: Case, jobs: &[RunningJob], rolling_out: &[&str]) -> Case {
+    let rolling_out = rolling_out.iter().map(|object| (*object).to_owned()).collect();
+    Case { work: Work { jobs: jobs.to_vec(), rolling_out }, ..case }
+}
+
+#[test]
+fn e17_a_running_job_keeps_a_slot_that_somebody_holds() {
+    let train = |minutes| [job("train", minutes, false)];
+    let held = || claimed(idle(), -600);
+    check(
+        working(held(), &train(300), &[]),
+        VerdictState::Kept,
+        "Job train is running, which keeps the slot until it ends",
+    );
+    check(working(held(), &train(24 * 60 - 1), &[]), VerdictState::Kept, "at most until 20:01 UTC");
+    let long = "Job train is running, and stops if its release goes";
+    check(working(held(), &train(24 * 60), &[]), VerdictState::Idle, long);
+    check(working(idle(), &train(300), &[]), VerdictState::Idle, long);
+    check(working(claimed(idle(), 300), &train(300), &[]), VerdictState::Idle, long);
+    // A newer one keeps it for its own time.
+    let two = [job("train", 25 * 60, false), job("eval", 100, false)];
+    check(working(held(), &two, &[]), VerdictState::Kept, "Job eval is running");
+}
+
+#[test]
+fn e18_a_job_that_has_ended_keeps_nothing() {
+    check(working(claimed(idle(), -600), &[], &[]), VerdictState::Idle, "no request");
+}
+
+#[test]
+fn e19_a_job_of_a_cronjob_keeps_nothing_and_is_told() {
+    let nightly = [job("nightly-1", 5, true)];
+    let told = "Job nightly-1 of a CronJob is running, and stops if its release goes";
+    check(working(claimed(idle(), -600), &nightly, &[]), VerdictState::Idle, told);
+}
+
+#[test]
+fn e26_e27_e38_a_deploy_keeps_the_slot_while_something_of_it_changes() {
+    let pending = |minutes| idle().releases(&[release("web", Phase::Pending, minutes)]);
+    let hook = [job("migrate", 80, false)];
+    check(
+        working(pending(90), &hook, &[]),
+        VerdictState::Kept,
+        "a deploy of release web is under way since 18:30 UTC: Job migrate is running. It keeps the slot at most until 20:30",
+    );
+    check(working(pending(90), &[], &["Deployment/web"]), VerdictState::Kept, "Deployment/web is not ready yet");
+    // e38: also once the claim has lapsed in the middle.
+    let lapsed = claimed(pending(90), 60);
+    check(working(lapsed, &[], &["Deployment/web"]), VerdictState::Kept, "Deployment/web is not ready yet");
+    check(working(pending(120), &[], &["Deployment/web"]), VerdictState::Idle, "");
+    check(working(pending(90), &[job("nightly", 5, true)], &[]), VerdictState::Idle, "");
+}
+
+#[test]
+fn e28_e29_a_deploy_of_which_nothing_changes_keeps_the_slot_for_a_window() {
+    let pending = |minutes| idle().releases(&[release("web", Phase::Pending, minutes)]);
+    check(pending(59), VerdictState::Kept, "release web has been in the state pending");
+    check(pending(61), VerdictState::Idle, "");
+}
+
+#[test]
+fn unknown_when_it_cannot_be_read_what_is_at_work() {
+    let mut evidence = idle().evidence();
+    evidence.work = Some(Err("the slot's Jobs cannot be listed: forbidden (403)".to_owned()));
+    let verdict = settled(&evidence, &rules());
+    assert_eq!((verdict.state, verdict.reason.contains("Jobs cannot be listed")), (VerdictState::Unknown, true));
+    evidence.work = None;
+    assert_eq!(settled(&evidence, &rules()).state, VerdictState::Unknown);
 }

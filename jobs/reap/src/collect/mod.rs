@@ -2,6 +2,7 @@
 
 pub mod controllers;
 pub mod ingresses;
+pub mod jobs;
 mod lines;
 pub mod logs;
 pub mod looks;
@@ -85,7 +86,8 @@ impl Collector<'_> {
         let slot = Some(slots::own(self.cluster, self.slot).await);
         let releases = releases::newest(self.cluster, self.slot, &memory.releases).await;
         memory.releases = releases.clone().unwrap_or_default();
-        Evidence { slot, releases: Some(releases), traffic: None }
+        let work = jobs::at_work(self.cluster, self.slot, &memory.releases).await;
+        Evidence { slot, releases: Some(releases), work: Some(work), traffic: None }
     }
 
     /// How long this slot may go unused.

@@ -4,6 +4,7 @@ mod acts;
 mod api;
 mod sight;
 mod sources;
+mod work;
 
 use hotdesk_fetch::stand_in::Reply;
 use serde_json::json;
@@ -47,6 +48,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(acts::requests());
     rows.extend(acts::saves());
     rows.extend(sources::rows());
+    rows.extend(work::rows());
     rows
 }
 
