@@ -215,7 +215,14 @@ pub(crate) fn newest_activity(slot: &Slot, releases: &[Release]) -> Option<Activ
     let session = session(slot);
     let claim =
         slot.claimed_at().map(|time| Activity { time, signal: "claim", detail: "the slot was claimed".to_owned() });
-    deploys.chain(session).chain(claim).max_by_key(|activity| activity.time)
+    deploys.chain(session).chain(claim).chain(write(slot)).max_by_key(|activity| activity.time)
+}
+
+/// The newest write of somebody who holds the slot, as the webhook noted it.
+fn write(slot: &Slot) -> Option<Activity> {
+    let write = slot.status.as_ref()?.last_write.as_ref()?;
+    let detail = format!("{} {} {}", plain(&write.by), plain(&write.kind), plain(&write.on));
+    Some(Activity { time: write.time.0, signal: "write", detail })
 }
 
 fn session(slot: &Slot) -> Option<Activity> {

@@ -78,6 +78,7 @@ fn every_signal_says_what_it_saw() {
             ("keepUntil", Quiet, ""),
             ("claim", Quiet, ""),
             ("deploy", Quiet, "api (revision 3) by alice"),
+            ("write", Quiet, ""),
             ("session", InUse, "bob\u{fffd} used exec"),
             ("ingress-logs", Quiet, "9 requests of all slots"),
             ("loki", Blind, "no answer"),
