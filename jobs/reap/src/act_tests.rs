@@ -83,8 +83,8 @@ impl Hands for World {
         let due: Vec<_> =
             self.happens.iter().filter(|(number, _)| *number == self.looks).map(|(_, change)| *change).collect();
         due.iter().for_each(|change| change(self));
-        let evidence =
-            Evidence { slot: Some(Ok(self.slot.clone())), releases: Some(Ok(self.releases.clone())), traffic: None };
+        let (slot, releases) = (self.slot.clone(), self.releases.clone());
+        let evidence = Evidence { slot: Some(Ok(slot)), releases: Some(Ok(releases)), ..Evidence::default() };
         (verdict(self.state), evidence)
     }
 
