@@ -195,7 +195,10 @@ fn own(kind: &str, slot: &str, metadata: &ObjectMeta) -> String {
 
 /// What to do so that a controller is read.
 fn add_source(controller: &str, kind: &RouteKind) -> String {
+    let requests = ["Ingress", "HTTPRoute", "GRPCRoute"].contains(&kind.kind);
     let source = match controller {
+        // Connections that are no requests are in none of their logs.
+        name if !requests => format!("sees: {{controllers: [{}], kinds: [{}]}}", plain(name), kind.name()),
         "k8s.io/ingress-nginx" => "logFormat: nginx".to_owned(),
         name if name.starts_with("traefik.io/") => "logFormat: traefik-json".to_owned(),
         "gateway.envoyproxy.io/gatewayclass-controller" => "logFormat: envoy-json".to_owned(),
