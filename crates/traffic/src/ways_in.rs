@@ -108,6 +108,12 @@ pub struct Unwatched {
 /// Every way into the slot that no source sees.
 #[must_use]
 pub fn unwatched(found: &WaysIn, sources: &[Source], rules: &Rules<'_>) -> Vec<Unwatched> {
+    let labelled = |source: &Source| {
+        let settings = found.controllers.iter().find(|settings| settings.source == source.name);
+        source.as_labelled(settings.map_or(&[], |settings| &settings.products))
+    };
+    let sources: Vec<Source> = sources.iter().map(labelled).collect();
+    let sources = sources.as_slice();
     // First of all, for without it the others are told wrong.
     let mut all = found.unread.clone();
     all.extend(ingress::judge(found, sources, rules));
