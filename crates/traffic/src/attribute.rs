@@ -2,240 +2,466 @@
 //!
 //! Ingress controllers join namespace, service and port with `-`, and all three may contain `-`
 //! themselves. So an upstream is never split: it belongs to the slot only if it equals the name that
-//! one of the slot's existing Services gives it. What begins like the slot's and equals none of them,
-//! or could be another slot's as well, is said, and never counted as nobody's.
+//! one of the slot's existing Services or routes gives it, or if an address of the slot served it. What begins like the
+//! slot's and equals none of them, what could be another slot's as well, and what names nobody who is known but points at
+//! the slot, is said, and never counted as nobody's.
+
+mod address;
+mod known;
+mod learned;
+mod mention;
+mod name;
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 use crate::line::Entry;
-
-/// A Service, as far as an upstream can name it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Service {
-    /// Its name.
-    pub name: String,
-    /// Its ports by number, name and target, each as an Ingress may name it.
-    pub ports: Vec<String>,
-    /// True for a Service of type ExternalName: it needs no port, so an Ingress may name any.
-    pub external: bool,
-}
+pub use known::{ForeignRoute, Known, Neighbour, Service, Streams};
+pub use mention::Pointer;
+use name::{PAGES, Shape, beginnings, begins, normalized, readings};
 
 /// The names by which the slot's traffic is known, and those of its neighbours.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names {
     slot: String,
     own: HashSet<String>,
+    /// `<slot>-<service>`, without a port.
+    services: HashSet<String>,
     external: Vec<String>,
-    neighbours: Vec<String>,
+    /// `<slot>-<route>`, as Traefik writes them.
+    routes: HashSet<String>,
+    slots: HashSet<String>,
+    namespaces: HashSet<String>,
+    in_order: Vec<String>,
+    addresses: HashSet<IpAddr>,
+    host: Option<String>,
+    other_hosts: Vec<String>,
+    foreign: Vec<ForeignRoute>,
+    granted: Vec<String>,
+    streams: Streams,
 }
 
-/// Whose an entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whose an entry is. Of several names in one entry, the one that comes last here counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Whose {
-    /// The slot's.
-    Ours,
     /// Somebody else's, or nobody's.
     Theirs,
-    /// It equals one of the slot's, and could be another slot's.
-    Ambiguous,
+    /// It is a TCP or UDP session that names nobody.
+    Stream,
+    /// The controller answered in the place of a Service that it does not name.
+    Answered,
+    /// A route elsewhere served it, which may lead into the slot.
+    LedIn,
+    /// It names nobody who is known, and was for the slot's host.
+    Hosted,
+    /// It names nobody who is known, and mentions the slot.
+    Mentioned,
     /// It begins like the slot's and equals none of them.
     Orphan,
+    /// It equals one of the slot's, and could be another slot's.
+    Ambiguous,
+    /// The slot's.
+    Ours,
+}
+
+/// Whose a name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Named {
+    Nobody,
+    Unknown,
+    /// Of a namespace that exists and is no slot.
+    Elsewhere,
+    /// A Service of another slot.
+    OfSlot,
+    /// A route of another namespace, which may lead anywhere.
+    OfRoute,
+    Mentioned,
+    Orphan,
+    Ambiguous,
+    Ours,
+}
+
+impl Whose {
+    /// Why a request that may have been the slot's is a doubt. `name` is what its line says of who served it.
+    #[must_use]
+    pub fn doubt(self, name: &str, slot: &str) -> Option<String> {
+        Some(match self {
+            Self::Ours | Self::Theirs => return None,
+            Self::Ambiguous => format!(
+                "traffic for {name} could be this slot's or another's: name the namespaces so that none begins with \
+                 another's name and a dash, or add the namespace to the log format"
+            ),
+            Self::Orphan => format!(
+                "traffic for {name}, which matches no Service that exists: was one renamed? If it is a namespace of \
+                 its own, name it in --other-namespaces"
+            ),
+            Self::Mentioned => format!(
+                "traffic for {name}, which names no Service that exists and mentions {slot}: set --ingress-log-format, or \
+                 name the field that holds <namespace>-<service>-<port>"
+            ),
+            Self::Hosted => {
+                format!("a request for the host of {slot} ({name}) names no Service: was it for this slot?")
+            }
+            Self::LedIn => format!(
+                "a request was served by the route {name} of another namespace, which leads into {slot} or may, and its \
+                 line does not say which Service served it: put the route into the slot"
+            ),
+            Self::Answered => format!(
+                "the controller gave its error page in the place of a Service that its line does not name (served by \
+                 {name}): unset custom-http-errors, or give the Ingress a default backend of its own"
+            ),
+            Self::Stream => format!(
+                "a TCP or UDP session ({name}) whose line names no Service could be of {slot}: ingress-nginx does not log \
+                 whose it was (tcp-services, udp-services)"
+            ),
+        })
+    }
 }
 
 impl Names {
-    /// The names of a slot. `neighbours` are the other slots, and any other namespaces that are known.
+    /// The names of a slot of which nothing but its Services is known. `neighbours` are the other slots.
     #[must_use]
     pub fn new(slot: &str, services: &[Service], neighbours: &[String]) -> Self {
-        let joined = |service: &Service| -> Vec<String> {
-            let base = format!("{slot}-{}", service.name);
-            // ingress-nginx names a slot's own error pages so; they have no port.
-            let pages = format!("custom-default-backend-{base}");
-            service.ports.iter().map(|port| format!("{base}-{port}")).chain([pages]).collect()
-        };
-        let external = services.iter().filter(|service| service.external);
+        let slots = neighbours.iter().map(|name| Neighbour { namespace: name.clone(), host: None }).collect();
+        Self::of(slot, &Known { services: services.to_vec(), slots, ..Known::default() })
+    }
+
+    /// The names of a slot.
+    #[must_use]
+    pub fn of(slot: &str, known: &Known) -> Self {
+        let services = || known.services.iter().map(|service| (format!("{slot}-{}", service.name), service));
+        let others = || known.slots.iter().filter(|other| other.namespace != slot);
+        let own_namespaces = known.namespaces.iter().filter(|name| *name != slot);
         Self {
             slot: slot.to_owned(),
-            own: services.iter().flat_map(joined).collect(),
-            external: external.map(|service| format!("{slot}-{}-", service.name)).collect(),
-            neighbours: neighbours.iter().filter(|name| *name != slot).cloned().collect(),
+            own: services().flat_map(|(base, service)| joined(&base, service)).collect(),
+            services: services().map(|(base, _)| base).collect(),
+            external: services().filter(|(_, service)| service.external).map(|(base, _)| format!("{base}-")).collect(),
+            routes: known.routes.iter().map(|route| format!("{slot}-{}", normalized(route))).collect(),
+            slots: others().map(|other| other.namespace.clone()).collect(),
+            namespaces: own_namespaces.clone().cloned().collect(),
+            in_order: others().map(|other| other.namespace.clone()).collect(),
+            addresses: services().flat_map(|(_, service)| &service.addresses).chain(&known.pods).copied().collect(),
+            host: known.host.clone(),
+            other_hosts: others().filter_map(|other| other.host.clone()).collect(),
+            foreign: known.foreign.clone(),
+            granted: known.granted.clone(),
+            streams: known.streams.clone(),
         }
     }
 
     /// Whose a request was.
     #[must_use]
     pub fn whose(&self, entry: &Entry<'_>) -> Whose {
-        let joined = [entry.upstream.as_deref(), entry.alternative.as_deref()];
-        match entry.namespace.as_deref() {
-            Some(namespace) if namespace == self.slot => return Whose::Ours,
-            // Only where the log agrees with itself is its word taken against the slot.
-            Some(namespace) if joined.iter().flatten().all(|name| begins(name, namespace)) => return Whose::Theirs,
-            _ => {}
-        }
-        let found = joined.iter().flatten().map(|name| self.whose_name(name));
-        found.max_by_key(|whose| whose.weight()).unwrap_or(Whose::Theirs)
-    }
-
-    /// This slot, and then the others that are known.
-    pub fn slots(&self) -> impl Iterator<Item = &str> {
-        [&self.slot].into_iter().chain(&self.neighbours).map(String::as_str)
+        self.judge(entry).0
     }
 
     /// True if a request was of this slot or of another one that is known.
     #[must_use]
     pub fn knows(&self, entry: &Entry<'_>) -> bool {
+        self.judge(entry).1
+    }
+
+    /// Whose a request was, and whether it names somebody who exists: only that proves that its source can tell.
+    #[must_use]
+    pub fn judge(&self, entry: &Entry<'_>) -> (Whose, bool) {
+        let named = self.named(entry);
+        let exists = matches!(
+            named,
+            Named::Elsewhere | Named::OfSlot | Named::OfRoute | Named::Orphan | Named::Ambiguous | Named::Ours
+        );
+        (self.by(named, entry), exists)
+    }
+
+    fn by(&self, named: Named, entry: &Entry<'_>) -> Whose {
+        match named {
+            Named::Ours => Whose::Ours,
+            Named::OfSlot => Whose::Theirs,
+            _ if entry.stream && named <= Named::Unknown => self.session(entry),
+            Named::Nobody => self.unnamed(entry),
+            _ if self.served(entry) => Whose::Ours,
+            Named::Ambiguous => Whose::Ambiguous,
+            Named::Orphan => Whose::Orphan,
+            Named::Mentioned => Whose::Mentioned,
+            Named::OfRoute | Named::Elsewhere | Named::Unknown if self.may_lead_in(entry) => Whose::LedIn,
+            Named::Unknown if self.is_for_our_host(entry) => Whose::Hosted,
+            _ => Whose::Theirs,
+        }
+    }
+
+    /// This slot, and then the others that are known.
+    pub fn slots(&self) -> impl Iterator<Item = &str> {
+        [&self.slot].into_iter().chain(&self.in_order).map(String::as_str)
+    }
+
+    fn is_namespace(&self, name: &str) -> bool {
+        self.slots.contains(name) || self.namespaces.contains(name)
+    }
+
+    fn named(&self, entry: &Entry<'_>) -> Named {
         let joined = [entry.upstream.as_deref(), entry.alternative.as_deref()];
-        let joined = joined.into_iter().flatten().any(|name| self.slots().any(|slot| begins(name, slot)));
-        joined || entry.namespace.as_deref().is_some_and(|namespace| self.slots().any(|slot| slot == namespace))
+        if [&entry.namespace, &entry.backend].into_iter().any(|said| said.as_deref() == Some(self.slot.as_str())) {
+            return Named::Ours;
+        }
+        // Where backends are merged, the cluster says whose the Service is, whatever the route is called.
+        if let Some(backend) = entry.backend.as_deref() {
+            return self.of_namespace(backend, false);
+        }
+        match entry.namespace.as_deref() {
+            // Only where the log agrees with itself is its word taken against the slot.
+            Some(namespace) if joined.iter().flatten().all(|name| begins(name, namespace)) => {
+                self.of_namespace(namespace, entry.by_route)
+            }
+            _ => joined.iter().flatten().map(|name| self.of_name(name)).max().unwrap_or(Named::Nobody),
+        }
     }
 
-    fn whose_name(&self, name: &str) -> Whose {
-        // All of the slot's own names begin so.
-        if !begins(name, &self.slot) {
-            return Whose::Theirs;
+    fn of_namespace(&self, namespace: &str, by_route: bool) -> Named {
+        match (by_route, self.slots.contains(namespace)) {
+            (true, true) => Named::OfRoute,
+            (false, true) => Named::OfSlot,
+            // It may as well be a constant of the format.
+            (_, false) => Named::Unknown,
         }
-        if self.is_own(name) {
-            let other = self.neighbours.iter().any(|slot| begins(name, slot));
-            return if other { Whose::Ambiguous } else { Whose::Ours };
-        }
-        // A longer name explains it: `mew-two-web-80` is mew-two's. A shorter one does not: it could
-        // as well be a Service of ours that is gone.
-        let explained = |slot: &String| slot.len() > self.slot.len() && begins(name, slot);
-        if self.neighbours.iter().any(explained) { Whose::Theirs } else { Whose::Orphan }
     }
 
-    fn is_own(&self, name: &str) -> bool {
+    fn of_name(&self, name: &str) -> Named {
+        match name::shape(name) {
+            Shape::Nobody => Named::Nobody,
+            Shape::Address => {
+                if self.serves(name) {
+                    Named::Ours
+                } else {
+                    Named::Nobody
+                }
+            }
+            Shape::Joined(name) => self.of_joined(name),
+            Shape::Exact { namespace, service } if namespace == self.slot => {
+                let exists = self.services.contains(&format!("{namespace}-{service}"));
+                if exists { Named::Ours } else { Named::Orphan }
+            }
+            Shape::Exact { namespace, .. } if self.slots.contains(namespace) => Named::OfSlot,
+            Shape::Exact { namespace, .. } if self.namespaces.contains(namespace) => Named::Elsewhere,
+            Shape::Exact { .. } | Shape::Strange => self.of_stranger(name),
+        }
+    }
+
+    fn of_stranger(&self, name: &str) -> Named {
+        if self.mentions_us(name) { Named::Mentioned } else { Named::Unknown }
+    }
+
+    fn of_joined(&self, name: &str) -> Named {
+        if let Some(service) = name::backend(name) {
+            return self.of_reading(service, self.services.contains(service), false).unwrap_or(Named::Unknown);
+        }
+        let found = readings(name).filter_map(|(before, name)| {
+            let is_route = before.is_some_and(|before| before.ends_with("route-")) || name::hashed(name).is_some();
+            self.of_reading(name, self.is_own(before, name), is_route)
+        });
+        found.max().unwrap_or_else(|| self.of_stranger(name))
+    }
+
+    /// Whose a name is that begins with a namespace; none if with none that is known.
+    fn of_reading(&self, name: &str, is_own: bool, is_route: bool) -> Option<Named> {
+        let others = || beginnings(name).filter(|begin| self.is_namespace(begin));
+        if begins_with(name, &self.slot) {
+            if is_own {
+                return Some(if others().next().is_some() { Named::Ambiguous } else { Named::Ours });
+            }
+            // A longer name explains it: `mew-two-web-80` is mew-two's. A shorter one does not: it could
+            // as well be a Service of ours that is gone.
+            let longer = others().filter(|other| other.len() > self.slot.len()).last();
+            return Some(longer.map_or(Named::Orphan, |other| self.of_other(other, is_route)));
+        }
+        others().last().map(|other| self.of_other(other, is_route))
+    }
+
+    fn of_other(&self, namespace: &str, is_route: bool) -> Named {
+        match (is_route, self.slots.contains(namespace)) {
+            (true, _) => Named::OfRoute,
+            (false, true) => Named::OfSlot,
+            (false, false) => Named::Elsewhere,
+        }
+    }
+
+    fn is_own(&self, before: Option<&str>, name: &str) -> bool {
+        match before {
+            Some(PAGES) => self.services.contains(name),
+            Some(before) if before.ends_with("route-") => {
+                let route = name.split_once("-gw-").map(|(route, _)| route);
+                route.is_some_and(|route| self.routes.contains(route))
+            }
+            Some(_) => self.own.contains(name),
+            None => {
+                let of_route = || name::hashed(name).is_some_and(|route| self.routes.contains(route));
+                self.own.contains(name) || self.is_external(name) || of_route()
+            }
+        }
+    }
+
+    fn is_external(&self, name: &str) -> bool {
         let port = |base: &String| {
             name.strip_prefix(base.as_str()).is_some_and(|port| !port.is_empty() && !port.contains('-'))
         };
-        self.own.contains(name) || self.external.iter().any(port)
+        self.external.iter().any(port)
     }
-}
 
-impl Whose {
-    /// Of several names in one entry, the one that counts.
-    fn weight(self) -> u8 {
-        match self {
-            Self::Ours => 3,
-            Self::Ambiguous => 2,
-            Self::Orphan => 1,
-            Self::Theirs => 0,
+    /// An entry that names nobody, by everything else that it says.
+    fn unnamed(&self, entry: &Entry<'_>) -> Whose {
+        let host = entry.host.as_deref();
+        let pages = entry.served.as_deref().is_some_and(|served| served.contains(" : "));
+        if pages && entry.upstream.is_some() {
+            // Some Service answered first. Whose it was, an address cannot prove that may have changed hands since.
+            return if host.is_some_and(|host| self.is_of_another_host(host)) {
+                Whose::Theirs
+            } else {
+                Whose::Answered
+            };
+        }
+        if self.served(entry) {
+            return Whose::Ours;
+        }
+        if let Some(route) = entry.route.as_deref() {
+            let own = self.routes.iter().any(|own| is_within(route, own));
+            if self.mentions_us(route) {
+                return if own { Whose::Ours } else { Whose::Mentioned };
+            }
+            if self.may_lead_in(entry) {
+                return Whose::LedIn;
+            }
+        }
+        if self.is_for_our_host(entry) {
+            return Whose::Hosted;
+        }
+        let points = entry.extra.as_deref().is_some_and(|extra| self.points_at_us(extra).is_some());
+        if points { Whose::Mentioned } else { Whose::Theirs }
+    }
+
+    /// A TCP or UDP session that names nobody.
+    fn session(&self, entry: &Entry<'_>) -> Whose {
+        match &self.streams {
+            _ if self.served(entry) => Whose::Ours,
+            Streams::Of(namespaces) if !namespaces.is_empty() && !namespaces.contains(&self.slot) => Whose::Theirs,
+            _ => Whose::Stream,
         }
     }
+
+    /// True if a session that names nobody could be the slot's.
+    #[must_use]
+    pub fn may_have_streams(&self) -> bool {
+        self.session(&Entry::default()) == Whose::Stream
+    }
+
+    /// The namespaces of routes that lead into the slot, or may.
+    pub fn leading_in(&self) -> impl Iterator<Item = &str> {
+        self.granted.iter().chain(self.foreign.iter().map(|route| &route.namespace)).map(String::as_str)
+    }
+
+    /// The namespaces whose routes a ReferenceGrant lets lead into the slot.
+    #[must_use]
+    pub fn granted(&self) -> &[String] {
+        &self.granted
+    }
+
+    /// The addresses of the slot, and its host: what may stand in a line instead of its name.
+    pub fn pointers(&self) -> impl Iterator<Item = String> {
+        let mut addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        addresses.sort();
+        addresses.into_iter().chain(self.host.clone())
+    }
+
+    fn served(&self, entry: &Entry<'_>) -> bool {
+        entry.served.as_deref().is_some_and(|served| self.serves(served))
+    }
+
+    /// True if one of the addresses is the slot's.
+    fn serves(&self, served: &str) -> bool {
+        let ours = |host: &str| match address::ip(host) {
+            Some(ip) => self.addresses.contains(&ip),
+            None => address::service(host).is_some_and(|(_, namespace)| namespace == self.slot),
+        };
+        address::served(served).any(ours)
+    }
+
+    /// True if the host that was asked for is the slot's, and no other slot's is closer to it.
+    fn is_for_our_host(&self, entry: &Entry<'_>) -> bool {
+        let Some(host) = entry.host.as_deref().and_then(|host| address::served(host).next()) else { return false };
+        let Some(ours) = self.host.as_deref().filter(|ours| address::is_below(host, ours)) else { return false };
+        !self.other_hosts.iter().any(|other| other.len() > ours.len() && address::is_below(host, other))
+    }
+
+    fn is_of_another_host(&self, host: &str) -> bool {
+        let Some(host) = address::served(host).next() else { return false };
+        let other = self.other_hosts.iter().filter(|other| address::is_below(host, other)).map(String::len).max();
+        let ours = self.host.as_deref().filter(|ours| address::is_below(host, ours)).map(str::len);
+        other > ours
+    }
+
+    /// True if the route is one of another namespace that leads into the slot, or that may.
+    fn may_lead_in(&self, entry: &Entry<'_>) -> bool {
+        let names = [entry.route.as_deref(), entry.upstream.as_deref()];
+        let named = |route: &ForeignRoute| {
+            let joined = format!("{}-{}", normalized(&route.namespace), normalized(&route.name));
+            names.iter().flatten().any(|name| is_route(name, &joined, &route.namespace, &route.name))
+        };
+        let of_grant = |namespace: &String| match entry.namespace.as_deref() {
+            Some(said) => entry.by_route && said == namespace,
+            None => entry.upstream.is_none() && entry.route.as_deref().is_some_and(|route| is_of(route, namespace)),
+        };
+        self.foreign.iter().any(named) || self.granted.iter().any(of_grant)
+    }
 }
 
-/// What controllers put before a name that they join: the error pages and the TCP and UDP services of ingress-nginx, and
-/// the routes of the Gateway API, in newer Traefiks.
-const BEFORE: [&str; 7] =
-    ["custom-default-backend-", "tcp-", "udp-", "httproute-", "grpcroute-", "tcproute-", "tlsroute-"];
+/// True for what controllers call their own: a request that it served proves nothing, for or against.
+#[must_use]
+pub fn is_of_the_controller(upstream: &str) -> bool {
+    name::shape(upstream) == Shape::Nobody
+}
 
-/// True if a joined name begins with this namespace and a `-`.
-fn begins(name: &str, namespace: &str) -> bool {
-    let starts = |name: &str| name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('-'));
-    starts(name) || BEFORE.iter().find_map(|before| name.strip_prefix(before)).is_some_and(starts)
+/// The names that controllers give a Service, each of its ports and with the words that Traefik puts beside them.
+fn joined(base: &str, service: &Service) -> Vec<String> {
+    let port = |port: &String| {
+        let port = normalized(port);
+        [
+            format!("{base}-{port}"),
+            format!("{base}-http-{port}"),
+            format!("{base}-https-{port}"),
+            format!("{base}-{port}-grpc"),
+        ]
+    };
+    service.ports.iter().flat_map(port).collect()
+}
+
+fn begins_with(name: &str, namespace: &str) -> bool {
+    name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('-'))
+}
+
+/// True if a name of a router holds the joined name of a route between dashes.
+fn is_within(router: &str, route: &str) -> bool {
+    let router = router.split('@').next().unwrap_or_default();
+    router.match_indices(route).any(|(at, found)| {
+        let before = router.get(..at).unwrap_or_default();
+        let after = router.get(at + found.len()..).unwrap_or_default();
+        (before.is_empty() || before.ends_with('-')) && (after.is_empty() || after.starts_with('-'))
+    })
+}
+
+/// True if a name is that of this route: of Traefik's (joined, with a hash behind) or of Envoy's (`httproute/<ns>/<name>/…`).
+fn is_route(name: &str, joined: &str, namespace: &str, route: &str) -> bool {
+    let name = name.split('@').next().unwrap_or_default();
+    if name.contains('/') {
+        let mut parts = name.split('/').skip(1);
+        return parts.next() == Some(namespace) && parts.next() == Some(route);
+    }
+    // A Service is named in its place: it says itself whose it is.
+    name::backend(name).is_none() && name::hashed(name).is_some() && is_within(name, joined)
+}
+
+/// True if a router's name is that of a route of this namespace.
+fn is_of(router: &str, namespace: &str) -> bool {
+    readings(router).any(|(before, name)| before.is_some() && begins_with(name, namespace))
+        || is_within(router, namespace)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn service(name: &str, ports: &[&str]) -> Service {
-        Service { name: name.to_owned(), ports: ports.iter().map(|p| (*p).to_owned()).collect(), external: false }
-    }
-
-    fn names(slot: &str, services: &[Service], neighbours: &[&str]) -> Names {
-        Names::new(slot, services, &neighbours.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>())
-    }
-
-    fn upstream(name: &str) -> Entry<'_> {
-        Entry { upstream: Some(name.into()), ..Entry::default() }
-    }
-
-    #[track_caller]
-    fn check(names: &Names, rows: &[(&str, Whose)]) {
-        for (name, expected) in rows {
-            assert_eq!(names.whose(&upstream(name)), *expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn only_a_name_that_a_service_gives_is_ours() {
-        let mew =
-            names("mew", &[service("web", &["80", "http"]), service("api-v2", &["8000"])], &["mewtwo", "pikachu"]);
-        let rows = [
-            ("mew-web-80", Whose::Ours),
-            ("mew-web-http", Whose::Ours),
-            ("mew-api-v2-8000", Whose::Ours),
-            ("mewtwo-web-80", Whose::Theirs),
-            ("pikachu-mew-web-80", Whose::Theirs),
-            ("upstream-default-backend", Whose::Theirs),
-            ("mew", Whose::Theirs),
-            ("custom-default-backend-mew-web", Whose::Ours),
-            ("custom-default-backend-mewtwo-web", Whose::Theirs),
-            ("mew-web-8080", Whose::Orphan),
-            ("mew-web", Whose::Orphan),
-            ("mew-old-80", Whose::Orphan),
-            ("custom-default-backend-mew-old", Whose::Orphan),
-            ("httproute-mew-web-gw-public-ep-web-0-wrr", Whose::Orphan),
-            ("httproute-mewtwo-web-gw-public-ep-web-0-wrr", Whose::Theirs),
-            ("tcp-mew-db-5432", Whose::Orphan),
-        ];
-        check(&mew, &rows);
-    }
-
-    #[test]
-    fn a_slot_whose_name_is_anothers_beginning_does_not_live_on_it() {
-        let mewtwo = names("mewtwo", &[service("web", &["80"])], &["mew"]);
-        check(&mewtwo, &[("mew-web-80", Whose::Theirs), ("mewtwo-web-80", Whose::Ours)]);
-    }
-
-    #[test]
-    fn what_could_be_two_slots_is_ambiguous() {
-        let mew = names("mew", &[service("two-web", &["80"]), service("web", &["80"])], &["mew-two"]);
-        let rows = [
-            ("mew-two-web-80", Whose::Ambiguous),
-            ("mew-web-80", Whose::Ours),
-            ("mew-two-api-80", Whose::Theirs), // the longer name explains it
-            ("mew-three-80", Whose::Orphan),
-        ];
-        check(&mew, &rows);
-        let mew_two = names("mew-two", &[service("web", &["80"])], &["mew"]);
-        check(
-            &mew_two,
-            &[("mew-two-web-80", Whose::Ambiguous), ("mew-two-gone-80", Whose::Orphan), ("mew-web-80", Whose::Theirs)],
-        );
-    }
-
-    #[test]
-    fn an_external_service_may_be_named_with_any_port() {
-        let docs = Service { external: true, ..service("docs", &[]) };
-        let rows = [("mew-docs-443", Whose::Ours), ("mew-docs-https", Whose::Ours), ("mew-docs-v2-443", Whose::Orphan)];
-        check(&names("mew", &[docs], &[]), &rows);
-    }
-
-    #[test]
-    fn a_namespace_that_the_log_says_by_itself_settles_it() {
-        let mew = names("mew", &[service("two-web", &["80"])], &["mew-two"]);
-        for (namespace, name, expected) in [
-            ("mew", "mew-two-web-80", Whose::Ours),
-            ("mew-two", "mew-two-web-80", Whose::Theirs),
-            ("mew", "upstream-default-backend", Whose::Ours),
-            ("mew", "mew-gone-80", Whose::Ours),
-            ("ingress-nginx", "mew-two-web-80", Whose::Ambiguous), // it contradicts the upstream: not believed
-        ] {
-            let entry = Entry { namespace: Some(namespace.into()), ..upstream(name) };
-            assert_eq!(mew.whose(&entry), expected, "{namespace} {name}");
-        }
-    }
-
-    #[test]
-    fn a_canary_counts_as_well() {
-        let mew = names("mew", &[service("web", &["80"]), service("canary", &["80"])], &[]);
-        let entry = Entry { alternative: Some("mew-canary-80".into()), ..upstream("pikachu-web-80") };
-        assert_eq!(mew.whose(&entry), Whose::Ours);
-    }
-
-    #[test]
-    fn a_request_that_nobody_served_is_nobodys() {
-        assert_eq!(names("mew", &[service("web", &["80"])], &[]).whose(&Entry::default()), Whose::Theirs);
-    }
-}
+mod tests;

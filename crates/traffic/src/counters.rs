@@ -45,15 +45,16 @@ impl PodTally {
                 return;
             }
         };
-        self.everybody += if series.entry.names_somebody() { series.value } else { 0.0 };
+        let (whose, exists) = names.judge(&series.entry);
+        self.everybody += if exists { series.value } else { 0.0 };
         let name = || plain(series.entry.upstream.as_deref().or(series.entry.namespace.as_deref()).unwrap_or("?"));
-        match names.whose(&series.entry) {
+        match whose {
             Whose::Theirs => return,
             Whose::Ours => {
                 self.ours += series.value;
                 self.name.get_or_insert_with(name);
             }
-            Whose::Ambiguous | Whose::Orphan => {
+            _ => {
                 self.doubtful += series.value;
                 self.doubtful_name.get_or_insert_with(name);
             }

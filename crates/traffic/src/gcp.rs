@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::attribute::Names;
 use crate::line::Format;
+use crate::log::question;
 use crate::sources::GcpLogging;
 
 /// The most characters that Google takes in a filter.
@@ -111,9 +113,41 @@ pub fn of_anybody(gcp: &GcpLogging, since: Timestamp) -> String {
     parts.join(" AND ")
 }
 
-/// Of that, what may be the slot's: a little more rather than a little less.
+/// Of that, what may be the slot's: what points at it, and what cannot be read.
 #[must_use]
-pub fn of_slot(gcp: &GcpLogging, slot: &str, since: Timestamp) -> String {
+pub fn of_slot(gcp: &GcpLogging, names: &Names, since: Timestamp) -> String {
+    let slot = names.slots().next().unwrap_or_default();
+    let fields = saying(&gcp.format);
+    let has = |field: &&str| format!("jsonPayload.{}", quoted(field));
+    // What is no JSON at all may still be a request.
+    let named = fields.iter().map(|field| format!("{}:{}", has(field), quoted(slot)));
+    let mut all: Vec<String> = named.chain([format!("textPayload:{}", quoted(slot))]).collect();
+    // In whatever field they stand.
+    all.extend(names.pointers().map(|pointer| quoted(&pointer)));
+    all.extend(names.leading_in().map(quoted));
+    // What names it under another key is fetched as any request that does not say who served.
+    let unsaid: Vec<String> = fields.iter().map(|field| format!("NOT {}:*", has(field))).collect();
+    let requests = OF_A_REQUEST.map(|field| format!("jsonPayload.{field}:*")).join(" OR ");
+    all.push(format!("(jsonPayload:* AND {} AND ({requests} OR {}))", unsaid.join(" AND "), quoted(slot)));
+    if matches!(gcp.format, Format::Auto | Format::Nginx | Format::NginxJson) {
+        all.push(r#"textPayload=~"upstream-default-backend.* : ""#.to_owned());
+        all.push(r#"jsonPayload.upstream_addr=~" : ""#.to_owned());
+    }
+    if names.may_have_streams() {
+        all.push(r#"textPayload=~"\\] (TCP|UDP) [0-9]""#.to_owned());
+        all.push(r#"jsonPayload.protocol=("TCP" OR "UDP")"#.to_owned());
+    }
+    let readable = question::OWN.into_iter().chain([question::OF_NGINX]);
+    let unreadable: Vec<String> = readable.map(|readable| format!("textPayload!~{}", quoted(readable))).collect();
+    all.push(format!("(textPayload:* AND {})", unreadable.join(" AND ")));
+    format!("{} AND ({})", of_anybody(gcp, since), all.join(" OR "))
+}
+
+/// What only requests have.
+const OF_A_REQUEST: [&str; 6] = ["status", "method", "path", "remote_addr", "response_code", "DownstreamStatus"];
+
+/// The fields that say who served.
+fn saying(format: &Format) -> Vec<&str> {
     const NGINX: [&str; 5] = [
         "proxyUpstreamName",
         "proxy_upstream_name",
@@ -121,18 +155,15 @@ pub fn of_slot(gcp: &GcpLogging, slot: &str, since: Timestamp) -> String {
         "proxy_alternative_upstream_name",
         "namespace",
     ];
-    let fields: Vec<&str> = match &gcp.format {
-        Format::Auto => NGINX.into_iter().chain(["ServiceName", "route_name"]).collect(),
-        Format::Nginx => Vec::new(),
-        Format::NginxJson => NGINX.to_vec(),
-        Format::TraefikJson => vec!["ServiceName"],
-        Format::EnvoyJson => vec!["route_name"],
+    match format {
+        Format::Auto => {
+            NGINX.into_iter().chain(["ServiceName", "RouterName", "route_name", "upstream_cluster"]).collect()
+        }
+        Format::Nginx | Format::NginxJson => NGINX.to_vec(),
+        Format::TraefikJson => vec!["ServiceName", "RouterName"],
+        Format::EnvoyJson => vec!["route_name", "upstream_cluster"],
         Format::Json(keys) => [&keys.upstream, &keys.namespace].into_iter().flatten().map(String::as_str).collect(),
-    };
-    let json = fields.into_iter().map(|field| format!("jsonPayload.{}:{}", quoted(field), quoted(slot)));
-    // What is no JSON at all may still be a request.
-    let all: Vec<String> = json.chain([format!("textPayload:{}", quoted(slot))]).collect();
-    format!("{} AND ({})", of_anybody(gcp, since), all.join(" OR "))
+    }
 }
 
 /// A value as Google's filters quote it.
@@ -143,6 +174,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attribute::{Known, Streams};
     use crate::line::keys::Keys;
     use crate::sources::Place;
 
@@ -165,12 +197,28 @@ mod tests {
     #[test]
     fn the_filter_is_that_of_the_controllers_and_names_the_slot_as_a_part_only() {
         let since = "2026-11-23T14:00:00Z".parse().unwrap();
-        let expected = r#"(timestamp >= "2026-11-23T14:00:00Z" OR receiveTimestamp >= "2026-11-23T14:00:00Z") AND resource.type="k8s_container" AND resource.labels.namespace_name="ingress-nginx" AND resource.labels.container_name="controller" AND resource.labels.cluster_name="dev" AND (jsonPayload."ServiceName":"mew" OR textPayload:"mew")"#;
-        assert_eq!(of_slot(&gcp(Format::TraefikJson), "mew", since), expected);
+        let begin = r#"(timestamp >= "2026-11-23T14:00:00Z" OR receiveTimestamp >= "2026-11-23T14:00:00Z") AND resource.type="k8s_container" AND resource.labels.namespace_name="ingress-nginx" AND resource.labels.container_name="controller" AND resource.labels.cluster_name="dev" AND (jsonPayload."ServiceName":"mew" OR jsonPayload."RouterName":"mew" OR textPayload:"mew" OR "10.244.0.7" OR "mew.dev.example.com" OR "infra" OR (jsonPayload:* AND NOT jsonPayload."ServiceName":* AND NOT jsonPayload."RouterName":* AND (jsonPayload.status:* OR "#;
+        let names = |streams| {
+            let known = Known {
+                pods: vec!["10.244.0.7".parse().unwrap()],
+                host: Some("mew.dev.example.com".to_owned()),
+                granted: vec!["infra".to_owned()],
+                streams,
+                ..Known::default()
+            };
+            Names::of("mew", &known)
+        };
+        let unread = || names(Streams::Unread);
+        let filter = of_slot(&gcp(Format::TraefikJson), &unread(), since);
+        assert!(filter.starts_with(begin), "{filter}");
+        let others = names(Streams::Of(vec!["pikachu".to_owned()]));
+        assert!(filter.contains("(TCP|UDP)") && !of_slot(&gcp(Format::TraefikJson), &others, since).contains("TCP"));
+        assert!(filter.contains("(textPayload:* AND textPayload!~\"^[IWEF]"), "{filter}");
         let more = GcpLogging { filter: Some("labels.x=\"y\" OR z".to_owned()), ..gcp(Format::Nginx) };
-        assert!(of_slot(&more, "mew", since).ends_with(r#" AND (labels.x="y" OR z) AND (textPayload:"mew")"#));
+        assert!(of_slot(&more, &unread(), since).contains(r#" AND (labels.x="y" OR z) AND (jsonPayload"#));
         let keys = Keys { upstream: Some("up\"stream".to_owned()), ..Keys::default() };
-        assert!(of_slot(&gcp(Format::Json(keys)), "mew", since).contains(r#"jsonPayload."up\"stream":"mew""#));
+        assert!(of_slot(&gcp(Format::Json(keys)), &unread(), since).contains(r#"jsonPayload."up\"stream":"mew""#));
+        assert!(filter.len() < MAX_FILTER / 4, "{}", filter.len());
     }
 
     #[test]

@@ -11,7 +11,9 @@ mod fields;
 pub mod json;
 pub mod keys;
 pub mod nginx;
+pub mod own;
 pub mod times;
+pub mod unreadable;
 
 use std::borrow::Cow;
 
@@ -37,6 +39,10 @@ pub enum Format {
 
 /// What a line is.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a line is judged and forgotten: a box for each costs more than its size"
+)]
 pub enum Line<'a> {
     /// One request.
     Access(Entry<'a>),
@@ -55,6 +61,20 @@ pub struct Entry<'a> {
     pub alternative: Option<Cow<'a, str>>,
     /// The namespace, where the log says it by itself.
     pub namespace: Option<Cow<'a, str>>,
+    /// True if that is the namespace of the route, and the Service may be in another one.
+    pub by_route: bool,
+    /// The namespace of the Service that served, where the log says that beside the route's.
+    pub backend: Option<Cow<'a, str>>,
+    /// The name of the route.
+    pub route: Option<Cow<'a, str>>,
+    /// The addresses that were tried, in order, as they were written.
+    pub served: Option<Cow<'a, str>>,
+    /// The host that was asked for.
+    pub host: Option<Cow<'a, str>>,
+    /// What the controller wrote beyond what is understood.
+    pub extra: Option<Cow<'a, str>>,
+    /// True for a TCP or UDP session.
+    pub stream: bool,
     /// The path that was asked for, as it was written.
     pub path: Option<Cow<'a, str>>,
     /// The user agent, as it was written.
@@ -96,6 +116,8 @@ fn is_noise(line: &str) -> bool {
         || nginx::is_error_log(line)
         || nginx::is_banner(line)
         || envoy::is_own_log(line)
+        || own::is_trace(line)
+        || own::is_traefiks(line)
 }
 
 /// The log of Kubernetes' own programs: `I1123 15:04:05.678901       7 main.go:42] …`.
@@ -123,6 +145,20 @@ mod tests {
         for line in include_str!("../tests/data/noise.log").lines() {
             assert_eq!(read(line, &Format::Auto), Line::Noise, "{line}");
         }
+    }
+
+    #[test]
+    fn a_tcp_session_is_an_entry_that_names_nobody() {
+        for (line, served) in [
+            ("[203.0.113.9] [23/Nov/2026:15:04:05 +0000] TCP 200 512 612 0.101", None),
+            ("[2001:db8::7] [23/Nov/2026:15:04:05 +0000] UDP 200 512 612 0.101 10.244.0.7:53", Some("10.244.0.7:53")),
+        ] {
+            let Line::Access(entry) = read(line, &Format::Auto) else { panic!("{line}") };
+            assert!(entry.stream && !entry.names_somebody(), "{line}");
+            assert_eq!(entry.served.as_deref(), served, "{line}");
+        }
+        let cut = read("[203.0.113.9] [23/Nov/2026:15:04:05 +0000] TCP 200 51", &Format::Auto);
+        assert_eq!(cut, Line::Unparsed);
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn watch(args: &Args) -> anyhow::Result<Watch> {
     };
     let service = |text: &String| {
         let (name, port) = text.split_once(':').unwrap_or((text, "80"));
-        Service { name: name.to_owned(), ports: vec![port.to_owned()], external: false }
+        Service { name: name.to_owned(), ports: vec![port.to_owned()], ..Service::default() }
     };
     let services: Vec<Service> = args.service.iter().map(service).collect();
     Ok(Watch {

@@ -18,6 +18,7 @@ use crate::request::Request;
 use crate::undo::args::{Command, Undo};
 use crate::voice::args::Voice;
 use hotdesk_traffic::line::Format;
+use hotdesk_traffic::log::agents;
 use hotdesk_traffic::sources::{self, Defaults, Place, Source};
 
 /// Reaps one slot: asks the logs whether anyone used it and, if not, runs helm uninstall.
@@ -65,6 +66,11 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_WINDOW", default_value = "1h", value_parser = positive::<SignedDuration>)]
     pub window: SignedDuration,
 
+    /// This is a trial: windows of less than a minute are allowed. They clear slots that somebody is using.
+    #[arg(long, env = "HOTDESK_TRIAL", default_value_t = false, num_args = 0..=1,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub trial: bool,
+
     /// When it may go unused for longer, as a JSON list of {timeZone, days, from, to, window}; the longest window wins.
     #[arg(long, env = "HOTDESK_OFFICE_HOURS", value_parser = office_hours, default_value = DEFAULT_OFFICE_HOURS)]
     pub office_hours: Hours,
@@ -98,7 +104,7 @@ pub struct Args {
     pub max_unparsed: f64,
 
     /// User agents whose requests are nobody's use: globs, comma-separated.
-    #[arg(long, env = "HOTDESK_IGNORE_USER_AGENT", value_delimiter = ',', default_value = DEFAULT_AGENTS)]
+    #[arg(long, env = "HOTDESK_IGNORE_USER_AGENT", value_delimiter = ',', default_value = agents::DEFAULT)]
     pub ignore_user_agent: Vec<String>,
 
     /// Paths that are nobody's use, for example health checks: globs, comma-separated.
@@ -170,9 +176,9 @@ pub struct Args {
 }
 
 const DEFAULT_SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller";
+/// The shortest window that is meant for people.
+const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
 const DEFAULT_OFFICE_HOURS: &str = r#"[{"timeZone": "UTC", "from": "03:00", "to": "15:00", "window": "2h"}]"#;
-const DEFAULT_AGENTS: &str =
-    "kube-probe/*,GoogleHC/*,ELB-HealthChecker/*,Prometheus/*,*UptimeRobot/*,Pingdom.com_bot_version_*";
 const DEFAULT_KINDS: &str = "ConfigMap,Secret,ExternalSecret,PersistentVolumeClaim";
 
 /// What people's programs call themselves.
@@ -240,6 +246,7 @@ impl Args {
         problems.extend(too_wide("--ignore-user-agent", &patterns.agents, &self.ignore_user_agent, &ANY_AGENT));
         problems.extend(too_wide("--ignore-path", &patterns.paths, &self.ignore_path, &ANY_PATH));
         let windows = Windows { always: self.window, office: self.office_hours.0.clone() };
+        problems.extend(self.too_short(&windows));
         if problems.is_empty() {
             Ok((
                 Rules {
@@ -258,6 +265,16 @@ impl Args {
 }
 
 impl Args {
+    /// Between two requests of somebody who reads a page, more than a few seconds pass.
+    fn too_short(&self, windows: &Windows) -> Option<String> {
+        let short = windows.shortest().min(self.lapse_grace) < SHORTEST;
+        (short && !self.trial).then(|| {
+            "--window, the windows of --office-hours and --lapse-grace must be 1m or longer, or people lose slots that they \
+             use: for a trial, set --trial (reaper.trial: true in charts/slots)"
+                .to_owned()
+        })
+    }
+
     /// What holds for sources that say nothing else.
     fn defaults(&self) -> Defaults {
         let place = Place {

@@ -135,7 +135,9 @@ async fn a_request_of_the_slot_is_use_and_ends_the_reading() {
 #[tokio::test]
 async fn only_a_service_that_exists_makes_a_request_the_slots() {
     given("nobody", vec![], "quiet").await;
-    given("mewtwo is not mew", vec![page(&[("mewtwo-web-80", 3), ("x-mew-web-80", 3)])], "quiet").await;
+    given("mewtwo is not mew", vec![page(&[("mewtwo-web-80", 3), ("mewtwo-mew-web-80", 3)])], "quiet").await;
+    given("shape-8: a word before it", vec![page(&[("x-mew-web-80", 3)])], "traffic for x-mew-web-80, which names no")
+        .await;
     given("a Service that is gone", vec![page(&[("mew-gone-80", 3)])], "mew-gone-80, which matches no Service").await;
     let forged = entry("mewtwo-web-80", 3, "\",\"proxyUpstreamName\":\"mew-web-80");
     given("a user agent that spells it", vec![Reply::Json(200, json!({"entries": [forged]}))], "quiet").await;
@@ -228,7 +230,7 @@ async fn sight_is_an_entry_of_anybody_that_is_not_old() {
     check("nothing at all, as in a wrong project", &blind(vec![page(&[])]).await, "no line of anybody");
     check("an old one", &blind(vec![page(&[("mewtwo-web-80", 16)])]).await, "has its pipeline stopped?");
     let nameless = json!({"entries": [{"timestamp": ago(1).to_string(), "jsonPayload": {"x": 1}}]});
-    check("nobody's format", &blind(vec![Reply::Json(200, nameless)]).await, "shows no request for any slot");
+    check("nobody's format", &blind(vec![Reply::Json(200, nameless)]).await, "no line of the ingress log can be read");
     check("403", &blind(vec![error(403, "PERMISSION_DENIED", "x")]).await, "Logs Viewer");
     let google = Google::start().await.anybody([page(&[("mewtwo-web-80", 50)])]);
     let key = format!("maxSilence: 1h, keyFile: {}/key.json", google.folder.path().display());

@@ -98,6 +98,8 @@ async fn a_real_loki_is_asked() {
 
 async fn a_loki_is_asked_for_the_lines_of_the_slot_and_for_proof_that_it_gets_any(loki: &Loki) {
     let others = || line(ago(2), "mewtwo-web-80", "/", "curl");
+    let (at, text) = line(ago(30), "-", "/", "curl");
+    let nameless = (at, text.replace("10.244.0.7:", "10.244.0.77:"));
     let rows: Vec<(&str, Lines, &str)> = vec![
         ("nothing", vec![], "no line of anybody"),
         ("nobody", vec![others()], "quiet"),
@@ -113,6 +115,18 @@ async fn a_loki_is_asked_for_the_lines_of_the_slot_and_for_proof_that_it_gets_an
             "a Service that is gone",
             vec![line(ago(30), "mew-old-80", "/", "curl"), others()],
             "mew-old-80, which matches no Service",
+        ),
+        ("unnamed-1: an address of the slot", vec![nameless, others()], "used"),
+        (
+            "share-1: a request that breaks off",
+            vec![(ago(30), "203.0.113.9 - - [x] \"GET /x HTTP/1.1\" 200 6 \"-\" \"Mozil".to_owned()), others()],
+            "an access line that breaks off",
+        ),
+        ("shape-10: an underscore", vec![(ago(30), "{\"up\":\"mew_web_80\"}".to_owned()), others()], "mentions mew"),
+        (
+            "own-1: klog",
+            vec![(ago(30), "W1129 15:04:05.678901 7 a.go:1] Service mew/web".to_owned()), others()],
+            "quiet",
         ),
         ("what cannot be read", vec![(ago(30), "GET mew-web-80".to_owned()), others()], "cannot be read"),
     ];

@@ -16,16 +16,53 @@ pub(crate) enum Field {
     Agent,
     TraefikService,
     TraefikRequest,
+    /// Traefik's name of a route.
+    Router,
+    /// Envoy's.
     Route,
+    Cluster,
+    /// Which address served.
+    Served,
+    /// The same by Traefik, where the first is missing.
+    ServedUrl,
+    /// The host that was asked for.
+    Host,
+    /// TCP or UDP, where it is a session.
+    Protocol,
     Message,
     Level,
     Time,
+    /// What only Traefik's own log has.
+    Provider,
+    /// What beside a caller only the logs of Go's libraries have.
+    Logger,
+    Caller,
+    /// What says nothing, in a message.
+    Plain,
     /// Whatever only a request has.
     Request,
 }
 
 /// How many there are.
 const FIELDS: usize = Field::Request as usize + 1;
+
+/// What only a request has.
+const OF_A_REQUEST: [Field; 14] = [
+    Field::Request,
+    Field::Path,
+    Field::Agent,
+    Field::Upstream,
+    Field::Alternative,
+    Field::TraefikService,
+    Field::TraefikRequest,
+    Field::Router,
+    Field::Route,
+    Field::Cluster,
+    Field::Served,
+    Field::ServedUrl,
+    Field::Host,
+    Field::Protocol,
+];
 
 /// What a key is, in the logs of the known controllers.
 pub(crate) fn field(key: &str) -> Option<Field> {
@@ -40,41 +77,86 @@ pub(crate) fn field(key: &str) -> Option<Field> {
             Field::Agent
         }
         "route_name" => Field::Route,
+        "upstream_cluster" => Field::Cluster,
+        "upstream_addr" | "upstreamAddr" | "upstream_host" | "upstreamHost" | "ServiceAddr" => Field::Served,
+        "ServiceURL" => Field::ServedUrl,
+        "host" | "vhost" | "http_host" | "httpHost" | "server_name" | "serverName" | "RequestHost" | ":authority"
+        | "authority" => Field::Host,
+        "protocol" => Field::Protocol,
         "ServiceName" => Field::TraefikService,
+        "RouterName" => Field::Router,
+        "providerName" => Field::Provider,
+        "caller" => Field::Caller,
+        "logger" | "v" | "controller" => Field::Logger,
+        "ts"
+        | "severity"
+        | "err"
+        | "stacktrace"
+        | "errorVerbose"
+        | "entryPointName"
+        | "component"
+        | "version"
+        | "middlewareName"
+        | "middlewareType"
+        | "routerName"
+        | "tlsStoreName"
+        | "staticConfiguration"
+        | "url" => Field::Plain,
         "DownstreamStatus" => Field::TraefikRequest,
         "msg" | "message" | "error" => Field::Message,
         "level" => Field::Level,
         "time" | "timestamp" | "@timestamp" | "time_iso8601" => Field::Time,
-        "request" | "status" | "method" | "host" | "vhost" | "http_host" | "remote_addr" | "remoteAddr"
-        | "request_method" | "requestMethod" | "request_uri" | "requestUrl" | "request_id" | "requestId"
-        | "ClientAddr" | "ClientHost" | "Duration" | "OriginStatus" | "RequestAddr" | "RequestCount"
-        | "RequestHost" | "RequestMethod" | "RouterName" | "StartUTC" | "response_code" | "response_flags"
-        | "start_time" | "upstream_cluster" | ":authority" => Field::Request,
+        "request" | "status" | "method" | "remote_addr" | "remoteAddr" | "request_method" | "requestMethod"
+        | "request_uri" | "requestUrl" | "request_id" | "requestId" | "ClientAddr" | "ClientHost" | "Duration"
+        | "OriginStatus" | "RequestAddr" | "RequestCount" | "RequestMethod" | "StartUTC" | "response_code"
+        | "response_flags" | "start_time" => Field::Request,
         _ => return None,
     })
 }
 
 impl Field {
     pub(crate) fn says_who_served(self) -> bool {
-        !matches!(self, Self::Path | Self::Agent | Self::Message | Self::Level | Self::Time | Self::Request)
+        matches!(
+            self,
+            Self::Upstream
+                | Self::Alternative
+                | Self::Namespace
+                | Self::Ingress
+                | Self::Service
+                | Self::TraefikService
+                | Self::Route
+                | Self::Cluster
+        )
     }
 
     /// True where a value of any type will do: `"status": 200.0` takes nothing away from what the line says.
     pub(crate) fn may_be_anything(self) -> bool {
-        matches!(self, Self::Request | Self::Time)
+        matches!(
+            self,
+            Self::Request | Self::Time | Self::Plain | Self::Logger | Self::Host | Self::Protocol | Self::Served
+        )
     }
 }
 
 /// The values of one line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Found<'a>([Option<Cow<'a, str>>; FIELDS]);
+pub(crate) struct Found<'a> {
+    values: [Option<Cow<'a, str>>; FIELDS],
+    /// True if the line has a key that says nothing known.
+    pub(crate) stranger: bool,
+}
 
 impl<'a> Found<'a> {
     /// Keeps a value; false if there was one before and the line therefore says nothing certain.
     #[must_use]
     pub(crate) fn keep(&mut self, field: Field, value: Cow<'a, str>) -> bool {
-        let before = self.0.get_mut(field as usize).and_then(|place| place.replace(value));
+        let before = self.values.get_mut(field as usize).and_then(|place| place.replace(value));
         before.is_none() || !field.says_who_served()
+    }
+
+    /// True if anything is there that only a request has.
+    pub(crate) fn is_a_request(&self) -> bool {
+        OF_A_REQUEST.iter().any(|field| self.has(*field))
     }
 
     pub(crate) fn has(&self, field: Field) -> bool {
@@ -82,11 +164,11 @@ impl<'a> Found<'a> {
     }
 
     pub(crate) fn get(&self, field: Field) -> Option<&Cow<'a, str>> {
-        self.0.get(field as usize)?.as_ref()
+        self.values.get(field as usize)?.as_ref()
     }
 
     /// A value that is not "none".
     pub(crate) fn take(&mut self, field: Field) -> Option<Cow<'a, str>> {
-        self.0.get_mut(field as usize)?.take().and_then(named)
+        self.values.get_mut(field as usize)?.take().and_then(named)
     }
 }

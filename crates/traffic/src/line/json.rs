@@ -44,34 +44,54 @@ pub fn read<'a>(line: &'a str, dialect: Dialect<'_>) -> Line<'a> {
 }
 
 fn judge<'a>(found: &mut Found<'a>, dialect: Dialect<'_>) -> Line<'a> {
+    if is_own(found) {
+        return Line::Noise;
+    }
     if let Dialect::Named(_) = dialect {
         return of_named(found);
     }
     let has = |field| found.has(field);
     let traefik = has(Field::TraefikRequest) || has(Field::TraefikService);
     let nginx = has(Field::Upstream) || (has(Field::Namespace) && (has(Field::Ingress) || has(Field::Service)));
-    let envoy = has(Field::Route);
+    let envoy = has(Field::Route) || has(Field::Cluster);
     match dialect {
         Dialect::Envoy | Dialect::Either if envoy && !nginx && !traefik => of_envoy(found),
         Dialect::Traefik | Dialect::Either if traefik && !has(Field::Upstream) => Line::Access(of_traefik(found)),
         Dialect::Nginx | Dialect::Either if nginx && !traefik => Line::Access(of_nginx(found)),
-        // Traefik's own log, in which it names Services too, and that of ingress-nginx in JSON.
-        _ if !traefik && !envoy && (!nginx || dialect == Dialect::Traefik) && says_something(found) => Line::Noise,
+        Dialect::Nginx | Dialect::Either if is_session(found) && !traefik && !envoy => Line::Access(of_nginx(found)),
+        _ if is_message(found) => Line::Noise,
         _ => Line::Unparsed,
     }
 }
 
-/// True for a message of the controller. An access log may have a level and a message as well, so anything that only a
-/// request has makes it none.
-fn says_something(found: &Found<'_>) -> bool {
+/// True for a line that only a controller writes of itself: Traefik names its provider, and what Go's libraries write has
+/// a caller. Such a line may name Services and namespaces, and is no request.
+fn is_own(found: &Found<'_>) -> bool {
     let has = |field| found.has(field);
-    let of_a_request = [Field::Request, Field::Path, Field::Agent, Field::Upstream, Field::Alternative];
+    let by_library = has(Field::Caller) && has(Field::Logger) && !found.stranger;
+    let says = has(Field::Message) && (has(Field::Level) || has(Field::Plain));
+    says && (has(Field::Provider) || by_library) && !found.is_a_request()
+}
+
+/// True for a message of a controller that has nothing else in it. An access log may have a level and a message as well,
+/// so any key that is not known makes it none.
+fn is_message(found: &Found<'_>) -> bool {
+    let has = |field| found.has(field);
+    let of_an_entry = [Field::Namespace, Field::Ingress, Field::Service];
     has(Field::Level)
         && found.get(Field::Message).is_some_and(|text| !text.is_empty())
-        && !of_a_request.into_iter().any(has)
+        && !found.stranger
+        && !found.is_a_request()
+        && !of_an_entry.into_iter().any(has)
+}
+
+/// True for a TCP or UDP session.
+fn is_session(found: &Found<'_>) -> bool {
+    found.get(Field::Protocol).is_some_and(|protocol| matches!(protocol.as_ref(), "TCP" | "UDP"))
 }
 
 fn of_nginx<'a>(found: &mut Found<'a>) -> Entry<'a> {
+    let stream = is_session(found);
     let mut take = |field| found.take(field);
     // A namespace alone could be a constant of the format, the controller's own for example.
     let served = take(Field::Ingress).is_some() | take(Field::Service).is_some();
@@ -82,6 +102,10 @@ fn of_nginx<'a>(found: &mut Found<'a>) -> Entry<'a> {
         path: take(Field::Path),
         agent: take(Field::Agent),
         logged: logged(take(Field::Time)),
+        served: take(Field::Served),
+        host: take(Field::Host),
+        stream,
+        ..Entry::default()
     }
 }
 
@@ -93,15 +117,17 @@ fn logged(time: Option<Cow<'_, str>>) -> Option<Timestamp> {
 fn of_envoy<'a>(found: &mut Found<'a>) -> Line<'a> {
     let mut take = |field| found.take(field);
     let (path, agent) = (take(Field::Path).map(without_query), take(Field::Agent));
-    let Some(route) = take(Field::Route) else { return Line::Access(Entry { path, agent, ..Entry::default() }) };
-    let namespace = match route {
-        Cow::Borrowed(route) => envoy::namespace(route).map(Cow::from),
-        Cow::Owned(route) => envoy::namespace(&route).map(|namespace| namespace.to_owned().into()),
-    };
-    if namespace.is_none() {
+    let (route, cluster) = (take(Field::Route), take(Field::Cluster));
+    let entry = Entry { path, agent, served: take(Field::Served), host: take(Field::Host), ..Entry::default() };
+    let merged = cluster.as_deref().filter(|cluster| cluster.starts_with("service/"));
+    let backend = merged.and_then(envoy::namespace).map(|namespace| Cow::Owned(namespace.to_owned()));
+    // A TCP route has no name beside its cluster's.
+    let Some(route) = route.or(cluster) else { return Line::Access(entry) };
+    let Some(namespace) = envoy::namespace(&route).map(|namespace| Cow::Owned(namespace.to_owned())) else {
         return Line::Unparsed;
-    }
-    Line::Access(Entry { namespace, path, agent, ..Entry::default() })
+    };
+    let by_route = !route.starts_with("service/");
+    Line::Access(Entry { namespace: Some(namespace), by_route, backend, route: Some(route), ..entry })
 }
 
 fn without_query(path: Cow<'_, str>) -> Cow<'_, str> {
@@ -121,16 +147,20 @@ fn cut(text: Cow<'_, str>, end: usize) -> Cow<'_, str> {
 /// What the operator named is believed; a line without it is none of the access log.
 fn of_named<'a>(found: &mut Found<'a>) -> Line<'a> {
     if !found.has(Field::Upstream) && !found.has(Field::Namespace) {
-        return if says_something(found) { Line::Noise } else { Line::Unparsed };
+        return if is_message(found) { Line::Noise } else { Line::Unparsed };
     }
+    let stream = is_session(found);
     let mut take = |field| found.take(field);
     Line::Access(Entry {
         upstream: take(Field::Upstream).map(without_provider),
-        alternative: None,
         namespace: take(Field::Namespace),
         path: take(Field::Path).map(without_query),
         agent: take(Field::Agent),
         logged: logged(take(Field::Time)),
+        served: take(Field::Served).or_else(|| take(Field::ServedUrl)),
+        host: take(Field::Host),
+        stream,
+        ..Entry::default()
     })
 }
 
@@ -147,9 +177,26 @@ pub(crate) fn without_provider(service: Cow<'_, str>) -> Cow<'_, str> {
 
 fn of_traefik<'a>(found: &mut Found<'a>) -> Entry<'a> {
     let mut take = |field| found.take(field);
-    let upstream = take(Field::TraefikService).map(without_provider);
-    let (path, agent) = (take(Field::Path), take(Field::Agent));
-    Entry { upstream, path, agent, logged: logged(take(Field::Time)), ..Entry::default() }
+    Entry {
+        upstream: take(Field::TraefikService).map(without_provider),
+        route: take(Field::Router),
+        path: take(Field::Path),
+        agent: take(Field::Agent),
+        logged: logged(take(Field::Time)),
+        served: take(Field::ServedUrl).or_else(|| take(Field::Served)),
+        host: take(Field::Host),
+        ..Entry::default()
+    }
+}
+
+/// The values of keys that are not known, one a line; what a sender chose is left out. Only for lines that name nobody.
+#[must_use]
+pub fn strange_values(line: &str, dialect: Dialect<'_>) -> String {
+    const OF_THE_SENDER: [&str; 8] = ["refer", "cookie", "quer", "args", "user", "header", "uri", "forwarded"];
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) else { return String::new() };
+    let sent = |key: &str| OF_THE_SENDER.iter().any(|word| key.to_ascii_lowercase().contains(word));
+    let values = fields.iter().filter(|(key, _)| dialect.field(key).is_none() && !sent(key));
+    values.map(|(_, value)| value.to_string()).collect::<Vec<_>>().join("\n")
 }
 
 impl Dialect<'_> {
@@ -183,6 +230,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
         while let Some(key) = map.next_key_seed(Text)? {
             let Some(field) = self.0.field(&key) else {
                 map.next_value::<IgnoredAny>()?;
+                found.stranger = true;
                 continue;
             };
             let value = if field.may_be_anything() {

@@ -53,11 +53,12 @@ impl Keys {
         let named = self.all().into_iter().find(|(name, _)| name.as_deref() == Some(key));
         named.map(|(_, field)| field).or_else(|| {
             let known = fields::field(key)?;
-            match known {
-                Field::Message | Field::Level => Some(known),
-                Field::Time => None,
-                _ => Some(Field::Request),
-            }
+            Some(match known {
+                Field::Message | Field::Level | Field::Provider | Field::Caller | Field::Logger | Field::Plain => known,
+                Field::Served | Field::ServedUrl | Field::Host | Field::Protocol => known,
+                Field::Time => Field::Plain,
+                _ => Field::Request,
+            })
         })
     }
 }

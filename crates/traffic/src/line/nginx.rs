@@ -21,6 +21,9 @@ pub fn read(line: &str) -> Line<'_> {
 }
 
 fn entry(line: &str) -> Option<Entry<'_>> {
+    if line.starts_with('[') {
+        return session(line);
+    }
     let (before, rest) = line.split_once('"')?;
     let (request, rest) = rest.split_once('"')?;
     let (numbers, rest) = rest.split_once('"')?;
@@ -29,14 +32,38 @@ fn entry(line: &str) -> Option<Entry<'_>> {
     let (agent, rest) = rest.split_once('"')?;
     let time = head(before)?;
     let sound = are_numbers(numbers.strip_prefix(' ')?.strip_suffix(' ')?);
-    let (upstream, alternative) = upstreams(rest.strip_prefix(' ')?)?;
+    let entry = upstreams(rest.strip_prefix(' ')?)?;
     sound.then(|| Entry {
-        upstream: named(upstream.into()),
-        alternative: named(alternative.into()),
-        namespace: None,
         path: path(request).map(Cow::from),
         agent: named(agent.into()),
         logged: times::nginx(time),
+        ..entry
+    })
+}
+
+/// What stands behind the first six quotes of a line, all of it but the id by nginx; for a line whose beginning is too long
+/// to be kept, behind the last one.
+#[must_use]
+pub fn tail(line: &str) -> Option<Entry<'_>> {
+    upstreams(line.rsplit_once("\" ")?.1)
+}
+
+/// A TCP or UDP session, in the format of ingress-nginx: `[$remote_addr] [$time_local] $protocol $status $bytes_sent
+/// $bytes_received $session_time`. It names nobody.
+fn session(line: &str) -> Option<Entry<'_>> {
+    let (address, rest) = line.strip_prefix('[')?.split_once("] [")?;
+    let (time, rest) = rest.split_once("] ")?;
+    let mut fields = rest.split(' ');
+    let protocol = fields.next().is_some_and(|protocol| matches!(protocol, "TCP" | "UDP"));
+    let numbers = fields.clone().take(4).filter(|field| is_number(field)).count() == 4;
+    let sound = protocol && numbers && !address.contains(' ');
+    let extra = fields.nth(3).and_then(|last| rest.split_once(last)).map(|(_, extra)| extra.trim());
+    let logged = times::nginx(time)?;
+    sound.then(|| Entry {
+        stream: true,
+        logged: Some(logged),
+        served: extra.filter(|extra| !extra.is_empty()).map(Cow::from),
+        ..Entry::default()
     })
 }
 
@@ -48,21 +75,55 @@ fn head(text: &str) -> Option<&str> {
     sound.then_some(time)
 }
 
-/// `$request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr …`
-fn upstreams(text: &str) -> Option<(&str, &str)> {
+/// `$request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr
+/// $upstream_response_length $upstream_response_time $upstream_status $req_id`, and whatever the operator put behind it.
+fn upstreams(text: &str) -> Option<Entry<'_>> {
     let (numbers, rest) = text.split_once(" [")?;
     let (upstream, rest) = rest.split_once("] [")?;
     let (alternative, rest) = rest.split_once("] ")?;
     let plain = |name: &str| name.bytes().all(|b| b.is_ascii_graphic() && b != b'[' && b != b']');
     let whole = rest.split(' ').filter(|field| !field.is_empty()).count() >= 4;
-    (are_numbers(numbers) && plain(upstream) && plain(alternative) && whole).then_some((upstream, alternative))
+    let sound = are_numbers(numbers) && plain(upstream) && plain(alternative) && whole;
+    sound.then(|| {
+        let (served, behind) = rest.split_at(list(rest));
+        // Behind the addresses come three lists, and the id, which may be the sender's.
+        let extra =
+            (0..3).fold(behind, |rest, _| rest.get(1 + list(rest.get(1..).unwrap_or_default())..).unwrap_or_default());
+        let extra = extra.trim_start().split_once(' ').map(|(_id, extra)| extra);
+        Entry {
+            upstream: named(upstream.into()),
+            alternative: named(alternative.into()),
+            served: named(served.into()),
+            extra: extra.map(Cow::from),
+            ..Entry::default()
+        }
+    })
+}
+
+/// How long a list is as nginx writes it: `10.0.0.7:80, 10.0.0.8:80 : 10.0.0.6:80`.
+fn list(text: &str) -> usize {
+    let mut end = 0;
+    loop {
+        let rest = text.get(end..).unwrap_or_default();
+        end += rest.find(' ').unwrap_or(rest.len());
+        let more = text.get(end..).unwrap_or_default();
+        if more.starts_with(" : ") {
+            end += 3;
+        } else if text.get(..end).is_some_and(|list| list.ends_with(',')) && !more.is_empty() {
+            end += 1;
+        } else {
+            return end;
+        }
+    }
 }
 
 /// Two numbers, or `-` where nginx has none.
 fn are_numbers(text: &str) -> bool {
-    let number =
-        |field: &str| field == "-" || (!field.is_empty() && field.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
-    text.split_once(' ').is_some_and(|(a, b)| number(a) && number(b))
+    text.split_once(' ').is_some_and(|(a, b)| is_number(a) && is_number(b))
+}
+
+fn is_number(field: &str) -> bool {
+    field == "-" || (!field.is_empty() && field.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
 }
 
 /// The path of `GET /path?query HTTP/1.1`.
@@ -88,7 +149,9 @@ pub(super) fn is_banner(line: &str) -> bool {
     let rule = line.len() > 20 && line.bytes().all(|b| b == b'-');
     let fact = ["Release:", "Build:", "Repository:", "nginx version:"];
     let indented = line.strip_prefix("  ").is_some_and(|rest| fact.iter().any(|f| rest.starts_with(f)));
-    rule || line == "NGINX Ingress controller" || indented
+    // What a test of its configuration says.
+    let test = line.starts_with("nginx: ") || line.starts_with("Error: exit status ");
+    rule || line == "NGINX Ingress controller" || indented || test
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What do the lines of the controllers' logs come to, for one slot?
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use globset::GlobSet;
 use hotdesk_slots::text::plain;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::attribute::{Names, Whose};
-use crate::line::{Entry, Format, Line, read, times};
+use crate::attribute::{Names, Pointer, Whose, is_of_the_controller};
+use crate::line::unreadable::{Unreadable, kind};
+use crate::line::{Entry, Format, Line, json, nginx, own, read, times};
 
 /// How far a clock may be ahead before what it says about the window is not believed.
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
@@ -76,22 +78,28 @@ pub struct Tally {
     pub hit: Option<Hit>,
     /// How long after the watch's `now` the present log was opened: a line of meanwhile is not from the future.
     pub opened_after: Duration,
-    /// Entries within the look-back that say whom they were for.
+    /// Entries within the look-back that name somebody who exists.
     pub samples: u64,
     /// Entries within the look-back that do not.
     pub nameless: u64,
+    /// The first name of nobody who exists.
+    pub stranger: Option<String>,
     /// Access entries within the window.
     pub entries: u64,
-    /// Lines within the window that could have been entries.
+    /// Lines of text within the window that nobody can read.
     pub unparsed: u64,
+    /// Lines of JSON within the window that nobody can read.
+    pub unknown_json: u64,
     /// Lines before the window, within the look-back, that could have been entries.
     pub unparsed_before: u64,
-    /// The first problem of each kind: why nothing seen does not mean nobody there.
-    pub ambiguous: Option<String>,
-    /// Traffic that begins like the slot's.
-    pub orphan: Option<String>,
-    /// An unparsed line that mentions the slot.
-    pub suspect: Option<String>,
+    /// The first entry of each kind that may have been the slot's: why nothing seen does not mean nobody there.
+    pub doubtful: BTreeMap<Whose, String>,
+    /// The first line that cannot be read and was certainly a request, and its kind.
+    pub request: Option<(&'static str, String)>,
+    /// An unparsed line that points at the slot.
+    pub suspect: Option<(Pointer, String)>,
+    /// True if an entry is told by the namespace of a route.
+    pub by_route: bool,
     /// A line from the future.
     pub future: Option<Timestamp>,
     /// The last entry that was written long after it was logged.
@@ -123,57 +131,102 @@ impl Tally {
         time > latest.unwrap_or(Timestamp::MAX)
     }
 
-    /// Takes a line that was too long to be kept.
-    pub fn take_overlong(&mut self) {
-        self.unparsed += 1;
+    /// Adds what the newest lines of anybody show, where only some lines of a log were asked for.
+    pub fn add_newest(&mut self, newest: &Self) {
+        self.samples += newest.samples;
+        self.nameless += newest.nameless;
+        self.unparsed_before += newest.unparsed_before;
+        self.stranger = self.stranger.take().or_else(|| newest.stranger.clone());
+        self.held_back = newest.held_back.or(self.held_back);
+    }
+
+    /// Takes a line that was too long to be kept, by its beginning and its end.
+    pub fn take_overlong(&mut self, watch: &Watch, head: &str, tail: &str) -> ControlFlow<(), Option<Timestamp>> {
+        let time = head.split_once(' ').and_then(|(stamp, _)| times::rfc3339(stamp));
+        let Some(at) = time.filter(|time| *time >= watch.since) else { return ControlFlow::Continue(time) };
+        match nginx::tail(tail) {
+            Some(entry) if !head.contains(" {") => self.take_entry(watch, at, &entry, tail),
+            _ if watch.names.mentions_another(tail) => {}
+            _ => {
+                self.request.get_or_insert_with(|| ("a line too long to be read", quoted(head)));
+            }
+        }
+        if self.hit.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(time) }
     }
 
     fn judge(&mut self, watch: &Watch, time: Timestamp, text: &str) {
         let in_window = time >= watch.since;
         match read(text, &watch.format) {
+            Line::Noise if in_window && own::is_only_a_message(text) && watch.names.mentions_us(text) => {
+                self.suspect.get_or_insert_with(|| (Pointer::Name, quoted(text)));
+            }
             Line::Noise => {}
-            Line::Unparsed if in_window => {
-                self.unparsed += 1;
-                if mentions(text, &watch.slot) {
-                    self.suspect.get_or_insert_with(|| quoted(text));
-                }
-            }
+            Line::Unparsed if in_window => self.unreadable(watch, text),
             Line::Unparsed => self.unparsed_before += 1,
-            Line::Access(entry) => {
-                if entry.names_somebody() {
-                    self.samples += 1;
-                } else {
-                    self.nameless += 1;
-                }
-                if let Some(logged) = entry.logged.filter(|logged| time.duration_since(*logged) > AT_ONCE) {
-                    self.held_back = Some(HeldBack { logged, written: time });
-                }
-                if in_window {
-                    self.entries += 1;
-                    self.attribute(watch, time, &entry);
-                }
-            }
+            Line::Access(entry) => self.take_entry(watch, time, &entry, text),
         }
     }
 
-    fn attribute(&mut self, watch: &Watch, time: Timestamp, entry: &Entry<'_>) {
-        let whose = watch.names.whose(entry);
+    fn take_entry(&mut self, watch: &Watch, time: Timestamp, entry: &Entry<'_>, text: &str) {
+        let (whose, exists) = watch.names.judge(entry);
+        if exists {
+            self.samples += 1;
+        } else if !entry.stream && !entry.upstream.as_deref().is_some_and(is_of_the_controller) {
+            self.nameless += 1;
+            if self.stranger.is_none() {
+                self.stranger = entry.upstream.as_deref().or(entry.namespace.as_deref()).map(plain);
+            }
+        }
+        self.by_route |= entry.by_route && entry.backend.is_none();
+        if let Some(logged) = entry.logged.filter(|logged| time.duration_since(*logged) > AT_ONCE) {
+            self.held_back = Some(HeldBack { logged, written: time });
+        }
+        if time >= watch.since {
+            self.entries += u64::from(!entry.stream);
+            let whose = if whose == Whose::Theirs && !exists { watch.by_strange_keys(text) } else { whose };
+            self.attribute(watch, time, entry, whose);
+        }
+    }
+
+    /// A line that cannot be read is judged by its kind.
+    fn unreadable(&mut self, watch: &Watch, text: &str) {
+        if let Some(pointer) = watch.names.points_at_us(text) {
+            self.suspect.get_or_insert_with(|| (pointer, quoted(text)));
+        }
+        match kind(text, &watch.format) {
+            Unreadable::Request { said, .. } if watch.names.mentions_another(said) => {}
+            Unreadable::Request { kind, .. } => {
+                self.request.get_or_insert_with(|| (kind, quoted(text)));
+            }
+            Unreadable::Json => self.unknown_json += 1,
+            Unreadable::Text => self.unparsed += 1,
+        }
+    }
+
+    fn attribute(&mut self, watch: &Watch, time: Timestamp, entry: &Entry<'_>, whose: Whose) {
         if whose == Whose::Theirs || watch.ignores(entry) {
             return;
         }
-        let upstream = || plain(entry.upstream.as_deref().or(entry.namespace.as_deref()).unwrap_or("?"));
+        let named = [&entry.upstream, &entry.namespace, &entry.route, &entry.served, &entry.host];
+        let upstream = || plain(named.into_iter().find_map(|name| name.as_deref()).unwrap_or("?"));
         match whose {
             Whose::Ours => {
                 let path = entry.path.as_deref().map(quoted);
                 self.hit.get_or_insert_with(|| Hit { time, upstream: upstream(), path });
             }
-            Whose::Ambiguous => {
-                self.ambiguous.get_or_insert_with(upstream);
+            Whose::Answered => {
+                self.doubtful.entry(whose).or_insert_with(|| plain(entry.served.as_deref().unwrap_or("?")));
             }
-            Whose::Orphan => {
-                self.orphan.get_or_insert_with(upstream);
+            Whose::LedIn => {
+                let route = entry.route.as_deref().or(entry.upstream.as_deref());
+                self.doubtful.entry(whose).or_insert_with(|| plain(route.unwrap_or("?")));
             }
-            Whose::Theirs => {}
+            Whose::Hosted => {
+                self.doubtful.entry(whose).or_insert_with(|| plain(entry.host.as_deref().unwrap_or("?")));
+            }
+            _ => {
+                self.doubtful.entry(whose).or_insert_with(upstream);
+            }
         }
     }
 
@@ -184,24 +237,37 @@ impl Tally {
         let broken = self.broken.as_ref().map(|line| format!("a log stream broke off with \"{line}\""));
         let future =
             self.future.map(|time| format!("a controller's log has lines from the future ({time}): check the clocks"));
-        let suspect = self
-            .suspect
-            .as_ref()
-            .map(|line| format!("a line that mentions {slot} cannot be read as an access entry: \"{line}\""));
-        let ambiguous = self.ambiguous.as_ref().map(|name| {
-            format!(
-                "traffic for {name} could be this slot's or another's: name the namespaces so that none begins with \
-                 another's name and a dash, or add the namespace to the log format"
-            )
+        let suspect = self.suspect.as_ref().map(|(pointer, line)| {
+            let how = match pointer {
+                Pointer::Name => "mentions",
+                Pointer::Address => "holds an address of",
+                Pointer::Host => "holds the host of",
+            };
+            format!("a line that {how} {slot} cannot be read as an access entry: \"{line}\"")
         });
-        let orphan = self.orphan.as_ref().map(|name| {
-            format!(
-                "traffic for {name}, which matches no Service that exists: was one renamed? If it is a namespace of \
-                 its own, name it in --other-namespaces"
-            )
+        let request = self.request.as_ref().map(|(kind, line)| {
+            format!("{kind} was a request, and does not say whose: \"{line}\": set --ingress-log-format")
         });
-        let unread = [self.unreadable(), self.too_many_unparsed(watch), self.buffered(watch)];
-        [broken, future, suspect, ambiguous, orphan].into_iter().chain(unread).flatten().collect()
+        let doubtful = self.doubtful.iter().rev().filter_map(|(whose, name)| whose.doubt(name, slot));
+        let unread = [
+            request,
+            self.unreadable_at_all(),
+            self.too_many_unparsed(watch),
+            self.buffered(watch),
+            self.granted(watch),
+        ];
+        let first = [broken, future, suspect].into_iter().flatten();
+        first.chain(doubtful).chain(unread.into_iter().flatten()).collect()
+    }
+
+    /// A log that tells a request by its route names the requests of routes elsewhere as those namespaces'.
+    fn granted(&self, watch: &Watch) -> Option<String> {
+        let namespace = watch.names.granted().first().filter(|_| self.by_route)?;
+        Some(format!(
+            "a ReferenceGrant lets routes of {} lead into the slot, and their requests are logged as that namespace's: put \
+             the routes into the slot",
+            plain(namespace)
+        ))
     }
 
     /// What was seen of anybody, in a few words.
@@ -215,11 +281,14 @@ impl Tally {
     }
 
     /// Where silence is fine, a log that nobody can read is still not silent.
-    fn unreadable(&self) -> Option<String> {
-        (self.samples == 0 && self.unparsed + self.unparsed_before + self.nameless > 0).then(|| {
-            "no line of the ingress log can be read as an access entry that says whom it was for: \
-             set --ingress-log-format"
-                .to_owned()
+    fn unreadable_at_all(&self) -> Option<String> {
+        let lines = self.unparsed + self.unknown_json + self.unparsed_before + self.nameless;
+        (self.samples == 0 && lines > 0).then(|| {
+            let named = self.stranger.as_ref().map_or_else(String::new, |name| format!(" (one names {name})"));
+            format!(
+                "no line of the ingress log can be read as an access entry that says whom it was for, by a name that \
+                 exists{named}: set --ingress-log-format"
+            )
         })
     }
 
@@ -234,23 +303,36 @@ impl Tally {
         ))
     }
 
+    /// Text and JSON that is certainly no request is bounded each for itself.
     fn too_many_unparsed(&self, watch: &Watch) -> Option<String> {
-        let (unparsed, lines) = (self.unparsed, self.entries + self.unparsed);
-        self.over(watch).then(|| {
-            format!(
-                "{unparsed} of {lines} lines within the window cannot be read as access entries: \
-                 set --ingress-log-format, or --max-unparsed"
-            )
-        })
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a share of lines needs no more than a float holds")]
-    fn over(&self, watch: &Watch) -> bool {
-        self.unparsed as f64 > watch.max_unparsed * (self.entries + self.unparsed) as f64
+        let (kind, unparsed) = [("text", self.unparsed), ("JSON", self.unknown_json)]
+            .into_iter()
+            .find(|(_, unparsed)| over(*unparsed, self.entries, watch.max_unparsed))?;
+        let lines = self.entries + unparsed;
+        Some(format!(
+            "{unparsed} of {lines} lines within the window cannot be read as access entries ({kind} of no known form): \
+             set --ingress-log-format, or --max-unparsed"
+        ))
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a share of lines needs no more than a float holds")]
+fn over(unparsed: u64, entries: u64, share: f64) -> bool {
+    unparsed as f64 > share * (entries + unparsed) as f64
+}
+
 impl Watch {
+    /// Whose a request is that names nobody who exists, by keys of its JSON that are not known.
+    fn by_strange_keys(&self, text: &str) -> Whose {
+        let dialect = match &self.format {
+            _ if !text.starts_with('{') => return Whose::Theirs,
+            Format::Json(keys) => json::Dialect::Named(keys),
+            _ => json::Dialect::Either,
+        };
+        let points = self.names.points_at_us(&json::strange_values(text, dialect)).is_some();
+        if points { Whose::Mentioned } else { Whose::Theirs }
+    }
+
     fn ignores(&self, entry: &Entry<'_>) -> bool {
         let matches = |set: &GlobSet, text: Option<&str>| text.is_some_and(|text| set.is_match(text));
         matches(&self.ignore_agents, entry.agent.as_deref()) || matches(&self.ignore_paths, entry.path.as_deref())
@@ -267,16 +349,6 @@ fn quoted(text: &str) -> String {
         shown += piece.get(end..).unwrap_or_default();
     }
     plain(&shown)
-}
-
-/// True if a text holds a name as a word of its own: `mew-web-80` mentions mew, `mewtwo` does not.
-fn mentions(text: &str, name: &str) -> bool {
-    let edge = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric());
-    let alone = |(at, found): (usize, &str)| {
-        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + found.len()..).unwrap_or_default());
-        edge(before.chars().next_back()) && edge(after.chars().next())
-    };
-    text.match_indices(name).any(alone)
 }
 
 #[cfg(test)]

@@ -23,7 +23,9 @@ pub fn of_slot(controller: Controller, slot: &str) -> Vec<String> {
         }
         // Where Prometheus has put its own label over Traefik's, the requests' one is exported_service.
         Controller::Traefik => {
-            let (metric, like) = ("traefik_service_requests_total", format!("=~\"(.+-)?{slot}-.+\""));
+            // As a word, wherever it stands: `mew-web-80@kubernetes`, and `mew@file` of another provider.
+            let like = format!("=~\"(.*[^a-zA-Z0-9])?{slot}([^a-zA-Z0-9].*)?\"");
+            let metric = "traefik_service_requests_total";
             vec![
                 format!("{metric}{{exported_service{like}}}"),
                 format!("{metric}{{service{like},exported_service=\"\"}}"),
@@ -106,6 +108,23 @@ mod tests {
     fn a_query_of_ones_own_is_asked_for_this_slot_and_window() {
         let window = SignedDuration::from_millis(3_600_500);
         assert_eq!(own("sum(x{ns=\"$namespace\"}[$window])", "mew", window), "sum(x{ns=\"mew\"}[3601s])");
+    }
+
+    #[test]
+    fn a_slot_is_asked_for_as_a_word_of_a_services_name() {
+        let asked = of_slot(Controller::Traefik, "mew").remove(0);
+        let like = asked.split('"').nth(1).unwrap();
+        let regex = regex::Regex::new(&format!("^(?:{like})$")).unwrap();
+        for (name, expected) in [
+            ("mew-web-80@kubernetes", true),
+            ("mew@file", true),
+            ("x_mew_web", true),
+            ("httproute-infra-shop-gw-edge-gw-ep-web-0-f8f52b24d4becc0324a5-svc-mew-web-0@kubernetesgateway", true),
+            ("mewtwo-web-80@kubernetes", false),
+            ("homew-web-80@kubernetes", false),
+        ] {
+            assert_eq!(regex.is_match(name), expected, "{name}");
+        }
     }
 
     #[test]

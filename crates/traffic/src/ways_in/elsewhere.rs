@@ -62,7 +62,7 @@ fn is_address(host: &str, found: &WaysIn) -> bool {
 }
 
 /// True if anything in an object names the slot as the place where something is.
-pub(super) fn mentions(value: &Value, slot: &str) -> bool {
+pub(crate) fn mentions(value: &Value, slot: &str) -> bool {
     match value {
         Value::Object(fields) => fields.iter().any(|(key, value)| {
             let named = key.to_ascii_lowercase().ends_with("namespace") && value == slot;

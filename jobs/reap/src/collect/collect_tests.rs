@@ -123,6 +123,10 @@ impl World {
             "/apis/networking.k8s.io/v1/namespaces/mew/ingresses" => &self.ingresses,
             "/api/v1/namespaces/ingress-nginx/pods" => &self.pods,
             "/apis/apps/v1/namespaces/ingress-nginx/replicasets" => &self.replica_sets,
+            "/apis/hotdesk.dev/v1alpha1/slots" => {
+                let slots = ["mew", "mewtwo"].map(|name| json!({"metadata": {"name": "slot", "namespace": name}}));
+                return Some(json!({"metadata": {}, "items": slots}).to_string());
+            }
             "/api/v1/namespaces/mew/services" => {
                 let web = json!({"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}});
                 return Some(json!({"metadata": {}, "items": [web]}).to_string());

@@ -46,18 +46,21 @@ pub async fn pods(cluster: &Cluster, place: &Place) -> Result<Vec<Pod>, String> 
     }
 }
 
-/// A pod, if its log can be read and its clock believed.
+/// A pod, if its log can be read and its clock believed; none if it has served nobody since a moment.
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub fn readable(pod: &Pod, container: &str) -> Result<Controller, String> {
+pub fn readable(pod: &Pod, container: &str, since: Timestamp) -> Result<Option<Controller>, String> {
     let name = pod.name_any();
     let status = pod.status.as_ref();
     let phase = status.and_then(|s| s.phase.as_deref()).unwrap_or("unknown");
-    if phase != "Running" {
-        return Err(format!("the controller pod {name} is {phase}, so it cannot be relied on"));
-    }
     let statuses = status.and_then(|s| s.container_statuses.as_deref()).unwrap_or_default();
+    match phase {
+        "Running" => {}
+        "Failed" | "Succeeded" => return ended(pod, phase, since).map(|()| None),
+        "Pending" if statuses.iter().all(never_ran) => return Ok(None),
+        _ => return Err(format!("the controller pod {name} is {phase}, so it cannot be relied on")),
+    }
     let found = statuses.iter().find(|status| status.name == container);
     let found = found
         .ok_or_else(|| format!("the controller pod {name} has no container {container}: set --ingress-container"))?;
@@ -70,7 +73,43 @@ pub fn readable(pod: &Pod, container: &str) -> Result<Controller, String> {
     if created.is_some_and(|created| created.duration_since(started) > CLOCK_TOLERANCE) {
         return Err(format!("the controller pod {name} started before it was created: set its node's clock"));
     }
-    Ok(Controller { pod: name, started, before: before(found) })
+    Ok(Some(Controller { pod: name, started, before: before(found) }))
+}
+
+/// A pod that has ended takes its log with it, sooner or later. Before the window that is no loss.
+fn ended(pod: &Pod, phase: &str, since: Timestamp) -> Result<(), String> {
+    let name = pod.name_any();
+    let Some(at) = end(pod) else {
+        return Err(format!("the controller pod {name} is {phase} and does not say since when: delete it"));
+    };
+    // The node's clock may be behind ours.
+    if at.saturating_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX) <= since {
+        return Ok(());
+    }
+    Err(format!(
+        "the controller pod {name} is {phase} since {}, so it may have served within the window, and its log is gone",
+        at.strftime("%H:%M:%S UTC")
+    ))
+}
+
+/// When the last container of a pod that has ended did so: by the containers, or by the last that was noted of the pod.
+fn end(pod: &Pod) -> Option<Timestamp> {
+    let status = pod.status.as_ref()?;
+    let statuses = status.container_statuses.as_deref().unwrap_or_default();
+    let finished = |status: &ContainerStatus| {
+        let terminated = status.state.as_ref()?.terminated.as_ref()?;
+        terminated.finished_at.as_ref().map(|time| time.0)
+    };
+    if !statuses.is_empty() && statuses.iter().all(|status| finished(status).is_some()) {
+        return statuses.iter().filter_map(finished).max();
+    }
+    let conditions = status.conditions.iter().flatten().filter_map(|condition| condition.last_transition_time.as_ref());
+    conditions.map(|time| time.0).max().or_else(|| last_written(&pod.metadata, Written::Anything))
+}
+
+fn never_ran(status: &ContainerStatus) -> bool {
+    let ran = [&status.state, &status.last_state].into_iter().flatten();
+    status.restart_count == 0 && !ran.into_iter().any(|state| state.running.is_some() || state.terminated.is_some())
 }
 
 fn before(status: &ContainerStatus) -> Option<Timestamp> {
@@ -99,7 +138,11 @@ pub async fn unchanged(cluster: &Cluster, place: &Place, read: &[Pod], since: Ti
         ));
     }
     let now = pods(cluster, place).await?;
-    let name = |pods: &[Pod]| pods.iter().filter_map(|pod| pod.metadata.uid.clone()).collect::<BTreeSet<_>>();
+    // One that had not run may have begun to serve.
+    let serves = |pod: &Pod| !matches!(readable(pod, &place.container, since), Ok(None));
+    let name = |pods: &[Pod]| {
+        pods.iter().filter_map(|pod| Some((pod.metadata.uid.clone()?, serves(pod)))).collect::<BTreeSet<_>>()
+    };
     if name(read) == name(&now) {
         Ok(())
     } else {
@@ -176,28 +219,65 @@ mod tests {
         }]})
     }
 
+    fn since() -> Timestamp {
+        "2026-11-23T12:00:00Z".parse().unwrap()
+    }
+
     #[test]
     fn a_running_container_is_read_with_its_predecessor() {
-        let controller = readable(&pod(&running("2026-11-23T11:00:05Z")), "controller").unwrap();
+        let controller = readable(&pod(&running("2026-11-23T11:00:05Z")), "controller", since()).unwrap().unwrap();
         assert_eq!(controller.started, "2026-11-23T11:00:05Z".parse().unwrap());
         assert_eq!(controller.before, Some("2026-11-23T10:00:01Z".parse().unwrap()));
     }
 
     #[track_caller]
     fn check_error(status: &Value, container: &str, expected: &str) {
-        let error = readable(&pod(status), container).unwrap_err();
+        let error = readable(&pod(status), container, since()).unwrap_err();
         assert!(error.contains(expected), "{error}");
     }
 
     #[test]
     fn whatever_is_not_running_is_said() {
-        check_error(&json!({"phase": "Pending"}), "controller", "controller-0 is Pending");
-        check_error(&json!({"phase": "Failed"}), "controller", "controller-0 is Failed");
+        check_error(&json!({"phase": "Failed"}), "controller", "controller-0 is Failed and does not say since when");
+        check_error(&json!({"phase": "Unknown"}), "controller", "controller-0 is Unknown");
         check_error(&json!({}), "controller", "is unknown");
         check_error(&running("2026-11-23T11:00:05Z"), "traefik", "has no container traefik");
         let mut crashing = running("2026-11-23T11:00:05Z");
         crashing["containerStatuses"][0]["state"] = json!({"waiting": {"reason": "CrashLoopBackOff"}});
         check_error(&crashing, "controller", "is not running");
+        crashing["phase"] = json!("Pending");
+        check_error(&crashing, "controller", "is Pending");
+    }
+
+    fn finished(phase: &str, at: &str) -> Value {
+        let mut status = running("2026-11-23T09:00:00Z");
+        status["phase"] = json!(phase);
+        status["containerStatuses"][0]["state"] = json!({"terminated": {"exitCode": 0, "finishedAt": at}});
+        status
+    }
+
+    #[test]
+    fn a_pod_that_served_nobody_since_then_is_left_out() {
+        let evicted = |at: &str| {
+            json!({"phase": "Failed", "reason": "Evicted", "conditions": [
+                {"type": "Ready", "status": "False", "lastTransitionTime": at},
+            ]})
+        };
+        for status in [
+            finished("Failed", "2026-11-23T11:55:00Z"),
+            finished("Succeeded", "2026-11-22T06:00:00Z"),
+            evicted("2026-11-23T11:00:00Z"),
+            json!({"phase": "Pending"}),
+            json!({"phase": "Pending", "containerStatuses": [{
+                "name": "controller", "image": "x", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"waiting": {"reason": "ContainerCreating"}},
+            }]}),
+        ] {
+            assert_eq!(readable(&pod(&status), "controller", since()), Ok(None), "{status}");
+        }
+        check_error(&finished("Failed", "2026-11-23T11:55:01Z"), "controller", "is Failed since 11:55:01 UTC");
+        check_error(&finished("Succeeded", "2026-11-23T12:30:00Z"), "controller", "its log is gone");
+        check_error(&evicted("2026-11-23T12:30:00Z"), "controller", "is Failed since 12:30:00 UTC");
     }
 
     #[test]

@@ -13,9 +13,12 @@ pub(super) const MAX_LINE: usize = 256 * 1024;
 pub(super) enum Piece<'a> {
     /// What it says; bytes that are no text are replaced.
     Line(&'a str),
-    /// It was too long to be kept.
-    Overlong,
+    /// It was too long to be kept: its beginning and its end.
+    Overlong(&'a str, &'a str),
 }
+
+/// How much is kept of the beginning and of the end of a line that is too long.
+const KEPT: usize = 16 * 1024;
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +31,7 @@ pub(super) enum End<B> {
     Enough(B),
 }
 
-/// Hands over each line that ends in a line break, and nothing of one that is longer than [`MAX_LINE`].
+/// Hands over each line that ends in a line break, and only both ends of one that is longer than [`MAX_LINE`].
 pub(super) async fn each_line<B>(
     mut stream: impl AsyncBufRead + Unpin,
     mut take: impl FnMut(Piece<'_>) -> ControlFlow<B>,
@@ -51,6 +54,8 @@ pub(super) async fn each_line<B>(
 #[derive(Default)]
 struct Begun {
     bytes: Vec<u8>,
+    /// The end of a line that is too long.
+    end: Vec<u8>,
     overlong: bool,
 }
 
@@ -60,10 +65,24 @@ impl Begun {
     }
 
     fn add(&mut self, piece: &[u8]) {
-        self.overlong |= self.bytes.len() + piece.len() > MAX_LINE;
-        if !self.overlong {
+        if !self.overlong && self.bytes.len() + piece.len() <= MAX_LINE {
             self.bytes.extend_from_slice(piece);
+            return;
         }
+        if !self.overlong {
+            self.overlong = true;
+            self.end.extend_from_slice(last(&self.bytes));
+            // The beginning may lie in the piece.
+            self.bytes.extend(piece.iter().take(KEPT.saturating_sub(self.bytes.len())));
+            self.bytes.truncate(KEPT);
+        }
+        self.end.extend_from_slice(last(piece));
+        let surplus = self.end.len().saturating_sub(KEPT);
+        self.end.drain(..surplus);
+    }
+
+    fn hand_over<B>(&self, take: &mut impl FnMut(Piece<'_>) -> ControlFlow<B>) -> ControlFlow<B> {
+        if self.overlong { both_ends(&self.bytes, &self.end, take) } else { each(&self.bytes, take) }
     }
 
     /// Takes the lines that end within a piece of the stream, where they lie if they also begin there.
@@ -77,9 +96,10 @@ impl Begun {
             let mut lines = whole.splitn(2, |byte| *byte == b'\n');
             self.add(lines.next().unwrap_or_default());
             rest = lines.next();
-            let taken = if self.overlong { take(Piece::Overlong) } else { each(&self.bytes, take) };
-            *self = Self { bytes: std::mem::take(&mut self.bytes), overlong: false };
+            let taken = self.hand_over(take);
             self.bytes.clear();
+            self.end.clear();
+            self.overlong = false;
             taken?;
         }
         self.add(tail.get(1..).unwrap_or_default());
@@ -105,7 +125,19 @@ fn each<B>(lines: &[u8], take: &mut impl FnMut(Piece<'_>) -> ControlFlow<B>) -> 
 }
 
 fn one<B>(line: &str, bytes: usize, take: &mut impl FnMut(Piece<'_>) -> ControlFlow<B>) -> ControlFlow<B> {
-    take(if bytes > MAX_LINE { Piece::Overlong } else { Piece::Line(line) })
+    if bytes > MAX_LINE {
+        let line = line.as_bytes();
+        return both_ends(line.get(..KEPT).unwrap_or(line), last(line), take);
+    }
+    take(Piece::Line(line))
+}
+
+fn last(piece: &[u8]) -> &[u8] {
+    piece.get(piece.len().saturating_sub(KEPT)..).unwrap_or(piece)
+}
+
+fn both_ends<B>(head: &[u8], tail: &[u8], take: &mut impl FnMut(Piece<'_>) -> ControlFlow<B>) -> ControlFlow<B> {
+    take(Piece::Overlong(&String::from_utf8_lossy(head), &String::from_utf8_lossy(tail)))
 }
 
 #[cfg(test)]
@@ -119,13 +151,17 @@ mod tests {
         let take = |piece: Piece<'_>| {
             lines.push(match piece {
                 Piece::Line(line) => line.to_owned(),
-                Piece::Overlong => "overlong".to_owned(),
+                Piece::Overlong(head, tail) => format!("overlong {} {}", ends(head), ends(tail)),
             });
             ControlFlow::Continue(())
         };
         let stream = BufReader::with_capacity(piece, Cursor::new(bytes));
         let end = futures::executor::block_on(each_line(stream, take)).unwrap();
         (lines, end)
+    }
+
+    fn ends(text: &str) -> String {
+        [text.chars().next(), text.chars().next_back()].into_iter().flatten().collect()
     }
 
     proptest! {
@@ -144,8 +180,9 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_told_in_whatever_pieces_it_comes() {
-        for (length, expected) in [(MAX_LINE, "x"), (MAX_LINE + 1, "overlong")] {
-            let text = ["a\n", &"x".repeat(length), "\nb\n"].concat();
+        for (length, expected) in [(MAX_LINE, "y"), (MAX_LINE + 1, "overlong yx xz"), (3 * MAX_LINE, "overlong yx xz")]
+        {
+            let text = ["a\ny", &"x".repeat(length - 2), "z\nb\n"].concat();
             for piece in [7, 8192, MAX_LINE - 1, MAX_LINE + 1, 2 * MAX_LINE] {
                 let (lines, end) = read(text.as_bytes(), piece);
                 assert_eq!(

@@ -13,8 +13,8 @@ use hotdesk_slots::text::plain;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::Api;
 use kube::api::LogParams;
-use kube::{Api, ResourceExt as _};
 use tokio::time::Instant;
 
 use super::controllers::{self, Controller};
@@ -34,8 +34,11 @@ const MOMENT: Duration = Duration::from_secs(10);
 /// How much of a log is read twice, so that clocks that differ a little leave no gap between two readings.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
 
-/// Enough for the timestamp before a line.
-const STAMP_BYTES: i64 = 64;
+/// Enough for the last piece of a line: a container runtime writes a long line in pieces, of 16 KiB as it comes.
+const PIECE_BYTES: i64 = 128 * 1024;
+
+/// A line that is shorter is never written in pieces.
+const SHORTEST_IN_PIECES: usize = 4 * 1024;
 
 /// Looks for a request of the slot, in all pods, until there is one. What earlier runs have read need not be readable
 /// any more; what all of them have covered is given back, if this reading shows nobody.
@@ -103,11 +106,12 @@ impl Look<'_> {
             Ok(pods) => pods,
             Err(why) => return self.doubts.push(why),
         };
-        self.in_full(&pods, begun).await;
+        let serving = self.serving(&pods);
+        self.in_full(&serving, begun).await;
         if self.tally.hit.is_some() {
             return;
         }
-        self.catch_up(&pods, begun).await;
+        self.catch_up(&serving, begun).await;
         // Last, so that a pod that goes while the others' logs are read is seen as well.
         if self.tally.hit.is_none() {
             let still = controllers::unchanged(self.cluster, self.place, &pods, self.need).await;
@@ -115,14 +119,27 @@ impl Look<'_> {
         }
     }
 
-    /// Reads every log from its beginning.
-    async fn in_full(&mut self, pods: &[Pod], begun: Instant) {
+    /// The pods that may have served since the logs must be readable.
+    fn serving(&mut self, pods: &[Pod]) -> Vec<Controller> {
+        let (mut serving, mut doubts) = (Vec::new(), Vec::new());
         for pod in pods {
-            self.tally.opened_after = begun.elapsed();
-            match controllers::readable(pod, &self.place.container) {
-                Ok(controller) => self.controller(&controller).await,
-                Err(why) => self.doubts.push(why),
+            match controllers::readable(pod, &self.place.container, self.need) {
+                Ok(found) => serving.extend(found),
+                Err(why) => doubts.push(why),
             }
+        }
+        if serving.is_empty() && doubts.is_empty() {
+            doubts.push("no pod of the ingress controller runs: nothing tells who asked for the slot".to_owned());
+        }
+        self.doubts.extend(doubts);
+        serving
+    }
+
+    /// Reads every log from its beginning.
+    async fn in_full(&mut self, serving: &[Controller], begun: Instant) {
+        for controller in serving {
+            self.tally.opened_after = begun.elapsed();
+            self.controller(controller).await;
             if self.tally.hit.is_some() {
                 return;
             }
@@ -131,7 +148,7 @@ impl Look<'_> {
 
     /// Reading takes time, and somebody may come back in it: what was logged meanwhile is read as well, until that
     /// takes but a moment.
-    async fn catch_up(&mut self, pods: &[Pod], begun: Instant) {
+    async fn catch_up(&mut self, serving: &[Controller], begun: Instant) {
         let mut read_at = Duration::ZERO;
         loop {
             let now = begun.elapsed();
@@ -139,9 +156,9 @@ impl Look<'_> {
                 return;
             }
             let since = self.watch.now.saturating_add(read_at).and_then(|at| at.saturating_sub(OVERLAP)).ok();
-            for pod in pods {
+            for controller in serving {
                 self.tally.opened_after = begun.elapsed();
-                let read = self.stream(&pod.name_any(), false, since).await;
+                let read = self.stream(&controller.pod, false, since).await;
                 self.doubts.extend(read.err());
                 if self.tally.hit.is_some() {
                     return;
@@ -178,16 +195,17 @@ impl Look<'_> {
         let end = self.end(&what, pod, &wanted).await?;
         let stream = self.cluster.answer(&what, self.api().log_stream(pod, &wanted)).await?;
         let read = read_all(stream, self.watch, &mut self.tally).await.map_err(|why| format!("{what}: {why}"))?;
-        if self.tally.hit.is_none() && read.last < end {
+        let ended = end.is_none_or(|end| read.last >= Some(end.time) || read.ends_with(&end));
+        if self.tally.hit.is_none() && !ended {
             // The API server ends its answer as if it were whole when the kubelet's breaks off.
             return Err(format!("{what}: it broke off before its end, at {}", shown(read.last)));
         }
         Ok(read)
     }
 
-    /// The time of a log's last line; none of an empty log.
-    async fn end(&self, what: &str, pod: &str, wanted: &LogParams) -> Result<Option<Timestamp>, String> {
-        let last = LogParams { tail_lines: Some(1), limit_bytes: Some(STAMP_BYTES), ..wanted.clone() };
+    /// A log's last line, or its last piece; none of an empty log.
+    async fn end(&self, what: &str, pod: &str, wanted: &LogParams) -> Result<Option<Last>, String> {
+        let last = LogParams { tail_lines: Some(1), limit_bytes: Some(PIECE_BYTES), ..wanted.clone() };
         stamp(&self.cluster.answer(what, self.api().logs(pod, &last)).await?).map_err(|why| format!("{what}: {why}"))
     }
 
@@ -200,10 +218,23 @@ impl Look<'_> {
     }
 }
 
-/// The time of the line that is the last one of a log; none of an empty log.
-fn stamp(line: &str) -> Result<Option<Timestamp>, String> {
-    let Some(first) = line.split_whitespace().next() else { return Ok(None) };
-    first.parse().map(Some).map_err(|_| plain(line.trim()))
+/// The line that is the last one of a log, or its last piece; none of an empty log.
+fn stamp(line: &str) -> Result<Option<Last>, String> {
+    let line = line.trim_end_matches('\n');
+    let (first, text) = line.split_once(' ').unwrap_or((line, ""));
+    if first.trim().is_empty() {
+        return Ok(None);
+    }
+    let time = first.parse().map_err(|_| plain(line.trim()))?;
+    Ok(Some(Last { time, stamp: first.len(), text: text.as_bytes().to_vec() }))
+}
+
+/// The last line of a log, or its last piece.
+struct Last {
+    time: Timestamp,
+    /// How long its time is.
+    stamp: usize,
+    text: Vec<u8>,
 }
 
 fn shown(time: Option<Timestamp>) -> String {
@@ -211,12 +242,29 @@ fn shown(time: Option<Timestamp>) -> String {
 }
 
 /// What was read of a log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reading {
     /// The time of the first line.
     pub first: Option<Timestamp>,
     /// The latest time of any.
     pub last: Option<Timestamp>,
+    /// The last line, or its end, if it is so long that it may have been written in pieces.
+    end: Vec<u8>,
+}
+
+impl Reading {
+    /// True if the last piece of a log is the end of the last line that was read, and not a line of its own: the pieces have
+    /// times of their own, and the line has that of the first.
+    fn ends_with(&self, last: &Last) -> bool {
+        !last.text.is_empty() && self.end.len() > 2 * last.stamp + last.text.len() && self.end.ends_with(&last.text)
+    }
+
+    fn keep_end(&mut self, line: &str) {
+        self.end.clear();
+        if line.len() >= SHORTEST_IN_PIECES {
+            self.end.extend_from_slice(line.as_bytes());
+        }
+    }
 }
 
 /// Reads a stream line by line in constant memory, to its end or to a hit.
@@ -226,12 +274,12 @@ pub struct Reading {
 pub async fn read_all(stream: impl AsyncBufRead, watch: &Watch, tally: &mut Tally) -> Result<Reading, String> {
     let mut read = Reading::default();
     let take = |piece: Piece<'_>| {
-        let Piece::Line(line) = piece else {
-            tally.take_overlong();
-            return ControlFlow::Continue(());
+        let (time, end) = match piece {
+            Piece::Line(line) => (tally.take(watch, line)?, line),
+            Piece::Overlong(head, tail) => (tally.take_overlong(watch, head, tail)?, tail),
         };
-        let time = tally.take(watch, line)?;
         (read.first, read.last) = (read.first.or(time), read.last.max(time));
+        read.keep_end(end);
         ControlFlow::Continue(())
     };
     match each_line(pin!(stream), take).await {

@@ -41,15 +41,33 @@ fn a_stream_that_ends_within_a_line_is_an_error() {
 }
 
 #[test]
-fn a_line_without_end_takes_no_memory_and_counts_as_unparsed() {
+fn a_line_without_end_takes_no_memory_and_is_a_doubt() {
     let mut text = b"2026-11-23T12:00:00Z ".to_vec();
     text.extend(std::iter::repeat_n(b'x', MAX_LINE * 3));
     text.extend(b"\n2026-11-23T14:30:00Z \n");
     let (first, tally) = read(&text);
-    assert_eq!((tally.unparsed, first.unwrap()), (1, Some("2026-11-23T14:30:00Z".parse().unwrap())));
+    assert_eq!(first.unwrap(), Some("2026-11-23T12:00:00Z".parse().unwrap()));
+    assert_eq!(tally.request, None, "it is of before the window");
 }
 
 #[test]
 fn bytes_that_are_no_text_are_unparsed() {
     assert_eq!(read(b"2026-11-23T14:30:00Z \xff\xfe\n").1.unparsed, 1);
+}
+
+#[test]
+fn the_end_of_a_line_that_is_too_long_says_whose_it_was() {
+    let line = |upstream: &str| {
+        let path = "a".repeat(MAX_LINE);
+        format!(
+            "2026-11-23T14:20:00Z 203.0.113.9 - - [23/Nov/2026:14:20:00 +0000] \"GET /{path} HTTP/1.1\" 200 6 \"-\" \"curl\" \
+             90 0.004 [{upstream}] [] 10.244.0.9:8080 612 0.004 200 0af1\n"
+        )
+    };
+    let (_, others) = read(line("ghost-web-80").as_bytes());
+    assert_eq!((others.hit, others.request, others.entries), (None, None, 1));
+    let (_, ours) = read(line("mew-web-80").as_bytes());
+    assert_eq!(ours.doubtful.into_values().collect::<Vec<_>>(), ["mew-web-80"]);
+    let cut = line("x").replace(" 90 0.004 [x]", " x");
+    assert_eq!(read(cut.as_bytes()).1.request.map(|(kind, _)| kind), Some("a line too long to be read"));
 }

@@ -9,15 +9,18 @@ use sha2::{Digest as _, Sha256};
 
 use super::logs::Earlier;
 use super::ways_in::Survey;
-use super::{Collector, logs, metrics, services, slots, ways_in};
+use super::{Collector, logs, metrics, slots};
 use crate::decide::Evidence;
 use crate::remote;
-use hotdesk_traffic::attribute::Names;
+use hotdesk_traffic::attribute::{Known, Names};
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::tally::Watch;
 use hotdesk_traffic::sight::Traffic;
 use hotdesk_traffic::sources::{Kind, Source};
-use hotdesk_traffic::ways_in::Rules;
+use hotdesk_traffic::ways_in::{Rules, unwatched};
+
+/// What an older reaper has read does not count where this one sees more in the same lines.
+const READER: u8 = 2;
 
 /// What is the same for all sources.
 pub struct Case {
@@ -111,12 +114,11 @@ impl Collector<'_> {
         self.cluster.check_clock(self.now).await?;
         let rules = Rules { classes: &self.args.ingress_class, ignore_direct: self.args.ignore_direct_traffic };
         let (cluster, slot, sources) = (self.cluster, self.slot, self.patterns.sources.as_slice());
-        let doubts = ways_in::unseen(&Survey { cluster, slot, sources, rules }).await?;
-        let services = services::own(self.cluster, self.slot).await?;
-        let mut neighbours = slots::names(self.cluster).await?;
-        neighbours.extend(self.args.other_namespaces.iter().cloned());
+        let ways = Survey { cluster, slot, sources, rules }.collect().await?;
+        let doubts = unwatched(&ways, sources, &rules).iter().map(ToString::to_string).collect();
+        let known = Known::of(&ways, slots::all(cluster).await?, &self.args.other_namespaces);
         let ago = |length: SignedDuration| now.saturating_sub(length).unwrap_or(Timestamp::MIN);
-        let names = Names::new(self.slot, &services, &neighbours);
+        let names = Names::of(self.slot, &known);
         let look_back = ago(window.max(self.args.look_back));
         let (since, silence_is_fine) = (ago(window), self.rules.silence_is_fine);
         Ok((Case { slot: self.slot.to_owned(), names, since, look_back, now, silence_is_fine }, doubts))
@@ -124,7 +126,7 @@ impl Collector<'_> {
 
     /// What earlier runs have read of a log, if they would have seen what this one sees.
     fn earlier<'a>(&self, source: &Source, evidence: &'a Evidence) -> Earlier<'a> {
-        let read = (&source.kind, &self.args.ignore_user_agent, &self.args.ignore_path, self.args.max_unparsed);
+        let read = (READER, &source.kind, &self.args.ignore_user_agent, &self.args.ignore_path, self.args.max_unparsed);
         let digest = Sha256::digest(format!("{read:?}").as_bytes());
         let settings: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let status = evidence.slot.as_ref().and_then(|slot| slot.as_ref().ok()).and_then(|slot| slot.status.as_ref());

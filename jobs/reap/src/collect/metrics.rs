@@ -49,9 +49,10 @@ pub async fn look(cluster: &Cluster, question: &Question<'_>) -> (Look, Option<C
 async fn sampled(cluster: &Cluster, question: &Question<'_>) -> Result<(Vec<Sample>, Result<(), String>), String> {
     let place = &question.metrics.place;
     let pods = controllers::pods(cluster, place).await?;
+    let since = question.before.map_or(question.case.now, |before| before.through.0);
     let mut samples = Vec::new();
     for pod in &pods {
-        let controller = controllers::readable(pod, &place.container)?;
+        let Some(controller) = controllers::readable(pod, &place.container, since)? else { continue };
         let tally = tokio::time::timeout(POD_LIMIT, scrape(cluster, question, &controller)).await;
         let tally = tally.unwrap_or_else(|_| Err(format!("no whole answer within {} s", POD_LIMIT.as_secs())));
         let what = format!("the metrics of the controller pod {} cannot be read", controller.pod);
@@ -62,7 +63,9 @@ async fn sampled(cluster: &Cluster, question: &Question<'_>) -> Result<(Vec<Samp
         let uid = pod.metadata.uid.clone().unwrap_or_default();
         samples.push(Sample { count: tally.count(&uid, controller.started), pod: controller.pod, tally });
     }
-    let since = question.before.map_or(question.case.now, |before| before.through.0);
+    if samples.is_empty() {
+        return Err("no pod of the ingress controller runs: nothing tells who asked for the slot".to_owned());
+    }
     let unchanged = controllers::unchanged(cluster, place, &pods, since).await;
     Ok((samples, unchanged))
 }
@@ -74,7 +77,7 @@ async fn scrape(cluster: &Cluster, question: &Question<'_>, controller: &Control
     let stream = cluster.answer("its /metrics", cluster.client.request_stream(request)).await?;
     let (mut tally, mut bytes, mut lines) = (PodTally::default(), 0, 0_u64);
     let take = |piece: Piece<'_>| {
-        let Piece::Line(line) = piece else { return ControlFlow::Break("it has a line without end".to_owned()) };
+        let Piece::Line(line) = piece else { return ControlFlow::Break("it has a line that is too long".to_owned()) };
         (bytes, lines) = (bytes + line.len(), lines + 1);
         if bytes > MAX_BYTES {
             return ControlFlow::Break(format!("it is larger than {} MiB", MAX_BYTES >> 20));

@@ -6,7 +6,6 @@ pub mod logs;
 pub mod looks;
 pub mod metrics;
 pub mod releases;
-pub mod services;
 pub mod slots;
 pub mod ways_in;
 

@@ -1,8 +1,9 @@
-//! The Slot of the namespace, and the names of all others.
+//! The Slot of the namespace, and the names and hosts of all others.
 
 use hotdesk_slots::slot::{SLOT_NAME, Slot};
+use hotdesk_traffic::attribute::Neighbour;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{ApiResource, DynamicObject, ListParams};
 
 use crate::api::Cluster;
 
@@ -15,12 +16,17 @@ pub async fn own(cluster: &Cluster, namespace: &str) -> Result<Slot, String> {
     cluster.answer(&format!("the Slot of namespace {namespace} cannot be read"), api.get(SLOT_NAME)).await
 }
 
-/// The names of all slots.
+/// All slots, each by its name and its host.
 ///
 /// # Errors
 /// When they cannot be read.
-pub async fn names(cluster: &Cluster) -> Result<Vec<String>, String> {
-    let api: Api<Slot> = Api::all(cluster.client.clone());
-    let slots = cluster.all("the other Slots cannot be read", api.list_metadata(&ListParams::default())).await?;
-    Ok(slots.into_iter().filter_map(|slot| slot.metadata.namespace).collect())
+pub async fn all(cluster: &Cluster) -> Result<Vec<Neighbour>, String> {
+    // One that is not understood as a whole is a namespace all the same.
+    let api: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &ApiResource::erase::<Slot>(&()));
+    let slots = cluster.all("the other Slots cannot be read", api.list(&ListParams::default())).await?;
+    let neighbour = |slot: DynamicObject| {
+        let host = slot.data.pointer("/spec/host").and_then(|host| host.as_str()).map(str::to_owned);
+        Some(Neighbour { namespace: slot.metadata.namespace?, host })
+    };
+    Ok(slots.into_iter().filter_map(neighbour).collect())
 }

@@ -9,7 +9,7 @@ use hotdesk_traffic::sources::Source;
 use hotdesk_traffic::ways_in::gateway::gateways;
 use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, Reach, ServedBy};
 use hotdesk_traffic::ways_in::settings::{Flags, Settings};
-use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn, unwatched};
+use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::networking::v1::IngressClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
@@ -34,18 +34,12 @@ pub struct Survey<'a> {
     pub rules: Rules<'a>,
 }
 
-/// Every way into the slot that no source sees, in a sentence each.
-///
-/// # Errors
-/// When what is in the slot itself cannot be read.
-pub async fn unseen(survey: &Survey<'_>) -> Result<Vec<String>, String> {
-    let found = survey.collect().await?;
-    let all = unwatched(&found, survey.sources, &survey.rules);
-    Ok(all.iter().map(ToString::to_string).collect())
-}
-
 impl Survey<'_> {
-    async fn collect(&self) -> Result<WaysIn, String> {
+    /// Looks up what there is.
+    ///
+    /// # Errors
+    /// When what is in the slot itself cannot be read.
+    pub async fn collect(&self) -> Result<WaysIn, String> {
         let (cluster, everything) = (self.cluster, ListParams::default());
         let client = || cluster.client.clone();
         let ingresses = Api::namespaced(client(), self.slot);

@@ -61,8 +61,10 @@ struct Asked<'a> {
 impl Asked<'_> {
     async fn look(&self, source: &str, watch: &Watch, silence_is_fine: bool) -> Result<Look, String> {
         let now = (self.now)();
+        // Of the lines that are not fetched nobody knows how many there are: a share of them says nothing.
+        let watch = &Watch { max_unparsed: 1.0, ..watch.clone() };
         let mut tally = Tally::default();
-        let filter = entries::of_slot(self.gcp, &watch.slot, watch.since);
+        let filter = entries::of_slot(self.gcp, &watch.names, watch.since);
         let (mut newest, mut late) = (None, None);
         self.pages(&filter, PAGE, |entry| {
             late = late.take().or_else(|| entry.late());
@@ -81,6 +83,7 @@ impl Asked<'_> {
             })
             .await?;
         }
+        tally.add_newest(&seen);
         let mut doubts = tally.doubts(watch);
         doubts.extend(late);
         doubts.extend(Newest(newest).doubt(now, self.gcp.max_silence, silence_is_fine));

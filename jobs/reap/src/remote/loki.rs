@@ -8,6 +8,7 @@ use super::{Client, TRIED_SLOTS, finds_nobody, within_limits};
 use crate::collect::looks::Case;
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::pages::{Newest, Page};
+use hotdesk_traffic::log::question;
 use hotdesk_traffic::log::tally::{Hit, Tally, Watch};
 use hotdesk_traffic::sight::Look;
 use hotdesk_traffic::sources::{Loki, LokiQuestion};
@@ -67,41 +68,51 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Reads the lines that mention the slot, newest first, until one is a request of it.
+    /// Reads the lines that may be the slot's, newest first, until one is a request of it; and then those that cannot be
+    /// read, which may have been.
     async fn lines(&self, selector: &str, watch: &Watch) -> Result<Look, String> {
+        // Of the lines that are not fetched nobody knows how many there are: a share of them says nothing.
+        let watch = Watch { max_unparsed: 1.0, ..watch.clone() };
         let mut tally = Tally::default();
-        // As a word: the lines of a busy mewtwo are not those of mew.
-        let mentioning = format!("{selector} |~ `\\b{}\\b`", self.case.slot);
-        let (mut end, mut pages) = (self.after_now(), 0);
-        loop {
-            let page = self.page(&mentioning, self.case.since, end, PAGE).await?;
-            pages += 1;
-            for (time, line) in &page.lines {
-                if tally.take(watch, &format!("{time} {line}")).is_break() {
-                    break;
-                }
-            }
-            match page.next(PAGE, end) {
-                _ if tally.hit.is_some() => break,
-                Ok(None) => break,
-                Ok(Some(_)) if pages >= MAX_PAGES => {
-                    return Err(format!(
-                        "more than {} lines mention the slot and none is a request of it",
-                        PAGE * MAX_PAGES
-                    ));
-                }
-                Ok(Some(next)) => end = next,
-                Err(why) => return Err(why),
-            }
-        }
+        let asked = question::of(&watch.names, &watch.format);
+        self.all(&format!("{selector} |~ `{}`", asked.pointing), &watch, &mut tally).await?;
         let newest = self.page(selector, self.case.look_back, self.after_now(), PAGE).await?;
+        if tally.hit.is_none() {
+            let unreadable: String = asked.readable.iter().map(|readable| format!(" !~ `{readable}`")).collect();
+            self.all(&format!("{selector}{unreadable}"), &watch, &mut tally).await?;
+        }
         let mut seen = Tally::default();
         let whole = Watch { since: watch.now, ..watch.clone() };
         for (time, line) in &newest.lines {
             let _no_hits_here = seen.take(&whole, &format!("{time} {line}"));
         }
-        let doubts = tally.doubts(watch);
+        tally.add_newest(&seen);
+        let doubts = tally.doubts(&watch);
         Ok(self.told(tally.hit, doubts, seen.samples, newest.newest()))
+    }
+
+    /// Reads all lines of a query within the window, newest first, until one is a request of the slot.
+    async fn all(&self, query: &str, watch: &Watch, tally: &mut Tally) -> Result<(), String> {
+        let (mut end, mut pages) = (self.after_now(), 0);
+        loop {
+            let page = self.page(query, self.case.since, end, PAGE).await?;
+            pages += 1;
+            for (time, line) in &page.lines {
+                if tally.take(watch, &format!("{time} {line}")).is_break() {
+                    return Ok(());
+                }
+            }
+            match page.next(PAGE, end)? {
+                None => return Ok(()),
+                Some(_) if pages >= MAX_PAGES => {
+                    return Err(format!(
+                        "more than {} lines mention the slot or cannot be read, and none is a request of it",
+                        PAGE * MAX_PAGES
+                    ));
+                }
+                Some(next) => end = next,
+            }
+        }
     }
 
     async fn own(&self, query: &str, sight: &str) -> Result<Look, String> {

@@ -11,6 +11,7 @@ use kube::discovery::{ApiGroup, Scope, pinned_group};
 use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 
+use super::losses::losses;
 use super::prospect::Reach;
 use crate::api::Cluster;
 
@@ -92,15 +93,12 @@ impl<'a> Objects<'a> {
             }
             Err(why) => return Reach::Unknown(why),
         };
-        // In its own slot its Role lets the reaper delete every kind, and a policy only what helm marked as a release's.
+        // In its own slot its Role lets the reaper delete every kind, and a policy only what helm marked as a release's. Beyond it
+        // the policy denies everything, whatever rights somebody gave the account.
         if self.namespace(object, &kind).as_deref() == Some(self.slot) {
             return self.reach_within(object, release).await;
         }
-        match self.may(object, &kind, "delete").await {
-            Ok(true) => Reach::Within,
-            Ok(false) => Reach::Outside,
-            Err(why) => Reach::Unknown(why),
-        }
+        Reach::Outside
     }
 
     async fn reach_within(&mut self, object: &ObjectRef, release: &str) -> Reach {
@@ -109,7 +107,8 @@ impl<'a> Objects<'a> {
         }
         match self.get(object).await {
             Ok(Some(found)) if !is_marked(&found, release, self.slot) => Reach::Others,
-            Ok(_) => Reach::Within,
+            Ok(Some(found)) => Reach::Within(losses(&found, &object.to_string())),
+            Ok(None) => Reach::Within(Vec::new()),
             Err(why) => Reach::Unknown(why),
         }
     }
@@ -174,7 +173,7 @@ impl<'a> Objects<'a> {
     pub async fn delete(&mut self, object: &ObjectRef, as_found: Preconditions) -> Result<bool, String> {
         let Some(kind) = self.kind(object).await? else { return Ok(false) };
         let api = self.api(object, &kind);
-        let only = DeleteParams { preconditions: Some(as_found), ..DeleteParams::default() };
+        let only = DeleteParams { preconditions: Some(as_found), ..DeleteParams::background() };
         let deleted = async {
             match api.delete(&object.name, &only).await {
                 Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),

@@ -2,6 +2,7 @@
 
 mod acts;
 mod api;
+mod lines;
 mod sight;
 mod sources;
 mod ways_in;
@@ -41,6 +42,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(api::rows());
     rows.extend(sight::logs());
     rows.extend(sight::controllers());
+    rows.extend(lines::rows());
     rows.extend(acts::meanwhile());
     rows.extend(acts::logs_before_the_act());
     rows.extend(acts::helm());

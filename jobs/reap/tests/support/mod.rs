@@ -106,7 +106,8 @@ pub(crate) fn source(yaml: &str) -> Source {
 pub(crate) fn case(window: Duration) -> Case {
     let now = clock();
     let ago = |length: Duration| now - SignedDuration::try_from(length).unwrap();
-    let web = Service { name: "web".to_owned(), ports: vec!["80".to_owned()], ..Service::default() };
+    let addresses = vec!["10.244.0.77".parse().unwrap()];
+    let web = Service { name: "web".to_owned(), ports: vec!["80".to_owned()], addresses, ..Service::default() };
     Case {
         slot: "mew".to_owned(),
         names: Names::new("mew", &[web], &["mewtwo".to_owned()]),

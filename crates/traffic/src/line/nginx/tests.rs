@@ -35,6 +35,7 @@ fn reads_the_upstream_the_path_and_the_agent() {
         upstream: Some("mew-web-80".into()),
         path: Some("/cart".into()),
         agent: Some("Mozilla/5.0 (X11)".into()),
+        served: Some("10.244.0.7:8080".into()),
         logged: Some("2026-11-23T15:04:05Z".parse().unwrap()),
         ..Entry::default()
     };

@@ -1,0 +1,87 @@
+//! Which addresses does a field hold that says who served a request?
+
+use std::net::IpAddr;
+
+/// Each address of nginx' `$upstream_addr` (`10.0.0.7:80, 10.0.0.8:80 : 10.0.0.6:80`), of Traefik's `ServiceURL`
+/// (`http://10.0.0.7:80`) or of Envoy's `upstream_host`, without its port: an address, or the name of a host.
+pub(super) fn served(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ' ']).filter(|piece| !matches!(*piece, "" | ":" | "-")).map(host)
+}
+
+/// `http://10.0.0.7:80/`, without scheme, port and path.
+fn host(text: &str) -> &str {
+    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    if let Some((inner, _)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return inner;
+    }
+    let text = text.split('/').next().unwrap_or_default();
+    match text.split_once(':') {
+        // An address of IPv6 has more than one colon, where nothing is put around it.
+        Some((host, port)) if !port.contains(':') => host,
+        _ => text,
+    }
+}
+
+/// The address that this is.
+pub(super) fn ip(host: &str) -> Option<IpAddr> {
+    host.parse().ok()
+}
+
+/// The Service and the namespace that the name of a host in the cluster spells: `web.mew.svc.cluster.local`.
+pub(super) fn service(host: &str) -> Option<(&str, &str)> {
+    let (service, rest) = host.split_once('.')?;
+    let (namespace, rest) = rest.split_once('.')?;
+    (rest == "svc" || rest.starts_with("svc.")).then_some((service, namespace))
+}
+
+/// True if this is a host, or one below it; upper and lower case are the same.
+pub(super) fn is_below(host: &str, of: &str) -> bool {
+    let (host, of) = (host.as_bytes(), of.as_bytes());
+    let Some(start) = host.len().checked_sub(of.len()) else { return false };
+    let tail = host.get(start..).is_some_and(|tail| tail.eq_ignore_ascii_case(of));
+    !of.is_empty() && tail && (start == 0 || host.get(start - 1) == Some(&b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_that_served_is_read_in_whatever_form_it_comes() {
+        for (text, expected) in [
+            ("10.244.0.7:8080", vec!["10.244.0.7"]),
+            ("10.244.0.7:8080, 10.244.0.8:8080 : 10.244.0.6:80", vec!["10.244.0.7", "10.244.0.8", "10.244.0.6"]),
+            ("[2001:db8::17]:8080, unix:/run/app.sock", vec!["2001:db8::17", "unix"]),
+            ("http://10.244.0.7:8080", vec!["10.244.0.7"]),
+            ("h2c://[2001:db8::17]:8080/", vec!["2001:db8::17"]),
+            ("http://web.mew.svc.cluster.local:80", vec!["web.mew.svc.cluster.local"]),
+            ("2001:db8::17", vec!["2001:db8::17"]),
+            ("-", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(served(text).collect::<Vec<_>>(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_host_in_the_cluster_spells_service_and_namespace() {
+        assert_eq!(service("web.mew.svc.cluster.local"), Some(("web", "mew")));
+        assert_eq!(service("web.mew.svc"), Some(("web", "mew")));
+        for host in ["web.mew", "web.mew.svcx", "mew.dev.example.com", "10.244.0.7"] {
+            assert_eq!(service(host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_below_another_only_at_a_dot() {
+        for (host, expected) in [
+            ("mew.dev.example.com", true),
+            ("A.Mew.dev.example.com", true),
+            ("homew.dev.example.com", false),
+            ("mew.dev.example.com.evil", false),
+            ("dev.example.com", false),
+        ] {
+            assert_eq!(is_below(host, "mew.dev.example.com"), expected, "{host}");
+        }
+    }
+}

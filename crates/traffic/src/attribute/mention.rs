@@ -1,0 +1,155 @@
+//! Does a text that nobody can read as an entry say anything of the slot, or of another one?
+
+use super::Names;
+use super::address;
+
+/// What a text holds that points at the slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pointer {
+    /// Its name.
+    Name,
+    /// The address of one of its pods or Services.
+    Address,
+    /// Its host.
+    Host,
+}
+
+impl Names {
+    /// What a text says of the slot, if anything.
+    #[must_use]
+    pub fn points_at_us(&self, text: &str) -> Option<Pointer> {
+        if self.mentions_us(text) {
+            return Some(Pointer::Name);
+        }
+        let host = self.host.as_deref().filter(|host| words(text, host, is_of_a_host).next().is_some());
+        if host.is_some() {
+            return Some(Pointer::Host);
+        }
+        self.holds_an_address(text).then_some(Pointer::Address)
+    }
+
+    /// True if a text holds the slot's name as a word of its own, and not as a part of another slot's: `mew-web-80` mentions
+    /// mew, `mewtwo` does not, and `mew-two-web-80` does not where mew-two is a slot.
+    #[must_use]
+    pub fn mentions_us(&self, text: &str) -> bool {
+        words(text, &self.slot, |byte| byte.is_ascii_alphanumeric()).any(|at| !self.is_anothers(text, at))
+    }
+
+    /// True if a text holds the name of another slot as a word, and nothing of this one.
+    #[must_use]
+    pub fn mentions_another(&self, text: &str) -> bool {
+        if self.points_at_us(text).is_some() {
+            return false;
+        }
+        text.split(|c: char| !is_of_a_name(c)).any(|run| parts(run).any(|part| self.slots.contains(part)))
+    }
+
+    /// True if the word at a place belongs to the longer name of another namespace.
+    fn is_anothers(&self, text: &str, at: usize) -> bool {
+        let end = at + self.slot.len();
+        let begin = text.get(..at).unwrap_or_default().rfind(|c| !is_of_a_name(c)).map_or(0, |at| at + 1);
+        let after = text.get(end..).unwrap_or_default();
+        let stop = after.find(|c| !is_of_a_name(c)).map_or(text.len(), |length| end + length);
+        let run = text.get(begin..stop).unwrap_or_default();
+        let covers =
+            |part: &str, start: usize| start <= at && start + part.len() >= end && part.len() > self.slot.len();
+        parts_at(run).any(|(start, part)| covers(part, begin + start) && self.is_namespace(part))
+    }
+
+    fn holds_an_address(&self, text: &str) -> bool {
+        let pieces = text.split(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':')));
+        pieces.filter(|piece| piece.len() >= 3 && piece.contains(['.', ':'])).any(|piece| {
+            let without_port = piece.rsplit_once(':').map_or(piece, |(host, _)| host);
+            [piece, without_port].iter().filter_map(|piece| address::ip(piece)).any(|ip| self.addresses.contains(&ip))
+        })
+    }
+}
+
+fn is_of_a_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-'
+}
+
+/// A letter before `mew.dev.example.com` makes it another host; a dot makes it one below.
+fn is_of_a_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-'
+}
+
+/// Every piece of a run that lies between dashes.
+fn parts(run: &str) -> impl Iterator<Item = &str> {
+    parts_at(run).map(|(_, part)| part)
+}
+
+fn parts_at(run: &str) -> impl Iterator<Item = (usize, &str)> {
+    let starts = [0].into_iter().chain(run.match_indices('-').map(|(at, _)| at + 1));
+    starts.flat_map(move |start| {
+        let ends = run.match_indices('-').map(|(at, _)| at).filter(move |at| *at > start).chain([run.len()]);
+        ends.filter_map(move |end| Some((start, run.get(start..end)?)))
+    })
+}
+
+/// Where a text holds a word that nothing of its kind stands beside.
+fn words<'a>(text: &'a str, word: &'a str, is_part: fn(u8) -> bool) -> impl Iterator<Item = usize> + 'a {
+    let edge = move |byte: Option<&u8>| byte.is_none_or(|byte| !is_part(*byte));
+    let bytes = text.as_bytes();
+    let found = memchr::memmem::find_iter(bytes, word.as_bytes());
+    found.filter(move |at| {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        !word.is_empty() && edge(before) && edge(bytes.get(at + word.len()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::attribute::{Known, Names, Neighbour};
+
+    use super::*;
+
+    fn names() -> Names {
+        let slot = |name: &str| Neighbour { namespace: name.to_owned(), host: None };
+        let known = Known {
+            slots: ["mewtwo", "mew-two", "pikachu", "old-mew"].map(slot).to_vec(),
+            host: Some("mew.dev.example.com".to_owned()),
+            pods: vec!["10.244.0.7".parse().unwrap(), "2001:db8::7".parse().unwrap()],
+            ..Known::default()
+        };
+        Names::of("mew", &known)
+    }
+
+    #[test]
+    fn a_text_points_at_the_slot_by_a_word_of_its_own() {
+        for (text, expected) in [
+            ("mew", Some(Pointer::Name)),
+            ("[mew-web-80]", Some(Pointer::Name)),
+            ("mew_web_80", Some(Pointer::Name)),
+            ("/mew/", Some(Pointer::Name)),
+            ("mewmew mew", Some(Pointer::Name)),
+            ("x-mew-web-80", Some(Pointer::Name)),
+            ("mewtwo", None),
+            ("homew", None),
+            ("mew-two-web-80", None),
+            ("x-mew-two-web", None),
+            ("old-mew-web-80", None),
+            ("mew-two and mew", Some(Pointer::Name)),
+            ("http://10.244.0.7:8080/", Some(Pointer::Address)),
+            ("10.244.0.70:80", None),
+            ("110.244.0.7:80", None),
+            ("[2001:db8::7]:80", Some(Pointer::Address)),
+        ] {
+            assert_eq!(names().points_at_us(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_names_another_slot_only_if_it_says_nothing_of_this_one() {
+        for (text, expected) in [
+            ("pikachu-web-80", true),
+            ("mew-two-web-80", true),
+            ("x \"pikachu-web@kubernetes\"", true),
+            ("pikachu mew", false),
+            ("pikachus-web-80", false),
+            ("", false),
+        ] {
+            assert_eq!(names().mentions_another(text), expected, "{text}");
+        }
+    }
+}

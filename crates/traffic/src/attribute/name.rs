@@ -1,0 +1,154 @@
+//! How does the name of an upstream say whose it is?
+
+use super::address;
+
+/// What controllers put before a name that they join: the error pages and the TCP and UDP services of ingress-nginx, and
+/// the routes of the Gateway API, in newer Traefiks.
+const BEFORE: [&str; 8] = [PAGES, "tcp-", "udp-", "httproute-", "grpcroute-", "tcproute-", "tlsroute-", "udproute-"];
+
+/// Before a Service of ingress-nginx that serves error pages; its name has no port.
+pub(super) const PAGES: &str = "custom-default-backend-";
+
+/// How long the hash is that Traefik puts behind the name of a route.
+const HASH: usize = 20;
+
+/// A name, by its form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape<'a> {
+    /// The controller's own: its default backend, or what it serves itself.
+    Nobody,
+    /// An address.
+    Address,
+    /// The namespace and the Service stand by themselves.
+    Exact { namespace: &'a str, service: &'a str },
+    /// Joined by dashes.
+    Joined(&'a str),
+    /// Anything else.
+    Strange,
+}
+
+/// The form of a name.
+pub(super) fn shape(name: &str) -> Shape<'_> {
+    if name == "upstream-default-backend" || name.ends_with("@internal") {
+        return Shape::Nobody;
+    }
+    if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        return Shape::Joined(name);
+    }
+    if address::served(name).next().and_then(address::ip).is_some() {
+        return Shape::Address;
+    }
+    spelled(name).map_or(Shape::Strange, |(namespace, service)| Shape::Exact { namespace, service })
+}
+
+/// Namespace and Service, where something stands between them that neither can hold.
+fn spelled(name: &str) -> Option<(&str, &str)> {
+    // Istio: `outbound|80||web.mew.svc.cluster.local`.
+    let last = name.rsplit('|').next().unwrap_or(name);
+    if let Some((service, namespace)) = address::service(last) {
+        return Some((namespace, service));
+    }
+    if name.contains(['|', '@']) {
+        return None;
+    }
+    let separator = name.find(['/', ':', '_', '.']).and_then(|at| name.get(at..at + 1))?;
+    let parts: Vec<&str> = name.split(separator).collect();
+    let found = match (separator, parts.as_slice()) {
+        // OpenShift: `be_http:mew:web`, `be_edge_http:mew:web`.
+        ("_", _) if name.starts_with("be_") => match name.split(':').collect::<Vec<_>>().as_slice() {
+            [_, namespace, service] => Some((*namespace, *service)),
+            _ => None,
+        },
+        // Contour: `mew/web/80/da39a3ee5e`; HAProxy and APISIX: `mew_web_80`; Kong: `mew.web.80`.
+        ("/" | "_" | ".", [namespace, service, _, ..]) => Some((*namespace, *service)),
+        _ => None,
+    };
+    found.filter(|(namespace, service)| !namespace.is_empty() && !service.is_empty())
+}
+
+/// The name as it stands, and without what a controller puts before it.
+pub(super) fn readings(name: &str) -> impl Iterator<Item = (Option<&'static str>, &str)> {
+    let stripped = BEFORE.iter().find_map(|before| Some((Some(*before), name.strip_prefix(before)?)));
+    [(None, name)].into_iter().chain(stripped)
+}
+
+/// The Service that served, in a name that newer Traefiks give below a route: `httproute-…-HASH-svc-mew-web-0` is `mew-web`.
+pub(super) fn backend(name: &str) -> Option<&str> {
+    let (before, tail) = name.match_indices("-svc-").find_map(|(at, found)| {
+        let (before, tail) = (name.get(..at)?, name.get(at + found.len()..)?);
+        hashed(before).map(|_| (before, tail))
+    })?;
+    let (service, index) = tail.rsplit_once('-')?;
+    (!before.is_empty() && !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit())).then_some(service)
+}
+
+/// The name of a route, without the hash that Traefik puts behind it.
+pub(super) fn hashed(name: &str) -> Option<&str> {
+    let (route, hash) = name.rsplit_once('-')?;
+    let is_hash = hash.len() == HASH && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    is_hash.then_some(route)
+}
+
+/// As Traefik writes a name: whatever is no letter and no digit becomes a dash.
+pub(super) fn normalized(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
+}
+
+/// Every namespace with which a joined name may begin, the shortest first.
+pub(super) fn beginnings(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('-').filter_map(|(at, _)| name.get(..at))
+}
+
+/// True if a joined name begins with this namespace and a `-`, as it stands or behind what a controller puts before it.
+pub(super) fn begins(name: &str, namespace: &str) -> bool {
+    let starts = |name: &str| name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('-'));
+    readings(name).any(|(_, name)| starts(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_whose_parts_are_told_apart_says_them_exactly() {
+        let exact = Shape::Exact { namespace: "mew", service: "web" };
+        for name in [
+            "outbound|80||web.mew.svc.cluster.local",
+            "outbound|80|v2|web.mew.svc.cluster.local",
+            "mew/web/80/da39a3ee5e",
+            "mew_web_80",
+            "mew.web.80",
+            "be_http:mew:web",
+            "be_edge_http:mew:web",
+        ] {
+            assert_eq!(shape(name), exact, "{name}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_told_by_their_form() {
+        for (name, expected) in [
+            ("mew-web-80", Shape::Joined("mew-web-80")),
+            ("upstream-default-backend", Shape::Nobody),
+            ("api@internal", Shape::Nobody),
+            ("mew@file", Shape::Strange),
+            ("10.244.0.7:8080", Shape::Address),
+            ("[2001:db8::1]:80", Shape::Address),
+            ("http://10.244.0.7:8080", Shape::Address),
+            ("mew_web", Shape::Strange),
+        ] {
+            assert_eq!(shape(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_service_is_found_behind_the_hash_of_a_route() {
+        let name = "httproute-infra-my-svc-x-gw-edge-gw-ep-web-0-f8f52b24d4becc0324a5-svc-mew-my-svc-y-0";
+        assert_eq!(backend(name), Some("mew-my-svc-y"));
+        assert_eq!(backend("mew-svc-web-0"), None, "no hash");
+        assert_eq!(hashed("mew-web-38bcef08ab977d6de43a"), Some("mew-web"));
+        assert_eq!(hashed("mew-web-38BCEF08AB977D6DE43A"), None);
+        assert_eq!(normalized("web.v2"), "web-v2");
+    }
+}

@@ -1,0 +1,103 @@
+//! Whose an entry is, by its names alone.
+
+use super::*;
+
+fn service(name: &str, ports: &[&str]) -> Service {
+    Service { name: name.to_owned(), ports: ports.iter().map(|p| (*p).to_owned()).collect(), ..Service::default() }
+}
+
+fn names(slot: &str, services: &[Service], neighbours: &[&str]) -> Names {
+    Names::new(slot, services, &neighbours.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>())
+}
+
+fn upstream(name: &str) -> Entry<'_> {
+    Entry { upstream: Some(name.into()), ..Entry::default() }
+}
+
+#[track_caller]
+fn check(names: &Names, rows: &[(&str, Whose)]) {
+    for (name, expected) in rows {
+        assert_eq!(names.whose(&upstream(name)), *expected, "{name}");
+    }
+}
+
+#[test]
+fn only_a_name_that_a_service_gives_is_ours() {
+    let mew = names("mew", &[service("web", &["80", "http"]), service("api-v2", &["8000"])], &["mewtwo", "pikachu"]);
+    let rows = [
+        ("mew-web-80", Whose::Ours),
+        ("mew-web-http", Whose::Ours),
+        ("mew-api-v2-8000", Whose::Ours),
+        ("mewtwo-web-80", Whose::Theirs),
+        ("pikachu-mew-web-80", Whose::Theirs),
+        ("upstream-default-backend", Whose::Theirs),
+        ("mew", Whose::Mentioned),
+        ("custom-default-backend-mew-web", Whose::Ours),
+        ("custom-default-backend-mewtwo-web", Whose::Theirs),
+        ("mew-web-8080", Whose::Orphan),
+        ("mew-web", Whose::Orphan),
+        ("mew-old-80", Whose::Orphan),
+        ("custom-default-backend-mew-old", Whose::Orphan),
+        ("httproute-mew-web-gw-public-ep-web-0-wrr", Whose::Orphan),
+        ("httproute-mewtwo-web-gw-public-ep-web-0-wrr", Whose::Theirs),
+        ("tcp-mew-db-5432", Whose::Orphan),
+    ];
+    check(&mew, &rows);
+}
+
+#[test]
+fn a_slot_whose_name_is_anothers_beginning_does_not_live_on_it() {
+    let mewtwo = names("mewtwo", &[service("web", &["80"])], &["mew"]);
+    check(&mewtwo, &[("mew-web-80", Whose::Theirs), ("mewtwo-web-80", Whose::Ours)]);
+}
+
+#[test]
+fn what_could_be_two_slots_is_ambiguous() {
+    let mew = names("mew", &[service("two-web", &["80"]), service("web", &["80"])], &["mew-two"]);
+    let rows = [
+        ("mew-two-web-80", Whose::Ambiguous),
+        ("mew-web-80", Whose::Ours),
+        ("mew-two-api-80", Whose::Theirs), // the longer name explains it
+        ("mew-three-80", Whose::Orphan),
+    ];
+    check(&mew, &rows);
+    let mew_two = names("mew-two", &[service("web", &["80"])], &["mew"]);
+    check(
+        &mew_two,
+        &[("mew-two-web-80", Whose::Ambiguous), ("mew-two-gone-80", Whose::Orphan), ("mew-web-80", Whose::Theirs)],
+    );
+}
+
+#[test]
+fn an_external_service_may_be_named_with_any_port() {
+    let docs = Service { external: true, ..service("docs", &[]) };
+    let rows = [("mew-docs-443", Whose::Ours), ("mew-docs-https", Whose::Ours), ("mew-docs-v2-443", Whose::Orphan)];
+    check(&names("mew", &[docs], &[]), &rows);
+}
+
+#[test]
+fn a_namespace_that_the_log_says_by_itself_settles_it() {
+    let mew = names("mew", &[service("two-web", &["80"])], &["mew-two"]);
+    for (namespace, name, expected) in [
+        ("mew", "mew-two-web-80", Whose::Ours),
+        ("mew-two", "mew-two-web-80", Whose::Theirs),
+        ("mew", "upstream-default-backend", Whose::Ours),
+        ("mew", "mew-gone-80", Whose::Ours),
+        ("ingress-nginx", "mew-two-web-80", Whose::Ambiguous), // it contradicts the upstream: not believed
+    ] {
+        let entry = Entry { namespace: Some(namespace.into()), ..upstream(name) };
+        assert_eq!(mew.whose(&entry), expected, "{namespace} {name}");
+    }
+}
+
+#[test]
+fn a_canary_counts_as_well() {
+    let mew = names("mew", &[service("web", &["80"]), service("canary", &["80"])], &[]);
+    let entry = Entry { alternative: Some("mew-canary-80".into()), ..upstream("pikachu-web-80") };
+    assert_eq!(mew.whose(&entry), Whose::Ours);
+}
+
+#[test]
+fn a_request_that_nobody_served_is_nobodys() {
+    assert_eq!(names("mew", &[service("web", &["80"])], &[]).whose(&Entry::default()), Whose::Theirs);
+}

@@ -1,0 +1,280 @@
+//! A case, and what it comes to.
+
+use hotdesk_traffic::attribute::{ForeignRoute, Known, Names, Neighbour, Service, Streams};
+use hotdesk_traffic::log::tally::{Tally, Watch};
+use hotdesk_traffic::log::{agents, question};
+use hotdesk_traffic::sight::{Look, Sight, Traffic, judge};
+use hotdesk_traffic::sources::{self, Defaults, Kind, LokiQuestion, Place, Source};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// One row of the file.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Case {
+    pub(crate) id: String,
+    pub(crate) about: String,
+    because: String,
+    source: String,
+    format: String,
+    #[serde(default)]
+    fields: Option<Value>,
+    #[serde(default)]
+    settings: Value,
+    slot: String,
+    slots: Vec<String>,
+    services: Vec<String>,
+    #[serde(default)]
+    objects: Vec<String>,
+    #[serde(default)]
+    before: Option<Before>,
+    pub(crate) lines: Vec<String>,
+    pub(crate) expected: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Before {
+    times: usize,
+    line: String,
+}
+
+/// What a case comes to.
+pub(crate) struct Found {
+    pub(crate) verdict: &'static str,
+    pub(crate) reason: String,
+}
+
+/// All cases.
+pub(crate) fn all() -> Vec<Case> {
+    include_str!("../data/reaper-lines.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn moment() -> Timestamp {
+    "2026-11-29T15:04:05Z".parse().unwrap()
+}
+
+/// A line as it was written, with its times and its long words.
+fn text(line: &str) -> String {
+    let mut line = line.to_owned();
+    while let Some((before, rest)) = line.split_once("{a*").map(|(before, rest)| (before.to_owned(), rest.to_owned())) {
+        let (times, after) = rest.split_once('}').unwrap();
+        line = format!("{before}{}{after}", "a".repeat(times.parse().unwrap()));
+    }
+    for (mark, at) in [("{t}", moment()), ("{t-5h}", moment() - SignedDuration::from_hours(5))] {
+        line = line.replace(&format!("[{mark}]"), &at.strftime("[%d/%b/%Y:%H:%M:%S +0000]").to_string());
+        line = line.replace(mark, &at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    }
+    line
+}
+
+impl Case {
+    /// What its lines come to.
+    pub(crate) fn judge(&self, lines: &[String], remote: bool) -> Found {
+        let source = self.source();
+        let watch = self.watch(&source);
+        let before = self.before.iter().flat_map(|before| std::iter::repeat_n(&before.line, before.times));
+        let lines: Vec<String> = before.chain(lines).map(|line| text(line)).collect();
+        let look = if remote { of_loki(&watch, &lines) } else { of_pods(&watch, &lines) };
+        let traffic = Traffic { looks: vec![look], ..Traffic::default() };
+        let silent = self.settings["silenceIsFine"] == true;
+        match judge(&traffic, watch.since, silent) {
+            Sight::Somebody(hit) => Found { verdict: "Active", reason: hit.detail() },
+            Sight::Nobody(how) => Found { verdict: "Idle", reason: how },
+            Sight::Blind(why) => Found { verdict: "Unknown", reason: why },
+        }
+    }
+
+    /// The source, by the settings of the operator.
+    fn source(&self) -> Source {
+        let mut source = json!({"type": self.source, "logFormat": self.format});
+        if let Some(fields) = &self.fields {
+            source["fields"] = fields.clone();
+        }
+        if self.source == "loki" {
+            source["url"] = json!("http://loki.example.com");
+            source["selector"] = json!("{container=\"controller\"}");
+        }
+        let place = Place { namespace: String::new(), selector: String::new(), container: String::new() };
+        let defaults = Defaults { place, format: hotdesk_traffic::line::Format::Auto };
+        sources::read(&json!([source]).to_string(), &defaults).unwrap().remove(0)
+    }
+
+    fn watch(&self, source: &Source) -> Watch {
+        let format = match &source.kind {
+            Kind::IngressLogs(logs) => logs.format.clone(),
+            Kind::Loki(loki) => match &loki.question {
+                LokiQuestion::Lines { format, .. } => format.clone(),
+                LokiQuestion::Own { .. } => panic!("{}: an own question", self.id),
+            },
+            other => panic!("{}: {other:?}", self.id),
+        };
+        Watch {
+            format,
+            names: Names::of(&self.slot, &self.known()),
+            slot: self.slot.clone(),
+            since: moment() - SignedDuration::from_hours(1),
+            look_back: moment() - SignedDuration::from_hours(24),
+            now: moment() + SignedDuration::from_mins(1),
+            ignore_agents: agents::globs(),
+            ignore_paths: globset::GlobSet::empty(),
+            max_unparsed: 0.01,
+        }
+    }
+
+    /// What the reaper knows of the cluster.
+    fn known(&self) -> Known {
+        let slots = self.slots.iter().filter(|name| **name != self.slot);
+        let mut known = Known {
+            slots: slots.map(|name| Neighbour { namespace: name.clone(), host: None }).collect(),
+            streams: Streams::Of(Vec::new()),
+            ..Known::default()
+        };
+        for service in &self.services {
+            let (name, port) = service.split_once(':').unwrap();
+            if let Some(name) = name.strip_prefix(&format!("{}/", self.slot)) {
+                let found = known.services.iter_mut().find(|service| service.name == name);
+                match found {
+                    Some(service) => service.ports.push(port.to_owned()),
+                    None => known.services.push(Service {
+                        name: name.to_owned(),
+                        ports: vec![port.to_owned()],
+                        ..Service::default()
+                    }),
+                }
+            }
+        }
+        self.objects.iter().for_each(|object| self.learn(object, &mut known));
+        // The words of a case may be all that says whose an address is.
+        if self.because.contains("is a pod of mew") && known.pods.is_empty() {
+            known.pods.push("10.244.0.7".parse().unwrap());
+        }
+        known
+    }
+
+    /// An object in words.
+    fn learn(&self, object: &str, known: &mut Known) {
+        let own = format!("{}/", self.slot);
+        let words: Vec<&str> = object.split([' ', ',', ':']).filter(|word| !word.is_empty()).collect();
+        let of_slot = words[1].strip_prefix(&own);
+        let leads_in = object.split("-> ").nth(1).is_some_and(|target| target.contains(&own));
+        match words[0] {
+            "Pod" if of_slot.is_some() => known.pods.push(words[2].parse().unwrap()),
+            "Slot" if words[1] == self.slot => known.host = Some(words[3].to_owned()),
+            "Service" if of_slot.is_some() => {
+                let address = words[2].parse().unwrap();
+                let service = known.services.iter_mut().find(|service| Some(service.name.as_str()) == of_slot);
+                service.unwrap().addresses.push(address);
+            }
+            "ReferenceGrant" if of_slot.is_some() => known.granted.push(words[4].to_owned()),
+            "ConfigMap" if object.contains("-services ") => {
+                let namespace = object.split("-> ").nth(1).unwrap().split('/').next().unwrap();
+                let Streams::Of(namespaces) = &mut known.streams else { panic!("{object}") };
+                namespaces.push(namespace.to_owned());
+            }
+            kind if kind.contains("Route") || kind == "Ingress" => match of_slot {
+                Some(name) => known.routes.push(name.to_owned()),
+                None if leads_in => {
+                    let (namespace, name) = words[1].split_once('/').unwrap();
+                    known.foreign.push(ForeignRoute { namespace: namespace.to_owned(), name: name.to_owned() });
+                }
+                None => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// What a doubt must name: the kind of line, the field, the object or the setting.
+    pub(crate) fn must_say(&self) -> &'static str {
+        DOUBTS.iter().find(|(id, _)| self.id == *id).map_or("no doubt is expected", |(_, says)| says)
+    }
+}
+
+/// Which words a doubt must hold, by the case.
+const DOUBTS: [(&str, &str); 40] = [
+    ("unnamed-2", "mentions mew"),
+    ("unnamed-3", "a request for the host of mew (mew.dev.example.com)"),
+    ("share-1", "an access line that breaks off"),
+    ("share-2", "an access line of another format"),
+    ("share-3", "a line of JSON that is broken"),
+    ("share-4", "a line too long to be read"),
+    ("noise-1", "a line that mentions mew"),
+    ("noise-2", "a line that mentions mew"),
+    ("noise-3", "a line that mentions mew"),
+    ("noise-4", "a line that mentions mew"),
+    ("noise-5", "a line that mentions mew"),
+    ("sight-1", "shows no request for any slot"),
+    ("sight-2", "by a name that exists (one names ghost-town-80)"),
+    ("sight-3", "by a name that exists"),
+    ("sight-4", "traffic for ingress-nginx, which names no Service that exists and mentions mew"),
+    ("sight-5", "by a name that exists (one names web)"),
+    ("sight-6", "no request for any slot"),
+    ("shape-1", "traffic for mew,"),
+    ("shape-2", "mentions mew"),
+    ("shape-8", "traffic for upstream-mew-web-80"),
+    ("shape-9", "traffic for mew@file"),
+    ("cross-3", "the route httproute/infra/shop/rule/0/match/0/shop_example_com of another namespace"),
+    ("cross-6", "the route edge-shop-38bcef08ab977d6de43a@kubernetescrd of another namespace"),
+    ("answer-1", "custom-http-errors"),
+    ("answer-2", "10.244.5.5:8080"),
+    ("answer-3", "custom-http-errors"),
+    ("answer-4", "custom-http-errors"),
+    ("answer-5", "custom-http-errors"),
+    ("stream-1", "tcp-services"),
+    ("stream-2", "tcp-services"),
+    ("stream-3", "tcp-services"),
+    ("hold-2", "mew-two-web-80 could be this slot's or another's"),
+    ("hold-9", "holds its log back"),
+    ("hold-10", "mew-old-80, which matches no Service"),
+    ("shape-3", "-"),
+    ("shape-4", "-"),
+    ("shape-5", "-"),
+    ("shape-6", "-"),
+    ("shape-7", "-"),
+    ("shape-10", "-"),
+];
+
+fn of_pods(watch: &Watch, lines: &[String]) -> Look {
+    look(watch, tally(watch, lines))
+}
+
+fn tally(watch: &Watch, lines: &[String]) -> Tally {
+    let mut tally = Tally::default();
+    for line in lines {
+        let line = format!("{} {line}", moment());
+        let taken = if line.len() > 256 * 1024 {
+            let (head, tail) = (line.get(..1024).unwrap(), line.get(line.len() - 1024..).unwrap());
+            tally.take_overlong(watch, head, tail)
+        } else {
+            tally.take(watch, &line)
+        };
+        if taken.is_break() {
+            break;
+        }
+    }
+    tally
+}
+
+/// A Loki gives what it is asked for, newest first, and then the newest lines of anybody.
+fn of_loki(watch: &Watch, lines: &[String]) -> Look {
+    let watch = &Watch { max_unparsed: 1.0, ..watch.clone() };
+    let asked = question::of(&watch.names, &watch.format);
+    let regex = |text: &String| regex::Regex::new(text).unwrap();
+    let (pointing, readable) = (regex(&asked.pointing), asked.readable.iter().map(regex).collect::<Vec<_>>());
+    let fetched = |line: &&String| pointing.is_match(line) || !readable.iter().any(|regex| regex.is_match(line));
+    let mut found = tally(watch, &lines.iter().filter(fetched).rev().cloned().collect::<Vec<_>>());
+    found.add_newest(&tally(&Watch { since: watch.now, ..watch.clone() }, lines));
+    look(watch, found)
+}
+
+fn look(watch: &Watch, tally: Tally) -> Look {
+    let (seen, doubts, samples) = (tally.seen(), tally.doubts(watch), tally.samples);
+    Look {
+        source: "the source".to_owned(),
+        hit: tally.hit,
+        doubts,
+        samples,
+        seen,
+        from: watch.since,
+        through: watch.now,
+    }
+}
