@@ -113,7 +113,7 @@ pub(crate) struct FailedReap {
 }
 
 impl FailedReap {
-    fn of(failed: &slot::FailedReap) -> Self {
+    pub(crate) fn of(failed: &slot::FailedReap) -> Self {
         Self {
             release: harmless(&failed.release),
             times: failed.times,
@@ -123,17 +123,22 @@ impl FailedReap {
         }
     }
 
-    /// What is said of it wherever somebody asks about the slot.
-    pub(crate) fn told(&self, slot: &str, program: &str, now: Timestamp) -> String {
+    /// What happened.
+    pub(crate) fn says(&self, now: Timestamp) -> String {
         let Self { release, times, reason, .. } = self;
         let (at, reason) = (human_time(self.at, now), reason.trim_end_matches('.'));
         let often = if *times == 1 { String::new() } else { format!(" ({times} times by now)") };
+        format!("{release} could not be cleared at {at}{often}: {reason}")
+    }
+
+    /// The same, and what happens next.
+    pub(crate) fn told(&self, slot: &str, program: &str, now: Timestamp) -> String {
         let next = match self.retry_at {
             Some(retry) if retry > now => format!("It is tried again from {} on.", human_time(retry, now)),
             Some(_) => "It is tried again by the next run.".to_owned(),
             None => format!("It is not tried again by itself: fix that, and then {program} reap {slot}"),
         };
-        format!("{release} could not be cleared at {at}{often}: {reason}. {next}")
+        format!("{}. {next}", self.says(now))
     }
 }
 

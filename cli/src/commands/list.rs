@@ -117,6 +117,9 @@ fn verdict(row: &Row) -> Cell {
         VerdictState::Kept => ("Kept", AnsiColor::Cyan),
         VerdictState::Unknown => ("Unknown", AnsiColor::Red),
     };
+    // `why` says which, and why.
+    let failed = row.failed_reaps.len();
+    let name = if failed == 0 { name.to_owned() } else { format!("{name} ({failed} failed)") };
     Cell::new(name).styled(Style::new().fg_color(Some(colour.into())))
 }
 
@@ -169,6 +172,18 @@ mod tests {
     }
 
     const ALL: List = List { mine: false, free: false, watch: false };
+
+    #[test]
+    fn u12_a_release_that_could_not_be_cleared_shows_in_the_verdict() {
+        let mut stuck = claimed("mew", "alice@example.com");
+        stuck.status = serde_json::from_value(serde_json::json!({
+            "verdict": {"state": "Kept", "reason": "x", "at": "2026-11-23T14:50:00Z"},
+            "failedReaps": [{"release": "web", "revision": 1, "times": 1, "at": "2026-11-23T14:50:00Z", "reason": "x"}],
+        }))
+        .unwrap();
+        let text = show(&rows(&[stuck], None, &ALL, now()), false, now());
+        assert!(anstream::adapter::strip_str(&text).to_string().contains("Kept (1 failed)"), "{text}");
+    }
 
     #[test]
     fn the_table_says_who_why_until_when_and_whether_it_is_used() {

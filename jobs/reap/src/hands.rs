@@ -135,7 +135,7 @@ impl RealHands<'_> {
         // As it is, before anything is left out.
         let about = self.keeper.save(release, &history, &prospect, &self.reap, (self.collector.now)()).await?;
         self.saved.extend(about.map(|about| about.told()));
-        let (_, record) = history.newest.read.as_ref().map_err(|e| format!("its record cannot be read: {e}"))?;
+        let record = history.newest.record.as_ref().ok_or("its record cannot be read")?;
         let unwritable = |e: RecordError| format!("its record cannot be written: {e}");
         if self.at_work.release != release.name {
             let goes = prospect.objects.iter().filter(|object| !prospect.kept.contains(object)).cloned().collect();

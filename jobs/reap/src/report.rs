@@ -194,7 +194,12 @@ pub fn begun_at(judged: &Slot, targets: &[Release], now: Timestamp) -> Timestamp
         let left = |old: &ReleaseRevision| targets.iter().any(|t| t.name == old.name && t.revision == old.revision);
         reaping.releases.iter().any(left)
     };
-    before.filter(goes_on).map_or(now, |reaping| reaping.since.0)
+    // A status holds whole seconds, and what goes on must find the same time there.
+    before.filter(goes_on).map_or_else(|| whole_seconds(now), |reaping| reaping.since.0)
+}
+
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 /// The status when a release is about to be uninstalled, with what was saved of it: the reap takes longer. Again only for

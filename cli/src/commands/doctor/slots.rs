@@ -14,7 +14,7 @@ use super::finding::{Finding, Id};
 use super::places::{Reaper, reaps};
 use super::runs::{self, Runs};
 use crate::commands::relative;
-use crate::row::slot_name;
+use crate::row::{FailedReap, slot_name};
 
 /// How every finding about one slot begins.
 pub(super) const ABOUT: &str = "slot ";
@@ -110,6 +110,9 @@ fn one(known: &Known<'_>, program: &str, now: Timestamp) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         [gated(known, &about), mode(slot, &about), unstamped(slot, &about)].into_iter().flatten().collect();
     findings.extend(reaper(known, slot, &about, program, now));
+    let failed = slot.status.iter().flat_map(|status| &status.failed_reaps).map(FailedReap::of);
+    let fix = format!("fix that, and then: {program} reap {}", known.name);
+    findings.extend(failed.map(|failed| Finding::warning(Id::ReaperRun, &*about, failed.says(now)).mended_by(&*fix)));
     if findings.is_empty() {
         let verdict = slot.status.as_ref().and_then(|status| status.verdict.as_ref());
         let says =

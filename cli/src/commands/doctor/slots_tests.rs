@@ -169,3 +169,12 @@ fn a_reaper_that_says_nothing_is_noticed() {
     };
     check(&old, &[(Level::Warning, "last looked 3 d ago")]);
 }
+
+#[test]
+fn u12_a_release_that_could_not_be_cleared_is_a_warning_with_its_reason() {
+    let mut case = in_order();
+    let failed = json!([{"release": "web", "revision": 1, "times": 5, "at": "2026-11-23T14:07:00Z", "reason": "job web-before failed"}]);
+    let status = case.slot.as_mut().and_then(|slot| slot.status.as_mut()).unwrap();
+    status.failed_reaps = serde_json::from_value(failed).unwrap();
+    check(&case, &[(Level::Warning, "web could not be cleared at 14:07 UTC (5 times by now): job web-before failed")]);
+}

@@ -32,8 +32,10 @@ pub struct Revision {
     pub deployed_by: Option<String>,
     /// The value of `data.release`.
     pub packed: Vec<u8>,
-    /// What it holds, or why that cannot be read.
-    pub read: Result<(Phase, Record), String>,
+    /// Its phase, or why it cannot be read.
+    pub phase: Result<Phase, String>,
+    /// What it holds; none where that is not needed: ten records may take much memory.
+    pub record: Option<Record>,
 }
 
 /// The revisions of one release, the newest first; never empty.
@@ -53,6 +55,10 @@ impl Revision {
         let labels = meta.labels.clone().unwrap_or_default();
         let packed = holder.release().unwrap_or_default().to_vec();
         let read = Record::decode(&packed).and_then(|record| Ok((record.state(release, revision)?.phase, record)));
+        let (phase, record) = match read {
+            Ok((phase, record)) => (Ok(phase), Some(record)),
+            Err(why) => (Err(why.to_string()), None),
+        };
         Self {
             revision,
             object: meta.name.clone().unwrap_or_default(),
@@ -60,12 +66,13 @@ impl Revision {
             labels: labels.into_iter().filter(|(key, _)| !keys::is_reserved(key)).collect(),
             deployed_by: meta.annotations.as_ref().and_then(|notes| notes.get(keys::DEPLOYED_BY)).cloned(),
             packed,
-            read: read.map_err(|e| e.to_string()),
+            phase,
+            record,
         }
     }
 
     fn phase(&self) -> Option<Phase> {
-        self.read.as_ref().ok().map(|(phase, _)| *phase)
+        self.phase.as_ref().ok().copied()
     }
 }
 
@@ -98,7 +105,11 @@ impl History {
         older.truncate(MAX_REVISIONS);
         for (revision, object) in older {
             let holder = cluster.answer("a record of it cannot be read", api.get(&object)).await?;
-            history.older.push(Revision::of(&release.name, revision, &holder));
+            let mut found = Revision::of(&release.name, revision, &holder);
+            if history.all().any(|newer| newer.phase() == Some(Phase::Deployed)) {
+                found.record = None;
+            }
+            history.older.push(found);
         }
         Ok(history)
     }
@@ -115,13 +126,13 @@ impl History {
     pub fn live(&self) -> Result<Vec<(&Revision, &Record)>, String> {
         let phases: Vec<Option<Phase>> = self.all().map(Revision::phase).collect();
         let depth = worked(&phases).map_or(phases.len(), |at| at + 1);
-        let read = |revision: &Revision| match &revision.read {
+        let read = |revision: &Revision| match &revision.phase {
             Ok(_) => Ok(()),
             Err(why) => Err(format!("its record of revision {} cannot be read: {why}", revision.revision)),
         };
         self.all().take(depth).try_for_each(read)?;
         let live = self.all().take(depth);
-        Ok(live.filter_map(|revision| Some((revision, &revision.read.as_ref().ok()?.1))).collect())
+        Ok(live.filter_map(|revision| Some((revision, revision.record.as_ref()?))).collect())
     }
 }
 

@@ -147,7 +147,7 @@ impl<'a> Keeper<'a> {
         reap: &Reap,
         now: Timestamp,
     ) -> Result<Option<About>, String> {
-        let (_, record) = history.newest.read.as_ref().map_err(|e| format!("its record cannot be read: {e}"))?;
+        let record = history.newest.record.as_ref().ok_or("its record cannot be read")?;
         if is_noted(&record.manifest().map_err(|e| e.to_string())?) {
             return Ok(None);
         }
@@ -373,8 +373,7 @@ mod tests {
                 ..Secret::default()
             };
             let revision = Revision::of("web", 1, &secret);
-            let read = revision.read.as_ref().unwrap();
-            too_large(&[(&revision, &read.1)], None).unwrap()
+            too_large(&[(&revision, revision.record.as_ref().unwrap())], None).unwrap()
         };
         assert_eq!(judge(700_000), None);
         let why = judge(785_000).unwrap();
