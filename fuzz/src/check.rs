@@ -221,7 +221,8 @@ fn session(asked: &Asked, answer: &Answer<'_>, role: Option<Role>) -> Result<(),
     };
     let persons = matches!(role, None | Some(Role::Claimant | Role::Administrator | Role::BreakGlass));
     let wanted = begins && persons && !asked.dry_run;
-    let writes = matches!(asked.operation.as_str(), "CREATE" | "UPDATE" | "DELETE");
+    let calls = matches!(asked.target(), ("", "pods" | "services", "proxy")) && asked.operation == "CONNECT";
+    let writes = calls || matches!(asked.operation.as_str(), "CREATE" | "UPDATE" | "DELETE");
     let for_the_claim = matches!(role, Some(Role::Claimant | Role::Deployer));
     match &answer.session {
         Some(session) if matches!(session.field, Field::Write(_)) && !(writes && for_the_claim && !asked.dry_run) => {

@@ -207,7 +207,7 @@ pub struct SlotStatus {
     /// The newest exec, attach or port-forward.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_session: Option<LastSession>,
-    /// The newest write of somebody who holds the slot, to the minute.
+    /// The newest write of somebody who holds the slot, or call of the app through the API server, to the minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_write: Option<LastWrite>,
     /// The newest sign of use.
@@ -287,7 +287,7 @@ pub struct LastWrite {
     pub time: Time,
     /// Who.
     pub by: String,
-    /// `created`, `changed` or `deleted`.
+    /// `created`, `changed` or `deleted`; `called` where it was a request to the app through the API server.
     pub kind: String,
     /// What: `a Deployment`.
     pub on: String,

@@ -23,7 +23,8 @@ pub struct Session {
     pub time: Timestamp,
     /// Who.
     pub by: String,
-    /// `exec`, `attach`, `portforward` or `ephemeralcontainers`; of a write `created`, `changed` or `deleted`.
+    /// `exec`, `attach`, `portforward` or `ephemeralcontainers`; of a write `created`, `changed`, `deleted` or
+    /// `called`.
     pub kind: &'static str,
     /// Which of the two it is.
     pub field: Field,

@@ -1,4 +1,4 @@
-//! Is this request a write of a person, and does it change anything?
+//! Is this request a write of a person, and does it change anything? Or does it call the app through the API server?
 //!
 //! Somebody who scales, restarts or applies something is at work in the slot, whether or not anybody makes a request. Only
 //! claimants and the deployers that work for them count. A dry run, a denial and an update that leaves everything as it is are
@@ -44,13 +44,14 @@ pub fn made<O>(request: &Request<'_, O>, by: &str, decision: Decision, now: Time
         Operation::Create => "created",
         Operation::Update => "changed",
         Operation::Delete => "deleted",
+        Operation::Connect if is_proxied(request) => "called",
         Operation::Connect => return None,
     };
     let (group, resource) = (request.resource.group.as_str(), request.resource.resource.as_str());
     // Questions are asked by a CREATE as well, and what happened is told by one.
     let asks =
         matches!(group, "authorization.k8s.io" | "events.k8s.io" | "coordination.k8s.io") || resource == "events";
-    let stored = matches!(request.subresource(), "" | "scale" | "eviction");
+    let stored = matches!(request.subresource(), "" | "scale" | "eviction") || is_proxied(request);
     let by = match decision {
         Decision::Allow(Role::Claimant) => shown(by, decision),
         Decision::Allow(Role::Deployer) => "a deployer".to_owned(),
@@ -59,6 +60,13 @@ pub fn made<O>(request: &Request<'_, O>, by: &str, decision: Decision, now: Time
     let on = RESOURCES.iter().find(|(name, _)| *name == resource).map_or("an object", |(_, shown)| shown);
     let counts = stored && !asks && request.dry_run != Some(true);
     counts.then(|| Session { slot: request.namespace().to_owned(), time: now, by, kind, field: Field::Write(on) })
+}
+
+/// A request to the app through the API server, as `kubectl proxy` and dashboards send it. It is over when it is answered, so it
+/// counts as a write does, and takes no place of a session that lasts.
+fn is_proxied<O>(request: &Request<'_, O>) -> bool {
+    let resource = (request.resource.group.as_str(), request.resource.resource.as_str(), request.subresource());
+    request.operation == Operation::Connect && matches!(resource, ("", "pods" | "services", "proxy"))
 }
 
 /// True unless the review is of an update that leaves everything as it is. What cannot be compared may change something.
@@ -133,6 +141,14 @@ mod tests {
         let pod = json!({"operation": "DELETE", "resource": {"group": "", "resource": "pods"}});
         check("e10, delete a pod", &pod, CLAIMANT, Some("alice deleted a Pod"));
         check("e11", &json!({}), Decision::Allow(Role::Deployer), Some("a deployer changed a Deployment"));
+        for (id, resource, on) in [("e06", "services", "a Service"), ("e07", "pods", "a Pod")] {
+            let call = json!({"operation": "CONNECT", "subResource": "proxy", "resource": {"group": "", "resource": resource}});
+            check(id, &call, CLAIMANT, Some(&format!("alice called {on}")));
+            check(id, &call, Decision::Allow(Role::Machinery), None);
+        }
+        let nodes =
+            json!({"operation": "CONNECT", "subResource": "proxy", "resource": {"group": "", "resource": "nodes"}});
+        check("a node", &nodes, CLAIMANT, None);
         let odd = json!({"resource": {"group": "x", "resource": "run `rm`"}});
         check("a forged review", &odd, CLAIMANT, Some("alice changed an object"));
     }
