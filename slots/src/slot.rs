@@ -14,7 +14,7 @@ use crate::covered::Covered;
 use crate::outlook::{ReapPlan, Signal};
 use crate::requests::{Phase, ReaperSettings, RequestStatus, Requests, SavedRelease};
 
-pub use reaping::{LastReap, MAX_REAP_ANNOUNCED, MAX_REAP_LOCK, Reaping, ReleaseRevision};
+pub use reaping::{FailedReap, LastReap, MAX_REAP_ANNOUNCED, MAX_REAP_LOCK, Reaping, ReleaseRevision};
 
 mod reaping;
 
@@ -233,6 +233,10 @@ pub struct SlotStatus {
     /// The last reap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_reap: Option<LastReap>,
+    /// Releases whose uninstall has failed.
+    #[schemars(length(max = 32))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed_reaps: Vec<FailedReap>,
     /// What people were told, so that nobody is told twice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,

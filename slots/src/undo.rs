@@ -68,6 +68,28 @@ pub struct About {
     /// What cannot be brought back.
     #[serde(default)]
     pub lost: Vec<String>,
+    /// Who deployed it, as the webhook noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed_by: Option<String>,
+    /// The releases that the reap set out to uninstall.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    /// The older revisions that were saved with this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierRevision>,
+    /// True for such an older revision: a revive finds it by the newest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_earlier: bool,
+}
+
+/// An older revision of a saved release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EarlierRevision {
+    /// Which.
+    pub revision: i64,
+    /// The Secret that it is saved in.
+    pub secret: String,
 }
 
 /// How many replicas an object had.
@@ -97,7 +119,19 @@ pub struct ObjectRef {
 
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", plain(&self.kind), plain(&self.name))
+        match &self.namespace {
+            Some(namespace) => write!(f, "{}/{}/{}", plain(&self.kind), plain(namespace), plain(&self.name)),
+            None => write!(f, "{}/{}", plain(&self.kind), plain(&self.name)),
+        }
+    }
+}
+
+impl ObjectRef {
+    /// The same, without a namespace that is the slot's own: one object then has one name, however a manifest writes it.
+    #[must_use]
+    pub fn within(mut self, slot: &str) -> Self {
+        self.namespace = self.namespace.filter(|namespace| namespace != slot);
+        self
     }
 }
 

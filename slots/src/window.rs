@@ -7,6 +7,8 @@ use jiff::civil::{Time, Weekday};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+mod over;
+
 /// The idle windows of an installation: one for always, and longer ones for office hours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Windows {
@@ -93,16 +95,13 @@ impl Windows {
         let office = self.office.iter().filter(|hours| hours.apply(now)).map(|hours| hours.window);
         office.fold(self.always, std::cmp::max)
     }
+}
 
-    /// The earliest moment at which a slot that was last used at a moment may be idle.
+impl Windows {
+    /// The shortest of them.
     #[must_use]
-    pub fn idle_at(&self, last_used: Timestamp) -> Timestamp {
-        let mut windows: Vec<SignedDuration> = self.office.iter().map(|hours| hours.window).collect();
-        windows.push(self.always);
-        windows.sort_unstable();
-        let after = |window: SignedDuration| last_used.checked_add(window).unwrap_or(Timestamp::MAX);
-        let idle = windows.iter().find(|window| self.at(after(**window)) <= **window);
-        after(idle.or(windows.last()).copied().unwrap_or(self.always))
+    pub fn shortest(&self) -> SignedDuration {
+        self.office.iter().map(|hours| hours.window).fold(self.always, std::cmp::min)
     }
 }
 
@@ -307,19 +306,6 @@ mod tests {
             ("2026-11-23T20:30:00Z", 60),
         ];
         check(&both, &rows);
-    }
-
-    #[test]
-    fn a_slot_is_idle_when_the_window_at_that_moment_has_passed() {
-        let rows = [
-            ("2026-11-23T08:00:00Z", "2026-11-23T10:00:00Z"),
-            ("2026-11-23T20:00:00Z", "2026-11-23T21:00:00Z"),
-            ("2026-11-23T14:30:00Z", "2026-11-23T15:30:00Z"), // the office closes meanwhile
-            ("2026-11-23T02:30:00Z", "2026-11-23T04:30:00Z"), // the office opens meanwhile
-        ];
-        for (last_used, idle) in rows {
-            assert_eq!(Windows::default().idle_at(at(last_used)), at(idle), "last used {last_used}");
-        }
     }
 
     #[test]

@@ -190,9 +190,7 @@ async fn review(
             shared.metrics.answered(path, &answer.note, began.elapsed());
             log(&answer);
             let mut response = HttpResponse::Ok();
-            if shared.leaving.load(Ordering::Relaxed) {
-                // So that the API server keeps no connection to a server that ends: a request on one that is closed at the same
-                // moment would be lost.
+            if sends_away(shared.leaving.load(Ordering::Relaxed), &shared.book, began) {
                 response.force_close();
             }
             response.content_type("application/json").body(answer.reply.to_json())
@@ -203,6 +201,12 @@ async fn review(
             short(why.status(), &why.to_string())
         }
     }
+}
+
+/// So that the API server keeps no connection to a server that is taken from its Service: a request on one that is closed at the
+/// same moment would be lost, and one that hears nothing any more will soon have to deny.
+fn sends_away(leaving: bool, book: &Book, now: Instant) -> bool {
+    leaving || !book.hears(now)
 }
 
 /// A denial where the request's uid is known. An HTTP status alone would count as a webhook that cannot be reached, and

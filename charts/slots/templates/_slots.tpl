@@ -167,6 +167,7 @@ slot, context].
 {{ include "slots.env" (list "HOTDESK_INGRESS_LOG_FORMAT" .ingress.logFormat) }}
 {{ include "slots.env" (list "HOTDESK_OTHER_NAMESPACES" (join "," .otherNamespaces)) }}
 {{ include "slots.env" (list "HOTDESK_WINDOW" .window) }}
+{{ include "slots.env" (list "HOTDESK_TRIAL" .trial) }}
 {{ include "slots.env" (list "HOTDESK_SESSION_GRACE" .sessionGrace) }}
 {{ include "slots.env" (list "HOTDESK_LAPSE_GRACE" .lapseGrace) }}
 {{ include "slots.env" (list "HOTDESK_OFFICE_HOURS" (toJson .officeHours)) }}

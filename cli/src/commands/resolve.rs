@@ -94,7 +94,7 @@ async fn from_cluster(global: &Global, program: &'static str) -> Result<(Vec<Can
         slot: slot_name(slot).to_owned(),
         host: slot.spec.host.clone(),
         claim: slot.spec.claim.as_ref().map(ClaimView::lenient),
-        problems: Vec::new(),
+        ..Candidate::default()
     });
     Ok((candidates.collect(), cluster.now.timestamp()))
 }

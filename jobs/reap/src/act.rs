@@ -64,10 +64,12 @@ pub enum Progress {
 /// How far a reap came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Releases that are gone.
+    /// Releases that are gone, all that was to go of them.
     pub gone: Vec<String>,
-    /// Releases that are gone for helm, which said that some of their objects are not, and why: it drops the
-    /// record also when an object outlasts the wait, so no later run can find them.
+    /// Those of them of which something else went wrong, such as a hook, and what.
+    pub troubled: Vec<(String, String)>,
+    /// Releases that are gone for helm, and what is there of their objects: helm drops the record also when it leaves an object,
+    /// or one outlasts the wait, so no later run can find them.
     pub leftovers: Vec<(String, String)>,
     /// Releases that were left, and why.
     pub skipped: Vec<(String, String)>,
@@ -86,10 +88,23 @@ pub struct Failed {
     pub name: String,
     /// Its revision.
     pub revision: i64,
-    /// True if helm began, so that some of its objects may be gone.
+    /// True if helm began.
     pub begun: bool,
+    /// True if nothing of it is gone all the same.
+    pub whole: bool,
     /// Why.
     pub why: String,
+}
+
+/// What is there of the objects of a release that were to go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Left {
+    /// How many were to go.
+    pub all: usize,
+    /// Those that are there, and why.
+    pub there: Vec<String>,
+    /// True if the release has hooks that run at an uninstall.
+    pub hooks: bool,
 }
 
 /// What a reap does to the world; a test has its own.
@@ -103,6 +118,10 @@ pub trait Hands {
     async fn uninstall(&mut self, release: &Release) -> Result<(), HelmError>;
     /// True if the release's record is still there.
     async fn remains(&mut self, release: &Release) -> Result<bool, String>;
+    /// What is there of what was to go.
+    async fn left(&mut self, release: &Release) -> Result<Left, String>;
+    /// Gives a record that stays what was left out of it, and ends hooks that run.
+    async fn put_back(&mut self, release: &Release);
     /// Waits.
     async fn wait(&mut self, how_long: Duration);
 }
@@ -181,23 +200,29 @@ async fn one(hands: &mut impl Hands, plan: &Plan, target: &Release, retries: usi
         let (verdict, evidence) = hands.look().await;
         let found = match next_step(plan, target, progress, &verdict, &evidence) {
             Step::Uninstall(found) => found,
-            Step::Gone if progress == Progress::Begun => return outcome.leftovers.push((target.name.clone(), said)),
+            Step::Gone if progress == Progress::Begun => return outcome.gone(hands, target, Some(said)).await,
             Step::Gone => return outcome.skip(target, "somebody else uninstalled it meanwhile"),
             Step::Skip(why) => return outcome.skip(target, &why),
-            Step::Stop(why, state) => return outcome.stop(target, progress, why, state),
+            Step::Stop(why, state) => return outcome.stop(hands, target, progress, why, state).await,
         };
         said = match attempt(hands, &found, &mut progress, outcome).await {
-            Ok(()) => return outcome.gone.push(target.name.clone()),
+            Ok(()) => return outcome.gone(hands, target, None).await,
             Err(why) => why,
         };
         // Everything is looked at again also after the shortest wait: somebody may come back while the policy lags.
         let lag = if is_policy_behind(&said) { lags.next() } else { None };
-        let Some(wait) = lag.or_else(|| waits.next()) else {
+        let again = progress != Progress::Begun || !is_a_hooks_fault(hands, target).await;
+        let Some(wait) = lag.or_else(|| waits.next().filter(|_| again)) else {
             return outcome.give_up(hands, target, progress, said).await;
         };
         tracing::warn!(release = target.name, "{said}; looking again in {} s", wait.as_secs_f32().ceil());
         hands.wait(wait).await;
     }
+}
+
+/// True if helm came no further than a hook: what that does takes as long at once, and fails again. The other releases wait.
+async fn is_a_hooks_fault(hands: &mut impl Hands, release: &Release) -> bool {
+    hands.left(release).await.is_ok_and(|left| left.hooks && left.there.len() == left.all)
 }
 
 /// True if the API server's policy denied a write because it has not seen yet which releases the Slot's status says are being
@@ -232,16 +257,38 @@ async fn attempt(
 }
 
 impl Outcome {
-    /// True if something was begun and is not finished.
+    /// True if something was begun and is not finished, or went wrong.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
-        !self.failed.is_empty() || !self.leftovers.is_empty()
+        !self.failed.is_empty() || !self.leftovers.is_empty() || !self.troubled.is_empty()
+    }
+
+    /// True if nothing of any release is gone.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.gone.is_empty() && self.leftovers.is_empty() && self.failed.iter().all(|failed| failed.whole)
+    }
+
+    /// Its record is gone: helm says so also where objects are there.
+    async fn gone(&mut self, hands: &mut impl Hands, release: &Release, said: Option<String>) {
+        let name = release.name.clone();
+        let because = |said: Option<String>| said.map(|said| format!(" ({said})")).unwrap_or_default();
+        match hands.left(release).await {
+            Ok(left) if left.there.is_empty() => {
+                self.gone.push(name.clone());
+                self.troubled.extend(said.map(|said| (name, said)));
+            }
+            Ok(left) => self.leftovers.push((name, format!("{}{}", left.there.join("; "), because(said)))),
+            Err(why) => {
+                self.leftovers.push((name, format!("what is there of it is not known: {why}{}", because(said))));
+            }
+        }
     }
 
     async fn give_up(&mut self, hands: &mut impl Hands, release: &Release, progress: Progress, said: String) {
         match hands.remains(release).await {
-            Ok(false) if progress == Progress::Begun => self.leftovers.push((release.name.clone(), said)),
-            _ => self.fail(release, progress, &said),
+            Ok(false) if progress == Progress::Begun => self.gone(hands, release, Some(said)).await,
+            _ => self.fail(hands, release, progress, &said).await,
         }
     }
 
@@ -249,16 +296,42 @@ impl Outcome {
         self.skipped.push((release.name.clone(), why.to_owned()));
     }
 
-    fn stop(&mut self, release: &Release, progress: Progress, why: String, state: VerdictState) {
+    async fn stop(
+        &mut self,
+        hands: &mut impl Hands,
+        release: &Release,
+        progress: Progress,
+        why: String,
+        state: VerdictState,
+    ) {
         if progress == Progress::Begun {
-            self.fail(release, progress, &why);
+            self.fail(hands, release, progress, &why).await;
+        } else if progress == Progress::Marked {
+            hands.put_back(release).await;
         }
         self.stopped = Some((why, state));
     }
 
-    fn fail(&mut self, release: &Release, progress: Progress, why: &str) {
+    async fn fail(&mut self, hands: &mut impl Hands, release: &Release, progress: Progress, why: &str) {
         let begun = progress == Progress::Begun;
-        self.failed.push(Failed { name: release.name.clone(), revision: release.revision, begun, why: why.to_owned() });
+        let (mut whole, mut why) = (!begun, why.to_owned());
+        if begun {
+            match hands.left(release).await {
+                Ok(left) if left.there.len() == left.all => whole = true,
+                Ok(left) => {
+                    why = format!(
+                        "{} of its {} objects are gone; {why}",
+                        left.all.saturating_sub(left.there.len()),
+                        left.all
+                    );
+                }
+                Err(unknown) => why = format!("{why}; what is there of it is not known: {unknown}"),
+            }
+        }
+        if progress != Progress::Untouched {
+            hands.put_back(release).await;
+        }
+        self.failed.push(Failed { name: release.name.clone(), revision: release.revision, begun, whole, why });
     }
 
     fn note_preserved(&mut self, objects: Vec<String>) {

@@ -44,6 +44,8 @@ struct World {
     waited: Duration,
     done: Vec<String>,
     lose_record_on_failure: bool,
+    /// What is there of what was to go, if that is not what the releases say.
+    left: Option<Result<Left, String>>,
 }
 
 fn world(names: &[&str]) -> World {
@@ -59,6 +61,7 @@ fn world(names: &[&str]) -> World {
         waited: Duration::ZERO,
         done: vec![],
         lose_record_on_failure: false,
+        left: None,
     }
 }
 
@@ -107,6 +110,18 @@ impl Hands for World {
 
     async fn remains(&mut self, release: &Release) -> Result<bool, String> {
         Ok(self.releases.iter().any(|other| other.name == release.name))
+    }
+
+    async fn left(&mut self, release: &Release) -> Result<Left, String> {
+        self.left.clone().unwrap_or_else(|| {
+            let there = self.releases.iter().any(|other| other.name == release.name);
+            let there = if there { vec!["Service/web is there".to_owned()] } else { vec![] };
+            Ok(Left { all: 1, there, hooks: false })
+        })
+    }
+
+    async fn put_back(&mut self, release: &Release) {
+        self.done.push(format!("put back {}", release.name));
     }
 
     async fn wait(&mut self, how_long: Duration) {
@@ -207,6 +222,47 @@ fn a_release_that_keeps_failing_is_said_to_be_half_gone() {
     assert_eq!(outcome.gone, ["api"]);
     let [failed] = outcome.failed.as_slice() else { panic!("{outcome:?}") };
     assert!(failed.name == "web" && failed.begun && failed.why.contains("webhook timed out"), "{failed:?}");
+    assert!(failed.whole && world.done.contains(&"put back web".to_owned()), "nothing of it is gone: {failed:?}");
+}
+
+fn left(there: &[&str], hooks: bool) -> Option<Result<Left, String>> {
+    Some(Ok(Left { all: 2, there: there.iter().map(|text| (*text).to_owned()).collect(), hooks }))
+}
+
+#[test]
+fn u13_a_hook_that_hangs_takes_its_time_once_and_the_others_get_their_turn() {
+    let mut world = world(&["web", "api"]).helm(vec![failed()]);
+    world.left = left(&["Service/web is there", "Service/api is there"], true);
+    let outcome = run(&mut world, &plan(&["web", "api"]));
+    assert_eq!(world.done.iter().filter(|step| *step == "helm web").count(), 1);
+    assert!(
+        world.done.contains(&"put back web".to_owned()) && world.done.contains(&"helm api".to_owned()),
+        "{:?}",
+        world.done
+    );
+    assert!(outcome.failed[0].whole && outcome.is_unfinished(), "{outcome:?}");
+}
+
+#[test]
+fn u16_what_is_there_after_an_uninstall_is_named_also_where_helm_says_that_it_is_done() {
+    for answers in [vec![], vec![failed(), failed(), failed()]] {
+        let mut world = world(&["web"]).helm(answers.clone());
+        world.lose_record_on_failure = true;
+        world.left = left(&["Service/web is there: it waits for its finalizer example.com/hold"], false);
+        let outcome = run(&mut world, &plan(&["web"]));
+        let [(name, what)] = outcome.leftovers.as_slice() else { panic!("{outcome:?}") };
+        assert!(name == "web" && what.contains("finalizer example.com/hold"), "{what}");
+        assert!(outcome.gone.is_empty() && outcome.is_unfinished() && !outcome.is_untouched());
+    }
+}
+
+#[test]
+fn what_is_half_gone_is_counted() {
+    let mut world = world(&["web"]).helm(vec![failed(), failed(), failed()]);
+    world.left = left(&["Service/web is there"], true);
+    let outcome = run(&mut world, &plan(&["web"]));
+    let [failed] = outcome.failed.as_slice() else { panic!("{outcome:?}") };
+    assert!(!failed.whole && failed.why.starts_with("1 of its 2 objects are gone; helm failed"), "{failed:?}");
 }
 
 #[test]
@@ -226,15 +282,15 @@ fn somebody_who_comes_back_between_two_attempts_stops_it_and_what_is_half_gone_i
 }
 
 #[test]
-fn what_outlasts_helms_wait_is_said_for_its_record_is_gone() {
+fn what_went_wrong_once_a_record_is_gone_is_said() {
     for before in [2, 4] {
         let mut world = world(&["web"])
             .helm(vec![failed(), failed(), failed()])
             .before_look(before, |world| world.releases.clear());
         world.lose_record_on_failure = before == 4;
         let outcome = run(&mut world, &plan(&["web"]));
-        assert_eq!(outcome.leftovers, [("web".to_owned(), "helm failed: webhook timed out".to_owned())]);
-        assert!(outcome.is_unfinished() && outcome.gone.is_empty(), "{outcome:?}");
+        assert_eq!(outcome.troubled, [("web".to_owned(), "helm failed: webhook timed out".to_owned())], "{before}");
+        assert!(outcome.is_unfinished() && outcome.gone == ["web"], "{outcome:?}");
     }
 }
 

@@ -66,6 +66,11 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_WINDOW", default_value = "1h", value_parser = positive::<SignedDuration>)]
     pub window: SignedDuration,
 
+    /// This is a trial: windows of less than a minute are allowed. They clear slots that somebody is using.
+    #[arg(long, env = "HOTDESK_TRIAL", default_value_t = false, num_args = 0..=1,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub trial: bool,
+
     /// When it may go unused for longer, as a JSON list of {timeZone, days, from, to, window}; the longest window wins.
     #[arg(long, env = "HOTDESK_OFFICE_HOURS", value_parser = office_hours, default_value = DEFAULT_OFFICE_HOURS)]
     pub office_hours: Hours,
@@ -94,7 +99,8 @@ pub struct Args {
           default_missing_value = "true", action = clap::ArgAction::Set)]
     pub ignore_direct_traffic: bool,
 
-    /// The share of log lines within the window that may be unreadable, for example 1% or 0.
+    /// The share of log lines within the window that may be text, or JSON, of no known form, for example 1% or 0. A line
+    /// that was certainly a request is a doubt in any case.
     #[arg(long, env = "HOTDESK_MAX_UNPARSED", default_value = "1%", value_parser = share)]
     pub max_unparsed: f64,
 
@@ -171,6 +177,8 @@ pub struct Args {
 }
 
 const DEFAULT_SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller";
+/// The shortest window that is meant for people.
+const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
 const DEFAULT_OFFICE_HOURS: &str = r#"[{"timeZone": "UTC", "from": "03:00", "to": "15:00", "window": "2h"}]"#;
 const DEFAULT_KINDS: &str = "ConfigMap,Secret,ExternalSecret,PersistentVolumeClaim";
 
@@ -239,6 +247,7 @@ impl Args {
         problems.extend(too_wide("--ignore-user-agent", &patterns.agents, &self.ignore_user_agent, &ANY_AGENT));
         problems.extend(too_wide("--ignore-path", &patterns.paths, &self.ignore_path, &ANY_PATH));
         let windows = Windows { always: self.window, office: self.office_hours.0.clone() };
+        problems.extend(self.too_short(&windows));
         if problems.is_empty() {
             Ok((
                 Rules {
@@ -257,6 +266,16 @@ impl Args {
 }
 
 impl Args {
+    /// Between two requests of somebody who reads a page, more than a few seconds pass.
+    fn too_short(&self, windows: &Windows) -> Option<String> {
+        let short = windows.shortest().min(self.lapse_grace) < SHORTEST;
+        (short && !self.trial).then(|| {
+            "--window, the windows of --office-hours and --lapse-grace must be 1m or longer, or people lose slots that they \
+             use: for a trial, set --trial (reaper.trial: true in charts/slots)"
+                .to_owned()
+        })
+    }
+
     /// What holds for sources that say nothing else.
     fn defaults(&self) -> Defaults {
         let place = Place {

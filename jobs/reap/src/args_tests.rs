@@ -23,6 +23,17 @@ fn the_default_windows_are_those_of_the_vocabulary() {
 }
 
 #[test]
+fn a_window_of_less_than_a_minute_needs_to_be_called_a_trial() {
+    let office = r#"[{"from": "08:00", "to": "18:00", "window": "59s"}]"#;
+    for args in [["--window", "59s"], ["--office-hours", office], ["--lapse-grace", "59s"]] {
+        let error = parse(&args).unwrap().rules().unwrap_err();
+        assert!(error.contains("must be 1m or longer") && error.contains("--trial"), "{args:?}: {error}");
+        assert!(parse(&[&args[..], &["--trial"]].concat()).unwrap().rules().is_ok(), "{args:?}");
+    }
+    assert!(parse(&["--window", "1m", "--lapse-grace", "60s"]).unwrap().rules().is_ok());
+}
+
+#[test]
 fn by_default_roles_and_configs_stay() {
     let (rules, _) = parse(&[]).unwrap().rules().unwrap();
     for (release, stays) in
@@ -56,6 +67,47 @@ fn a_glob_that_would_hide_people_is_refused() {
     {
         assert!(parse(&[flag, glob]).unwrap().rules().is_ok(), "{glob}");
     }
+}
+
+#[test]
+fn checkers_are_nobody_and_what_resembles_one_is_somebody() {
+    let (_, patterns) = parse(&[]).unwrap().rules().unwrap();
+    for (id, agent) in [
+        ("bots-1", "Amazon-Route53-Health-Check-Service (ref 0000)"),
+        ("bots-1", "GoogleStackdriverMonitoring-UptimeChecks"),
+        ("bots-1", "Envoy/HC"),
+        ("bots-2", "Uptime-Kuma/1.23.11"),
+        ("bots-2", "Blackbox Exporter/0.24.0"),
+        ("bots-2", "Better Stack Better Uptime Bot"),
+        ("bots-2", "DatadogSynthetics"),
+        ("bots-3", "Mozilla/5.0 (compatible; CensysInspect/1.1)"),
+        ("bots-3", "Mozilla/5.0 zgrab/0.x"),
+        ("bots-4", "cert-manager/v1.6.1 (clean)"),
+        ("bots-4", "cert-manager-challenges/v1.16.1 (linux/amd64)"),
+        ("bots-4", "Mozilla/5.0 (compatible; Let's Encrypt validation server)"),
+        ("bots-5", "cert-manager-challenges/v1.16.1 (linux/amd64)"),
+    ] {
+        assert!(patterns.agents.is_match(agent), "{id}: {agent} is nobody");
+    }
+    for (id, agent) in [
+        ("bots-6", "Mozilla/5.0 (X11; Linux x86_64) uptime-board/2.1"),
+        ("a client", "curl/8.5.0"),
+        ("a client", "Go-http-client/1.1"),
+        ("a client", "cert-manager-dashboard/1.0"),
+    ] {
+        assert!(!patterns.agents.is_match(agent), "{id}: {agent} is somebody");
+    }
+}
+
+#[test]
+fn the_charts_user_agents_are_the_programs() {
+    let chart =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/slots/values.yaml")).unwrap();
+    let list = chart.split("  ignoreUserAgents:\n").nth(1).unwrap();
+    let list = list.split("  ignorePaths:").next().unwrap();
+    let items = list.lines().filter_map(|line| line.strip_prefix("    - "));
+    let items: Vec<&str> = items.map(|item| item.trim_matches('"')).collect();
+    assert_eq!(items, parse(&[]).unwrap().ignore_user_agent);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use hotdesk_slots::window::Windows;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::helm::release::{Phase, Release};
-use crate::lapse;
+use crate::{lapse, times};
 use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
 use hotdesk_traffic::sight::{self, Sight, Traffic};
 
@@ -60,7 +60,7 @@ pub struct Verdict {
     pub reason: String,
     /// The newest sign of use that this check found.
     pub activity: Option<Activity>,
-    /// When the slot will be reaped if nobody uses it.
+    /// When the slot may be reaped at the earliest if nobody uses it (`times`).
     pub reap_at: Option<Timestamp>,
 }
 
@@ -87,6 +87,7 @@ pub fn decide(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Decision {
         Some(Err(why)) => return unknown(why),
         None => return unknown("the releases were not read"),
     };
+    let usual = rules;
     let rules = &Rules { windows: rules.windows_of(slot, now), ..rules.clone() };
     let activity = newest_activity(slot, releases);
     let early = kept_until(slot, now)
@@ -97,14 +98,12 @@ pub fn decide(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Decision {
         .or_else(|| in_use(activity, rules, now))
         .or_else(|| in_session(slot, rules, now))
         .or_else(|| unreadable(releases));
-    match (early, &evidence.traffic) {
-        (Some(verdict), _) => Decision::Settled(verdict),
-        (None, None) => Decision::AskTraffic,
-        (None, Some(traffic)) => {
-            let verdict = judge_traffic(traffic, rules, now);
-            Decision::Settled(tell_lapse(verdict, slot, now))
-        }
-    }
+    let verdict = match (early, &evidence.traffic) {
+        (Some(verdict), _) => verdict,
+        (None, None) => return Decision::AskTraffic,
+        (None, Some(traffic)) => tell_lapse(judge_traffic(traffic, rules, now), slot, now),
+    };
+    Decision::Settled(times::told(verdict, evidence, usual, SignedDuration::ZERO, now))
 }
 
 impl Rules {
@@ -138,15 +137,22 @@ fn nothing_left(releases: &[Release], rules: &Rules) -> Option<Verdict> {
 
 /// A deploy or an uninstall by somebody, that is younger than the window.
 fn under_way(slot: &Slot, releases: &[Release], rules: &Rules, now: Timestamp) -> Option<Verdict> {
+    let (release, doing, since) = by_somebody(slot, releases).find(|(_, _, since)| is_within(*since, rules, now))?;
+    let reason =
+        format!("release {} has been in the state {doing} since {}", plain(&release.name), human_time(since, now));
+    Some(Verdict { reap_at: Some(now), ..Verdict::kept(&reason) })
+}
+
+/// What somebody else than the reaper is deploying or uninstalling, and since when.
+fn by_somebody<'a>(slot: &'a Slot, releases: &'a [Release]) -> impl Iterator<Item = (&'a Release, Phase, Timestamp)> {
     let reaping = slot.status.as_ref().and_then(|status| status.reaping.as_ref());
-    releases.iter().filter(|release| !begun_by_us(release, reaping)).find_map(|release| {
-        let (doing, since) = release.under_way()?;
-        let reason = || {
-            format!("release {} has been in the state {doing} since {}", plain(&release.name), human_time(since, now))
-        };
-        (rules.windows.idle_at(since) > now)
-            .then(|| Verdict { reap_at: Some(rules.windows.idle_at(since)), ..Verdict::kept(&reason()) })
-    })
+    let others = releases.iter().filter(move |release| !begun_by_us(release, reaping));
+    others.filter_map(|release| release.under_way().map(|(doing, since)| (release, doing, since)))
+}
+
+/// Since when the newest deploy or uninstall by somebody is under way.
+pub(crate) fn newest_under_way(slot: &Slot, releases: &[Release]) -> Option<Timestamp> {
+    by_somebody(slot, releases).map(|(_, _, since)| since).max()
 }
 
 /// True for a release whose uninstall an earlier run of the reaper began and did not finish.
@@ -156,7 +162,8 @@ fn begun_by_us(release: &Release, reaping: Option<&Reaping>) -> bool {
     matches!(&release.state, Ok(state) if state.phase == Phase::Uninstalling) && reaping.is_some_and(listed)
 }
 
-fn newest_activity(slot: &Slot, releases: &[Release]) -> Option<Activity> {
+/// The newest use that needs no log: deploys, sessions, claims.
+pub(crate) fn newest_activity(slot: &Slot, releases: &[Release]) -> Option<Activity> {
     let deploys = releases.iter().filter_map(|release| {
         let state = release.state.as_ref().ok()?;
         let detail = format!("release {} was deployed (revision {})", plain(&release.name), release.revision);
@@ -203,16 +210,15 @@ fn tell_lapse(verdict: Verdict, slot: &Slot, now: Timestamp) -> Verdict {
 
 fn in_use(activity: Option<Activity>, rules: &Rules, now: Timestamp) -> Option<Verdict> {
     let activity = activity.filter(|activity| is_within(activity.time, rules, now))?;
-    Some(Verdict::active(activity, rules, now))
+    Some(Verdict::active(activity, now))
 }
 
 /// A session may last, and its end is not seen.
 fn in_session(slot: &Slot, rules: &Rules, now: Timestamp) -> Option<Verdict> {
     let session = session(slot).filter(|session| now.duration_since(session.time) <= rules.session_grace)?;
-    let ends = session.time.checked_add(rules.session_grace).unwrap_or(Timestamp::MAX);
-    let verdict = Verdict::active(session, rules, now);
+    let verdict = Verdict::active(session, now);
     let reason = format!("{}, and a session counts for {}", verdict.reason, human_duration(rules.session_grace));
-    Some(Verdict { reason, reap_at: verdict.reap_at.max(Some(ends)), ..verdict })
+    Some(Verdict { reason, ..verdict })
 }
 
 fn unreadable(releases: &[Release]) -> Option<Verdict> {
@@ -228,7 +234,7 @@ fn judge_traffic(traffic: &Traffic, rules: &Rules, now: Timestamp) -> Verdict {
     let window = rules.windows.at(now);
     match sight::judge(traffic, now.saturating_sub(window).unwrap_or(Timestamp::MIN), rules.silence_is_fine) {
         Sight::Somebody(hit) => {
-            Verdict::active(Activity { time: hit.time, signal: "traffic", detail: hit.detail() }, rules, now)
+            Verdict::active(Activity { time: hit.time, signal: "traffic", detail: hit.detail() }, now)
         }
         Sight::Blind(why) => Verdict::unknown(&why),
         Sight::Nobody(how) => {
@@ -254,12 +260,12 @@ impl Verdict {
         Self { state: VerdictState::Kept, reason: reason.to_owned(), activity: None, reap_at: None }
     }
 
-    fn active(activity: Activity, rules: &Rules, now: Timestamp) -> Self {
+    fn active(activity: Activity, now: Timestamp) -> Self {
         let ago = human_duration(now.duration_since(activity.time));
         Self {
             state: VerdictState::Active,
             reason: format!("{}, {ago} ago", activity.detail),
-            reap_at: Some(rules.windows.idle_at(activity.time)),
+            reap_at: Some(now),
             activity: Some(activity),
         }
     }

@@ -4,21 +4,24 @@ use std::time::Duration;
 
 use hotdesk_slots::requests::SavedRelease;
 use hotdesk_slots::slot::Slot;
+use hotdesk_slots::undo::ObjectRef;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::PostParams;
 
-use crate::act::Hands;
+use crate::act::{Hands, Left};
 use crate::collect::releases::Holder;
 use crate::collect::{Collector, Memory};
 use crate::decide::{Evidence, Verdict};
-use crate::helm::manifest::preserve;
-use crate::helm::record::Record;
+use crate::helm::manifest::{is_noted, noted};
+use crate::helm::record::{Record, RecordError};
 use crate::helm::release::{Driver, Release};
 use crate::helm::{Helm, HelmError};
 use crate::judged::write_judged;
 use crate::report::uninstalling_patch;
-use crate::undo::keeper::{Keeper, Reap};
+use crate::undo::history::History;
+use crate::undo::hooks;
+use crate::undo::keeper::{Keeper, Prepared, Reap};
 
 /// The hands of one run.
 pub struct RealHands<'a> {
@@ -38,6 +41,29 @@ pub struct RealHands<'a> {
     pub keeper: Keeper<'a>,
     /// Which reap this is.
     pub reap: Reap,
+    /// The release that is being uninstalled.
+    pub at_work: AtWork,
+}
+
+/// What is known of the release that is being uninstalled.
+#[derive(Debug, Default)]
+pub struct AtWork {
+    /// Its name.
+    release: String,
+    /// What is to go.
+    going: Vec<ObjectRef>,
+    /// Its hooks that run at an uninstall.
+    hooks: Vec<ObjectRef>,
+    /// Its record as it was, and as helm was given it, if that is another.
+    record: Option<Swapped>,
+}
+
+/// A record before and after documents were left out of it.
+#[derive(Debug)]
+struct Swapped {
+    was: String,
+    manifest: String,
+    is: String,
 }
 
 impl Hands for RealHands<'_> {
@@ -74,6 +100,25 @@ impl Hands for RealHands<'_> {
         }
     }
 
+    async fn left(&mut self, release: &Release) -> Result<Left, String> {
+        if self.at_work.release != release.name {
+            return Err("it was not looked into".to_owned());
+        }
+        let there = self.keeper.there(&self.at_work.going, &release.name).await?;
+        Ok(Left { all: self.at_work.going.len(), there, hooks: !self.at_work.hooks.is_empty() })
+    }
+
+    async fn put_back(&mut self, release: &Release) {
+        let given_back = match release.driver {
+            Driver::Secret => self.give_back::<Secret>(release).await,
+            Driver::ConfigMap => self.give_back::<ConfigMap>(release).await,
+        };
+        let ended = self.keeper.end_hooks(&self.at_work.hooks).await;
+        for why in [given_back, ended].into_iter().filter_map(Result::err) {
+            tracing::warn!(release = release.name, "{why}");
+        }
+    }
+
     async fn wait(&mut self, how_long: Duration) {
         tokio::time::sleep(how_long).await;
     }
@@ -85,29 +130,61 @@ impl RealHands<'_> {
     }
 
     async fn mark<K: Holder>(&mut self, release: &Release) -> Result<Vec<String>, String> {
-        let (api, cluster) = (self.api::<K>(), self.collector.cluster);
+        let (api, cluster, slot) = (self.api::<K>(), self.collector.cluster, self.collector.slot);
         let mut holder = cluster.answer("its record cannot be read", api.get(&release.object)).await?;
-        let mut record = Record::decode(holder.release().unwrap_or_default())
-            .map_err(|e| format!("its record cannot be read: {e}"))?;
-        let manifest = record.manifest().map_err(|e| format!("its record cannot be read: {e}"))?;
-        let prospect = self.keeper.prospect(&release.name, &record).await?;
+        let history = History::read(cluster, slot, release, &holder, true).await?;
+        let Prepared { prospect, manifest } = self.keeper.prepare(&release.name, &history).await?;
         if let Some(why) = &prospect.held {
             return Err(why.clone());
         }
-        // As it is, before it is told what to preserve.
-        let about = self.keeper.save(release, &holder, &prospect, &self.reap, (self.collector.now)()).await?;
-        self.saved.push(about.told());
-        let preserved = preserve(&manifest, &self.collector.args.preserve, &prospect.out_of_reach);
-        let preserved = preserved.map_err(|e| e.to_string())?;
-        if preserved.changed {
-            let written = record.set_manifest(&preserved.manifest).and_then(|()| record.encode());
-            holder.set_release(written.map_err(|e| e.to_string())?);
-            // The object carries the version that was judged: whoever wrote it since then wins.
-            holder.meta_mut().resource_version = Some(release.resource_version.clone());
-            let what = "its record cannot be told what to preserve";
-            cluster.answer(what, api.replace(&release.object, &PostParams::default(), &holder)).await?;
+        // As it is, before anything is left out.
+        let about = self.keeper.save(release, &history, &prospect, &self.reap, (self.collector.now)()).await?;
+        self.saved.extend(about.map(|about| about.told()));
+        let (_, record) = history.newest.read.as_ref().map_err(|e| format!("its record cannot be read: {e}"))?;
+        if self.at_work.release != release.name {
+            let goes = prospect.objects.iter().filter(|object| !prospect.kept.contains(object)).cloned().collect();
+            self.at_work = AtWork {
+                release: release.name.clone(),
+                going: self.keeper.existing(goes).await?,
+                hooks: hooks::objects_of(&record.hooks().unwrap_or_default(), slot),
+                record: None,
+            };
         }
-        Ok(preserved.objects)
+        if let Some(manifest) = manifest {
+            let unwritable = |e: RecordError| format!("its record cannot be written: {e}");
+            let is = record.with_manifest(&noted(&manifest)).and_then(|record| record.encode()).map_err(unwritable)?;
+            let was = String::from_utf8_lossy(&history.newest.packed).into_owned();
+            let manifest = record.manifest().map_err(unwritable)?;
+            holder.set_release(is.clone());
+            // The object carries the version that was judged: what was written since then wins.
+            holder.meta_mut().resource_version = Some(release.resource_version.clone());
+            let what = "documents cannot be left out of its record";
+            cluster.answer(what, api.replace(&release.object, &PostParams::default(), &holder)).await?;
+            self.at_work.record = Some(Swapped { was, manifest, is });
+        }
+        Ok(prospect.kept.iter().map(ToString::to_string).collect())
+    }
+
+    /// Puts the record back as it was; what helm has noted in it since stays.
+    async fn give_back<K: Holder>(&mut self, release: &Release) -> Result<(), String> {
+        let Some(swapped) = self.at_work.record.take().filter(|_| self.at_work.release == release.name) else {
+            return Ok(());
+        };
+        let (api, cluster, what) = (self.api::<K>(), self.collector.cluster, "its record cannot be put back");
+        let Some(mut holder) = cluster.answer(what, api.get_opt(&release.object)).await? else { return Ok(()) };
+        let found = holder.release().unwrap_or_default();
+        let back = if found == swapped.is.as_bytes() {
+            swapped.was
+        } else {
+            let record = Record::decode(found).map_err(|e| format!("{what}: {e}"))?;
+            if !is_noted(&record.manifest().unwrap_or_default()) {
+                return Ok(());
+            }
+            let back = record.with_manifest(&swapped.manifest).and_then(|record| record.encode());
+            back.map_err(|e| format!("{what}: {e}"))?
+        };
+        holder.set_release(back);
+        cluster.answer(what, api.replace(&release.object, &PostParams::default(), &holder)).await.map(|_| ())
     }
 
     async fn exists<K: Holder>(&self, release: &Release) -> Result<bool, String> {

@@ -5,7 +5,7 @@
 //! (`report`).
 //!
 //! Architecture Invariant: no error, gap or surprise ever reads as `Idle`. The modules `act` (its decisions),
-//! `decide`, `helm::manifest`, `helm::record` and `helm::release`, and all of `hotdesk_traffic`, have no client, clock, environment or file.
+//! `decide`, `times`, `helm::manifest`, `helm::record` and `helm::release`, and all of `hotdesk_traffic`, have no client, clock, environment or file.
 //!
 //! # Rights
 //!
@@ -25,7 +25,7 @@
 //! | slot | `events` (events.k8s.io) | create | telling people |
 //! | slot | `services` | list | whose an upstream is |
 //! | slot | `ingresses` (networking.k8s.io), other kinds of routes, `pods` | list | whether its requests are seen at all |
-//! | slot | `secrets`, `configmaps` | get, list, update, delete | helm's records, and what to preserve in them |
+//! | slot | `secrets`, `configmaps` | get, list, update, delete | helm's records, and what to leave out of them |
 //! | slot | all that charts install | get, list, watch, delete | `helm uninstall --wait` |
 //! | slot | what pre- and post-delete hooks create | create, patch | the hooks of `helm uninstall` |
 //! | namespace of saved releases | `secrets` | create | what is needed to undo a reap |
@@ -36,6 +36,7 @@
 pub mod act;
 pub mod api;
 pub mod args;
+pub mod backoff;
 pub mod collect;
 pub mod decide;
 pub mod hands;
@@ -47,5 +48,6 @@ pub mod remote;
 pub mod report;
 pub mod request;
 pub mod run;
+pub mod times;
 pub mod undo;
 pub mod voice;

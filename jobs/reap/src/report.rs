@@ -4,7 +4,7 @@
 
 use hotdesk_runtime::text::cut;
 use hotdesk_slots::requests::SavedRelease;
-use hotdesk_slots::slot::{LastActivity, LastDeploy, LastReap, Observed, Reaping, ReleaseRevision, SLOT_NAME, Slot};
+use hotdesk_slots::slot::{LastActivity, LastDeploy, Observed, Reaping, ReleaseRevision, SLOT_NAME, Slot};
 use hotdesk_slots::slot::{SlotVerdict, VerdictState};
 use hotdesk_slots::text::{list, plain};
 use hotdesk_slots::undo::told_with;
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::act::Outcome;
 use crate::api::Cluster;
+use crate::backoff;
 use crate::decide::{Activity, Evidence, Verdict};
 use crate::helm::release::Release;
 use hotdesk_traffic::sight::Traffic;
@@ -67,29 +68,36 @@ impl Conclusion {
             _ => Exit::Fine,
         };
         let mut message = format!("{slot} was idle: {}.", verdict.reason);
-        message += &match outcome.gone.as_slice() {
-            [] => " Nothing was uninstalled.".to_owned(),
-            gone => format!(" Uninstalled: {}.", list(gone)),
-        };
+        if outcome.is_untouched() {
+            message += " Nothing was uninstalled.";
+        } else if !outcome.gone.is_empty() {
+            message += &format!(" Uninstalled: {}.", list(&outcome.gone));
+        }
         if !outcome.gone.is_empty() && !outcome.preserved.is_empty() {
             let kept: Vec<String> = outcome.preserved.iter().map(|object| plain(object)).collect();
             message += &format!(" What stays: {}.", list(&kept));
         }
         let failed = outcome.failed.iter().map(|failed| {
-            let next = if failed.begun {
-                "may be half gone; the next run finishes if the slot is still idle, and whoever needs it before \
-                 uninstalls and installs it anew"
+            let name = plain(&failed.name);
+            if !failed.whole {
+                format!(
+                    " {name} is half gone: {}. `kubectl hotdesk revive {slot} {name}` brings it back; the next run finishes if the \
+                     slot is still idle.",
+                    failed.why
+                )
             } else {
-                "was not uninstalled"
-            };
-            format!(" {} {next}: {}.", plain(&failed.name), failed.why)
+                format!(" Nothing of {name} is gone: {}.", failed.why)
+            }
         });
-        let leftovers = outcome.leftovers.iter().map(|(name, why)| {
-            format!(" {} is gone for helm, but some of its objects may be there: {why}.", plain(name))
-        });
+        let troubled =
+            outcome.troubled.iter().map(|(name, why)| format!(" All of {} is gone, but {why}.", plain(name)));
+        let leftovers = outcome
+            .leftovers
+            .iter()
+            .map(|(name, what)| format!(" {} is uninstalled, and not all of it is gone: {what}.", plain(name)));
         let skipped = outcome.skipped.iter().map(|(name, why)| format!(" {} was left: {why}.", plain(name)));
         let stopped = outcome.stopped.iter().map(|(why, _)| format!(" The rest was left: {why}."));
-        message.extend(failed.chain(leftovers).chain(skipped).chain(stopped));
+        message.extend(failed.chain(troubled).chain(leftovers).chain(skipped).chain(stopped));
         Self { exit, message }
     }
 }
@@ -143,13 +151,21 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
     if let Some(deploy) = newest_deploy(evidence, now) {
         tell("lastDeploy", json!(deploy));
     }
+    if let Some(Ok(releases)) = &evidence.releases {
+        let failures = backoff::after(&before.failed_reaps, outcome.unwrap_or(&Outcome::default()), releases, now);
+        if failures != before.failed_reaps {
+            tell("failedReaps", json!(failures));
+        }
+    }
     match outcome {
         Some(outcome) => {
             tell("reaping", half_gone(outcome, before.reaping.as_ref(), now));
             let leftovers = outcome.leftovers.iter().map(|(name, _)| name);
             let releases: Vec<String> = outcome.gone.iter().chain(leftovers).cloned().collect();
             if !releases.is_empty() {
-                tell("lastReap", json!(LastReap { time: Time(now), releases }));
+                // What was noted of a revive is of the reap before.
+                let last = json!({"time": Time(now), "releases": releases, "restoredAt": null, "restoredBy": null});
+                tell("lastReap", last);
             }
         }
         None if before.reaping.is_some() => {
@@ -203,7 +219,12 @@ fn half_gone(outcome: &Outcome, before: Option<&Reaping>, now: Timestamp) -> Val
     let begun = outcome.failed.iter().filter(|failed| failed.begun);
     let releases: Vec<_> = begun.map(|f| ReleaseRevision { name: f.name.clone(), revision: f.revision }).collect();
     let since = before.map_or(Time(now), |reaping| reaping.since.clone());
-    if releases.is_empty() { Value::Null } else { json!(Reaping { since, releases, until: None }) }
+    if releases.is_empty() { Value::Null } else { not_at_work(&since, &releases) }
+}
+
+/// What is begun and not finished, and that nobody is at work on it. A patch that does not name `until` would leave the old one.
+fn not_at_work(since: &Time, releases: &[ReleaseRevision]) -> Value {
+    json!({"since": since, "releases": releases, "until": null})
 }
 
 /// What an earlier run left: only releases that are still there, in the revision that it began with.
@@ -216,11 +237,7 @@ fn still_reaping(before: Option<&Reaping>, evidence: &Evidence) -> Value {
         releases.iter().any(|r| is(r) && !anew(r))
     };
     let left: Vec<ReleaseRevision> = before.releases.iter().filter(there).cloned().collect();
-    if left.is_empty() {
-        Value::Null
-    } else {
-        json!(Reaping { since: before.since.clone(), releases: left, until: None })
-    }
+    if left.is_empty() { Value::Null } else { not_at_work(&before.since, &left) }
 }
 
 fn newest_deploy(evidence: &Evidence, now: Timestamp) -> Option<LastDeploy> {

@@ -23,7 +23,8 @@ fn evidence(status: SlotStatus) -> Evidence {
 }
 
 fn unfinished() -> Outcome {
-    let failed = Failed { name: "api".to_owned(), revision: 4, begun: true, why: "helm failed".to_owned() };
+    let failed =
+        Failed { name: "api".to_owned(), revision: 4, begun: true, whole: false, why: "helm failed".to_owned() };
     Outcome { gone: vec!["web".to_owned()], failed: vec![failed], ..Outcome::default() }
 }
 
@@ -50,12 +51,18 @@ fn an_unfinished_reap_says_what_is_gone_and_what_is_half_gone() {
     let conclusion = Conclusion::of_reap("mew", &verdict(VerdictState::Idle), &unfinished());
     assert_eq!(
         conclusion.message,
-        "mew was idle: because. Uninstalled: web. api may be half gone; the next run finishes if the slot is still idle, \
-         and whoever needs it before uninstalls and installs it anew: helm failed."
+        "mew was idle: because. Uninstalled: web. api is half gone: helm failed. `kubectl hotdesk revive mew api` brings it back; \
+         the next run finishes if the slot is still idle."
     );
     let patch =
         status_patch(&verdict(VerdictState::Idle), &evidence(SlotStatus::default()), Some(&unfinished()), now());
     assert_eq!(patch["status"]["reaping"]["releases"], json!([{"name": "api", "revision": 4}]));
+    assert_eq!(
+        patch["status"]["reaping"].get("until"),
+        Some(&Value::Null),
+        "u23: a patch without it leaves the slot closed"
+    );
+    assert_eq!(patch["status"]["failedReaps"][0]["retryAt"], json!("2026-11-23T16:00:00Z"));
     assert_eq!(patch["status"]["lastReap"]["releases"], json!(["web"]));
 }
 
@@ -86,6 +93,46 @@ fn a_reap_says_what_stays_and_what_was_left_and_why() {
         told(nothing),
         "mew was idle: because. Nothing was uninstalled. The rest was left: somebody began a session in the slot meanwhile."
     );
+}
+
+#[test]
+fn what_is_said_of_a_reap_that_did_not_do_everything_is_true() {
+    let told = |outcome: Outcome| Conclusion::of_reap("mew", &verdict(VerdictState::Idle), &outcome);
+    let failed = |whole: bool| Failed {
+        name: "web".to_owned(),
+        revision: 1,
+        begun: true,
+        whole,
+        why: "job web-before failed".to_owned(),
+    };
+    let pair = |why: &str| vec![("web".to_owned(), why.to_owned())];
+    for (id, outcome, expected) in [
+        (
+            "u12",
+            Outcome { failed: vec![failed(true)], ..Outcome::default() },
+            "Nothing was uninstalled. Nothing of web is gone: job web-before failed.",
+        ),
+        (
+            "u14",
+            Outcome { gone: vec!["web".to_owned()], troubled: pair("job web-after failed"), ..Outcome::default() },
+            "Uninstalled: web. All of web is gone, but job web-after failed.",
+        ),
+        (
+            "u16",
+            Outcome {
+                leftovers: pair(
+                    "Service/web is there: it is being deleted, and waits for its finalizer example.com/hold",
+                ),
+                ..Outcome::default()
+            },
+            "web is uninstalled, and not all of it is gone: Service/web is there: it is being deleted, and waits for its finalizer \
+             example.com/hold.",
+        ),
+    ] {
+        let conclusion = told(outcome);
+        assert_eq!(conclusion.message, format!("mew was idle: because. {expected}"), "{id}");
+        assert_eq!(conclusion.exit, Exit::Unfinished, "{id}");
+    }
 }
 
 #[test]

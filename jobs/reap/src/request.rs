@@ -58,6 +58,12 @@ impl Request {
         self.claim_id().is_some()
     }
 
+    /// Who asked, as the Slot says.
+    #[must_use]
+    pub fn by(&self, slot: &Slot) -> Option<String> {
+        wish(slot, self.request_id.as_deref()?)?.by.clone()
+    }
+
     /// Why what was asked for is void, if it is.
     #[must_use]
     pub fn void(&self, slot: &Slot) -> Option<String> {

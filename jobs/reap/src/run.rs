@@ -1,17 +1,21 @@
 //! One run, from the arguments to its conclusion.
 
+use std::time::Duration;
+
 use hotdesk_notify::{News, Occasion};
 use hotdesk_slots::outlook::ReapPlan;
 use hotdesk_slots::slot::{Slot, Told, VerdictState};
+use hotdesk_slots::text::human_time;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::act::{Outcome, Plan, reap};
 use crate::api::Cluster;
 use crate::args::{Args, Patterns};
+use crate::backoff;
 use crate::collect::{Collector, Memory, slots};
 use crate::decide::{Evidence, Rules, Verdict, targets};
-use crate::hands::RealHands;
+use crate::hands::{AtWork, RealHands};
 use crate::helm::release::Release;
 use crate::helm::{Helm, HelmError};
 use crate::judged::write_judged;
@@ -20,9 +24,14 @@ use crate::outlook;
 use crate::report::{
     Conclusion, Exit, begun_at, outdated_patch, reaping_patch, status_patch, write_event, write_status,
 };
+use crate::times::{self, Known};
 use crate::undo::keeper::{Keeper, Reap};
+use crate::undo::prospect::Prospect;
 use crate::voice::{self, Found, Voice, speak};
 use hotdesk_traffic::sight::Traffic;
+
+/// How often it is looked whether another run has ended.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
 /// Checks the slot once and, if it is idle, reaps it.
 pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> Timestamp) -> Conclusion {
@@ -42,13 +51,17 @@ pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> T
     }
     let collector = Collector { cluster: &cluster, args, rules, patterns, slot, now };
     let mut learned = Learned { memory: Memory::default(), keeper: Keeper::new(&cluster, args, slot) };
-    let (verdict, evidence) = collector.verdict(&mut learned.memory).await;
+    let (mut verdict, mut evidence) = collector.verdict(&mut learned.memory).await;
+    if !args.dry_run && !args.observe && verdict.state == VerdictState::Idle && run.wait_for_another(&evidence).await {
+        (verdict, evidence) = collector.verdict(&mut learned.memory).await;
+    }
     // It was read again behind the logs, and each later look is compared with that.
     if let Some(conclusion) = evidence.slot.as_ref().and_then(|found| run.void(found.as_ref().ok()?)) {
         return conclusion;
     }
     tell_doubts(&evidence);
     tracing::info!(slot, state = ?verdict.state, "{}", verdict.reason);
+    let verdict = times::told(verdict, &evidence, rules, args.voice.notice, now());
     if args.observe && !args.dry_run {
         return run.observe(&verdict, &evidence).await;
     }
@@ -121,6 +134,24 @@ impl Run<'_> {
         }
     }
 
+    /// Waits while another run is at work, or may be: a run that was killed counts until its time is over. True if that was so.
+    async fn wait_for_another(&self, evidence: &Evidence) -> bool {
+        let at_work = |slot: &Slot| slot.status.as_ref()?.reaping.as_ref()?.at_work_until((self.now)());
+        let Some(Ok(slot)) = &evidence.slot else { return false };
+        let Some(mut until) = at_work(slot) else { return false };
+        let latest = human_time(until, (self.now)());
+        tracing::info!(slot = self.slot, "another reap is under way, until {latest} at the latest: this one waits");
+        loop {
+            let left = Duration::try_from(until.duration_since((self.now)())).unwrap_or_default();
+            tokio::time::sleep(left.min(BETWEEN_LOOKS)).await;
+            match slots::own(self.cluster, self.slot).await.as_ref().map(at_work) {
+                Ok(Some(later)) => until = later,
+                // What cannot be read now is judged with the rest.
+                Ok(None) | Err(_) => return true,
+            }
+        }
+    }
+
     fn void(&self, found: &Slot) -> Option<Conclusion> {
         let why = self.args.request.void(found)?;
         let message = format!("{} is left alone: {why}. Nothing was uninstalled.", self.slot);
@@ -132,13 +163,18 @@ impl Run<'_> {
         let (Some(Ok(slot)), Some(Ok(releases))) = (&evidence.slot, &evidence.releases) else {
             return Ahead::default();
         };
-        let (targets, now) = (targets(releases, self.rules), (self.now)());
-        let before = slot.status.as_ref().and_then(|status| status.plan.as_ref());
+        let (mut targets, now) = (targets(releases, self.rules), (self.now)());
+        let status = slot.status.clone().unwrap_or_default();
+        backoff::last(&status.failed_reaps, &mut targets);
+        let before = status.plan.as_ref();
         let matters = verdict.state == VerdictState::Idle || self.args.dry_run;
         if !matters && outlook::is_current(before, &targets, now) {
             return Ahead { going: targets, ..Ahead::default() };
         }
-        let prospects = keeper.prospects(&targets).await;
+        let asked = self.args.request.is_somebodys();
+        let waits = |release: &Release| backoff::held(&status.failed_reaps, release, asked, now);
+        let found = keeper.prospects(&targets).await.into_iter().zip(&targets);
+        let prospects: Vec<Prospect> = found.map(|(prospect, release)| prospect.or_held(waits(release))).collect();
         let (plan, held) = (outlook::plan(&targets, &prospects, releases, now), outlook::held(&targets, &prospects));
         let in_doubt = prospects.iter().any(|prospect| prospect.in_doubt);
         let may_go = targets.into_iter().zip(prospects).filter(|(_, prospect)| prospect.held.is_none());
@@ -151,7 +187,10 @@ impl Run<'_> {
         let Some(Ok(slot)) = &evidence.slot else { return Voice::default() };
         let now = (self.now)();
         let before = slot.status.as_ref().and_then(|status| status.told.clone()).unwrap_or_default();
+        let after = now.checked_add(self.args.voice.notice).unwrap_or(Timestamp::MAX);
+        let notice_ends = Known::of(evidence, verdict, self.rules).map_or(after, |known| known.idle_from(after));
         let found = Found {
+            notice_ends,
             state: verdict.state,
             on_request: lapse::to_be_cleared(slot, now).is_some(),
             kept: slot.spec.keep_until.as_ref().is_some_and(|until| until.0 > now),
@@ -226,12 +265,15 @@ impl Run<'_> {
         let this = Reap {
             run: begun_at(&plan.slot, &plan.targets, now),
             reason: verdict.reason.clone(),
+            targets: ahead.names(),
             owner,
             claim_id: plan.slot.claim_id().map(str::to_owned),
         };
         let reason = format!("reaped by hotdesk: {}", verdict.reason);
         let saved = Vec::new();
-        let mut hands = RealHands { collector, memory, helm: &helm, reason, seen: None, saved, keeper, reap: this };
+        let at_work = AtWork::default();
+        let mut hands =
+            RealHands { collector, memory, helm: &helm, reason, seen: None, saved, keeper, reap: this, at_work };
         let mut outcome = reap(&mut hands, plan, self.args.retries, self.args.pause).await;
         outcome.skipped.extend(ahead.held.clone());
         let conclusion = Conclusion::of_reap(self.slot, verdict, &outcome);

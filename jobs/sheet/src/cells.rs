@@ -47,6 +47,15 @@ pub struct Problem {
     pub kind: Kind,
 }
 
+/// What may not be meant so in a cell, although it can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// `B7`
+    pub cell: String,
+    /// What is strange, and what to do.
+    pub what: String,
+}
+
 /// Sorts of problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -113,6 +122,20 @@ impl Problem {
             Kind::Conflict => "the slot is held by a claim that was made elsewhere",
         };
         format!("{}: {what}", self.cell)
+    }
+}
+
+impl Warning {
+    /// What is strange, without a word of what the cell holds.
+    #[must_use]
+    pub fn discreet(&self) -> String {
+        format!("{}: nobody has been seen under one of these names: write e-mail addresses", self.cell)
+    }
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.cell, self.what)
     }
 }
 

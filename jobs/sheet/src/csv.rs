@@ -10,6 +10,9 @@ pub fn parse(bytes: &[u8]) -> Result<Table, String> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| format!("it is not UTF-8 (byte {}): save it as \"CSV UTF-8\"", error.valid_up_to() + 1))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.contains('\0') {
+        return Err("it is UTF-16, or not a text: save it as \"CSV UTF-8\"".to_owned());
+    }
     // With one quote too many, all rows after it would be taken for one cell, and their slots for released.
     if text.matches('"').count() % 2 == 1 {
         return Err("its quotes do not come in pairs: a cell with a quote in it is \"written \"\"so\"\"\"".to_owned());
@@ -25,11 +28,16 @@ pub fn parse(bytes: &[u8]) -> Result<Table, String> {
         // The reader counts neither empty lines nor carriage returns as an editor does.
         let start =
             record.position().map_or(counted, |at| first_of(text, usize::try_from(at.byte()).unwrap_or(counted)));
-        number += text.get(counted..start).unwrap_or_default().matches('\n').count();
+        number += breaks(text.get(counted..start).unwrap_or_default());
         counted = start;
         lines.push(Line { number, cells: record.iter().map(str::to_owned).collect() });
     }
     Ok(Table { lines })
+}
+
+/// Lines that end in `\n`, `\r\n`, or, as old spreadsheets save them, in `\r` alone.
+fn breaks(text: &str) -> usize {
+    text.matches(['\n', '\r']).count() - text.matches("\r\n").count()
 }
 
 /// Where the row begins, behind the line breaks before it.
@@ -40,7 +48,7 @@ fn first_of(text: &str, at: usize) -> usize {
 
 /// The header tells: spreadsheets of half the world save semicolons.
 fn delimiter(text: &str) -> u8 {
-    let header = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let header = text.split(['\n', '\r']).find(|line| !line.trim().is_empty()).unwrap_or_default();
     let count = |sign: u8| header.bytes().filter(|byte| *byte == sign).count();
     [b';', b'\t'].into_iter().filter(|sign| count(*sign) > count(b',')).max_by_key(|sign| count(*sign)).unwrap_or(b',')
 }
@@ -78,6 +86,11 @@ mod tests {
             b"Slot,Users\n\nmew,alice\n,,,\nabra\n",
             &[(1, &["Slot", "Users"]), (3, &["mew", "alice"]), (4, &["", "", "", ""]), (5, &["abra"])],
         );
+        for end in ["\n", "\r\n", "\r"] {
+            let text = ["Slot,Users", "", "mew,\"alice", "bob\"", "abra,carol", ""].join(end);
+            let cell = format!("alice{end}bob");
+            check(text.as_bytes(), &[(1, &["Slot", "Users"]), (3, &["mew", &cell]), (5, &["abra", "carol"])]);
+        }
         check("a,\"żółw\n\"\"x\"\"\"\nb".as_bytes(), &[(1, &["a", "żółw\n\"x\""]), (3, &["b"])]);
     }
 
@@ -87,6 +100,7 @@ mod tests {
         assert!(parse(latin).unwrap_err().contains("not UTF-8 (byte 17)"), "{:?}", parse(latin));
         let open = b"Slot,Users\nmew,\"alice\nabra,bob\n";
         assert!(parse(open).unwrap_err().contains("do not come in pairs"));
+        assert!(parse(b"S\0l\0o\0t\0,\0U\0").unwrap_err().contains("it is UTF-16"));
         assert_eq!(parse(b"").unwrap(), Table::default());
     }
 }

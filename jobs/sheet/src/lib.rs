@@ -13,6 +13,6 @@ pub mod header;
 pub mod people;
 pub mod rows;
 
-pub use cells::{Kind, Line, Problem, Table};
+pub use cells::{Kind, Line, Problem, Table, Warning};
 pub use header::{Columns, Unreadable};
 pub use rows::{Entry, Read, Reading, Row, SlotNames, Wanted, is_host, read};

@@ -7,12 +7,14 @@ use hotdesk_slots::{Name, NameRules, People};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::cells::{Kind, Line, Problem, Table, error_in};
+use crate::cells::{Kind, Line, Problem, Table, Warning, error_in};
 use crate::date::moment;
 use crate::header::{Columns, Unreadable};
-use crate::rows::texts::{host, is_label, name, purpose};
+use crate::rows::texts::{host, is_label, purpose};
+use crate::rows::users::{Names, Users, warning};
 
 mod texts;
+mod users;
 
 pub use texts::is_host;
 
@@ -51,6 +53,8 @@ pub struct Entry {
     pub row: Row,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
+    /// What may not be meant so, and counts all the same.
+    pub warnings: Vec<Warning>,
 }
 
 /// What a row says of its slot.
@@ -100,9 +104,10 @@ pub fn read(table: &Table, by: Reading<'_>) -> Result<Read, Unreadable> {
     let (header, columns) = Columns::find(table)?;
     let says = |line: &&Line| columns.all().any(|column| !line.cell(column).is_empty());
     let reader = Reader { columns, by };
-    let mut entries: Vec<Entry> =
-        table.lines.iter().skip(header + 1).filter(says).map(|line| reader.entry(line)).collect();
+    let (mut entries, users): (Vec<Entry>, Vec<Users>) =
+        table.lines.iter().skip(header + 1).filter(says).map(|line| reader.entry(line)).unzip();
     refuse_doubles(&mut entries);
+    warn_of_strange_names(&mut entries, &users);
     Ok(Read { columns, entries })
 }
 
@@ -124,13 +129,28 @@ fn refuse_doubles(entries: &mut [Entry]) {
     }
     for entry in entries {
         let Some(slot) = &entry.slot else { continue };
-        let others = rows.get(slot).into_iter().flatten().filter(|number| **number != entry.number);
-        let others: Vec<String> = others.map(ToString::to_string).collect();
-        if !others.is_empty() {
+        let numbers = rows.get(slot).map(Vec::as_slice).unwrap_or_default();
+        if numbers.len() > 1 {
+            let others = numbers.iter().filter(|number| **number != entry.number);
+            let others: Vec<String> = others.map(ToString::to_string).collect();
             let row = if others.len() == 1 { "row" } else { "rows" };
             let what = format!("{slot} is also in {row} {}: one row a slot", list(&others));
             let problem = Problem { cell: entry.slot_cell.clone(), what, slot: Some(slot.clone()), kind: Kind::Twice };
             entry.problems.insert(0, problem);
+        }
+    }
+}
+
+/// In a sheet of e-mail addresses, a bare word is more likely how a chip shows somebody than a login.
+fn warn_of_strange_names(entries: &mut [Entry], users: &[Users]) {
+    let addresses: usize = users.iter().map(|users| users.addresses).sum();
+    let words: usize = users.iter().map(|users| users.strange.len()).sum();
+    for (entry, users) in entries.iter_mut().zip(users) {
+        let strange = |word: &&String| addresses >= words || word.starts_with(char::is_uppercase);
+        let strange: Vec<String> = users.strange.iter().filter(strange).cloned().collect();
+        if addresses > 0 && !strange.is_empty() {
+            let (cell, what) = (entry.row.cell.clone(), warning(&strange));
+            entry.warnings.push(Warning { cell, what });
         }
     }
 }
@@ -143,24 +163,16 @@ struct Reader<'a> {
 /// A cell's fault, before it is known whose slot it concerns.
 type Fault = (Kind, String);
 
-/// The people of a cell.
-#[derive(Default)]
-struct Users {
-    shown: Vec<Name>,
-    aliases: Vec<Name>,
-    faults: Vec<Fault>,
-}
-
 impl Reader<'_> {
-    fn entry(&self, line: &Line) -> Entry {
+    fn entry(&self, line: &Line) -> (Entry, Users) {
         let (columns, mut faults) = (&self.columns, Vec::new());
         let mut note = |column: usize, found: Vec<Fault>| {
             faults.extend(found.into_iter().map(|(kind, what)| (line.address(column), kind, what)));
         };
         let slot = self.slot(line.cell(columns.slot)).map_err(|fault| note(columns.slot, vec![fault])).ok();
-        let users = self.users(line.cell(columns.users));
+        let mut users = Names { people: self.by.people, rules: self.by.names }.users(line.cell(columns.users));
         let names_everybody = users.faults.is_empty();
-        note(columns.users, users.faults);
+        note(columns.users, std::mem::take(&mut users.faults));
         let purpose = purpose(line.cell(columns.purpose)).map_err(|fault| note(columns.purpose, vec![fault]));
         let mut date = |column: Option<usize>| {
             let column = column?;
@@ -172,8 +184,8 @@ impl Reader<'_> {
             .and_then(|column| host(line.cell(column)).map_err(|fault| note(column, vec![fault])).ok().flatten());
         let named = users.shown.iter().chain(&users.aliases).cloned().collect();
         let claim = (!users.shown.is_empty()).then(|| Wanted {
-            users: users.shown,
-            aliases: users.aliases,
+            users: users.shown.clone(),
+            aliases: users.aliases.clone(),
             purpose: purpose.unwrap_or_default(),
             until,
         });
@@ -181,7 +193,8 @@ impl Reader<'_> {
         let problems = faults.into_iter().map(problem).collect();
         let row = Row { cell: line.address(columns.users), claim, host, keep_until };
         let slot_cell = line.address(columns.slot);
-        Entry { number: line.number, slot_cell, slot, named, names_everybody, row, problems }
+        let number = line.number;
+        (Entry { number, slot_cell, slot, named, names_everybody, row, problems, warnings: Vec::new() }, users)
     }
 
     fn slot(&self, text: &str) -> Result<String, Fault> {
@@ -201,38 +214,6 @@ impl Reader<'_> {
         Err((Kind::Slot, wrong))
     }
 
-    /// The people of a cell and their further names; every name that cannot be read is a fault.
-    fn users(&self, text: &str) -> Users {
-        let mut users = Users::default();
-        if let Some(error) = error_in(text) {
-            users.faults.push((Kind::Error, error));
-            return users;
-        }
-        let parts = text.split([',', ';', '\n', '\r']).map(str::trim).filter(|part| !part.is_empty());
-        for part in parts {
-            match name(part, self.by.names) {
-                Err(what) => users.faults.push((Kind::Name, what)),
-                Ok(name) => self.add(&name, &mut users),
-            }
-        }
-        let Users { shown, aliases, faults } = &mut users;
-        aliases.retain(|alias| !shown.contains(alias));
-        faults.extend(self.by.names.against_count(shown.len()).map(|many| (Kind::Name, many)));
-        users
-    }
-
-    /// Adds a person under all their names. Those of the sheet's own list of people are held to the rules as well.
-    fn add(&self, name: &Name, users: &mut Users) {
-        let (shown, others) = self.by.people.resolve(name);
-        for name in std::iter::once(&shown).chain(&others) {
-            if let Err(problem) = self.by.names.name(name.as_str()) {
-                users.faults.push((Kind::Name, format!("the list of people: {problem}")));
-            }
-        }
-        push_new(&mut users.shown, shown);
-        others.into_iter().for_each(|other| push_new(&mut users.aliases, other));
-    }
-
     fn date(&self, text: &str) -> Result<Option<Timestamp>, Fault> {
         match (text.is_empty(), error_in(text)) {
             (true, _) => Ok(None),
@@ -247,12 +228,6 @@ fn near(slot: &str, known: &BTreeSet<String>) -> String {
     let near = known.iter().map(|known| (strsim::damerau_levenshtein(known, slot), known));
     let near = near.filter(|(distance, _)| *distance <= 2).min();
     near.map_or(String::new(), |(_, known)| format!(": is {known} meant?"))
-}
-
-fn push_new(names: &mut Vec<Name>, name: Name) {
-    if !names.contains(&name) {
-        names.push(name);
-    }
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ fn every_problem_of_a_row_is_told_with_its_cell() {
             "B2: the name \"a\u{fffd}b\" contains",
             "C2: it contains an invisible character",
             "D2: cannot read \"tomorrow\" as a date",
-            "E2: cannot read \"12/1/2026\"",
+            "E2: \"12/1/2026\" is not a date: it does not say which number is the month",
             "F2: \"https://mew.example.com/\" is no host name",
         ],
     );

@@ -10,6 +10,7 @@ use crate::plan::{Change, Plan};
 #[derive(Debug, Default)]
 pub struct Said {
     problems: Vec<String>,
+    warnings: Vec<String>,
     held_back: Option<String>,
 }
 
@@ -25,6 +26,11 @@ impl Said {
             tracing::info!("every row is in order again");
         }
         self.problems = problems;
+        let warnings: Vec<String> = plan.warnings.iter().map(ToString::to_string).collect();
+        for warning in warnings.iter().filter(|warning| !self.warnings.contains(warning)) {
+            tracing::warn!("{}", harmless(warning));
+        }
+        self.warnings = warnings;
         if plan.held_back != self.held_back {
             plan.held_back.iter().for_each(|why| tracing::error!("{why}"));
             self.held_back.clone_from(&plan.held_back);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hotdesk_sheet::{Problem, Wanted};
+use hotdesk_sheet::{Problem, Wanted, Warning};
 use hotdesk_slots::claim::Standing;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::{Claim, ClaimView};
@@ -28,6 +28,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// Everything that is wrong with the sheet, from the judgement and against the Slots.
     pub problems: Vec<Problem>,
+    /// What may not be meant so in the sheet, and counts all the same.
+    pub warnings: Vec<Warning>,
     /// What the condition of each Slot shall say; none for a Slot that has nothing to do with the sheet.
     pub sayings: BTreeMap<String, Saying>,
     /// Why nothing is written, although there would be something.
@@ -121,7 +123,8 @@ pub fn holdings(slots: &[Slot], now: Timestamp) -> BTreeMap<String, Holding> {
 /// Makes the plan. `confirmed`: the operator says that clearing many claims is meant.
 #[must_use]
 pub fn plan(judged: &Judged, slots: &[Slot], memory: &Memory, confirmed: bool, now: Timestamp) -> Plan {
-    let mut plan = Plan { problems: judged.problems.clone(), ..Plan::default() };
+    let (problems, warnings) = (judged.problems.clone(), judged.warnings.clone());
+    let mut plan = Plan { problems, warnings, ..Plan::default() };
     for slot in slots {
         let present = Present { slot, judged, memory, now };
         match present.decide() {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hotdesk_sheet::{Entry, Problem, Reading, Row, SlotNames, Table, Unreadable, read};
+use hotdesk_sheet::{Entry, Problem, Reading, Row, SlotNames, Table, Unreadable, Warning, read};
 use hotdesk_slots::{Name, NameRules, People};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -50,6 +50,8 @@ pub struct Judged {
     pub strays: Vec<Stray>,
     /// Every problem, from top to bottom.
     pub problems: Vec<Problem>,
+    /// What may not be meant so, and counts all the same.
+    pub warnings: Vec<Warning>,
     /// Whether the sheet has a column of hosts.
     pub has_host: bool,
     /// Whether it has a column of how long to keep.
@@ -105,6 +107,7 @@ impl Judged {
             Some(slot) => drop(self.refused.insert(slot)),
         }
         self.problems.extend(entry.problems);
+        self.warnings.extend(entry.warnings);
     }
 }
 

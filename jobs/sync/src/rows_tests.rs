@@ -64,7 +64,7 @@ fn a_row_that_names_no_slot_is_a_stray() {
 #[test]
 fn a_row_of_a_slot_that_the_sheet_is_not_for_is_passed_over() {
     let table =
-        Table::numbered([["Slot", "Users", "Purpose"], ["mew", "a l", "x"], ["abra", "bob", "x"], ["nope", "x", ""]]);
+        Table::numbered([["Slot", "Users", "Purpose"], ["mew", "a l", "x"], ["abra", "bob", "x"], ["nope", "eve", ""]]);
     let mut present = present();
     present.insert("mew".to_owned(), Holding::Beyond);
     let rules = Rules { limit: Some(1), zone: TimeZone::UTC, names: NameRules::default() };

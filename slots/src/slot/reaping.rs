@@ -53,4 +53,29 @@ pub struct LastReap {
     pub time: Time,
     /// The names of the releases that were uninstalled.
     pub releases: Vec<String>,
+    /// When all of them had been brought back, if they have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_at: Option<Time>,
+    /// Who asked for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_by: Option<String>,
+}
+
+/// A release whose uninstall has failed.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedReap {
+    /// The release's name.
+    pub release: String,
+    /// Its revision: another is tried at once.
+    pub revision: i64,
+    /// How often its uninstall has failed.
+    pub times: u32,
+    /// When it failed last.
+    pub at: Time,
+    /// From when on it is tried again; absent when that is only done because somebody asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Time>,
+    /// Why it failed.
+    pub reason: String,
 }

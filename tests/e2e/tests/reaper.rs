@@ -357,7 +357,7 @@ fn an_uninstall_that_meets_somebody_elses_failing_webhook_backs_off_and_is_finis
     });
     let run = reaper::run_with(&slot, &[("HOTDESK_RETRIES", "1")]);
     assert_eq!(run.exit_code, 4, "{run:?}");
-    run.failed_saying(&["web may be half gone", "deployments.example.com"]);
+    run.failed_saying(&["web is half gone", "deployments.example.com"]);
     assert_eq!(slot.names("deployments"), ["web"], "what could not go is there");
     assert_eq!(
         slot.object()["status"]["reaping"]["releases"],

@@ -149,6 +149,7 @@ fn past(status: &SlotStatus) -> Vec<(&'static str, &Time)> {
         ("observed.through", status.observed.as_ref().map(|observed| &observed.through)),
         ("reaping.since", status.reaping.as_ref().map(|reaping| &reaping.since)),
         ("lastReap.time", status.last_reap.as_ref().map(|reap| &reap.time)),
+        ("lastReap.restoredAt", status.last_reap.as_ref().and_then(|reap| reap.restored_at.as_ref())),
         ("request.at", status.request.as_ref().and_then(|request| request.at.as_ref())),
     ];
     let covered =
@@ -156,8 +157,9 @@ fn past(status: &SlotStatus) -> Vec<(&'static str, &Time)> {
     let counted =
         status.counted.iter().flat_map(|one| [("counted.since", &one.since), ("counted.through", &one.through)]);
     let saved = status.saved.iter().flat_map(|one| [("saved.at", &one.at), ("saved.run", &one.run)]);
+    let failed = status.failed_reaps.iter().map(|one| ("failedReaps.at", &one.at));
     let single = single.into_iter().filter_map(|(field, at)| at.map(|at| (field, at)));
-    single.chain(covered).chain(counted).chain(saved).collect()
+    single.chain(covered).chain(counted).chain(saved).chain(failed).collect()
 }
 
 /// What is too long to be shown or listed.

@@ -64,15 +64,23 @@ const ROUTES: [Route; 10] = [
 const TRAEFIK: [&str; 2] = ["traefik.io", "traefik.containo.us"];
 
 /// The annotations whose values are further names, by what stands behind the slash: the prefix of a controller is a setting.
-const HOST_ANNOTATIONS: [&str; 7] = [
-    "server-alias",      // ingress-nginx, haproxy-ingress
-    "host-aliases",      // Kong
-    "hostname",          // external-dns
-    "internal-hostname", // external-dns
-    "common-name",       // cert-manager
-    "alt-names",         // cert-manager
-    "subject-alt-names", // F5, Contour
+const HOST_ANNOTATIONS: [&str; 9] = [
+    "server-alias",       // ingress-nginx, haproxy-ingress
+    "redirect-from",      // haproxy-ingress
+    "hostname-extension", // Azure's Application Gateway
+    "host-aliases",       // Kong
+    "hostname",           // external-dns
+    "internal-hostname",  // external-dns
+    "common-name",        // cert-manager
+    "alt-names",          // cert-manager
+    "subject-alt-names",  // F5, Contour
 ];
+
+/// Annotations of which there are several: Traefik numbers its domains, and AWS' load balancer has conditions by the action.
+const NUMBERED_HOST_ANNOTATIONS: [&str; 2] = ["router.tls.domains.", "conditions."];
+
+/// Annotations whose values are regular expressions of hosts: haproxy-ingress has both.
+const PATTERN_ANNOTATIONS: [&str; 2] = ["server-alias-regex", "redirect-from-regex"];
 
 /// Of how many rules that could take any host is looked whether they are new.
 const MOST_OPEN: usize = 32;
@@ -212,10 +220,15 @@ impl Reader<'_> {
 
     fn annotation(&mut self, key: &str, value: &RawValue) {
         let word = key.rsplit_once('/').map_or(key, |(_, word)| word);
-        // Traefik numbers its domains: `router.tls.domains.0.main`.
-        if HOST_ANNOTATIONS.contains(&word) || word.starts_with("router.tls.domains.") {
+        let has_hosts = HOST_ANNOTATIONS.contains(&word)
+            || NUMBERED_HOST_ANNOTATIONS.iter().any(|numbered| word.starts_with(numbered));
+        if has_hosts {
             let value = text(value).unwrap_or_default();
-            value.split([',', ';', ' ', '\n', '\t', '"']).for_each(|name| self.host(name, &key));
+            // A list in one form or another, JSON among them.
+            let parts = value.split([',', ';', ' ', '\n', '\t', '"', '[', ']', '{', '}']);
+            parts.for_each(|name| self.host(name, &key));
+        } else if PATTERN_ANNOTATIONS.contains(&word) {
+            self.open(&format!("{} in {key}", text(value).unwrap_or_default()));
         }
     }
 

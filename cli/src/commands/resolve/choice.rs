@@ -14,6 +14,8 @@ pub(super) struct Candidate {
     pub(super) claim: Option<ClaimView>,
     /// What is wrong with its row: it counts for nobody until that is mended.
     pub(super) problems: Vec<String>,
+    /// What may not be meant so in its row.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Who is asked for, and what a message may mention.
@@ -34,6 +36,8 @@ pub(super) struct Choice {
     pub(super) others: Vec<String>,
     /// Rows that name this person too, and cannot be used.
     pub(super) problems: Vec<String>,
+    /// What may not be meant so in the row that was chosen.
+    pub(super) warnings: Vec<String>,
 }
 
 /// More free slots than this would only fill the log.
@@ -65,7 +69,8 @@ pub(super) fn choose(candidates: &[Candidate], sought: &Sought<'_>, now: Timesta
         });
     };
     let others = held.iter().filter(|candidate| candidate.slot != chosen.slot).map(|other| harmless(&other.slot));
-    Ok(Choice { slot: chosen.slot.clone(), host: chosen.host.clone(), others: others.collect(), problems })
+    let (host, warnings) = (chosen.host.clone(), chosen.warnings.clone());
+    Ok(Choice { slot: chosen.slot.clone(), host, others: others.collect(), problems, warnings })
 }
 
 impl Candidate {
@@ -88,7 +93,7 @@ impl Choice {
         });
         let unusable = (!self.problems.is_empty())
             .then(|| format!("what else is said of {user} cannot be used: {}", self.problems.join("; ")));
-        let notices: Vec<String> = several.into_iter().chain(unusable).collect();
+        let notices: Vec<String> = several.into_iter().chain(unusable).chain(self.warnings.clone()).collect();
         (!notices.is_empty()).then(|| notices.join("; "))
     }
 }
@@ -157,7 +162,7 @@ mod tests {
             ..ClaimView::default()
         };
         let host = Some(format!("{slot}.dev.example.com"));
-        Candidate { slot: slot.to_owned(), host, claim: Some(claim), problems: Vec::new() }
+        Candidate { slot: slot.to_owned(), host, claim: Some(claim), ..Candidate::default() }
     }
 
     fn free(slot: &str) -> Candidate {

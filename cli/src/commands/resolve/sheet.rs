@@ -3,7 +3,7 @@
 //! It is read as hotdesk-sync reads the same sheet: `hotdesk_sheet` says what each row means. What is wrong is told
 //! without what the cells hold, for the log of CI is read by many.
 
-use hotdesk_sheet::{Entry, Problem, Reading, SlotNames, Table, people};
+use hotdesk_sheet::{Entry, Problem, Reading, SlotNames, Table, Warning, people};
 use hotdesk_slots::{ClaimView, NameRules, People};
 use jiff::tz::TimeZone;
 
@@ -44,11 +44,13 @@ fn candidate(entry: Entry) -> Candidate {
         until: wanted.until,
         ..ClaimView::default()
     });
-    Candidate { slot: entry.slot.unwrap_or_default(), host: entry.row.host, claim, problems }
+    let warnings = entry.warnings.iter().map(Warning::discreet).collect();
+    Candidate { slot: entry.slot.unwrap_or_default(), host: entry.row.host, claim, problems, warnings }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::choice::{Sought, choose};
     use super::*;
     use hotdesk_sheet::csv;
     use hotdesk_slots::Name;
@@ -75,6 +77,34 @@ mod tests {
         assert_eq!((mew.slot.as_str(), mew.host.as_deref()), ("mew", Some("mew.dev.example.com")));
         assert_eq!(mew.claim.as_ref().unwrap().users, [name("alice@example.com"), name("bob")]);
         assert_eq!((onix.slot.as_str(), &onix.claim), ("onix", &None));
+    }
+
+    #[test]
+    fn the_sheets_that_people_write_give_no_slot_to_somebody_else() {
+        let resolved = |file: &str, user: &str| {
+            let path = format!("{}/../jobs/sheet/tests/sheets/{file}", env!("CARGO_MANIFEST_DIR"));
+            let candidates = rows(&std::fs::read_to_string(path).unwrap());
+            let user = name(user);
+            let sought = Sought { user: &user, slot: None, claim_url: None, program: "hotdesk" };
+            let choice = choose(&candidates, &sought, "2026-11-30T12:00:00Z".parse().unwrap());
+            choice.map(|choice| (choice.slot.clone(), choice.notice(&sought).unwrap_or_default()))
+        };
+        for (file, user, because) in [
+            ("cr-only.csv", "alice@example.com", "A2: another row has the same slot"),
+            ("cr-only.csv", "mallory@example.com", "A3: another row has the same slot"),
+            ("chips-last-first.csv", "doe", "cannot be used: B2: "),
+            ("chips-last-first.csv", "alice", "cannot be used: B2: "),
+            ("chips-last-first.csv", "carol@example.com", "cannot be used: B4: "),
+            ("placeholders.csv", "tbd", "tbd holds no slot"),
+            ("two-digit-years.csv", "heidi@example.com", "cannot be used: E9: "),
+        ] {
+            let told = resolved(file, user).unwrap_err();
+            assert!(told.contains(because), "{file}, {user}: {told:?} does not say {because:?}");
+        }
+        assert_eq!(resolved("cr-only.csv", "bob@example.com"), Ok(("eevee".to_owned(), String::new())));
+        assert_eq!(resolved("chips-last-first.csv", "alice@example.com"), Ok(("ditto".to_owned(), String::new())));
+        let (slot, notice) = resolved("display-names.csv", "alice").unwrap();
+        assert_eq!((slot.as_str(), notice.contains("B5: nobody has been seen")), ("mew", true), "{notice}");
     }
 
     #[test]

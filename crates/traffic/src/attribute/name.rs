@@ -74,6 +74,10 @@ pub(super) fn readings(name: &str) -> impl Iterator<Item = (Option<&'static str>
 
 /// The Service that served, in a name that newer Traefiks give below a route: `httproute-…-HASH-svc-mew-web-0` is `mew-web`.
 pub(super) fn backend(name: &str) -> Option<&str> {
+    // No other name is as long: most lines need not be searched.
+    if name.len() <= HASH + "-svc-".len() {
+        return None;
+    }
     let (before, tail) = name.match_indices("-svc-").find_map(|(at, found)| {
         let (before, tail) = (name.get(..at)?, name.get(at + found.len()..)?);
         hashed(before).map(|_| (before, tail))

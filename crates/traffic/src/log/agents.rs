@@ -5,7 +5,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 /// Health checkers, uptime services, scanners of the Internet and certificate agents: globs, comma-separated. Each begins or
 /// ends where the program's own name does, so that an agent that only resembles one is a person's.
 pub const DEFAULT: &str = "kube-probe/*,GoogleHC/*,ELB-HealthChecker/*,Amazon-Route53-Health-Check-Service*,\
-    GoogleStackdriverMonitoring-UptimeChecks*,Envoy/HC,Prometheus/*,Blackbox Exporter/*,Blackbox-Exporter/*,\
+    GoogleStackdriverMonitoring-UptimeChecks*,Envoy/HC,Consul Health Check,check_http/*,Prometheus/*,Blackbox Exporter/*,Blackbox-Exporter/*,\
     *UptimeRobot/*,Uptime-Kuma/*,Better Stack Better Uptime Bot*,Better Uptime Bot*,Pingdom.com_bot_version_*,\
     DatadogSynthetics*,Datadog/Synthetics*,StatusCake*,Site24x7*,Checkly/*,\
     Mozilla/5.0 (compatible; CensysInspect/*,Mozilla/5.0 (compatible; InternetMeasurement/*,\

@@ -1,13 +1,18 @@
-//! Which objects does a release hold, which of them shall survive its uninstall, and how is helm told?
+//! Which objects does a release hold, which of them survive its uninstall, and what of its manifest does helm get?
 //!
-//! `helm uninstall` leaves an object alone whose own metadata, in the stored manifest, has the annotation
-//! `helm.sh/resource-policy: keep`. It looks at whole documents only, so objects to preserve inside a
-//! `List` become documents of their own.
+//! helm does to every document of a manifest what it is asked to do with the release. What is to stay is left out, and the rest
+//! is given to helm byte by byte: a document is read to know what it is, and never written. helm reads YAML 1.1 and this program
+//! YAML 1.2, so that whatever is written anew may mean something else.
 
+use hotdesk_slots::text::list;
 use hotdesk_slots::undo::ObjectRef;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 const POLICY: &str = "helm.sh/resource-policy";
+
+/// How a manifest begins that lacks documents. helm carries a manifest through its own updates of the record unchanged, and a
+/// comment is nothing to it.
+const LEFT_OUT: &str = "# hotdesk has left documents out of this manifest while it uninstalls the release.\n";
 
 /// What gives somebody rights, by group and kind: it survives whatever the operator says. No account of hotdesk's may take
 /// rights away or give them, so nobody can have it do so by way of a release.
@@ -16,10 +21,31 @@ const RIGHTS: [(&str, &str); 3] =
 
 /// Why a manifest is left as it is, and its release not uninstalled.
 #[derive(Debug, thiserror::Error)]
-#[error("document {number} of its manifest cannot be read as YAML: {source}")]
-pub struct ManifestError {
-    number: usize,
-    source: Box<serde_saphyr::Error>,
+pub enum ManifestError {
+    /// Nobody can tell what a document is.
+    #[error(
+        "document {number} of its manifest cannot be read as YAML, so nobody can tell whether it may go: {source}. Fix the \
+         template and deploy it again"
+    )]
+    Unreadable {
+        /// Which, counted from 1.
+        number: usize,
+        /// What is wrong with it.
+        source: Box<serde_saphyr::Error>,
+    },
+    /// What stays and what goes stand in one document.
+    #[error(
+        "document {number} of its manifest is a List that holds what stays ({stays}) and what goes ({goes}): write them as \
+         documents of their own and deploy it again"
+    )]
+    Mixed {
+        /// Which, counted from 1.
+        number: usize,
+        /// What of it stays.
+        stays: String,
+        /// What of it goes.
+        goes: String,
+    },
 }
 
 /// Which object this is.
@@ -34,17 +60,6 @@ pub fn reference(object: &Value) -> ObjectRef {
     }
 }
 
-/// A manifest in which every object to preserve says so.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Preserved {
-    /// The manifest.
-    pub manifest: String,
-    /// The objects that will be kept, as `Kind/name`.
-    pub objects: Vec<String>,
-    /// True if anything had to be changed.
-    pub changed: bool,
-}
-
 /// Every object, those inside of Lists by themselves.
 ///
 /// # Errors
@@ -52,19 +67,16 @@ pub struct Preserved {
 pub fn objects(manifest: &str) -> Result<Vec<Value>, ManifestError> {
     let mut all = Vec::new();
     for (index, document) in documents(manifest).into_iter().enumerate() {
-        all.extend(flat(read(index + 1, &document)?));
+        all.extend(document.objects(index + 1)?);
     }
     Ok(all)
 }
 
-/// True if `helm uninstall` leaves this object alone as it is, or after [`preserve`].
+/// True if an uninstall leaves this object alone: helm does so with any `resource-policy`, also one that it does not know, and
+/// the rest is left out of what helm gets.
 #[must_use]
 pub fn survives(object: &Value, kinds: &[String]) -> bool {
-    is_marked(object) || is_preserved(object, kinds)
-}
-
-fn is_preserved(object: &Value, kinds: &[String]) -> bool {
-    gives_rights(object) || kinds.iter().any(|kind| names(kind, text(object, "/kind")))
+    has_policy(object) || gives_rights(object) || kinds.iter().any(|kind| names(kind, text(object, "/kind")))
 }
 
 fn gives_rights(object: &Value) -> bool {
@@ -72,136 +84,116 @@ fn gives_rights(object: &Value) -> bool {
     RIGHTS.contains(&(group, text(object, "/kind")))
 }
 
-/// The manifest without some objects, and with other numbers of replicas where it names any. Every other document stays
-/// as it is, byte by byte.
+fn has_policy(object: &Value) -> bool {
+    object.pointer("/metadata/annotations").is_some_and(|annotations| annotations.get(POLICY).is_some())
+}
+
+/// The manifest without the documents of what stays; every other document is as it was, byte by byte.
 ///
 /// # Errors
-/// When a document cannot be read.
-pub fn changed(manifest: &str, without: &[ObjectRef], replicas: &[(ObjectRef, i64)]) -> Result<String, ManifestError> {
-    let mut result = String::new();
+/// When a document cannot be read, or holds both.
+pub fn without(manifest: &str, stays: impl Fn(&Value) -> bool) -> Result<String, ManifestError> {
+    let mut left = String::new();
     for (index, document) in documents(manifest).into_iter().enumerate() {
-        let before = flat(read(index + 1, &document)?);
-        let left = before.iter().filter(|object| !without.contains(&reference(object)));
-        let after: Vec<Value> = left.map(|object| scaled(object.clone(), replicas)).collect();
-        result.push_str(document.separator);
-        if after == before {
-            result.push_str(document.body);
-        } else if after.is_empty() {
-            result.push('\n');
-        } else {
-            result.push_str(&rewritten(document.body, &after));
+        let (staying, going): (Vec<Value>, Vec<Value>) =
+            document.objects(index + 1)?.into_iter().partition(|object| stays(object));
+        if staying.is_empty() {
+            left.push_str(document.text);
+        } else if !going.is_empty() {
+            let (stays, goes) = (shown(&staying), shown(&going));
+            return Err(ManifestError::Mixed { number: index + 1, stays, goes });
         }
     }
-    Ok(result)
+    Ok(left)
 }
 
-fn scaled(mut object: Value, replicas: &[(ObjectRef, i64)]) -> Value {
-    let own = reference(&object);
-    let wanted = replicas.iter().find(|(other, _)| *other == own).map(|(_, number)| *number);
-    if let (Some(number), Some(written)) = (wanted, object.pointer_mut("/spec/replicas")) {
-        *written = json!(number);
+/// A manifest and documents of others, each byte by byte.
+#[must_use]
+pub fn joined(manifest: &str, more: &[String]) -> String {
+    let mut all = manifest.to_owned();
+    for more in more.iter().filter(|more| !more.trim().is_empty()) {
+        if !all.is_empty() && !all.ends_with('\n') {
+            all.push('\n');
+        }
+        if !more.trim_start().starts_with("---") {
+            all.push_str("---\n");
+        }
+        all.push_str(more);
     }
-    object
+    all
 }
 
-fn read(number: usize, document: &Document<'_>) -> Result<Value, ManifestError> {
-    serde_saphyr::from_str_with_options(document.body, yaml())
-        .map_err(|source| ManifestError { number, source: Box::new(source) })
+/// Notes in a manifest that it lacks documents, or holds more.
+#[must_use]
+pub fn noted(manifest: &str) -> String {
+    if manifest.trim().is_empty() {
+        return LEFT_OUT.to_owned();
+    }
+    let separator = if manifest.trim_start().starts_with("---") { "" } else { "---\n" };
+    format!("{LEFT_OUT}{separator}{manifest}")
 }
 
-/// The objects of a document: itself, what its List holds, or none.
+/// True for a manifest that a reap which could not finish has left like that.
+#[must_use]
+pub fn is_noted(manifest: &str) -> bool {
+    manifest.starts_with(LEFT_OUT.trim_end())
+}
+
+/// A document, from its separator to the next.
+#[derive(Debug, Clone, Copy)]
+struct Document<'a> {
+    text: &'a str,
+}
+
+/// Splits where helm splits: at every line that begins with `---`. The documents are the manifest, without a gap.
+fn documents(manifest: &str) -> Vec<Document<'_>> {
+    let starts = manifest.match_indices("\n---").map(|(at, _)| at + 1);
+    // What stands before the first separator is a document, unless it is nothing: helm takes blanks away there.
+    let first = starts.clone().next().filter(|at| manifest.get(..*at).is_some_and(|before| before.trim().is_empty()));
+    let cuts: Vec<usize> = [0].into_iter().chain(starts.filter(|at| Some(*at) != first)).collect();
+    let ends = cuts.iter().skip(1).copied().chain([manifest.len()]);
+    let parts = cuts.iter().zip(ends).filter_map(|(from, to)| manifest.get(*from..to));
+    parts.map(|text| Document { text }).collect()
+}
+
+impl Document<'_> {
+    /// The objects of a document: itself, what its List holds, or none.
+    fn objects(self, number: usize) -> Result<Vec<Value>, ManifestError> {
+        let text = self.text.trim_start();
+        let body = text.strip_prefix("---").unwrap_or(text);
+        // helm takes the blanks away before it reads a document, and not before it makes the objects.
+        let read = read(body.trim_start()).or_else(|error| read(body).map_err(|_| error));
+        read.map(flat).map_err(|source| ManifestError::Unreadable { number, source: Box::new(source) })
+    }
+}
+
+/// helm reads a key that comes twice as its last value, takes deep documents and as many aliases as somebody writes, and does not
+/// look into binary data. An error must not show the lines around it: they may be a Secret's.
+fn read(body: &str) -> Result<Value, serde_saphyr::Error> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_depth: 256, enforce_alias_anchor_ratio: false },
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
+        ignore_binary_tag_for_string: true,
+        with_snippet: false,
+    };
+    serde_saphyr::from_str_with_options(body, options)
+}
+
 fn flat(object: Value) -> Vec<Value> {
     let item_kind = text(&object, "/kind").strip_suffix("List").map(str::to_owned);
     let version = text(&object, "/apiVersion").to_owned();
     match (item_kind, object.get("items").and_then(Value::as_array)) {
-        (Some(kind), Some(items)) => items.iter().map(|item| typed(item.clone(), &kind, &version)).collect(),
+        (Some(kind), Some(items)) => {
+            // helm sees a policy on the List, and leaves all of it.
+            let policy = object.pointer("/metadata/annotations").filter(|_| has_policy(&object));
+            items.iter().map(|item| typed(item.clone(), &kind, &version, policy)).collect()
+        }
         _ if object.is_object() => vec![object],
         _ => Vec::new(),
     }
 }
 
-/// Marks the objects of these kinds, what gives rights, and some more. Every document that needs no mark stays as it is, byte by byte.
-///
-/// # Errors
-/// When a document cannot be read: then nobody knows what it holds.
-pub fn preserve(manifest: &str, kinds: &[String], more: &[ObjectRef]) -> Result<Preserved, ManifestError> {
-    let mut result = Preserved { manifest: String::new(), objects: Vec::new(), changed: false };
-    for (index, document) in documents(manifest).into_iter().enumerate() {
-        let object = read(index + 1, &document)?;
-        result.manifest.push_str(document.separator);
-        match marked(object, kinds, more, &mut result.objects) {
-            None => result.manifest.push_str(document.body),
-            Some(objects) => {
-                result.changed = true;
-                result.manifest.push_str(&rewritten(document.body, &objects));
-            }
-        }
-    }
-    Ok(result)
-}
-
-/// helm reads a key that comes twice as its last value, and takes deep documents. An error must not show the lines
-/// around it: they may be a Secret's.
-fn yaml() -> serde_saphyr::Options {
-    serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: 256 },
-        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
-        with_snippet: false,
-    }
-}
-
-struct Document<'a> {
-    /// The `---` before it, or nothing.
-    separator: &'a str,
-    body: &'a str,
-}
-
-/// Splits where helm splits: at every line that begins with `---`.
-fn documents(manifest: &str) -> Vec<Document<'_>> {
-    let starts = manifest.match_indices("---").map(|(at, _)| at);
-    let at_line_start = |at: &usize| *at == 0 || manifest.get(..*at).is_some_and(|before| before.ends_with('\n'));
-    let mut cuts: Vec<usize> = starts.filter(at_line_start).collect();
-    if cuts.first() != Some(&0) {
-        cuts.insert(0, 0);
-    }
-    let ends = cuts.iter().skip(1).copied().chain([manifest.len()]);
-    cuts.iter().zip(ends).filter_map(|(from, to)| Some(Document::new(manifest.get(*from..to)?))).collect()
-}
-
-impl<'a> Document<'a> {
-    fn new(text: &'a str) -> Self {
-        let (separator, body) = text.split_at(if text.starts_with("---") { 3 } else { 0 });
-        Self { separator, body }
-    }
-}
-
-/// The documents that stand for one, if it holds anything that must be marked.
-fn marked(object: Value, kinds: &[String], more: &[ObjectRef], kept: &mut Vec<String>) -> Option<Vec<Value>> {
-    let named = |object: &Value| !more.is_empty() && more.contains(&reference(object));
-    let wanted = |object: &Value| is_preserved(object, kinds) || named(object);
-    if wanted(&object) {
-        kept.push(shown(&object));
-        return (!is_marked(&object)).then(|| vec![mark(object)]);
-    }
-    let item_kind = text(&object, "/kind").strip_suffix("List")?.to_owned();
-    let version = text(&object, "/apiVersion").to_owned();
-    let Value::Object(mut list) = object else { return None };
-    let Some(Value::Array(items)) = list.remove("items") else { return None };
-    let items = items.into_iter().map(|item| typed(item, &item_kind, &version));
-    let (preserved, rest): (Vec<Value>, Vec<Value>) = items.partition(wanted);
-    if preserved.is_empty() {
-        return None;
-    }
-    kept.extend(preserved.iter().map(shown));
-    let mut documents: Vec<Value> = preserved.into_iter().map(mark).collect();
-    if !rest.is_empty() {
-        list.insert("items".to_owned(), Value::Array(rest));
-        documents.push(Value::Object(list));
-    }
-    Some(documents)
-}
-
-/// True if an operator means this kind: whoever writes `configmaps` wants them kept as well.
+/// True if an operator means this kind: who writes `configmaps` wants them kept as well.
 fn names(written: &str, kind: &str) -> bool {
     let is = |plural: &str, singular: &str| {
         let stem = written.len().checked_sub(plural.len()).and_then(|at| written.split_at_checked(at));
@@ -213,48 +205,26 @@ fn names(written: &str, kind: &str) -> bool {
 }
 
 /// An item of a typed list (`ConfigMapList`) may leave its kind to the list.
-fn typed(mut item: Value, kind: &str, version: &str) -> Value {
-    if let (false, Some(item)) = (kind.is_empty(), item.as_object_mut()) {
-        item.entry("kind").or_insert_with(|| kind.into());
-        item.entry("apiVersion").or_insert_with(|| version.into());
+fn typed(mut item: Value, kind: &str, version: &str, policy: Option<&Value>) -> Value {
+    let Some(fields) = item.as_object_mut() else { return item };
+    if !kind.is_empty() {
+        fields.entry("kind").or_insert_with(|| kind.into());
+        fields.entry("apiVersion").or_insert_with(|| version.into());
+    }
+    let metadata = policy.and_then(|policy| Some((policy, fields.get_mut("metadata")?.as_object_mut()?)));
+    if let Some((policy, metadata)) = metadata {
+        metadata.insert("annotations".to_owned(), policy.clone());
     }
     item
 }
 
-fn is_marked(object: &Value) -> bool {
-    let policy = object.pointer("/metadata/annotations").and_then(|a| a.get(POLICY)).and_then(Value::as_str);
-    policy.is_some_and(|policy| policy.trim().eq_ignore_ascii_case("keep"))
-}
-
-fn mark(mut object: Value) -> Value {
-    let annotations = object.as_object_mut().and_then(|o| member(o, "metadata")).and_then(|m| member(m, "annotations"));
-    if let Some(annotations) = annotations {
-        annotations.insert(POLICY.to_owned(), json!("keep"));
+/// The first few of them.
+fn shown(objects: &[Value]) -> String {
+    let mut names: Vec<String> = objects.iter().take(3).map(|object| reference(object).to_string()).collect();
+    if objects.len() > names.len() {
+        names.push(format!("{} more", objects.len() - names.len()));
     }
-    object
-}
-
-/// A member that is an object; anything else there, null for example, gives way to one.
-fn member<'a>(object: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Map<String, Value>> {
-    let value = object.entry(name).or_insert(Value::Null);
-    if !value.is_object() {
-        *value = json!({});
-    }
-    value.as_object_mut()
-}
-
-/// The documents as JSON, which is YAML, behind the comments that the first one had.
-fn rewritten(body: &str, objects: &[Value]) -> String {
-    let leading =
-        body.lines().take_while(|line| line.trim().is_empty() || line.starts_with('#') || line.starts_with(" #"));
-    let comments: Vec<&str> = leading.filter(|line| !line.trim().is_empty()).collect();
-    let comments = comments.iter().fold(String::from("\n"), |text, line| text + line + "\n");
-    let objects: Vec<String> = objects.iter().map(|object| format!("{comments}{object}\n")).collect();
-    objects.join("---")
-}
-
-fn shown(object: &Value) -> String {
-    format!("{}/{}", text(object, "/kind"), text(object, "/metadata/name"))
+    list(&names)
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {

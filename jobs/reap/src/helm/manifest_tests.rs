@@ -1,4 +1,4 @@
-//! What is preserved, and that nothing else changes.
+//! What stays, what helm gets, and that nothing else changes.
 
 use super::*;
 use proptest::prelude::*;
@@ -7,84 +7,73 @@ fn kinds() -> Vec<String> {
     ["ConfigMap", "Secret", "ExternalSecret", "PersistentVolumeClaim"].map(str::to_owned).to_vec()
 }
 
-#[track_caller]
-fn preserved(manifest: &str) -> Preserved {
-    preserve(manifest, &kinds(), &[]).unwrap()
+fn names_of(manifest: &str, wanted: impl Fn(&Value) -> bool) -> Vec<String> {
+    let all = objects(manifest).unwrap_or_else(|error| panic!("{error}: {manifest}"));
+    all.iter().filter(|object| wanted(object)).map(|object| reference(object).to_string()).collect()
 }
 
-fn read_all(manifest: &str) -> Vec<Value> {
-    let read = |document: &Document<'_>| serde_saphyr::from_str_with_options::<Value>(document.body, yaml()).unwrap();
-    documents(manifest).iter().map(read).filter(|object| !object.is_null()).collect()
+fn stay(manifest: &str) -> Vec<String> {
+    names_of(manifest, |object| survives(object, &kinds()))
+}
+
+fn cut(manifest: &str) -> Result<String, ManifestError> {
+    without(manifest, |object| survives(object, &kinds()))
 }
 
 const MANIFEST: &str = include_str!("../../tests/data/manifest.yaml");
 
 #[test]
-fn marks_the_kinds_to_preserve_and_leaves_the_rest_byte_by_byte() {
-    let result = preserved(MANIFEST);
-    let names = [
-        "ConfigMap/settings",
-        "Secret/keys",
-        "PersistentVolumeClaim/data",
-        "ConfigMap/kept",
-        "ConfigMap/in-a-list",
-        "Secret/typed",
-    ];
-    assert_eq!(result.objects, names);
-    for document in documents(MANIFEST) {
-        let object: Value = serde_saphyr::from_str_with_options(document.body, yaml()).unwrap();
-        let untouched =
-            !matches!(text(&object, "/kind"), "ConfigMap" | "Secret" | "PersistentVolumeClaim" | "List" | "SecretList");
-        if untouched {
-            assert!(result.manifest.contains(document.body), "{}", document.body);
-        }
-    }
-    assert!(result.manifest.contains("# Source: web/templates/settings.yaml\n{"), "{}", result.manifest);
+fn what_is_to_stay_is_left_out_and_the_rest_is_as_it_was_byte_by_byte() {
+    let stays = ["ConfigMap/settings", "Secret/keys", "PersistentVolumeClaim/data", "ConfigMap/kept", "Secret/typed"];
+    let pure: String =
+        documents(MANIFEST).iter().map(|document| document.text).filter(|text| !text.contains("kind: List")).collect();
+    assert_eq!(stay(&pure), stays);
+    let left = cut(&pure).unwrap();
+    assert_eq!(names_of(&left, |_| true), ["Service/web", "Deployment/api"]);
+    let expected: String = documents(&pure)
+        .iter()
+        .map(|document| document.text)
+        .filter(|text| !["settings", "keys", "claim", "kept", "SecretList"].iter().any(|part| text.contains(part)))
+        .collect();
+    assert_eq!(left, expected);
+    assert!(left.contains("  name: web # a comment\n") && left.contains("# Source: web/templates/nothing.yaml\n"));
 }
 
 #[test]
-fn a_marked_object_is_otherwise_what_it_was() {
-    let after = read_all(&preserved(MANIFEST).manifest);
-    let settings = after.iter().find(|object| shown(object) == "ConfigMap/settings").unwrap();
+fn a_list_that_holds_what_stays_and_what_goes_keeps_the_release_and_says_what_to_do() {
+    let error = cut(MANIFEST).unwrap_err().to_string();
     assert_eq!(
-        *settings,
-        json!({
-            "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": "settings", "labels": {"app": "web"}, "annotations": {"note": "mine", POLICY: "keep"}},
-            "data": {"yes": "no", "port": "0080", "text": "first\n  ---\nlast\n"},
-        })
+        error,
+        "document 7 of its manifest is a List that holds what stays (ConfigMap/in-a-list) and what goes \
+         (Service/in-a-list): write them as documents of their own and deploy it again"
     );
 }
 
 #[test]
-fn objects_inside_lists_become_documents_of_their_own() {
-    let after = read_all(&preserved(MANIFEST).manifest);
-    for name in ["ConfigMap/in-a-list", "Secret/typed"] {
-        assert!(after.iter().any(|object| shown(object) == name && is_marked(object)), "{name}");
-    }
-    let list = after.iter().find(|object| text(object, "/kind") == "List").unwrap();
-    assert_eq!(list["items"].as_array().unwrap().len(), 1);
-    assert_eq!(shown(&list["items"][0]), "Service/in-a-list");
-}
-
-#[test]
-fn doing_it_twice_changes_nothing() {
-    let once = preserved(MANIFEST);
-    let twice = preserved(&once.manifest);
-    assert_eq!((twice.changed, &twice.manifest), (false, &once.manifest));
+fn a_list_of_which_all_stays_or_all_goes_is_a_document_like_any_other() {
+    let list = |a: &str, b: &str| {
+        format!("kind: List\nitems:\n- kind: {a}\n  metadata: {{name: a}}\n- kind: {b}\n  metadata: {{name: b}}\n")
+    };
+    assert_eq!(cut(&list("ConfigMap", "Secret")).unwrap(), "");
+    assert_eq!(cut(&list("Service", "Deployment")).unwrap(), list("Service", "Deployment"));
+    let marked = "kind: List\nmetadata: {annotations: {helm.sh/resource-policy: keep}}\nitems:\n- kind: Service\n  metadata: {name: a}\n";
+    assert_eq!((stay(marked), cut(marked).unwrap()), (vec!["Service/a".to_owned()], String::new()));
+    // helm looks at the List alone, and would delete it.
+    let inside = "kind: ServiceList\nitems:\n- metadata: {name: a, annotations: {helm.sh/resource-policy: keep}}\n- metadata: {name: b}\n";
+    assert!(cut(inside).unwrap_err().to_string().contains("what stays (Service/a) and what goes (Service/b)"));
 }
 
 #[test]
 fn a_document_that_cannot_be_read_stops_it() {
-    let error = preserve("a: b\n---\nkind: [unclosed\n", &kinds(), &[]).unwrap_err().to_string();
-    assert!(error.contains("document 2 of its manifest"), "{error}");
+    let error = cut("a: b\n---\nkind: [unclosed\n").unwrap_err().to_string();
+    assert!(error.contains("document 2 of its manifest") && error.contains("deploy it again"), "{error}");
 }
 
 #[test]
 fn what_is_wrong_with_a_document_is_said_without_what_stands_in_it() {
     let manifest =
         "kind: Secret\nmetadata: {name: a}\nstringData:\n  password: hunter2\n  broken: [\n  other: hunter3\n";
-    let error = preserve(manifest, &kinds(), &[]).unwrap_err().to_string();
+    let error = cut(manifest).unwrap_err().to_string();
     assert!(error.contains("line ") && !error.contains("hunter") && !error.contains('\n'), "{error}");
 }
 
@@ -101,8 +90,13 @@ fn a_document_is_read_however_it_is_written() {
         "kind: Service\nkind: ConfigMap\nmetadata: {name: b}\nmetadata: {name: a}\n",
         "kind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n",
         "just text\n---\n  kind: ConfigMap # indented\n  metadata: {name: a}\n---   \nkind: Service\n",
+        "--- kind: ConfigMap\nmetadata: {name: a}\n",
+        "---kind: ConfigMap\nmetadata: {name: a}\n",
+        "\n  ---\nkind: ConfigMap\nmetadata: {name: a}\n",
+        "kind: ConfigMap\nmetadata: {name: a}\nbinaryData: {a: !!binary //4=}\ndata: {b: !!binary //4=}\n",
     ] {
-        assert_eq!(preserved(manifest).objects, ["ConfigMap/a"], "{manifest}");
+        assert_eq!(stay(manifest), ["ConfigMap/a"], "{manifest}");
+        assert!(!cut(manifest).unwrap().contains("ConfigMap"), "{manifest}");
     }
 }
 
@@ -114,18 +108,19 @@ fn a_manifest_with_nothing_to_preserve_stays_as_it_is() {
         "---\n# only a comment\n",
         "kind: Service\nmetadata: {name: a}\n",
         "--- # odd\nkind: Service\n---\n",
+        "kind: Service\r\nmetadata: {name: a}\r\n---\r\nkind: Service",
     ] {
-        assert_eq!(preserved(manifest), Preserved { manifest: manifest.to_owned(), objects: vec![], changed: false });
+        assert_eq!(cut(manifest).unwrap(), manifest);
     }
 }
 
 #[test]
-fn a_policy_is_read_as_helm_reads_it() {
-    for (policy, kept) in [("keep", true), (" Keep ", true), ("delete", false), ("", false)] {
-        let manifest =
-            format!("kind: ConfigMap\nmetadata:\n  name: a\n  annotations: {{\"{POLICY}\": \"{policy}\"}}\n");
-        assert_eq!(!preserved(&manifest).changed, kept, "{policy}");
+fn helm_leaves_an_object_alone_whatever_its_policy_says() {
+    for (policy, stays) in [("keep", true), (" Keep ", true), ("delete", true), ("", true)] {
+        let manifest = format!("kind: Service\nmetadata:\n  name: a\n  annotations: {{\"{POLICY}\": \"{policy}\"}}\n");
+        assert_eq!(!stay(&manifest).is_empty(), stays, "{policy}");
     }
+    assert_eq!(stay("kind: Service\nmetadata: {name: a, annotations: {other: keep}}\n"), Vec::<String>::new());
 }
 
 #[test]
@@ -148,91 +143,236 @@ fn a_kind_is_meant_however_it_is_written() {
 }
 
 #[test]
-fn where_no_kind_is_preserved_nothing_changes() {
-    let manifest =
-        "---\n# only a comment\n---\nkind: ConfigMap\nmetadata: {name: a}\n---\nkind: List\nitems: [{a: b}]\n";
-    let unchanged = Preserved { manifest: manifest.to_owned(), objects: vec![], changed: false };
-    assert_eq!(preserve(manifest, &[String::new()], &[]).unwrap(), unchanged);
-    assert_eq!(preserve(manifest, &[], &[]).unwrap(), unchanged);
-}
-
-const THREE: &str = "---\n# Source: a\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2}\n---\nkind: ConfigMap\n\
-                     metadata: {name: settings}\n---\nkind: List\nitems:\n- kind: ConfigMap\n  metadata: {name: other}\n- \
-                     kind: Service\n  metadata: {name: web}\n";
-
-fn named(kind: &str, name: &str) -> ObjectRef {
-    ObjectRef { api_version: String::new(), kind: kind.to_owned(), namespace: None, name: name.to_owned() }
-}
-
-#[test]
-fn every_object_is_found_also_in_lists() {
-    let found: Vec<String> = super::objects(THREE).unwrap().iter().map(|o| reference(o).to_string()).collect();
-    assert_eq!(found, ["Deployment/web", "ConfigMap/settings", "ConfigMap/other", "Service/web"]);
-    assert_eq!(super::objects("---\n# nothing\n---\n").unwrap(), Vec::<Value>::new());
-}
-
-#[test]
-fn some_objects_leave_a_manifest_and_others_get_another_number_of_replicas() {
-    let without = [named("ConfigMap", "settings"), named("ConfigMap", "other"), named("Secret", "web")];
-    let replicas = [(named("Deployment", "web"), 5), (named("Service", "web"), 7)];
-    let after = changed(THREE, &without, &replicas).unwrap();
-    let objects = super::objects(&after).unwrap();
-    let found: Vec<String> = objects.iter().map(|o| reference(o).to_string()).collect();
-    assert_eq!(found, ["Deployment/web", "Service/web"]);
-    assert_eq!(objects[0]["spec"]["replicas"], 5);
-    assert_eq!(objects[1].get("spec"), None, "what names no replicas gets none");
-    assert_eq!(changed(THREE, &[], &[]).unwrap(), THREE);
-}
-
-#[test]
-fn an_object_can_be_preserved_by_its_name() {
-    let result = preserve(THREE, &[], &[named("Service", "web")]).unwrap();
-    assert_eq!(result.objects, ["Service/web"]);
-    let marked: Vec<String> =
-        super::objects(&result.manifest).unwrap().iter().filter(|o| is_marked(o)).map(shown).collect();
-    assert_eq!(marked, ["Service/web"]);
-}
-
-/// Manifests of documents of many kinds, written as YAML.
-fn manifests() -> impl Strategy<Value = String> {
-    let kind =
-        prop_oneof![Just("ConfigMap"), Just("Secret"), Just("Service"), Just("Deployment"), Just("ConfigMapList")];
-    let annotation = prop_oneof![
-        Just(""),
-        Just("  annotations: {a: b}\n"),
-        Just("  annotations: {helm.sh/resource-policy: keep}\n")
-    ];
-    let document = (kind, "[a-z]{1,8}", annotation, "[ -~]{0,20}").prop_map(|(kind, name, annotations, text)| {
-        let text = serde_json::to_string(&text).unwrap();
-        format!("---\n# Source: a/{name}.yaml\nkind: {kind}\nmetadata:\n  name: {name}\n{annotations}data:\n  text: {text}\n")
-    });
-    prop::collection::vec(document, 0..6).prop_map(|documents| documents.concat())
-}
-
-proptest! {
-    #[test]
-    fn the_mark_is_on_the_kinds_to_preserve_and_no_others(manifest in manifests()) {
-        let result = preserved(&manifest);
-        let (before, after) = (read_all(&manifest), read_all(&result.manifest));
-        prop_assert_eq!(before.len(), after.len());
-        for (before, after) in before.iter().zip(&after) {
-            let wanted = kinds().iter().any(|kind| kind == text(before, "/kind"));
-            prop_assert_eq!(is_marked(after), wanted || is_marked(before));
-            prop_assert_eq!(&before["data"], &after["data"]);
-        }
-        prop_assert_eq!(preserved(&result.manifest).manifest, result.manifest);
-    }
-}
-
-#[test]
 fn what_gives_rights_is_kept_whatever_the_operator_preserves() {
     let manifest = "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: a}\n---\n\
                     apiVersion: v1\nkind: ServiceAccountList\nitems: [{metadata: {name: b}}]\n---\n\
                     apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: c}\n---\n\
                     apiVersion: db.example.com/v1\nkind: Role\nmetadata: {name: of-a-database}\n---\n\
                     apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\n";
-    let result = preserve(manifest, &[], &[]).unwrap();
-    assert_eq!(result.objects, ["RoleBinding/a", "ServiceAccount/b", "Role/c"]);
-    let kept: Vec<String> = read_all(&result.manifest).iter().filter(|object| is_marked(object)).map(shown).collect();
-    assert_eq!(kept, result.objects, "and helm is told so");
+    assert_eq!(names_of(manifest, |object| survives(object, &[])), ["RoleBinding/a", "ServiceAccount/b", "Role/c"]);
+}
+
+#[test]
+fn documents_of_other_revisions_are_added_byte_by_byte() {
+    let (a, b) =
+        ("---\nkind: Service\nmetadata: {name: a}".to_owned(), "kind: Service\nmetadata: {name: b} # b\n".to_owned());
+    assert_eq!(joined(&a, &[]), a);
+    assert_eq!(joined(&a, &["\n".to_owned(), b.clone()]), format!("{a}\n---\n{b}"));
+    assert_eq!(joined("", std::slice::from_ref(&a)), a);
+    assert_eq!(names_of(&joined(&b, &[a]), |_| true), ["Service/b", "Service/a"]);
+}
+
+#[test]
+fn a_manifest_that_lacks_documents_says_so_and_is_otherwise_the_same() {
+    for manifest in
+        ["", "kind: Service\nmetadata: {name: a}\n", "---\nkind: Service\nmetadata: {name: a}", "\n---\na: b\n"]
+    {
+        let noted = noted(manifest);
+        assert!(is_noted(&noted) && !is_noted(manifest), "{manifest}");
+        assert!(noted.ends_with(manifest), "{noted}");
+        assert_eq!(names_of(&noted, |_| true), names_of(manifest, |_| true));
+        assert!(is_noted(noted.trim()), "helm 3 takes blanks away");
+    }
+}
+
+/// The templates of `tests/data/undo`, by their ids: what stays of each, or why all of it does; and what goes.
+type Names = &'static [&'static str];
+const ROWS: [(&str, &str, Result<Names, &str>, Names); 20] = [
+    ("u01", include_str!("../../tests/data/undo/u01-default-mode.yaml"), Ok(&["Secret/web-key"]), &["Deployment/web"]),
+    ("u02", include_str!("../../tests/data/undo/u02-octal-numbers.yaml"), Ok(&[]), &["Deployment/web"]),
+    ("u03", include_str!("../../tests/data/undo/u03-keys-y-n-on.yaml"), Ok(&[]), &["Deployment/web"]),
+    (
+        "u04",
+        include_str!("../../tests/data/undo/u04-binary-tag.yaml"),
+        Ok(&["ConfigMap/web-greeting"]),
+        &["Service/web"],
+    ),
+    ("u05", include_str!("../../tests/data/undo/u05-many-aliases.yaml"), Ok(&[]), &["Deployment/web"]),
+    (
+        "u06",
+        include_str!("../../tests/data/undo/u06-list-mixed.yaml"),
+        Err("what stays (ConfigMap/web-settings) and what goes (Deployment/web)"),
+        &[],
+    ),
+    ("u07", include_str!("../../tests/data/undo/u07-scaled.yaml"), Ok(&[]), &["Deployment/web"]),
+    ("u08 v1", include_str!("../../tests/data/undo/u08-failed-upgrade.v1.yaml"), Ok(&[]), &["Service/web"]),
+    ("u08 v2", include_str!("../../tests/data/undo/u08-failed-upgrade.v2.yaml"), Ok(&[]), &["Service/web"]),
+    ("u09 v1", include_str!("../../tests/data/undo/u09-renamed.v1.yaml"), Ok(&[]), &["Deployment/old"]),
+    (
+        "u09 v2",
+        include_str!("../../tests/data/undo/u09-renamed.v2.yaml"),
+        Ok(&[]),
+        &["Deployment/new", "HorizontalPodAutoscaler/new"],
+    ),
+    ("u11", include_str!("../../tests/data/undo/u11-policy-delete.yaml"), Ok(&["Service/web"]), &["Service/api"]),
+    (
+        "u12",
+        include_str!("../../tests/data/undo/u12-pre-delete-fails.yaml"),
+        Ok(&[]),
+        &["Service/web", "Job/web-before"],
+    ),
+    (
+        "u13",
+        include_str!("../../tests/data/undo/u13-pre-delete-hangs.yaml"),
+        Ok(&[]),
+        &["Service/web", "Job/web-before"],
+    ),
+    (
+        "u14",
+        include_str!("../../tests/data/undo/u14-post-delete-fails.yaml"),
+        Ok(&[]),
+        &["Service/web", "Job/web-after"],
+    ),
+    ("u16", include_str!("../../tests/data/undo/u16-finalizer.yaml"), Ok(&[]), &["Service/web", "Service/api"]),
+    (
+        "u17",
+        include_str!("../../tests/data/undo/u17-other-namespace.yaml"),
+        Ok(&[]),
+        &["Service/web", "Service/shared/web"],
+    ),
+    (
+        "u18",
+        include_str!("../../tests/data/undo/u18-role.yaml"),
+        Ok(&["Role/web", "RoleBinding/web"]),
+        &["Service/web"],
+    ),
+    (
+        "u19",
+        include_str!("../../tests/data/undo/u19-assigned-ports.yaml"),
+        Ok(&[]),
+        &["Service/web", "Service/node", "Service/balanced"],
+    ),
+    ("u20", include_str!("../../tests/data/undo/u20-hand-edits.yaml"), Ok(&[]), &["Deployment/web"]),
+];
+
+#[test]
+fn of_every_template_that_is_hard_to_reap_helm_gets_what_goes_byte_by_byte() {
+    for (id, manifest, stays, goes) in ROWS {
+        match (cut(manifest), stays) {
+            (Ok(left), Ok(stays)) => {
+                assert_eq!(stay(manifest), stays, "{id}");
+                assert_eq!(names_of(&left, |_| true), goes, "{id}");
+                let rest = documents(manifest).into_iter().filter(|document| left.contains(document.text));
+                assert_eq!(left, rest.map(|document| document.text).collect::<String>(), "{id}");
+            }
+            (Err(error), Err(why)) => assert!(error.to_string().contains(why), "{id}: {error}"),
+            (found, _) => panic!("{id}: {found:?}"),
+        }
+    }
+}
+
+/// How helm splits: 3.x at `(?:^|\s*\n)---\s*`, 4.3 at `(?m)^---[ \t]*`.
+fn split_by_helm_3(manifest: &str) -> Vec<String> {
+    let blank = |c: char| matches!(c, '\t' | '\n' | '\u{c}' | '\r' | ' ');
+    let mut rest = manifest.trim();
+    let mut parts = Vec::new();
+    rest = rest.strip_prefix("---").map_or(rest, |after| after.trim_start_matches(blank));
+    while let Some(at) = rest.find("\n---") {
+        parts.push(rest[..at].trim_end_matches(blank));
+        rest = rest[at + 4..].trim_start_matches(blank);
+    }
+    parts.push(rest);
+    // Where two separators follow each other, it leaves the second to the YAML reader.
+    parts
+        .into_iter()
+        .map(|part| part.trim().trim_start_matches("---").trim().to_owned())
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+fn split_by_helm_4(manifest: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    for line in manifest.trim_start().split_inclusive('\n') {
+        match line.strip_prefix("---") {
+            Some(after) => parts.push(after.trim_start_matches([' ', '\t']).to_owned()),
+            None => parts.last_mut().unwrap().push_str(line),
+        }
+    }
+    parts.into_iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+fn split_by_us(manifest: &str) -> Vec<String> {
+    let parts = documents(manifest).into_iter().map(|document| {
+        let text = document.text.trim_start();
+        text.strip_prefix("---").unwrap_or(text).trim().to_owned()
+    });
+    parts.filter(|part| !part.is_empty()).collect()
+}
+
+#[track_caller]
+fn check_split(manifest: &str) {
+    assert_eq!(split_by_us(manifest), split_by_helm_4(manifest), "helm 4: {manifest:?}");
+    assert_eq!(split_by_us(manifest), split_by_helm_3(manifest), "helm 3: {manifest:?}");
+    let whole: String = documents(manifest).iter().map(|document| document.text).collect();
+    assert_eq!(whole, manifest, "the documents are the manifest");
+}
+
+#[test]
+fn a_manifest_is_split_where_helm_splits_it() {
+    for (_, manifest, ..) in ROWS {
+        check_split(manifest);
+    }
+    for manifest in [
+        "",
+        "---",
+        "a\n---",
+        "a\n--- b\n---c\n",
+        " \n ---\na\n",
+        "a\r\n---\r\nb\r\n",
+        "a\n ---\nb",
+        "---\n---\na\n\n---\n\n---\nb",
+    ] {
+        check_split(manifest);
+    }
+    check_split(MANIFEST);
+}
+
+/// Manifests of documents of many kinds, in every way that people write them.
+fn manifests() -> impl Strategy<Value = String> {
+    let kind =
+        prop_oneof![Just("ConfigMap"), Just("Secret"), Just("Service"), Just("Deployment"), Just("ExternalSecret")];
+    let separator = prop_oneof![Just("---\n"), Just("---\r\n"), Just("--- # odd\n"), Just("---   \n")];
+    let data = prop_oneof![
+        "[ -~]{0,20}".prop_map(|text| format!("data:\n  text: {}\n", serde_json::to_string(&text).unwrap())),
+        Just("data: {mode: 0400, y: 1, on: off, n: ~}\n".to_owned()),
+        Just("data: {b: !!binary //4=}\n".to_owned()),
+        Just("data: {a: &a [1], b: *a, c: *a}\n".to_owned()),
+        Just("data:\n  text: |+\n    ---\n    kind: Secret\n\n\n".to_owned()),
+        Just("# only a comment\r\n".to_owned()),
+        Just("spec: {replicas: 1}".to_owned()),
+    ];
+    let object = (separator.clone(), kind, "[a-z]{1,8}", data).prop_map(|(separator, kind, name, data)| {
+        let end = if data.ends_with('\n') { "" } else { "\n" };
+        format!("{separator}# Source: a/{name}.yaml\nkind: {kind}\nmetadata:\n  name: {name}-x\n{data}{end}")
+    });
+    let nothing = separator.prop_map(|separator| format!("{separator}# nothing\n"));
+    prop::collection::vec(prop_oneof![4 => object, 1 => nothing], 0..7).prop_map(|documents| documents.concat())
+}
+
+proptest! {
+    #[test]
+    fn cutting_nothing_changes_nothing(manifest in manifests()) {
+        prop_assert_eq!(without(&manifest, |_| false).unwrap(), manifest);
+    }
+
+    #[test]
+    fn what_is_left_is_as_it_was_and_helm_sees_the_same_documents_as_before_but_for_those(manifest in manifests()) {
+        check_split(&manifest);
+        let left = cut(&manifest).unwrap();
+        check_split(&left);
+        prop_assert_eq!(stay(&left), Vec::<String>::new());
+        let goes = |part: &String| !["kind: ConfigMap\n", "kind: Secret\nmeta", "kind: ExternalSecret\n"].iter().any(|kind| part.contains(kind));
+        let expected: Vec<String> = split_by_helm_4(&manifest).into_iter().filter(goes).collect();
+        prop_assert_eq!(split_by_helm_4(&left), expected);
+        for document in documents(&left) {
+            prop_assert!(manifest.contains(document.text));
+        }
+    }
+
+    #[test]
+    fn any_text_is_split_where_helm_splits_it(manifest in "([a-c:#]{0,3}[ \t]?(\r?\n|---|\n---){0,2}){0,8}") {
+        let whole: String = documents(&manifest).iter().map(|document| document.text).collect();
+        prop_assert_eq!(&whole, &manifest);
+        prop_assert_eq!(split_by_us(&manifest), split_by_helm_4(&manifest));
+    }
 }

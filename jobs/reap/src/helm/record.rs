@@ -82,9 +82,20 @@ pub struct Hook {
     pub name: String,
     /// The kind of its object.
     pub kind: String,
+    /// The object.
+    #[serde(default)]
+    pub manifest: String,
     /// When it runs.
     #[serde(default)]
     pub events: Vec<String>,
+}
+
+impl Hook {
+    /// True if an uninstall runs it, before or after.
+    #[must_use]
+    pub fn is_of_an_uninstall(&self) -> bool {
+        self.events.iter().any(|event| event == "pre-delete" || event == "post-delete")
+    }
 }
 
 impl Record {
@@ -147,6 +158,15 @@ impl Record {
         Ok(info.status == "pending-rollback" || info.status == "failed" && failed)
     }
 
+    /// True for what a rollback to this revision made.
+    ///
+    /// # Errors
+    /// When there is no status.
+    pub fn is_rollback_to(&self, revision: i64) -> Result<bool, RecordError> {
+        let info: Described = self.field("info")?;
+        Ok(info.status == "deployed" && info.description == format!("Rollback to {revision}"))
+    }
+
     /// The hooks of the release.
     ///
     /// # Errors
@@ -168,13 +188,14 @@ impl Record {
         if self.fields.contains_key("manifest") { self.field("manifest") } else { Ok(String::new()) }
     }
 
-    /// Puts another manifest in.
+    /// The same with another manifest; every other field is carried over byte by byte.
     ///
     /// # Errors
     /// Never in practice: a text is always JSON.
-    pub fn set_manifest(&mut self, manifest: &str) -> Result<(), RecordError> {
-        self.fields.insert("manifest".to_owned(), to_raw_value(manifest)?);
-        Ok(())
+    pub fn with_manifest(&self, manifest: &str) -> Result<Self, RecordError> {
+        let mut fields = self.fields.clone();
+        fields.insert("manifest".to_owned(), to_raw_value(manifest)?);
+        Ok(Self { fields })
     }
 
     fn field<'a, T: Deserialize<'a>>(&'a self, name: &'static str) -> Result<T, RecordError> {

@@ -57,7 +57,12 @@ fn a_rollback_that_did_not_end_well_is_told_from_other_failures() {
 #[test]
 fn hooks_are_read_and_may_be_missing() {
     let hooks = |json: &str| Record::decode(pack(json).as_bytes()).unwrap().hooks().unwrap();
-    let hook = Hook { name: "up".to_owned(), kind: "Job".to_owned(), events: vec!["pre-install".to_owned()] };
+    let hook = Hook {
+        name: "up".to_owned(),
+        kind: "Job".to_owned(),
+        manifest: "b".to_owned(),
+        events: vec!["pre-install".to_owned()],
+    };
     let json = r#"{"hooks":[{"name":"up","kind":"Job","path":"a","manifest":"b","events":["pre-install"]}]}"#;
     assert_eq!(hooks(json), [hook]);
     assert_eq!(hooks("{}"), []);
@@ -103,8 +108,8 @@ fn a_record_that_would_fill_the_memory_is_refused() {
 fn only_the_manifest_changes() {
     let fields =
         r#""name":"web","version":3,"config":{"big":123456789012345678901234567890,"f":1.10,"e":1E400,"s":"\u00e9"}"#;
-    let mut record = Record::decode(pack(&format!("{{{fields},\"manifest\":\"x\"}}")).as_bytes()).unwrap();
-    record.set_manifest("y: \"1\"\n").unwrap();
+    let record = Record::decode(pack(&format!("{{{fields},\"manifest\":\"x\"}}")).as_bytes()).unwrap();
+    let record = record.with_manifest("y: \"1\"\n").unwrap();
     let again = Record::decode(record.encode().unwrap().as_bytes()).unwrap();
     assert_eq!(again.manifest().unwrap(), "y: \"1\"\n");
     assert_eq!(
@@ -117,8 +122,8 @@ proptest! {
     #[test]
     fn a_record_reads_back_as_it_was_written(manifest in any::<String>(), extra in "\\PC{0,40}") {
         let json = json!({"name": "web", "manifest": "", "config": {"x": extra}});
-        let mut record = Record::decode(pack(&json.to_string()).as_bytes()).unwrap();
-        record.set_manifest(&manifest).unwrap();
+        let record = Record::decode(pack(&json.to_string()).as_bytes()).unwrap();
+        let record = record.with_manifest(&manifest).unwrap();
         let again = Record::decode(record.encode().unwrap().as_bytes()).unwrap();
         prop_assert_eq!(again.manifest().unwrap(), manifest);
         prop_assert_eq!(again.fields["config"].get(), record.fields["config"].get());

@@ -19,6 +19,8 @@ pub struct Present {
     pub object: String,
     /// Its revision.
     pub revision: i64,
+    /// True if it is what was saved, byte by byte.
+    pub as_saved: bool,
     /// What it says, or why it cannot be read.
     pub says: Result<Says, String>,
 }
@@ -32,6 +34,8 @@ pub struct Says {
     pub phase: Phase,
     /// True for a rollback that is under way, or that failed or was killed.
     pub rolling_back: bool,
+    /// True for a rollback that was done.
+    pub rolled_back: bool,
 }
 
 /// An object of the release, as it is now.
@@ -81,6 +85,8 @@ pub enum Step {
         why: String,
         /// Objects that helm was to leave as they are.
         untouched: Vec<ObjectRef>,
+        /// True if nobody has deployed it since: the records are then those of a reap, or of a reviver.
+        ours: bool,
     },
     /// Look again in a moment.
     Wait(String),
@@ -88,11 +94,11 @@ pub enum Step {
     Leave(String),
 }
 
-/// Judges one release.
+/// Judges one release, of which this revision worked last.
 #[must_use]
 pub fn judge(first_deployed: Timestamp, revision: i64, present: &[Present], objects: &[Now]) -> Step {
-    let newest = present.iter().max_by_key(|record| record.revision);
-    let mut stale = Vec::new();
+    let newest = present.iter().filter(|record| !is_beyond(record, revision, first_deployed));
+    let newest = newest.max_by_key(|record| record.revision);
     if let Some(newest) = newest {
         let says = match &newest.says {
             Ok(says) => says,
@@ -104,6 +110,7 @@ pub fn judge(first_deployed: Timestamp, revision: i64, present: &[Present], obje
                 newest.revision
             ));
         }
+        let done = |why: String, ours: bool| Step::Done { why, untouched: untouched(objects), ours };
         match says.phase {
             Phase::Uninstalling => {}
             Phase::Pending if !says.rolling_back => {
@@ -118,20 +125,28 @@ pub fn judge(first_deployed: Timestamp, revision: i64, present: &[Present], obje
             Phase::Pending => {}
             Phase::Failed if newest.revision > revision => {}
             _ if newest.revision > revision => {
-                let why = format!("it is there already (revision {})", newest.revision);
-                return Step::Done { why, untouched: untouched(objects) };
+                let ours = newest.revision == revision.saturating_add(1) && says.rolled_back;
+                return done(format!("it is there already (revision {})", newest.revision), ours);
             }
             _ if objects.iter().all(|now| now.kept || now.state == State::There) => {
-                let why = "it is there: it was not uninstalled".to_owned();
-                return Step::Done { why, untouched: untouched(objects) };
+                return done("it is there: it was not uninstalled".to_owned(), true);
             }
             _ => {}
         }
-        let ours =
-            |record: &&Present| record.revision > revision && record.says.as_ref().is_ok_and(|says| says.rolling_back);
-        stale = present.iter().filter(ours).map(|record| (record.driver, record.object.clone())).collect();
     }
+    let stale = present.iter().filter(|record| {
+        let rolling_back = record.revision > revision && record.says.as_ref().is_ok_and(|says| says.rolling_back);
+        rolling_back || is_beyond(record, revision, first_deployed)
+    });
+    let stale = stale.map(|record| (record.driver, record.object.clone())).collect();
     obstacle(objects).unwrap_or_else(|| Step::Restore { untouched: untouched(objects), stale })
+}
+
+/// True for the record of a revision that did not work and is newer than the one that did, as it was saved or as a reap that
+/// could not finish has left it. It goes while helm rolls back, and comes back after that.
+fn is_beyond(record: &Present, revision: i64, first_deployed: Timestamp) -> bool {
+    let half_gone = |says: &Says| says.phase == Phase::Uninstalling && says.first_deployed == first_deployed;
+    record.revision > revision && (record.as_saved || record.says.as_ref().is_ok_and(half_gone))
 }
 
 /// What was kept is as people left it, and stays so. What cannot be seen was kept because it is out of reach.

@@ -24,12 +24,12 @@ fn there() -> Vec<Now> {
 }
 
 fn record(revision: i64, phase: Phase) -> Present {
-    let says = Ok(Says { first_deployed: first(), phase, rolling_back: false });
-    Present { driver: Driver::Secret, object: format!("v{revision}"), revision, says }
+    let says = Ok(Says { first_deployed: first(), phase, rolling_back: false, rolled_back: false });
+    Present { driver: Driver::Secret, object: format!("v{revision}"), revision, as_saved: false, says }
 }
 
 fn rolling_back(revision: i64) -> Present {
-    let says = Ok(Says { first_deployed: first(), phase: Phase::Pending, rolling_back: true });
+    let says = Ok(Says { first_deployed: first(), phase: Phase::Pending, rolling_back: true, rolled_back: false });
     Present { says, ..record(revision, Phase::Pending) }
 }
 
@@ -66,8 +66,11 @@ fn a_reviver_that_was_killed_is_followed_by_one_that_finishes() {
     failed.says.as_mut().unwrap().phase = Phase::Failed;
     check(&[record(3, Phase::Superseded), failed], &there(), &restore(&["v4"]));
     let why = "it is there already (revision 4)".to_owned();
-    let back = Step::Done { why, untouched: vec![object("ConfigMap")] };
-    check(&[record(3, Phase::Superseded), record(4, Phase::Deployed)], &there(), &back);
+    let back = |ours: bool| Step::Done { why: why.clone(), untouched: vec![object("ConfigMap")], ours };
+    check(&[record(3, Phase::Superseded), record(4, Phase::Deployed)], &there(), &back(false));
+    let mut done = record(4, Phase::Deployed);
+    done.says.as_mut().unwrap().rolled_back = true;
+    check(&[record(3, Phase::Superseded), done], &there(), &back(true));
 }
 
 #[test]
@@ -76,15 +79,42 @@ fn a_release_that_a_reap_left_half_gone_is_made_whole() {
 }
 
 #[test]
+fn u08_a_revision_that_did_not_work_goes_while_helm_rolls_back_and_is_nobodys_deploy() {
+    let saved = |revision: i64, phase: Phase| Present { as_saved: true, ..record(revision, phase) };
+    let half_gone = record(4, Phase::Uninstalling);
+    check(&[record(3, Phase::Deployed), half_gone], &reaped(), &restore(&["v4"]));
+    check(&[saved(3, Phase::Deployed), saved(4, Phase::Failed)], &reaped(), &restore(&["v4"]));
+    let why = "it is there: it was not uninstalled".to_owned();
+    let there_already = Step::Done { why, untouched: vec![object("ConfigMap")], ours: true };
+    check(&[saved(3, Phase::Deployed), saved(4, Phase::Failed)], &there(), &there_already);
+    // A reviver was killed while it put the records back: the rollback's own is the last to go.
+    let mut rolled_back = record(4, Phase::Deployed);
+    rolled_back.says.as_mut().unwrap().rolled_back = true;
+    let records = [saved(3, Phase::Deployed), rolled_back, saved(5, Phase::Failed)];
+    let why = "it is there already (revision 4)".to_owned();
+    check(&records, &there(), &Step::Done { why, untouched: vec![object("ConfigMap")], ours: true });
+    check_left(&[saved(3, Phase::Deployed), record(4, Phase::Failed)], &there(), "tried to deploy it since");
+}
+
+#[test]
 fn what_was_never_uninstalled_is_left_alone() {
     let why = "it is there: it was not uninstalled".to_owned();
-    check(&[record(3, Phase::Deployed)], &there(), &Step::Done { why, untouched: vec![object("ConfigMap")] });
+    check(
+        &[record(3, Phase::Deployed)],
+        &there(),
+        &Step::Done { why, untouched: vec![object("ConfigMap")], ours: true },
+    );
 }
 
 #[test]
 fn what_somebody_did_meanwhile_is_left_alone() {
     let mut anew = record(1, Phase::Deployed);
-    anew.says = Ok(Says { first_deployed: Timestamp::UNIX_EPOCH, phase: Phase::Deployed, rolling_back: false });
+    anew.says = Ok(Says {
+        first_deployed: Timestamp::UNIX_EPOCH,
+        phase: Phase::Deployed,
+        rolling_back: false,
+        rolled_back: false,
+    });
     check_left(&[anew], &there(), "was installed meanwhile (revision 1)");
     check_left(&[record(3, Phase::Deployed), record(4, Phase::Pending)], &there(), "somebody is deploying it");
     check_left(&[record(3, Phase::Superseded), record(4, Phase::Failed)], &there(), "tried to deploy it since");

@@ -1,27 +1,31 @@
 //! What would go with each release, and is it written down before it does?
 
-use std::sync::Arc;
-
-use hotdesk_slots::keys;
-use hotdesk_slots::undo::{About, ObjectRef, Replicas};
+use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::undo::{About, EarlierRevision, ObjectRef, Replicas};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::Api;
+use kube::api::{DynamicObject, Preconditions};
+use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 
-use super::objects::Objects;
+use super::history::{History, Revision};
+use super::hooks;
+use super::objects::{Objects, Owner, owner};
 use super::prospect::{Prospect, Reach, Settings, prospect};
 use super::saved::secret_name;
 use super::store::Store;
 use crate::api::Cluster;
 use crate::args::Args;
 use crate::collect::releases::Holder;
-use crate::helm::manifest::{objects, reference, survives};
+use crate::helm::manifest::{ManifestError, is_noted, joined, objects, reference, survives, without};
 use crate::helm::record::Record;
 use crate::helm::release::{Driver, Release};
 
 /// Kinds whose replicas somebody, or an autoscaler, may have set without the manifest.
 const SCALED: [&str; 3] = ["Deployment", "ReplicaSet", "StatefulSet"];
+
+/// The most bytes that a Secret or ConfigMap holds, less what helm adds to a record when it uninstalls or rolls back.
+const MAX_RECORD: usize = 1_048_576 - 8 * 1024;
 
 /// Looks after the releases of one slot.
 pub struct Keeper<'a> {
@@ -29,8 +33,6 @@ pub struct Keeper<'a> {
     args: &'a Args,
     slot: &'a str,
     objects: Objects<'a>,
-    /// The manifest that was read last, and its objects: nearly always it is asked about again.
-    read: Option<(String, Arc<Vec<Value>>)>,
 }
 
 /// Of which reap.
@@ -40,17 +42,28 @@ pub struct Reap {
     pub run: Timestamp,
     /// Why.
     pub reason: String,
+    /// The releases that it set out to uninstall.
+    pub targets: Vec<String>,
     /// Who holds the slot.
     pub owner: Option<String>,
     /// The id of their claim.
     pub claim_id: Option<String>,
 }
 
+/// What an uninstall of a release means, and what helm gets for it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What goes and what stays.
+    pub prospect: Prospect,
+    /// The manifest for helm; none where the release's own will do.
+    pub manifest: Option<String>,
+}
+
 impl<'a> Keeper<'a> {
     /// Nothing is asked yet.
     #[must_use]
     pub fn new(cluster: &'a Cluster, args: &'a Args, slot: &'a str) -> Self {
-        Self { cluster, args, slot, objects: Objects::new(cluster, slot), read: None }
+        Self { cluster, args, slot, objects: Objects::new(cluster, slot) }
     }
 
     /// What an uninstall of each of these would mean. A release that cannot be read stays.
@@ -62,7 +75,7 @@ impl<'a> Keeper<'a> {
                 Driver::ConfigMap => self.read::<ConfigMap>(release).await,
             };
             let found = match read {
-                Ok(record) => self.prospect(&release.name, &record).await,
+                Ok(history) => self.prepare(&release.name, &history).await.map(|prepared| prepared.prospect),
                 Err(why) => Err(why),
             };
             all.push(found.unwrap_or_else(Prospect::unreadable));
@@ -70,95 +83,301 @@ impl<'a> Keeper<'a> {
         all
     }
 
-    async fn read<K: Holder>(&self, release: &Release) -> Result<Record, String> {
+    async fn read<K: Holder>(&self, release: &Release) -> Result<History, String> {
         let api: Api<K> = Api::namespaced(self.cluster.client.clone(), self.slot);
-        let holder = self.cluster.answer("its record cannot be read", api.get(&release.object)).await?;
-        Record::decode(holder.release().unwrap_or_default()).map_err(|e| format!("its record cannot be read: {e}"))
+        let newest = self.cluster.answer("its record cannot be read", api.get(&release.object)).await?;
+        History::read(self.cluster, self.slot, release, &newest, false).await
     }
 
-    /// What the uninstall of a release with this record would mean.
+    /// What the uninstall of a release means, and what helm gets for it.
     ///
     /// # Errors
-    /// When the record cannot be read.
-    pub async fn prospect(&mut self, release: &str, record: &Record) -> Result<Prospect, String> {
-        let unreadable = |e: &dyn std::fmt::Display| format!("its record cannot be read: {e}");
-        let manifest = record.manifest().map_err(|e| unreadable(&e))?;
-        let found = self.objects_of(manifest)?;
-        let hooks = record.hooks().map_err(|e| unreadable(&e))?;
-        let goes = found.iter().filter(|object| !survives(object, &self.args.preserve));
-        let references: Vec<ObjectRef> = goes.map(reference).collect();
+    /// When a record of it cannot be read.
+    pub async fn prepare(&mut self, release: &str, history: &History) -> Result<Prepared, String> {
+        let live = history.live()?;
+        let manifests = manifests(&live)?;
+        let found = match self.union(&manifests) {
+            Ok(found) => found,
+            Err(why) => return Ok(Prepared { prospect: Prospect::kept(why.to_string()), manifest: None }),
+        };
+        let hooks = live.first().map(|(_, newest)| newest.hooks()).transpose();
+        let hooks = hooks.map_err(|e| format!("its record cannot be read: {e}"))?.unwrap_or_default();
+        let goes = found.iter().filter(|(_, object)| !survives(object, &self.args.preserve));
+        let references: Vec<ObjectRef> = goes.map(|(found, _)| found.clone()).collect();
         let reach = self.objects.reach(&references, release).await;
         let settings = Settings { preserve: &self.args.preserve, cluster_scoped: self.args.undo.cluster_scoped };
         let unasked = || Reach::Unknown("an object of it was not asked for".to_owned());
-        Ok(prospect(&found, &hooks, settings, |object| reach.get(object).cloned().unwrap_or_else(unasked)))
+        let prospect = prospect(&found, &hooks, settings, |object| reach.get(object).cloned().unwrap_or_else(unasked));
+        let hooks = hooks::problem(&mut self.objects, self.slot, &hooks).await?;
+        let prospect = prospect.or_held(hooks);
+        Ok(match for_helm(&manifests, &prospect.kept, self.slot) {
+            Ok(manifest) => {
+                let manifest = manifests.first().filter(|own| **own != manifest).map(|_| manifest);
+                let large = too_large(&live, manifest.as_deref())?;
+                Prepared { prospect: prospect.or_held(large), manifest }
+            }
+            Err(why) => Prepared { prospect: prospect.or_held(Some(why.to_string())), manifest: None },
+        })
     }
 
-    fn objects_of(&mut self, manifest: String) -> Result<Arc<Vec<Value>>, String> {
-        match &self.read {
-            Some((of, found)) if *of == manifest => Ok(Arc::clone(found)),
-            _ => {
-                let found = Arc::new(objects(&manifest).map_err(|e| e.to_string())?);
-                self.read = Some((manifest, Arc::clone(&found)));
-                Ok(found)
+    /// The objects of all these manifests, each once.
+    fn union(&self, manifests: &[String]) -> Result<Vec<(ObjectRef, Value)>, ManifestError> {
+        let mut all: Vec<(ObjectRef, Value)> = Vec::new();
+        for manifest in manifests {
+            for object in objects(manifest)? {
+                let found = reference(&object).within(self.slot);
+                if !all.iter().any(|(known, _)| *known == found) {
+                    all.push((found, object));
+                }
             }
         }
+        Ok(all)
     }
 
-    /// Writes a release down as it is, and says what is known of it.
+    /// Writes a release down as it is, every revision of it, and says what is known of it. A record that lacks documents was
+    /// written down before it lost them.
     ///
     /// # Errors
     /// When that fails: then it must not be reaped.
-    pub async fn save<K: Holder>(
+    pub async fn save(
         &mut self,
         release: &Release,
-        holder: &K,
+        history: &History,
         prospect: &Prospect,
         reap: &Reap,
         now: Timestamp,
-    ) -> Result<About, String> {
-        let packed = holder.release().unwrap_or_default();
-        let record = Record::decode(packed).map_err(|e| format!("its record cannot be read: {e}"))?;
-        let labels = holder.meta().labels.clone().unwrap_or_default();
-        let about = About {
+    ) -> Result<Option<About>, String> {
+        let (_, record) = history.newest.read.as_ref().map_err(|e| format!("its record cannot be read: {e}"))?;
+        if is_noted(&record.manifest().map_err(|e| e.to_string())?) {
+            return Ok(None);
+        }
+        let store = Store::new(self.cluster, &self.args.undo.saved_namespace, self.slot);
+        let about = |revision: &Revision| About {
             release: release.name.clone(),
-            revision: release.revision,
+            revision: revision.revision,
             driver: release.driver.as_str().to_owned(),
-            object: release.object.clone(),
-            labels: labels.into_iter().filter(|(key, _)| !keys::is_reserved(key)).collect(),
+            object: revision.object.clone(),
+            labels: revision.labels.clone(),
+            deployed_by: revision.deployed_by.clone(),
             at: now,
             run: reap.run,
             until: now.saturating_add(self.args.undo.revive_for).unwrap_or(Timestamp::MAX),
             claim_id: reap.claim_id.clone(),
             owner: reap.owner.clone(),
             reason: reap.reason.clone(),
-            kept: prospect.kept.clone(),
-            replicas: self.replicas(&record, prospect).await?,
-            lost: prospect.lost.clone(),
+            targets: reap.targets.clone(),
+            ..About::default()
         };
-        let uid = holder.meta().uid.as_deref().unwrap_or_default();
-        let name = secret_name(self.slot, &about, uid);
-        let store = Store::new(self.cluster, &self.args.undo.saved_namespace, self.slot);
-        store.save(&name, &about, packed).await?;
-        Ok(about)
+        // The newest last: where it is saved, the others are.
+        let mut earlier = Vec::new();
+        for revision in &history.older {
+            let about = About { is_earlier: true, ..about(revision) };
+            let secret = secret_name(self.slot, &about, &revision.uid);
+            store.save(&secret, &about, &revision.packed).await?;
+            earlier.push(EarlierRevision { revision: revision.revision, secret });
+        }
+        let about = About {
+            kept: prospect.kept.clone(),
+            replicas: self.replicas(history, prospect).await?,
+            lost: prospect.lost.clone(),
+            earlier,
+            ..about(&history.newest)
+        };
+        let name = secret_name(self.slot, &about, &history.newest.uid);
+        store.save(&name, &about, &history.newest.packed).await?;
+        Ok(Some(about))
     }
 
-    /// The replicas that are other than the manifest says.
-    async fn replicas(&mut self, record: &Record, prospect: &Prospect) -> Result<Vec<Replicas>, String> {
-        let manifest = record.manifest().map_err(|e| e.to_string())?;
-        let mut other = Vec::new();
-        for object in self.objects_of(manifest)?.iter() {
-            let found = reference(object);
-            let written = object.pointer("/spec/replicas").and_then(Value::as_i64);
-            let counts = written.is_some() || SCALED.contains(&found.kind.as_str());
-            if !counts || prospect.kept.contains(&found) {
-                continue;
-            }
-            let is = self.objects.get(&found).await?;
-            let is = is.and_then(|live| live.data.pointer("/spec/replicas").and_then(Value::as_i64));
-            if let Some(replicas) = is.filter(|is| *is != written.unwrap_or(1)) {
-                other.push(Replicas { object: found, replicas });
+    /// Those of these that are there.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub async fn existing(&mut self, objects: Vec<ObjectRef>) -> Result<Vec<ObjectRef>, String> {
+        let mut found = Vec::new();
+        for object in objects {
+            if self.objects.get(&object).await?.is_some() {
+                found.push(object);
             }
         }
-        Ok(other)
+        Ok(found)
+    }
+
+    /// Which of these are there, and why.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub async fn there(&mut self, objects: &[ObjectRef], release: &str) -> Result<Vec<String>, String> {
+        let mut there = Vec::new();
+        for object in objects {
+            let found = self.objects.get(object).await?;
+            there.extend(found.map(|found| format!("{object} is there: {}", why_there(&found, release, self.slot))));
+        }
+        Ok(there)
+    }
+
+    /// Removes hooks that run on when nobody waits for them any more; one that has ended says why in its log.
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub async fn end_hooks(&mut self, hooks: &[ObjectRef]) -> Result<(), String> {
+        for hook in hooks {
+            let Some(found) = self.objects.get(hook).await? else { continue };
+            let at = |pointer: &str| found.data.pointer(pointer);
+            let is_job_at_work = at("/status/active").and_then(Value::as_i64).is_some_and(|active| active > 0);
+            let phase = at("/status/phase").and_then(Value::as_str);
+            if found.annotations().contains_key("helm.sh/hook")
+                && (is_job_at_work || matches!(phase, Some("Running" | "Pending")))
+            {
+                let only = Preconditions { uid: found.uid(), resource_version: None };
+                self.objects.delete(hook, only).await?;
+                tracing::info!("{hook} is removed: it ran on after its uninstall was given up");
+            }
+        }
+        Ok(())
+    }
+
+    /// How many replicas everything has that goes and has any.
+    async fn replicas(&mut self, history: &History, prospect: &Prospect) -> Result<Vec<Replicas>, String> {
+        let mut all = Vec::new();
+        let written = self.union(&manifests(&history.live()?)?).map_err(|e| e.to_string())?;
+        for (object, written) in written {
+            let counts = written.pointer("/spec/replicas").is_some() || SCALED.contains(&object.kind.as_str());
+            if !counts || prospect.kept.contains(&object) {
+                continue;
+            }
+            let live = self.objects.get(&object).await?;
+            let is = live.and_then(|live| live.data.pointer("/spec/replicas").and_then(Value::as_i64));
+            all.extend(is.map(|replicas| Replicas { object, replicas }));
+        }
+        Ok(all)
+    }
+}
+
+/// Why an object outlives its release.
+fn why_there(found: &DynamicObject, release: &str, slot: &str) -> String {
+    let finalizers: Vec<String> = found.finalizers().iter().map(|finalizer| plain(finalizer)).collect();
+    match owner(found, release, slot) {
+        _ if found.metadata.deletion_timestamp.is_some() && !finalizers.is_empty() => {
+            format!("it is being deleted, and waits for its finalizer {}", list(&finalizers))
+        }
+        _ if found.metadata.deletion_timestamp.is_some() => "it is being deleted".to_owned(),
+        Owner::Other(whose) => format!("it {whose}"),
+        Owner::Release => "helm left it".to_owned(),
+    }
+}
+
+/// The manifests of these revisions. One that lacks documents was given all that was to go.
+fn manifests(live: &[(&Revision, &Record)]) -> Result<Vec<String>, String> {
+    let mut all = Vec::new();
+    for (_, record) in live {
+        all.push(record.manifest().map_err(|e| format!("its record cannot be read: {e}"))?);
+        if all.first().is_some_and(|newest| is_noted(newest)) {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+/// What helm gets: the newest manifest, and what it lacks of the others, without what stays.
+fn for_helm(manifests: &[String], kept: &[ObjectRef], slot: &str) -> Result<String, ManifestError> {
+    let mut parts = Vec::new();
+    let mut known = kept.to_vec();
+    for manifest in manifests {
+        parts.push(without(manifest, |object| known.contains(&reference(object).within(slot)))?);
+        known.extend(objects(manifest)?.iter().map(|object| reference(object).within(slot)));
+    }
+    Ok(match parts.split_first() {
+        Some((newest, older)) => joined(newest, older),
+        None => String::new(),
+    })
+}
+
+/// Why a release stays whose records leave helm no room, if they do.
+fn too_large(live: &[(&Revision, &Record)], manifest: Option<&str>) -> Result<Option<String>, String> {
+    let size: usize = live.iter().map(|(revision, _)| revision.packed.len()).sum();
+    let Some((_, newest)) = live.first().filter(|_| size > MAX_RECORD / 2) else { return Ok(None) };
+    let written = |record: &Record, manifest: &str| record.with_manifest(manifest).and_then(|record| record.encode());
+    let size = match manifest {
+        Some(manifest) => written(newest, manifest).map_err(|e| format!("its record cannot be written: {e}"))?.len(),
+        None => live.first().map_or(0, |(revision, _)| revision.packed.len()),
+    };
+    Ok((size > MAX_RECORD).then(|| {
+        format!(
+            "its record takes {size} bytes, and one that helm could bring back takes {MAX_RECORD} at the most: make its chart \
+             smaller, or uninstall it with helm"
+        )
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(manifest: &str) -> Vec<String> {
+        objects(manifest).unwrap().iter().map(|object| reference(object).to_string()).collect()
+    }
+
+    #[test]
+    fn u09_what_an_upgrade_that_failed_left_goes_with_what_it_was_to_replace() {
+        let old = include_str!("../../tests/data/undo/u09-renamed.v1.yaml").to_owned();
+        let new = include_str!("../../tests/data/undo/u09-renamed.v2.yaml").to_owned();
+        let both = for_helm(&[new.clone(), old.clone()], &[], "mew").unwrap();
+        assert_eq!(shown(&both), ["Deployment/new", "HorizontalPodAutoscaler/new", "Deployment/old"]);
+        assert!(both.starts_with(&new) && both.ends_with(&old), "byte by byte");
+    }
+
+    #[test]
+    fn u08_what_two_revisions_name_helm_gets_once() {
+        let one = include_str!("../../tests/data/undo/u08-failed-upgrade.v1.yaml").to_owned();
+        let two = include_str!("../../tests/data/undo/u08-failed-upgrade.v2.yaml").to_owned();
+        assert_eq!(for_helm(&[two.clone(), one], &[], "mew").unwrap(), two);
+    }
+
+    #[test]
+    fn u17_a_namesake_in_another_namespace_is_another_object() {
+        let template = include_str!("../../tests/data/undo/u17-other-namespace.yaml").to_owned();
+        let shared = ObjectRef { namespace: Some("shared".to_owned()), ..reference(&objects(&template).unwrap()[0]) };
+        assert_eq!(shared.to_string(), "Service/shared/web");
+        let left = for_helm(std::slice::from_ref(&template), &[shared], "mew").unwrap();
+        assert_eq!(shown(&left), ["Service/web"]);
+        assert!(template.starts_with(&left), "byte by byte");
+        let own = template.replace("namespace: shared", "namespace: mew");
+        assert_eq!(
+            objects(&own).unwrap().iter().map(|object| reference(object).within("mew").to_string()).collect::<Vec<_>>(),
+            ["Service/web", "Service/web"]
+        );
+    }
+
+    #[test]
+    fn u10_a_record_that_leaves_helm_no_room_keeps_its_release_and_says_so() {
+        use base64::Engine as _;
+        // Nothing of it can be compressed.
+        let mut state = 88_172_645_463_325_252_u64;
+        let noise: String = (0..1_000_000)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                char::from(b'!' + u8::try_from(state % 90).unwrap())
+            })
+            .filter(|c| !['"', '\\'].contains(c))
+            .collect();
+        let record = |size: usize| {
+            let json = serde_json::json!({"name": "web", "version": 1, "manifest": "kind: Service\n", "chart": &noise[..size],
+                "info": {"status": "deployed", "last_deployed": "2026-11-23T15:00:00Z"}});
+            base64::engine::general_purpose::STANDARD.encode(json.to_string())
+        };
+        let judge = |size: usize| {
+            let secret = Secret {
+                data: Some([("release".to_owned(), k8s_openapi::ByteString(record(size).into_bytes()))].into()),
+                ..Secret::default()
+            };
+            let revision = Revision::of("web", 1, &secret);
+            let read = revision.read.as_ref().unwrap();
+            too_large(&[(&revision, &read.1)], None).unwrap()
+        };
+        assert_eq!(judge(700_000), None);
+        let why = judge(785_000).unwrap();
+        assert!(why.contains("and one that helm could bring back takes 1040384 at the most"), "{why}");
     }
 }

@@ -1,17 +1,21 @@
 //! How can a reap be undone?
 //!
-//! Before an uninstall, the release's record is copied, unchanged, to a Secret out of the slot (`saved`, `store`), from where
-//! it goes when it is kept for no longer (`pruner`); what an uninstall would take, leave and lose is known beforehand
-//! (`prospect`). To revive a release (`reviver`), its record is
-//! put back and `helm rollback` does the rest; `judge` says whether that may be done, and what is left to do after a
-//! reviver that was killed. Where nobody wants that any more, `purger` removes what was saved and what was kept in the slot
-//! (`marked` finds it); `purge` says what goes, and what does not.
+//! Before an uninstall, every revision of the release that helm kept (`history`) is copied, unchanged, to Secrets out of the slot
+//! (`saved`, `store`), from where they go when they are kept for no longer (`pruner`). What an uninstall would take, leave and
+//! lose is known beforehand (`prospect`, `losses`), and so is whether its hooks can run (`hooks`); `keeper` puts that together,
+//! with what helm is given. To revive a release (`reviver`), the record of the revision that worked last is put back and `helm
+//! rollback` does the rest (`restore`); `judge` says whether that may be done, and what is left to do after a reviver that was
+//! killed. Where nobody wants that any more, `purger` removes what was saved and what was kept in the slot (`marked` finds it);
+//! `purge` says what goes, and what does not.
 //!
-//! Architecture Invariant: `judge`, `prospect`, `purge` and `saved` have no client, clock, environment or file.
+//! Architecture Invariant: `judge`, `losses`, `prospect`, `purge` and `saved` have no client, clock, environment or file.
 
 pub mod args;
+pub mod history;
+pub mod hooks;
 pub mod judge;
 pub mod keeper;
+pub mod losses;
 pub mod marked;
 pub mod objects;
 pub mod prospect;

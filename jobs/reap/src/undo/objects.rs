@@ -11,6 +11,7 @@ use kube::discovery::{ApiGroup, Scope, pinned_group};
 use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 
+use super::losses::losses;
 use super::prospect::Reach;
 use crate::api::Cluster;
 
@@ -97,7 +98,7 @@ impl<'a> Objects<'a> {
             return self.reach_within(object, release).await;
         }
         match self.may(object, &kind, "delete").await {
-            Ok(true) => Reach::Within,
+            Ok(true) => Reach::Within(Vec::new()),
             Ok(false) => Reach::Outside,
             Err(why) => Reach::Unknown(why),
         }
@@ -109,7 +110,8 @@ impl<'a> Objects<'a> {
         }
         match self.get(object).await {
             Ok(Some(found)) if !is_marked(&found, release, self.slot) => Reach::Others,
-            Ok(_) => Reach::Within,
+            Ok(Some(found)) => Reach::Within(losses(&found, &object.to_string())),
+            Ok(None) => Reach::Within(Vec::new()),
             Err(why) => Reach::Unknown(why),
         }
     }
@@ -174,7 +176,7 @@ impl<'a> Objects<'a> {
     pub async fn delete(&mut self, object: &ObjectRef, as_found: Preconditions) -> Result<bool, String> {
         let Some(kind) = self.kind(object).await? else { return Ok(false) };
         let api = self.api(object, &kind);
-        let only = DeleteParams { preconditions: Some(as_found), ..DeleteParams::default() };
+        let only = DeleteParams { preconditions: Some(as_found), ..DeleteParams::background() };
         let deleted = async {
             match api.delete(&object.name, &only).await {
                 Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),

@@ -6,7 +6,7 @@ use hotdesk_slots::undo::ObjectRef;
 use serde_json::Value;
 
 use super::args::ClusterScoped;
-use crate::helm::manifest::{reference, survives};
+use crate::helm::manifest::survives;
 use crate::helm::record::Hook;
 use crate::helm::release::Release;
 
@@ -30,8 +30,8 @@ pub struct Prospect {
 /// Whether the reaper may delete an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// It may.
-    Within,
+    /// It may; and what goes with it beyond what the manifest says.
+    Within(Vec<String>),
     /// It may not: the object is outside of the slot, or its administrators'.
     Outside,
     /// It may not: the object is not this release's, or no longer.
@@ -49,25 +49,28 @@ pub struct Settings<'a> {
     pub cluster_scoped: ClusterScoped,
 }
 
-/// Judges the uninstall of a release by its objects and hooks.
+/// Judges the uninstall of a release by its objects, which are named as within their slot, and its hooks.
 #[must_use]
 pub fn prospect(
-    objects: &[Value],
+    objects: &[(ObjectRef, Value)],
     hooks: &[Hook],
     settings: Settings<'_>,
     reach: impl Fn(&ObjectRef) -> Reach,
 ) -> Prospect {
     let mut result = Prospect::default();
     let (mut outside, mut unknown) = (Vec::new(), Vec::new());
-    for object in objects {
-        let found = reference(object);
+    for (found, object) in objects {
+        let found = found.clone();
         result.objects.push(found.clone());
         if survives(object, settings.preserve) {
             result.kept.push(found);
             continue;
         }
         match reach(&found) {
-            Reach::Within => result.lost.extend(data_of(object)),
+            Reach::Within(lost) => {
+                result.lost.extend(data_of(&found, object));
+                result.lost.extend(lost);
+            }
             Reach::Outside => outside.push(found),
             Reach::Others => {
                 result.out_of_reach.push(found.clone());
@@ -95,8 +98,7 @@ fn held(out_of_reach: &[ObjectRef], setting: ClusterScoped) -> Option<String> {
 }
 
 /// The data that goes with an object.
-fn data_of(object: &Value) -> Option<String> {
-    let found = reference(object);
+fn data_of(found: &ObjectRef, object: &Value) -> Option<String> {
     let at = |pointer: &str| object.pointer(pointer);
     match found.kind.as_str() {
         "PersistentVolumeClaim" => Some(format!("the data of {found}")),
@@ -114,8 +116,8 @@ fn data_of(object: &Value) -> Option<String> {
 
 /// A hook of the uninstall runs, and nothing takes back what it did.
 fn undone_by(hook: &Hook) -> Option<String> {
-    let at_uninstall = hook.events.iter().any(|event| event == "pre-delete" || event == "post-delete");
-    at_uninstall.then(|| format!("what its uninstall hook {}/{} does", plain(&hook.kind), plain(&hook.name)))
+    hook.is_of_an_uninstall()
+        .then(|| format!("what its uninstall hook {}/{} does", plain(&hook.kind), plain(&hook.name)))
 }
 
 impl Prospect {
@@ -123,6 +125,19 @@ impl Prospect {
     #[must_use]
     pub fn unreadable(why: String) -> Self {
         Self { held: Some(why), in_doubt: true, ..Self::default() }
+    }
+
+    /// Of a release that stays as it is, for a reason that somebody can do something about.
+    #[must_use]
+    pub fn kept(why: String) -> Self {
+        Self { held: Some(why), ..Self::default() }
+    }
+
+    /// The same, unless it stays for another reason.
+    #[must_use]
+    pub fn or_held(mut self, why: Option<String>) -> Self {
+        self.held = self.held.or(why);
+        self
     }
 
     /// As the Slot's status tells it.
@@ -145,6 +160,7 @@ impl Prospect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::helm::manifest::reference;
     use serde_json::json;
 
     fn object(kind: &str, spec: &Value) -> Value {
@@ -153,12 +169,14 @@ mod tests {
 
     fn of(objects: &[Value], hooks: &[Hook], cluster_scoped: ClusterScoped) -> Prospect {
         let preserve = ["ConfigMap".to_owned()];
-        prospect(objects, hooks, Settings { preserve: &preserve, cluster_scoped }, |object| {
+        let objects: Vec<(ObjectRef, Value)> =
+            objects.iter().map(|object| (reference(object).within("mew"), object.clone())).collect();
+        prospect(&objects, hooks, Settings { preserve: &preserve, cluster_scoped }, |object| {
             match object.kind.as_str() {
                 "ClusterRole" | "CustomResourceDefinition" => Reach::Outside,
                 "Ingress" => Reach::Others,
                 "Gadget" => Reach::Unknown("the cluster knows no Gadget".to_owned()),
-                _ => Reach::Within,
+                _ => Reach::Within(Vec::new()),
             }
         })
     }
@@ -196,10 +214,9 @@ mod tests {
             role("v1", "ServiceAccount"),
             role("db.example.com/v1", "Role"),
         ];
-        let found =
-            prospect(&objects, &[], Settings { preserve: &[], cluster_scoped: ClusterScoped::KeepRelease }, |_| {
-                Reach::Within
-            });
+        let objects: Vec<(ObjectRef, Value)> = objects.map(|object| (reference(&object), object)).to_vec();
+        let settings = Settings { preserve: &[], cluster_scoped: ClusterScoped::KeepRelease };
+        let found = prospect(&objects, &[], settings, |_| Reach::Within(Vec::new()));
         assert_eq!(shown(&found.kept), ["Role/x", "RoleBinding/x", "ServiceAccount/x"]);
         assert_eq!((found.held, found.objects.len()), (None, 4));
     }
@@ -245,6 +262,7 @@ mod tests {
         let hook = |name: &str, events: &[&str]| Hook {
             name: name.to_owned(),
             kind: "Job".to_owned(),
+            manifest: String::new(),
             events: events.iter().map(|e| (*e).to_owned()).collect(),
         };
         let hooks = [hook("up", &["pre-install", "post-upgrade"]), hook("down", &["pre-install", "post-delete"])];

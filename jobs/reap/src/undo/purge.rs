@@ -142,7 +142,8 @@ fn of_release(release: &str, present: &Present<'_>, wanted: &Wanted<'_>) -> (Opt
 /// True for what the reaper keeps of a release that it uninstalls, by the same rules, or has kept of this one.
 fn is_left_by_a_reap(marked: &Marked, saves: &[&Entry], preserve: &[String]) -> bool {
     let ObjectRef { api_version, kind, name, .. } = &marked.object;
-    let annotations = json!({"helm.sh/resource-policy": marked.policy});
+    let annotations =
+        marked.policy.as_ref().map_or_else(|| json!({}), |policy| json!({"helm.sh/resource-policy": policy}));
     let written =
         json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "annotations": annotations}});
     let same = |kept: &ObjectRef| group(kept) == group(&marked.object) && kept.kind == *kind && kept.name == *name;

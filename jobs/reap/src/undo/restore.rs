@@ -1,17 +1,18 @@
 //! How is one release brought back?
 //!
-//! Its record is put back, and `helm rollback` makes the objects. What was kept is left out of that record meanwhile, so
-//! that helm does not touch it: people may have changed it, before the reap or since. When helm is done, the record
-//! gets the manifest that it had.
+//! The record of the revision that worked last is put back, and `helm rollback` makes the objects. What was kept is left out of
+//! that record meanwhile, so that helm does not touch it: people may have changed it, before the reap or since. When helm is
+//! done, every record is put back as it was saved, byte by byte, in place of the one that the rollback has made.
 
 use std::collections::BTreeMap;
 
+use hotdesk_slots::keys;
 use hotdesk_slots::undo::{About, ObjectRef};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, ResourceExt as _};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::judge::{Now, Present, Says, State};
 use super::objects::{Objects, Owner, owner};
@@ -19,9 +20,9 @@ use super::store::Saved;
 use crate::api::Cluster;
 use crate::collect::releases::{Holder, SECRET_TYPE};
 use crate::helm::Helm;
-use crate::helm::manifest::{changed, objects, reference};
+use crate::helm::manifest::{objects, reference, without};
 use crate::helm::record::Record;
-use crate::helm::release::Driver;
+use crate::helm::release::{Driver, Phase};
 
 /// Brings back the releases of one slot, one at a time.
 pub struct Restorer<'a> {
@@ -47,17 +48,18 @@ impl<'a> Restorer<'a> {
         Api::namespaced(self.cluster.client.clone(), self.slot)
     }
 
-    /// The records of this name that matter: those since the saved revision, and the newest.
+    /// The records of this name that matter: those since the revision that worked last, and the newest.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn present(&self, about: &About) -> Result<Vec<Present>, String> {
-        let mut all = self.present_in::<Secret>(about).await?;
-        all.extend(self.present_in::<ConfigMap>(about).await?);
+    pub async fn present(&self, saved: &Saved) -> Result<Vec<Present>, String> {
+        let mut all = self.present_in::<Secret>(saved).await?;
+        all.extend(self.present_in::<ConfigMap>(saved).await?);
         Ok(all)
     }
 
-    async fn present_in<K: Holder>(&self, about: &About) -> Result<Vec<Present>, String> {
+    async fn present_in<K: Holder>(&self, saved: &Saved) -> Result<Vec<Present>, String> {
+        let about = saved.target();
         let api = self.api::<K>();
         let filter = ListParams::default().labels(&format!("owner=helm,name={}", about.release));
         let listed = self.cluster.all("the helm records cannot be listed", api.list_metadata(&filter)).await?;
@@ -71,12 +73,9 @@ impl<'a> Restorer<'a> {
                 continue;
             }
             let holder = self.cluster.answer("a helm record cannot be read", api.get(&object)).await?;
-            present.push(Present {
-                driver: K::DRIVER,
-                object,
-                revision,
-                says: says(&holder, &about.release, revision),
-            });
+            let as_saved = saved.revision(revision).is_some_and(|saved| is_as_saved(&holder, &saved.packed));
+            let says = says(&holder, &about.release, revision, about.revision);
+            present.push(Present { driver: K::DRIVER, object, revision, as_saved, says });
         }
         Ok(present)
     }
@@ -88,9 +87,11 @@ impl<'a> Restorer<'a> {
     pub async fn look(&mut self, saved: &Saved) -> Result<Vec<Now>, String> {
         let about = &saved.entry.about;
         let manifest = saved.record.manifest().map_err(|e| format!("its saved record cannot be read: {e}"))?;
+        let stayed: Vec<ObjectRef> = about.kept.iter().map(|kept| kept.clone().within(self.slot)).collect();
         let mut found = Vec::new();
         for object in objects(&manifest).map_err(|e| e.to_string())?.iter().map(reference) {
-            let kept = about.kept.contains(&object);
+            let object = object.within(self.slot);
+            let kept = stayed.contains(&object);
             let state = self.state(&object, &about.release).await?;
             found.push(Now { object, kept, state });
         }
@@ -124,40 +125,57 @@ impl<'a> Restorer<'a> {
         stale: &[(Driver, String)],
         helm: &Helm,
     ) -> Result<(), String> {
-        let about = &saved.entry.about;
-        let manifests = manifests(saved, untouched)?;
+        let about = saved.target();
+        let manifests = self.manifests(saved, untouched)?;
         for (driver, object) in stale {
             self.remove(*driver, object).await?;
         }
         let driver = driver(about)?;
         match driver {
-            Driver::Secret => self.put::<Secret>(blank_secret(), saved, &manifests).await?,
-            Driver::ConfigMap => self.put::<ConfigMap>(ConfigMap::default(), saved, &manifests).await?,
+            Driver::Secret => self.put::<Secret>(saved, &manifests).await?,
+            Driver::ConfigMap => self.put::<ConfigMap>(saved, &manifests).await?,
         }
-        self.is_newest(about).await?;
-        let rolled_back = helm.rollback(&about.release, about.revision, driver).await.map_err(|e| e.to_string());
-        let scaled = if rolled_back.is_ok() { self.scale(saved).await } else { Ok(()) };
-        // Last, for it tells that all is done; also after a failure, for whoever deploys next compares with the manifest.
-        let put_right = self.put_right(saved, driver, &manifests).await.map(|_| ());
-        rolled_back.and(scaled).and(put_right)
+        self.is_newest(saved).await?;
+        if let Err(error) = helm.rollback(&about.release, about.revision, driver).await {
+            // Also then, for who deploys next compares with the manifest.
+            self.put_right(saved, driver, &manifests).await?;
+            return Err(error.to_string());
+        }
+        self.finish(saved, untouched).await
     }
 
-    /// Does what a reviver that was killed after helm was done has left to do.
+    /// Does what is left to do when helm is done, also of a reviver that was killed.
     ///
     /// # Errors
     /// When it cannot be done.
     pub async fn finish(&mut self, saved: &Saved, untouched: &[ObjectRef]) -> Result<(), String> {
-        let manifests = manifests(saved, untouched)?;
-        if self.put_right(saved, driver(&saved.entry.about)?, &manifests).await? {
-            self.scale(saved).await?;
+        let (driver, manifests) = (driver(saved.target())?, self.manifests(saved, untouched)?);
+        self.scale(saved).await?;
+        // Last, for it tells that all is done.
+        let as_it_was = matches!(saved.target_phase(), Some(Phase::Deployed | Phase::Failed));
+        match driver {
+            _ if !as_it_was => self.put_right(saved, driver, &manifests).await,
+            Driver::Secret => self.put_back::<Secret>(saved).await,
+            Driver::ConfigMap => self.put_back::<ConfigMap>(saved).await,
         }
-        Ok(())
+    }
+
+    /// What helm gets is the manifest without what it must not touch.
+    fn manifests(&self, saved: &Saved, untouched: &[ObjectRef]) -> Result<Manifests, String> {
+        let was = saved.record.manifest().map_err(|e| format!("its saved record cannot be read: {e}"))?;
+        let stays = |object: &Value| untouched.contains(&reference(object).within(self.slot));
+        let for_helm = without(&was, stays).map_err(|e| e.to_string())?;
+        Ok(Manifests { was, for_helm })
     }
 
     /// helm takes the newest record for what is there, and deletes what that names beyond the one that it rolls back to.
-    async fn is_newest(&self, about: &About) -> Result<(), String> {
-        let newest = self.present(about).await?.iter().map(|present| present.revision).max();
-        if newest == Some(about.revision) { Ok(()) } else { Err("somebody has deployed it meanwhile".to_owned()) }
+    async fn is_newest(&self, saved: &Saved) -> Result<(), String> {
+        let newest = self.present(saved).await?.iter().map(|present| present.revision).max();
+        if newest == Some(saved.target().revision) {
+            Ok(())
+        } else {
+            Err("somebody has deployed it meanwhile".to_owned())
+        }
     }
 
     async fn remove(&self, driver: Driver, object: &str) -> Result<(), String> {
@@ -172,101 +190,141 @@ impl<'a> Restorer<'a> {
     }
 
     /// Puts the record back, with the manifest that helm shall work with.
-    async fn put<K: Holder>(&self, mut holder: K, saved: &Saved, manifests: &Manifests) -> Result<(), String> {
-        let about = &saved.entry.about;
+    async fn put<K: Holder + Blank>(&self, saved: &Saved, manifests: &Manifests) -> Result<(), String> {
+        let about = saved.target();
+        let own = || saved.revision(about.revision).map(|revision| revision.packed.clone()).unwrap_or_default();
+        let packed = if manifests.for_helm == manifests.was {
+            own()
+        } else {
+            let written = saved.record.with_manifest(&manifests.for_helm).and_then(|record| record.encode());
+            written.map_err(|e| format!("its record cannot be written: {e}"))?
+        };
+        self.write::<K>(about, packed).await
+    }
+
+    /// Puts every record back as it was, in place of the one that the rollback has made; that one goes last.
+    async fn put_back<K: Holder + Blank>(&self, saved: &Saved) -> Result<(), String> {
+        let target = saved.target().revision;
+        let made = target.saturating_add(1);
+        let present = self.present_in::<K>(saved).await?;
+        let newest_saved = saved.revisions.first().map_or(target, |newest| newest.about.revision);
+        if present.iter().any(|present| present.revision > made.max(newest_saved)) {
+            return Err("somebody has deployed it meanwhile, so its older records stay as they are".to_owned());
+        }
+        for revision in saved.revisions.iter().rev().filter(|revision| revision.about.revision != made) {
+            self.write::<K>(&revision.about, revision.packed.clone()).await?;
+        }
+        let rollback = present.iter().find(|present| present.revision == made);
+        match (saved.revision(made), rollback) {
+            (Some(revision), _) => self.write::<K>(&revision.about, revision.packed.clone()).await,
+            (None, Some(rollback)) => self.remove(K::DRIVER, &rollback.object).await,
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Writes a record as it was: its labels, and who deployed it.
+    async fn write<K: Holder + Blank>(&self, about: &About, packed: String) -> Result<(), String> {
         let (api, what) = (self.api::<K>(), "its record cannot be put back");
         let found = self.cluster.answer(what, api.get_opt(&about.object)).await?;
+        let by = about.deployed_by.iter().map(|by| (keys::DEPLOYED_BY.to_owned(), by.clone()));
+        let annotations: BTreeMap<String, String> = by.collect();
+        let mut holder = K::blank();
         *holder.meta_mut() = ObjectMeta {
             name: Some(about.object.clone()),
             labels: Some(about.labels.clone()),
-            // Whoever writes it at the same moment wins.
+            annotations: (!annotations.is_empty()).then_some(annotations),
+            // What is written at the same moment wins.
             resource_version: found.as_ref().and_then(|found| found.meta().resource_version.clone()),
             ..ObjectMeta::default()
         };
-        holder.set_release(if manifests.for_helm == manifests.was {
-            saved.packed.clone()
-        } else {
-            packed(&saved.packed, &manifests.for_helm)?
-        });
+        holder.set_release(packed);
         let params = PostParams::default();
         match found {
             None => self.cluster.answer(what, api.create(&params, &holder)).await?,
+            Some(found) if found.release() == holder.release() => return Ok(()),
             Some(_) => self.cluster.answer(what, api.replace(&about.object, &params, &holder)).await?,
         };
         Ok(())
     }
 
-    /// Gives the records since then the manifest that the release had; tells whether any had another.
-    async fn put_right(&self, saved: &Saved, driver: Driver, manifests: &Manifests) -> Result<bool, String> {
-        let about = &saved.entry.about;
+    /// Gives the records since then the manifest that the release had.
+    async fn put_right(&self, saved: &Saved, driver: Driver, manifests: &Manifests) -> Result<(), String> {
         match driver {
-            _ if manifests.for_helm == manifests.was => Ok(false),
-            Driver::Secret => self.put_right_in::<Secret>(about, manifests).await,
-            Driver::ConfigMap => self.put_right_in::<ConfigMap>(about, manifests).await,
+            _ if manifests.for_helm == manifests.was => Ok(()),
+            Driver::Secret => self.put_right_in::<Secret>(saved, manifests).await,
+            Driver::ConfigMap => self.put_right_in::<ConfigMap>(saved, manifests).await,
         }
     }
 
-    async fn put_right_in<K: Holder>(&self, about: &About, manifests: &Manifests) -> Result<bool, String> {
+    async fn put_right_in<K: Holder>(&self, saved: &Saved, manifests: &Manifests) -> Result<(), String> {
         let (api, what) = (self.api::<K>(), "its record cannot be given its whole manifest again");
-        let since = self.present_in::<K>(about).await?.into_iter().filter(|present| present.revision >= about.revision);
-        let mut any = false;
-        for present in since {
+        let since = self.present_in::<K>(saved).await?.into_iter();
+        for present in since.filter(|present| present.revision >= saved.target().revision) {
             let mut holder = self.cluster.answer(what, api.get(&present.object)).await?;
-            let text = String::from_utf8_lossy(holder.release().unwrap_or_default()).into_owned();
-            let record = Record::decode(text.as_bytes()).map_err(|e| format!("{what}: {e}"))?;
+            let record = Record::decode(holder.release().unwrap_or_default()).map_err(|e| format!("{what}: {e}"))?;
             if record.manifest().map_err(|e| format!("{what}: {e}"))? != manifests.for_helm {
                 continue;
             }
-            holder.set_release(packed(&text, &manifests.was)?);
+            let whole = record.with_manifest(&manifests.was).and_then(|record| record.encode());
+            holder.set_release(whole.map_err(|e| format!("{what}: {e}"))?);
             self.cluster.answer(what, api.replace(&present.object, &PostParams::default(), &holder)).await?;
-            any = true;
         }
-        Ok(any)
+        Ok(())
     }
 
-    /// Sets the replicas that the manifest does not name; helm has set the others.
+    /// Sets the replicas that were other than helm makes them.
     async fn scale(&mut self, saved: &Saved) -> Result<(), String> {
         let manifest = saved.record.manifest().map_err(|e| e.to_string())?;
-        let written = objects(&manifest).map_err(|e| e.to_string())?;
-        let names = |object: &ObjectRef| {
-            written.iter().any(|found| reference(found) == *object && found.pointer("/spec/replicas").is_some())
-        };
-        for other in saved.entry.about.replicas.iter().filter(|other| !names(&other.object)) {
-            self.objects.merge(&other.object, &json!({"spec": {"replicas": other.replicas}})).await?;
+        let back: Vec<ObjectRef> = objects(&manifest)
+            .map_err(|e| e.to_string())?
+            .iter()
+            .map(|object| reference(object).within(self.slot))
+            .collect();
+        for wanted in &saved.entry.about.replicas {
+            let object = wanted.object.clone().within(self.slot);
+            if !back.contains(&object) {
+                continue;
+            }
+            let live = self.objects.get(&object).await?;
+            let is = live.and_then(|live| live.data.pointer("/spec/replicas").and_then(Value::as_i64));
+            if is.is_some_and(|is| is != wanted.replicas) {
+                self.objects.merge(&object, &json!({"spec": {"replicas": wanted.replicas}})).await?;
+            }
         }
         Ok(())
     }
 }
 
-fn says<K: Holder>(holder: &K, release: &str, revision: i64) -> Result<Says, String> {
+/// A new object that holds a record.
+trait Blank {
+    fn blank() -> Self;
+}
+
+impl Blank for Secret {
+    fn blank() -> Self {
+        Self { type_: Some(SECRET_TYPE.to_owned()), ..Self::default() }
+    }
+}
+
+impl Blank for ConfigMap {
+    fn blank() -> Self {
+        Self::default()
+    }
+}
+
+fn is_as_saved<K: Holder>(holder: &K, packed: &str) -> bool {
+    holder.release() == Some(packed.as_bytes())
+}
+
+fn says<K: Holder>(holder: &K, release: &str, revision: i64, target: i64) -> Result<Says, String> {
     let record = Record::decode(holder.release().unwrap_or_default()).map_err(|e| e.to_string())?;
     let state = record.state(release, revision).map_err(|e| e.to_string())?;
     Ok(Says {
         first_deployed: record.first_deployed().map_err(|e| e.to_string())?,
         phase: state.phase,
         rolling_back: record.is_unfinished_rollback().map_err(|e| e.to_string())?,
+        rolled_back: record.is_rollback_to(target).map_err(|e| e.to_string())?,
     })
-}
-
-fn manifests(saved: &Saved, untouched: &[ObjectRef]) -> Result<Manifests, String> {
-    let was = saved.record.manifest().map_err(|e| format!("its saved record cannot be read: {e}"))?;
-    let replicas: Vec<(ObjectRef, i64)> =
-        saved.entry.about.replicas.iter().map(|other| (other.object.clone(), other.replicas)).collect();
-    let for_helm = changed(&was, untouched, &replicas).map_err(|e| e.to_string())?;
-    Ok(Manifests { was, for_helm })
-}
-
-/// The same record with another manifest.
-fn packed(record: &str, manifest: &str) -> Result<String, String> {
-    let written = Record::decode(record.as_bytes()).and_then(|mut record| {
-        record.set_manifest(manifest)?;
-        record.encode()
-    });
-    written.map_err(|e| format!("its record cannot be written: {e}"))
-}
-
-fn blank_secret() -> Secret {
-    Secret { type_: Some(SECRET_TYPE.to_owned()), ..Secret::default() }
 }
 
 fn driver(about: &About) -> Result<Driver, String> {

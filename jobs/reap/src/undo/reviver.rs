@@ -6,6 +6,7 @@ use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{human_time, list, plain};
 use hotdesk_slots::undo::{ObjectRef, told_with};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
 use super::judge::{Step, judge};
@@ -49,7 +50,11 @@ async fn attempt(args: &Args, releases: &[String], now: fn() -> Timestamp) -> Re
     not_being_reaped(&found, slot, now())?;
     let under = args.request.entitled(&found, now())?;
     let store = Store::new(&cluster, &args.undo.saved_namespace, slot);
-    let entries = chosen(&store.list().await?, releases, under, slot)?;
+    let all = store.list().await?;
+    if let Some(message) = done_before(&found, &all, releases, now()) {
+        return Ok(Conclusion { exit: Exit::Fine, message });
+    }
+    let entries = chosen(&all, releases, under, slot)?;
     let mut saved = Vec::new();
     let mut result = Outcome::default();
     for entry in &entries {
@@ -67,7 +72,28 @@ async fn attempt(args: &Args, releases: &[String], now: fn() -> Timestamp) -> Re
     for saved in &saved {
         reviver.one(saved, &mut result).await;
     }
+    if !args.dry_run {
+        reviver.note(&result).await;
+    }
     Ok(result.conclusion(slot, args.dry_run))
+}
+
+/// What is said where nothing is left to bring back, for it was brought back before.
+fn done_before(slot: &Slot, saved: &[Entry], releases: &[String], now: Timestamp) -> Option<String> {
+    let last = slot.status.as_ref()?.last_reap.as_ref()?;
+    let restored = last.restored_at.as_ref()?.0;
+    let wanted = if releases.is_empty() { &last.releases } else { releases };
+    let is_saved = |name: &String| saved.iter().any(|entry| entry.about.release == *name);
+    if !wanted.iter().all(|name| last.releases.contains(name)) || wanted.iter().any(is_saved) {
+        return None;
+    }
+    let by = last.restored_by.as_deref().map(|by| format!(" by {}", plain(by))).unwrap_or_default();
+    let names: Vec<String> = wanted.iter().map(|name| plain(name)).collect();
+    Some(format!(
+        "{} came back {}{by} already: nothing is left to bring back.",
+        list(&names),
+        human_time(restored, now)
+    ))
 }
 
 /// A reap that is under way would take away again what is brought back.
@@ -104,8 +130,8 @@ fn chosen(entries: &[Entry], releases: &[String], under: Under<'_>, slot: &str) 
         ));
     }
     if releases.is_empty() {
-        let run = entries.iter().map(|entry| entry.about.run).max();
-        let last = known.iter().filter_map(|name| newest(name)).filter(|entry| Some(entry.about.run) == run);
+        let runs = last_runs(&entries);
+        let last = known.iter().filter_map(|name| newest(name)).filter(|entry| runs.contains(&entry.about.run));
         return Ok(last.cloned().collect());
     }
     let missing: Vec<String> = releases.iter().filter(|name| newest(name).is_none()).map(|name| plain(name)).collect();
@@ -117,6 +143,26 @@ fn chosen(entries: &[Entry], releases: &[String], under: Under<'_>, slot: &str) 
     }
     let known: Vec<String> = known.into_iter().map(plain).collect();
     Err(format!("{} is not saved in {slot}, or no longer; saved are: {}", list(&missing), list(&known)))
+}
+
+/// The last reap, and those before it that could not finish what they set out to do, and which it went on with: all that is one
+/// undo.
+fn last_runs(entries: &[&Entry]) -> Vec<Timestamp> {
+    let mut runs: Vec<Timestamp> = entries.iter().map(|entry| entry.about.run).collect();
+    runs.sort_unstable();
+    runs.dedup();
+    let of = |run: Timestamp| entries.iter().filter(move |entry| entry.about.run == run);
+    let mut last: Vec<Timestamp> = Vec::new();
+    for run in runs.into_iter().rev() {
+        let left = |name: &String| !of(run).any(|entry| entry.about.release == *name);
+        let set_out = of(run).flat_map(|entry| &entry.about.targets).filter(|name| left(name));
+        let goes_on = |name: &String| last.iter().any(|later| of(*later).any(|entry| entry.about.release == *name));
+        if !last.is_empty() && !set_out.into_iter().any(goes_on) {
+            break;
+        }
+        last.push(run);
+    }
+    last
 }
 
 struct Reviver<'a> {
@@ -142,13 +188,16 @@ impl Reviver<'_> {
             }
             Ok(Step::Restore { untouched, stale }) => self.restore(saved, &untouched, &stale, result).await,
             Ok(Step::Done { why, .. }) if self.args.dry_run => result.there.push((name, why)),
-            Ok(Step::Done { why, untouched }) => match self.restorer.finish(saved, &untouched).await {
-                Ok(()) => {
-                    self.settle(saved).await;
-                    result.there.push((name, why));
+            Ok(Step::Done { why, untouched, ours }) => {
+                let finished = if ours { self.restorer.finish(saved, &untouched).await } else { Ok(()) };
+                match finished {
+                    Ok(()) => {
+                        self.settle(saved).await;
+                        result.there.push((name, why));
+                    }
+                    Err(why) => result.not.push((name, why)),
                 }
-                Err(why) => result.not.push((name, why)),
-            },
+            }
             Ok(Step::Wait(why) | Step::Leave(why)) | Err(why) => result.not.push((name, why)),
         }
     }
@@ -172,7 +221,7 @@ impl Reviver<'_> {
         let mut looks = 1;
         loop {
             let objects = self.restorer.look(saved).await?;
-            let step = judge(first, about.revision, &self.restorer.present(about).await?, &objects);
+            let step = judge(first, saved.target().revision, &self.restorer.present(saved).await?, &objects);
             let Step::Wait(why) = &step else { return Ok(step) };
             if looks == LOOKS || self.args.dry_run {
                 return Ok(step);
@@ -190,7 +239,7 @@ impl Reviver<'_> {
         stale: &[(Driver, String)],
         result: &mut Outcome,
     ) {
-        let about = &saved.entry.about;
+        let about = saved.target();
         tracing::info!(release = about.release, revision = about.revision, "bringing it back{}", left_alone(untouched));
         match self.restorer.restore(saved, untouched, stale, self.helm).await {
             Ok(()) => {
@@ -203,6 +252,29 @@ impl Reviver<'_> {
                 result.not.push((about.release.clone(), why));
             }
         }
+    }
+
+    /// Has the Slot's status tell that the last reap was undone, once all of it is back.
+    async fn note(&self, result: &Outcome) {
+        for attempt in 1..=ATTEMPTS {
+            match self.note_once(result).await {
+                Ok(()) => return,
+                Err(why) if attempt == ATTEMPTS => tracing::warn!("{why}"),
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn note_once(&self, result: &Outcome) -> Result<(), String> {
+        let found = slots::own(self.cluster, self.slot).await?;
+        let Some(last) = found.status.as_ref().and_then(|status| status.last_reap.as_ref()) else { return Ok(()) };
+        let is_back = |name: &String| result.back.contains(name) || result.there.iter().any(|(there, _)| there == name);
+        if last.restored_at.is_some() || !last.releases.iter().all(is_back) {
+            return Ok(());
+        }
+        let restored = json!({"restoredAt": Time((self.now)()), "restoredBy": self.args.request.by(&found)});
+        let metadata = json!({"resourceVersion": found.metadata.resource_version});
+        write_status(self.cluster, self.slot, &json!({"metadata": metadata, "status": {"lastReap": restored}})).await
     }
 
     /// It is back, and needs no copy. What is left over of it expires by itself.
@@ -259,70 +331,5 @@ impl Outcome {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use hotdesk_slots::undo::About;
-
-    fn at(hour: i8) -> Timestamp {
-        format!("2026-11-23T{hour:02}:00:00Z").parse().unwrap()
-    }
-
-    fn entry(release: &str, run: i8, saved: i8) -> Entry {
-        let claim_id = Some("c1".to_owned());
-        let about = About { release: release.to_owned(), run: at(run), at: at(saved), claim_id, ..About::default() };
-        Entry { secret: format!("{release}-{saved}"), about }
-    }
-
-    #[track_caller]
-    fn check(releases: &[&str], expected: Result<&[&str], &str>) {
-        let mut others = entry("theirs", 13, 13);
-        others.about.claim_id = Some("c2".to_owned());
-        let entries = [entry("web", 9, 9), entry("web", 11, 11), entry("api", 11, 12), entry("old", 9, 9), others];
-        let releases: Vec<String> = releases.iter().map(|name| (*name).to_owned()).collect();
-        let found = chosen(&entries, &releases, Under::Claim("c1"), "mew")
-            .map(|all| all.into_iter().map(|entry| entry.secret).collect::<Vec<_>>());
-        match (found, expected) {
-            (Ok(found), Ok(expected)) => assert_eq!(found, expected),
-            (Err(why), Err(says)) => assert!(why.contains(says), "{why}"),
-            (found, _) => panic!("{found:?}"),
-        }
-    }
-
-    #[test]
-    fn by_default_it_is_the_last_reap_and_else_the_newest_of_each_name() {
-        check(&[], Ok(&["api-12", "web-11"]));
-        check(&["old", "web", "web"], Ok(&["old-9", "web-11"]));
-        check(&["web", "x\u{7}"], Err("x\u{fffd} is not saved in mew, or no longer; saved are: api, old and web"));
-        let none = chosen(&[], &[], Under::Any, "mew").unwrap_err();
-        assert!(none.contains("nothing is saved in mew") && none.contains("Install it again"), "{none}");
-    }
-
-    #[test]
-    fn what_was_cleared_under_another_claim_is_an_administrators_to_bring_back() {
-        check(&["theirs"], Err("theirs is not saved in mew, or no longer; saved are: api, old and web"));
-        let entries = [entry("web", 9, 9)];
-        let none = chosen(&entries, &[], Under::Claim("c2"), "mew").unwrap_err();
-        assert!(none.contains("under another claim than yours: an administrator"), "{none}");
-        assert_eq!(chosen(&entries, &[], Under::Any, "mew").unwrap().len(), 1);
-    }
-
-    #[test]
-    fn what_came_back_and_what_did_not_is_said() {
-        let pair = |name: &str, why: &str| (name.to_owned(), why.to_owned());
-        let result = Outcome {
-            back: vec!["web".to_owned()],
-            there: vec![pair("api", "it is there already (revision 2)")],
-            not: vec![pair("db", "helm failed: timed out")],
-        };
-        let conclusion = result.conclusion("mew", false);
-        assert_eq!(conclusion.exit, Exit::Unfinished);
-        assert_eq!(
-            conclusion.message,
-            "Back in mew: web. api: it is there already (revision 2). db is not back: helm failed: timed out. \
-             What is not back stays saved: run it again when the reason is gone."
-        );
-        let fine = Outcome { back: vec!["web".to_owned()], ..Outcome::default() };
-        assert_eq!(fine.conclusion("mew", true).message, "Dry run: Would come back in mew: web.");
-        assert_eq!(fine.conclusion("mew", false).exit, Exit::Fine);
-    }
-}
+#[path = "reviver_tests.rs"]
+mod tests;

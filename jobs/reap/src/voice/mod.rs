@@ -34,6 +34,8 @@ pub struct Found {
     pub on_request: bool,
     /// Somebody asked to keep it, for some time yet.
     pub kept: bool,
+    /// Notice that is given now ends then: the window may be longer by that time.
+    pub notice_ends: Timestamp,
 }
 
 /// What is to be done about it.
@@ -56,8 +58,7 @@ pub fn speak(before: &Told, found: Found, manners: Manners, now: Timestamp) -> V
         VerdictState::Idle => {
             let given = before.notice.clone().unwrap_or_else(|| {
                 voice.tell.push(Occasion::Notice);
-                let reap_at = now.checked_add(manners.notice).unwrap_or(Timestamp::MAX);
-                Notice { at: Time(now), reap_at: Time(reap_at) }
+                Notice { at: Time(now), reap_at: Time(found.notice_ends) }
             });
             voice.wait = (given.reap_at.0 > now).then_some(given.reap_at.0);
             voice.told.notice = Some(given);
@@ -143,7 +144,8 @@ mod tests {
     fn play(manners: Manners, checks: &[(i64, VerdictState, &[Occasion], bool)]) {
         let mut told = Told::default();
         for (minute, state, tell, may_reap) in checks {
-            let found = Found { state: *state, on_request: false, kept: *state == Kept };
+            let notice_ends = at(*minute) + manners.notice;
+            let found = Found { state: *state, on_request: false, kept: *state == Kept, notice_ends };
             let voice = speak(&told, found, manners, at(*minute));
             assert_eq!(voice.tell, *tell, "at minute {minute}");
             assert_eq!(voice.wait.is_none() && *state == Idle, *may_reap, "at minute {minute}: {:?}", voice.wait);
@@ -171,7 +173,7 @@ mod tests {
     #[test]
     fn without_notice_a_reap_does_not_wait() {
         play(Manners { notice: SignedDuration::ZERO, ..MANNERS }, &[(0, Idle, &[], true)]);
-        let given_back = Found { state: Idle, on_request: true, kept: false };
+        let given_back = Found { state: Idle, on_request: true, kept: false, notice_ends: at(0) };
         let voice = speak(&Told::default(), given_back, MANNERS, at(0));
         assert_eq!((voice.wait, voice.tell), (None, vec![]));
     }
@@ -198,7 +200,7 @@ mod tests {
     fn a_slot_kept_for_long_is_told() {
         let kept: &[Occasion] = &[Occasion::Kept];
         play(MANNERS, &[(0, Kept, &[], false), (72 * 60, Kept, kept, false), (73 * 60, Kept, &[], false)]);
-        let nothing_left = Found { state: Kept, on_request: false, kept: false };
+        let nothing_left = Found { state: Kept, on_request: false, kept: false, notice_ends: at(0) };
         assert_eq!(speak(&Told::default(), nothing_left, MANNERS, at(0)).told, Told::default());
     }
 }

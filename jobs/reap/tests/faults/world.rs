@@ -214,6 +214,7 @@ impl World {
                 let found = self.records.iter().find(|record| record["metadata"]["name"].as_str() == name);
                 found.map_or_else(missing, |record| Reply::Json(200, record.clone()))
             }
+            ("GET", "/api/v1/namespaces/mew/services/web") => self.service(),
             ("GET", path) if path.contains("/mew/") && path.rsplit('/').next() == Some("web") => missing(),
             ("GET", "/api/v1") => Reply::Json(200, resources()),
             ("GET", path) if objects::serves(path) => objects::answer(self, path, target),
@@ -221,6 +222,17 @@ impl World {
             // Whatever is written is taken as it is.
             _ => Reply::Json(200, serde_json::from_str(&request.body).unwrap_or_default()),
         }
+    }
+
+    /// The release's Service, which goes with its record.
+    fn service(&self) -> Reply {
+        if self.records.is_empty() {
+            return missing();
+        }
+        let marks = json!({"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "mew"});
+        let labels = json!({"app.kubernetes.io/managed-by": "Helm"});
+        let metadata = json!({"name": "web", "namespace": "mew", "uid": "o1", "labels": labels, "annotations": marks});
+        Reply::Json(200, json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata}))
     }
 
     /// Writes to the status, if they are about the Slot as it is.

@@ -4,6 +4,7 @@ use hotdesk_slots::text::{is_harmful, plain, quoted};
 use hotdesk_slots::{Name, NameRules};
 
 use super::Fault;
+use super::users::is_placeholder;
 use crate::cells::{Kind, error_in};
 
 /// What a Slot may hold; its CustomResourceDefinition says the same.
@@ -50,6 +51,9 @@ pub(super) fn host(text: &str) -> Result<Option<String>, Fault> {
         return Err((Kind::Error, error));
     }
     let host = text.to_ascii_lowercase();
+    if is_placeholder(&host) {
+        return Err((Kind::Text, format!("{} is not a host name: leave the cell empty", quoted(text))));
+    }
     if is_host(&host) {
         return Ok(Some(host));
     }

@@ -30,6 +30,7 @@ pub fn shown(plan: &Plan, slots: &[Slot], rows: usize) -> String {
         text.push_str(&format!("Held back: {}\n", harmless(why)));
     }
     text.extend(plan.problems.iter().map(|problem| format!("Problem in {}\n", harmless(&problem.to_string()))));
+    text.extend(plan.warnings.iter().map(|warning| format!("Warning for {}\n", harmless(&warning.to_string()))));
     let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
     text.push_str(&match plan.changes.len() {
         0 => format!("{rows} read: this would change nothing.\n"),
@@ -116,6 +117,19 @@ mod tests {
              pikachu  stays as it is: its row has a problem\n\
              Problem in B5: \"e v e\" is no e-mail and no login: separate people by commas\n\
              5 rows read: 3 Slots would be written. This was a dry run.\n",
+        );
+    }
+
+    #[test]
+    fn a_warning_is_shown_and_its_row_counts() {
+        check(
+            &[("mew", ""), ("onix", "")],
+            &[["mew", "alice@example.com", "demo"], ["onix", "Bob", ""]],
+            "mew   claim for alice@example.com (\"demo\")\n\
+             onix  claim for bob\n\
+             Warning for B3: nobody has been seen under the name \"Bob\": show the chip as its e-mail address, or add the \
+             name to the list of people\n\
+             2 rows read: 2 Slots would be written. This was a dry run.\n",
         );
     }
 

@@ -37,6 +37,12 @@ const ROUTES: &[Route] = &[
     ("serving.knative.dev", "DomainMapping", |host| json!({"metadata": {"name": host}})),
     ("networking.k8s.io", "Ingress", |host| annotated("nginx.ingress.kubernetes.io/server-alias", host)),
     ("networking.k8s.io", "Ingress", |host| annotated("nginx.example.com/server-alias", host)),
+    ("networking.k8s.io", "Ingress", |host| annotated("haproxy-ingress.github.io/redirect-from", host)),
+    ("networking.k8s.io", "Ingress", |host| annotated("appgw.ingress.kubernetes.io/hostname-extension", host)),
+    ("networking.k8s.io", "Ingress", |host| {
+        let condition = json!([{"field": "host-header", "hostHeaderConfig": {"values": ["a.test", host]}}]);
+        annotated("alb.ingress.kubernetes.io/conditions.web", &condition.to_string())
+    }),
     ("networking.k8s.io", "Ingress", |host| annotated("cert-manager.io/common-name", host)),
     ("networking.k8s.io", "Ingress", |host| annotated("traefik.ingress.kubernetes.io/router.tls.domains.1.sans", host)),
     ("", "Service", |host| annotated("external-dns.alpha.kubernetes.io/hostname", host)),
@@ -173,12 +179,13 @@ fn open(kind: (&str, &str), object: &Value) -> Vec<String> {
 #[test]
 fn rules_that_could_take_any_host_are_warned_of_and_let_in() {
     let alias = |value: &str| annotated("nginx.ingress.kubernetes.io/server-alias", value);
-    let told: [((&str, &str), Value, &str); 13] = [
+    let told: [((&str, &str), Value, &str); 14] = [
         (INGRESS, json!({"spec": {"rules": [{}]}}), "spec.rules without host"),
         (INGRESS, json!({"spec": {"rules": [{"host": ""}]}}), "spec.rules without host"),
         (INGRESS, json!({"spec": {"defaultBackend": {"service": {}}}}), "spec.defaultBackend"),
         (INGRESS, alias(r"~^mew\..*$"), r"~^mew\..*$ in nginx"),
         (INGRESS, alias("mew.*"), "mew.* in nginx"),
+        (INGRESS, annotated("haproxy-ingress.github.io/server-alias-regex", r"^mew\..*$"), r"^mew\..*$ in haproxy"),
         ((GATEWAY_API, "HTTPRoute"), json!({"spec": {}}), "spec without hostnames"),
         ((GATEWAY_API, "Gateway"), json!({"spec": {"listeners": [{"port": 80}]}}), "spec.listeners without hostname"),
         ((ISTIO, "Gateway"), json!({"spec": {"servers": [{"hosts": ["*"]}]}}), "* in spec.servers.hosts"),

@@ -1,0 +1,206 @@
+//! What of an object would be other than before, once helm has made it again?
+//!
+//! helm makes what the release's manifest says. What others have written into the object since, and what Kubernetes has assigned to
+//! it, does not stand there.
+
+use hotdesk_slots::keys;
+use hotdesk_slots::text::{list, plain};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+/// They write what follows from the rest of an object, and do so again.
+const CONTROLLERS: [&str; 5] =
+    ["kube-controller-manager", "kube-scheduler", "cloud-controller-manager", "kubelet", "kubernetes"];
+
+/// The note that helm puts on all that it makes: who wrote it is the one who installed the object.
+const MARK: &str = "metadata.annotations.meta.helm.sh/release-name";
+
+/// The most fields of one manager that are named.
+const MAX_FIELDS: usize = 3;
+
+/// What is lost with an object, one line each; `shown` is its name.
+#[must_use]
+pub fn losses(live: &DynamicObject, shown: &str) -> Vec<String> {
+    let mut lost = edits(live, shown);
+    lost.extend(assigned(live, shown));
+    let active = live.data.pointer("/status/active").and_then(Value::as_i64).unwrap_or_default();
+    let is_job = live.types.as_ref().is_some_and(|types| types.kind == "Job");
+    lost.extend((is_job && active > 0).then(|| format!("the run of {shown}, which is under way")));
+    lost
+}
+
+/// What was changed by hand, or by another program.
+fn edits(live: &DynamicObject, shown: &str) -> Vec<String> {
+    let all = live.metadata.managed_fields.as_deref().unwrap_or_default();
+    let mut told = Vec::new();
+    for entry in all.iter().filter(|entry| is_anothers(entry)) {
+        let fields: Vec<String> = paths(entry).into_iter().filter(|path| is_lost(path)).collect();
+        if fields.is_empty() || fields.iter().any(|path| path == MARK) {
+            continue;
+        }
+        let mut named: Vec<String> = fields.iter().take(MAX_FIELDS).map(|path| plain(path)).collect();
+        if fields.len() > named.len() {
+            named.push(format!("{} more", fields.len() - named.len()));
+        }
+        let who = plain(entry.manager.as_deref().unwrap_or("somebody"));
+        told.push(format!("what {who} changed of {shown}: {}", list(&named)));
+    }
+    told
+}
+
+fn is_anothers(entry: &ManagedFieldsEntry) -> bool {
+    let manager = entry.manager.as_deref().unwrap_or_default();
+    // Those who scale say how many there are: that comes back.
+    let of_itself = entry.subresource.as_deref().is_some_and(|part| ["status", "scale"].contains(&part));
+    !of_itself && !manager.starts_with("helm") && !CONTROLLERS.contains(&manager)
+}
+
+/// hotdesk marks what is made again, and sets the replicas.
+fn is_lost(path: &str) -> bool {
+    let of_metadata = path.strip_prefix("metadata.labels.").or_else(|| path.strip_prefix("metadata.annotations."));
+    let by_itself = |key: &str| keys::is_reserved(key) || key.starts_with("deployment.kubernetes.io/");
+    path != "spec.replicas" && !of_metadata.is_some_and(by_itself)
+}
+
+/// The fields of an entry, as `spec.template.spec.containers[app].env`: each once, and where it ends.
+fn paths(entry: &ManagedFieldsEntry) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(fields) = &entry.fields_v1 {
+        descend(&fields.0, String::new(), &mut found);
+    }
+    found
+}
+
+fn descend(fields: &Value, path: String, found: &mut Vec<String>) {
+    let parts = fields.as_object().into_iter().flatten().filter_map(|(key, below)| Some((step(key)?, below)));
+    let mut any = false;
+    for (step, below) in parts {
+        any = true;
+        let dot = if path.is_empty() || step.starts_with('[') { "" } else { "." };
+        descend(below, format!("{path}{dot}{step}"), found);
+    }
+    if !any && !path.is_empty() {
+        found.push(path);
+    }
+}
+
+/// `f:image` is a field, `k:{"name":"app"}` an item by its key, `v:"a"` a value, and `.` the thing itself.
+fn step(key: &str) -> Option<String> {
+    if let Some(field) = key.strip_prefix("f:") {
+        return Some(field.to_owned());
+    }
+    let item = key.strip_prefix("k:").and_then(|key| serde_json::from_str::<Value>(key).ok());
+    let first = item.as_ref().and_then(Value::as_object).and_then(|keys| keys.values().next().cloned());
+    first.map(|value| format!("[{}]", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+}
+
+/// The addresses and ports that Kubernetes gave to a Service; those that somebody wrote come back.
+fn assigned(live: &DynamicObject, shown: &str) -> Option<String> {
+    if live.types.as_ref().is_none_or(|types| types.kind != "Service" || types.api_version != "v1") {
+        return None;
+    }
+    let managed = live.metadata.managed_fields.as_deref().unwrap_or_default();
+    let of_spec = |entry: &&ManagedFieldsEntry| entry.subresource.is_none();
+    let written: Vec<String> = managed.iter().filter(of_spec).flat_map(paths).collect();
+    let at = |pointer: &str| live.data.pointer(pointer);
+    let mut given = Vec::new();
+    let address = at("/spec/clusterIP").and_then(Value::as_str).filter(|ip| !ip.is_empty() && *ip != "None");
+    given.extend(address.filter(|_| !written.iter().any(|path| path == "spec.clusterIP")).map(plain));
+    let ports = at("/spec/ports").and_then(Value::as_array).into_iter().flatten();
+    let node_ports = ports.filter_map(|port| port.get("nodePort").and_then(Value::as_i64));
+    if !written.iter().any(|path| path.ends_with(".nodePort")) {
+        given.extend(node_ports.map(|port| format!("node port {port}")));
+    }
+    let balanced = at("/status/loadBalancer/ingress").and_then(Value::as_array).into_iter().flatten();
+    let balanced = balanced.filter_map(|to| to.get("ip").or_else(|| to.get("hostname")).and_then(Value::as_str));
+    given.extend(balanced.map(|to| format!("load balancer {}", plain(to))));
+    (!given.is_empty()).then(|| format!("what {shown} was given, for it gets others: {}", list(&given)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(mut written: Value, managed: &Value) -> DynamicObject {
+        let metadata = json!({"name": "web", "managedFields": managed});
+        written.as_object_mut().unwrap().insert("metadata".to_owned(), metadata);
+        serde_json::from_value(written).unwrap()
+    }
+
+    fn entry(manager: &str, subresource: Option<&str>, fields: &Value) -> Value {
+        let mut entry = json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": fields});
+        if let Some(subresource) = subresource {
+            entry["subresource"] = json!(subresource);
+        }
+        entry
+    }
+
+    fn deployment(managed: &[Value]) -> Vec<String> {
+        losses(&object(json!({"apiVersion": "apps/v1", "kind": "Deployment"}), &json!(managed)), "Deployment/web")
+    }
+
+    #[test]
+    fn u20_what_others_than_the_installer_wrote_is_told_by_field() {
+        let env = json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"app\"}": {
+            "f:env": {".": {}, "k:{\"name\":\"A\"}": {".": {}, "f:name": {}, "f:value": {}}}}}}}}});
+        let notes =
+            json!({"f:metadata": {"f:annotations": {"f:note": {}}, "f:labels": {"f:a": {}, "f:b": {}, "f:c": {}}}});
+        let path = "spec.template.spec.containers[app].env[A]";
+        assert_eq!(
+            deployment(&[entry("kubectl-set", None, &env), entry("kubectl-annotate", None, &notes)]),
+            [
+                format!("what kubectl-set changed of Deployment/web: {path}.name and {path}.value"),
+                "what kubectl-annotate changed of Deployment/web: metadata.annotations.note, metadata.labels.a, \
+                 metadata.labels.b and 1 more"
+                    .to_owned(),
+            ]
+        );
+    }
+
+    #[test]
+    fn u20_what_comes_back_by_itself_is_not_told() {
+        let mark = json!({"f:metadata": {"f:annotations": {"f:meta.helm.sh/release-name": {}}}, "f:spec": {"f:x": {}}});
+        let status = json!({"f:status": {"f:replicas": {}}});
+        let replicas = json!({"f:spec": {"f:replicas": {}}});
+        let own = json!({"f:metadata": {"f:labels": {"f:hotdesk.dev/owner": {}}, "f:annotations": {"f:deployment.kubernetes.io/revision": {}}}});
+        let managed = [
+            entry("terraform-provider", None, &mark),
+            entry("helm", None, &json!({"f:spec": {"f:y": {}}})),
+            entry("somebody", Some("status"), &status),
+            entry("kubectl", Some("scale"), &replicas),
+            entry("hotdesk-reap", None, &replicas),
+            entry("restamper", None, &own),
+            entry("kube-controller-manager", None, &json!({"f:spec": {"f:z": {}}})),
+        ];
+        assert_eq!(deployment(&managed), Vec::<String>::new());
+    }
+
+    #[test]
+    fn u19_what_kubernetes_assigned_is_told_and_what_somebody_wrote_is_not() {
+        let service = |managed: &[Value]| {
+            let spec = json!({"clusterIP": "10.96.0.8", "ports": [{"port": 80, "nodePort": 31234}]});
+            let status = json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}});
+            let object =
+                object(json!({"apiVersion": "v1", "kind": "Service", "spec": spec, "status": status}), &json!(managed));
+            losses(&object, "Service/node")
+        };
+        let told = "what Service/node was given, for it gets others: ";
+        assert_eq!(service(&[]), [format!("{told}10.96.0.8, node port 31234 and load balancer 192.0.2.7")]);
+        let written = json!({"f:spec": {"f:clusterIP": {}, "f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {"f:nodePort": {}}}}});
+        assert_eq!(service(&[entry("helm", None, &written)]), [format!("{told}load balancer 192.0.2.7")]);
+        let headless =
+            object(json!({"apiVersion": "v1", "kind": "Service", "spec": {"clusterIP": "None"}}), &json!([]));
+        assert_eq!(losses(&headless, "Service/web"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_job_that_runs_is_lost() {
+        let job = |active: i64| {
+            object(json!({"apiVersion": "batch/v1", "kind": "Job", "status": {"active": active}}), &json!([]))
+        };
+        assert_eq!(losses(&job(1), "Job/import"), ["the run of Job/import, which is under way"]);
+        assert_eq!(losses(&job(0), "Job/import"), Vec::<String>::new());
+    }
+}
