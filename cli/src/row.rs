@@ -5,7 +5,8 @@
 
 use hotdesk_slots::origin::written_over_by;
 use hotdesk_slots::outlook::{self, SignalState};
-use hotdesk_slots::text::{harmless, shown_name};
+use hotdesk_slots::slot;
+use hotdesk_slots::text::{harmless, human_time, shown_name};
 use hotdesk_slots::{ClaimSource, ClaimView, Mode, Slot, Standing, VerdictState};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -48,6 +49,8 @@ pub(crate) struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_reap: Option<Reaped>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failed_reaps: Vec<FailedReap>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) signals: Vec<Signal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) plan: Option<Planned>,
@@ -87,9 +90,51 @@ pub(crate) struct Verdict {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Reaped {
     pub(crate) time: Timestamp,
     pub(crate) releases: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) restored_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) restored_by: Option<String>,
+}
+
+/// A release whose uninstall has failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FailedReap {
+    pub(crate) release: String,
+    pub(crate) times: u32,
+    pub(crate) at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_at: Option<Timestamp>,
+    pub(crate) reason: String,
+}
+
+impl FailedReap {
+    fn of(failed: &slot::FailedReap) -> Self {
+        Self {
+            release: harmless(&failed.release),
+            times: failed.times,
+            at: failed.at.0,
+            retry_at: failed.retry_at.as_ref().map(|at| at.0),
+            reason: harmless(&failed.reason),
+        }
+    }
+
+    /// What is said of it wherever somebody asks about the slot.
+    pub(crate) fn told(&self, slot: &str, program: &str, now: Timestamp) -> String {
+        let Self { release, times, reason, .. } = self;
+        let (at, reason) = (human_time(self.at, now), reason.trim_end_matches('.'));
+        let often = if *times == 1 { String::new() } else { format!(" ({times} times by now)") };
+        let next = match self.retry_at {
+            Some(retry) if retry > now => format!("It is tried again from {} on.", human_time(retry, now)),
+            Some(_) => "It is tried again by the next run.".to_owned(),
+            None => format!("It is not tried again by itself: fix that, and then {program} reap {slot}"),
+        };
+        format!("{release} could not be cleared at {at}{often}: {reason}. {next}")
+    }
 }
 
 /// What one signal of use said.
@@ -180,7 +225,13 @@ impl Row {
                 at: verdict.at.0,
             }),
             reap_at: time(status.next_reap_at),
-            last_reap: status.last_reap.map(|reap| Reaped { time: reap.time.0, releases: all(&reap.releases) }),
+            last_reap: status.last_reap.map(|reap| Reaped {
+                time: reap.time.0,
+                releases: all(&reap.releases),
+                restored_at: time(reap.restored_at),
+                restored_by: reap.restored_by.as_deref().map(harmless),
+            }),
+            failed_reaps: status.failed_reaps.iter().map(FailedReap::of).collect(),
             signals: status.signals.iter().map(Signal::of).collect(),
             plan: status.plan.as_ref().map(Planned::of),
             conditions: status.conditions.iter().map(condition).collect(),
@@ -295,7 +346,8 @@ pub(crate) mod tests {
             "lastActivity": {"time": time, "signal": evil, "detail": evil},
             "lastDeploy": {"time": time, "release": evil, "by": evil},
             "verdict": {"state": "Idle", "reason": evil, "at": time},
-            "lastReap": {"time": time, "releases": [evil]},
+            "lastReap": {"time": time, "releases": [evil], "restoredAt": time, "restoredBy": evil},
+            "failedReaps": [{"release": evil, "revision": 1, "times": 1, "at": time, "reason": evil}],
             "signals": [{"name": evil, "state": "Quiet", "detail": evil}],
             "plan": {"at": time, "releases": [{"name": evil, "revision": 1, "held": evil, "stays": [evil], "lost": [evil]}], "kept": [evil]},
             "conditions": [{"type": evil, "status": evil, "reason": evil, "message": evil, "lastTransitionTime": time}]
@@ -311,7 +363,7 @@ pub(crate) mod tests {
             }
             assert!(!text.contains(hotdesk_slots::text::is_harmful), "{text}");
         }
-        assert!(shown.matches("a\u{fffd}]0;x\u{fffd}\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}").count() >= 14, "{shown}");
+        assert!(shown.matches("a\u{fffd}]0;x\u{fffd}\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}").count() >= 17, "{shown}");
     }
 
     #[test]

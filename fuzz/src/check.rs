@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hotdesk_webhook::answer::{Answer, Path};
 use hotdesk_webhook::reply::Reply;
+use hotdesk_webhook::session::Field;
 use serde_json::Value;
 
 use super::oracle::asked;
@@ -220,8 +221,15 @@ fn session(asked: &Asked, answer: &Answer<'_>, role: Option<Role>) -> Result<(),
     };
     let persons = matches!(role, None | Some(Role::Claimant | Role::Administrator | Role::BreakGlass));
     let wanted = begins && persons && !asked.dry_run;
+    let writes = matches!(asked.operation.as_str(), "CREATE" | "UPDATE" | "DELETE");
+    let for_the_claim = matches!(role, Some(Role::Claimant | Role::Deployer));
     match &answer.session {
-        Some(session) if !wanted => Err(format!("{session:?} is noted, which is none")),
+        Some(session) if matches!(session.field, Field::Write(_)) && !(writes && for_the_claim && !asked.dry_run) => {
+            Err(format!("{session:?} is noted, and nobody of the claim writes"))
+        }
+        Some(session) if session.field == Field::Session && !wanted => {
+            Err(format!("{session:?} is noted, which is none"))
+        }
         Some(session) if session.by.len() > 100 || !session.by.chars().all(|c| c.is_ascii_graphic() || c == ' ') => {
             Err(format!("{session:?} is noted under a name that could be anything"))
         }

@@ -207,6 +207,9 @@ pub struct SlotStatus {
     /// The newest exec, attach or port-forward.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_session: Option<LastSession>,
+    /// The newest write of somebody who holds the slot, to the minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_write: Option<LastWrite>,
     /// The newest sign of use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_activity: Option<LastActivity>,
@@ -276,13 +279,27 @@ pub struct LastSession {
     pub kind: String,
 }
 
+/// A write of somebody who holds the slot, or of a deployer for them.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LastWrite {
+    /// When.
+    pub time: Time,
+    /// Who.
+    pub by: String,
+    /// `created`, `changed` or `deleted`.
+    pub kind: String,
+    /// What: `a Deployment`.
+    pub on: String,
+}
+
 /// A sign of use.
 #[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct LastActivity {
     /// When, by the clock of what saw it.
     pub time: Time,
-    /// What saw it: `traffic`, `deploy`, `session`.
+    /// What saw it: `traffic`, `deploy`, `session`, `claim`, `write`.
     pub signal: String,
     /// One line on what exactly.
     pub detail: String,

@@ -59,7 +59,7 @@ pub struct Answer<'a> {
     pub note: Note<'a>,
     /// Who gains a slot by it, which is still to be counted before it is allowed.
     pub gain: Option<Gain>,
-    /// Somebody who begins to work in a pod by it.
+    /// Somebody who begins to work in a pod by it, or writes something.
     pub session: Option<Session>,
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures::FutureExt as _;
-use futures::future::join;
+use futures::future::{join, join_all};
 use hotdesk_runtime::health::{self, Server, bind};
 use hotdesk_runtime::process::{End, Signals};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -52,7 +52,9 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     let gate = RequestGate::new(Limits { review: args.max_review_bytes, budget: args.body_budget_bytes });
     let shared = Shared::new(settings, book.clone(), certificates.clone(), paths.clone(), gate);
     let recorder = statuses.is_some().then(|| Arc::new(SessionRecorder::default()));
+    let write_recorder = statuses.is_some().then(|| Arc::new(SessionRecorder::default()));
     let shared = shared.counting(limiter.map(|shelf| Limiter::new(shelf, most))).noting(recorder.clone());
+    let shared = shared.noting_writes(write_recorder.clone());
     let shared = Arc::new(shared);
 
     let mut signals = Signals::new()?;
@@ -64,10 +66,13 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     tracing::info!(reviews = %reviews_at, health = %health_at, version = env!("CARGO_PKG_VERSION"), "listening");
 
     tokio::spawn(watch::follow(client, book));
-    let recording = recorder.zip(statuses).map(|(recorder, statuses)| {
-        let written = recorder.clone();
-        Recording { recorder, task: tokio::spawn(async move { written.write_all(&statuses).await }) }
-    });
+    let writes = write_recorder.zip(statuses.as_ref().map(status::InCluster::of_writes));
+    let recording =
+        [("sessions", recorder.zip(statuses)), ("writes", writes)].into_iter().filter_map(|(of, recording)| {
+            let (recorder, statuses) = recording?;
+            Some(Recording::begin(of, recorder, statuses))
+        });
+    let recording = recording.collect();
     let every = args.tls_reload_interval;
     tokio::spawn(async move { tokio::join!(certificates.follow(every), paths.follow(every)) });
     until_signal(reviews, health, &mut signals, &shared, recording, args).await
@@ -85,19 +90,26 @@ fn allow_connections() {
     }
 }
 
-/// The task that notes sessions.
+/// A task that notes sessions, or writes.
 struct Recording {
+    /// Of what: `sessions` or `writes`.
+    of: &'static str,
     recorder: Arc<SessionRecorder>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Recording {
+    fn begin(of: &'static str, recorder: Arc<SessionRecorder>, statuses: status::InCluster) -> Self {
+        let written = recorder.clone();
+        Self { of, recorder, task: tokio::spawn(async move { written.write_all(&statuses).await }) }
+    }
+
     /// Writes all that is left, if there is time for it.
     async fn end(self, until: tokio::time::Instant) {
         self.recorder.close();
         if tokio::time::timeout_at(until, self.task).await.is_err() {
             let lost = self.recorder.waiting();
-            tracing::error!(lost, "sessions could not be noted in time: the reaper does not know of them");
+            tracing::error!(lost, "{} could not be noted in time: the reaper does not know of them", self.of);
         }
     }
 }
@@ -107,7 +119,7 @@ async fn until_signal(
     health: Server,
     signals: &mut Signals,
     shared: &Shared,
-    recording: Option<Recording>,
+    recording: Vec<Recording>,
     args: &Args,
 ) -> anyhow::Result<End> {
     let handles = (reviews.handle(), health.handle());
@@ -128,9 +140,8 @@ async fn until_signal(
             tracing::warn!("some reviews did not end in time");
             handles.0.stop(false).await;
         }
-        if let Some(recording) = recording {
-            recording.end(until.max(tokio::time::Instant::now() + LAST_SESSIONS)).await;
-        }
+        let last = until.max(tokio::time::Instant::now() + LAST_SESSIONS);
+        join_all(recording.into_iter().map(|recording| recording.end(last))).await;
         handles.1.stop(false).await;
     };
     // The servers must be polled to drain; that they end is not the news here.

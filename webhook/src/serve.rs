@@ -25,7 +25,9 @@ use crate::limiter::{self, Limiter};
 use crate::metrics::Metrics;
 use crate::request_gate::{Body, Refused, RequestGate, Why};
 use crate::review::uid_of;
+use crate::session::Field;
 use crate::session::recorder::SessionRecorder;
+use crate::session::write::changes;
 use crate::settings::Settings;
 use crate::tls::Certificates;
 
@@ -64,6 +66,8 @@ pub struct Shared {
     pub limiter: Option<Limiter>,
     /// Takes the sessions of people, where they are noted.
     pub recorder: Option<Arc<SessionRecorder>>,
+    /// Takes their writes.
+    pub write_recorder: Option<Arc<SessionRecorder>>,
     /// The counters.
     pub metrics: Metrics,
     /// True once the process was asked to end.
@@ -82,7 +86,19 @@ impl Shared {
     ) -> Self {
         let (metrics, leaving) = (Metrics::default(), AtomicBool::new(false));
         let strangers = Arc::default();
-        Self { settings, book, certificates, caller, strangers, gate, limiter: None, recorder: None, metrics, leaving }
+        Self {
+            settings,
+            book,
+            certificates,
+            caller,
+            strangers,
+            gate,
+            limiter: None,
+            recorder: None,
+            write_recorder: None,
+            metrics,
+            leaving,
+        }
     }
 
     /// The same, with somebody who counts the slots of a person.
@@ -95,6 +111,12 @@ impl Shared {
     #[must_use]
     pub fn noting(self, recorder: Option<Arc<SessionRecorder>>) -> Self {
         Self { recorder, ..self }
+    }
+
+    /// The same, with somewhere to note writes.
+    #[must_use]
+    pub fn noting_writes(self, write_recorder: Option<Arc<SessionRecorder>>) -> Self {
+        Self { write_recorder, ..self }
     }
 
     /// From now on: not ready.
@@ -186,7 +208,7 @@ async fn review(
     match answered.or_else(denied) {
         Ok(answer) => {
             let mut answer = counted(answer, &shared, deadline).await;
-            note_session(&mut answer, &shared);
+            note_session(&mut answer, read.as_ref().ok(), &shared);
             shared.metrics.answered(path, &answer.note, began.elapsed());
             log(&answer);
             let mut response = HttpResponse::Ok();
@@ -235,11 +257,19 @@ fn safely<'a>(path: Path, body: &'a Body<'_>, shared: &Shared) -> Result<Answer<
     })
 }
 
-/// Leaves a session to be noted, if there is such a slot. Whether that works is none of the answer's business.
-fn note_session(answer: &mut Answer<'_>, shared: &Shared) {
-    let (Some(session), Some(recorder)) = (answer.session.take(), &shared.recorder) else { return };
-    if shared.book.knows(&session.slot) {
-        recorder.leave(session);
+/// Leaves a session or a write to be noted, if there is such a slot. Whether that works is none of the answer's business.
+fn note_session(answer: &mut Answer<'_>, body: Option<&Body<'_>>, shared: &Shared) {
+    let Some(session) = answer.session.take().filter(|session| shared.book.knows(&session.slot)) else { return };
+    match (session.field, &shared.recorder, &shared.write_recorder) {
+        (Field::Session, Some(recorder), _) => recorder.leave(session),
+        (Field::Write(_), _, Some(recorder)) => {
+            // To compare two objects takes longer than the answer, so it is done once a minute and slot.
+            let same = || matches!(body, Some(Body::Whole(bytes, _)) if !changes(bytes));
+            if recorder.wants(&session.slot, session.time) && !same() {
+                recorder.leave(session);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -1,4 +1,4 @@
-//! Is this request the beginning of a person's work inside a pod?
+//! Is this request the beginning of a person's work inside a pod, or another sign that somebody is at work (`write`)?
 //!
 //! Somebody at a breakpoint makes no ingress traffic. What the gate lets through here is the only sign of them, so the
 //! webhook notes it in the Slot's status (`recorder`), where the reaper finds it.
@@ -9,6 +9,7 @@ use crate::decide::{Decision, Role};
 use crate::review::{Operation, Request};
 
 pub mod recorder;
+pub mod write;
 
 /// The longest name that is noted, in bytes.
 const LONGEST_NAME: usize = 100;
@@ -22,8 +23,19 @@ pub struct Session {
     pub time: Timestamp,
     /// Who.
     pub by: String,
-    /// `exec`, `attach`, `portforward` or `ephemeralcontainers`.
+    /// `exec`, `attach`, `portforward` or `ephemeralcontainers`; of a write `created`, `changed` or `deleted`.
     pub kind: &'static str,
+    /// Which of the two it is.
+    pub field: Field,
+}
+
+/// Where it is noted in the Slot's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// `lastSession`
+    Session,
+    /// `lastWrite`, with what was written.
+    Write(&'static str),
 }
 
 /// The session that begins with this request, if it is let through and is one.
@@ -38,7 +50,13 @@ pub fn begun<O>(request: &Request<'_, O>, by: &str, decision: Decision, now: Tim
         _ => return None,
     };
     let begins = is_pods && is_persons(decision) && request.dry_run != Some(true);
-    begins.then(|| Session { slot: request.namespace().to_owned(), time: now, by: shown(by, decision), kind })
+    begins.then(|| Session {
+        slot: request.namespace().to_owned(),
+        time: now,
+        by: shown(by, decision),
+        kind,
+        field: Field::Session,
+    })
 }
 
 /// The name under which somebody is noted. It is shown to others in many places, so it is the name of a claimant that could

@@ -169,6 +169,7 @@ slot, context].
 {{ include "slots.env" (list "HOTDESK_WINDOW" .window) }}
 {{ include "slots.env" (list "HOTDESK_TRIAL" .trial) }}
 {{ include "slots.env" (list "HOTDESK_SESSION_GRACE" .sessionGrace) }}
+{{ include "slots.env" (list "HOTDESK_JOB_GRACE" .jobGrace) }}
 {{ include "slots.env" (list "HOTDESK_LAPSE_GRACE" .lapseGrace) }}
 {{ include "slots.env" (list "HOTDESK_OFFICE_HOURS" (toJson .officeHours)) }}
 {{ include "slots.env" (list "HOTDESK_LOOK_BACK" .lookBack) }}

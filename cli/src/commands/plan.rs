@@ -78,6 +78,9 @@ fn tell(row: &Row, runs: Option<&Runs>, program: &str, now: Timestamp) -> String
         Some(plan) => text += &planned(plan, now),
         None => text += "What would be cleared is not known until the next check.\n",
     }
+    for failed in &row.failed_reaps {
+        let _infallible = writeln!(text, "{}", failed.told(&row.slot, program, now));
+    }
     let _infallible = writeln!(
         text,
         "\nKeep it: {program} keep {slot} 4h.  Check it now: {program} reap {slot} --dry-run.  Undo: {program} revive {slot}",

@@ -150,10 +150,14 @@ fn reaping(row: &Row, program: &str, now: Timestamp) -> Vec<String> {
         Some(at) => lines.push(format!("If nobody uses it, it is cleared at {}.", moment(at, now))),
         None => {}
     }
+    lines.extend(row.failed_reaps.iter().map(|failed| failed.told(&row.slot, program, now)));
     if let Some(reap) = &row.last_reap {
         let when = moment(reap.time, now);
         lines.push(format!("It was last cleared at {when}: {}.", list(&reap.releases)));
-        if now.duration_since(reap.time) < SAVED_FOR {
+        if let Some(restored) = reap.restored_at {
+            let by = reap.restored_by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+            lines.push(format!("All of that was brought back{by} at {}.", moment(restored, now)));
+        } else if now.duration_since(reap.time) < SAVED_FOR {
             lines.push(format!("To have that back: {program} revive {}", row.slot));
         }
     }
@@ -225,6 +229,41 @@ mod tests {
             .unwrap();
         let told = tell(&Row::of(&slot, None, now()), &[slot], "hotdesk", now());
         assert!(told.starts_with("mew is free, for an administrator took the claim of the sheet away.\n"), "{told}");
+    }
+
+    #[test]
+    fn u12_u13_what_could_not_be_cleared_is_told_with_what_happens_next() {
+        let mut slot = claimed("mew", "bob");
+        slot.status = serde_json::from_value(serde_json::json!({
+            "failedReaps": [
+                {"release": "web", "revision": 1, "times": 1, "at": "2026-11-23T14:30:00Z", "retryAt": "2026-11-23T15:30:00Z",
+                    "reason": "job web-before failed"},
+                {"release": "api", "revision": 1, "times": 5, "at": "2026-11-23T14:30:00Z", "reason": "job api-before failed"}
+            ],
+        }))
+        .unwrap();
+        let told = tell(&Row::of(&slot, None, now()), std::slice::from_ref(&slot), "hotdesk", now());
+        assert!(
+            told.contains(
+                "\nweb could not be cleared at 14:30 UTC: job web-before failed. It is tried again from 15:30 UTC on.\n"
+            ),
+            "{told}"
+        );
+        let last = "api could not be cleared at 14:30 UTC (5 times by now): job api-before failed. It is not tried again by itself: fix \
+                    that, and then hotdesk reap mew";
+        assert!(told.contains(last), "{told}");
+    }
+
+    #[test]
+    fn what_came_back_is_told_with_who_brought_it_back() {
+        let mut slot = claimed("mew", "bob");
+        let reap = serde_json::json!({"time": "2026-11-23T12:00:00Z", "releases": ["web"], "restoredAt": "2026-11-23T13:00:00Z", "restoredBy": "bob"});
+        slot.status = serde_json::from_value(serde_json::json!({"lastReap": reap})).unwrap();
+        let told = tell(&Row::of(&slot, None, now()), std::slice::from_ref(&slot), "hotdesk", now());
+        assert!(
+            told.contains("All of that was brought back by bob at 13:00 UTC") && !told.contains("revive"),
+            "{told}"
+        );
     }
 
     #[test]

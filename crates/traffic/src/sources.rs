@@ -15,6 +15,7 @@ use jiff::SignedDuration;
 use crate::line::Format;
 
 pub use read::{Defaults, read};
+pub(crate) use sees::NAME_LABEL;
 pub use sees::{INGRESS_NGINX, Sees};
 
 /// One source.

@@ -108,6 +108,12 @@ pub struct Unwatched {
 /// Every way into the slot that no source sees.
 #[must_use]
 pub fn unwatched(found: &WaysIn, sources: &[Source], rules: &Rules<'_>) -> Vec<Unwatched> {
+    let labelled = |source: &Source| {
+        let settings = found.controllers.iter().find(|settings| settings.source == source.name);
+        source.as_labelled(settings.map_or(&[], |settings| &settings.products))
+    };
+    let sources: Vec<Source> = sources.iter().map(labelled).collect();
+    let sources = sources.as_slice();
     // First of all, for without it the others are told wrong.
     let mut all = found.unread.clone();
     all.extend(ingress::judge(found, sources, rules));
@@ -195,7 +201,10 @@ fn own(kind: &str, slot: &str, metadata: &ObjectMeta) -> String {
 
 /// What to do so that a controller is read.
 fn add_source(controller: &str, kind: &RouteKind) -> String {
+    let requests = ["Ingress", "HTTPRoute", "GRPCRoute"].contains(&kind.kind);
     let source = match controller {
+        // Connections that are no requests are in none of their logs.
+        name if !requests => format!("sees: {{controllers: [{}], kinds: [{}]}}", plain(name), kind.name()),
         "k8s.io/ingress-nginx" => "logFormat: nginx".to_owned(),
         name if name.starts_with("traefik.io/") => "logFormat: traefik-json".to_owned(),
         "gateway.envoyproxy.io/gatewayclass-controller" => "logFormat: envoy-json".to_owned(),

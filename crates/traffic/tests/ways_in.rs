@@ -163,3 +163,22 @@ fn a_default_backend_of_the_controller_in_the_slot_is_a_way_in() {
     assert_eq!(told("mewtwo"), []);
     assert_eq!(told("mew")[0].about, "the Service mew/errors");
 }
+
+/// `auto` reads whatever the pods write, and that is said by their labels.
+#[test]
+fn pods_that_are_traefiks_do_not_show_what_ingress_nginx_serves() {
+    let row = |id: &str| rows().into_iter().find(|row| row["id"] == id).unwrap();
+    let told = |id: &str, products: &[&str]| {
+        let sources = sources(&json!({}));
+        let mut found = found(&objects(&row(id)), &sources);
+        found.controllers[0].products = products.iter().map(|name| (*name).to_owned()).collect();
+        unwatched(&found, &sources, &Rules::default()).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let (ingress, route) = ("control: an Ingress of the class that is read", "w13");
+    assert_eq!((told(ingress, &["ingress-nginx"]).len(), told(route, &["ingress-nginx"]).len()), (0, 1));
+    assert_eq!((told(ingress, &["traefik"]).len(), told(route, &["traefik"]).len()), (1, 0));
+    assert_eq!(
+        (told(ingress, &["ingress-nginx", "traefik"]).len(), told(route, &["ingress-nginx", "traefik"]).len()),
+        (0, 0)
+    );
+}

@@ -120,8 +120,8 @@ pub trait Hands {
     async fn remains(&mut self, release: &Release) -> Result<bool, String>;
     /// What is there of what was to go.
     async fn left(&mut self, release: &Release) -> Result<Left, String>;
-    /// Gives a record that stays what was left out of it, and ends hooks that run.
-    async fn put_back(&mut self, release: &Release);
+    /// Gives a record that stays what was left out of it, and ends hooks that run; `whole`: nothing of the release is gone.
+    async fn put_back(&mut self, release: &Release, whole: bool);
     /// Waits.
     async fn wait(&mut self, how_long: Duration);
 }
@@ -307,7 +307,7 @@ impl Outcome {
         if progress == Progress::Begun {
             self.fail(hands, release, progress, &why).await;
         } else if progress == Progress::Marked {
-            hands.put_back(release).await;
+            hands.put_back(release, true).await;
         }
         self.stopped = Some((why, state));
     }
@@ -329,7 +329,7 @@ impl Outcome {
             }
         }
         if progress != Progress::Untouched {
-            hands.put_back(release).await;
+            hands.put_back(release, whole).await;
         }
         self.failed.push(Failed { name: release.name.clone(), revision: release.revision, begun, whole, why });
     }

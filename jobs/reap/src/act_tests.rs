@@ -83,8 +83,8 @@ impl Hands for World {
         let due: Vec<_> =
             self.happens.iter().filter(|(number, _)| *number == self.looks).map(|(_, change)| *change).collect();
         due.iter().for_each(|change| change(self));
-        let evidence =
-            Evidence { slot: Some(Ok(self.slot.clone())), releases: Some(Ok(self.releases.clone())), traffic: None };
+        let (slot, releases) = (self.slot.clone(), self.releases.clone());
+        let evidence = Evidence { slot: Some(Ok(slot)), releases: Some(Ok(releases)), ..Evidence::default() };
         (verdict(self.state), evidence)
     }
 
@@ -120,8 +120,8 @@ impl Hands for World {
         })
     }
 
-    async fn put_back(&mut self, release: &Release) {
-        self.done.push(format!("put back {}", release.name));
+    async fn put_back(&mut self, release: &Release, whole: bool) {
+        self.done.push(format!("put back {}{}", if whole { "all of " } else { "" }, release.name));
     }
 
     async fn wait(&mut self, how_long: Duration) {
@@ -222,7 +222,10 @@ fn a_release_that_keeps_failing_is_said_to_be_half_gone() {
     assert_eq!(outcome.gone, ["api"]);
     let [failed] = outcome.failed.as_slice() else { panic!("{outcome:?}") };
     assert!(failed.name == "web" && failed.begun && failed.why.contains("webhook timed out"), "{failed:?}");
-    assert!(failed.whole && world.done.contains(&"put back web".to_owned()), "nothing of it is gone: {failed:?}");
+    assert!(
+        failed.whole && world.done.contains(&"put back all of web".to_owned()),
+        "nothing of it is gone: {failed:?}"
+    );
 }
 
 fn left(there: &[&str], hooks: bool) -> Option<Result<Left, String>> {
@@ -236,7 +239,7 @@ fn u13_a_hook_that_hangs_takes_its_time_once_and_the_others_get_their_turn() {
     let outcome = run(&mut world, &plan(&["web", "api"]));
     assert_eq!(world.done.iter().filter(|step| *step == "helm web").count(), 1);
     assert!(
-        world.done.contains(&"put back web".to_owned()) && world.done.contains(&"helm api".to_owned()),
+        world.done.contains(&"put back all of web".to_owned()) && world.done.contains(&"helm api".to_owned()),
         "{:?}",
         world.done
     );

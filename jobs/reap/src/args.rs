@@ -79,6 +79,10 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_SESSION_GRACE", default_value = "2h", value_parser = positive::<SignedDuration>)]
     pub session_grace: SignedDuration,
 
+    /// For how long a running Job that no CronJob owns keeps the slot of somebody who holds it, for example 24h.
+    #[arg(long, env = "HOTDESK_JOB_GRACE", default_value = "24h", value_parser = positive::<SignedDuration>)]
+    pub job_grace: SignedDuration,
+
     /// How long after a claim has lapsed the slot is kept as usual; from then on it is cleared once it was unused for so
     /// long, for example 30m.
     #[arg(long, env = "HOTDESK_LAPSE_GRACE", default_value = "30m", value_parser = positive::<SignedDuration>)]
@@ -253,6 +257,7 @@ impl Args {
                 Rules {
                     windows,
                     session_grace: self.session_grace,
+                    job_grace: self.job_grace,
                     lapse_grace: self.lapse_grace,
                     keep,
                     silence_is_fine: self.silence_is_fine,

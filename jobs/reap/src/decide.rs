@@ -9,6 +9,7 @@ use hotdesk_slots::window::Windows;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::helm::release::{Phase, Release};
+use crate::work::{self, LONGEST_DEPLOY, Work};
 use crate::{lapse, times};
 use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
 use hotdesk_traffic::sight::{self, Sight, Traffic};
@@ -20,6 +21,8 @@ pub struct Evidence {
     pub slot: Option<Result<Slot, String>>,
     /// The newest record of every release, or why they cannot be read.
     pub releases: Option<Result<Vec<Release>, String>>,
+    /// What is at work in it, or why that cannot be read.
+    pub work: Option<Result<Work, String>>,
     /// What the traffic sources saw; none if they were not asked.
     pub traffic: Option<Traffic>,
 }
@@ -32,6 +35,8 @@ pub struct Rules {
     /// For how long a session counts from its beginning, if that is longer than the window: somebody who sits at a
     /// breakpoint makes no request.
     pub session_grace: SignedDuration,
+    /// For how long a running Job keeps the slot.
+    pub job_grace: SignedDuration,
     /// How long a slot whose claim has lapsed may go unused.
     pub lapse_grace: SignedDuration,
     /// Releases that stay.
@@ -93,15 +98,17 @@ pub fn decide(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Decision {
     let early = kept_until(slot, now)
         .or_else(|| nothing_left(releases, rules))
         .or_else(|| under_way(slot, releases, rules, now))
+        .or_else(|| deploy_alive(evidence, slot, releases, now))
         .or_else(|| from_the_future(activity.as_ref(), now))
         .or_else(|| to_be_cleared(slot, releases, activity.as_ref(), now))
         .or_else(|| in_use(activity, rules, now))
         .or_else(|| in_session(slot, rules, now))
+        .or_else(|| at_work(evidence, slot, rules, now))
         .or_else(|| unreadable(releases));
     let verdict = match (early, &evidence.traffic) {
         (Some(verdict), _) => verdict,
         (None, None) => return Decision::AskTraffic,
-        (None, Some(traffic)) => tell_lapse(judge_traffic(traffic, rules, now), slot, now),
+        (None, Some(traffic)) => tell_work(tell_lapse(judge_traffic(traffic, rules, now), slot, now), evidence),
     };
     Decision::Settled(times::told(verdict, evidence, usual, SignedDuration::ZERO, now))
 }
@@ -143,6 +150,42 @@ fn under_way(slot: &Slot, releases: &[Release], rules: &Rules, now: Timestamp) -
     Some(Verdict { reap_at: Some(now), ..Verdict::kept(&reason) })
 }
 
+/// A deploy that is older than the window, and in which something still changes: helm waits for a hook, or for what it
+/// has brought, and writes its record at the end.
+fn deploy_alive(evidence: &Evidence, slot: &Slot, releases: &[Release], now: Timestamp) -> Option<Verdict> {
+    let Some(Ok(work)) = &evidence.work else { return None };
+    let pending = by_somebody(slot, releases).filter(|(_, doing, _)| *doing == Phase::Pending);
+    let (release, _, since) = pending.max_by_key(|(_, _, since)| *since)?;
+    let ends = since.checked_add(LONGEST_DEPLOY).ok().filter(|ends| *ends > now)?;
+    let alive = work.of_a_deploy()?;
+    Some(Verdict::kept(&format!(
+        "a deploy of release {} is under way since {}: {alive}. It keeps the slot at most until {}",
+        plain(&release.name),
+        human_time(since, now),
+        human_time(ends, now)
+    )))
+}
+
+/// A Job for whose result somebody waits. What cannot be read is not known to be none.
+fn at_work(evidence: &Evidence, slot: &Slot, rules: &Rules, now: Timestamp) -> Option<Verdict> {
+    match &evidence.work {
+        Some(Ok(work)) => {
+            let job = work.keeping(slot, rules.job_grace, now)?;
+            Some(Verdict::kept(&work::told(job, rules.job_grace, now)))
+        }
+        Some(Err(why)) => Some(Verdict::unknown(why)),
+        None => Some(Verdict::unknown("it was not read which Jobs run")),
+    }
+}
+
+fn tell_work(verdict: Verdict, evidence: &Evidence) -> Verdict {
+    let work = evidence.work.as_ref().and_then(|work| work.as_ref().ok());
+    match work.and_then(Work::stopped).filter(|_| verdict.state == VerdictState::Idle) {
+        Some(stopped) => Verdict { reason: format!("{}; {stopped}", verdict.reason), ..verdict },
+        None => verdict,
+    }
+}
+
 /// What somebody else than the reaper is deploying or uninstalling, and since when.
 fn by_somebody<'a>(slot: &'a Slot, releases: &'a [Release]) -> impl Iterator<Item = (&'a Release, Phase, Timestamp)> {
     let reaping = slot.status.as_ref().and_then(|status| status.reaping.as_ref());
@@ -172,7 +215,14 @@ pub(crate) fn newest_activity(slot: &Slot, releases: &[Release]) -> Option<Activ
     let session = session(slot);
     let claim =
         slot.claimed_at().map(|time| Activity { time, signal: "claim", detail: "the slot was claimed".to_owned() });
-    deploys.chain(session).chain(claim).max_by_key(|activity| activity.time)
+    deploys.chain(session).chain(claim).chain(write(slot)).max_by_key(|activity| activity.time)
+}
+
+/// The newest write of somebody who holds the slot, as the webhook noted it.
+fn write(slot: &Slot) -> Option<Activity> {
+    let write = slot.status.as_ref()?.last_write.as_ref()?;
+    let detail = format!("{} {} {}", plain(&write.by), plain(&write.kind), plain(&write.on));
+    Some(Activity { time: write.time.0, signal: "write", detail })
 }
 
 fn session(slot: &Slot) -> Option<Activity> {

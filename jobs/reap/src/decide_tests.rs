@@ -3,7 +3,7 @@
 use super::*;
 use crate::helm::release::{Driver, State};
 use globset::{Glob, GlobSetBuilder};
-use hotdesk_slots::slot::{LastSession, ReleaseRevision, SlotStatus};
+use hotdesk_slots::slot::{LastSession, LastWrite, ReleaseRevision, SlotStatus};
 use hotdesk_traffic::log::tally::Hit;
 use hotdesk_traffic::sight::Look;
 use jiff::SignedDuration;
@@ -26,6 +26,7 @@ fn rules() -> Rules {
     Rules {
         windows: Windows::default(),
         session_grace: SignedDuration::from_mins(90),
+        job_grace: SignedDuration::from_hours(24),
         lapse_grace: SignedDuration::from_mins(30),
         keep: keep.build().unwrap(),
         silence_is_fine: false,
@@ -47,6 +48,7 @@ fn release(name: &str, phase: Phase, deployed: i64) -> Release {
 /// A slot with one old release, whose traffic was read in full and showed only others.
 struct Case {
     slot: Slot,
+    work: Work,
     releases: Vec<Release>,
     look: Look,
 }
@@ -56,6 +58,7 @@ fn idle() -> Case {
     let look =
         Look { source: "ingress-logs".to_owned(), samples: 40, seen, from: ago(60), through: now(), ..Look::default() };
     Case {
+        work: Work::default(),
         slot: Slot { status: Some(SlotStatus::default()), ..Slot::default() },
         releases: vec![release("web", Phase::Deployed, 300)],
         look,
@@ -82,6 +85,7 @@ impl Case {
         Evidence {
             slot: Some(Ok(self.slot)),
             releases: Some(Ok(self.releases)),
+            work: Some(Ok(self.work)),
             traffic: Some(Traffic { looks: vec![self.look], ..Traffic::default() }),
         }
     }
@@ -205,6 +209,29 @@ fn a_session_and_a_claim_are_use() {
         "the slot was claimed, 20 min ago",
     );
     check(idle().status(|s| s.claimed_at = Some(Time(ago(61)))), VerdictState::Idle, "");
+}
+
+#[test]
+fn e10_e11_a_write_of_the_holder_is_use_for_a_window() {
+    let write = |by: &str, minutes| LastWrite {
+        time: Time(ago(minutes)),
+        by: by.to_owned(),
+        kind: "changed".to_owned(),
+        on: "a Deployment".to_owned(),
+    };
+    let told = "alice changed a Deployment, 20 min ago";
+    check(idle().status(|s| s.last_write = Some(write("alice", 20))), VerdictState::Active, told);
+    let told = "a deployer changed a Deployment, 1 h ago";
+    check(idle().status(|s| s.last_write = Some(write("a deployer", 60))), VerdictState::Active, told);
+    check(idle().status(|s| s.last_write = Some(write("alice", 61))), VerdictState::Idle, "");
+    check(idle().status(|s| s.last_write = Some(write("alice", -6))), VerdictState::Unknown, "in the future");
+}
+
+#[test]
+fn e36_a_label_on_a_lapsed_slot_is_no_claim() {
+    let mut case = claimed(idle(), 600);
+    case.slot.metadata.labels = Some([("team".to_owned(), "x".to_owned())].into());
+    check(case, VerdictState::Idle, "its claim lapsed");
 }
 
 #[test]
@@ -341,3 +368,6 @@ fn whatever_happened_since_a_slot_was_given_back_keeps_it() {
     let unreadable = Release { state: Err("it is not base64".to_owned()), ..release("api", Phase::Deployed, 40) };
     check(given_back(5).releases(&[release("web", Phase::Deployed, 300), unreadable]), VerdictState::Unknown, "api");
 }
+
+#[path = "decide_work_tests.rs"]
+mod work;

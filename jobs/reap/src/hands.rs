@@ -1,5 +1,6 @@
 //! The reap, done for real: records through the API server, uninstalls through helm.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hotdesk_slots::requests::SavedRelease;
@@ -15,7 +16,7 @@ use crate::collect::{Collector, Memory};
 use crate::decide::{Evidence, Verdict};
 use crate::helm::manifest::{is_noted, noted};
 use crate::helm::record::{Record, RecordError};
-use crate::helm::release::{Driver, Release};
+use crate::helm::release::{Driver, Phase, Release};
 use crate::helm::{Helm, HelmError};
 use crate::judged::write_judged;
 use crate::report::uninstalling_patch;
@@ -54,16 +55,10 @@ pub struct AtWork {
     going: Vec<ObjectRef>,
     /// Its hooks that run at an uninstall.
     hooks: Vec<ObjectRef>,
-    /// Its record as it was, and as helm was given it, if that is another.
-    record: Option<Swapped>,
-}
-
-/// A record before and after documents were left out of it.
-#[derive(Debug)]
-struct Swapped {
-    was: String,
+    /// Its record as it was, its labels, and the manifest in it.
+    record: String,
+    labels: Option<BTreeMap<String, String>>,
     manifest: String,
-    is: String,
 }
 
 impl Hands for RealHands<'_> {
@@ -108,10 +103,10 @@ impl Hands for RealHands<'_> {
         Ok(Left { all: self.at_work.going.len(), there, hooks: !self.at_work.hooks.is_empty() })
     }
 
-    async fn put_back(&mut self, release: &Release) {
+    async fn put_back(&mut self, release: &Release, whole: bool) {
         let given_back = match release.driver {
-            Driver::Secret => self.give_back::<Secret>(release).await,
-            Driver::ConfigMap => self.give_back::<ConfigMap>(release).await,
+            Driver::Secret => self.give_back::<Secret>(release, whole).await,
+            Driver::ConfigMap => self.give_back::<ConfigMap>(release, whole).await,
         };
         let ended = self.keeper.end_hooks(&self.at_work.hooks).await;
         for why in [given_back, ended].into_iter().filter_map(Result::err) {
@@ -141,47 +136,51 @@ impl RealHands<'_> {
         let about = self.keeper.save(release, &history, &prospect, &self.reap, (self.collector.now)()).await?;
         self.saved.extend(about.map(|about| about.told()));
         let (_, record) = history.newest.read.as_ref().map_err(|e| format!("its record cannot be read: {e}"))?;
+        let unwritable = |e: RecordError| format!("its record cannot be written: {e}");
         if self.at_work.release != release.name {
             let goes = prospect.objects.iter().filter(|object| !prospect.kept.contains(object)).cloned().collect();
             self.at_work = AtWork {
                 release: release.name.clone(),
                 going: self.keeper.existing(goes).await?,
                 hooks: hooks::objects_of(&record.hooks().unwrap_or_default(), slot),
-                record: None,
+                labels: holder.meta().labels.clone(),
+                record: String::from_utf8_lossy(&history.newest.packed).into_owned(),
+                manifest: record.manifest().map_err(unwritable)?,
             };
         }
         if let Some(manifest) = manifest {
-            let unwritable = |e: RecordError| format!("its record cannot be written: {e}");
-            let is = record.with_manifest(&noted(&manifest)).and_then(|record| record.encode()).map_err(unwritable)?;
-            let was = String::from_utf8_lossy(&history.newest.packed).into_owned();
-            let manifest = record.manifest().map_err(unwritable)?;
-            holder.set_release(is.clone());
+            let cut = record.with_manifest(&noted(&manifest)).and_then(|record| record.encode());
+            holder.set_release(cut.map_err(unwritable)?);
             // The object carries the version that was judged: what was written since then wins.
             holder.meta_mut().resource_version = Some(release.resource_version.clone());
             let what = "documents cannot be left out of its record";
             cluster.answer(what, api.replace(&release.object, &PostParams::default(), &holder)).await?;
-            self.at_work.record = Some(Swapped { was, manifest, is });
         }
         Ok(prospect.kept.iter().map(ToString::to_string).collect())
     }
 
-    /// Puts the record back as it was; what helm has noted in it since stays.
-    async fn give_back<K: Holder>(&mut self, release: &Release) -> Result<(), String> {
-        let Some(swapped) = self.at_work.record.take().filter(|_| self.at_work.release == release.name) else {
+    /// Puts the record back as it was, if nothing of the release is gone: helm calls it uninstalled from its first hook on. Else
+    /// what helm has noted stays, and only the manifest is whole again.
+    async fn give_back<K: Holder>(&mut self, release: &Release, whole: bool) -> Result<(), String> {
+        if self.at_work.release != release.name {
             return Ok(());
-        };
+        }
         let (api, cluster, what) = (self.api::<K>(), self.collector.cluster, "its record cannot be put back");
         let Some(mut holder) = cluster.answer(what, api.get_opt(&release.object)).await? else { return Ok(()) };
-        let found = holder.release().unwrap_or_default();
-        let back = if found == swapped.is.as_bytes() {
-            swapped.was
-        } else {
-            let record = Record::decode(found).map_err(|e| format!("{what}: {e}"))?;
-            if !is_noted(&record.manifest().unwrap_or_default()) {
-                return Ok(());
+        let found = Record::decode(holder.release().unwrap_or_default()).map_err(|e| format!("{what}: {e}"))?;
+        let lacks = is_noted(&found.manifest().unwrap_or_default());
+        let state = found.state(&release.name, release.revision);
+        let begun = lacks || state.is_ok_and(|state| state.phase == Phase::Uninstalling);
+        let back = match (whole, lacks) {
+            (true, _) if begun => {
+                holder.meta_mut().labels.clone_from(&self.at_work.labels);
+                self.at_work.record.clone()
             }
-            let back = record.with_manifest(&swapped.manifest).and_then(|record| record.encode());
-            back.map_err(|e| format!("{what}: {e}"))?
+            (false, true) => {
+                let back = found.with_manifest(&self.at_work.manifest).and_then(|record| record.encode());
+                back.map_err(|e| format!("{what}: {e}"))?
+            }
+            _ => return Ok(()),
         };
         holder.set_release(back);
         cluster.answer(what, api.replace(&release.object, &PostParams::default(), &holder)).await.map(|_| ())

@@ -28,6 +28,9 @@ pub fn signals(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Vec<Signal
     let mut all = vec![kept(slot, now)];
     all.push(seen("claim", slot.claimed_at(), ""));
     all.push(deploy(evidence, &seen));
+    let write = status.last_write.as_ref();
+    let what = write.map(|write| format!("{} {} {}", plain(&write.by), plain(&write.kind), plain(&write.on)));
+    all.push(seen("write", write.map(|write| write.time.0), what.as_deref().unwrap_or_default()));
     let session = status
         .last_session
         .map(|session| (session.time.0, format!("{} used {}", plain(&session.by), plain(&session.kind))));
@@ -81,7 +84,7 @@ fn blind(name: &str, why: &str) -> Signal {
 
 /// The traffic sources were not asked this time; what they said last is not true any more, but when they saw somebody is.
 fn unasked(before: &[Signal]) -> Vec<Signal> {
-    let own = ["keepUntil", "claim", "deploy", "session", "traffic"];
+    let own = ["keepUntil", "claim", "deploy", "write", "session", "traffic"];
     let sources = before.iter().filter(|signal| !own.contains(&signal.name.as_str()));
     sources
         .map(|signal| Signal {

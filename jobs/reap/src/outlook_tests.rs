@@ -20,6 +20,7 @@ fn rules() -> Rules {
     Rules {
         windows,
         session_grace: SignedDuration::from_mins(90),
+        job_grace: SignedDuration::from_hours(24),
         lapse_grace: SignedDuration::from_mins(30),
         keep: GlobSet::empty(),
         silence_is_fine: false,
@@ -43,7 +44,7 @@ fn slot(status: &Value) -> Slot {
 }
 
 fn evidence(slot: Slot, releases: Vec<Release>, traffic: Option<Traffic>) -> Evidence {
-    Evidence { slot: Some(Ok(slot)), releases: Some(Ok(releases)), traffic }
+    Evidence { slot: Some(Ok(slot)), releases: Some(Ok(releases)), traffic, ..Evidence::default() }
 }
 
 #[track_caller]
@@ -77,6 +78,7 @@ fn every_signal_says_what_it_saw() {
             ("keepUntil", Quiet, ""),
             ("claim", Quiet, ""),
             ("deploy", Quiet, "api (revision 3) by alice"),
+            ("write", Quiet, ""),
             ("session", InUse, "bob\u{fffd} used exec"),
             ("ingress-logs", Quiet, "9 requests of all slots"),
             ("loki", Blind, "no answer"),

@@ -19,6 +19,7 @@ fn evidence(status: SlotStatus) -> Evidence {
         slot: Some(Ok(slot)),
         releases: Some(Ok(vec![])),
         traffic: Some(Traffic { looks: vec![Look::default()], ..Traffic::default() }),
+        ..Evidence::default()
     }
 }
 

@@ -28,6 +28,7 @@ use crate::times::{self, Known};
 use crate::undo::keeper::{Keeper, Reap};
 use crate::undo::prospect::Prospect;
 use crate::voice::{self, Found, Voice, speak};
+use crate::work::JOB_NOTICE;
 use hotdesk_traffic::sight::Traffic;
 
 /// How often it is looked whether another run has ended.
@@ -187,7 +188,12 @@ impl Run<'_> {
         let Some(Ok(slot)) = &evidence.slot else { return Voice::default() };
         let now = (self.now)();
         let before = slot.status.as_ref().and_then(|status| status.told.clone()).unwrap_or_default();
-        let after = now.checked_add(self.args.voice.notice).unwrap_or(Timestamp::MAX);
+        let mut manners = self.args.voice.manners();
+        let work = evidence.work.as_ref().and_then(|work| work.as_ref().ok());
+        if work.is_some_and(|work| work.overdue(slot, self.rules.job_grace, now).next().is_some()) {
+            manners.notice = manners.notice.max(JOB_NOTICE);
+        }
+        let after = now.checked_add(manners.notice).unwrap_or(Timestamp::MAX);
         let notice_ends = Known::of(evidence, verdict, self.rules).map_or(after, |known| known.idle_from(after));
         let found = Found {
             notice_ends,
@@ -195,7 +201,7 @@ impl Run<'_> {
             on_request: lapse::to_be_cleared(slot, now).is_some(),
             kept: slot.spec.keep_until.as_ref().is_some_and(|until| until.0 > now),
         };
-        speak(&before, found, self.args.voice.manners(), now)
+        speak(&before, found, manners, now)
     }
 
     /// The slot is idle, and people have been given notice.

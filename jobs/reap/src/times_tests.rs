@@ -3,6 +3,7 @@
 use super::*;
 use crate::decide::{Decision, decide};
 use crate::helm::release::{Driver, Phase, Release, State};
+use crate::work::Work;
 use globset::GlobSet;
 use hotdesk_slots::window::Windows;
 use hotdesk_traffic::log::tally::Hit;
@@ -20,6 +21,7 @@ fn rules() -> Rules {
     Rules {
         windows: Windows::default(),
         session_grace: SignedDuration::from_hours(2),
+        job_grace: SignedDuration::from_hours(24),
         lapse_grace: SignedDuration::from_mins(30),
         keep: GlobSet::empty(),
         silence_is_fine: false,
@@ -52,6 +54,7 @@ fn evidence(spec: &serde_json::Value, status: &serde_json::Value, request: Optio
     Evidence {
         slot: Some(Ok(serde_json::from_value(slot).unwrap())),
         releases: Some(Ok(vec![release])),
+        work: Some(Ok(Work::default())),
         traffic: Some(Traffic { looks: vec![look], ..Traffic::default() }),
     }
 }

@@ -175,7 +175,11 @@ pub fn until_older(slot: &TestSlot, who: &Person, seconds: i64) {
         let listed = who.helm(crate::Helm::V4, &list).succeeded().json();
         let newest =
             listed.as_array().unwrap().iter().map(|r| r["updated"].as_str().unwrap().to_owned()).max().unwrap();
-        let age = now().duration_since(newest.parse().unwrap()).as_secs();
+        // What helm and others wrote since then is use as well.
+        let written = slot.object()["status"]["lastWrite"]["time"].as_str().map(str::to_owned);
+        let newest =
+            [Some(newest), written].into_iter().flatten().map(|at| at.parse::<jiff::Timestamp>().unwrap()).max();
+        let age = now().duration_since(newest.unwrap()).as_secs();
         if age > seconds { Ok(()) } else { Err(format!("{age} s old")) }
     });
 }

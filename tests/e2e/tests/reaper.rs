@@ -290,7 +290,11 @@ fn a_dry_run_says_what_it_would_do_and_does_nothing() {
 fn an_uninstall_killed_half_way_is_finished_by_the_next_run() {
     let _held = installation::shared();
     let ingress = seeing();
-    let slot = slot(&ingress, SHORT);
+    // The next run waits until the killed one counts as ended.
+    let mut values = reaper::reading(&ingress, SHORT);
+    values["uninstallTimeout"] = json!("5s");
+    let slot = Wish::held_by(&["alice@example.com"]).reaper(values).make();
+    reaper::until_it_may_read(&slot, &ingress);
     install(&slot, Helm::V4, "web");
     // Something holds the Service, so that helm waits with the release half gone.
     let hold = |list: Value| json!({"metadata": {"finalizers": list}}).to_string();

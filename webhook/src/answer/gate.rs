@@ -82,7 +82,8 @@ pub(super) fn judged<'a>(
     if denial.is_none() {
         warnings.extend(found.warnings(facts.namespace));
     }
-    let session = session::begun(request, &requester.username, decision, context.now);
+    let begun = session::begun(request, &requester.username, decision, context.now);
+    let session = begun.or_else(|| session::write::made(request, &requester.username, decision, context.now));
     let words = words(decision, &found);
     let note = Note { decision: words.0, reason: words.1, ..Note::of(review.request, requester) };
     let audit = audit(words, note.slot.clone(), look.page());

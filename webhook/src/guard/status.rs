@@ -24,7 +24,8 @@ const MAX_TEXT: usize = 32_768;
 const MAX_STATUS: usize = 256 * 1024;
 
 /// What others write, so that the reaper does not.
-const NOT_THE_REAPERS: [&str; 6] = ["claimedAt", "lapsedUntil", "lastSession", "phase", "reaper", "request"];
+const NOT_THE_REAPERS: [&str; 7] =
+    ["claimedAt", "lapsedUntil", "lastSession", "lastWrite", "phase", "reaper", "request"];
 
 /// Judges a write of the status by an account of hotdesk's own.
 ///
@@ -144,6 +145,7 @@ fn past(status: &SlotStatus) -> Vec<(&'static str, &Time)> {
         ("lastActivity.time", status.last_activity.as_ref().map(|seen| &seen.time)),
         ("lastDeploy.time", status.last_deploy.as_ref().map(|seen| &seen.time)),
         ("lastSession.time", status.last_session.as_ref().map(|seen| &seen.time)),
+        ("lastWrite.time", status.last_write.as_ref().map(|seen| &seen.time)),
         ("verdict.at", status.verdict.as_ref().map(|verdict| &verdict.at)),
         ("observed.from", status.observed.as_ref().map(|observed| &observed.from)),
         ("observed.through", status.observed.as_ref().map(|observed| &observed.through)),
@@ -191,7 +193,7 @@ impl Writer {
             Self::Reviver => matches!(field, "saved" | "lastReap"),
             Self::Controller => matches!(field, "phase" | "lapsedUntil" | "reaper" | "request" | "conditions"),
             Self::Restamper => matches!(field, "request" | "conditions"),
-            Self::Webhook => field == "lastSession",
+            Self::Webhook => matches!(field, "lastSession" | "lastWrite"),
             Self::Sync => matches!(field, "claimedAt" | "conditions"),
             Self::BreakGlass | Self::Administrator => true,
             Self::Machinery | Self::Person => false,

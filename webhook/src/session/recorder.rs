@@ -5,6 +5,8 @@
 //! moment is tried again until it does; a slot that waits holds up no other, and at the end of the process all that is left
 //! is written at once.
 //!
+//! Writes of people are noted in the same way, by a recorder of their own.
+//!
 //! What is kept is bounded by the slots that there are: `serve` leaves sessions of no others here.
 
 use std::collections::HashMap;
@@ -122,6 +124,13 @@ impl SessionRecorder {
         self.news.notify_one();
     }
 
+    /// True if a session that begins at a moment would not be passed over.
+    #[must_use]
+    pub fn wants(&self, slot: &str, at: Timestamp) -> bool {
+        let recent = |entry: &Entry| matches!(entry.state, State::Written(last) if at.duration_since(last) < EVERY);
+        !self.entries().of.get(slot).is_some_and(recent)
+    }
+
     /// How many slots have a session that is not written yet.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -198,13 +207,13 @@ impl SessionRecorder {
             Next::Done => entry.state = State::Written(session.time),
             Next::Again(error) => {
                 if failures == 0 {
-                    tracing::warn!(slot = %plain(&session.slot), %error, "a session could not be noted in the Slot's status; trying again");
+                    tracing::warn!(slot = %plain(&session.slot), %error, "a session or write could not be noted in the Slot's status; trying again");
                 }
                 entry.state = State::Waiting(now + pause(failures, closing), failures.saturating_add(1));
             }
             Next::Never(error) => {
                 tracing::error!(slot = %plain(&session.slot), by = %session.by, kind = session.kind, %error,
-                    "a session cannot be noted in the Slot's status: the reaper does not know of it");
+                    "a session or write cannot be noted in the Slot's status: the reaper does not know of it");
                 entries.of.remove(&session.slot);
             }
         }

@@ -112,8 +112,14 @@ impl Everywhere {
                 let controller = controllers.iter().find(|controller| controller.place == *place)?;
                 let flags = Flags::of(controller.pods.as_deref().unwrap_or_default());
                 let config = controller.config.clone().and_then(Result::ok).flatten();
-                let controller_classes = flags.controller_classes;
-                Some(Settings { source: source.name.clone(), controller_classes, config, ..Settings::default() })
+                let (products, controller_classes) = (flags.products, flags.controller_classes);
+                Some(Settings {
+                    source: source.name.clone(),
+                    products,
+                    controller_classes,
+                    config,
+                    ..Settings::default()
+                })
             })
             .collect();
         // A store of logs does not say which controller it is of: the ports of any of them count.

@@ -17,6 +17,9 @@ pub struct Sees {
     pub gateways: Option<Vec<String>>,
 }
 
+/// By which the pods of controllers tell what they are.
+pub(crate) const NAME_LABEL: &str = "app.kubernetes.io/name";
+
 /// ingress-nginx, as its chart installs it.
 pub const INGRESS_NGINX: &str = "k8s.io/ingress-nginx";
 const TRAEFIK: [&str; 2] = ["traefik.io/ingress-controller", "traefik.io/gateway-controller"];
@@ -27,13 +30,20 @@ impl Sees {
     /// What is known of a source by what it is.
     pub(super) fn by_kind(kind: &Kind) -> Self {
         match product(kind) {
-            Some(Controller::IngressNginx) => Self::of(&[INGRESS_NGINX], &["Ingress"]),
-            Some(Controller::Traefik) => Self::of(&TRAEFIK, &["Ingress", "IngressRoute", "HTTPRoute", "GRPCRoute"]),
             Some(Controller::EnvoyGateway) => {
-                Self { gateways: place(kind).and_then(one_gateway), ..Self::of(&ENVOY, &["HTTPRoute", "GRPCRoute"]) }
+                Self { gateways: place(kind).and_then(one_gateway), ..Self::by_product(Controller::EnvoyGateway) }
             }
-            Some(Controller::Istio) => Self::of(&ISTIO, &["Ingress", "HTTPRoute", "GRPCRoute", "VirtualService"]),
+            Some(product) => Self::by_product(product),
             None => Self::default(),
+        }
+    }
+
+    fn by_product(product: Controller) -> Self {
+        match product {
+            Controller::IngressNginx => Self::of(&[INGRESS_NGINX], &["Ingress"]),
+            Controller::Traefik => Self::of(&TRAEFIK, &["Ingress", "IngressRoute", "HTTPRoute", "GRPCRoute"]),
+            Controller::EnvoyGateway => Self::of(&ENVOY, &["HTTPRoute", "GRPCRoute"]),
+            Controller::Istio => Self::of(&ISTIO, &["Ingress", "HTTPRoute", "GRPCRoute", "VirtualService"]),
         }
     }
 
@@ -69,6 +79,23 @@ impl Source {
         product(&self.kind)
     }
 
+    /// The same source, seeing what its pods serve by their labels (`app.kubernetes.io/name`), where its format is `auto` and the
+    /// operator has not said it.
+    #[must_use]
+    pub fn as_labelled(&self, names: &[String]) -> Self {
+        let auto = matches!(&self.kind, Kind::IngressLogs(logs) if logs.format == Format::Auto);
+        if !auto || names.is_empty() || self.sees != Sees::by_kind(&self.kind) {
+            return self.clone();
+        }
+        let mut sees = Sees::default();
+        for product in names.iter().map(|name| by_label(Some(name.as_str()))) {
+            let more = Sees::by_product(product);
+            sees.controllers.extend(more.controllers);
+            sees.kinds.extend(more.kinds);
+        }
+        Self { sees: Sees { gateways: self.sees.gateways.clone(), ..sees }, ..self.clone() }
+    }
+
     /// The pods that it reads, if it reads them itself.
     #[must_use]
     pub fn place(&self) -> Option<&Place> {
@@ -101,11 +128,15 @@ fn by_format(format: &Format, place: Option<&Place>) -> Option<Controller> {
         Format::TraefikJson => Some(Controller::Traefik),
         Format::EnvoyJson => Some(Controller::EnvoyGateway),
         Format::Json(_) => None,
-        Format::Auto => match place.and_then(|place| label(place, "app.kubernetes.io/name")) {
-            Some("traefik") => Some(Controller::Traefik),
-            Some("envoy") => Some(Controller::EnvoyGateway),
-            _ => Some(Controller::IngressNginx),
-        },
+        Format::Auto => Some(by_label(place.and_then(|place| label(place, NAME_LABEL)))),
+    }
+}
+
+fn by_label(name: Option<&str>) -> Controller {
+    match name {
+        Some("traefik") => Controller::Traefik,
+        Some("envoy") => Controller::EnvoyGateway,
+        _ => Controller::IngressNginx,
     }
 }
 

@@ -37,9 +37,12 @@ fn witnesses<'a>(
         sources.iter().filter(|source| kind().is_some_and(|k| source.sees.kind(k))).collect();
     if rules.classes.iter().any(|class| !class.is_empty()) {
         return match classes.iter().find(|class| !rules.classes.iter().any(|known| known == *class)) {
-            // The operator says who is read; what is read is all that there is.
-            None if of_ingresses.is_empty() && !classes.is_empty() => Ok(sources.iter().collect()),
-            None if !classes.is_empty() => Ok(of_ingresses),
+            None if !classes.is_empty() => {
+                // The operator says that they are read, which may be by a source that nothing is known of.
+                let silent = |source: &&Source| source.product().is_none() && source.sees.kinds.is_empty();
+                let readers: Vec<&Source> = of_ingresses.into_iter().chain(sources.iter().filter(silent)).collect();
+                if readers.is_empty() { Err(unread(about, &[])) } else { Ok(readers) }
+            }
             other => Err(unnamed(about, other.copied().unwrap_or_default(), rules.classes)),
         };
     }
@@ -83,7 +86,7 @@ fn unnamed(about: String, class: &str, classes: &[String]) -> Unwatched {
 fn unread(about: String, controllers: &[(String, String)]) -> Unwatched {
     let Some((class, name)) = controllers.first() else {
         let fix = "add one, or name in `sees` of a source what it reads (docs/sources.md)";
-        return Unwatched::new(about, "is of no class, and there is no source that reads Ingresses", fix);
+        return Unwatched::new(about, "is read by no source, for none of them reads Ingresses", fix);
     };
     let why = format!("is of class {class}, which the controller {} serves, and no source reads that one", plain(name));
     let add = kind().map(|kind| add_source(name, kind)).unwrap_or_default();

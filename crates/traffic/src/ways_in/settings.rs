@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
 use super::snippets::{self, Place};
 use super::{From, Hides, Unwatched, WaysIn, called};
-use crate::sources::Source;
+use crate::sources::{NAME_LABEL, Source};
 
 /// Where ingress-nginx' log goes to the container's output.
 const OUTPUTS: [&str; 3] = ["/var/log/nginx/access.log", "/dev/stdout", "/proc/1/fd/1"];
@@ -17,6 +17,8 @@ const OUTPUTS: [&str; 3] = ["/var/log/nginx/access.log", "/dev/stdout", "/proc/1
 pub struct Settings {
     /// The source.
     pub source: String,
+    /// What its pods are by their labels.
+    pub products: Vec<String>,
     /// The controllers of IngressClasses that its flags name; none: the one of its product.
     pub controller_classes: Vec<String>,
     /// The ConfigMap of its settings.
@@ -38,9 +40,11 @@ pub struct Hidden {
     pub from: Option<From>,
 }
 
-/// The names that the flags of a controller's pods give.
+/// What the labels and the flags of a controller's pods say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
+    /// The label `app.kubernetes.io/name` of the pods.
+    pub products: Vec<String>,
     /// `--controller-class`
     pub controller_classes: Vec<String>,
     /// `--configmap`, as namespace and name.
@@ -58,6 +62,8 @@ impl Flags {
         let mut flags = Self::default();
         for pod in pods {
             let arguments = arguments(pod);
+            let labels = pod.metadata.labels.as_ref();
+            flags.products.extend(labels.and_then(|labels| labels.get(NAME_LABEL)).cloned());
             let own = pod.metadata.namespace.clone().unwrap_or_default();
             let objects = |key: &str| {
                 let named = values(&arguments, key).into_iter();
@@ -73,8 +79,10 @@ impl Flags {
             list.sort();
             list.dedup();
         }
-        flags.controller_classes.sort();
-        flags.controller_classes.dedup();
+        for list in [&mut flags.controller_classes, &mut flags.products] {
+            list.sort();
+            list.dedup();
+        }
         flags
     }
 }

@@ -1,6 +1,7 @@
 //! What can be learned about the slot right now? Everything that reads; nothing here judges or writes.
 
 pub mod controllers;
+pub mod jobs;
 mod lines;
 pub mod logs;
 pub mod looks;
@@ -83,7 +84,8 @@ impl Collector<'_> {
         let slot = Some(slots::own(self.cluster, self.slot).await);
         let releases = releases::newest(self.cluster, self.slot, &memory.releases).await;
         memory.releases = releases.clone().unwrap_or_default();
-        Evidence { slot, releases: Some(releases), traffic: None }
+        let work = jobs::at_work(self.cluster, self.slot, &memory.releases).await;
+        Evidence { slot, releases: Some(releases), work: Some(work), traffic: None }
     }
 
     /// How long this slot may go unused.

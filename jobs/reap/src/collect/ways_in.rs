@@ -171,6 +171,7 @@ impl Survey<'_> {
             let flags = Flags::of(&pods);
             let mut settings = Settings {
                 source: source.name.clone(),
+                products: flags.products,
                 controller_classes: flags.controller_classes,
                 default_backends: flags.default_backends,
                 ..Settings::default()

@@ -56,8 +56,8 @@ pub enum State {
     Absent,
     /// It is there, and this release's.
     There,
-    /// It is there, and on its way out.
-    Leaving,
+    /// It is there, and on its way out; what it waits for, if anything.
+    Leaving(Vec<String>),
     /// It is there, and somebody else's, in words.
     Others(String),
     /// It is not there, and this service account may not make it.
@@ -165,7 +165,14 @@ fn obstacle(objects: &[Now]) -> Option<Step> {
     });
     let forbidden = all(|now| now.state == State::Forbidden || now.state == State::Hidden && !now.kept);
     let unknown = all(|now| now.state == State::UnknownKind);
-    let leaving = all(|now| now.state == State::Leaving);
+    let leaving = objects.iter().filter_map(|now| match &now.state {
+        State::Leaving(finalizers) if finalizers.is_empty() => Some(now.object.to_string()),
+        State::Leaving(finalizers) => {
+            Some(format!("{} (which waits for its finalizer {})", now.object, list(finalizers)))
+        }
+        _ => None,
+    });
+    let leaving: Vec<String> = leaving.collect();
     if let Some(why) = others {
         Some(Step::Leave(why))
     } else if !unknown.is_empty() {

@@ -148,7 +148,10 @@ fn what_was_kept_and_is_gone_is_made_again() {
 }
 
 #[test]
-fn what_is_still_being_deleted_is_waited_for() {
+fn u16_what_is_still_being_deleted_is_waited_for() {
     let expected = Step::Wait("Service/web is still being deleted".to_owned());
-    check(&[], &[now("Service", State::Leaving), now("Deployment", State::Absent)], &expected);
+    check(&[], &[now("Service", State::Leaving(vec![])), now("Deployment", State::Absent)], &expected);
+    let held = State::Leaving(vec!["example.com/hold".to_owned()]);
+    let why = "Service/web (which waits for its finalizer example.com/hold) is still being deleted".to_owned();
+    check(&[], &[now("Service", held)], &Step::Wait(why));
 }

@@ -73,6 +73,10 @@ fn paths(entry: &ManagedFieldsEntry) -> Vec<String> {
 }
 
 fn descend(fields: &Value, path: String, found: &mut Vec<String>) {
+    // An item of a list that is theirs as a whole.
+    if path.ends_with(']') && fields.get(".").is_some() {
+        return found.push(path);
+    }
     let parts = fields.as_object().into_iter().flatten().filter_map(|(key, below)| Some((step(key)?, below)));
     let mut any = false;
     for (step, below) in parts {
@@ -147,14 +151,12 @@ mod tests {
             "f:env": {".": {}, "k:{\"name\":\"A\"}": {".": {}, "f:name": {}, "f:value": {}}}}}}}}});
         let notes =
             json!({"f:metadata": {"f:annotations": {"f:note": {}}, "f:labels": {"f:a": {}, "f:b": {}, "f:c": {}}}});
-        let path = "spec.template.spec.containers[app].env[A]";
         assert_eq!(
             deployment(&[entry("kubectl-set", None, &env), entry("kubectl-annotate", None, &notes)]),
             [
-                format!("what kubectl-set changed of Deployment/web: {path}.name and {path}.value"),
+                "what kubectl-set changed of Deployment/web: spec.template.spec.containers[app].env[A]",
                 "what kubectl-annotate changed of Deployment/web: metadata.annotations.note, metadata.labels.a, \
-                 metadata.labels.b and 1 more"
-                    .to_owned(),
+                 metadata.labels.b and 1 more",
             ]
         );
     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use hotdesk_slots::keys;
+use hotdesk_slots::text::plain;
 use hotdesk_slots::undo::{About, ObjectRef};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -105,7 +106,9 @@ impl<'a> Restorer<'a> {
         }
         match self.objects.get(object).await? {
             Some(found) => Ok(match owner(&found, release, self.slot) {
-                _ if found.metadata.deletion_timestamp.is_some() => State::Leaving,
+                _ if found.metadata.deletion_timestamp.is_some() => {
+                    State::Leaving(found.finalizers().iter().map(|finalizer| plain(finalizer)).collect())
+                }
                 Owner::Release => State::There,
                 Owner::Other(whose) => State::Others(whose),
             }),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hotdesk_slots::outlook::bounded;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{human_time, list, plain};
 use hotdesk_slots::undo::{ObjectRef, told_with};
@@ -33,6 +34,8 @@ struct Outcome {
     back: Vec<String>,
     there: Vec<(String, String)>,
     not: Vec<(String, String)>,
+    /// What is other than before of those that are back.
+    lost: Vec<String>,
 }
 
 /// Brings back what was reaped.
@@ -184,6 +187,7 @@ impl Reviver<'_> {
         match self.entitled_step(saved).await {
             Ok(Step::Restore { untouched, .. }) if self.args.dry_run => {
                 tracing::info!(release = name, "would come back{}", left_alone(&untouched));
+                result.lost.extend(saved.entry.about.lost.clone());
                 result.back.push(name);
             }
             Ok(Step::Restore { untouched, stale }) => self.restore(saved, &untouched, &stale, result).await,
@@ -245,6 +249,7 @@ impl Reviver<'_> {
             Ok(()) => {
                 tracing::info!(release = about.release, "it is back");
                 self.settle(saved).await;
+                result.lost.extend(saved.entry.about.lost.clone());
                 result.back.push(about.release.clone());
             }
             Err(why) => {
@@ -318,6 +323,10 @@ impl Outcome {
         if !self.back.is_empty() {
             let what = if dry_run { "Would come back" } else { "Back" };
             parts.push(format!("{what} in {slot}: {}.", plain_names(&self.back)));
+        }
+        if !self.lost.is_empty() {
+            let lost: Vec<String> = bounded(self.lost.clone()).iter().map(|what| plain(what)).collect();
+            parts.push(format!("Not as before: {}.", lost.join("; ")));
         }
         parts.extend(self.there.iter().map(|(name, why)| format!("{}: {why}.", plain(name))));
         parts.extend(self.not.iter().map(|(name, why)| format!("{} is not back: {why}.", plain(name))));

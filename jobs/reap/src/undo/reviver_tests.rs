@@ -96,6 +96,7 @@ fn what_came_back_and_what_did_not_is_said() {
         back: vec!["web".to_owned()],
         there: vec![pair("api", "it is there already (revision 2)")],
         not: vec![pair("db", "helm failed: timed out")],
+        lost: vec![],
     };
     let conclusion = result.conclusion("mew", false);
     assert_eq!(conclusion.exit, Exit::Unfinished);
@@ -105,6 +106,12 @@ fn what_came_back_and_what_did_not_is_said() {
          What is not back stays saved: run it again when the reason is gone."
     );
     let fine = Outcome { back: vec!["web".to_owned()], ..Outcome::default() };
+    let lost = vec!["what Service/web was given, for it gets others: node port 31234".to_owned()];
+    let changed = Outcome { lost, back: vec!["web".to_owned()], ..Outcome::default() };
+    assert_eq!(
+        changed.conclusion("mew", false).message,
+        "Back in mew: web. Not as before: what Service/web was given, for it gets others: node port 31234."
+    );
     assert_eq!(fine.conclusion("mew", true).message, "Dry run: Would come back in mew: web.");
     assert_eq!(fine.conclusion("mew", false).exit, Exit::Fine);
 }

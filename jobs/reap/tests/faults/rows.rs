@@ -6,6 +6,7 @@ mod lines;
 mod sight;
 mod sources;
 mod ways_in;
+mod work;
 
 use hotdesk_fetch::stand_in::Reply;
 use serde_json::json;
@@ -51,6 +52,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(acts::saves());
     rows.extend(sources::rows());
     rows.extend(ways_in::rows());
+    rows.extend(work::rows());
     rows
 }
 

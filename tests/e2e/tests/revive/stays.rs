@@ -17,7 +17,7 @@ fn a_release_that_cannot_be_saved_is_not_reaped() {
     });
     reaper::until_older(&slot, &alice(), 2);
     let run = reaper::run_with(&slot, &[("HOTDESK_RETRIES", "0")]);
-    run.failed_saying(&["web was not uninstalled", "could not be brought back", "cannot create resource"]);
+    run.failed_saying(&["Nothing of web is gone", "could not be brought back", "cannot create resource"]);
     assert_eq!((releases(&slot), slot.names("deployments")), (vec!["web".to_owned()], vec!["web".to_owned()]));
 }
 

@@ -46,6 +46,7 @@ fn field(name: &str) -> Value {
         "saved" => json!([{"release": "web", "revision": 1, "at": time, "run": time, "until": "2026-12-23T15:00:00Z"}]),
         "lastDeploy" => json!({"time": time, "release": "web"}),
         "lastSession" => json!({"time": time, "by": "alice", "kind": "exec"}),
+        "lastWrite" => json!({"time": time, "by": "alice", "kind": "changed", "on": "a Deployment"}),
         "lastActivity" => json!({"time": time, "signal": "traffic", "detail": "x"}),
         "verdict" => json!({"state": "Idle", "reason": "x", "at": time}),
         "observed" => json!({"from": time, "through": time, "samples": 1}),
@@ -60,7 +61,7 @@ fn field(name: &str) -> Value {
     }
 }
 
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
     "claimedAt",
     "lapsedUntil",
     "nextReapAt",
@@ -70,6 +71,7 @@ const FIELDS: [&str; 18] = [
     "saved",
     "lastDeploy",
     "lastSession",
+    "lastWrite",
     "lastActivity",
     "verdict",
     "observed",
@@ -110,7 +112,7 @@ fn each_account_writes_its_own_fields_and_no_other() {
         ),
         (reviver(), Writer::Reviver, &["saved", "lastReap"]),
         (user(CONTROLLER), Writer::Controller, &["lapsedUntil", "phase", "reaper", "request"]),
-        (user(WEBHOOK), Writer::Webhook, &["lastSession"]),
+        (user(WEBHOOK), Writer::Webhook, &["lastSession", "lastWrite"]),
         // Of requests it writes its own, as said below.
         (user(RESTAMPER), Writer::Restamper, &[]),
         (user(SYNC), Writer::Sync, &["claimedAt"]),
@@ -185,6 +187,9 @@ fn a30_nothing_was_seen_or_done_in_the_future() {
     }
     let ahead = having(json!({"lastSession": {"time": "2026-11-23T16:00:00Z", "by": "alice", "kind": "exec"}}));
     assert!(writes(&user(WEBHOOK), &alices(), &ahead).unwrap_err().contains("status.lastSession.time"));
+    let written = json!({"time": "2026-11-23T16:00:00Z", "by": "alice", "kind": "changed", "on": "a Pod"});
+    let ahead = having(json!({"lastWrite": written}));
+    assert!(writes(&user(WEBHOOK), &alices(), &ahead).unwrap_err().contains("status.lastWrite.time"));
     for (who, name) in [(user(CONTROLLER), "lapsedUntil"), (user(SYNC), "claimedAt")] {
         let problem = writes(&who, &alices(), &having(json!({name: "2026-11-23T15:02:00Z"}))).unwrap_err();
         assert!(problem.contains(&format!("status.{name}: ")) && problem.contains("lies ahead"), "{problem}");

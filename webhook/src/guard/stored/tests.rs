@@ -71,11 +71,13 @@ fn a47_a48_what_does_not_change_the_claim_renews_nothing() {
 }
 
 #[test]
-fn a48_who_touches_a_lapsed_slot_without_claiming_it_is_refused() {
+fn a48_e36_who_touches_a_lapsed_slot_without_claiming_it_is_refused() {
     let old = lapsed();
     let noted = marked(old.clone(), "a", "b");
     let labelled = with(old.clone(), |slot| slot.metadata.labels = Some([("team".to_owned(), "x".to_owned())].into()));
     let applied = applied_by(old.clone(), "kubectl", json!({"f:claim": {"f:users": {}}}));
+    let by_administrator = write_at(NOW, "u-1", &administrator(), &old, &labelled).unwrap().0;
+    assert_eq!(mark(&by_administrator, keys::CLAIMED_AT), mark(&old, keys::CLAIMED_AT), "e36: that renews no claim");
     let kept = with(old.clone(), |slot| slot.spec.keep_until = Some(Time(at("2026-12-01T00:00:00Z"))));
     let purpose = claim(old.clone(), |claim| claim.purpose = Some("x".to_owned()));
     for new in [noted, labelled, applied, kept, purpose, trusting(old.clone())] {

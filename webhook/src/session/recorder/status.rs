@@ -13,16 +13,22 @@ use kube::{Client, Config};
 use serde_json::json;
 
 use super::{Failure, Noted, StatusWriter};
-use crate::session::Session;
+use crate::session::{Field, Session};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const MANAGER: &str = "hotdesk-webhook";
 
-/// The Slots in the cluster.
+/// The Slots in the cluster, and one of the fields of their status.
 #[derive(Clone)]
 pub struct InCluster {
     client: Client,
+    field: &'static str,
 }
+
+/// The status field of sessions.
+pub const SESSIONS: &str = "lastSession";
+/// The status field of writes.
+pub const WRITES: &str = "lastWrite";
 
 impl InCluster {
     /// With a client of its own: what it hears says nothing about the watch.
@@ -35,7 +41,13 @@ impl InCluster {
         config.write_timeout = Some(TIMEOUT);
         // The recorder tries again.
         config.default_retry = false;
-        Ok(Self { client: Client::try_from(config)? })
+        Ok(Self { client: Client::try_from(config)?, field: SESSIONS })
+    }
+
+    /// The same Slots, for writes.
+    #[must_use]
+    pub fn of_writes(&self) -> Self {
+        Self { field: WRITES, ..self.clone() }
     }
 
     fn slot(&self, namespace: &str) -> Api<DynamicObject> {
@@ -48,7 +60,7 @@ impl StatusWriter for InCluster {
         async move {
             let found = self.slot(&slot).get_opt(SLOT_NAME).await.map_err(|error| failure(&error))?;
             Ok(found.map(|slot| Noted {
-                last: last_of(&slot),
+                last: last_of(&slot, self.field),
                 version: slot.metadata.resource_version.unwrap_or_default(),
             }))
         }
@@ -57,8 +69,12 @@ impl StatusWriter for InCluster {
 
     fn write(&self, session: Session, version: String) -> BoxFuture<'_, Result<(), Failure>> {
         async move {
-            let last = json!({"time": Time(session.time), "by": session.by, "kind": session.kind});
-            let patch = json!({"metadata": {"resourceVersion": version}, "status": {"lastSession": last}});
+            let (time, by, kind) = (Time(session.time), session.by, session.kind);
+            let last = match session.field {
+                Field::Session => json!({"time": time, "by": by, "kind": kind}),
+                Field::Write(on) => json!({"time": time, "by": by, "kind": kind, "on": on}),
+            };
+            let patch = json!({"metadata": {"resourceVersion": version}, "status": {self.field: last}});
             let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
             let written = self.slot(&session.slot).patch_status(SLOT_NAME, &parameters, &Patch::Merge(patch)).await;
             match written {
@@ -89,8 +105,8 @@ fn failure(error: &kube::Error) -> Failure {
     }
 }
 
-fn last_of(slot: &DynamicObject) -> Option<Timestamp> {
-    slot.data.get("status")?.get("lastSession")?.get("time")?.as_str()?.parse().ok()
+fn last_of(slot: &DynamicObject, field: &str) -> Option<Timestamp> {
+    slot.data.get("status")?.get(field)?.get("time")?.as_str()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 
 use super::*;
+use crate::session::Field;
 
 /// The Slots of an API server: what is in their status, and what it answers.
 #[derive(Default)]
@@ -58,7 +59,7 @@ impl Slots {
 fn session(slot: &str, second: i64) -> Session {
     let start: Timestamp = "2026-11-23T15:00:00Z".parse().unwrap();
     let time = start + SignedDuration::from_secs(second);
-    Session { slot: slot.to_owned(), time, by: "alice".to_owned(), kind: "exec" }
+    Session { slot: slot.to_owned(), time, by: "alice".to_owned(), kind: "exec", field: Field::Session }
 }
 
 /// A recorder at work, for as long as the test lasts. The clock is paused: it goes on when all have nothing to do but wait.
@@ -207,4 +208,16 @@ async fn what_is_kept_is_one_session_for_a_slot() {
         tokio::task::yield_now().await;
     }
     assert_eq!(recorder.entries().of.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_within_the_minute_is_not_wanted_again() {
+    let slots = Arc::new(Slots::default());
+    let (recorder, _task) = recorder(&slots);
+    assert!(recorder.wants("mew", session("mew", 0).time), "nothing was noted yet");
+    recorder.leave(session("mew", 0));
+    seconds_later(1).await;
+    assert!(!recorder.wants("mew", session("mew", 59).time), "it was noted within the minute");
+    assert!(recorder.wants("onix", session("onix", 59).time), "another slot waits for nothing");
+    assert!(recorder.wants("mew", session("mew", 60).time), "a minute is over");
 }
