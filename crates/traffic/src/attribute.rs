@@ -11,6 +11,7 @@ mod known;
 mod learned;
 mod mention;
 mod name;
+mod whose;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -18,7 +19,8 @@ use std::net::IpAddr;
 use crate::line::Entry;
 pub use known::{ForeignRoute, Known, Neighbour, Service, Streams};
 pub use mention::Pointer;
-use name::{PAGES, Shape, beginnings, begins, normalized, readings};
+use name::{PAGES, Shape, beginnings, begins, is_of, is_within, normalized, readings};
+pub use whose::Whose;
 
 /// The names by which the slot's traffic is known, and those of its neighbours.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,29 +43,6 @@ pub struct Names {
     streams: Streams,
 }
 
-/// Whose an entry is. Of several names in one entry, the one that comes last here counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Whose {
-    /// Somebody else's, or nobody's.
-    Theirs,
-    /// It is a TCP or UDP session that names nobody.
-    Stream,
-    /// The controller answered in the place of a Service that it does not name.
-    Answered,
-    /// A route elsewhere served it, which may lead into the slot.
-    LedIn,
-    /// It names nobody who is known, and was for the slot's host.
-    Hosted,
-    /// It names nobody who is known, and mentions the slot.
-    Mentioned,
-    /// It begins like the slot's and equals none of them.
-    Orphan,
-    /// It equals one of the slot's, and could be another slot's.
-    Ambiguous,
-    /// The slot's.
-    Ours,
-}
-
 /// Whose a name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Named {
@@ -79,43 +58,6 @@ enum Named {
     Orphan,
     Ambiguous,
     Ours,
-}
-
-impl Whose {
-    /// Why a request that may have been the slot's is a doubt. `name` is what its line says of who served it.
-    #[must_use]
-    pub fn doubt(self, name: &str, slot: &str) -> Option<String> {
-        Some(match self {
-            Self::Ours | Self::Theirs => return None,
-            Self::Ambiguous => format!(
-                "traffic for {name} could be this slot's or another's: name the namespaces so that none begins with \
-                 another's name and a dash, or add the namespace to the log format"
-            ),
-            Self::Orphan => format!(
-                "traffic for {name}, which matches no Service that exists: was one renamed? If it is a namespace of \
-                 its own, name it in --other-namespaces"
-            ),
-            Self::Mentioned => format!(
-                "traffic for {name}, which names no Service that exists and mentions {slot}: set --ingress-log-format, or \
-                 name the field that holds <namespace>-<service>-<port>"
-            ),
-            Self::Hosted => {
-                format!("a request for the host of {slot} ({name}) names no Service: was it for this slot?")
-            }
-            Self::LedIn => format!(
-                "a request was served by the route {name} of another namespace, which leads into {slot} or may, and its \
-                 line does not say which Service served it: put the route into the slot"
-            ),
-            Self::Answered => format!(
-                "the controller gave its error page in the place of a Service that its line does not name (served by \
-                 {name}): unset custom-http-errors, or give the Ingress a default backend of its own"
-            ),
-            Self::Stream => format!(
-                "a TCP or UDP session ({name}) whose line names no Service could be of {slot}: ingress-nginx does not log \
-                 whose it was (tcp-services, udp-services)"
-            ),
-        })
-    }
 }
 
 impl Names {
@@ -436,16 +378,6 @@ fn begins_with(name: &str, namespace: &str) -> bool {
     name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('-'))
 }
 
-/// True if a name of a router holds the joined name of a route between dashes.
-fn is_within(router: &str, route: &str) -> bool {
-    let router = router.split('@').next().unwrap_or_default();
-    router.match_indices(route).any(|(at, found)| {
-        let before = router.get(..at).unwrap_or_default();
-        let after = router.get(at + found.len()..).unwrap_or_default();
-        (before.is_empty() || before.ends_with('-')) && (after.is_empty() || after.starts_with('-'))
-    })
-}
-
 /// True if a name is that of this route: of Traefik's (joined, with a hash behind) or of Envoy's (`httproute/<ns>/<name>/…`).
 fn is_route(name: &str, joined: &str, namespace: &str, route: &str) -> bool {
     let name = name.split('@').next().unwrap_or_default();
@@ -455,12 +387,6 @@ fn is_route(name: &str, joined: &str, namespace: &str, route: &str) -> bool {
     }
     // A Service is named in its place: it says itself whose it is.
     name::backend(name).is_none() && name::hashed(name).is_some() && is_within(name, joined)
-}
-
-/// True if a router's name is that of a route of this namespace.
-fn is_of(router: &str, namespace: &str) -> bool {
-    readings(router).any(|(before, name)| before.is_some() && begins_with(name, namespace))
-        || is_within(router, namespace)
 }
 
 #[cfg(test)]

@@ -103,7 +103,8 @@ pub struct Args {
           default_missing_value = "true", action = clap::ArgAction::Set)]
     pub ignore_direct_traffic: bool,
 
-    /// The share of log lines within the window that may be unreadable, for example 1% or 0.
+    /// The share of log lines within the window that may be text, or JSON, of no known form, for example 1% or 0. A line
+    /// that was certainly a request is a doubt in any case.
     #[arg(long, env = "HOTDESK_MAX_UNPARSED", default_value = "1%", value_parser = share)]
     pub max_unparsed: f64,
 

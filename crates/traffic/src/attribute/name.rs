@@ -74,6 +74,10 @@ pub(super) fn readings(name: &str) -> impl Iterator<Item = (Option<&'static str>
 
 /// The Service that served, in a name that newer Traefiks give below a route: `httproute-…-HASH-svc-mew-web-0` is `mew-web`.
 pub(super) fn backend(name: &str) -> Option<&str> {
+    // No other name is as long: most lines need not be searched.
+    if name.len() <= HASH + "-svc-".len() {
+        return None;
+    }
     let (before, tail) = name.match_indices("-svc-").find_map(|(at, found)| {
         let (before, tail) = (name.get(..at)?, name.get(at + found.len()..)?);
         hashed(before).map(|_| (before, tail))
@@ -104,6 +108,23 @@ pub(super) fn beginnings(name: &str) -> impl Iterator<Item = &str> {
 pub(super) fn begins(name: &str, namespace: &str) -> bool {
     let starts = |name: &str| name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('-'));
     readings(name).any(|(_, name)| starts(name))
+}
+
+/// True if a name of a router holds the joined name of a route between dashes.
+pub(super) fn is_within(router: &str, route: &str) -> bool {
+    let router = router.split('@').next().unwrap_or_default();
+    router.match_indices(route).any(|(at, found)| {
+        let before = router.get(..at).unwrap_or_default();
+        let after = router.get(at + found.len()..).unwrap_or_default();
+        (before.is_empty() || before.ends_with('-')) && (after.is_empty() || after.starts_with('-'))
+    })
+}
+
+/// True if a router's name is that of a route of this namespace.
+pub(super) fn is_of(router: &str, namespace: &str) -> bool {
+    readings(router).any(|(before, name)| {
+        before.is_some() && name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('-'))
+    }) || is_within(router, namespace)
 }
 
 #[cfg(test)]

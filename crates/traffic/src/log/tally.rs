@@ -287,7 +287,7 @@ impl Tally {
             let named = self.stranger.as_ref().map_or_else(String::new, |name| format!(" (one names {name})"));
             format!(
                 "no line of the ingress log can be read as an access entry that says whom it was for, by a name that \
-                 exists{named}: set --ingress-log-format"
+                 exists{named}: set --ingress-log-format, or name the namespaces that are no slots in --other-namespaces"
             )
         })
     }
