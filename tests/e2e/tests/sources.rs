@@ -83,7 +83,8 @@ fn slot(name: Option<&str>, reaper: Value) -> TestSlot {
 }
 
 fn values(sources: &[Value], window: &str) -> Value {
-    json!({"window": window, "trial": true, "officeHours": [], "pause": "1s", "sources": sources})
+    json!({"window": window, "trial": true, "officeHours": [], "pause": "1s", "otherNamespaces": ["other"],
+        "sources": sources})
 }
 
 #[test]
