@@ -47,7 +47,8 @@ impl Run {
 /// Chart values for a reaper that reads this controller, with a window in the charts' spelling and no office hours.
 pub fn reading(ingress: &Ingress, window: &str) -> Value {
     let ingress = json!({"namespace": ingress.namespace()});
-    json!({"window": window, "trial": true, "officeHours": [], "ingress": ingress, "pause": "1s"})
+    json!({"window": window, "trial": true, "officeHours": [], "ingress": ingress, "pause": "1s",
+        "otherNamespaces": ["other"]})
 }
 
 /// Waits until the API server knows of the reaper's rights, which the test has only just made.
