@@ -66,7 +66,8 @@ pub async fn look(
         cluster,
         place,
         watch,
-        need: since.unwrap_or(need),
+        // Of what lies before the window nothing need be readable, in a second look neither.
+        need: since.map_or(need, |since| since.max(need)),
         since,
         tally,
         doubts: Vec::new(),
