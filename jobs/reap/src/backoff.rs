@@ -14,8 +14,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::act::Outcome;
 use crate::helm::release::Release;
 
-/// The pause after the first failure; each further one is twice as long.
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+/// The pause after the first failure; each further one is twice as long. A little less than an hour: the hourly run that
+/// follows begins less than an hour after this one has ended.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(55);
 
 /// After so many failures it is not tried again by itself.
 const MOST: u32 = 5;
@@ -117,10 +118,10 @@ mod tests {
             assert_eq!(held(&failures, &release("web", 1), false, at), None);
             failures = after(&failures, &fails("web"), &[release("web", 1)], at);
             assert!(held(&failures, &release("web", 1), false, at).unwrap().contains("job web-before failed"));
-            pauses.extend(failures[0].retry_at.as_ref().map(|retry| retry.0.duration_since(at).as_hours()));
+            pauses.extend(failures[0].retry_at.as_ref().map(|retry| retry.0.duration_since(at).as_mins()));
             at = failures[0].retry_at.as_ref().map_or(at, |retry| retry.0);
         }
-        assert_eq!(pauses, [1, 2, 4, 8]);
+        assert_eq!(pauses, [55, 110, 220, 440]);
         let much_later = at + SignedDuration::from_hours(1000);
         let why = held(&failures, &release("web", 1), false, much_later).unwrap();
         assert!(why.starts_with("its uninstall failed 5 times") && why.contains("kubectl hotdesk reap"), "{why}");

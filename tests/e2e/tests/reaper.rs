@@ -132,7 +132,9 @@ fn keeps_a_release_deployed_within_the_window() {
     install(&slot, Helm::V4, "web");
     reaper::run(&slot).succeeded();
     assert_eq!((verdict(&slot).as_str(), releases(&slot)), ("Active", vec!["web".to_owned()]));
-    assert_eq!(slot.object()["status"]["lastActivity"]["signal"], "deploy");
+    // What helm wrote is seen as well, a moment later.
+    let signal = slot.object()["status"]["lastActivity"]["signal"].clone();
+    assert!(signal == "deploy" || signal == "write", "{signal}");
 }
 
 #[test]
@@ -373,7 +375,10 @@ fn an_uninstall_that_meets_somebody_elses_failing_webhook_backs_off_and_is_finis
     until("deletes to work again", Duration::from_secs(20), || {
         slot.kubectl(&admin(), &["delete", "deployment", "web", "--dry-run=server"]).as_result()
     });
-    reaper::run(&slot).succeeded();
+    // By the clock it waits for the better part of an hour; who asks for it need not.
+    reaper::run(&slot).succeeded().said(&["is tried again from"]);
+    assert_eq!(releases(&slot), ["web"]);
+    alice().hotdesk(&["reap", slot.name()]).succeeded();
     assert!(releases(&slot).is_empty());
     assert!(slot.names("deployments").is_empty());
 }
