@@ -63,7 +63,7 @@ fn an_unfinished_reap_says_what_is_gone_and_what_is_half_gone() {
         Some(&Value::Null),
         "u23: a patch without it leaves the slot closed"
     );
-    assert_eq!(patch["status"]["failedReaps"][0]["retryAt"], json!("2026-11-23T16:00:00Z"));
+    assert_eq!(patch["status"]["failedReaps"][0]["retryAt"], json!("2026-11-23T15:55:00Z"));
     assert_eq!(patch["status"]["lastReap"]["releases"], json!(["web"]));
 }
 

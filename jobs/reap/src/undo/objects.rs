@@ -9,7 +9,7 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Pre
 use kube::core::{ApiResource, GroupVersion};
 use kube::discovery::{ApiGroup, Scope, pinned_group};
 use kube::{Api, ResourceExt as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::losses::losses;
 use super::prospect::Reach;
@@ -17,6 +17,11 @@ use crate::api::Cluster;
 
 /// What limits a slot, and says whose it is: its administrators' alone, whoever's release holds it.
 const ADMINISTRATORS: [&str; 3] = ["ResourceQuota", "LimitRange", "Slot"];
+
+/// As whom replicas are set.
+const SCALER: &str = "hotdesk-reap";
+/// How often it is tried to leave them nobody's, while their controller writes as well.
+const DISOWNS: usize = 8;
 
 /// What a kind is to the API server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,17 +188,45 @@ impl<'a> Objects<'a> {
         self.cluster.answer(&format!("{object} cannot be removed"), deleted).await
     }
 
-    /// Merges a change into an object.
+    /// Gives an object its replicas, and leaves the number nobody's: what somebody owns, helm 4 would not change in the next
+    /// upgrade without being told to.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn merge(&mut self, object: &ObjectRef, change: &Value) -> Result<(), String> {
+    pub async fn scale(&mut self, object: &ObjectRef, replicas: i64) -> Result<(), String> {
         let unknown = || format!("{object} cannot be changed: the cluster knows no such kind");
         let kind = self.kind(object).await?.ok_or_else(unknown)?;
         let api = self.api(object, &kind);
-        let written = async { api.patch(&object.name, &PatchParams::default(), &Patch::Merge(change)).await };
-        self.cluster.answer(&format!("{object} cannot be changed"), written).await.map(|_| ())
+        let what = format!("{object} cannot be changed");
+        let ours = PatchParams { field_manager: Some(SCALER.to_owned()), ..PatchParams::default() };
+        let change = json!({"spec": {"replicas": replicas}});
+        let mut scaled = self.cluster.answer(&what, api.patch(&object.name, &ours, &Patch::Merge(change))).await?;
+        for _ in 0..DISOWNS {
+            let change = disowned(&scaled);
+            let written = async {
+                match api.patch(&object.name, &ours, &Patch::Merge(&change)).await {
+                    Err(kube::Error::Api(status)) if status.is_conflict() => Ok(false),
+                    other => other.map(|_| true),
+                }
+            };
+            if self.cluster.answer(&what, written).await? {
+                return Ok(());
+            }
+            // Its controller has written meanwhile.
+            scaled = self.cluster.answer(&what, api.get(&object.name)).await?;
+        }
+        tracing::warn!("the replicas of {object} are set, and the next upgrade by helm 4 may ask whose they are");
+        Ok(())
     }
+}
+
+/// The object with nobody's name on what we have set; only if it is as it was.
+fn disowned(object: &DynamicObject) -> Value {
+    let fields = object.managed_fields().iter().filter(|entry| entry.manager.as_deref() != Some(SCALER));
+    json!({"metadata": {
+        "resourceVersion": object.resource_version(),
+        "managedFields": fields.collect::<Vec<_>>(),
+    }})
 }
 
 /// Whose an object is, by what helm writes on all that it makes.

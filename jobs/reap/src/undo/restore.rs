@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, ResourceExt as _};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::judge::{Now, Present, Says, State};
 use super::objects::{Objects, Owner, owner};
@@ -291,7 +291,7 @@ impl<'a> Restorer<'a> {
             let live = self.objects.get(&object).await?;
             let is = live.and_then(|live| live.data.pointer("/spec/replicas").and_then(Value::as_i64));
             if is.is_some_and(|is| is != wanted.replicas) {
-                self.objects.merge(&object, &json!({"spec": {"replicas": wanted.replicas}})).await?;
+                self.objects.scale(&object, wanted.replicas).await?;
             }
         }
         Ok(())
