@@ -163,8 +163,10 @@ fn a_reaper_that_may_not_read_the_log_is_told_with_the_question_for_kubectl() {
     let well = doctor(&admin());
     assert!(!findings(&well).iter().any(|f| f["id"] == "reaper-rights" && f["about"] == slot(&slot_of)), "{well:#}");
     ingress.kubectl(&["delete", "rolebinding", &format!("slots-reaper-{}", slot_of.name())]).succeeded();
-    let may_not =
-        format!("may not: list pods in {0}, list replicasets in {0} and get pods/log in {0}", ingress.namespace());
+    let may_not = format!(
+        "may not: list pods in {0}, get configmaps in {0}, list replicasets in {0} and get pods/log in {0}",
+        ingress.namespace()
+    );
     let found = finds("reaper-rights", &slot(&slot_of), "problem", &may_not, "--set reaper.ingress.rbac=true");
     // What the fix ends in asks the same, and says the same.
     let fix = found["fix"].as_str().unwrap();
