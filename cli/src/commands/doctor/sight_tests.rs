@@ -229,6 +229,8 @@ fn a_log_is_judged_as_the_reaper_reads_it() {
     let bare = controller(vec![nginx()], &[r#"{"status":200}"#]);
     format_is(&bare, named, Level::Problem, "are JSON that does not name the upstream", "fields.upstream");
     // What the reaper does not know for noise could have been a request.
+    let odd = controller(vec![nginx()], &["mew.dev.example.com 203.0.113.9 /x 200"]);
+    format_is(&odd, logs, Level::Problem, "1 of the last 1 requests in its log cannot be read", "");
     let words = controller(vec![nginx()], &["2026-11-23T15:04:05Z INF Traefik version 3.3"]);
-    format_is(&words, logs, Level::Problem, "1 of the last 1 requests in its log cannot be read", "");
+    format_is(&words, logs, Level::Warning, "none of the last 1 lines of its log is a request", "open any slot");
 }
