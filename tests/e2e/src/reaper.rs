@@ -187,8 +187,13 @@ pub fn until_older(slot: &TestSlot, who: &Person, seconds: i64) {
 
 /// Waits until the newest session is noted, and older than this.
 pub fn until_session_older(slot: &TestSlot, seconds: i64) {
-    until("the session to be older than the window", Duration::from_secs(60), || {
-        let last = slot.object()["status"]["lastSession"]["time"].as_str().map(str::to_owned);
+    until_older_than(slot, "lastSession", seconds);
+}
+
+/// Waits until this is noted in the Slot's status, and older than so many seconds.
+pub fn until_older_than(slot: &TestSlot, noted: &str, seconds: i64) {
+    until(&format!("{noted} to be older than the window"), Duration::from_secs(60), || {
+        let last = slot.object()["status"][noted]["time"].as_str().map(str::to_owned);
         let age = last.map(|at| now().duration_since(at.parse().unwrap()).as_secs());
         if age.is_some_and(|age| age > seconds) { Ok(()) } else { Err(format!("{age:?} s old")) }
     });
