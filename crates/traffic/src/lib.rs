@@ -10,9 +10,9 @@
 //! | [`ways_in`] | how do requests get into a slot, and which source sees each of these ways? |
 //! | [`sight`] | what does all of it come to? |
 //!
-//! The reaper of a slot decides by this, and whoever else judges a log has to do it by the same code.
+//! The reaper of a slot decides by this, and all who judge a log have to do it by the same code.
 //!
-//! Architecture Invariant: there is no client, clock, environment or file here. Whoever uses it asks, and hands over what
+//! Architecture Invariant: there is no client, clock, environment or file here. Who uses it asks, and hands over what
 //! was answered and when that was. What cannot be understood is a doubt, and never "nobody".
 
 pub mod attribute;

@@ -4,7 +4,7 @@
 //! belongs to is asked elsewhere ([`crate::attribute`]).
 //!
 //! Architecture Invariant: entries are read by structure, from known positions. Most fields are chosen
-//! by whoever sends the request, so no reader ever searches a line for a name.
+//! by the one who sends the request, so no reader ever searches a line for a name.
 
 pub mod envoy;
 mod fields;

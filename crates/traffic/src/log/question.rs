@@ -1,7 +1,7 @@
 //! Which lines must a log be asked for that does not come whole, so that no sign of use and no doubt is left out?
 //!
 //! Those that point at the slot, by its name, an address, its host or a route that leads into it; those in which the
-//! controller answers in a Service's place; sessions that name nobody; and those that cannot be read, whoever's they are.
+//! controller answers in a Service's place; sessions that name nobody; and those that cannot be read, no matter whose they are.
 //! The expressions are those of RE2, and of Rust's regex.
 
 use crate::attribute::Names;

@@ -52,7 +52,7 @@ impl Sees {
         Self { controllers: owned(controllers), kinds: owned(kinds), gateways: None }
     }
 
-    /// True if it sees routes of this kind, whoever serves them.
+    /// True if it sees routes of this kind, no matter what serves them.
     #[must_use]
     pub fn kind(&self, kind: &RouteKind) -> bool {
         self.kinds.iter().any(|name| kind.is_named(name))

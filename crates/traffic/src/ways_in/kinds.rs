@@ -1,6 +1,6 @@
 //! Which kinds of objects lead requests from outside of the cluster into a namespace?
 //!
-//! A kind that is missing here is not looked for, so whoever learns of one adds a row. The order matters only for names
+//! A kind that is missing here is not looked for, so who learns of one adds a row. The order matters only for names
 //! that several groups share: `VirtualService` alone is Istio's.
 
 /// How it is found out who serves an object of a kind.

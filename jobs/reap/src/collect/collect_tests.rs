@@ -379,7 +379,7 @@ fn a_log_that_does_not_go_on_is_a_doubt() {
     let restarted = |world: &mut World| {
         let status = &mut world.pods[0]["status"]["containerStatuses"][0];
         status["restartCount"] = json!(1);
-        status["state"]["running"]["startedAt"] = json!("2026-11-23T19:59:59Z");
+        status["state"]["running"]["startedAt"] = json!("2026-11-23T19:59:00Z");
     };
     check_again("restarted", restarted, VerdictState::Unknown);
     let odd = |world: &mut World| world.log += "2026-11-23T19:59:00Z something odd\n";

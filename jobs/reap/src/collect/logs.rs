@@ -2,7 +2,6 @@
 //!
 //! Each container's log is read as one stream from its first line on, not from the window on: its
 //! first line shows how far back it reaches, and no rotation can come between that and the reading.
-//! A second look in the same run reads what was logged since the first, and then looks where the log begins.
 
 use std::ops::ControlFlow;
 use std::pin::pin;
@@ -21,7 +20,6 @@ use tokio::time::Instant;
 use super::controllers::{self, Controller};
 use super::lines::{End, Piece, each_line};
 use crate::api::Cluster;
-use hotdesk_traffic::attribute::Names;
 use hotdesk_traffic::log::coverage::{Life, covers, join, needed, reach};
 use hotdesk_traffic::log::tally::{Tally, Watch};
 use hotdesk_traffic::sight::Look as Found;
@@ -36,9 +34,6 @@ const MOMENT: Duration = Duration::from_secs(10);
 /// How much of a log is read twice, so that clocks that differ a little leave no gap between two readings.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
 
-/// Enough for the time before a line.
-const STAMP_BYTES: i64 = 64;
-
 /// Enough for the last piece of a line: a container runtime writes a long line in pieces, of 16 KiB as it comes.
 const PIECE_BYTES: i64 = 128 * 1024;
 
@@ -46,42 +41,31 @@ const PIECE_BYTES: i64 = 128 * 1024;
 const SHORTEST_IN_PIECES: usize = 4 * 1024;
 
 /// Looks for a request of the slot, in all pods, until there is one. What earlier runs have read need not be readable
-/// any more; what all of them have covered is given back, if this reading shows nobody. `known` is what this run has read
-/// already, and then what it has read now.
+/// any more; what all of them have covered is given back, if this reading shows nobody.
 pub async fn look(
     cluster: &Cluster,
     source: &str,
     place: &Place,
     watch: &Watch,
     earlier: Earlier<'_>,
-    known: &mut Option<Known>,
 ) -> (Found, Option<Covered>) {
     let Earlier { settings, covered: before } = earlier;
     let need = needed(before, watch.since, OVERLAP);
-    let goes_on = known.take().filter(|known| known.names == watch.names);
-    let since = goes_on.as_ref().and_then(|known| known.through.checked_sub(OVERLAP).ok());
-    let begun = goes_on.filter(|_| since.is_some());
-    let (tally, reach) = begun.map_or_else(|| (Tally::default(), need), |known| (known.tally, known.reach));
     let mut look = Look {
         cluster,
         place,
         watch,
-        // Of what lies before the window nothing need be readable, in a second look neither.
-        need: since.map_or(need, |since| since.max(need)),
-        since,
-        tally,
+        need,
+        tally: Tally::default(),
         doubts: Vec::new(),
         gaps: Vec::new(),
-        reach: Some(reach),
+        reach: Some(need),
     };
     if tokio::time::timeout(LOOK_LIMIT, look.all()).await.is_err() {
         look.doubts.push(format!("the ingress controller's logs took longer than {} min", LOOK_LIMIT.as_secs() / 60));
     }
     let Look { mut doubts, gaps, reach, tally, .. } = look;
     doubts.extend(tally.doubts(watch));
-    if let (true, true, None, Some(reach)) = (doubts.is_empty(), gaps.is_empty(), &tally.hit, reach) {
-        *known = Some(Known { names: watch.names.clone(), through: watch.now, reach, tally: tally.clone() });
-    }
     let from = reach.filter(|_| doubts.is_empty() && tally.hit.is_none());
     let covered = from.map(|from| {
         let since = Time(join(before, from.max(watch.since), watch.now, OVERLAP));
@@ -101,26 +85,12 @@ pub struct Earlier<'a> {
     pub covered: Option<&'a Covered>,
 }
 
-/// What a look of this run has read, if it showed nobody and left no doubt.
-#[derive(Debug, Clone)]
-pub struct Known {
-    /// Whom it would have known.
-    names: Names,
-    /// When it began.
-    through: Timestamp,
-    /// From when on the logs were readable.
-    reach: Timestamp,
-    tally: Tally,
-}
-
 struct Look<'a> {
     cluster: &'a Cluster,
     place: &'a Place,
     watch: &'a Watch,
     /// From when on the logs must be readable now.
     need: Timestamp,
-    /// From when on they are read; from their beginning, if nothing of them is known.
-    since: Option<Timestamp>,
     tally: Tally,
     doubts: Vec<String>,
     /// Why they are not.
@@ -165,7 +135,7 @@ impl Look<'_> {
         serving
     }
 
-    /// Reads every log from its beginning, or from where the first look left off.
+    /// Reads every log from its beginning.
     async fn in_full(&mut self, serving: &[Controller], begun: Instant) {
         for controller in serving {
             self.tally.opened_after = begun.elapsed();
@@ -203,8 +173,8 @@ impl Look<'_> {
         let before = controller.before.filter(|_| controller.started > self.need);
         for (started, previous) in [(Some(controller.started), false), (before, true)] {
             let Some(started) = started else { continue };
-            match self.life(&controller.pod, previous).await {
-                Ok(earliest) => lives.push(Life { started, earliest }),
+            match self.stream(&controller.pod, previous, None).await {
+                Ok(Reading { first, .. }) => lives.push(Life { started, earliest: first }),
                 Err(why) => return self.doubts.push(why),
             }
             if self.tally.hit.is_some() {
@@ -215,19 +185,6 @@ impl Look<'_> {
             self.gaps.push(format!("the controller pod {} {gap}", controller.pod));
             self.reach = self.reach.zip(reach(&lives)).map(|(all, this)| all.max(this));
         }
-    }
-
-    /// Reads one log, and says where it begins. A part of it is read first: a log that began early enough afterwards was not
-    /// rotated in between.
-    async fn life(&mut self, pod: &str, previous: bool) -> Result<Option<Timestamp>, String> {
-        let read = self.stream(pod, previous, self.since).await?;
-        if self.since.is_none() {
-            return Ok(read.first);
-        }
-        let what = format!("the beginning of the log of the controller pod {pod} cannot be read");
-        let first = LogParams { previous, limit_bytes: Some(STAMP_BYTES), ..self.wanted() };
-        let first = self.cluster.answer(&what, self.api().logs(pod, &first)).await?;
-        Ok(stamp(&first).map_err(|why| format!("{what}: {why}"))?.map(|first| first.time))
     }
 
     /// Reads one log to its end, or to a hit.

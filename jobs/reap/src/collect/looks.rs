@@ -3,18 +3,16 @@
 //! The logs come first, for they may take minutes and catch up with what was logged meanwhile; the others take seconds.
 //! Counters are sampled at every run, also where something else has settled the verdict: a later run needs them.
 
-use std::collections::BTreeMap;
-
 use hotdesk_slots::counted::Counted;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use super::logs::{Earlier, Known};
+use super::logs::Earlier;
 use super::ways_in::Survey;
 use super::{Collector, logs, metrics, slots};
 use crate::decide::Evidence;
 use crate::remote;
-use hotdesk_traffic::attribute::Names;
+use hotdesk_traffic::attribute::{Known, Names};
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::tally::Watch;
 use hotdesk_traffic::sight::Traffic;
@@ -23,9 +21,6 @@ use hotdesk_traffic::ways_in::{Rules, unwatched};
 
 /// What an older reaper has read does not count where this one sees more in the same lines.
 const READER: u8 = 2;
-
-/// What a run has read of the logs of each source.
-pub type Logs = BTreeMap<String, Option<Known>>;
 
 /// What is the same for all sources.
 pub struct Case {
@@ -45,20 +40,14 @@ pub struct Case {
 
 impl Collector<'_> {
     /// What all sources see.
-    pub(super) async fn traffic(
-        &self,
-        evidence: &Evidence,
-        window: SignedDuration,
-        now: Timestamp,
-        read: &mut Logs,
-    ) -> Traffic {
+    pub(super) async fn traffic(&self, evidence: &Evidence, window: SignedDuration, now: Timestamp) -> Traffic {
         let (case, doubts) = match self.case(window, now).await {
             Ok(found) => found,
             Err(why) => return Traffic::blind(why),
         };
         let mut traffic = Traffic { doubts, ..Traffic::default() };
         for source in self.in_order() {
-            self.look(source, &case, evidence, read, &mut traffic).await;
+            self.look(source, &case, evidence, &mut traffic).await;
         }
         traffic
     }
@@ -70,7 +59,7 @@ impl Collector<'_> {
         let (case, _) = self.case(self.window(evidence, now), now).await.ok()?;
         let mut traffic = Traffic::default();
         for source in self.patterns.sources.iter().filter(counting) {
-            self.look(source, &case, evidence, &mut Logs::default(), &mut traffic).await;
+            self.look(source, &case, evidence, &mut traffic).await;
         }
         Some(Traffic { counted: traffic.counted, ..Traffic::default() })
     }
@@ -85,7 +74,7 @@ impl Collector<'_> {
         sources
     }
 
-    async fn look(&self, source: &Source, case: &Case, evidence: &Evidence, read: &mut Logs, traffic: &mut Traffic) {
+    async fn look(&self, source: &Source, case: &Case, evidence: &Evidence, traffic: &mut Traffic) {
         // Somebody is there: what the others saw changes nothing. A counter is sampled all the same.
         let settled = traffic.hit().is_some();
         let look = match &source.kind {
@@ -101,8 +90,7 @@ impl Collector<'_> {
                 let watch = self.watch(case, &logs.format);
                 let earlier = self.earlier(source, evidence);
                 let before = earlier.covered.cloned();
-                let known = read.entry(source.name.clone()).or_default();
-                let (look, covered) = logs::look(self.cluster, &source.name, &logs.place, &watch, earlier, known).await;
+                let (look, covered) = logs::look(self.cluster, &source.name, &logs.place, &watch, earlier).await;
                 // What came past the log at that time was not covered by it.
                 let covered = covered.filter(|_| traffic.doubts.is_empty());
                 traffic.covered.extend(covered.or(before));
@@ -128,8 +116,7 @@ impl Collector<'_> {
         let (cluster, slot, sources) = (self.cluster, self.slot, self.patterns.sources.as_slice());
         let ways = Survey { cluster, slot, sources, rules }.collect().await?;
         let doubts = unwatched(&ways, sources, &rules).iter().map(ToString::to_string).collect();
-        let known =
-            hotdesk_traffic::attribute::Known::of(&ways, slots::all(cluster).await?, &self.args.other_namespaces);
+        let known = Known::of(&ways, slots::all(cluster).await?, &self.args.other_namespaces);
         let ago = |length: SignedDuration| now.saturating_sub(length).unwrap_or(Timestamp::MIN);
         let names = Names::of(self.slot, &known);
         let look_back = ago(window.max(self.args.look_back));

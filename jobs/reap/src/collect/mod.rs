@@ -24,8 +24,6 @@ pub struct Memory {
     releases: Vec<Release>,
     /// What the last look found when it had read the logs, without them.
     cheap: Option<Evidence>,
-    /// The logs, if they left no doubt.
-    logs: looks::Logs,
 }
 
 /// Where evidence is collected, for one slot.
@@ -61,7 +59,7 @@ impl Collector<'_> {
             }
         };
         // Logs may take minutes to read, in which somebody may deploy, claim or begin a session.
-        let traffic = self.traffic(&before, self.window(&before, now), now, &mut memory.logs).await;
+        let traffic = self.traffic(&before, self.window(&before, now), now).await;
         let cheap = self.cheap(memory).await;
         memory.cheap = Some(cheap.clone());
         let evidence = Evidence { traffic: Some(traffic), ..cheap };
@@ -74,7 +72,7 @@ impl Collector<'_> {
     /// With what is noted of the traffic although something else has settled the verdict.
     async fn settled(&self, evidence: Evidence, now: Timestamp) -> Evidence {
         let traffic = if self.args.observe {
-            Some(self.traffic(&evidence, self.window(&evidence, now), now, &mut looks::Logs::default()).await)
+            Some(self.traffic(&evidence, self.window(&evidence, now), now).await)
         } else {
             self.sampled(&evidence, now).await
         };

@@ -2,7 +2,7 @@
 //!
 //! helm does to every document of a manifest what it is asked to do with the release. What is to stay is left out, and the rest
 //! is given to helm byte by byte: a document is read to know what it is, and never written. helm reads YAML 1.1 and this program
-//! YAML 1.2, so that whatever is written anew may mean something else.
+//! YAML 1.2, so that what is parsed and written may mean something else.
 
 use hotdesk_slots::text::list;
 use hotdesk_slots::undo::ObjectRef;
