@@ -80,9 +80,11 @@ impl Request {
         ]
     }
 
+    /// Whether a name that joins the parts by dashes begins as `slot` does, with or without the Gateway's protocol in it.
     fn begins(&self, slot: &str) -> bool {
-        let joined = format!("{}-{}-{}", self.namespace, self.service, self.port);
-        joined.strip_prefix(slot).is_some_and(|rest| rest.starts_with('-'))
+        let Self { namespace, service, port, .. } = self;
+        let joined = [format!("{namespace}-{service}-{port}"), format!("{namespace}-{service}-http-{port}")];
+        joined.iter().any(|name| name.strip_prefix(slot).is_some_and(|rest| rest.starts_with('-')))
     }
 }
 
