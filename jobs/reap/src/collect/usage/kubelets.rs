@@ -18,8 +18,9 @@ use http::{HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Node, Pod, ServiceAccount};
-use kube::api::PostParams;
+use kube::api::{ApiResource, DynamicObject, PostParams};
 use kube::{Api, ResourceExt as _};
+use serde_json::Value;
 
 use crate::api::Cluster;
 
@@ -33,7 +34,7 @@ const TOKEN_SECONDS: i64 = 600;
 const RETRIES: usize = 1;
 
 /// The port of a kubelet whose Node does not say it.
-const PORT: i32 = 10250;
+const PORT: i64 = 10250;
 
 const ELSE: &str = "set reaper.podUsage.from: prometheus";
 
@@ -96,18 +97,21 @@ async fn token(cluster: &Cluster, kubelets: &Kubelets) -> Result<HeaderValue, St
 
 /// Where the kubelet of a node is, by the Node: `10.0.0.1:10250`.
 async fn address(cluster: &Cluster, name: &str) -> Result<String, String> {
-    let api: Api<Node> = Api::all(cluster.client.clone());
+    // All that a Node may say would be a good part of this program.
+    let api: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &ApiResource::erase::<Node>(&()));
     let shown = plain(name);
     let what =
         format!("the node {shown} cannot be read (charts/slots gives the right with reaper.podUsage.from: kubelets)");
     let node = cluster.answer(&what, api.get(name)).await?;
-    let status = node.status.unwrap_or_default();
-    let of = |kind: &str| status.addresses.iter().flatten().find(|address| address.type_ == kind);
-    let found = ["InternalIP", "InternalDNS", "Hostname"].into_iter().find_map(of);
-    let found = found.ok_or_else(|| format!("the node {shown} has no internal address"))?;
-    let endpoint = status.daemon_endpoints.and_then(|endpoints| endpoints.kubelet_endpoint);
-    let port = endpoint.map_or(PORT, |endpoint| endpoint.port);
-    let host = &found.address;
+    let addresses = node.data.pointer("/status/addresses").and_then(Value::as_array);
+    let of = |kind: &str| {
+        let is = |address: &&Value| address.get("type").is_some_and(|written| written == kind);
+        addresses.into_iter().flatten().find(is)?.get("address")?.as_str().filter(|host| !host.is_empty())
+    };
+    let host = ["InternalIP", "InternalDNS", "Hostname"].into_iter().find_map(of);
+    let host = host.ok_or_else(|| format!("the node {shown} has no internal address"))?;
+    let port = node.data.pointer("/status/daemonEndpoints/kubeletEndpoint/Port").and_then(Value::as_i64);
+    let port = port.unwrap_or(PORT);
     Ok(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
 }
 
