@@ -18,8 +18,8 @@ pub struct PodUsage {
     pub since: Time,
     /// When the pods were last read.
     pub through: Time,
-    /// When they were last found above the floor.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// When they were last found above the floor. Written also when they were not: a merge would leave what was there.
+    #[serde(default)]
     pub last_use: Option<PodUse>,
     /// The pods.
     #[schemars(length(max = 64))]

@@ -76,7 +76,7 @@ fn only_probes_are_nobody() {
         })],
         ..answers(vec![web(65, 524.0)])
     };
-    check("e22", &[pod(600)], &probed, "quiet: the pod received 24 B/s");
+    check("e22", &[pod(600)], &probed, "quiet: the pod received 74 B/s");
     check("e22, and their counter is missing", &[pod(600)], &answers(vec![web(65, 524.0)]), "above: ");
 }
 
