@@ -17,6 +17,7 @@ pub mod keys;
 pub mod label;
 pub mod origin;
 pub mod outlook;
+pub mod pod_usage;
 pub mod requests;
 pub mod slot;
 pub mod stamp;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::counted::Counted;
 use crate::covered::Covered;
 use crate::outlook::{ReapPlan, Signal};
+use crate::pod_usage::PodUsage;
 use crate::requests::{Phase, ReaperSettings, RequestStatus, Requests, SavedRelease};
 
 pub use reaping::{FailedReap, LastReap, MAX_REAP_ANNOUNCED, MAX_REAP_LOCK, Reaping, ReleaseRevision};
@@ -227,6 +228,9 @@ pub struct SlotStatus {
     #[schemars(length(max = 16))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub covered: Vec<Covered>,
+    /// What the counters of the slot's pods said; for the next run of the reaper.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_usage: Option<PodUsage>,
     /// When the slot will be reaped if nobody uses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_reap_at: Option<Time>,
@@ -299,7 +303,7 @@ pub struct LastWrite {
 pub struct LastActivity {
     /// When, by the clock of what saw it.
     pub time: Time,
-    /// What saw it: `traffic`, `deploy`, `session`, `claim`, `write`.
+    /// What saw it: `traffic`, `deploy`, `session`, `claim`, `write`, `pod-usage`.
     pub signal: String,
     /// One line on what exactly.
     pub detail: String,

@@ -80,6 +80,9 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{- fail (printf "slots: %s is a namespace of hotdesk itself, which it must not gate: give the slot another name" .name) }}
 {{- end -}}
 {{- $reaper := include "slots.reaper" (list . $) | fromJson -}}
+{{- if and $reaper.enabled (eq $reaper.podUsage.from "prometheus") (not $reaper.podUsage.prometheus.url) }}
+{{- fail (printf "slots: %s: reaper.podUsage.prometheus.url says where the Prometheus is" .name) }}
+{{- end -}}
 {{- $places := concat (include "slots.places" (list $reaper "ingress-logs") | fromJsonArray) (include "slots.places" (list $reaper "ingress-metrics") | fromJsonArray) -}}
 {{- if and $reaper.enabled (has .name $places) }}
 {{- fail (printf "slots: %s is the namespace of the ingress controller; a slot is cleared when nobody uses it" .name) }}
@@ -130,6 +133,35 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{- end -}}
 {{- end }}
 
+{{/* The account that asks the kubelets. */}}
+{{- define "slots.podUsageName" -}}
+{{ .Release.Name }}-pod-usage
+{{- end }}
+
+{{/* The slots whose reapers ask the kubelets, as a JSON list of names. */}}
+{{- define "slots.askKubelets" -}}
+{{- $names := list -}}
+{{- range .Values.slots -}}
+{{- $reaper := include "slots.reaper" (list . $) | fromJson -}}
+{{- if and $reaper.enabled (eq $reaper.podUsage.from "kubelets") }}{{ $names = append $names .name }}{{ end -}}
+{{- end -}}
+{{ $names | toJson }}
+{{- end }}
+
+{{/* What a reaper asks of the pods' usage, as JSON; nothing where that is off. Takes [the reaper's values, context]. */}}
+{{- define "slots.podUsage" -}}
+{{- $root := index . 1 -}}
+{{- with (index . 0).podUsage -}}
+{{- $asked := pick . "from" "bytes" "cores" -}}
+{{- if eq .from "kubelets" -}}
+{{- $account := printf "%s/%s" $root.Values.jobs.namespace (include "slots.podUsageName" $root) -}}
+{{ merge (dict "account" $account "kubelet" .kubelet) $asked | toJson }}
+{{- else if .from -}}
+{{ set $asked "prometheus" .prometheus | toJson }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* The webhooks that are told, as JSON; the address in a Secret is a mounted file. Takes the reaper's values. */}}
 {{- define "slots.notify" -}}
 {{- $targets := list -}}
@@ -160,6 +192,7 @@ slot, context].
 {{ include "slots.env" (list "HOTDESK_SAVED_NAMESPACE" $root.Values.saved.namespace) }}
 {{- with index . 0 }}
 {{ include "slots.env" (list "HOTDESK_SOURCES" (toJson .sources)) }}
+{{ include "slots.env" (list "HOTDESK_POD_USAGE" (include "slots.podUsage" (list . $root) | trim)) }}
 {{ include "slots.env" (list "HOTDESK_INGRESS_NAMESPACE" .ingress.namespace) }}
 {{ include "slots.env" (list "HOTDESK_INGRESS_SELECTOR" .ingress.selector) }}
 {{ include "slots.env" (list "HOTDESK_INGRESS_CONTAINER" .ingress.container) }}

@@ -26,6 +26,7 @@ mod sight;
 mod slots;
 mod start;
 mod sync;
+mod usage;
 mod ways_in;
 
 use hotdesk_slots::text::harmless;
@@ -84,6 +85,7 @@ fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding> {
     }));
     let ingresses = facts.ingresses.as_deref().unwrap_or_default();
     findings.extend(ways_in::judge(&then.ways_in, &then.reapers, &then.controllers, ingresses));
+    findings.extend(ways_in::second_witness(&then.ways_in, &then.reapers, &then.controllers, ingresses));
     findings.extend(start::judge(&then.starts));
     findings.extend(secrets::judge(&then.secrets));
     findings.extend(slots::judge(facts, program, now));

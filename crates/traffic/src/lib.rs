@@ -7,6 +7,7 @@
 //! | [`log`] | what does a whole log come to, and how far back does it reach? |
 //! | [`counters`], [`prometheus`], [`gcp`] | what do other sources' answers say? |
 //! | [`attribute`] | whose is an entry? |
+//! | [`pod_usage`] | do the counters of the slot's own pods speak against nobody being there? |
 //! | [`ways_in`] | how do requests get into a slot, and which source sees each of these ways? |
 //! | [`sight`] | what does all of it come to? |
 //!
@@ -20,6 +21,7 @@ pub mod counters;
 pub mod gcp;
 pub mod line;
 pub mod log;
+pub mod pod_usage;
 pub mod prometheus;
 pub mod sight;
 pub mod sources;

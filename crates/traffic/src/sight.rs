@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::log::tally::Hit;
+use crate::pod_usage::Usage;
 
 /// What the traffic sources saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct Traffic {
     pub counted: Vec<Counted>,
     /// Over which time the controllers' logs have been read without a gap, to be kept for the next run.
     pub covered: Vec<Covered>,
+    /// What the counters of the slot's own pods speak against; none where they are not to be read.
+    pub usage: Option<Usage>,
 }
 
 /// What one source saw.

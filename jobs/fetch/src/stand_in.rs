@@ -12,9 +12,12 @@ pub mod sheets;
 
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use rustls_pki_types::PrivateKeyDer;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// A request as it came.
 #[derive(Debug, Clone, Default)]
@@ -73,7 +76,35 @@ pub fn serve_on(listener: TcpListener, answer: impl Fn(&Request) -> Reply + Send
     })
 }
 
-async fn converse(mut stream: TcpStream, answer: &(impl Fn(&Request) -> Reply + Sync)) -> std::io::Result<()> {
+/// Serves over TLS until the runtime ends, with this certificate and its PKCS#8 key; returns `127.0.0.1:PORT`.
+pub async fn serve_tls(
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+    answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(ring).with_safe_default_protocol_versions().unwrap();
+    let key = PrivateKeyDer::Pkcs8(key.into());
+    let config = config.with_no_client_auth().with_single_cert(vec![certificate.into()], key).unwrap();
+    let (acceptor, answer) = (TlsAcceptor::from(Arc::new(config)), Arc::new(answer));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, answer) = (acceptor.clone(), answer.clone());
+            tokio::spawn(async move {
+                let stream = acceptor.accept(stream).await?;
+                converse(stream, answer.as_ref()).await
+            });
+        }
+    });
+    address
+}
+
+async fn converse(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    answer: &(impl Fn(&Request) -> Reply + Sync),
+) -> std::io::Result<()> {
     let request = read(&mut stream).await?;
     let (status, headers, body, length) = match answer(&request) {
         Reply::Silence => return std::future::pending().await,
@@ -109,7 +140,7 @@ fn whole(status: u16, headers: Vec<(&'static str, String)>, body: &serde_json::V
     (status, headers, body, length)
 }
 
-async fn read(stream: &mut TcpStream) -> std::io::Result<Request> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Request> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -19,6 +19,7 @@ use crate::undo::args::{Command, Undo};
 use crate::voice::args::Voice;
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::agents;
+use hotdesk_traffic::pod_usage;
 use hotdesk_traffic::sources::{self, Defaults, Place, Source};
 
 /// Reaps one slot: asks the logs whether anyone used it and, if not, runs helm uninstall.
@@ -35,6 +36,11 @@ pub struct Args {
     /// gcp-logging, …}; see docs/sources.md. A slot is idle only if all of them can see and none saw anybody.
     #[arg(long, env = "HOTDESK_SOURCES", default_value = "[{type: ingress-logs}]")]
     pub sources: String,
+
+    /// What the slot's own pods received and used, as a veto: {from: kubelets or prometheus, …} in YAML or JSON; see
+    /// docs/sources.md. It keeps a slot that the sources saw nobody use; empty: it is off.
+    #[arg(long, env = "HOTDESK_POD_USAGE", default_value = "")]
+    pub pod_usage: String,
 
     /// The namespace of the ingress controller.
     #[arg(long, env = "HOTDESK_INGRESS_NAMESPACE", default_value = "ingress-nginx")]
@@ -213,6 +219,8 @@ pub struct Hours(Vec<OfficeHours>);
 pub struct Patterns {
     /// Where it is seen.
     pub sources: Vec<Source>,
+    /// Where the usage of the slot's own pods is seen; none: it is not looked at.
+    pub pod_usage: Option<pod_usage::Settings>,
     /// User agents to ignore.
     pub agents: GlobSet,
     /// Paths to ignore.
@@ -247,7 +255,11 @@ impl Args {
             problems.extend(found);
             Vec::new()
         });
-        let patterns = Patterns { sources, agents, paths };
+        let pod_usage = pod_usage::read(&self.pod_usage).unwrap_or_else(|found| {
+            problems.extend(found);
+            None
+        });
+        let patterns = Patterns { sources, pod_usage, agents, paths };
         problems.extend(too_wide("--ignore-user-agent", &patterns.agents, &self.ignore_user_agent, &ANY_AGENT));
         problems.extend(too_wide("--ignore-path", &patterns.paths, &self.ignore_path, &ANY_PATH));
         let windows = Windows { always: self.window, office: self.office_hours.0.clone() };

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::helm::release::{Phase, Release};
 use crate::work::{self, LONGEST_DEPLOY, Work};
-use crate::{lapse, times};
+use crate::{lapse, times, veto};
 use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
 use hotdesk_traffic::sight::{self, Sight, Traffic};
 
@@ -108,7 +108,10 @@ pub fn decide(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Decision {
     let verdict = match (early, &evidence.traffic) {
         (Some(verdict), _) => verdict,
         (None, None) => return Decision::AskTraffic,
-        (None, Some(traffic)) => tell_work(tell_lapse(judge_traffic(traffic, rules, now), slot, now), evidence),
+        (None, Some(traffic)) => {
+            let judged = veto::of_pods(judge_traffic(traffic, rules, now), traffic.usage.as_ref(), now);
+            tell_work(tell_lapse(judged, slot, now), evidence)
+        }
     };
     Decision::Settled(times::told(verdict, evidence, usual, SignedDuration::ZERO, now))
 }
@@ -306,7 +309,7 @@ impl Verdict {
         Self { state: VerdictState::Unknown, reason: reason.to_owned(), activity: None, reap_at: None }
     }
 
-    fn kept(reason: &str) -> Self {
+    pub(crate) fn kept(reason: &str) -> Self {
         Self { state: VerdictState::Kept, reason: reason.to_owned(), activity: None, reap_at: None }
     }
 

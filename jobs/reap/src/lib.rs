@@ -20,15 +20,20 @@
 //! | ingress namespace | `pods` | list | which pods are the controller |
 //! | ingress namespace | `pods/log` | get | what they logged |
 //! | ingress namespace | `replicasets`, `daemonsets`, `statefulsets` (apps) | list | whether one of the pods has gone |
+//! | cluster | `nodes` | get | where the kubelets of the slot's pods are (`podUsage.from: kubelets`) |
+//! | hotdesk's jobs | `serviceaccounts/token` of `pod-usage` alone | create | asking them, as an account that may do nothing else (the same) |
 //! | slot | `slots` | get | claim, keepUntil, sessions |
 //! | slot | `slots/status` | patch | the verdict, and what is saved |
 //! | slot | `events` (events.k8s.io) | create | telling people |
 //! | slot | `services` | list | whose an upstream is |
-//! | slot | `ingresses` (networking.k8s.io), other kinds of routes, `pods` | list | whether its requests are seen at all |
+//! | slot | `ingresses` (networking.k8s.io), other kinds of routes, `pods` | list | whether its requests are seen at all, and whose counters are read |
 //! | slot | `secrets`, `configmaps` | get, list, update, delete | helm's records, and what to leave out of them |
 //! | slot | all that charts install | get, list, watch, delete | `helm uninstall --wait` |
 //! | slot | what pre- and post-delete hooks create | create, patch | the hooks of `helm uninstall` |
 //! | namespace of saved releases | `secrets` | create | what is needed to undo a reap |
+//!
+//! The account `pod-usage` may get `nodes/stats` and `nodes/metrics`, and nothing else. Kubelets are sent a token of its own that
+//! ends after ten minutes, never one of the reaper's.
 //!
 //! The account lives in hotdesk's own namespace, where no holder of a slot has any right: in the slot, everybody who may
 //! edit there could act as it.
@@ -51,5 +56,6 @@ pub mod run;
 pub mod stop;
 pub mod times;
 pub mod undo;
+pub mod veto;
 pub mod voice;
 pub mod work;

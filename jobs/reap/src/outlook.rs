@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::decide::{Evidence, Rules, Verdict};
 use crate::helm::release::Release;
 use crate::undo::prospect::Prospect;
+use hotdesk_traffic::pod_usage::Usage;
 
 /// How old a plan may be of releases that have not changed: the operator's settings may have.
 const FRESH: SignedDuration = SignedDuration::from_hours(6);
@@ -43,6 +44,7 @@ pub fn signals(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Vec<Signal
     match evidence.traffic.as_ref().filter(|traffic| !(traffic.looks.is_empty() && traffic.doubts.is_empty())) {
         Some(traffic) => {
             all.extend(traffic.looks.iter().map(|look| look.signal(since, rules.silence_is_fine)));
+            all.extend(traffic.usage.as_ref().map(Usage::signal));
             let past = traffic.doubts.iter().take(1).map(|doubt| blind("traffic", doubt));
             all.extend(past);
         }

@@ -141,6 +141,9 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
     if let Some(covered) = evidence.traffic.as_ref().map(|traffic| &traffic.covered).filter(|kept| !kept.is_empty()) {
         tell("covered", json!(covered));
     }
+    if let Some(usage) = evidence.traffic.as_ref().and_then(|traffic| traffic.usage.as_ref()?.kept.as_ref()) {
+        tell("podUsage", json!(usage));
+    }
     let newer = |new: &&Activity| before.last_activity.as_ref().is_none_or(|old| old.time.0 < new.time);
     if let Some(Activity { time, signal, detail }) = verdict.activity.as_ref().filter(newer) {
         // Clocks differ, and what a status says was seen lies in the past.

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::act::Failed;
+use hotdesk_slots::pod_usage::{PodUsage, PodUse};
 use hotdesk_slots::slot::SlotStatus;
+use hotdesk_traffic::pod_usage::{Finding, Usage};
 use hotdesk_traffic::sight::{Look, Traffic};
 
 fn now() -> Timestamp {
@@ -279,4 +281,19 @@ fn a30_a_clock_that_is_ahead_writes_nothing_into_the_future() {
     let verdict = Verdict { activity: Some(activity), ..verdict(VerdictState::Active) };
     let patch = status_patch(&verdict, &evidence(SlotStatus::default()), None, now());
     assert_eq!(patch["status"]["lastActivity"]["time"], "2026-11-23T15:00:00Z");
+}
+
+#[test]
+fn what_was_kept_of_the_pods_counters_takes_the_place_of_what_was_kept_before() {
+    let usage = |last_use: Option<PodUse>| {
+        let kept = PodUsage { since: Time(now()), through: Time(now()), last_use, pods: Vec::new() };
+        let usage = Usage { finding: Finding::Quiet(String::new()), kept: Some(kept) };
+        let traffic = Traffic { usage: Some(usage), ..Traffic::default() };
+        let evidence = Evidence { traffic: Some(traffic), ..evidence(SlotStatus::default()) };
+        status_patch(&Verdict::unknown("x"), &evidence, None, now())
+    };
+    let mut status = usage(Some(PodUse { at: Time(now()), detail: "x".to_owned() }));
+    assert_eq!(status["status"]["podUsage"]["lastUse"]["detail"], "x");
+    json_patch::merge(&mut status, &usage(None));
+    assert_eq!(status["status"]["podUsage"].get("lastUse"), None, "a merge leaves what is not named: {status}");
 }

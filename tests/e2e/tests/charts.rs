@@ -48,6 +48,38 @@ fn a_mistyped_value_is_an_error_and_not_a_default() {
         .failed_saying(&["verbs"]);
 }
 
+#[test]
+fn the_second_witness_is_off_and_brings_nothing_unless_it_is_asked_for() {
+    let rendered = |values: Value| helm(Helm::V4, &["template", "x", &chart("slots")], &values);
+    let of = |usage: Value| json!({"slots": [{"name": "mew", "reaper": {"podUsage": usage}}, {"name": "onix"}]});
+    let off = rendered(json!({"slots": [{"name": "mew"}]})).succeeded().stdout;
+    assert!(!off.contains("nodes/") && !off.contains("serviceaccounts/token") && !off.contains("pod-usage"), "{off}");
+    for version in Helm::BOTH {
+        let on = helm(version, &["template", "x", &chart("slots")], &of(json!({"from": "kubelets", "bytes": 2000})));
+        let on = on.succeeded().stdout;
+        assert!(
+            on.contains("resources: [nodes/stats, nodes/metrics]") && !on.contains("nodes/proxy]"),
+            "{version:?}: {on}"
+        );
+        assert!(on.contains("resourceNames: [x-pod-usage]"), "{version:?}: {on}");
+        assert!(
+            on.contains("name: x-reaper-nodes-mew") && !on.contains("x-reaper-nodes-onix"),
+            "{version:?}: of mew alone"
+        );
+        let asked = r#"{\"account\":\"hotdesk-jobs/x-pod-usage\",\"bytes\":2000,"#;
+        assert_eq!(on.matches(asked).count(), 1, "{version:?}: {on}");
+    }
+    let store =
+        rendered(of(json!({"from": "prometheus", "prometheus": {"url": "https://p.example.com"}}))).succeeded().stdout;
+    assert!(store.contains(r#"\"prometheus\":{\"url\":\"https://p.example.com\"}"#), "{store}");
+    assert!(!store.contains("nodes/stats") && !store.contains("serviceaccounts/token"), "{store}");
+    rendered(of(json!({"from": "prometheus"}))).failed_saying(&["url"]);
+    rendered(of(json!({"from": "cadvisor"}))).failed_saying(&["from"]);
+    rendered(of(json!({"from": "kubelets", "bytes": 0}))).failed_saying(&["bytes"]);
+    rendered(of(json!({"from": "kubelets", "kubelet": {"insecureSkipVerify": true}})))
+        .failed_saying(&["insecureSkipVerify"]);
+}
+
 /// What helm renders where the webhook's account says this, or is not there at all: its flag, and what it will say.
 fn guard_of_hosts(version: Helm, name: &str, values: &Value) -> (String, String) {
     // An upgrade, for a new installation would be refused the names that are there.

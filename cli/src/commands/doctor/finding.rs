@@ -56,6 +56,7 @@ pub(super) enum Id {
     ReaperStart,
     ReaperRun,
     ReaperSight,
+    PodUsage,
     Slot,
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::ValueEnum as _;
 use hotdesk_slots::keys;
 use hotdesk_traffic::line::Format;
+use hotdesk_traffic::pod_usage;
 use hotdesk_traffic::sources::{self, Defaults, Kind, Place, Source};
 use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::CronJob;
@@ -35,6 +36,8 @@ pub(super) struct Reaper {
     /// The Secrets that its pod mounts or is pulled with.
     pub(super) secrets: BTreeSet<String>,
     pub(super) sources: Result<Vec<Source>, String>,
+    /// Where it sees the usage of the slot's own pods; none: it does not look at that.
+    pub(super) pod_usage: Result<Option<pod_usage::Settings>, String>,
     /// The longest window that is ever in force.
     pub(super) window: SignedDuration,
     /// The share of log lines that may be unreadable.
@@ -61,6 +64,8 @@ impl Reaper {
         Some(Self {
             account: template.spec.as_ref()?.service_account_name.clone().unwrap_or_else(|| "default".to_owned()),
             sources: sources(&get),
+            pod_usage: pod_usage::read(get("HOTDESK_POD_USAGE").unwrap_or_default())
+                .map_err(|problems| problems.join("; ")),
             window: window(get("HOTDESK_WINDOW"), get("HOTDESK_OFFICE_HOURS")),
             max_unparsed: get("HOTDESK_MAX_UNPARSED").and_then(share).unwrap_or(0.01),
             classes: get("HOTDESK_INGRESS_CLASS")

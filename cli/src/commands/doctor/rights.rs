@@ -10,6 +10,7 @@ use kube::{Api, Client, ResourceExt};
 use super::ask::{AT_ONCE, Seen, timed};
 use super::finding::{Finding, Id};
 use super::places::Reaper;
+use hotdesk_traffic::pod_usage::{Origin, Settings};
 
 /// One right that somebody needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(super) struct Need {
     resource: &'static str,
     /// Where; everywhere if none.
     namespace: Option<String>,
+    /// Of which object; of any if none.
+    name: Option<String>,
     /// True for what a source needs, where the ingress controller is.
     of_source: bool,
 }
@@ -101,13 +104,32 @@ fn of_reaper(reaper: &Reaper) -> Vec<Need> {
         let of_source = |rule| Need { of_source: true, ..need(rule, Some(&place.namespace)) };
         needs.extend(rules.into_iter().map(of_source));
     }
+    needs.extend(of_kubelets(reaper));
     needs
+}
+
+/// What the source `pod-usage` needs: the reaper to find the kubelets and to have a token for them, its account to ask them.
+fn of_kubelets(reaper: &Reaper) -> Vec<Need> {
+    let Ok(Some(Settings { origin: Origin::Kubelets(kubelets), .. })) = &reaper.pod_usage else { return Vec::new() };
+    let (own, asking) =
+        ((reaper.namespace.clone(), reaper.account.clone()), (kubelets.namespace.clone(), kubelets.account.clone()));
+    let about = format!("slot {}", reaper.slot);
+    let need = |account: &(String, String), rule: Rule, place: Option<&str>| {
+        need(about.clone(), Id::PodUsage, account, rule, place)
+    };
+    let token = need(&own, ("create", "", "serviceaccounts/token"), Some(&kubelets.namespace));
+    vec![
+        need(&own, ("get", "", "nodes"), None),
+        Need { name: Some(kubelets.account.clone()), ..token },
+        need(&asking, ("get", "", "nodes/stats"), None),
+        need(&asking, ("get", "", "nodes/metrics"), None),
+    ]
 }
 
 fn need(about: String, id: Id, account: &(String, String), rule: Rule, namespace: Option<&str>) -> Need {
     let (verb, group, resource) = rule;
     let (account, namespace) = (account.clone(), namespace.map(str::to_owned));
-    Need { about, id, account, verb, group, resource, namespace, of_source: false }
+    Need { about, id, account, verb, group, resource, namespace, name: None, of_source: false }
 }
 
 /// Asks the API server for each.
@@ -135,6 +157,7 @@ impl Need {
             subresource: (!subresource.is_empty()).then(|| subresource.to_owned()),
             verb: Some(self.verb.to_owned()),
             namespace: self.namespace.clone(),
+            name: self.name.clone(),
             ..ResourceAttributes::default()
         };
         let groups = [
@@ -158,15 +181,27 @@ impl Need {
         format!("{} {} {place}", self.verb, self.resource)
     }
 
+    #[cfg(test)]
+    pub(super) fn is_of_pod_usage(&self) -> bool {
+        self.id == Id::PodUsage
+    }
+
+    /// Who needs what.
+    #[cfg(test)]
+    pub(super) fn told(&self) -> String {
+        format!("{}: {}", self.account.1, self.shown())
+    }
+
     /// The same question, for kubectl.
     fn can_i(&self) -> String {
         let (namespace, name) = &self.account;
         let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };
         let (resource, subresource) = self.resource.split_once('/').unwrap_or((self.resource, ""));
+        let of = self.name.as_ref().map_or_else(String::new, |name| format!("/{name}"));
         let subresource = if subresource.is_empty() { String::new() } else { format!(" --subresource={subresource}") };
         let place = self.namespace.as_ref().map_or(" -A".to_owned(), |namespace| format!(" -n {namespace}"));
         format!(
-            "kubectl auth can-i {} {resource}{group}{subresource}{place} --as=system:serviceaccount:{namespace}:{name}",
+            "kubectl auth can-i {} {resource}{group}{of}{subresource}{place} --as=system:serviceaccount:{namespace}:{name}",
             self.verb
         )
     }
@@ -208,7 +243,13 @@ fn missing(about: &str, id: Id, asked: &[Asked]) -> Option<Finding> {
             "its reaper",
             "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values --set reaper.ingress.rbac=true",
         ),
-        Id::ReaperRights => ("its reaper", "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values"),
+        Id::PodUsage if denied.iter().any(|need| need.resource.starts_with("nodes/")) => (
+            "the account that asks the kubelets",
+            "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values",
+        ),
+        Id::ReaperRights | Id::PodUsage => {
+            ("its reaper", "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values")
+        }
         _ => ("it", "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values"),
     };
     let says = format!("{whose} ({namespace}/{name}) may not: {rights}");

@@ -17,6 +17,7 @@ use super::finding::{Finding, Id};
 use super::look::Controller;
 use super::places::Reaper;
 use super::slots::ABOUT;
+use super::usage;
 
 /// What leads into any slot.
 #[derive(Debug, Default)]
@@ -200,6 +201,16 @@ pub(super) fn judge(
         told.collect::<Vec<_>>()
     };
     unseen.chain(reapers.iter().flat_map(of_slot)).collect()
+}
+
+/// Where a second witness would see what nothing else does, or cannot be asked.
+pub(super) fn second_witness(
+    found: &Everywhere,
+    reapers: &[Reaper],
+    controllers: &[Controller],
+    ingresses: &[Ingress],
+) -> Vec<Finding> {
+    reapers.iter().filter_map(|reaper| usage::judge(reaper, &found.of(reaper, ingresses, controllers))).collect()
 }
 
 #[cfg(test)]

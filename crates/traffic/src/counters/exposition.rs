@@ -60,10 +60,10 @@ fn labelled(rest: &str) -> usize {
     labels(rest).map_or(0, |(_, after)| rest.len() - after.len())
 }
 
-type Labels<'a> = Vec<(&'a str, Cow<'a, str>)>;
+pub(crate) type Labels<'a> = Vec<(&'a str, Cow<'a, str>)>;
 
 /// `{a="b",c="d"}` and what comes behind.
-fn labels(text: &str) -> Option<(Labels<'_>, &str)> {
+pub(crate) fn labels(text: &str) -> Option<(Labels<'_>, &str)> {
     let Some(mut rest) = text.strip_prefix('{') else { return Some((Vec::new(), text)) };
     let mut found = Vec::new();
     loop {

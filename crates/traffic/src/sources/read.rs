@@ -1,5 +1,8 @@
 //! Is what the operator wrote a list of sources that can be asked? Every problem is told at once, with its place.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use hotdesk_slots::text::plain;
 use http::{HeaderName, HeaderValue};
 use jiff::SignedDuration;
@@ -8,7 +11,7 @@ use serde_json::{Map, Value as Json};
 
 use super::written::{self, Fields};
 use super::{Controller, GcpLogging, IngressLogs, IngressMetrics, Kind, Loki, LokiQuestion, Place};
-use super::{Prometheus, Question, Sees, Source, Value};
+use super::{Prometheus, Question, Sees, Server, Source, Value};
 use crate::line::Format;
 use crate::line::keys::Keys;
 use crate::ways_in::kinds::ALL;
@@ -53,6 +56,24 @@ pub fn read(text: &str, defaults: &Defaults) -> Result<Vec<Source>, Vec<String>>
         problems.push("--sources is empty: a slot whose traffic nobody sees would never be idle".to_owned());
     }
     if problems.is_empty() { Ok(sources) } else { Err(problems) }
+}
+
+/// What another setting says of a server, read as that of a source.
+///
+/// # Errors
+/// Every problem, each with its place.
+pub(crate) fn read_server(
+    at: &str,
+    url: &str,
+    auth: written::Auth,
+    headers: BTreeMap<String, written::Header>,
+    ca_file: Option<PathBuf>,
+) -> Result<Server, Vec<String>> {
+    let place = Place { namespace: String::new(), selector: String::new(), container: String::new() };
+    let defaults = Defaults { place, format: Format::Auto };
+    let mut reader = Reader { at: at.to_owned(), defaults: &defaults, problems: Vec::new() };
+    let server = reader.server(url, auth, headers, ca_file);
+    server.filter(|_| reader.problems.is_empty()).ok_or(reader.problems)
 }
 
 pub(super) struct Reader<'a> {

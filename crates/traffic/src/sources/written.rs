@@ -117,7 +117,7 @@ pub(super) struct GcpLogging {
 /// Who asks.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Auth {
+pub(crate) struct Auth {
     pub(super) bearer_token_file: Option<PathBuf>,
     pub(super) username: Option<String>,
     pub(super) password_file: Option<PathBuf>,
@@ -126,13 +126,13 @@ pub(super) struct Auth {
 /// A header's value, or the file that holds it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Header {
+pub(crate) enum Header {
     Plain(String),
     File(InFile),
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct InFile {
+pub(crate) struct InFile {
     pub(super) file: PathBuf,
 }

@@ -49,19 +49,31 @@ impl Collector<'_> {
         for source in self.in_order() {
             self.look(source, &case, evidence, &mut traffic).await;
         }
+        // Last, so that what came in while the logs were read is counted as well.
+        traffic.usage = self.usage(evidence, window).await;
         traffic
     }
 
     /// A sample of the counters alone; what cannot be had now may be had at the next run.
     pub(super) async fn sampled(&self, evidence: &Evidence, now: Timestamp) -> Option<Traffic> {
+        let window = self.window(evidence, now);
+        let (counted, usage) = (self.counted(evidence, window, now).await, self.usage(evidence, window).await);
+        (counted.is_some() || usage.is_some()).then(|| Traffic {
+            counted: counted.unwrap_or_default(),
+            usage,
+            ..Traffic::default()
+        })
+    }
+
+    async fn counted(&self, evidence: &Evidence, window: SignedDuration, now: Timestamp) -> Option<Vec<Counted>> {
         let counting = |source: &&Source| matches!(source.kind, Kind::IngressMetrics(_));
         self.patterns.sources.iter().find(counting)?;
-        let (case, _) = self.case(self.window(evidence, now), now).await.ok()?;
+        let (case, _) = self.case(window, now).await.ok()?;
         let mut traffic = Traffic::default();
         for source in self.patterns.sources.iter().filter(counting) {
             self.look(source, &case, evidence, &mut traffic).await;
         }
-        Some(Traffic { counted: traffic.counted, ..Traffic::default() })
+        Some(traffic.counted)
     }
 
     fn in_order(&self) -> Vec<&Source> {

@@ -8,6 +8,7 @@ pub mod looks;
 pub mod metrics;
 pub mod releases;
 pub mod slots;
+mod usage;
 pub mod ways_in;
 
 use jiff::{SignedDuration, Timestamp};

@@ -2,6 +2,7 @@
 
 pub mod gcp;
 pub mod loki;
+pub mod pod_usage;
 pub mod prometheus;
 
 use std::path::Path;

@@ -7,6 +7,7 @@
 
 #[path = "../../../../crates/traffic/tests/support/cases.rs"]
 mod cases;
+mod kubelet;
 mod objects;
 mod rows;
 mod world;

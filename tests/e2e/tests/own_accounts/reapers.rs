@@ -132,6 +132,7 @@ fn a_reaper_and_a_reviver_are_nobody_in_another_slot_and_elsewhere() {
             ("DELETE", in_slot(&other, "v1", "serviceaccounts/default"), Value::Null, "this is not its slot"),
             ("POST", path("default", "v1", "configmaps"), config_map(), NOT_ITS_SLOT),
             ("POST", path(JOBS, "batch/v1", "jobs"), hook("pre-delete"), NOT_ITS_SLOT),
+            ("POST", path(JOBS, "v1", "serviceaccounts/pruner/token"), json!({"spec": {}}), NOT_ITS_SLOT),
             ("POST", "/api/v1/namespaces".to_owned(), config_map(), NOT_ITS_SLOT),
         ];
         found.extend(wrong(&requests, who, &tries));
