@@ -18,6 +18,7 @@ pub mod label;
 pub mod origin;
 pub mod outlook;
 pub mod requests;
+pub mod session_records;
 pub mod slot;
 pub mod stamp;
 pub mod text;
