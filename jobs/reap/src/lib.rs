@@ -48,6 +48,7 @@ pub mod remote;
 pub mod report;
 pub mod request;
 pub mod run;
+pub mod sessions;
 pub mod times;
 pub mod undo;
 pub mod voice;

@@ -3,6 +3,7 @@
 mod acts;
 mod api;
 mod lines;
+mod sessions;
 mod sight;
 mod sources;
 mod ways_in;
@@ -53,6 +54,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(sources::rows());
     rows.extend(ways_in::rows());
     rows.extend(work::rows());
+    rows.extend(sessions::rows());
     rows
 }
 
