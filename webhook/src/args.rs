@@ -125,7 +125,7 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_SESSION_USER", value_name = "USER")]
     pub session_user: Option<String>,
     /// What this webhook is called in that ConfigMap
-    #[arg(long, env = "HOSTNAME", default_value = "webhook", value_name = "POD")]
+    #[arg(long, env = "HOTDESK_POD", default_value = "webhook", value_name = "POD")]
     pub pod: String,
     /// Exact user name of hotdesk-controller, which carries out requests, and writes the claimants of a slot into the
     /// RoleBinding hotdesk-claimants there. Without it, nobody does

@@ -73,7 +73,7 @@ impl RecordKeeper {
         loop {
             let began = Instant::now();
             let turn = self.turn.lock().await;
-            let written = self.own().tick(self.state());
+            let written = self.own().tick(self.state(OwnRecord::late_before));
             let pause = if written.is_some() { Duration::try_from(BEAT).unwrap_or(TIMEOUT) } else { FIRST };
             if let Some(written) = written {
                 let result = self.write(written).await;
@@ -94,16 +94,17 @@ impl RecordKeeper {
     pub async fn end(&self, all_answered: bool) {
         self.ending.notify_one();
         let _turn = self.turn.lock().await;
-        let Some(written) = self.own().end(self.state(), all_answered) else { return };
+        // What is not written now never is.
+        let Some(written) = self.own().end(self.state(|_| Timestamp::MAX), all_answered) else { return };
         if let Err(error) = self.write(written).await {
             tracing::error!(%error, "the end of this webhook could not be noted in ConfigMap {CONFIG_MAP}");
         }
     }
 
-    fn state(&self) -> State {
+    fn state(&self, late_before: impl Fn(Timestamp) -> Timestamp) -> State {
         #[expect(clippy::disallowed_methods, reason = "the edge: the time of a record is read here")]
         let now = Timestamp::now();
-        let late_before = OwnRecord::late_before(now);
+        let late_before = late_before(now);
         State {
             now,
             mono: Instant::now(),
