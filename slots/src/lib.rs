@@ -17,6 +17,7 @@ pub mod keys;
 pub mod label;
 pub mod origin;
 pub mod outlook;
+pub mod release;
 pub mod requests;
 pub mod session_records;
 pub mod slot;
