@@ -23,7 +23,7 @@ pub const BEAT: SignedDuration = SignedDuration::from_secs(10);
 const SILENT: SignedDuration = SignedDuration::from_secs(60);
 /// So long after its last word, requests may still have been sent to a webhook that is gone: a node that died is found out
 /// after 50 s.
-const MISSED: SignedDuration = SignedDuration::from_secs(90);
+const MISSED: SignedDuration = SignedDuration::from_secs(75);
 /// Records that ended longer ago are given up.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(60 * 24);
 /// So many are kept: a ConfigMap holds a thousand of them.

@@ -1,5 +1,7 @@
 //! What the records of some webhooks come to. Times are seconds before now.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn now() -> Timestamp {
@@ -181,4 +183,35 @@ fn an_entry_is_a_key_of_a_config_map() {
     assert_eq!(entry("hotdesk-webhook-7d9-x2", ago(0)), "hotdesk-webhook-7d9-x2.1795446000000");
     assert_eq!(entry("a.b/c", ago(0)), "a-b-c.1795446000000");
     assert!(entry(&"a".repeat(300), ago(0)).len() < 253);
+}
+
+/// A webhook that was there from and until so many seconds ago, and whether its end was clean; one that is still there ends now.
+fn any_record() -> impl Strategy<Value = Record> {
+    (0..5000i64, 0..5000i64, any::<bool>()).prop_map(|(a, b, clean)| {
+        let (since, until) = (a.max(b), a.min(b));
+        Record { ended_cleanly: clean, ..vanished(since, until) }
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_moment_is_in_a_gap_exactly_if_nobody_was_there_or_somebody_vanished(
+        all in prop::collection::vec(any_record(), 0..6)
+    ) {
+        let named: Vec<(String, Record)> = all.into_iter().enumerate().map(|(i, record)| (format!("w{i}"), record)).collect();
+        let of: Vec<(&str, Record)> = named.iter().map(|(pod, record)| (pod.as_str(), record.clone())).collect();
+        let gaps = records(&of).gaps(ago(HOUR), now());
+        for second in (1..HOUR).step_by(7) {
+            let at = ago(second);
+            let gone = |record: &Record| record.ended_cleanly || now().duration_since(record.written_until) > SILENT;
+            let there = |record: &Record| record.since <= at && (!gone(record) || at < record.written_until);
+            let after = |record: &Record| at.duration_since(record.written_until);
+            let vanished = |record: &Record| {
+                gone(record) && !record.ended_cleanly && at >= record.written_until && after(record) < MISSED
+            };
+            let expected = !of.iter().any(|(_, record)| there(record)) || of.iter().any(|(_, record)| vanished(record));
+            let found = gaps.iter().any(|gap| gap.from <= at && at < gap.to);
+            prop_assert_eq!(found, expected, "{} s ago: {:?}", second, gaps);
+        }
+    }
 }

@@ -95,7 +95,10 @@ fn somebody_at_a_breakpoint_keeps_a_slot_that_gets_no_request() {
     reaper::run(&slot).succeeded();
     assert_eq!((reaper::verdict(&slot).as_str(), reaper::releases(&slot)), ("Active", vec!["web".to_owned()]));
     let reason = slot.object()["status"]["verdict"]["reason"].as_str().unwrap().to_owned();
-    assert!(reason.starts_with("alice@example.com used exec,") && reason.contains("may still be open, counts for 2 h"), "{reason}");
+    assert!(
+        reason.starts_with("alice@example.com used exec,") && reason.contains("may still be open, counts for 2 h"),
+        "{reason}"
+    );
     reaper::run_with(&slot, &[("HOTDESK_SESSION_GRACE", "1s")]).succeeded();
     assert!(reaper::releases(&slot).is_empty(), "without the grace it would have gone");
 }
