@@ -8,8 +8,9 @@ use std::time::Duration;
 use hotdesk_e2e::certs::renew;
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper;
-use hotdesk_e2e::slot::{Wish, unique};
+use hotdesk_e2e::slot::{JOBS, Wish, unique};
 use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, bob, installation, people, until};
+use serde_json::Value;
 
 const NAMESPACE: [&str; 2] = ["-n", "hotdesk"];
 const WEBHOOK: &str = "deployment/hotdesk-webhook";
@@ -61,6 +62,14 @@ fn webhook_pods() -> Vec<String> {
     listed.lines().map(str::to_owned).collect()
 }
 
+/// What the webhook in this pod says of the time over which it noted sessions, oldest first.
+fn records_of(pod: &str) -> Vec<Value> {
+    let map = admin().kubectl(&["-n", JOBS, "get", "configmap", "hotdesk-sessions", "-o", "json"]).succeeded().json();
+    let own = |(entry, _): &(&String, &Value)| entry.rsplit_once('.').is_some_and(|(of, _)| of == pod);
+    let entries = map["data"].as_object().into_iter().flatten().filter(own);
+    entries.map(|(_, text)| serde_json::from_str(text.as_str().unwrap()).unwrap()).collect()
+}
+
 fn webhooks_are_gone() {
     in_hotdesk(&["scale", WEBHOOK, "--replicas=0"]).succeeded();
     in_hotdesk(&["wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=webhook", "--timeout=90s"])
@@ -83,6 +92,12 @@ fn no_stranger_is_admitted_while_the_webhook_restarts_and_holders_hardly_notice(
             }
         }
         assert!(denied.is_empty(), "a holder was turned away {} times: {denied:?}", denied.len());
+        // e33, e34: each says that it has written all that it noted, so this leaves no gap.
+        for pod in old {
+            let records = records_of(pod.trim_start_matches("pod/"));
+            let clean = |record: &Value| record["endedCleanly"] == true && record["gaps"].is_null();
+            assert!(records.last().is_some_and(clean), "e33: {pod}: {records:?}");
+        }
     });
     assert!(tries > 0);
 }

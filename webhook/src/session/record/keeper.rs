@@ -23,6 +23,8 @@ use crate::serve::Shared;
 use crate::session::recorder::SessionRecorder;
 
 const MANAGER: &str = "hotdesk-webhook";
+/// So many webhooks begin at the same moment.
+const ATTEMPTS: usize = 5;
 /// Shorter than a beat, so that a dead connection costs one.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How often it is looked whether the first review could be answered.
@@ -114,22 +116,34 @@ impl RecordKeeper {
         }
     }
 
-    async fn write(&self, (entry, record): Written) -> Result<(), String> {
+    async fn write(&self, written: Written) -> Result<(), String> {
+        let mut attempt = 1;
+        loop {
+            match self.attempt(&written).await {
+                // Another webhook began at the same moment.
+                Err(kube::Error::Api(status)) if status.code == 409 && attempt < ATTEMPTS => attempt += 1,
+                result => return result.map_err(|error| reason(&error)),
+            }
+        }
+    }
+
+    async fn attempt(&self, (entry, record): &Written) -> kube::Result<()> {
         let mut patch = json!({});
         let mut data = BTreeMap::new();
         if !self.has_room.load(Ordering::Relaxed) {
-            let found = self.map.get(CONFIG_MAP).await.map_err(|error| reason(&error))?;
+            let found = self.map.get(CONFIG_MAP).await?;
             // What cannot be read, an administrator removes: the reapers say so.
             let records = Records::parse(&found.data.unwrap_or_default()).unwrap_or_default();
             data = records.without_the_oldest(record.written_until);
             patch = json!({"metadata": {"resourceVersion": found.metadata.resource_version}});
         }
-        data.insert(entry, Some(serde_json::to_string(&record).map_err(|error| error.to_string())?));
+        let text = serde_json::to_string(record).map_err(kube::Error::SerdeError)?;
+        data.insert(entry.clone(), Some(text));
         if let Some(patch) = patch.as_object_mut() {
             patch.insert("data".to_owned(), json!(data));
         }
         let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-        self.map.patch(CONFIG_MAP, &parameters, &Patch::Merge(patch)).await.map_err(|error| reason(&error))?;
+        self.map.patch(CONFIG_MAP, &parameters, &Patch::Merge(patch)).await?;
         self.has_room.store(true, Ordering::Relaxed);
         Ok(())
     }
