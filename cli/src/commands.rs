@@ -33,6 +33,10 @@ use crate::row::Row;
 /// slot is read and judged again, so a slot that somebody else took is not fought over.
 const ATTEMPTS: usize = 3;
 
+/// The kinds of use that no signal shows, so that nobody finds out by losing a slot.
+pub(crate) const UNSEEN: &str = "Not seen by any of them: kubectl logs -f and whatever only reads; calls from other pods of the cluster; \
+                                 a connection that stays open, until it ends; a session that lasts longer than it counts.";
+
 /// What a command has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Done {

@@ -120,9 +120,13 @@ pub struct Args {
     /// Exact user name of hotdesk-sync, which writes the claims of a sheet. Without it, only administrators do
     #[arg(long, env = "HOTDESK_SYNC_USER", value_name = "USER")]
     pub sync_user: Option<String>,
-    /// Exact user name of this webhook, as which it notes in the Slots' status who works in a pod. Without it, nobody does
+    /// Exact user name of this webhook, as which it notes in the Slots' status who works in a pod, and in the ConfigMap
+    /// hotdesk-sessions of the jobs' namespace that it does. Without it, nobody does
     #[arg(long, env = "HOTDESK_SESSION_USER", value_name = "USER")]
     pub session_user: Option<String>,
+    /// What this webhook is called in that ConfigMap
+    #[arg(long, env = "HOTDESK_POD", default_value = "webhook", value_name = "POD")]
+    pub pod: String,
     /// Exact user name of hotdesk-controller, which carries out requests, and writes the claimants of a slot into the
     /// RoleBinding hotdesk-claimants there. Without it, nobody does
     #[arg(long, env = "HOTDESK_CONTROLLER_USER", value_name = "USER")]

@@ -24,6 +24,12 @@ pub fn reasons_against(shared: &Shared, now: Timestamp, steady: Instant) -> Vec<
     reasons.into_iter().filter(|(holds, _)| *holds).map(|(_, reason)| reason).collect()
 }
 
+/// True if API servers can have an answer here, be it a denial: it has a certificate to show and a path to know them by.
+#[must_use]
+pub fn can_answer(shared: &Shared, now: Timestamp) -> bool {
+    shared.caller.missing().is_none() && shared.certificates.expires().is_some_and(|end| end > now)
+}
+
 impl Health for Shared {
     fn not_ready(&self) -> Option<String> {
         #[expect(clippy::disallowed_methods, reason = "the edge")]

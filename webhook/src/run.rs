@@ -20,6 +20,7 @@ use crate::limiter::Limiter;
 use crate::limiter::shelf::InCluster;
 use crate::request_gate::{Limits, RequestGate};
 use crate::serve::Shared;
+use crate::session::record::keeper::RecordKeeper;
 use crate::session::recorder::{SessionRecorder, status};
 use crate::tls::Certificates;
 use crate::{serve, watch};
@@ -29,6 +30,8 @@ const OPEN_FILES: u64 = 1 << 15;
 /// However long the reviews take to end, so long there is at least for the sessions that are still to be noted. The pod's grace
 /// period has 5 s more than the two times that the flags set.
 const LAST_SESSIONS: Duration = Duration::from_secs(3);
+/// And then for the record of this webhook.
+const LAST_RECORD: Duration = Duration::from_millis(1500);
 
 /// Runs until a signal.
 ///
@@ -45,6 +48,7 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     let limiter = limiter.context("the cluster's address or certificate cannot be used")?;
     let statuses = settings.session_user.is_some().then(|| status::InCluster::new(config.clone())).transpose();
     let statuses = statuses.context("the cluster's address or certificate cannot be used")?;
+    let of_records = config.clone();
     let client = watch::client(config, book.clone()).context("the cluster's address or certificate cannot be used")?;
     let certificates = Arc::new(Certificates::new(&args.tls_cert, &args.tls_key));
     let paths = Arc::new(SecretPaths::new(&args.path_dir));
@@ -56,6 +60,7 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     let shared = shared.counting(limiter.map(|shelf| Limiter::new(shelf, most))).noting(recorder.clone());
     let shared = shared.noting_writes(write_recorder.clone());
     let shared = Arc::new(shared);
+    let keeper = keeper(of_records, args, &shared).context("the cluster's address or certificate cannot be used")?;
 
     let mut signals = Signals::new()?;
     allow_connections();
@@ -72,7 +77,12 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
             let (recorder, statuses) = recording?;
             Some(Recording::begin(of, recorder, statuses))
         });
-    let recording = recording.collect();
+    let recording = Noting { recordings: recording.collect(), keeper: keeper.clone() };
+    tokio::spawn(async move {
+        if let Some(keeper) = keeper {
+            keeper.follow().await;
+        }
+    });
     let every = args.tls_reload_interval;
     tokio::spawn(async move { tokio::join!(certificates.follow(every), paths.follow(every)) });
     until_signal(reviews, health, &mut signals, &shared, recording, args).await
@@ -86,6 +96,33 @@ fn allow_connections() {
         let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });
         if let Err(error) = raised {
             tracing::warn!(%error, wanted, "the limit of open files cannot be raised");
+        }
+    }
+}
+
+/// Says where sessions are noted that they are.
+fn keeper(config: kube::Config, args: &Args, shared: &Arc<Shared>) -> kube::Result<Option<Arc<RecordKeeper>>> {
+    let recorders: Vec<_> = [&shared.recorder, &shared.write_recorder].into_iter().flatten().cloned().collect();
+    if recorders.is_empty() {
+        return Ok(None);
+    }
+    let place = (args.jobs_namespace.as_str(), args.pod.as_str());
+    RecordKeeper::new(config, place, shared.clone(), recorders).map(|keeper| Some(Arc::new(keeper)))
+}
+
+/// What is still to be written when the reviews are answered.
+struct Noting {
+    recordings: Vec<Recording>,
+    keeper: Option<Arc<RecordKeeper>>,
+}
+
+impl Noting {
+    /// Writes all that is left, if there is time for it, and then that it is.
+    async fn end(self, until: tokio::time::Instant, all_answered: bool) {
+        join_all(self.recordings.into_iter().map(|recording| recording.end(until))).await;
+        let Some(keeper) = self.keeper else { return };
+        if tokio::time::timeout(LAST_RECORD, keeper.end(all_answered)).await.is_err() {
+            tracing::error!("the end of this webhook could not be noted in time");
         }
     }
 }
@@ -119,7 +156,7 @@ async fn until_signal(
     health: Server,
     signals: &mut Signals,
     shared: &Shared,
-    recording: Vec<Recording>,
+    noting: Noting,
     args: &Args,
 ) -> anyhow::Result<End> {
     let handles = (reviews.handle(), health.handle());
@@ -141,7 +178,7 @@ async fn until_signal(
             handles.0.stop(false).await;
         }
         let last = until.max(tokio::time::Instant::now() + LAST_SESSIONS);
-        join_all(recording.into_iter().map(|recording| recording.end(last))).await;
+        noting.end(last, drained.is_ok()).await;
         handles.1.stop(false).await;
     };
     // The servers must be polled to drain; that they end is not the news here.

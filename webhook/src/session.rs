@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::decide::{Decision, Role};
 use crate::review::{Operation, Request};
 
+pub mod record;
 pub mod recorder;
 pub mod write;
 

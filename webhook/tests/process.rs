@@ -29,6 +29,8 @@ struct ApiState {
     writes: AtomicBool,
     /// The statuses that were written.
     written: Mutex<Vec<Value>>,
+    /// What the webhook said of itself.
+    records: Mutex<Vec<Value>>,
 }
 
 impl ApiServer {
@@ -83,6 +85,11 @@ fn answer(state: &ApiState, request: &str, body: &[u8]) -> String {
             state.written.lock().unwrap().push(serde_json::from_slice(body).unwrap());
         }
         respond(200, &slot)
+    } else if request.contains("/namespaces/hotdesk-jobs/configmaps/hotdesk-sessions") {
+        if request.starts_with("PATCH") {
+            state.records.lock().unwrap().push(serde_json::from_slice(body).unwrap());
+        }
+        respond(200, &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"resourceVersion": "5"}}))
     } else if request.contains("sendInitialEvents=true") && !state.streams.load(Ordering::Acquire) {
         failure(422)
     } else if request.contains("sendInitialEvents=true") {
@@ -260,6 +267,25 @@ fn noted(webhook: &Webhook) -> Vec<Value> {
     written.iter().map(|patch| patch["status"]["lastSession"]["by"].clone()).collect()
 }
 
+/// The newest record, and the patch in which it was written.
+fn record(webhook: &Webhook) -> Option<(Value, Value)> {
+    let patch = webhook.api.state.records.lock().unwrap().last()?.clone();
+    let text = patch["data"].as_object()?.values().next()?.as_str()?.to_owned();
+    Some((serde_json::from_str(&text).unwrap(), patch))
+}
+
+#[test]
+fn it_says_from_its_beginning_on_that_it_notes_sessions() {
+    let silent = Webhook::ready(&[]);
+    let webhook = Webhook::ready(&["--session-user", "hotdesk", "--pod", "webhook-7d9"]);
+    wait_for("its record", || record(&webhook).is_some());
+    let (record, patch) = record(&webhook).unwrap();
+    assert_eq!(patch["metadata"]["resourceVersion"], "5", "the first is written on what was read");
+    assert!(patch["data"].as_object().unwrap().keys().all(|entry| entry.starts_with("webhook-7d9.")), "{patch}");
+    assert_eq!((&record["since"], &record["endedCleanly"]), (&record["writtenUntil"], &Value::Null), "{record}");
+    assert!(self::record(&silent).is_none(), "who notes no sessions says nothing");
+}
+
 #[test]
 fn a_session_is_noted_when_the_api_server_is_back() {
     let webhook = Webhook::ready(&["--session-user", "hotdesk"]);
@@ -286,6 +312,9 @@ fn sessions_are_noted_before_it_ends_or_said_to_be_lost() {
         assert_eq!(noted(&webhook) == [ALICE], comes_back);
         wait_for("the end of its log", || webhook.log().contains("\"ended\""));
         assert_eq!(webhook.log().contains("sessions could not be noted in time"), lost, "{}", webhook.log());
+        // e34: the last that it says is whether it had written all.
+        let (record, _) = record(&webhook).unwrap();
+        assert_eq!((&record["endedCleanly"] == true, record["gaps"].is_array()), (comes_back, lost), "e34: {record}");
     }
 }
 

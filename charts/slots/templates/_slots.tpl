@@ -190,6 +190,7 @@ slot, context].
 {{- $root := index . 2 -}}
 {{ include "slots.env" (list "HOTDESK_NAMESPACE" (index . 1)) }}
 {{ include "slots.env" (list "HOTDESK_SAVED_NAMESPACE" $root.Values.saved.namespace) }}
+{{ include "slots.env" (list "HOTDESK_JOBS_NAMESPACE" $root.Values.jobs.namespace) }}
 {{- with index . 0 }}
 {{ include "slots.env" (list "HOTDESK_SOURCES" (toJson .sources)) }}
 {{ include "slots.env" (list "HOTDESK_POD_USAGE" (include "slots.podUsage" (list . $root) | trim)) }}
@@ -202,6 +203,7 @@ slot, context].
 {{ include "slots.env" (list "HOTDESK_WINDOW" .window) }}
 {{ include "slots.env" (list "HOTDESK_TRIAL" .trial) }}
 {{ include "slots.env" (list "HOTDESK_SESSION_GRACE" .sessionGrace) }}
+{{ include "slots.env" (list "HOTDESK_IGNORE_UNNOTED_SESSIONS" .ignoreUnnotedSessions) }}
 {{ include "slots.env" (list "HOTDESK_JOB_GRACE" .jobGrace) }}
 {{ include "slots.env" (list "HOTDESK_LAPSE_GRACE" .lapseGrace) }}
 {{ include "slots.env" (list "HOTDESK_OFFICE_HOURS" (toJson .officeHours)) }}

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::args::{Form, Plan};
 use crate::cluster::Cluster;
-use crate::commands::{moment, relative};
+use crate::commands::{UNSEEN, moment, relative};
 use crate::failure::Failure;
 use crate::near;
 use crate::output::machine;
@@ -72,7 +72,7 @@ fn tell(row: &Row, runs: Option<&Runs>, program: &str, now: Timestamp) -> String
     let mut text = format!("{}\n", when(row, runs, now));
     if !row.signals.is_empty() {
         let checked = row.verdict.as_ref().map(|verdict| format!(" {}", relative(verdict.at, now))).unwrap_or_default();
-        let _infallible = writeln!(text, "\nWhat the check{checked} saw:\n{}", signals(&row.signals, now));
+        let _infallible = writeln!(text, "\nWhat the check{checked} saw:\n{}{UNSEEN}\n", signals(&row.signals, now));
     }
     match &row.plan {
         Some(plan) => text += &planned(plan, now),
@@ -225,6 +225,8 @@ mod tests {
              SIGNAL        SAYS       LAST SAW SOMETHING      WHAT\n\
              deploy        in use     14:48 UTC (12 min ago)  web (revision 3)\n\
              ingress-logs  not asked  -                       -\n\
+             Not seen by any of them: kubectl logs -f and whatever only reads; calls from other pods of the cluster; a connection \
+             that stays open, until it ends; a session that lasts longer than it counts.\n\
              \nWhat a reap would do, as of 10 min ago:\n  \
              web (revision 3) goes\n    \
              what stays: ConfigMap/settings\n    \
@@ -232,6 +234,23 @@ mod tests {
              api\u{fffd} (revision 1) stays: it holds ClusterRole/x\n  \
              roles stays: by its name\n",
         );
+    }
+
+    #[test]
+    fn e08_e19_e21_e24_what_nobody_sees_and_which_job_stops_is_told() {
+        let job = "Job nightly-1 of a CronJob is running, and stops if its release goes";
+        let signals = json!([{"name": "jobs", "state": "Quiet", "lastSeen": "2026-11-23T14:55:00Z", "detail": job}]);
+        let mut slot = slot("mew");
+        slot.status = serde_json::from_value(json!({"signals": signals})).unwrap();
+        let told = tell(&Row::of(&slot, None, now()), None, "hotdesk", now());
+        for (id, part) in [
+            ("e08", "kubectl logs -f"),
+            ("e19", job),
+            ("e21", "calls from other pods"),
+            ("e24", "a connection that stays open"),
+        ] {
+            assert!(told.contains(part), "{id}: {told}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::args::{Form, Why};
 use crate::cluster::Cluster;
-use crate::commands::{moment, relative};
+use crate::commands::{UNSEEN, moment, relative};
 use crate::failure::Failure;
 use crate::near;
 use crate::output::machine;
@@ -112,6 +112,7 @@ fn use_of(row: &Row, now: Timestamp) -> Vec<String> {
         lines.push(format!("It was last used at {}: {}, {}.", moment(seen.time, now), seen.signal, seen.detail));
     }
     lines.extend(row.signals.iter().map(|signal| sees(signal, now)));
+    lines.extend((!row.signals.is_empty()).then(|| UNSEEN.to_owned()));
     if let Some(deploy) = &row.last_deploy {
         let by = deploy.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
         lines.push(format!("The last deploy was {}{by}, at {}.", deploy.release, moment(deploy.time, now)));
@@ -295,6 +296,7 @@ mod tests {
                 "It was last used at 14:48 UTC (12 min ago): traffic, 14 requests to web.",
                 "- session: nobody, last saw something at 12:00 UTC (3 h ago): bob used exec",
                 "- loki: cannot see: no answer",
+                UNSEEN,
                 "The last deploy was web by bob, at 12:00 UTC (3 h ago).",
                 "Nothing in it is cleared before 17:00 UTC (in 2 h): somebody asked to keep it.",
                 "If nobody uses it, it is cleared at 15:48 UTC (in 48 min).",

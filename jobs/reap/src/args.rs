@@ -81,9 +81,20 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_OFFICE_HOURS", value_parser = office_hours, default_value = DEFAULT_OFFICE_HOURS)]
     pub office_hours: Hours,
 
-    /// For how long kubectl exec, attach, port-forward or debug count from their beginning, for example 2h.
-    #[arg(long, env = "HOTDESK_SESSION_GRACE", default_value = "2h", value_parser = positive::<SignedDuration>)]
+    /// For how long kubectl exec, attach, port-forward or debug count from their beginning, for example 4h, unless every pod
+    /// of the slot is younger: when somebody leaves is not seen.
+    #[arg(long, env = "HOTDESK_SESSION_GRACE", default_value = "4h", value_parser = positive::<SignedDuration>)]
     pub session_grace: SignedDuration,
+
+    /// Sessions that no webhook was there to note are nobody's use. Without it a slot is never known to be idle where hotdesk's
+    /// webhook has not noted sessions without a gap.
+    #[arg(long, env = "HOTDESK_IGNORE_UNNOTED_SESSIONS", default_value_t = false, num_args = 0..=1,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub ignore_unnoted_sessions: bool,
+
+    /// The namespace of the reapers, where the webhooks say in the ConfigMap hotdesk-sessions that they note sessions.
+    #[arg(long, env = "HOTDESK_JOBS_NAMESPACE", default_value = "hotdesk-jobs")]
+    pub jobs_namespace: String,
 
     /// For how long a running Job that no CronJob owns keeps the slot of somebody who holds it, for example 24h.
     #[arg(long, env = "HOTDESK_JOB_GRACE", default_value = "24h", value_parser = positive::<SignedDuration>)]

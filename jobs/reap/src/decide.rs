@@ -9,6 +9,7 @@ use hotdesk_slots::window::Windows;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::helm::release::{Phase, Release};
+use crate::sessions::{self, Sessions};
 use crate::work::{self, LONGEST_DEPLOY, Work};
 use crate::{lapse, times, veto};
 use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
@@ -23,6 +24,8 @@ pub struct Evidence {
     pub releases: Option<Result<Vec<Release>, String>>,
     /// What is at work in it, or why that cannot be read.
     pub work: Option<Result<Work, String>>,
+    /// Whether sessions and writes were noted.
+    pub sessions: Option<Sessions>,
     /// What the traffic sources saw; none if they were not asked.
     pub traffic: Option<Traffic>,
 }
@@ -100,17 +103,18 @@ pub fn decide(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Decision {
         .or_else(|| under_way(slot, releases, rules, now))
         .or_else(|| deploy_alive(evidence, slot, releases, now))
         .or_else(|| from_the_future(activity.as_ref(), now))
-        .or_else(|| to_be_cleared(slot, releases, activity.as_ref(), now))
+        .or_else(|| to_be_cleared(evidence, slot, releases, rules, now))
         .or_else(|| in_use(activity, rules, now))
-        .or_else(|| in_session(slot, rules, now))
+        .or_else(|| in_session(evidence, slot, rules, now))
         .or_else(|| at_work(evidence, slot, rules, now))
         .or_else(|| unreadable(releases));
     let verdict = match (early, &evidence.traffic) {
         (Some(verdict), _) => verdict,
         (None, None) => return Decision::AskTraffic,
         (None, Some(traffic)) => {
-            let judged = veto::of_pods(judge_traffic(traffic, rules, now), traffic.usage.as_ref(), now);
-            tell_work(tell_lapse(judged, slot, now), evidence)
+            let verdict = veto::of_pods(judge_traffic(traffic, rules, now), traffic.usage.as_ref(), now);
+            let verdict = if_noted(verdict, evidence, sessions::window_start(rules, now), rules, now);
+            tell_work(tell_lapse(verdict, slot, now), evidence)
         }
     };
     Decision::Settled(times::told(verdict, evidence, usual, SignedDuration::ZERO, now))
@@ -215,7 +219,7 @@ pub(crate) fn newest_activity(slot: &Slot, releases: &[Release]) -> Option<Activ
         let detail = format!("release {} was deployed (revision {})", plain(&release.name), release.revision);
         Some(Activity { time: state.last_deployed, signal: "deploy", detail })
     });
-    let session = session(slot);
+    let session = sessions::newest(slot);
     let claim =
         slot.claimed_at().map(|time| Activity { time, signal: "claim", detail: "the slot was claimed".to_owned() });
     deploys.chain(session).chain(claim).chain(write(slot)).max_by_key(|activity| activity.time)
@@ -228,12 +232,6 @@ fn write(slot: &Slot) -> Option<Activity> {
     Some(Activity { time: write.time.0, signal: "write", detail })
 }
 
-fn session(slot: &Slot) -> Option<Activity> {
-    let session = slot.status.as_ref()?.last_session.as_ref()?;
-    let detail = format!("{} used {}", plain(&session.by), plain(&session.kind));
-    Some(Activity { time: session.time.0, signal: "session", detail })
-}
-
 fn from_the_future(activity: Option<&Activity>, now: Timestamp) -> Option<Verdict> {
     let activity = activity.filter(|activity| activity.time.duration_since(now) > CLOCK_TOLERANCE)?;
     Some(Verdict::unknown(&format!(
@@ -243,12 +241,27 @@ fn from_the_future(activity: Option<&Activity>, now: Timestamp) -> Option<Verdic
 }
 
 /// Its last holder gave it back to be cleared, and nothing has happened in it since.
-fn to_be_cleared(slot: &Slot, releases: &[Release], activity: Option<&Activity>, now: Timestamp) -> Option<Verdict> {
+fn to_be_cleared(
+    evidence: &Evidence,
+    slot: &Slot,
+    releases: &[Release],
+    rules: &Rules,
+    now: Timestamp,
+) -> Option<Verdict> {
     let asked = lapse::to_be_cleared(slot, now)?;
+    let activity = newest_activity(slot, releases);
     let quiet = activity.is_none_or(|activity| activity.time < asked) && unreadable(releases).is_none();
     let reason =
         || format!("its last holder gave it back to be cleared, {} ago", human_duration(now.duration_since(asked)));
-    quiet.then(|| Verdict { state: VerdictState::Idle, reason: reason(), activity: None, reap_at: None })
+    let idle = || Verdict { state: VerdictState::Idle, reason: reason(), activity: None, reap_at: None };
+    quiet.then(|| if_noted(idle(), evidence, asked, rules, now))
+}
+
+/// Idle only if every session and write since then was noted.
+fn if_noted(verdict: Verdict, evidence: &Evidence, since: Timestamp, rules: &Rules, now: Timestamp) -> Verdict {
+    let idle = verdict.state == VerdictState::Idle;
+    let why = idle.then(|| sessions::unnoted(evidence, since, rules, now)).flatten();
+    why.map_or(verdict, |why| Verdict::unknown(&why))
 }
 
 fn tell_lapse(verdict: Verdict, slot: &Slot, now: Timestamp) -> Verdict {
@@ -266,11 +279,11 @@ fn in_use(activity: Option<Activity>, rules: &Rules, now: Timestamp) -> Option<V
     Some(Verdict::active(activity, now))
 }
 
-/// A session may last, and its end is not seen.
-fn in_session(slot: &Slot, rules: &Rules, now: Timestamp) -> Option<Verdict> {
-    let session = session(slot).filter(|session| now.duration_since(session.time) <= rules.session_grace)?;
-    let verdict = Verdict::active(session, now);
-    let reason = format!("{}, and a session counts for {}", verdict.reason, human_duration(rules.session_grace));
+/// A session may last, and its end is seen only where its pod goes.
+fn in_session(evidence: &Evidence, slot: &Slot, rules: &Rules, now: Timestamp) -> Option<Verdict> {
+    let verdict = Verdict::active(sessions::open(evidence, slot, rules, now)?, now);
+    let grace = human_duration(rules.session_grace);
+    let reason = format!("{}, and a session, which may still be open, counts for {grace}", verdict.reason);
     Some(Verdict { reason, ..verdict })
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::helm::release::{Driver, State};
+use crate::sessions::Noting;
 use globset::{Glob, GlobSetBuilder};
 use hotdesk_slots::slot::{LastSession, LastWrite, ReleaseRevision, SlotStatus};
 use hotdesk_traffic::log::tally::Hit;
@@ -49,6 +50,7 @@ fn release(name: &str, phase: Phase, deployed: i64) -> Release {
 struct Case {
     slot: Slot,
     work: Work,
+    sessions: Sessions,
     releases: Vec<Release>,
     look: Look,
 }
@@ -59,6 +61,7 @@ fn idle() -> Case {
         Look { source: "ingress-logs".to_owned(), samples: 40, seen, from: ago(60), through: now(), ..Look::default() };
     Case {
         work: Work::default(),
+        sessions: Sessions { noting: Ok(Noting::Ignored), pods: None },
         slot: Slot { status: Some(SlotStatus::default()), ..Slot::default() },
         releases: vec![release("web", Phase::Deployed, 300)],
         look,
@@ -86,6 +89,7 @@ impl Case {
             slot: Some(Ok(self.slot)),
             releases: Some(Ok(self.releases)),
             work: Some(Ok(self.work)),
+            sessions: Some(self.sessions),
             traffic: Some(Traffic { looks: vec![self.look], ..Traffic::default() }),
         }
     }
@@ -199,7 +203,7 @@ fn finishes_at_once_what_an_earlier_run_began() {
 fn a_session_and_a_claim_are_use() {
     let session = |minutes| LastSession { time: Time(ago(minutes)), by: "alice".to_owned(), kind: "exec".to_owned() };
     check(idle().status(|s| s.last_session = Some(session(20))), VerdictState::Active, "alice used exec, 20 min ago");
-    let lasting = "alice used exec, 1 h 1 min ago, and a session counts for 1 h 30 min";
+    let lasting = "alice used exec, 1 h 1 min ago, and a session, which may still be open, counts for 1 h 30 min";
     check(idle().status(|s| s.last_session = Some(session(61))), VerdictState::Active, lasting);
     check(idle().status(|s| s.last_session = Some(session(90))), VerdictState::Active, "");
     check(idle().status(|s| s.last_session = Some(session(91))), VerdictState::Idle, "");
@@ -369,5 +373,7 @@ fn whatever_happened_since_a_slot_was_given_back_keeps_it() {
     check(given_back(5).releases(&[release("web", Phase::Deployed, 300), unreadable]), VerdictState::Unknown, "api");
 }
 
+#[path = "decide_sessions_tests.rs"]
+mod sessions;
 #[path = "decide_work_tests.rs"]
 mod work;

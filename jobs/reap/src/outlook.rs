@@ -1,16 +1,19 @@
 //! What is told ahead of time: what each signal of use saw, and what a reap would do?
 
 use hotdesk_slots::outlook::{MAX_RELEASES, MAX_SIGNALS, PlannedRelease, ReapPlan, Signal, SignalState};
+use hotdesk_slots::release;
 use hotdesk_slots::slot::{Slot, VerdictState};
 use hotdesk_slots::text::{human_time, list, plain};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
-use crate::decide::{Evidence, Rules, Verdict};
-use crate::helm::release::Release;
+use crate::decide::{Activity, Evidence, Rules, Verdict};
+use crate::helm::release::{Phase, Release};
+use crate::sessions;
 use crate::undo::prospect::Prospect;
 use hotdesk_traffic::pod_usage::Usage;
+use crate::work;
 
 /// How old a plan may be of releases that have not changed: the operator's settings may have.
 const FRESH: SignedDuration = SignedDuration::from_hours(6);
@@ -28,18 +31,12 @@ pub fn signals(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Vec<Signal
     let status = slot.status.clone().unwrap_or_default();
     let mut all = vec![kept(slot, now)];
     all.push(seen("claim", slot.claimed_at(), ""));
-    all.push(deploy(evidence, &seen));
+    all.push(deploy(evidence, slot, &seen));
     let write = status.last_write.as_ref();
     let what = write.map(|write| format!("{} {} {}", plain(&write.by), plain(&write.kind), plain(&write.on)));
     all.push(seen("write", write.map(|write| write.time.0), what.as_deref().unwrap_or_default()));
-    let session = status
-        .last_session
-        .map(|session| (session.time.0, format!("{} used {}", plain(&session.by), plain(&session.kind))));
-    let mut told = seen("session", session.as_ref().map(|(at, _)| *at), session.as_ref().map_or("", |(_, what)| what));
-    if session.is_some_and(|(at, _)| now.duration_since(at) <= rules.session_grace) {
-        told.state = SignalState::InUse;
-    }
-    all.push(told);
+    all.push(session(evidence, slot, rules, since, now));
+    all.extend(jobs(evidence, slot, rules, now));
     // Where only counters were sampled for a later run, no source was asked.
     match evidence.traffic.as_ref().filter(|traffic| !(traffic.looks.is_empty() && traffic.doubts.is_empty())) {
         Some(traffic) => {
@@ -61,7 +58,7 @@ fn kept(slot: &Slot, now: Timestamp) -> Signal {
     Signal { name: "keepUntil".to_owned(), state, last_seen: None, detail: detail.unwrap_or_default() }
 }
 
-fn deploy(evidence: &Evidence, seen: &impl Fn(&str, Option<Timestamp>, &str) -> Signal) -> Signal {
+fn deploy(evidence: &Evidence, slot: &Slot, seen: &impl Fn(&str, Option<Timestamp>, &str) -> Signal) -> Signal {
     let releases = match &evidence.releases {
         Some(Ok(releases)) => releases,
         Some(Err(why)) => return blind("deploy", why),
@@ -74,10 +71,52 @@ fn deploy(evidence: &Evidence, seen: &impl Fn(&str, Option<Timestamp>, &str) -> 
     match newest.max_by_key(|(at, _)| *at) {
         Some((at, release)) => {
             let by = release.deployed_by.as_deref().map(|by| format!(" by {}", plain(by))).unwrap_or_default();
-            seen("deploy", Some(at), &format!("{} (revision {}){by}", plain(&release.name), release.revision))
+            let pending = pending(slot, releases).unwrap_or_default();
+            seen("deploy", Some(at), &format!("{} (revision {}){by}{pending}", plain(&release.name), release.revision))
         }
         None => seen("deploy", None, "there is no release"),
     }
+}
+
+/// What to do about a release that was left pending: its holder lost the slot, or helm was killed.
+fn pending(slot: &Slot, releases: &[Release]) -> Option<String> {
+    let pending = |release: &&Release| matches!(release.under_way(), Some((Phase::Pending, _)));
+    let release = releases.iter().find(pending)?;
+    let commands = release::go_on(&release.name, release.revision, slot.metadata.namespace.as_deref()?);
+    Some(format!("; {} is pending: if no helm is at work on it, go on with: {commands}", plain(&release.name)))
+}
+
+/// A session that may still be open, or was noted within the window; else whether one would have been noted.
+fn session(evidence: &Evidence, slot: &Slot, rules: &Rules, since: Timestamp, now: Timestamp) -> Signal {
+    let rules = &Rules { windows: rules.windows_of(slot, now), ..rules.clone() };
+    let (newest, open) = (sessions::newest(slot), sessions::open(evidence, slot, rules, now));
+    let counts = |open: Activity| {
+        let ends = open.time.checked_add(rules.session_grace).unwrap_or(Timestamp::MAX);
+        format!("{}; it may still be open, and counts until {}", open.detail, human_time(ends, now))
+    };
+    let in_use = open.is_some() || newest.as_ref().is_some_and(|newest| newest.time >= since);
+    let unnoted = if in_use { None } else { sessions::unnoted(evidence, since, rules, now) };
+    let (last_seen, noted) = newest.map(|newest| (Time(newest.time), newest.detail)).unzip();
+    let state = match &unnoted {
+        Some(_) => SignalState::Blind,
+        None if in_use => SignalState::InUse,
+        None => SignalState::Quiet,
+    };
+    let detail = unnoted.or_else(|| open.map(counts)).or(noted).unwrap_or_default();
+    Signal { name: "session".to_owned(), state, last_seen, detail }
+}
+
+/// The Jobs that run, where there are some: they keep the slot, or a reap stops them.
+fn jobs(evidence: &Evidence, slot: &Slot, rules: &Rules, now: Timestamp) -> Option<Signal> {
+    let work = match evidence.work.as_ref()? {
+        Ok(work) => work,
+        Err(why) => return Some(blind("jobs", why)),
+    };
+    let newest = work.jobs.iter().map(|job| job.since).max()?;
+    let keeps = work.keeping(slot, rules.job_grace, now).map(|job| work::told(job, rules.job_grace, now));
+    let state = if keeps.is_some() { SignalState::InUse } else { SignalState::Quiet };
+    let detail = keeps.or_else(|| work.stopped()).unwrap_or_default();
+    Some(Signal { name: "jobs".to_owned(), state, last_seen: Some(Time(newest)), detail })
 }
 
 fn blind(name: &str, why: &str) -> Signal {
@@ -86,7 +125,7 @@ fn blind(name: &str, why: &str) -> Signal {
 
 /// The traffic sources were not asked this time; what they said last is not true any more, but when they saw somebody is.
 fn unasked(before: &[Signal]) -> Vec<Signal> {
-    let own = ["keepUntil", "claim", "deploy", "write", "session", "traffic"];
+    let own = ["keepUntil", "claim", "deploy", "write", "session", "jobs", "traffic"];
     let sources = before.iter().filter(|signal| !own.contains(&signal.name.as_str()));
     sources
         .map(|signal| Signal {

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::helm::release::{Driver, Phase, State};
+use crate::sessions::{Noting, Sessions};
+use crate::work::{RunningJob, Work};
 use globset::GlobSet;
 use hotdesk_slots::window::Windows;
 use hotdesk_traffic::sight::{Look, Traffic};
@@ -44,7 +46,8 @@ fn slot(status: &Value) -> Slot {
 }
 
 fn evidence(slot: Slot, releases: Vec<Release>, traffic: Option<Traffic>) -> Evidence {
-    Evidence { slot: Some(Ok(slot)), releases: Some(Ok(releases)), traffic, ..Evidence::default() }
+    let sessions = Some(Sessions { noting: Ok(Noting::Ignored), pods: None });
+    Evidence { slot: Some(Ok(slot)), releases: Some(Ok(releases)), sessions, traffic, ..Evidence::default() }
 }
 
 #[track_caller]
@@ -79,12 +82,64 @@ fn every_signal_says_what_it_saw() {
             ("claim", Quiet, ""),
             ("deploy", Quiet, "api (revision 3) by alice"),
             ("write", Quiet, ""),
-            ("session", InUse, "bob\u{fffd} used exec"),
+            ("session", InUse, "bob\u{fffd} used exec; it may still be open, and counts until 21:10 UTC"),
             ("ingress-logs", Quiet, "9 requests of all slots"),
             ("loki", Blind, "no answer"),
             ("traffic", Blind, "a node port"),
         ],
     );
+}
+
+#[track_caller]
+fn check_one(id: &str, evidence: &Evidence, name: &str, expected: Option<(SignalState, &str)>) {
+    let found = signals(evidence, &rules(), now()).into_iter().find(|signal| signal.name == name);
+    let found = found.map(|signal| (signal.state, signal.detail));
+    assert_eq!(found, expected.map(|(state, detail)| (state, detail.to_owned())), "{id}");
+}
+
+#[test]
+fn e02_e32_whether_a_session_may_be_open_and_whether_one_would_be_known_is_told() {
+    use SignalState::{Blind, InUse, Quiet};
+    let used = |minutes| slot(&json!({"lastSession": {"time": ago(minutes).to_string(), "by": "bob", "kind": "exec"}}));
+    let open = "bob used exec; it may still be open, and counts until 20:10 UTC";
+    check_one("e02", &evidence(used(80), vec![], None), "session", Some((InUse, open)));
+    check_one("ended", &evidence(used(91), vec![], None), "session", Some((Quiet, "bob used exec")));
+    let unnoted = |slot| {
+        let sessions = Sessions { noting: Err("the records cannot be read".to_owned()), pods: None };
+        Evidence { sessions: Some(sessions), ..evidence(slot, vec![], None) }
+    };
+    check_one("e32", &unnoted(used(91)), "session", Some((Blind, "the records cannot be read")));
+    check_one("e32, in use all the same", &unnoted(used(80)), "session", Some((InUse, open)));
+}
+
+#[test]
+fn e19_jobs_that_a_reap_stops_are_told_and_those_that_keep_the_slot() {
+    use SignalState::{Blind, InUse, Quiet};
+    let job = |by_clock| RunningJob { name: "nightly-1".to_owned(), since: ago(5), by_clock };
+    let with = |jobs: Vec<RunningJob>| {
+        let mut held = slot(&json!({}));
+        held.spec = serde_json::from_value(json!({"claim": {"users": ["bob"]}})).unwrap();
+        let work = Some(Ok(Work { jobs, rolling_out: vec![] }));
+        Evidence { work, ..evidence(held, vec![], None) }
+    };
+    let stops = "Job nightly-1 of a CronJob is running, and stops if its release goes";
+    check_one("e19", &with(vec![job(true)]), "jobs", Some((Quiet, stops)));
+    let keeps = "Job nightly-1 is running, which keeps the slot until it ends, at most until Tue 19:55 UTC";
+    check_one("e17", &with(vec![job(false)]), "jobs", Some((InUse, keeps)));
+    check_one("none", &with(vec![]), "jobs", None);
+    let unread = Evidence { work: Some(Err("forbidden".to_owned())), ..with(vec![]) };
+    check_one("unread", &unread, "jobs", Some((Blind, "forbidden")));
+}
+
+#[test]
+fn e38_a_release_that_was_left_pending_is_told_with_how_to_go_on() {
+    let mut of_mew = slot(&json!({}));
+    of_mew.metadata.namespace = Some("mew".to_owned());
+    let mut left = release("web", ago(80));
+    left.state = Ok(State { phase: Phase::Pending, last_deployed: ago(80), deleted: None });
+    let told = "web (revision 3) by alice; web is pending: if no helm is at work on it, go on with: helm rollback web -n mew, or \
+                helm uninstall web -n mew";
+    check_one("e38", &evidence(of_mew, vec![left], None), "deploy", Some((SignalState::Quiet, told)));
 }
 
 #[test]

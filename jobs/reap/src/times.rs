@@ -7,7 +7,7 @@ use hotdesk_slots::slot::{Slot, VerdictState};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::{Evidence, Rules, Verdict, newest_activity, newest_under_way};
-use crate::lapse;
+use crate::{lapse, sessions};
 
 /// What is known of a slot that bears on when it may go.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,8 @@ pub struct Known<'a> {
     noted: Option<Timestamp>,
     /// The newest request, or whatever else made the verdict.
     seen: Option<Timestamp>,
+    /// When the newest session counts no longer.
+    session_ends: Option<Timestamp>,
     /// Since when a deploy or uninstall has been under way.
     under_way: Option<Timestamp>,
 }
@@ -27,11 +29,16 @@ impl<'a> Known<'a> {
     #[must_use]
     pub fn of(evidence: &'a Evidence, verdict: &Verdict, rules: &'a Rules) -> Option<Self> {
         let (Some(Ok(slot)), Some(Ok(releases))) = (&evidence.slot, &evidence.releases) else { return None };
+        let session = sessions::newest(slot).map(|session| session.time);
+        // Its pod is gone: since then the window runs.
+        let gone = session.and_then(|session| evidence.pods_changed_after(session));
+        let counts = session.map(|session| after(session, rules.session_grace));
         Some(Self {
             slot,
             rules,
             noted: newest_activity(slot, releases).map(|activity| activity.time),
-            seen: verdict.activity.as_ref().map(|activity| activity.time),
+            seen: verdict.activity.as_ref().map(|activity| activity.time).max(gone),
+            session_ends: counts.filter(|_| gone.is_none()),
             under_way: newest_under_way(slot, releases),
         })
     }
@@ -45,7 +52,7 @@ impl Known<'_> {
         if let Some(asked) = self.cleared_on_request(bound) {
             return asked;
         }
-        let bound = self.session_ends().map_or(bound, |ends| ends.max(bound));
+        let bound = self.session_ends.map_or(bound, |ends| ends.max(bound));
         let Some(last_use) = self.noted.max(self.seen).max(self.under_way) else { return bound };
         let usual = self.rules.windows.idle_from(last_use, bound);
         self.lapses(last_use, bound).map_or(usual, |lapsed| usual.min(lapsed))
@@ -64,11 +71,6 @@ impl Known<'_> {
     /// Before this, somebody has asked to keep it.
     fn not_before(&self) -> Option<Timestamp> {
         self.slot.spec.keep_until.as_ref().map(|until| until.0)
-    }
-
-    fn session_ends(&self) -> Option<Timestamp> {
-        let session = self.slot.status.as_ref()?.last_session.as_ref()?;
-        Some(after(session.time.0, self.rules.session_grace))
     }
 
     /// Its last holder gave it back to be cleared then.

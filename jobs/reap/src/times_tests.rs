@@ -3,6 +3,7 @@
 use super::*;
 use crate::decide::{Decision, decide};
 use crate::helm::release::{Driver, Phase, Release, State};
+use crate::sessions::{Noting, Sessions};
 use crate::work::Work;
 use globset::GlobSet;
 use hotdesk_slots::window::Windows;
@@ -55,6 +56,7 @@ fn evidence(spec: &serde_json::Value, status: &serde_json::Value, request: Optio
         slot: Some(Ok(serde_json::from_value(slot).unwrap())),
         releases: Some(Ok(vec![release])),
         work: Some(Ok(Work::default())),
+        sessions: Some(Sessions { noting: Ok(Noting::Ignored), pods: None }),
         traffic: Some(Traffic { looks: vec![look], ..Traffic::default() }),
     }
 }

@@ -44,10 +44,11 @@ impl Run {
     }
 }
 
-/// Chart values for a reaper that reads this controller, with a window in the charts' spelling and no office hours.
+/// Chart values for a reaper that reads this controller, with a window in the charts' spelling and no office hours. Sessions count
+/// for seconds: it is not known whether there was one before the webhooks were installed.
 pub fn reading(ingress: &Ingress, window: &str) -> Value {
     let ingress = json!({"namespace": ingress.namespace()});
-    json!({"window": window, "trial": true, "officeHours": [], "ingress": ingress, "pause": "1s",
+    json!({"window": window, "sessionGrace": "2s", "trial": true, "officeHours": [], "ingress": ingress, "pause": "1s",
         "otherNamespaces": ["other"]})
 }
 
@@ -60,6 +61,9 @@ pub fn until_it_may_read(slot: &TestSlot, ingress: &Ingress) {
             .and(list("replicasets.apps"))
             .and_then(|_| slot.kubectl(&admin(), &["auth", "can-i", "list", "secrets", &who]).as_result())
             .and_then(|_| admin().kubectl(&["-n", SAVED, "auth", "can-i", "create", "secrets", &who]).as_result())
+            .and_then(|_| {
+                admin().kubectl(&["-n", JOBS, "auth", "can-i", "get", "configmaps/hotdesk-sessions", &who]).as_result()
+            })
     });
 }
 

@@ -314,6 +314,8 @@ fn a111_each_account_reaches_its_own_slot_and_no_other() {
         admin().kubectl(&["auth", "can-i", verb, what, "-n", namespace, &who]).stdout.trim() == "yes"
     };
     let (reviver, pruner) = (format!("reviver-{}", slot.name()), "pruner");
+    // What webhooks say of the sessions that they noted: who could write it could have a slot in use found idle.
+    let (reaper, noted) = (format!("reaper-{}", slot.name()), "configmaps/hotdesk-sessions");
     until("the reviver's rights", Duration::from_secs(20), || {
         let known = can(&reviver, slot.name(), "create", "deployments.apps") && can(&reviver, SAVED, "get", "secrets");
         if known { Ok(()) } else { Err("not yet".to_owned()) }
@@ -330,6 +332,9 @@ fn a111_each_account_reaches_its_own_slot_and_no_other() {
         (&reviver, SAVED, "create", "secrets"),
         (&reviver, SAVED, "update", "secrets"),
         (&reviver, JOBS, "get", "secrets"),
+        (&reaper, JOBS, "patch", noted),
+        (&reaper, JOBS, "list", "configmaps"),
+        (&reviver, JOBS, "patch", noted),
         (&reviver, "hotdesk", "get", "secrets"),
         (&reviver, "ingress-nginx", "get", "pods/log"),
         (pruner, SAVED, "get", "secrets"),

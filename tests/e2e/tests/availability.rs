@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hotdesk_e2e::certs::renew;
-use hotdesk_e2e::slot::unique;
+use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
+use hotdesk_e2e::reaper;
+use hotdesk_e2e::slot::{JOBS, Wish, unique};
 use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, bob, installation, people, until};
+use serde_json::Value;
 
 const NAMESPACE: [&str; 2] = ["-n", "hotdesk"];
 const WEBHOOK: &str = "deployment/hotdesk-webhook";
@@ -59,6 +62,14 @@ fn webhook_pods() -> Vec<String> {
     listed.lines().map(str::to_owned).collect()
 }
 
+/// What the webhook in this pod says of the time over which it noted sessions, oldest first.
+fn records_of(pod: &str) -> Vec<Value> {
+    let map = admin().kubectl(&["-n", JOBS, "get", "configmap", "hotdesk-sessions", "-o", "json"]).succeeded().json();
+    let own = |(entry, _): &(&String, &Value)| entry.rsplit_once('.').is_some_and(|(of, _)| of == pod);
+    let entries = map["data"].as_object().into_iter().flatten().filter(own);
+    entries.map(|(_, text)| serde_json::from_str(text.as_str().unwrap()).unwrap()).collect()
+}
+
 fn webhooks_are_gone() {
     in_hotdesk(&["scale", WEBHOOK, "--replicas=0"]).succeeded();
     in_hotdesk(&["wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=webhook", "--timeout=90s"])
@@ -81,6 +92,12 @@ fn no_stranger_is_admitted_while_the_webhook_restarts_and_holders_hardly_notice(
             }
         }
         assert!(denied.is_empty(), "a holder was turned away {} times: {denied:?}", denied.len());
+        // e33, e34: each says that it has written all that it noted, so this leaves no gap.
+        for pod in old {
+            let records = records_of(pod.trim_start_matches("pod/"));
+            let clean = |record: &Value| record["endedCleanly"] == true && record["gaps"].is_null();
+            assert!(records.last().is_some_and(clean), "e33: {pod}: {records:?}");
+        }
     });
     assert!(tries > 0);
 }
@@ -173,4 +190,31 @@ fn rotated(what: &str) -> String {
         (["secret", "hotdesk-webhook-tls"], "jsonpath={.data.tls\\.crt}")
     };
     in_hotdesk(&["get", object[0], object[1], "-o", path]).succeeded().stdout
+}
+
+#[test]
+fn e32_a_session_that_no_webhook_was_there_to_note_leaves_the_slot_in_doubt() {
+    let _held = installation::exclusive();
+    let _put_back = PutBack;
+    let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
+    ingress.request("/other-web-80").succeeded();
+    let slot = Wish::held_by(&["alice@example.com"]).reaper(reaper::reading(&ingress, "1s")).make();
+    reaper::until_it_may_read(&slot, &ingress);
+    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
+    let chart = people::root().join("charts/hotdesk");
+    let more =
+        ["upgrade", "hotdesk", chart.to_str().unwrap(), "--reuse-values", "--set", "availability=continue", "--wait"];
+    admin().helm(Helm::V4, &[&more[..], &NAMESPACE].concat()).succeeded();
+    webhooks_are_gone();
+    slot.kubectl(&alice(), &["exec", "deployment/web", "--", "true"]).succeeded();
+    in_hotdesk(&["scale", WEBHOOK, "--replicas=2"]).succeeded();
+    in_hotdesk(&["rollout", "status", WEBHOOK, "--timeout=120s"]).succeeded();
+    assert!(slot.object()["status"]["lastSession"].is_null(), "nobody noted it");
+    reaper::until_older(&slot, &alice(), 91);
+    let run = reaper::run_with(&slot, &[("HOTDESK_WINDOW", "90s")]);
+    run.failed_saying(&["sessions were not noted from", "no webhook was running"]);
+    assert_eq!((reaper::verdict(&slot).as_str(), reaper::releases(&slot)), ("Unknown", vec!["web".to_owned()]));
+    // The webhooks have been back for longer than this window.
+    reaper::run(&slot).succeeded();
+    assert!(reaper::releases(&slot).is_empty(), "and it is found idle as before");
 }

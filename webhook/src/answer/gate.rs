@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hotdesk_slots::stamp::{self, Change, Marks};
 use hotdesk_slots::text::plain;
-use hotdesk_slots::{Mode, Requester, keys};
+use hotdesk_slots::{Mode, Requester, keys, release};
 
 use crate::answer::{Answer, Context, Note, Path, is_slot, refusal, requires_object, slots};
 use crate::book::{Listing, Look, Page};
@@ -19,9 +19,8 @@ use crate::review::{GateReview, Operation, Request, SlotReview, Unreadable};
 use crate::session;
 use crate::settings::Settings;
 
-/// The type of helm's release Secrets, and how its Secrets and ConfigMaps are named.
+/// The type of helm's release Secrets.
 const RELEASE_TYPE: &str = "helm.sh/release.v1";
-const RELEASE_NAME: &str = "sh.helm.release.v1.";
 
 /// Answers a review of `/mutate` or `/validate`.
 ///
@@ -75,7 +74,7 @@ pub(super) fn judged<'a>(
     let stamps = path == Path::Mutate && decision.admits();
     let denial = match &found.denied {
         Some(finding) => Some(Denial { code: 403, message: finding.message(facts.namespace) }),
-        None => denied(decision, broken, &facts, &look, context),
+        None => denied(request, decision, broken, &facts, &look, context),
     };
     let patch = if stamps { patch(request, decision, &requester, look.page(), context.settings) } else { None };
     let mut warnings = warnings(request, decision, &facts, &look, context);
@@ -152,6 +151,7 @@ fn deployed_for<'a>(request: &'a Request<'_, Object<'_>>) -> Option<&'a str> {
 }
 
 fn denied(
+    request: &Request<'_, Object<'_>>,
     decision: Decision,
     broken: Option<Broken<'_>>,
     facts: &Facts<'_>,
@@ -159,11 +159,24 @@ fn denied(
     context: &Context<'_>,
 ) -> Option<Denial> {
     let message = match (decision, broken) {
-        (Decision::Deny(reason), _) => explain(reason, facts, look, context),
+        (Decision::Deny(reason), _) => {
+            let way_on = way_on(request, facts.namespace).unwrap_or_default();
+            explain(reason, facts, look, context) + &way_on
+        }
         (_, Some(broken)) => message::rule(broken, facts),
         _ => return None,
     };
     Some(Denial { code: 403, message })
+}
+
+/// What becomes of a deploy whose last write comes when the slot is another's: helm leaves the release pending, and says so only to
+/// the person who deploys it next.
+fn way_on(request: &Request<'_, Object<'_>>, slot: &str) -> Option<String> {
+    let (name, revision) = release::of_record(request.name())?;
+    (request.operation == Operation::Update && is_release(request)).then(|| {
+        let commands = release::go_on(name, revision, slot);
+        format!("\nIf this was the end of a deploy, release {} stays pending. The holder of the slot goes on with: {commands}", plain(name))
+    })
 }
 
 /// The sentences. Only here are the slots of a person and the free ones looked up.
@@ -292,7 +305,8 @@ fn is_release_record(request: &Request<'_, Object<'_>>, object: &Object<'_>) -> 
     let core = request.kind.group.0.is_empty();
     let typed = kind == "Secret" && object.type_.0.as_deref() == Some(RELEASE_TYPE);
     let name = object.metadata.as_ref().and_then(|m| m.name.as_ref()).map_or("", |name| name.as_str());
-    let labelled = matches!(kind, "Secret" | "ConfigMap") && object.is_helms() && name.starts_with(RELEASE_NAME);
+    let labelled =
+        matches!(kind, "Secret" | "ConfigMap") && object.is_helms() && name.starts_with(release::RECORD_PREFIX);
     core && (typed || labelled)
 }
 

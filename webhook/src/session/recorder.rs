@@ -76,9 +76,20 @@ pub struct SessionRecorder {
     news: Notify,
 }
 
+/// A session or write of a slot that is not in its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missed {
+    /// The slot.
+    pub slot: String,
+    /// When it began.
+    pub time: Timestamp,
+}
+
 #[derive(Debug, Default)]
 struct Entries {
     of: HashMap<String, Entry>,
+    /// What was given up, of each slot the first, until somebody asks.
+    lost: HashMap<String, Timestamp>,
     /// The process ends.
     closing: bool,
 }
@@ -92,6 +103,8 @@ impl Entries {
 #[derive(Debug)]
 struct Entry {
     newest: Session,
+    /// The time of the oldest one that is not written.
+    oldest: Timestamp,
     state: State,
 }
 
@@ -115,7 +128,7 @@ impl SessionRecorder {
         match entries.of.get_mut(&session.slot) {
             None => {
                 let (slot, state) = (session.slot.clone(), State::Waiting(Instant::now(), 0));
-                entries.of.insert(slot, Entry { newest: session, state });
+                entries.of.insert(slot, Entry { oldest: session.time, newest: session, state });
             }
             Some(entry) if matches!(entry.state, State::Written(_)) => {}
             Some(entry) => entry.newest = session,
@@ -135,6 +148,21 @@ impl SessionRecorder {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.entries().waiting()
+    }
+
+    /// What is not written yet although it began before a moment.
+    #[must_use]
+    pub fn late(&self, before: Timestamp) -> Vec<Missed> {
+        let entries = self.entries();
+        let late =
+            entries.of.iter().filter(|(_, entry)| !matches!(entry.state, State::Written(_)) && entry.oldest <= before);
+        late.map(|(slot, entry)| Missed { slot: slot.clone(), time: entry.oldest }).collect()
+    }
+
+    /// What was given up since somebody last asked.
+    #[must_use]
+    pub fn take_lost(&self) -> Vec<Missed> {
+        std::mem::take(&mut self.entries().lost).into_iter().map(|(slot, time)| Missed { slot, time }).collect()
     }
 
     /// From now on nothing is put off, and [`SessionRecorder::write_all`] ends when all is written.
@@ -202,6 +230,7 @@ impl SessionRecorder {
         let State::Writing(failures) = entry.state else { return };
         match judge(result, failures) {
             Next::Done if entry.newest.time.duration_since(session.time) >= EVERY => {
+                entry.oldest = entry.newest.time;
                 entry.state = State::Waiting(now, 0);
             }
             Next::Done => entry.state = State::Written(session.time),
@@ -213,8 +242,10 @@ impl SessionRecorder {
             }
             Next::Never(error) => {
                 tracing::error!(slot = %plain(&session.slot), by = %session.by, kind = session.kind, %error,
-                    "a session or write cannot be noted in the Slot's status: the reaper does not know of it");
+                    "a session or write cannot be noted in the Slot's status: for a while the reaper cannot tell whether the slot is in use");
+                let oldest = entry.oldest;
                 entries.of.remove(&session.slot);
+                entries.lost.entry(session.slot.clone()).or_insert(oldest);
             }
         }
     }

@@ -103,6 +103,10 @@ impl World {
                 let metadata = json!({"name": "slot", "namespace": "mew"});
                 return Some(json!({"metadata": metadata, "spec": self.spec, "status": self.status}).to_string());
             }
+            "/api/v1/namespaces/hotdesk-jobs/configmaps/hotdesk-sessions" => {
+                let record = json!({"since": "2026-11-23T00:00:00Z", "writtenUntil": "2026-11-23T19:59:55Z"});
+                return Some(json!({"metadata": {}, "data": {"webhook.1": record.to_string()}}).to_string());
+            }
             path if path.contains("/secrets/") => {
                 self.records_read += 1;
                 let found = self.records.iter().find(|record| Some(path) == path_of(record).as_deref());

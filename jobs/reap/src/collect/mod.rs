@@ -7,6 +7,7 @@ pub mod logs;
 pub mod looks;
 pub mod metrics;
 pub mod releases;
+pub mod sessions;
 pub mod slots;
 mod usage;
 pub mod ways_in;
@@ -17,6 +18,7 @@ use crate::api::Cluster;
 use crate::args::{Args, Patterns};
 use crate::decide::{Decision, Evidence, Rules, Verdict, decide};
 use crate::helm::release::Release;
+use crate::sessions::{Noting, Sessions, ask_for_pods};
 
 /// What this run has read already, and need not read again.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +88,18 @@ impl Collector<'_> {
         let releases = releases::newest(self.cluster, self.slot, &memory.releases).await;
         memory.releases = releases.clone().unwrap_or_default();
         let work = jobs::at_work(self.cluster, self.slot, &memory.releases).await;
-        Evidence { slot, releases: Some(releases), work: Some(work), traffic: None }
+        let noting = if self.args.ignore_unnoted_sessions {
+            Ok(Noting::Ignored)
+        } else {
+            sessions::noting(self.cluster, &self.args.jobs_namespace, self.slot).await
+        };
+        let sessions = Some(Sessions { noting, pods: None });
+        let mut found = Evidence { slot, releases: Some(releases), work: Some(work), sessions, traffic: None };
+        if ask_for_pods(&found, self.rules, (self.now)()) {
+            let pods = sessions::pods(self.cluster, self.slot).await;
+            found.sessions = found.sessions.map(|sessions| Sessions { pods, ..sessions });
+        }
+        found
     }
 
     /// How long this slot may go unused.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use hotdesk_slots::keys;
+use hotdesk_slots::{keys, release};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{ByteString, NamespaceResourceScope};
@@ -130,11 +130,10 @@ async fn listed<K: Holder>(cluster: &Cluster, api: &Api<K>) -> Result<Vec<Listed
     Ok(newest.into_values().collect())
 }
 
-/// Reads `sh.helm.release.v1.NAME.vREVISION`; an object of another name is no record of helm's.
+/// What a record is of, by its name.
 fn identity(metadata: &ObjectMeta) -> Option<Listed> {
     let object = metadata.name.clone()?;
-    let (name, revision) = object.strip_prefix("sh.helm.release.v1.")?.rsplit_once(".v")?;
-    let (name, revision) = (name.to_owned(), revision.parse().ok()?);
+    let (name, revision) = release::of_record(&object).map(|(name, revision)| (name.to_owned(), revision))?;
     Some(Listed { name, revision, object, resource_version: metadata.resource_version.clone() })
 }
 

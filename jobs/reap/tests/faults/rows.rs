@@ -4,6 +4,7 @@ mod acts;
 mod api;
 mod lines;
 mod pod_usage;
+mod sessions;
 mod sight;
 mod sources;
 mod ways_in;
@@ -55,6 +56,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(ways_in::rows());
     rows.extend(work::rows());
     rows.extend(pod_usage::rows());
+    rows.extend(sessions::rows());
     rows
 }
 

@@ -1,5 +1,6 @@
 //! A slot that is idle in every way, until a row breaks something: what the API server says, and the sources.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -46,6 +47,8 @@ pub(crate) struct World {
     pub objects: Vec<Value>,
     pub ingresses: Vec<Value>,
     pub pods: Vec<Value>,
+    /// The records of the webhooks, by their entries.
+    pub noting: BTreeMap<String, Noted>,
     pub replica_sets: Vec<Value>,
     pub log: String,
     /// The log before the container's last start.
@@ -127,6 +130,27 @@ pub(crate) fn controller(name: &str, started: i64) -> Value {
     })
 }
 
+/// The record of a webhook: what it says at any moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Noted {
+    /// Since when and until when it was there, in seconds before that moment.
+    pub over: (i64, i64),
+    pub more: Value,
+}
+
+pub(crate) fn noted(since: i64, until: i64) -> Noted {
+    Noted { over: (since, until), more: json!({}) }
+}
+
+impl Noted {
+    fn record(&self) -> Value {
+        let at = |seconds| (clock() - SignedDuration::from_secs(seconds)).to_string();
+        let mut record = json!({"since": at(self.over.0), "writtenUntil": at(self.over.1)});
+        json_patch::merge(&mut record, &self.more);
+        record
+    }
+}
+
 /// Nothing is wrong, and nobody was there for hours.
 pub(crate) fn idle() -> World {
     let usual =
@@ -140,6 +164,9 @@ pub(crate) fn idle() -> World {
         objects: vec![],
         ingresses: vec![],
         pods: vec![controller("controller-a", 600)],
+        noting: [("webhook-a.1", noted(900 * 60, 3)), ("webhook-b.1", noted(600 * 60, 8))]
+            .map(|(entry, record)| (entry.to_owned(), record))
+            .into(),
         replica_sets: vec![json!({"metadata": {"name": "controller", "creationTimestamp": second(ago(600))}})],
         log: [590, 120, 30, 1].map(|minutes| line(minutes, "mewtwo-web-80", "/", "curl/8.5")).concat(),
         previous: String::new(),
@@ -208,6 +235,7 @@ impl World {
             }
             ("GET", "/api/v1/namespaces/ingress-nginx/pods") => list(&self.pods),
             ("GET", "/apis/apps/v1/namespaces/ingress-nginx/replicasets") => list(&self.replica_sets),
+            ("GET", "/api/v1/namespaces/hotdesk-jobs/configmaps/hotdesk-sessions") => self.noting(),
             ("GET", path) if path.ends_with("/log") => self.logged(target),
             ("GET", path) if path.contains("/mew/secrets/") => {
                 let name = path.rsplit('/').next();
@@ -222,6 +250,13 @@ impl World {
             // Whatever is written is taken as it is.
             _ => Reply::Json(200, serde_json::from_str(&request.body).unwrap_or_default()),
         }
+    }
+
+    /// What the webhooks say of the time over which they noted sessions.
+    fn noting(&self) -> Reply {
+        let record = |(entry, noted): (&String, &Noted)| (entry.clone(), Value::from(noted.record().to_string()));
+        let data: serde_json::Map<String, Value> = self.noting.iter().map(record).collect();
+        Reply::Json(200, json!({"metadata": {"name": "hotdesk-sessions"}, "data": data}))
     }
 
     /// The release's Service, which goes with its record.

@@ -175,3 +175,25 @@ fn what_is_no_restamp_is_denied_to_the_restamper_and_says_why() {
     assert_eq!(restamped(&review, true).0["allowed"], true);
     check(&review, false, "too large to be compared with what it was");
 }
+
+#[test]
+fn e38_the_last_write_of_a_deploy_is_denied_with_how_to_go_on() {
+    let denial = |operation: &str, name: &str, user: &str| {
+        let mut review = with("/object", json!({"type": "helm.sh/release.v1", "metadata": {"name": name}}));
+        review["request"]["kind"] = json!({"group": "", "kind": "Secret"});
+        review["request"]["name"] = json!(name);
+        review["request"]["operation"] = json!(operation);
+        review["request"]["userInfo"] = json!({"username": user});
+        mutate(&review)["status"]["message"].as_str().unwrap_or_default().to_owned()
+    };
+    let second = denial("UPDATE", "sh.helm.release.v1.web.v2", "mallory");
+    let way_on = "\nIf this was the end of a deploy, release web stays pending. The holder of the slot goes on with: \
+                  helm rollback web -n pikachu, or helm uninstall web -n pikachu";
+    assert!(second.starts_with("slot \"pikachu\" is held by") && second.ends_with(way_on), "{second}");
+    let first = denial("UPDATE", "sh.helm.release.v1.web.v1", "mallory");
+    assert!(first.ends_with("goes on with: helm uninstall web -n pikachu"), "{first}");
+    for other in [denial("CREATE", "sh.helm.release.v1.web.v3", "mallory"), denial("UPDATE", "settings", "mallory")] {
+        assert!(!other.is_empty() && !other.contains("pending"), "{other}");
+    }
+    assert_eq!(denial("UPDATE", "sh.helm.release.v1.web.v2", ALICE), "");
+}

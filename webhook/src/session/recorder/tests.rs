@@ -221,3 +221,31 @@ async fn what_was_written_within_the_minute_is_not_wanted_again() {
     assert!(recorder.wants("onix", session("onix", 59).time), "another slot waits for nothing");
     assert!(recorder.wants("mew", session("mew", 60).time), "a minute is over");
 }
+
+#[tokio::test(start_paused = true)]
+async fn e30_what_is_given_up_or_late_is_told_with_its_slot() {
+    let missed = |second| vec![Missed { slot: "mew".to_owned(), time: session("mew", second).time }];
+    let slots = Slots::failing(vec![Failure::Lasting("no".to_owned())]);
+    let (recorder, _task) = recorder(&slots);
+    recorder.leave(session("mew", 7));
+    seconds_later(1).await;
+    assert_eq!((recorder.take_lost(), recorder.take_lost()), (missed(7), vec![]), "once");
+
+    slots.failures.lock().unwrap().extend(vec![passing(); 30]);
+    recorder.leave(session("mew", 10));
+    recorder.leave(session("mew", 40));
+    let at = |second| session("mew", second).time;
+    assert_eq!((recorder.late(at(9)), recorder.late(at(10))), (vec![], missed(10)), "since the oldest");
+    slots.failures.lock().unwrap().clear();
+    seconds_later(20).await;
+    assert_eq!((recorder.late(at(100)), recorder.take_lost(), slots.seconds("mew")), (vec![], vec![], vec![40]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn e31_there_is_room_for_a_session_of_each_slot() {
+    let slots = Slots::failing(vec![passing(); 20_000]);
+    let (recorder, _task) = recorder(&slots);
+    (0..2000).for_each(|i| recorder.leave(session(&format!("slot-{i:04}"), 0)));
+    seconds_later(1).await;
+    assert_eq!((recorder.waiting(), recorder.take_lost()), (2000, vec![]), "none is dropped");
+}

@@ -1,0 +1,29 @@
+use super::*;
+use serde_json::{Value, json};
+
+#[track_caller]
+fn check(id: &str, pods: &[Value], expected: Option<(&str, &str)>) {
+    let pods: Vec<Pod> = pods.iter().map(|pod| serde_json::from_value(pod.clone()).unwrap()).collect();
+    let at = |hour: &str| -> Timestamp { format!("2026-11-23T{hour}:00:00Z").parse().unwrap() };
+    let expected = expected.map(|(oldest, changed)| Pods { oldest: at(oldest), changed: at(changed) });
+    assert_eq!(Pods::of(&pods), expected, "{id}");
+}
+
+fn pod(made: &str, ready: Option<&str>, phase: &str) -> Value {
+    let turned = ready
+        .map(|at| json!({"type": "Ready", "status": "True", "lastTransitionTime": format!("2026-11-23T{at}:00:00Z")}));
+    json!({"metadata": {"name": "web", "creationTimestamp": format!("2026-11-23T{made}:00:00Z")},
+           "status": {"phase": phase, "conditions": turned.into_iter().collect::<Vec<_>>()}})
+}
+
+#[test]
+fn e03_a_session_is_in_one_of_the_pods_that_have_not_ended() {
+    check("one", &[pod("10", Some("11"), "Running")], Some(("10", "11")));
+    check("two", &[pod("10", Some("11"), "Running"), pod("12", None, "Pending")], Some(("10", "12")));
+    check("ended", &[pod("08", Some("09"), "Succeeded"), pod("10", None, "Running")], Some(("10", "10")));
+    check("none", &[], None);
+    check("none that runs", &[pod("08", None, "Failed")], None);
+    check("no status", &[json!({"metadata": {"creationTimestamp": "2026-11-23T10:00:00Z"}})], Some(("10", "10")));
+    let unknown = Pods::of(&[serde_json::from_value(json!({"metadata": {}})).unwrap()]).unwrap();
+    assert_eq!(unknown.oldest, Timestamp::MIN, "it may be as old as any session");
+}
