@@ -80,10 +80,13 @@ fn token(asked: &Asked) -> Option<String> {
     let object = asked.object.value().filter(|_| asked.writes())?;
     match (asked.group.as_str(), asked.kind.as_str()) {
         ("authentication.k8s.io", "TokenRequest") => {
-            let seconds = object.pointer("/spec/expirationSeconds")?;
-            let long =
-                seconds.as_i64().is_some_and(|s| s > TOKEN_SECONDS) || seconds.as_i64().is_none() && seconds.is_u64();
-            long.then(|| format!("makes a token for {seconds} seconds"))
+            let is_long = |seconds: &Value| {
+                seconds.as_i64().is_some_and(|s| s > TOKEN_SECONDS) || seconds.as_i64().is_none() && seconds.is_u64()
+            };
+            let long = object.pointer("/spec/expirationSeconds").filter(|seconds| is_long(seconds));
+            let of_pod = object.pointer("/spec/boundObjectRef/kind").and_then(Value::as_str) == Some("Pod");
+            long.map(|seconds| format!("makes a token for {seconds} seconds"))
+                .or_else(|| of_pod.then(|| "makes the token of a pod".to_owned()))
         }
         ("", "Secret") => {
             let is_token = asked.object.text("/type") == Some("kubernetes.io/service-account-token");

@@ -26,6 +26,8 @@ pub enum Rule {
     Fixture,
     /// A token lasts an hour at most.
     TokenLifetime,
+    /// Nobody but a kubelet makes the token of a pod.
+    TokenOfPod,
     /// No Secret holds a token without an end.
     TokenSecret,
     /// No template holds a key of hotdesk's.
@@ -51,6 +53,8 @@ pub enum Broken<'a> {
     Fixture(&'a str, &'a str),
     /// It makes a token that lasts for too long.
     TokenLifetime,
+    /// It makes a token that would pass for a pod's own.
+    TokenOfPod,
     /// It writes a Secret with a token without an end.
     TokenSecret,
     /// It brings a key of hotdesk's into a template.
@@ -109,7 +113,8 @@ fn token<'a>(request: &Request<'_, Object<'_>>, object: &Object<'_>, settings: &
     match (request.kind.group.as_str(), request.kind.kind.as_str()) {
         ("authentication.k8s.io", "TokenRequest") => {
             let seconds = object.spec.expiration_seconds.unwrap_or(TOKEN_SECONDS);
-            (seconds > TOKEN_SECONDS).then_some(Broken::TokenLifetime)
+            let is_long = (seconds > TOKEN_SECONDS).then_some(Broken::TokenLifetime);
+            is_long.or_else(|| object.spec.binds_pod.then_some(Broken::TokenOfPod))
         }
         ("", "Secret") if settings.token_secrets == TokenSecrets::Deny => {
             (object.type_.0.as_deref() == Some(TOKEN_SECRET)).then_some(Broken::TokenSecret)
@@ -135,6 +140,7 @@ impl Broken<'_> {
         match self {
             Self::Fixture(..) => Rule::Fixture,
             Self::TokenLifetime => Rule::TokenLifetime,
+            Self::TokenOfPod => Rule::TokenOfPod,
             Self::TokenSecret => Rule::TokenSecret,
             Self::ReservedKey(_) => Rule::ReservedKey,
             Self::Restamp(_) => Rule::Restamp,
@@ -149,6 +155,7 @@ impl Rule {
         match self {
             Self::Fixture => "fixture",
             Self::TokenLifetime => "token-lifetime",
+            Self::TokenOfPod => "token-of-pod",
             Self::TokenSecret => "token-secret",
             Self::ReservedKey => "reserved-key",
             Self::NeighbourHost => "neighbour-host",

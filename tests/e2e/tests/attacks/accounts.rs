@@ -136,21 +136,27 @@ fn others() -> Vec<Row> {
             let saved = json!({"type": "hotdesk.dev/reaped-release", "metadata": metadata});
             w.api.send(&reaper_of(slot), Ask::post(core(SAVED, "secrets"), &saved)).denied(&["reaper-", SAVED])
         }),
-        row("a149", "the reviver", "goes on with what bob asked for when alice holds the slot", "denied; nothing changes", |w| {
-            // Not the slot of the other rows: what its status says counts for all of them.
-            let slot = TestSlot::held_by("alice@example.com");
-            let name = slot.name();
-            let account = format!("reviver-{name}");
-            w.bind(name, "cluster-admin", &json!({"kind": "ServiceAccount", "name": account, "namespace": JOBS}));
-            let reviver = Actor::account(JOBS, &account).in_a_pod();
-            let write = || Ask::post(core(name, "configmaps"), &json!({"metadata": {"name": "late"}}));
-            w.until_known("the reviver's rights", &reviver, name, true);
-            let told = json!({"status": {"request": {"id": "bobs", "kind": "revive", "phase": "Succeeded"}}});
-            w.api.set_up(Ask::merge(format!("{}/status", slot_of(name)), &told));
-            w.until_known("the status of the Slot", &reviver, name, false);
-            let denied = ["reviver-", "who asked for the revive does not hold slot"];
-            w.unchanged(name, || w.api.send(&reviver, write()).denied(&denied))
-        }),
+        row(
+            "a149",
+            "the reviver",
+            "goes on with what bob asked for when alice holds the slot",
+            "denied; nothing changes",
+            |w| {
+                // Not the slot of the other rows: what its status says counts for all of them.
+                let slot = TestSlot::held_by("alice@example.com");
+                let name = slot.name();
+                let account = format!("reviver-{name}");
+                w.bind(name, "cluster-admin", &json!({"kind": "ServiceAccount", "name": account, "namespace": JOBS}));
+                let reviver = Actor::account(JOBS, &account).in_a_pod();
+                let write = || Ask::post(core(name, "configmaps"), &json!({"metadata": {"name": "late"}}));
+                w.until_known("the reviver's rights", &reviver, name, true);
+                let told = json!({"status": {"request": {"id": "bobs", "kind": "revive", "phase": "Succeeded"}}});
+                w.api.set_up(Ask::merge(format!("{}/status", slot_of(name)), &told));
+                w.until_known("the status of the Slot", &reviver, name, false);
+                let denied = ["reviver-", "who asked for the revive does not hold slot"];
+                w.unchanged(name, || w.api.send(&reviver, write()).denied(&denied))
+            },
+        ),
         row("a147", "the controller", "makes a Job of another image as a reaper", "denied", |w| {
             let slot = w.own_accounts().name();
             let mut spec = idle_pod();

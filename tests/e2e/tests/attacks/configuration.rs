@@ -103,7 +103,8 @@ fn namespaces() -> Vec<Row> {
 fn owners() -> Vec<Row> {
     let nobody = || json!([{"apiVersion": "v1", "kind": "Node", "name": "nobody", "uid": unique("uid")}]);
     let patch = move || json!({"metadata": {"ownerReferences": nobody()}});
-    let asks: [(&str, fn(&str, &Value) -> Ask); 3] = [
+    type By = fn(&str, &Value) -> Ask;
+    let asks: [(&str, By); 3] = [
         ("a patch", |name, patch| Ask::merge(namespace(name, ""), patch)),
         ("a patch of its status", |name, patch| Ask::merge(namespace(name, "/status"), patch)),
         ("server-side apply", |name, patch| {

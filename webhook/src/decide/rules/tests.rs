@@ -85,6 +85,23 @@ fn a_token_lasts_an_hour_at_most() {
 }
 
 #[test]
+fn a150_nobody_but_a_kubelet_makes_the_token_of_a_pod() {
+    let bound = |kind: &str| {
+        json!({
+            "subResource": "token", "resource": {"group": "", "resource": "serviceaccounts"},
+            "kind": {"group": "authentication.k8s.io", "kind": "TokenRequest"},
+            "object": {"spec": {"expirationSeconds": 600, "boundObjectRef": {"kind": kind, "name": "web-0"}}},
+        })
+    };
+    check(&bound("Pod"), "token-of-pod");
+    for kind in ["Node", "Secret"] {
+        check(&bound(kind), "");
+    }
+    let workload = Decision::Allow(Role::OwnServiceAccount);
+    assert_eq!(found(&bound("Pod"), workload, "system:serviceaccount:mew:default", &settings()), "token-of-pod");
+}
+
+#[test]
 fn no_secret_holds_a_token_without_an_end_unless_the_operator_says_so() {
     let secret = |kind: &str, operation: &str| {
         let object = json!({"type": "kubernetes.io/service-account-token", "metadata": {"name": "t"}});

@@ -162,6 +162,24 @@ fn the_seconds_of_a_token_are_read() {
 }
 
 #[test]
+fn a_token_is_bound_to_a_pod_by_the_very_kind() {
+    for (bound, expected) in [
+        (r#"{"kind":"Pod","apiVersion":"v1","name":"web-0","uid":"u"}"#, true),
+        (r#"{"kind":"Node"}"#, false),
+        (r#"{"kind":"Secret","name":"Pod"}"#, false),
+        (r#"{"of":{"kind":"Pod"}}"#, false),
+        (r#""Pod""#, false),
+        ("null", false),
+    ] {
+        let text = format!(r#"{{"spec":{{"boundObjectRef":{bound}}}}}"#);
+        let object: Object<'_> = serde_json::from_str(&text).unwrap();
+        assert_eq!(object.spec.binds_pod, expected, "{bound}");
+    }
+    let elsewhere: Object<'_> = serde_json::from_str(r#"{"spec":{"template":{"kind":"Pod"},"kind":"Pod"}}"#).unwrap();
+    assert!(!elsewhere.spec.binds_pod);
+}
+
+#[test]
 fn many_keys_take_time_in_proportion() {
     let labels = |count: usize| -> Value {
         let entries = (0..count).map(|i| (format!("hotdesk.dev/k{i}"), json!("v")));
