@@ -72,18 +72,18 @@ pub fn template<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Templates<
 }
 
 /// The first of hotdesk's keys that an object of this kind holds in a template, and did not hold there before.
-/// `hotdesk.dev/for` does not count where the writer may name people.
+/// `hotdesk.dev/for` does not count where the writer may name that person.
 #[must_use]
 pub fn newly_reserved<'b>(
     new: [&'b Templates<'_>; 2],
     old: Option<[&Templates<'_>; 2]>,
     (group, kind): (&str, &str),
-    may_name_people: bool,
+    may_name: &dyn Fn(&str) -> bool,
 ) -> Option<Reserved<'b>> {
     let templates = &Gated::table().templates;
     let counts = |mark: &&Mark<'_>| {
         let has_it = templates.get(mark.template).is_some_and(|template| template.is_of(group, kind));
-        has_it && !(may_name_people && mark.key == keys::FOR)
+        has_it && !(mark.key == keys::FOR && may_name(&mark.value))
     };
     let mut found = new.into_iter().flat_map(|part| &part.marks).filter(counts).peekable();
     found.peek()?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::api::{Actor, Ask, core, group, slot_of};
 use crate::kinds::idle_pod;
 use crate::stage::World;
-use crate::table::{Row, Verdict, held, row};
+use crate::table::{Row, Verdict, held, right, row};
 use crate::workloads::lies;
 
 const JOBS: &str = "hotdesk-jobs";
@@ -157,6 +157,24 @@ fn others() -> Vec<Row> {
                 w.unchanged(name, || w.api.send(&reviver, write()).denied(&denied))
             },
         ),
+        row("a152", "the reviver", "brings back what a holder forged for carol", "carol is named by nothing", |w| {
+            let slot = w.own_accounts().name();
+            let reviver = Actor::account(JOBS, &format!("reviver-{slot}")).in_a_pod();
+            let named = |person: &str| json!({"name": "forged", "labels": {"hotdesk.dev/for": person}});
+            let config_map =
+                |person: &str| Ask::post(core(slot, "configmaps"), &json!({"metadata": named(person)})).dry();
+            let said = |answer: &Value| answer["metadata"]["labels"]["hotdesk.dev/for"].clone();
+            let of_carol = w.api.send(&reviver, config_map("carol_at_example.com")).done()?;
+            held(said(&of_carol.json).is_null(), || of_carol.to_string())?;
+            let of_alice = w.api.send(&reviver, config_map("alice_at_example.com")).done()?;
+            right(said(&of_alice.json) == "alice_at_example.com", || of_alice.to_string())?;
+            let mut template = json!({"metadata": named("carol_at_example.com"), "spec": idle_pod()});
+            template["metadata"]["labels"]["app"] = json!("forged");
+            let spec = json!({"selector": {"matchLabels": {"app": "forged"}}, "template": template});
+            let deployment = json!({"metadata": {"name": "forged"}, "spec": spec});
+            let ask = Ask::post(group("apps/v1", slot, "deployments"), &deployment).dry();
+            w.api.send(&reviver, ask).denied(&["spec.template", "hotdesk.dev/for"])
+        }),
         row("a147", "the controller", "makes a Job of another image as a reaper", "denied", |w| {
             let slot = w.own_accounts().name();
             let mut spec = idle_pod();

@@ -4,7 +4,7 @@ use super::*;
 use crate::decide::Reason;
 use crate::review::GateReview;
 use crate::settings::Deployer;
-use hotdesk_slots::Mode;
+use hotdesk_slots::{Mode, Name};
 
 const ALICE: Decision = Decision::Allow(Role::Claimant);
 
@@ -24,7 +24,8 @@ fn found(request: &Value, decision: Decision, user: &str, settings: &Settings) -
     let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": whole}).to_string();
     let mut review = GateReview::parse(review.as_bytes()).unwrap();
     let requester = review.request.take_requester();
-    broken(&review.request, decision, &requester, settings).map_or("", |broken| broken.rule().word())
+    let claim = ClaimView { users: vec![Name::parse("bob").unwrap()], ..ClaimView::default() };
+    broken(&review.request, decision, &requester, Some(&claim), settings).map_or("", |broken| broken.rule().word())
 }
 
 #[track_caller]
@@ -127,7 +128,12 @@ fn no_template_holds_a_key_of_hotdesks_but_a_deployer_that_knows_people_names_th
     check(&named, "reserved-key");
     assert_eq!(found(&named, Decision::Allow(Role::Deployer), "ci", &settings()), "");
     assert_eq!(found(&named, Decision::Allow(Role::Deployer), "flux", &settings()), "reserved-key");
-    assert_eq!(found(&named, Decision::Allow(Role::Reviver), "reviver", &settings()), "");
+    assert_eq!(found(&named, Decision::Allow(Role::Reviver), "reviver", &settings()), "", "bob holds the slot");
+    let mut forged = named.clone();
+    forged["object"]["spec"]["template"]["metadata"]["labels"]["hotdesk.dev/for"] = json!("carol");
+    let revived = found(&forged, Decision::Allow(Role::Reviver), "reviver", &settings());
+    assert_eq!(revived, "reserved-key", "a152: a release that its holder forged names nobody else when it comes back");
+    assert_eq!(found(&forged, Decision::Allow(Role::Deployer), "ci", &settings()), "");
     let mut scaled = deployment("hotdesk.dev/owner");
     scaled["operation"] = json!("UPDATE");
     scaled["oldObject"] = scaled["object"].clone();

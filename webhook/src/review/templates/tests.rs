@@ -15,7 +15,7 @@ fn found(kind: (&str, &str), object: &Value, old: Option<&Value>, may_name_peopl
         [&object.spec, &object.template],
         old.as_ref().map(|old| [&old.spec, &old.template]),
         kind,
-        may_name_people,
+        &|_| may_name_people,
     );
     let shown = |r: Reserved<'_>| format!("{}.metadata.{} {}", r.template, r.map, r.key);
     reserved.map(shown).unwrap_or_default()
