@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::oracle::asked;
 use super::oracle::role::Slot;
-use super::oracle::{Asked, Part, Role, rules, stamped};
+use super::oracle::{Asked, Claim, Part, Role, rules, stamped};
 use super::world::World;
 use super::{Ask, slots};
 
@@ -183,6 +183,7 @@ fn judge(asked: &Asked, answer: &Answer<'_>, question: &Question<'_>, world: &Wo
     let now = world.context(true, false).now;
     let slot = Slot::of(world, &asked.namespace, question.synced);
     let role = Role::of(asked, &slot, now);
+    let claim = if let Slot::Known(facts) = &slot { facts.claim.as_ref() } else { None };
     let who =
         || format!("{:?} in {:?} ({:?} of {:?})", asked.username, asked.namespace, asked.operation, asked.target());
     if answer.reply.denial.is_some() {
@@ -201,15 +202,15 @@ fn judge(asked: &Asked, answer: &Answer<'_>, question: &Question<'_>, world: &Wo
     if role.is_none() && !slot.is_lenient() {
         return Err(format!("a stranger is admitted ({}): {}", answer.note.reason, who()));
     }
-    if let Some(broken) = rules::broken(asked, role) {
+    if let Some(broken) = rules::broken(asked, role, claim) {
         return Err(format!("it {broken}, and is admitted ({}): {}", answer.note.reason, who()));
     }
     if asked.writes() && matches!(asked.object, Part::Absent) {
         return Err(format!("nothing is written, and admitted: {}", who()));
     }
     session(asked, answer, role)?;
-    stamp(asked, answer, question.path, role, world.slot(&asked.namespace).filter(|_| question.synced))
-        .map_err(|problem| format!("{problem}: {}", who()))
+    let slot = world.slot(&asked.namespace).filter(|_| question.synced);
+    stamp(asked, answer, question.path, role, claim, slot).map_err(|problem| format!("{problem}: {}", who()))
 }
 
 /// A session keeps a slot, so it is only noted of people who may begin one.
@@ -245,12 +246,13 @@ fn stamp(
     answer: &Answer<'_>,
     path: Path,
     role: Option<Role>,
+    claim: Option<&Claim>,
     slot: Option<&Value>,
 ) -> Result<(), Problem> {
     let patch = answer.reply.patch.as_deref();
     let stamped = path == Path::Mutate && stamped::is_stamped(asked, role);
     match (slot, asked.object.value()) {
-        (Some(_), Some(object)) if stamped => stamped::compare(asked, role, &stamped::patched(object, patch)?),
+        (Some(_), Some(object)) if stamped => stamped::compare(asked, role, claim, &stamped::patched(object, patch)?),
         // What no API server sends: an object that is a list, or one that cannot be read.
         (_, None) | (Some(_), Some(_)) if stamped::is_odd(&asked.object) => Ok(()),
         _ if patch.is_some() => Err("an object is patched that is not stamped".to_owned()),

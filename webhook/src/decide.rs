@@ -180,16 +180,19 @@ fn is_claimant(claim: &ClaimView, requester: &Requester<'_>, settings: &Settings
     claim.admits(requester.spellings(&settings.identity), &requester.groups)
 }
 
+/// True for the value of `hotdesk.dev/for` that names one of the claim's people.
+fn is_claimants(claim: &ClaimView, person: &str) -> bool {
+    claim.users.iter().chain(&claim.aliases).any(|name: &Name| label_safe(name.as_str()) == person)
+}
+
 /// A deployer acts for the person whom the object names, if it knows people; else where it is listed for the slot or for
 /// a claimant. Nothing for those who are no deployers, or hold the slot themselves.
 fn judge_deployer(facts: &Facts<'_>, standing: Standing<'_>, settings: &Settings) -> Option<Result<Role, Reason>> {
     let entries = settings.deployer(facts.requester);
     entries.clone().next()?;
     let Some(claim) = standing.held() else { return Some(Err(Reason::DeployerUnclaimed)) };
-    let is_person =
-        |person: &str| claim.users.iter().chain(&claim.aliases).any(|n: &Name| label_safe(n.as_str()) == person);
     match facts.deployed_for.filter(|_| entries.clone().any(|deployer| deployer.authenticates_people)) {
-        Some(person) if is_person(person) => Some(Ok(Role::Deployer)),
+        Some(person) if is_claimants(claim, person) => Some(Ok(Role::Deployer)),
         Some(_) => Some(Err(Reason::ForStranger)),
         None if entries.clone().any(|deployer| deployer.is_bound_to(facts.namespace, claim)) => {
             Some(Ok(Role::Deployer))

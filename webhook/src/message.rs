@@ -102,6 +102,10 @@ pub fn rule(broken: Broken<'_>, facts: &Facts<'_>) -> String {
             "slot \"{slot}\": a token of a slot's service account lasts an hour at most, for a slot changes hands. Leave out \
              --duration, and make a new one when it has ended."
         ),
+        Broken::TokenOfPod => format!(
+            "slot \"{slot}\": a token that is bound to a pod passes for the pod's own, which its kubelet alone asks for. Leave out \
+             --bound-object-kind, or run in a pod what needs its token."
+        ),
         Broken::TokenSecret => format!(
             "slot \"{slot}\": a Secret of the type kubernetes.io/service-account-token holds a token without an end, and a slot \
              changes hands. A pod has a token of its own; outside of pods, make one that ends: kubectl create token ACCOUNT -n \

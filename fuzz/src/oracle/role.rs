@@ -181,6 +181,17 @@ fn deployed_for(asked: &Asked, claim: &Claim) -> Option<bool> {
     Some(claim.users.iter().chain(&claim.aliases).any(|user| label_safe(user) == person))
 }
 
+/// True for somebody who may write that an object is for this person: who knows for whom they deploy, and what brings back
+/// releases, for the people of the claim that it is under.
+#[must_use]
+pub fn may_name(asked: &Asked, role: Option<Role>, claim: Option<&Claim>, person: &str) -> bool {
+    let is_claimants = |claim: &Claim| claim.users.iter().chain(&claim.aliases).any(|user| label_safe(user) == person);
+    match role {
+        Some(Role::Reviver) => claim.is_none_or(is_claimants),
+        _ => authenticates_people(asked),
+    }
+}
+
 /// The label of the names of this world, which need no hash.
 fn label_safe(name: &str) -> String {
     name.replace('@', "_at_")

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::role::authenticates_people;
+use super::claim::Claim;
+use super::role::may_name;
 use super::{Asked, FOR, PREFIX, Part, Role};
 
 /// How long a token may last that somebody makes, in seconds.
@@ -56,12 +57,12 @@ const TEMPLATES: [(&str, &str, &[&str]); 10] = [
 
 /// What this write does that is nobody's to do but the administrators'; nothing if it does not.
 #[must_use]
-pub fn broken(asked: &Asked, role: Option<Role>) -> Option<String> {
+pub fn broken(asked: &Asked, role: Option<Role>, claim: Option<&Claim>) -> Option<String> {
     if role.is_some_and(Role::is_exempt) {
         return None;
     }
     let fixture = if role == Some(Role::Controller) { None } else { fixture(asked) };
-    fixture.or_else(|| token(asked)).or_else(|| reserved_key(asked, role))
+    fixture.or_else(|| token(asked)).or_else(|| reserved_key(asked, role, claim))
 }
 
 fn fixture(asked: &Asked) -> Option<String> {
@@ -80,10 +81,13 @@ fn token(asked: &Asked) -> Option<String> {
     let object = asked.object.value().filter(|_| asked.writes())?;
     match (asked.group.as_str(), asked.kind.as_str()) {
         ("authentication.k8s.io", "TokenRequest") => {
-            let seconds = object.pointer("/spec/expirationSeconds")?;
-            let long =
-                seconds.as_i64().is_some_and(|s| s > TOKEN_SECONDS) || seconds.as_i64().is_none() && seconds.is_u64();
-            long.then(|| format!("makes a token for {seconds} seconds"))
+            let is_long = |seconds: &Value| {
+                seconds.as_i64().is_some_and(|s| s > TOKEN_SECONDS) || seconds.as_i64().is_none() && seconds.is_u64()
+            };
+            let long = object.pointer("/spec/expirationSeconds").filter(|seconds| is_long(seconds));
+            let of_pod = object.pointer("/spec/boundObjectRef/kind").and_then(Value::as_str) == Some("Pod");
+            long.map(|seconds| format!("makes a token for {seconds} seconds"))
+                .or_else(|| of_pod.then(|| "makes the token of a pod".to_owned()))
         }
         ("", "Secret") => {
             let is_token = asked.object.text("/type") == Some("kubernetes.io/service-account-token");
@@ -94,14 +98,13 @@ fn token(asked: &Asked) -> Option<String> {
 }
 
 /// One of hotdesk's keys that this write brings into a template of a built-in kind.
-fn reserved_key(asked: &Asked, role: Option<Role>) -> Option<String> {
+fn reserved_key(asked: &Asked, role: Option<Role>, claim: Option<&Claim>) -> Option<String> {
     let kind = (asked.group.as_str(), asked.kind.as_str());
     let (_, _, fields) = TEMPLATES.iter().find(|(group, name, _)| (*group, *name) == kind)?;
     let object = asked.object.value().filter(|_| asked.writes())?;
-    let may_name_people = authenticates_people(asked) || role == Some(Role::Reviver);
     let before = if let Part::Read(old) = &asked.old { keys_in(old, fields) } else { BTreeSet::new() };
     let new = keys_in(object, fields).into_iter().filter(|found| !before.contains(found));
-    let mut new = new.filter(|(_, _, key, _)| !(may_name_people && key == FOR));
+    let mut new = new.filter(|(_, _, key, value)| !(key == FOR && may_name(asked, role, claim, value)));
     new.next().map(|(field, map, key, _)| format!("brings {key} into {field}.metadata.{map}"))
 }
 

@@ -6,7 +6,8 @@ use json_patch::Patch;
 use serde_json::{Map, Value};
 
 use super::super::world::STAMPS;
-use super::role::authenticates_people;
+use super::claim::Claim;
+use super::role::may_name;
 use super::{Asked, FOR, PREFIX, Part, Role, is_reserved};
 
 /// The subresources whose write stores the object's own metadata.
@@ -62,7 +63,7 @@ pub fn is_odd(object: &Part) -> bool {
 ///
 /// # Errors
 /// What is not as it must be.
-pub fn compare(asked: &Asked, role: Option<Role>, after: &Value) -> Result<(), String> {
+pub fn compare(asked: &Asked, role: Option<Role>, claim: Option<&Claim>, after: &Value) -> Result<(), String> {
     let Some(before) = asked.object.value() else { return Ok(()) };
     let stamp = stamp_of(&asked.namespace).ok_or("there is no Slot, so there is no stamp")?;
     let release = is_release_record(asked);
@@ -74,7 +75,7 @@ pub fn compare(asked: &Asked, role: Option<Role>, after: &Value) -> Result<(), S
         if found != wanted {
             return Err(format!("metadata.{map} carries {found:?}, and the stamp is {wanted:?}"));
         }
-        named(asked, role, map, after)?;
+        named(asked, role, claim, map, after)?;
     }
     if others(before.clone()) != others(after.clone()) {
         return Err(format!("the patch changes more than hotdesk's keys: {before} became {after}"));
@@ -121,12 +122,13 @@ fn deployed_by(asked: &Asked, role: Option<Role>, found: Option<&str>) -> Result
 }
 
 /// `hotdesk.dev/for` is brought in by those alone who know for whom they deploy, and by what brings back their releases.
-fn named(asked: &Asked, role: Option<Role>, map: &str, after: &Value) -> Result<(), String> {
+fn named(asked: &Asked, role: Option<Role>, claim: Option<&Claim>, map: &str, after: &Value) -> Result<(), String> {
     // Null is how Go's JSON says the empty text.
     let text = |value: Option<&Value>| value.map(|value| value.as_str().unwrap_or_default().to_owned());
     let (new, old) = (text(asked.object.entry(map, FOR)), text(asked.old.entry(map, FOR)));
     let now = text(after.get("metadata").and_then(|metadata| metadata.get(map)).and_then(|entries| entries.get(FOR)));
-    let exempt = role.is_some_and(Role::is_exempt) || role == Some(Role::Reviver) || authenticates_people(asked);
+    let named = new.as_deref().unwrap_or_default();
+    let exempt = role.is_some_and(Role::is_exempt) || may_name(asked, role, claim, named);
     let right = if exempt { now == new } else { now.is_none() || now == old };
     if right { Ok(()) } else { Err(format!("metadata.{map} says {now:?} at {FOR}, and was asked to say {new:?}")) }
 }

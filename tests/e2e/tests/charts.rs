@@ -132,7 +132,7 @@ fn a_value_cannot_break_out_of_the_policys_expressions() {
     let apply = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"];
     let policies: Vec<&str> =
         manifest.split("\n---\n").filter(|o| o.contains("kind: ValidatingAdmissionPolicy\n")).collect();
-    assert_eq!(policies.len(), 7);
+    assert_eq!(policies.len(), 8);
     for policy in policies {
         admin().kubectl_with(&apply, policy).succeeded();
         assert!(!policy.contains("\"x\"] || true"), "{policy}");
@@ -147,6 +147,7 @@ fn the_policies_have_no_type_errors() {
         "hotdesk-namespaces",
         "hotdesk-reapers",
         "hotdesk-reapers-releases",
+        "hotdesk-revivers-requests",
         "hotdesk-restamper",
         "hotdesk-jobs",
         "hotdesk-jobs-as-cronjob",

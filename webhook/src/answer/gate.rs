@@ -8,7 +8,7 @@ use hotdesk_slots::{Mode, Requester, keys, release};
 
 use crate::answer::{Answer, Context, Note, Path, is_slot, refusal, requires_object, slots};
 use crate::book::{Listing, Look, Page};
-use crate::decide::rules::{Broken, broken, names_people};
+use crate::decide::rules::{Broken, broken, names};
 use crate::decide::{Decision, Facts, Reason, Role, decide, restamp};
 use crate::gated::Gated;
 use crate::message::{self, denial, holder};
@@ -67,7 +67,9 @@ pub(super) fn judged<'a>(
         is_controllers: binds_claimants(request) || is_event(request),
     };
     let judged = decide(&facts, look.view(), context.settings, context.now);
-    let broken = broken(request, judged, &requester, context.settings).or_else(|| no_restamp(request, judged, body));
+    let claim = look.page().and_then(|page| page.claim.as_ref());
+    let broken = broken(request, judged, &requester, claim, context.settings);
+    let broken = broken.or_else(|| no_restamp(request, judged, body));
     let decision = broken.map_or(judged, |broken| Decision::Forbid(broken.rule()));
     let found = found(request, body, decision, context)?;
     let decision = found.denied.as_ref().map_or(decision, |finding| Decision::Forbid(finding.rule()));
@@ -244,11 +246,10 @@ fn patch(
     let role = if let Decision::Allow(role) = decision { Some(role) } else { None };
     let (mut labels, mut annotations) =
         (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
-    if !names_people(role, requester, settings) {
-        let old = request.old_object.as_ref().and_then(|old| old.metadata.as_ref());
-        unname(metadata.labels.as_ref(), old.and_then(|old| old.labels.as_ref()), &mut labels);
-        unname(metadata.annotations.as_ref(), old.and_then(|old| old.annotations.as_ref()), &mut annotations);
-    }
+    let may_name = |person: &str| names(person, role, requester, page.claim.as_ref(), settings);
+    let old = request.old_object.as_ref().and_then(|old| old.metadata.as_ref());
+    unname(metadata.labels.as_ref(), old.and_then(|old| old.labels.as_ref()), &may_name, &mut labels);
+    unname(metadata.annotations.as_ref(), old.and_then(|old| old.annotations.as_ref()), &may_name, &mut annotations);
     match deployed_by(request, role, requester).filter(|_| is_release_record(request, object)) {
         Some(by) => written(&page.stamp().clone().with_deployed_by(&by).changes(&labels, &annotations)),
         None => written(&page.stamp().changes(&labels, &annotations)),
@@ -259,11 +260,16 @@ fn written(changes: &[Change<'_>]) -> Option<Vec<u8>> {
     (!changes.is_empty()).then(|| stamp::patch(changes))
 }
 
-/// Has `hotdesk.dev/for` removed, unless the object had it before, and says the same.
-fn unname<'b>(new: Option<&'b Entries<'_>>, old: Option<&Entries<'_>>, marks: &mut Marks<'b>) {
+/// Has `hotdesk.dev/for` removed, unless the writer may name that person, or the object had it before, and says the same.
+fn unname<'b>(
+    new: Option<&'b Entries<'_>>,
+    old: Option<&Entries<'_>>,
+    may_name: &dyn Fn(&str) -> bool,
+    marks: &mut Marks<'b>,
+) {
     let named = new.and_then(|entries| entries.get(keys::FOR));
     let before = old.and_then(|entries| entries.get(keys::FOR));
-    let brought = named.filter(|_| named != before);
+    let brought = named.filter(|person| named != before && !may_name(person));
     marks.reserved.extend(brought.map(|person| (keys::FOR.into(), person.into())));
 }
 

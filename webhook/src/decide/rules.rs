@@ -3,10 +3,10 @@
 //! A slot changes hands. So nobody but its administrators changes what hotdesk put there, nobody takes along a token that
 //! outlasts the claim, and nobody has a controller write hotdesk's keys. The policy inside the API server says the same.
 
-use hotdesk_slots::Requester;
+use hotdesk_slots::{ClaimView, Requester};
 
 use crate::decide::restamp::NotARestamp;
-use crate::decide::{Decision, Role};
+use crate::decide::{Decision, Role, is_claimants};
 use crate::gated::Gated;
 use crate::review::object::Object;
 use crate::review::templates::{Reserved, newly_reserved};
@@ -26,6 +26,8 @@ pub enum Rule {
     Fixture,
     /// A token lasts an hour at most.
     TokenLifetime,
+    /// Nobody but a kubelet makes the token of a pod.
+    TokenOfPod,
     /// No Secret holds a token without an end.
     TokenSecret,
     /// No template holds a key of hotdesk's.
@@ -51,6 +53,8 @@ pub enum Broken<'a> {
     Fixture(&'a str, &'a str),
     /// It makes a token that lasts for too long.
     TokenLifetime,
+    /// It makes a token that would pass for a pod's own.
+    TokenOfPod,
     /// It writes a Secret with a token without an end.
     TokenSecret,
     /// It brings a key of hotdesk's into a template.
@@ -59,12 +63,13 @@ pub enum Broken<'a> {
     Restamp(NotARestamp),
 }
 
-/// The rule that this write breaks, if it breaks one.
+/// The rule that this write breaks, if it breaks one, in a slot with this claim.
 #[must_use]
 pub fn broken<'a>(
     request: &'a Request<'_, Object<'_>>,
     decision: Decision,
     requester: &Requester<'_>,
+    claim: Option<&ClaimView>,
     settings: &Settings,
 ) -> Option<Broken<'a>> {
     let role = match decision {
@@ -81,15 +86,28 @@ pub fn broken<'a>(
     fixture(request)
         .filter(|_| role != Some(Role::Controller))
         .or_else(|| object.and_then(|object| token(request, object, settings)))
-        .or_else(|| object.and_then(|object| reserved(request, object, names_people(role, requester, settings))))
+        .or_else(|| {
+            let may_name = |person: &str| names(person, role, requester, claim, settings);
+            object.and_then(|object| reserved(request, object, &may_name))
+        })
 }
 
-/// True for those whose label `hotdesk.dev/for` stays on what they write. Those who are exempt from the rules, and what brings
-/// back what a deployer had deployed, write it as it was.
+/// True if this value of `hotdesk.dev/for` stays on what somebody writes. Those who are exempt from the rules write what they
+/// like. What brings back what a deployer had deployed names the claim's own people: what comes back was the holder's, who
+/// could have written anybody's name into a release.
 #[must_use]
-pub fn names_people(role: Option<Role>, requester: &Requester<'_>, settings: &Settings) -> bool {
-    let exempt = [Role::Machinery, Role::BreakGlass, Role::Administrator, Role::Reviver];
-    role.is_some_and(|role| exempt.contains(&role)) || settings.authenticates_people(requester)
+pub fn names(
+    person: &str,
+    role: Option<Role>,
+    requester: &Requester<'_>,
+    claim: Option<&ClaimView>,
+    settings: &Settings,
+) -> bool {
+    match role {
+        Some(Role::Machinery | Role::BreakGlass | Role::Administrator) => true,
+        Some(Role::Reviver) => claim.is_none_or(|claim| is_claimants(claim, person)),
+        _ => settings.authenticates_people(requester),
+    }
 }
 
 fn fixture<'a>(request: &'a Request<'_, Object<'_>>) -> Option<Broken<'a>> {
@@ -109,7 +127,8 @@ fn token<'a>(request: &Request<'_, Object<'_>>, object: &Object<'_>, settings: &
     match (request.kind.group.as_str(), request.kind.kind.as_str()) {
         ("authentication.k8s.io", "TokenRequest") => {
             let seconds = object.spec.expiration_seconds.unwrap_or(TOKEN_SECONDS);
-            (seconds > TOKEN_SECONDS).then_some(Broken::TokenLifetime)
+            let is_long = (seconds > TOKEN_SECONDS).then_some(Broken::TokenLifetime);
+            is_long.or_else(|| object.spec.binds_pod.then_some(Broken::TokenOfPod))
         }
         ("", "Secret") if settings.token_secrets == TokenSecrets::Deny => {
             (object.type_.0.as_deref() == Some(TOKEN_SECRET)).then_some(Broken::TokenSecret)
@@ -121,11 +140,11 @@ fn token<'a>(request: &Request<'_, Object<'_>>, object: &Object<'_>, settings: &
 fn reserved<'a>(
     request: &'a Request<'_, Object<'_>>,
     object: &'a Object<'_>,
-    may_name_people: bool,
+    may_name: &dyn Fn(&str) -> bool,
 ) -> Option<Broken<'a>> {
     let kind = (request.kind.group.as_str(), request.kind.kind.as_str());
     let old = request.old_object.as_ref().map(|old| [&old.spec, &old.template]);
-    newly_reserved([&object.spec, &object.template], old, kind, may_name_people).map(Broken::ReservedKey)
+    newly_reserved([&object.spec, &object.template], old, kind, may_name).map(Broken::ReservedKey)
 }
 
 impl Broken<'_> {
@@ -135,6 +154,7 @@ impl Broken<'_> {
         match self {
             Self::Fixture(..) => Rule::Fixture,
             Self::TokenLifetime => Rule::TokenLifetime,
+            Self::TokenOfPod => Rule::TokenOfPod,
             Self::TokenSecret => Rule::TokenSecret,
             Self::ReservedKey(_) => Rule::ReservedKey,
             Self::Restamp(_) => Rule::Restamp,
@@ -149,6 +169,7 @@ impl Rule {
         match self {
             Self::Fixture => "fixture",
             Self::TokenLifetime => "token-lifetime",
+            Self::TokenOfPod => "token-of-pod",
             Self::TokenSecret => "token-secret",
             Self::ReservedKey => "reserved-key",
             Self::NeighbourHost => "neighbour-host",

@@ -88,6 +88,7 @@ fn every_rule_has_a_sentence_that_names_what_breaks_it() {
             ["hotdesk-edit (rolebindings) belongs to hotdesk", "you are bob"],
         ),
         (Broken::TokenLifetime, ["an hour at most", "--duration"]),
+        (Broken::TokenOfPod, ["passes for the pod's own", "--bound-object-kind"]),
         (Broken::TokenSecret, ["kubernetes.io/service-account-token", "kubectl create token ACCOUNT -n pikachu"]),
         (
             Broken::ReservedKey(found),

@@ -48,9 +48,8 @@ pub fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     read_text(value.get())
 }
 
-/// Calls for every text in a value at any depth, keys too, with the key that it belongs to; a key belongs to none.
-pub fn texts<'a>(value: &'a RawValue, call: &mut dyn FnMut(Option<&str>, &str)) {
-    let json = value.get();
+/// Calls for every text in JSON at any depth, keys too, with the key that it belongs to; a key belongs to none.
+pub fn texts<'a>(json: &'a str, call: &mut dyn FnMut(Option<&str>, &str)) {
     let mut key: Option<Cow<'a, str>> = None;
     let mut at = 0;
     while let Some(byte) = json.as_bytes().get(at) {

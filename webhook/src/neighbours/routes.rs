@@ -206,7 +206,7 @@ impl Reader<'_> {
         at(object, "metadata.name", &mut |name| self.name(text(name).as_deref().unwrap_or_default()));
         each(object, &mut |field, value| {
             if !matches!(field, "apiVersion" | "kind" | "metadata" | "status") {
-                texts(value, &mut |key, text| {
+                texts(value.get(), &mut |key, text| {
                     let own = self.neighbours.own_priority_classes;
                     if key == Some("priorityClassName") && super::is_reserved_priority(text, own) {
                         self.priority(text);
@@ -223,12 +223,24 @@ impl Reader<'_> {
         let has_hosts = HOST_ANNOTATIONS.contains(&word)
             || NUMBERED_HOST_ANNOTATIONS.iter().any(|numbered| word.starts_with(numbered));
         if has_hosts {
-            let value = text(value).unwrap_or_default();
-            // A list in one form or another, JSON among them.
-            let parts = value.split([',', ';', ' ', '\n', '\t', '"', '[', ']', '{', '}']);
-            parts.for_each(|name| self.host(name, &key));
+            self.listed(&text(value).unwrap_or_default(), key);
         } else if PATTERN_ANNOTATIONS.contains(&word) {
             self.open(&format!("{} in {key}", text(value).unwrap_or_default()));
+        }
+    }
+
+    /// A list of hosts in one form or another.
+    fn listed(&mut self, list: &str, key: &str) {
+        // In JSON, a letter may be written in other ways.
+        if list.contains('\\') {
+            texts(list, &mut |_, text| self.name(text));
+        }
+        let is_between = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '[' | ']' | '{' | '}');
+        list.split(is_between).for_each(|name| self.host(name, &key));
+        // external-dns drops blanks, also within a name.
+        if list.contains(char::is_whitespace) {
+            let dense: String = list.chars().filter(|c| !c.is_whitespace()).collect();
+            dense.split([',', ';']).for_each(|name| self.name(name));
         }
     }
 

@@ -14,7 +14,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use crate::gated::{Gated, Node};
 use crate::review::object::is_read;
-use crate::review::templates::PRIORITY_CLASS;
+use crate::review::templates::{BOUND, PRIORITY_CLASS};
 use crate::review::{Unreadable, uid_of};
 
 use kept::Kept;
@@ -175,6 +175,7 @@ impl Keep {
                 members.iter().find(|(name, _)| *name == key).map(|(_, keep)| *keep)
             }
             Self::Root(_) if key == "expirationSeconds" => Some(Self::Number),
+            Self::Root(_) if key == BOUND => Some(Self::Members(&[("kind", Self::Text)])),
             Self::Root(field) => Gated::table().below(field).and_then(|node| Self::of(node, key)),
             Self::Tree(node) => Self::of(node, key),
             Self::Text | Self::Number | Self::Kind => None,

@@ -14,18 +14,24 @@ use crate::gated::{Gated, Node};
 use crate::review::Text;
 use crate::review::object::MaybeText;
 
-/// Of an object's `spec` or `template`: hotdesk's keys in its templates, its pods' priority, and for how long a token shall last.
+/// Of an object's `spec` or `template`: hotdesk's keys in its templates, its pods' priority, and for how long and for what a token
+/// shall last.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Templates<'a> {
     marks: Vec<Mark<'a>>,
     /// `spec.expirationSeconds`, which a `TokenRequest` has.
     pub expiration_seconds: Option<i64>,
+    /// True if `spec.boundObjectRef`, which a `TokenRequest` has, names a pod.
+    pub binds_pod: bool,
     /// The priority classes that pods shall have.
     pub priorities: BTreeSet<Cow<'a, str>>,
 }
 
 /// The field of a pod's spec that names its priority class. It stands only where a template is on the way.
 pub(super) const PRIORITY_CLASS: &str = "priorityClassName";
+
+/// The field of a `TokenRequest` that says with what its token ends.
+pub(super) const BOUND: &str = "boundObjectRef";
 
 /// One of hotdesk's keys in a template.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -66,18 +72,18 @@ pub fn template<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Templates<
 }
 
 /// The first of hotdesk's keys that an object of this kind holds in a template, and did not hold there before.
-/// `hotdesk.dev/for` does not count where the writer may name people.
+/// `hotdesk.dev/for` does not count where the writer may name that person.
 #[must_use]
 pub fn newly_reserved<'b>(
     new: [&'b Templates<'_>; 2],
     old: Option<[&Templates<'_>; 2]>,
     (group, kind): (&str, &str),
-    may_name_people: bool,
+    may_name: &dyn Fn(&str) -> bool,
 ) -> Option<Reserved<'b>> {
     let templates = &Gated::table().templates;
     let counts = |mark: &&Mark<'_>| {
         let has_it = templates.get(mark.template).is_some_and(|template| template.is_of(group, kind));
-        has_it && !(may_name_people && mark.key == keys::FOR)
+        has_it && !(mark.key == keys::FOR && may_name(&mark.value))
     };
     let mut found = new.into_iter().flat_map(|part| &part.marks).filter(counts).peekable();
     found.peek()?;
@@ -115,19 +121,25 @@ enum At<'t> {
     Entries(usize, &'static str),
     /// At the seconds of a token.
     Seconds,
+    /// In what a token is bound to.
+    Bound,
+    /// At the kind of that.
+    BoundKind,
 }
 
 impl<'t> At<'t> {
     fn below(self, key: &str) -> Self {
         match self {
             Self::Top(_) if key == "expirationSeconds" => Self::Seconds,
+            Self::Top(_) if key == BOUND => Self::Bound,
+            Self::Bound if key == "kind" => Self::BoundKind,
             Self::Top(node) | Self::Field(node) => match node.template.filter(|_| key == "metadata") {
                 Some(template) => Self::Metadata(template),
                 None => node.below(key).map_or(Self::Nowhere, Self::Field),
             },
             Self::Metadata(template) if key == "labels" => Self::Entries(template, "labels"),
             Self::Metadata(template) if key == "annotations" => Self::Entries(template, "annotations"),
-            Self::Nowhere | Self::Metadata(_) | Self::Entries(..) | Self::Seconds => Self::Nowhere,
+            _ => Self::Nowhere,
         }
     }
 
@@ -199,7 +211,8 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
         Ok(())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.found.binds_pod |= matches!(self.at, At::BoundKind) && text == "Pod";
         Ok(())
     }
 

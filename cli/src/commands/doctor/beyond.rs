@@ -34,7 +34,7 @@ struct Right {
 }
 
 const WRITE: &[&str] = &["create", "update", "patch", "delete", "deletecollection"];
-const RIGHTS: [Right; 4] = [
+const RIGHTS: [Right; 6] = [
     Right {
         verbs: &["get", "create"],
         group: "",
@@ -46,6 +46,19 @@ const RIGHTS: [Right; 4] = [
         group: "",
         resources: &["users", "groups", "serviceaccounts"],
         allows: "may act as other people, and so as the holder of a slot (impersonate)",
+    },
+    Right {
+        verbs: &["create"],
+        group: "",
+        resources: &["serviceaccounts/token"],
+        allows: "may have the token of every account, and so be the cluster's own controllers, which nobody gates \
+                 (serviceaccounts/token)",
+    },
+    Right {
+        verbs: WRITE,
+        group: "apiextensions.k8s.io",
+        resources: &["customresourcedefinitions"],
+        allows: "may delete all Slots, or have them read as they like (customresourcedefinitions)",
     },
     Right {
         verbs: WRITE,

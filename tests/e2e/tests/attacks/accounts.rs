@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::api::{Actor, Ask, core, group, slot_of};
 use crate::kinds::idle_pod;
 use crate::stage::World;
-use crate::table::{Row, Verdict, held, row};
+use crate::table::{Row, Verdict, held, right, row};
 use crate::workloads::lies;
 
 const JOBS: &str = "hotdesk-jobs";
@@ -135,6 +135,45 @@ fn others() -> Vec<Row> {
             let metadata = json!({"name": unique(w.bobs().name()), "labels": {"hotdesk.dev/slot": w.bobs().name()}});
             let saved = json!({"type": "hotdesk.dev/reaped-release", "metadata": metadata});
             w.api.send(&reaper_of(slot), Ask::post(core(SAVED, "secrets"), &saved)).denied(&["reaper-", SAVED])
+        }),
+        row(
+            "a149",
+            "the reviver",
+            "goes on with what bob asked for when alice holds the slot",
+            "denied; nothing changes",
+            |w| {
+                // Not the slot of the other rows: what its status says counts for all of them.
+                let slot = TestSlot::held_by("alice@example.com");
+                let name = slot.name();
+                let account = format!("reviver-{name}");
+                w.bind(name, "cluster-admin", &json!({"kind": "ServiceAccount", "name": account, "namespace": JOBS}));
+                let reviver = Actor::account(JOBS, &account).in_a_pod();
+                let write = || Ask::post(core(name, "configmaps"), &json!({"metadata": {"name": "late"}}));
+                w.until_known("the reviver's rights", &reviver, name, true);
+                let told = json!({"status": {"request": {"id": "bobs", "kind": "revive", "phase": "Succeeded"}}});
+                w.api.set_up(Ask::merge(format!("{}/status", slot_of(name)), &told));
+                w.until_known("the status of the Slot", &reviver, name, false);
+                let denied = ["reviver-", "who asked for the revive does not hold slot"];
+                w.unchanged(name, || w.api.send(&reviver, write()).denied(&denied))
+            },
+        ),
+        row("a152", "the reviver", "brings back what a holder forged for carol", "carol is named by nothing", |w| {
+            let slot = w.own_accounts().name();
+            let reviver = Actor::account(JOBS, &format!("reviver-{slot}")).in_a_pod();
+            let named = |person: &str| json!({"name": "forged", "labels": {"hotdesk.dev/for": person}});
+            let config_map =
+                |person: &str| Ask::post(core(slot, "configmaps"), &json!({"metadata": named(person)})).dry();
+            let said = |answer: &Value| answer["metadata"]["labels"]["hotdesk.dev/for"].clone();
+            let of_carol = w.api.send(&reviver, config_map("carol_at_example.com")).done()?;
+            held(said(&of_carol.json).is_null(), || of_carol.to_string())?;
+            let of_alice = w.api.send(&reviver, config_map("alice_at_example.com")).done()?;
+            right(said(&of_alice.json) == "alice_at_example.com", || of_alice.to_string())?;
+            let mut template = json!({"metadata": named("carol_at_example.com"), "spec": idle_pod()});
+            template["metadata"]["labels"]["app"] = json!("forged");
+            let spec = json!({"selector": {"matchLabels": {"app": "forged"}}, "template": template});
+            let deployment = json!({"metadata": {"name": "forged"}, "spec": spec});
+            let ask = Ask::post(group("apps/v1", slot, "deployments"), &deployment).dry();
+            w.api.send(&reviver, ask).denied(&["spec.template", "hotdesk.dev/for"])
         }),
         row("a147", "the controller", "makes a Job of another image as a reaper", "denied", |w| {
             let slot = w.own_accounts().name();

@@ -13,7 +13,7 @@ use crate::stage::{World, create_config_map, text};
 use crate::table::{Row, Verdict, held, right, row};
 
 pub fn rows() -> Vec<Row> {
-    [namespaces(), installation(), deployers(), names(), rights()].into_iter().flatten().collect()
+    [namespaces(), owners(), installation(), deployers(), names(), rights()].into_iter().flatten().collect()
 }
 
 const NAMESPACES: &str = "denied: only administrators; the namespace is as before";
@@ -97,6 +97,33 @@ fn namespaces() -> Vec<Row> {
             held(now["metadata"]["deletionTimestamp"].is_null(), || now.to_string())
         }),
     ]
+}
+
+/// The garbage collector, which is the cluster's own, deletes what names an owner that is not there.
+fn owners() -> Vec<Row> {
+    let nobody = || json!([{"apiVersion": "v1", "kind": "Node", "name": "nobody", "uid": unique("uid")}]);
+    let patch = move || json!({"metadata": {"ownerReferences": nobody()}});
+    type By = fn(&str, &Value) -> Ask;
+    let asks: [(&str, By); 3] = [
+        ("a patch", |name, patch| Ask::merge(namespace(name, ""), patch)),
+        ("a patch of its status", |name, patch| Ask::merge(namespace(name, "/status"), patch)),
+        ("server-side apply", |name, patch| {
+            let owners = &patch["metadata"]["ownerReferences"];
+            let metadata = json!({"name": name, "ownerReferences": owners});
+            Ask::apply(namespace(name, ""), &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
+        }),
+    ];
+    asks.into_iter()
+        .map(|(how, ask)| {
+            let what = format!("gives the slot's namespace an owner that is not there, by {how}");
+            row("a148", "mallory", what, NAMESPACES, move |w| {
+                let name = w.alices().name();
+                w.api.send(&w.mallory(), ask(name, &patch())).denied(&["ownerReferences", name, "administrators"])?;
+                let now = w.api.set_up(Ask::get(namespace(name, "")));
+                held(now["metadata"]["ownerReferences"].is_null(), || now.to_string())
+            })
+        })
+        .collect()
 }
 
 /// What the gate is made of is RBAC's to guard.

@@ -39,6 +39,24 @@ fn durations() -> Vec<Row> {
         row("a22", "bob", "makes a token for less than no time", "refused", |w| {
             w.api.send(&bob(), token(w.bobs().name(), "default", -1)).code_of(&[403, 422])
         }),
+        row(
+            "a150",
+            "bob",
+            "makes a token that is bound to a pod of his own slot",
+            "denied: kubelets ask for those",
+            |w| {
+                let slot = w.bobs().name();
+                let bound = json!({"apiVersion": "v1", "kind": "Pod", "name": "any"});
+                let ask = |bound: &Value| {
+                    let path = core(slot, "serviceaccounts/default/token");
+                    Ask::post(path, &json!({"spec": {"boundObjectRef": bound, "expirationSeconds": 600}}))
+                };
+                let of_pod = [slot, "passes for the pod's own"];
+                w.api.send(&bob(), ask(&bound)).denied(&of_pod)?;
+                // What runs in the slot makes none either, for itself or for another pod.
+                w.api.send(&Actor::account(slot, "default").in_a_pod(), ask(&bound)).no_right_or_denied()
+            },
+        ),
         row("a22", "bob", "makes a token for an hour in his own slot", "control: it is made", |w| {
             w.api.send(&bob(), token(w.bobs().name(), "default", 3600)).done().map(drop)
         }),

@@ -4,7 +4,7 @@ use super::*;
 use crate::decide::Reason;
 use crate::review::GateReview;
 use crate::settings::Deployer;
-use hotdesk_slots::Mode;
+use hotdesk_slots::{Mode, Name};
 
 const ALICE: Decision = Decision::Allow(Role::Claimant);
 
@@ -24,7 +24,8 @@ fn found(request: &Value, decision: Decision, user: &str, settings: &Settings) -
     let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": whole}).to_string();
     let mut review = GateReview::parse(review.as_bytes()).unwrap();
     let requester = review.request.take_requester();
-    broken(&review.request, decision, &requester, settings).map_or("", |broken| broken.rule().word())
+    let claim = ClaimView { users: vec![Name::parse("bob").unwrap()], ..ClaimView::default() };
+    broken(&review.request, decision, &requester, Some(&claim), settings).map_or("", |broken| broken.rule().word())
 }
 
 #[track_caller]
@@ -85,6 +86,23 @@ fn a_token_lasts_an_hour_at_most() {
 }
 
 #[test]
+fn a150_nobody_but_a_kubelet_makes_the_token_of_a_pod() {
+    let bound = |kind: &str| {
+        json!({
+            "subResource": "token", "resource": {"group": "", "resource": "serviceaccounts"},
+            "kind": {"group": "authentication.k8s.io", "kind": "TokenRequest"},
+            "object": {"spec": {"expirationSeconds": 600, "boundObjectRef": {"kind": kind, "name": "web-0"}}},
+        })
+    };
+    check(&bound("Pod"), "token-of-pod");
+    for kind in ["Node", "Secret"] {
+        check(&bound(kind), "");
+    }
+    let workload = Decision::Allow(Role::OwnServiceAccount);
+    assert_eq!(found(&bound("Pod"), workload, "system:serviceaccount:mew:default", &settings()), "token-of-pod");
+}
+
+#[test]
 fn no_secret_holds_a_token_without_an_end_unless_the_operator_says_so() {
     let secret = |kind: &str, operation: &str| {
         let object = json!({"type": "kubernetes.io/service-account-token", "metadata": {"name": "t"}});
@@ -110,7 +128,12 @@ fn no_template_holds_a_key_of_hotdesks_but_a_deployer_that_knows_people_names_th
     check(&named, "reserved-key");
     assert_eq!(found(&named, Decision::Allow(Role::Deployer), "ci", &settings()), "");
     assert_eq!(found(&named, Decision::Allow(Role::Deployer), "flux", &settings()), "reserved-key");
-    assert_eq!(found(&named, Decision::Allow(Role::Reviver), "reviver", &settings()), "");
+    assert_eq!(found(&named, Decision::Allow(Role::Reviver), "reviver", &settings()), "", "bob holds the slot");
+    let mut forged = named.clone();
+    forged["object"]["spec"]["template"]["metadata"]["labels"]["hotdesk.dev/for"] = json!("carol");
+    let revived = found(&forged, Decision::Allow(Role::Reviver), "reviver", &settings());
+    assert_eq!(revived, "reserved-key", "a152: a release that its holder forged names nobody else when it comes back");
+    assert_eq!(found(&forged, Decision::Allow(Role::Deployer), "ci", &settings()), "");
     let mut scaled = deployment("hotdesk.dev/owner");
     scaled["operation"] = json!("UPDATE");
     scaled["oldObject"] = scaled["object"].clone();

@@ -177,6 +177,31 @@ fn open(kind: (&str, &str), object: &Value) -> Vec<String> {
 }
 
 #[test]
+fn a151_a_host_is_found_however_a_list_of_names_spells_it() {
+    let service = ("", "Service");
+    // external-dns drops the blanks of the whole list.
+    for spelled in ["mew.dev.exam ple.com", "a.test, m e w.dev.example.com", "mew.\tdev.example.com"] {
+        let object = annotated("external-dns.alpha.kubernetes.io/hostname", spelled);
+        assert_eq!(denial(service, &object, None).0, "neighbour-host", "{spelled:?}");
+    }
+    // nginx ends a word at any blank.
+    for blank in ['\r', '\u{b}', '\u{c}', '\u{a0}'] {
+        let object =
+            annotated("nginx.ingress.kubernetes.io/server-alias", &format!("a.test{blank}mew.dev.example.com"));
+        assert_eq!(denial(INGRESS, &object, None).0, "neighbour-host", "{blank:?}");
+    }
+    // JSON has other ways to write a letter, and who reads it may stand more depth than others.
+    let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+    for before in ["0", &deep] {
+        let condition = format!(r#"[{{"x":{before},"hostHeaderConfig":{{"values":["\u006dew.dev.example.com"]}}}}]"#);
+        let object = annotated("alb.ingress.kubernetes.io/conditions.web", &condition);
+        assert_eq!(denial(INGRESS, &object, None).0, "neighbour-host", "{condition}");
+    }
+    let own = annotated("external-dns.alpha.kubernetes.io/hostname", "a.test, b.test");
+    assert_eq!(denial(service, &own, None).0, "");
+}
+
+#[test]
 fn rules_that_could_take_any_host_are_warned_of_and_let_in() {
     let alias = |value: &str| annotated("nginx.ingress.kubernetes.io/server-alias", value);
     let told: [((&str, &str), Value, &str); 14] = [

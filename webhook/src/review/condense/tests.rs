@@ -156,7 +156,7 @@ fn spec_text() -> impl Strategy<Value = String> {
         let class = r#""priorityClassName":"system-x""#;
         let template = format!(r#"{{{metadata},"spec":{{"volumes":{volumes},{class},"containers":{other}}}}}"#);
         format!(
-            r#"{{"replicas":1,"template":{template},"expirationSeconds":3600,"jobTemplate":{{"spec":{{"template":{template}}}}},
+            r#"{{"replicas":1,"template":{template},"expirationSeconds":3600,"boundObjectRef":{{"kind":"Pod","name":{odd}}},"jobTemplate":{{"spec":{{"template":{template}}}}},
             "volumeClaimTemplates":[{{{metadata}}},{other}]}}"#
         )
     })
@@ -262,7 +262,7 @@ fn a_template_may_hold_any_text_under_a_key_that_is_not_read_there() {
 #[test]
 fn what_a_template_holds_of_hotdesks_own_is_kept_and_the_rest_is_not() {
     let object = r#"{"spec":{"replicas":3,"template":{"metadata":{"name":"x","labels":{"app":"web","hotdesk.dev/owner":"bob"}},
-        "spec":{"containers":[{"name":"a"}],"volumes":[{"name":"v"}]}},"expirationSeconds":7},"metadata":{"name":"web"}}"#;
+        "spec":{"containers":[{"name":"a"}],"volumes":[{"name":"v"}]}},"expirationSeconds":7,"boundObjectRef":{"kind":"Pod","name":"web"}},"metadata":{"name":"web"}}"#;
     let kept: Value = serde_json::from_slice(condensed(&review_of(object)).json()).unwrap();
     assert_eq!(
         kept["request"]["object"],
@@ -270,6 +270,7 @@ fn what_a_template_holds_of_hotdesks_own_is_kept_and_the_rest_is_not() {
             "spec": {
                 "template": {"metadata": {"labels": {"hotdesk.dev/owner": "bob"}}, "spec": {"volumes": [{}]}},
                 "expirationSeconds": 7,
+                "boundObjectRef": {"kind": "Pod"},
             },
             "metadata": {"name": "web"},
         })

@@ -15,7 +15,7 @@ fn found(kind: (&str, &str), object: &Value, old: Option<&Value>, may_name_peopl
         [&object.spec, &object.template],
         old.as_ref().map(|old| [&old.spec, &old.template]),
         kind,
-        may_name_people,
+        &|_| may_name_people,
     );
     let shown = |r: Reserved<'_>| format!("{}.metadata.{} {}", r.template, r.map, r.key);
     reserved.map(shown).unwrap_or_default()
@@ -159,6 +159,24 @@ fn the_seconds_of_a_token_are_read() {
     lasts("\"3600\"", None);
     let elsewhere: Object<'_> = serde_json::from_str(r#"{"spec":{"template":{"expirationSeconds":9}}}"#).unwrap();
     assert_eq!(elsewhere.spec.expiration_seconds, None);
+}
+
+#[test]
+fn a_token_is_bound_to_a_pod_by_the_very_kind() {
+    for (bound, expected) in [
+        (r#"{"kind":"Pod","apiVersion":"v1","name":"web-0","uid":"u"}"#, true),
+        (r#"{"kind":"Node"}"#, false),
+        (r#"{"kind":"Secret","name":"Pod"}"#, false),
+        (r#"{"of":{"kind":"Pod"}}"#, false),
+        (r#""Pod""#, false),
+        ("null", false),
+    ] {
+        let text = format!(r#"{{"spec":{{"boundObjectRef":{bound}}}}}"#);
+        let object: Object<'_> = serde_json::from_str(&text).unwrap();
+        assert_eq!(object.spec.binds_pod, expected, "{bound}");
+    }
+    let elsewhere: Object<'_> = serde_json::from_str(r#"{"spec":{"template":{"kind":"Pod"},"kind":"Pod"}}"#).unwrap();
+    assert!(!elsewhere.spec.binds_pod);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn custom(kind: &str, version: &str, spec: &Value) -> Value {
 
 fn kinds() -> Vec<Row> {
     type Make = fn(&str) -> Value;
-    let tried: [(&str, &str, Make); 8] = [
+    let tried: [(&str, &str, Make); 9] = [
         ("an Ingress", INGRESSES, |host| ingress("theft", host)),
         ("an Ingress as a canary with weight 100", INGRESSES, |host| {
             let mut canary = ingress("theft", host);
@@ -52,6 +52,10 @@ fn kinds() -> Vec<Row> {
         }),
         ("the DNS name of a Service", super::street::SERVICES, |host| {
             let annotations = json!({"external-dns.alpha.kubernetes.io/hostname": host});
+            json!({"metadata": {"name": "theft", "annotations": annotations}, "spec": {"ports": [{"port": 80}]}})
+        }),
+        ("the DNS name of a Service, with blanks in it", super::street::SERVICES, |host| {
+            let annotations = json!({"external-dns.alpha.kubernetes.io/hostname": host.replace('.', ". ")});
             json!({"metadata": {"name": "theft", "annotations": annotations}, "spec": {"ports": [{"port": 80}]}})
         }),
         ("an IngressRoute", TRAEFIK, |host| {
