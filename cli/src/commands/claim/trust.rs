@@ -38,6 +38,9 @@ pub(super) async fn decided(cluster: &Cluster, args: &Claim, me: &Me) -> Result<
         return Ok(None);
     }
     let name = slot_name(slot);
+    if let Some(told) = left::endless_tokens(&cluster.client(), name).await {
+        on_stderr(&told);
+    }
     let later = format!("If that is fine: {} claim {name} --trust-workloads", cluster.program);
     let Some(told) = left::look(&cluster.client(), name).await.told(name) else {
         return Ok(Some(true));

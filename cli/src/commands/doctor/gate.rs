@@ -284,6 +284,10 @@ fn is_every_slot(selector: &LabelSelector) -> bool {
     labels && expressions.len() == 1 && expressions.iter().all(exists)
 }
 
+/// The policies of the gate, which a switch of the chart binds; and those that hold hotdesk's own accounts, which are always bound.
+const OF_THE_GATE: [&str; 2] = ["gate", "namespaces"];
+const OF_ACCOUNTS: [&str; 5] = ["reapers", "reapers-releases", "revivers-requests", "restamper", "jobs"];
+
 /// The policies and what binds them.
 pub(super) fn policies(facts: &Facts) -> Vec<Finding> {
     let (about, id) = ("the policies", Id::Policies);
@@ -292,22 +296,30 @@ pub(super) fn policies(facts: &Facts) -> Vec<Finding> {
         (Err(why), _) | (_, Err(why)) => return vec![Finding::unseen(id, about, why)],
     };
     let fullname = facts.mutating.as_deref().ok().and_then(fullname).unwrap_or_else(|| "hotdesk".to_owned());
-    let names = [format!("{fullname}-gate"), format!("{fullname}-namespaces")];
-    let mut findings: Vec<Finding> = names.iter().flat_map(|name| policy(name, policies, bindings)).collect();
+    let named = |name: &&str| format!("{fullname}-{name}");
+    let (gate, accounts): (Vec<_>, Vec<_>) =
+        (OF_THE_GATE.iter().map(named).collect(), OF_ACCOUNTS.iter().map(named).collect());
+    let mut findings: Vec<Finding> = gate.iter().flat_map(|name| policy(name, SWITCH_ON, policies, bindings)).collect();
+    findings.extend(accounts.iter().flat_map(|name| policy(name, UPGRADE, policies, bindings)));
     if findings.is_empty() {
-        findings.push(Finding::ok(id, about, format!("{} are there, bound, and deny", list(&names))));
+        findings.push(Finding::ok(
+            id,
+            about,
+            format!("{} are there, bound, and deny", list(&[gate, accounts].concat())),
+        ));
     }
     findings
 }
 
 fn policy(
     name: &str,
+    fix: &str,
     policies: &[ValidatingAdmissionPolicy],
     bindings: &[ValidatingAdmissionPolicyBinding],
 ) -> Vec<Finding> {
     let problem = |says: String| Finding::problem(Id::Policies, "the policies", says);
     let Some(policy) = policies.iter().find(|policy| policy.name_any() == name) else {
-        return vec![problem(format!("there is no ValidatingAdmissionPolicy {name}")).mended_by(SWITCH_ON)];
+        return vec![problem(format!("there is no ValidatingAdmissionPolicy {name}")).mended_by(fix)];
     };
     let mut findings = Vec::new();
     let bound: Vec<_> = bindings
@@ -317,7 +329,7 @@ fn policy(
         .collect();
     let denies = |action: &String| action == "Deny";
     if !bound.iter().any(|spec| spec.validation_actions.iter().flatten().any(denies)) {
-        findings.push(problem(format!("the policy {name} is not bound, so it denies nothing")).mended_by(SWITCH_ON));
+        findings.push(problem(format!("the policy {name} is not bound, so it denies nothing")).mended_by(fix));
     } else if !bound.iter().any(|spec| spec.match_resources.is_none()) {
         let says = format!("the binding of {name} has matchResources, so some writes in slots pass it by");
         findings.push(problem(says).mended_by(UPGRADE));
@@ -326,7 +338,8 @@ fn policy(
         let spec: &k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBindingSpec = spec;
         spec.param_ref.as_ref().is_some_and(|param| param.name.as_deref() == Some("slot"))
     };
-    if name.ends_with("-gate") && !bound.is_empty() && !bound.iter().any(by_slot) {
+    let judges_by_slot = ["-gate", "-reapers-releases", "-revivers-requests"].iter().any(|end| name.ends_with(end));
+    if judges_by_slot && !bound.is_empty() && !bound.iter().any(by_slot) {
         let says = format!("the binding of {name} does not name the Slot as its parameter, so it judges by nothing");
         findings.push(problem(says).mended_by(UPGRADE));
     }

@@ -18,6 +18,17 @@ fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap()
 }
 
+/// The policies that the chart makes, besides the one that `charts/slots` binds.
+const POLICIES: [&str; 7] = [
+    "hotdesk-gate",
+    "hotdesk-namespaces",
+    "hotdesk-reapers",
+    "hotdesk-reapers-releases",
+    "hotdesk-revivers-requests",
+    "hotdesk-restamper",
+    "hotdesk-jobs",
+];
+
 /// An entry of a webhook configuration, as the chart makes it.
 fn hook(name: &str, mutates: bool) -> Value {
     // The base64 of "-----BEGIN CERTIFICATE-----".
@@ -47,7 +58,8 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
     });
     let policy = |name: &str| json!({"metadata": {"name": name}, "spec": {"failurePolicy": "Fail"}});
     let binding = |name: &str| {
-        let param = if name == "hotdesk-gate" { json!({"name": "slot"}) } else { Value::Null };
+        let by_slot = ["hotdesk-gate", "hotdesk-reapers-releases", "hotdesk-revivers-requests"].contains(&name);
+        let param = if by_slot { json!({"name": "slot"}) } else { Value::Null };
         json!({"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"], "paramRef": param}})
     };
     let labels =
@@ -60,8 +72,8 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
             json!({"metadata": {"name": "hotdesk"}, "webhooks": MUTATING.map(|name| hook(name, true))}),
         )]),
         validating: Ok(vec![from(json!({"metadata": {"name": "hotdesk"}, "webhooks": [hook(GATE, false)]}))]),
-        policies: Ok(vec![from(policy("hotdesk-gate")), from(policy("hotdesk-namespaces"))]),
-        bindings: Ok(vec![from(binding("hotdesk-gate")), from(binding("hotdesk-namespaces"))]),
+        policies: Ok(POLICIES.map(|name| from(policy(name))).into()),
+        bindings: Ok(POLICIES.map(|name| from(binding(name))).into()),
         deployments: Ok(vec![from(json!({
             "metadata": {"name": "hotdesk-webhook", "namespace": "hotdesk", "labels": labels},
             "spec": {"replicas": 2, "selector": {}, "template": {}}, "status": {"readyReplicas": 2},
@@ -187,6 +199,12 @@ fn every_policy_must_be_there_and_bound() {
         Level::Problem,
         "hotdesk-gate is not bound",
     );
+    for (number, name) in POLICIES.into_iter().enumerate() {
+        let says = format!("the policy {name} is not bound");
+        check(move |f| drop(f.bindings.as_mut().unwrap().remove(number)), Level::Problem, &says);
+    }
+    let blind = |f: &mut Facts| f.bindings.as_mut().unwrap()[4].spec.as_mut().unwrap().param_ref = None;
+    check(blind, Level::Problem, "hotdesk-revivers-requests does not name the Slot");
 }
 
 #[test]

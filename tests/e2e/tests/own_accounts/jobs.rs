@@ -1,6 +1,7 @@
 //! The controller makes Jobs as the slot's CronJob has them.
 
 use hotdesk_e2e::requests::{Identity, Requests, path};
+use hotdesk_e2e::slot::Wish;
 use hotdesk_e2e::{TestSlot, installation};
 use serde_json::{Value, json};
 
@@ -169,6 +170,38 @@ fn the_controller_makes_jobs_as_the_cron_job_has_them_and_writes_nothing_else_th
         ("POST", path(JOBS, "v1", "secrets"), json!({"metadata": {"name": "s"}}), says),
         ("DELETE", format!("{cron_jobs}/{name}"), Value::Null, says),
     ]);
+    let wrong = wrong(&requests, controller, &tries);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a153_the_job_of_a_reaper_that_is_set_to_do_nothing_does_nothing_either() {
+    let _held = installation::shared();
+    let _rights = AllRights::give();
+    let (requests, slot) = (Requests::start(), Wish::free().reaper(json!({"dryRun": true})).make());
+    let controller = Identity::person(CONTROLLER);
+    let cron_job = path(JOBS, "batch/v1", &format!("cronjobs/reap-{}", slot.name()));
+    let cron_job = requests.ask(None, "GET", &cron_job, None).object;
+    let url = path(JOBS, "batch/v1", "jobs");
+    let try_with = |dry_run: Option<&str>, args: &[&str], says: &'static str| {
+        let job = job(&cron_job, slot.name(), |job| {
+            container(job)["env"].as_array_mut().unwrap().retain(|entry| entry["name"] != "HOTDESK_DRY_RUN");
+            dry_run.into_iter().for_each(|value| set(job, "HOTDESK_DRY_RUN", value));
+            if !args.is_empty() {
+                runs_as(job, &format!("reviver-{}", slot.name()));
+                container(job)["args"] = json!(args);
+            }
+        });
+        ("POST", url.clone(), job, says)
+    };
+    until_it(&requests, controller, &try_with(Some("true"), &[], ""));
+    until_it(&requests, controller, &try_with(Some("false"), &[], "differs in HOTDESK_DRY_RUN"));
+    let tries = [
+        try_with(None, &[], "HOTDESK_DRY_RUN"),
+        try_with(Some("false"), &["purge", "--"], "HOTDESK_DRY_RUN"),
+        try_with(Some("true"), &["purge", "--"], ""),
+        try_with(Some("false"), &["revive", "--"], ""),
+    ];
     let wrong = wrong(&requests, controller, &tries);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -5,6 +5,7 @@
 
 use futures::StreamExt as _;
 use hotdesk_slots::text::{list, plain};
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::api::{ApiResource, DynamicObject, ListParams};
 use kube::{Api, Client, Error, ResourceExt};
@@ -72,6 +73,25 @@ impl Left {
             self.unseen.push(what);
         }
     }
+}
+
+/// What is said of Secrets with tokens that have no end, as far as this person may list them. Nobody writes with such a token, and
+/// who made it may go on reading with it.
+pub(super) async fn endless_tokens(client: &Client, slot: &str) -> Option<String> {
+    let of_type = ListParams::default().fields("type=kubernetes.io/service-account-token");
+    let listed = Api::<Secret>::namespaced(client.clone(), slot).list_metadata(&of_type).await.ok()?;
+    tokens_told(slot, &listed.items.iter().map(|secret| plain(&secret.name_any())).collect::<Vec<_>>())
+}
+
+fn tokens_told(slot: &str, names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| {
+        format!(
+            "From before, there are Secrets in {slot} with tokens that have no end: {}. Who knows one may read by it what the slot's \
+             service accounts may. Delete those that you do not need: kubectl -n {slot} delete secret {}",
+            some(names),
+            names.get(..SHOWN).unwrap_or(names).join(" ")
+        )
+    })
 }
 
 /// Looks, as far as this person may.

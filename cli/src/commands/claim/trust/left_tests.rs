@@ -95,3 +95,16 @@ fn what_is_there_is_named_up_to_a_number() {
     assert_eq!(some(&pods(2)), "Pod/p0 and Pod/p1");
     assert!(some(&pods(12)).ends_with(", Pod/p7 and 4 more"));
 }
+
+#[test]
+fn a24_tokens_without_an_end_are_named_with_what_removes_them() {
+    let names = |count: usize| (1..=count).map(|n| format!("token-{n}")).collect::<Vec<_>>();
+    assert_eq!(tokens_told("mew", &[]), None);
+    let told = tokens_told("mew", &names(2)).unwrap();
+    assert!(
+        told.contains("no end: token-1 and token-2.") && told.ends_with("kubectl -n mew delete secret token-1 token-2"),
+        "{told}"
+    );
+    let told = tokens_told("mew", &names(SHOWN + 2)).unwrap();
+    assert!(told.contains("2 more") && told.ends_with(" token-8"), "{told}");
+}
