@@ -49,6 +49,7 @@ pub mod report;
 pub mod request;
 pub mod run;
 pub mod sessions;
+pub mod stop;
 pub mod times;
 pub mod undo;
 pub mod voice;
