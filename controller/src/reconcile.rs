@@ -83,7 +83,9 @@ impl Slots {
                 match ended {
                     // A CronJob or Job of a slot that is no more.
                     Err(ControllerError::ObjectNotFound(gone)) => {
-                        self.attempts.succeeded(&gone.namespace.unwrap_or_default());
+                        let slot = gone.namespace.unwrap_or_default();
+                        self.attempts.succeeded(&slot);
+                        self.metrics.forget(&slot);
                     }
                     Err(ControllerError::QueueError(error)) => {
                         tracing::warn!(error = %harmless(&client::reason(&error)), "the watch on Slots, CronJobs and Jobs fails; trying again");
@@ -98,6 +100,7 @@ impl Slots {
 
     /// Brings one Slot to what follows, and says when to look again.
     async fn bring(&self, slot: ReadSlot) -> Result<Option<Duration>, ClusterError> {
+        self.metrics.slot(&slot.name, slot.slot.status.as_ref());
         // The phase first: the policy waits for it, whatever else is out of order.
         let patch = Patch::default().with_phase(&slot, (self.clock)());
         self.write(&slot, &patch).await?;

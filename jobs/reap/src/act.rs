@@ -122,8 +122,10 @@ pub trait Hands {
     async fn left(&mut self, release: &Release) -> Result<Left, String>;
     /// Gives a record that stays what was left out of it, and ends hooks that run; `whole`: nothing of the release is gone.
     async fn put_back(&mut self, release: &Release, whole: bool);
-    /// Waits.
+    /// Waits, unless the run is asked to stop.
     async fn wait(&mut self, how_long: Duration);
+    /// Why nothing more may be begun, if so.
+    fn asked_to_stop(&self) -> Option<String>;
 }
 
 /// Whether a release may be uninstalled, by what is seen right now.
@@ -182,6 +184,10 @@ pub async fn reap(hands: &mut impl Hands, plan: &Plan, retries: usize, pause: Du
         if index > 0 {
             hands.wait(pause).await;
         }
+        if let Some(why) = hands.asked_to_stop() {
+            outcome.stopped = Some((why, VerdictState::Unknown));
+            break;
+        }
         one(hands, plan, target, retries, &mut outcome).await;
         if outcome.stopped.is_some() {
             break;
@@ -209,6 +215,9 @@ async fn one(hands: &mut impl Hands, plan: &Plan, target: &Release, retries: usi
             Ok(()) => return outcome.gone(hands, target, None).await,
             Err(why) => why,
         };
+        if hands.asked_to_stop().is_some() {
+            return outcome.give_up(hands, target, progress, said).await;
+        }
         // Everything is looked at again also after the shortest wait: somebody may come back while the policy lags.
         let lag = if is_policy_behind(&said) { lags.next() } else { None };
         let again = progress != Progress::Begun || !is_a_hooks_fault(hands, target).await;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::helm::release::{Driver, Phase, State};
+use crate::report::{Conclusion, Exit};
 use hotdesk_slots::slot::{Claim, LastSession};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -46,6 +47,9 @@ struct World {
     lose_record_on_failure: bool,
     /// What is there of what was to go, if that is not what the releases say.
     left: Option<Result<Left, String>>,
+    /// It is asked to stop while helm is at this release.
+    stopped_at: Option<&'static str>,
+    stopped: bool,
 }
 
 fn world(names: &[&str]) -> World {
@@ -62,6 +66,8 @@ fn world(names: &[&str]) -> World {
         done: vec![],
         lose_record_on_failure: false,
         left: None,
+        stopped_at: None,
+        stopped: false,
     }
 }
 
@@ -101,6 +107,10 @@ impl Hands for World {
 
     async fn uninstall(&mut self, release: &Release) -> Result<(), HelmError> {
         self.done.push(format!("helm {}", release.name));
+        if self.stopped_at == Some(&release.name) {
+            self.stopped = true;
+            return Err(HelmError::Failed("helm was ended".to_owned()));
+        }
         let answer = if self.helm.is_empty() { Ok(()) } else { self.helm.remove(0) };
         if answer.is_ok() || (self.lose_record_on_failure && self.helm.is_empty()) {
             self.releases.retain(|other| other.name != release.name);
@@ -127,6 +137,10 @@ impl Hands for World {
     async fn wait(&mut self, how_long: Duration) {
         self.waited += how_long;
         self.done.push("wait".to_owned());
+    }
+
+    fn asked_to_stop(&self) -> Option<String> {
+        self.stopped.then(|| "the run was ended by SIGTERM".to_owned())
     }
 }
 
@@ -368,4 +382,20 @@ fn somebody_who_comes_back_while_the_policy_lags_stops_the_reap() {
 fn the_policy_denies_in_the_words_that_are_waited_for() {
     let policy = include_str!("../../../charts/hotdesk/templates/policy-reapers-releases.yaml");
     assert!(policy.contains(POLICY_WORDS) && is_policy_behind(&policy_behind()));
+}
+
+#[test]
+fn a_reap_that_is_asked_to_stop_says_what_it_left_and_begins_nothing_more() {
+    let mut world = world(&["web", "api", "db"]);
+    world.stopped_at = Some("api");
+    let outcome = run(&mut world, &plan(&["web", "api", "db"]));
+    assert_eq!(outcome.gone, ["web"]);
+    let failed: Vec<_> = outcome.failed.iter().map(|failed| (failed.name.as_str(), failed.begun)).collect();
+    assert_eq!(failed, [("api", true)]);
+    assert_eq!(outcome.stopped, Some(("the run was ended by SIGTERM".to_owned(), VerdictState::Unknown)));
+    let begun: Vec<_> = world.done.iter().filter(|done| done.starts_with("helm ")).collect();
+    assert_eq!(begun, ["helm web", "helm api"], "tried again, or the next one begun");
+    let told = Conclusion::of_reap("mew", &verdict(VerdictState::Idle), &outcome);
+    assert_eq!(told.exit, Exit::Unfinished);
+    assert!(told.message.ends_with("The rest was left: the run was ended by SIGTERM."), "{}", told.message);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hotdesk_slots::requests::SavedRelease;
-use hotdesk_slots::slot::Slot;
+use hotdesk_slots::slot::{Slot, VerdictState};
 use hotdesk_slots::undo::ObjectRef;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
@@ -20,6 +20,7 @@ use crate::helm::release::{Driver, Phase, Release};
 use crate::helm::{Helm, HelmError};
 use crate::judged::write_judged;
 use crate::report::uninstalling_patch;
+use crate::stop::{Heed, ended_by};
 use crate::undo::history::History;
 use crate::undo::hooks;
 use crate::undo::keeper::{Keeper, Prepared, Reap};
@@ -44,6 +45,8 @@ pub struct RealHands<'a> {
     pub reap: Reap,
     /// The release that is being uninstalled.
     pub at_work: AtWork,
+    /// Whether this run is asked to stop.
+    pub heed: Heed,
 }
 
 /// What is known of the release that is being uninstalled.
@@ -63,7 +66,8 @@ pub struct AtWork {
 
 impl Hands for RealHands<'_> {
     async fn look(&mut self) -> (Verdict, Evidence) {
-        let (verdict, evidence) = self.collector.verdict(&mut self.memory).await;
+        let looked = self.heed.or(self.collector.verdict(&mut self.memory)).await;
+        let (verdict, evidence) = looked.unwrap_or_else(|what| (unknown(ended_by(what)), Evidence::default()));
         self.seen = evidence.slot.as_ref().and_then(|slot| slot.as_ref().ok()).cloned();
         self.saved.clear();
         (verdict, evidence)
@@ -85,7 +89,8 @@ impl Hands for RealHands<'_> {
         let noted = write_judged(self.collector.cluster, self.collector.slot, seen, begun).await;
         noted.map_err(HelmError::NotRun)?;
         tracing::info!(release = release.name, revision = release.revision, "uninstalling");
-        self.helm.uninstall(release, &self.reason).await
+        let uninstalled = self.heed.or(self.helm.uninstall(release, &self.reason)).await;
+        uninstalled.unwrap_or_else(|what| Err(HelmError::Failed(format!("helm was ended: {}", ended_by(what)))))
     }
 
     async fn remains(&mut self, release: &Release) -> Result<bool, String> {
@@ -115,8 +120,16 @@ impl Hands for RealHands<'_> {
     }
 
     async fn wait(&mut self, how_long: Duration) {
-        tokio::time::sleep(how_long).await;
+        let _asked = self.heed.or(tokio::time::sleep(how_long)).await;
     }
+
+    fn asked_to_stop(&self) -> Option<String> {
+        self.heed.asked().map(ended_by)
+    }
+}
+
+fn unknown(reason: String) -> Verdict {
+    Verdict { state: VerdictState::Unknown, reason, activity: None, reap_at: None }
 }
 
 impl RealHands<'_> {

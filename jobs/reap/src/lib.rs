@@ -53,6 +53,7 @@ pub mod remote;
 pub mod report;
 pub mod request;
 pub mod run;
+pub mod stop;
 pub mod times;
 pub mod undo;
 pub mod veto;

@@ -8,6 +8,7 @@ use clap::Parser as _;
 use hotdesk_reap::args::Args;
 use hotdesk_reap::report::{Conclusion, Exit};
 use hotdesk_reap::run::run;
+use hotdesk_reap::stop::{Stop, TIME_TO_TELL, ended_by};
 use hotdesk_reap::undo::args::Command;
 use hotdesk_reap::undo::pruner::prune;
 use hotdesk_reap::undo::purger::purge;
@@ -24,26 +25,28 @@ async fn main() -> ExitCode {
         Err(error) => return termination::misused(&error),
     };
     let args = Arc::new(args);
-    let shared = Arc::clone(&args);
+    let stop = Arc::new(Stop::default());
+    let (shared, stopped) = (Arc::clone(&args), Arc::clone(&stop));
     // A task of its own: whatever comes wakes it alone, and neither asks for signals nor the kernel for what else there is.
-    let mut work = tokio::spawn(async move { conclude(&shared).await });
+    let mut work = tokio::spawn(async move { conclude(&shared, &stopped).await });
+    let early = |why: String| Conclusion {
+        exit: Exit::Error,
+        message: format!("{why}. What was begun, the next run finishes."),
+    };
     let conclusion = tokio::select! {
-        done = &mut work => done.unwrap_or_else(|error| Conclusion {
-            exit: Exit::Error,
-            message: format!("The run ended early: {error}. What was begun, the next run finishes."),
-        }),
+        done = &mut work => done.unwrap_or_else(|error| early(format!("The run ended early: {error}"))),
         // The first process of a container is not ended by a signal that it does not wait for.
         what = ended() => {
+            let told = if stop.ask(what) { tokio::time::timeout(TIME_TO_TELL, &mut work).await.ok() } else { None };
             work.abort();
-            let _ended = work.await;
-            Conclusion { exit: Exit::Error, message: format!("Ended by {what}; what was begun, the next run finishes.") }
+            told.and_then(Result::ok).unwrap_or_else(|| early(format!("Nothing more is said: {}", ended_by(what))))
         }
     };
     leave_message(&args, &conclusion);
     ExitCode::from(conclusion.exit as u8)
 }
 
-async fn conclude(args: &Args) -> Conclusion {
+async fn conclude(args: &Args, stop: &Stop) -> Conclusion {
     args.log.start();
     process::prepare();
     let (rules, patterns) = match args.rules() {
@@ -51,7 +54,7 @@ async fn conclude(args: &Args) -> Conclusion {
         Err(message) => return Conclusion { exit: Exit::Usage, message },
     };
     match &args.command {
-        None => run(args, &rules, &patterns, clock).await,
+        None => run(args, (&rules, &patterns), stop, clock).await,
         Some(Command::Revive { releases }) => revive(args, releases, clock).await,
         Some(Command::Purge { names }) => purge(args, names, clock).await,
         Some(Command::Prune) => prune(args, clock).await,

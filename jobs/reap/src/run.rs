@@ -24,6 +24,7 @@ use crate::outlook;
 use crate::report::{
     Conclusion, Exit, begun_at, outdated_patch, reaping_patch, status_patch, write_event, write_status,
 };
+use crate::stop::Stop;
 use crate::times::{self, Known};
 use crate::undo::keeper::{Keeper, Reap};
 use crate::undo::prospect::Prospect;
@@ -35,7 +36,12 @@ use hotdesk_traffic::sight::Traffic;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
 /// Checks the slot once and, if it is idle, reaps it.
-pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> Timestamp) -> Conclusion {
+pub async fn run(
+    args: &Args,
+    (rules, patterns): (&Rules, &Patterns),
+    stop: &Stop,
+    now: fn() -> Timestamp,
+) -> Conclusion {
     let cluster = match Cluster::connect(args).await {
         Ok(cluster) => cluster,
         Err(error) => {
@@ -46,7 +52,7 @@ pub async fn run(args: &Args, rules: &Rules, patterns: &Patterns, now: fn() -> T
         Ok(slot) => slot,
         Err(message) => return Conclusion { exit: Exit::Usage, message },
     };
-    let run = Run { cluster: &cluster, args, rules, slot, now };
+    let run = Run { cluster: &cluster, args, rules, slot, stop, now };
     if let Some(conclusion) = run.void_at_once().await {
         return conclusion;
     }
@@ -120,6 +126,7 @@ struct Run<'a> {
     args: &'a Args,
     rules: &'a Rules,
     slot: &'a str,
+    stop: &'a Stop,
     now: fn() -> Timestamp,
 }
 
@@ -259,6 +266,8 @@ impl Run<'_> {
                 return conclusion;
             }
         };
+        // Whoever ends this run from here on waits until the Slot says what is left.
+        let heed = self.stop.heed();
         let now = (self.now)();
         let begun = reaping_patch(&plan.slot, &plan.targets, now, helm.done_by(now));
         if let Err(why) = write_judged(self.cluster, self.slot, &plan.slot, begun).await {
@@ -279,7 +288,7 @@ impl Run<'_> {
         let saved = Vec::new();
         let at_work = AtWork::default();
         let mut hands =
-            RealHands { collector, memory, helm: &helm, reason, seen: None, saved, keeper, reap: this, at_work };
+            RealHands { collector, memory, helm: &helm, reason, seen: None, saved, keeper, reap: this, at_work, heed };
         let mut outcome = reap(&mut hands, plan, self.args.retries, self.args.pause).await;
         outcome.skipped.extend(ahead.held.clone());
         let conclusion = Conclusion::of_reap(self.slot, verdict, &outcome);

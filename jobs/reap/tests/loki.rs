@@ -1,25 +1,48 @@
-//! A real Loki is asked, about lines that were really pushed to it.
+//! What a real Loki answers, about lines that were really pushed to it: from a recording, or by the Loki itself.
+//!
+//! `HOTDESK_REAL_LOKI=yes cargo test -p hotdesk-reap --test loki` asks the real one (`make loki` gets and asks it) and records
+//! what it answers in tests/data/loki.json. All claims play at the moment at which the recording began, so that the questions
+//! are the same in both.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 mod support;
 
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use hotdesk_traffic::sight::Look;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use support::{Server, case, check, clock, free_port, look, program, send, source, start};
+use support::recording::{Recorded, Recorder};
+use support::{Server, case_at, check, clock, free_port, look_at, program, send, source, start};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// Where the claims ask, and push to.
 struct Loki {
-    server: Server,
+    address: String,
     port: u16,
 }
 
-async fn loki() -> Loki {
+/// True where the real one is asked.
+#[allow(clippy::disallowed_methods, reason = "the edge of the tests")]
+fn is_real() -> bool {
+    std::env::var("HOTDESK_REAL_LOKI").is_ok_and(|set| !set.is_empty())
+}
+
+/// When the claims play: now with a real Loki, else when its answers were recorded.
+fn played() -> Timestamp {
+    static PLAYED: OnceLock<Timestamp> = OnceLock::new();
+    *PLAYED.get_or_init(|| if is_real() { clock() } else { recording().begun })
+}
+
+fn recording() -> Recorded {
+    Recorded::read("loki.json")
+}
+
+async fn started() -> (Server, u16) {
     let (port, grpc) = (free_port(), free_port());
     let folder = tempfile::tempdir().unwrap();
     let config = format!(
@@ -42,11 +65,11 @@ analytics: {{reporting_enabled: false}}
     std::fs::write(folder.path().join("loki.yaml"), config).unwrap();
     let mut command = Command::new(program("loki"));
     command.arg("-config.file=loki.yaml");
-    Loki { server: start(folder, command, port, "/ready").await, port }
+    (start(folder, command, port, "/ready").await, port)
 }
 
 fn ago(minutes: i64) -> Timestamp {
-    clock() - SignedDuration::from_mins(minutes)
+    played() - SignedDuration::from_mins(minutes)
 }
 
 impl Loki {
@@ -68,8 +91,8 @@ impl Loki {
     }
 
     async fn ask(&self, tenant: &str, more: &str) -> Look {
-        let yaml = format!("{{type: loki, url: '{}', tenant: {tenant}, {more}}}", self.server.address);
-        look(&source(&yaml), &case(HOUR)).await
+        let yaml = format!("{{type: loki, url: '{}', tenant: {tenant}, {more}}}", self.address);
+        look_at(&source(&yaml), &case_at(HOUR, played()), played).await
     }
 }
 
@@ -88,12 +111,22 @@ const LINES: &str = "selector: '{app=\"nginx\"}'";
 
 /// One Loki for all, for it takes its time to start; each claim has tenants of its own.
 #[tokio::test]
-async fn a_real_loki_is_asked() {
-    let loki = loki().await;
+async fn a_loki_answers_as_a_real_one_did() {
+    let real = if is_real() { Some(started().await) } else { None };
+    let recorder = match &real {
+        Some((_, port)) => Recorder::before(*port, played()).await,
+        None => Recorder::replay(recording()).await,
+    };
+    let loki = Loki { address: format!("http://127.0.0.1:{}", recorder.port), port: recorder.port };
     a_loki_is_asked_for_the_lines_of_the_slot_and_for_proof_that_it_gets_any(&loki).await;
-    many_lines_that_mention_the_slot_are_read_page_by_page(&loki).await;
     a_query_of_ones_own_is_asked_and_its_sight_proven(&loki).await;
-    a_line_that_arrives_now_is_seen_now(&loki).await;
+    recorder.save("loki.json");
+    if let Some((_, port)) = &real {
+        // Thousands of lines, and answers that change while they are waited for: not for a recording.
+        let loki = Loki { address: format!("http://127.0.0.1:{port}"), port: *port };
+        many_lines_that_mention_the_slot_are_read_page_by_page(&loki).await;
+        a_line_that_arrives_now_is_seen_now(&loki).await;
+    }
 }
 
 async fn a_loki_is_asked_for_the_lines_of_the_slot_and_for_proof_that_it_gets_any(loki: &Loki) {
@@ -171,7 +204,7 @@ async fn a_query_of_ones_own_is_asked_and_its_sight_proven(loki: &Loki) {
 async fn a_line_that_arrives_now_is_seen_now(loki: &Loki) {
     loki.push("now", &[line(ago(1), "mewtwo-web-80", "/", "curl")]).await;
     check("before", &loki.ask("now", LINES).await, "quiet");
-    loki.push("now", &[line(clock(), "mew-web-80", "/", "curl")]).await;
+    loki.push("now", &[line(played(), "mew-web-80", "/", "curl")]).await;
     let begun = Instant::now();
     while loki.ask("now", LINES).await.hit.is_none() {
         assert!(begun.elapsed() < Duration::from_secs(20), "a line of now is not seen");

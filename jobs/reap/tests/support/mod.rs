@@ -9,6 +9,8 @@
     reason = "it is part of tests"
 )]
 
+pub(crate) mod recording;
+
 use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -155,7 +157,11 @@ pub(crate) fn source(yaml: &str) -> Source {
 
 /// The slot mew with a Service web, and its neighbour mewtwo.
 pub(crate) fn case(window: Duration) -> Case {
-    let now = clock();
+    case_at(window, clock())
+}
+
+/// The same, at this moment.
+pub(crate) fn case_at(window: Duration, now: Timestamp) -> Case {
     let ago = |length: Duration| now - SignedDuration::try_from(length).unwrap();
     let addresses = vec!["10.244.0.77".parse().unwrap()];
     let web = Service { name: "web".to_owned(), ports: vec!["80".to_owned()], addresses, ..Service::default() };
@@ -186,6 +192,11 @@ pub(crate) fn watch(case: &Case, format: &Format) -> Watch {
 
 /// Looks through one source, as a run does.
 pub(crate) async fn look(source: &Source, case: &Case) -> Look {
+    look_at(source, case, clock).await
+}
+
+/// The same, by this clock.
+pub(crate) async fn look_at(source: &Source, case: &Case, clock: fn() -> Timestamp) -> Look {
     use hotdesk_reap::remote::{gcp, loki, prometheus};
     match &source.kind {
         Kind::Prometheus(server) => prometheus::look(&source.name, server, case, clock).await,

@@ -159,6 +159,7 @@ pub(crate) fn helm() -> Vec<Row> {
         ("is killed", "kill -9 $$"),
         ("hangs", "exec sleep 300"),
         ("says that it is done, and the record is there", "true"),
+        ("works, and the pod is ended, as by its Job's deadline", "kill -TERM $PPID; exec sleep 30"),
     ];
     let rows =
         ways.map(|(how, helm)| row(format!("helm {how}"), Expect::Unfinished, idle().with(|world| world.helm = helm)));
