@@ -5,7 +5,7 @@
 //! (`report`).
 //!
 //! Architecture Invariant: no error, gap or surprise ever reads as `Idle`. The modules `act` (its decisions),
-//! `decide`, `times`, `work`, `helm::manifest`, `helm::record` and `helm::release`, and all of `hotdesk_traffic`, have no client, clock, environment or file.
+//! `decide`, `times`, `veto`, `work`, `helm::manifest`, `helm::record` and `helm::release`, and all of `hotdesk_traffic`, have no client, clock, environment or file.
 //!
 //! # Rights
 //!

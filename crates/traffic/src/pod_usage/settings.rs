@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use hotdesk_slots::text::plain;
 use jiff::SignedDuration;
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 use crate::sources::{Header, Server, WrittenAuth, read_server};
 
@@ -109,8 +111,9 @@ pub fn read(text: &str) -> Result<Option<Settings>, Vec<String>> {
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let written: Written =
-        serde_saphyr::from_str(text).map_err(|error| vec![format!("--pod-usage cannot be read: {error}")])?;
+    let unreadable = |why: String| vec![format!("--pod-usage cannot be read: {why}")];
+    let written: Json = serde_saphyr::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+    let written: Written = serde_json::from_value(written).map_err(|error| unreadable(plain(&error.to_string())))?;
     if written.from.is_empty() {
         return Ok(None);
     }

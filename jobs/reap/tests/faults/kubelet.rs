@@ -61,7 +61,7 @@ impl Kubelet {
         }
         match request.path() {
             "/stats/summary" => {
-                let received = self.bytes.map(|bytes| bytes + self.more * u64::try_from(self.asked / 2).unwrap());
+                let received = self.bytes.map(|bytes| bytes + self.more * u64::try_from((self.asked - 1) / 2).unwrap());
                 Reply::Json(200, self.summary(received))
             }
             "/metrics/probes" => Reply::Text(200, self.probes()),

@@ -11,6 +11,7 @@
 
 pub(crate) mod recording;
 
+use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -94,6 +95,56 @@ pub(crate) async fn send(port: u16, request: &str) -> std::io::Result<String> {
     let mut text = String::new();
     stream.read_to_string(&mut text).await?;
     Ok(text)
+}
+
+/// A series, as minutes before now and values.
+pub(crate) type Series<'a> = (&'a str, Vec<(i64, f64)>);
+
+/// One value for each minute of a time.
+pub(crate) fn minutes(from: i64, to: i64, value: f64) -> Vec<(i64, f64)> {
+    (to..=from).rev().map(|minute| (minute, value)).collect()
+}
+
+/// A Prometheus with samples that promtool wrote.
+pub(crate) async fn holding(series: &[Series<'_>]) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    let now = clock().as_second();
+    let mut text = String::new();
+    let mut names: Vec<&str> = series.iter().map(|(name, _)| name.split('{').next().unwrap()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let _never_fails = writeln!(text, "# TYPE {name} unknown");
+        for (labelled, samples) in series.iter().filter(|(labelled, _)| labelled.split('{').next() == Some(name)) {
+            for (minute, value) in samples {
+                let _never_fails = writeln!(text, "{labelled} {value} {}", now - minute * 60);
+            }
+        }
+    }
+    text.push_str("# EOF\n");
+    let data = folder.path().join("samples.txt");
+    std::fs::write(&data, text).unwrap();
+    if !series.is_empty() {
+        let made = Command::new(program("promtool"))
+            .args(["tsdb", "create-blocks-from", "openmetrics"])
+            .args([&data, &folder.path().join("data")])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    serving(folder, "").await
+}
+
+/// A Prometheus with this configuration.
+pub(crate) async fn serving(folder: tempfile::TempDir, scrape: &str) -> Server {
+    let port = free_port();
+    std::fs::write(folder.path().join("prometheus.yml"), scrape).unwrap();
+    let mut command = Command::new(program("prometheus"));
+    command
+        .arg("--config.file=prometheus.yml")
+        .arg("--storage.tsdb.path=data")
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    start(folder, command, port, "/-/ready").await
 }
 
 /// What the chart would pass on.

@@ -13,14 +13,13 @@ use hotdesk_fetch::retry::patiently;
 use hotdesk_slots::text::plain;
 use hotdesk_traffic::pod_usage::pods::node;
 use hotdesk_traffic::pod_usage::{Costs, Kubelets, Probes, Sample, Summary};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, StatusCode};
 use http_body_util::Full;
-use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::{Node, Pod, ServiceAccount};
-use kube::api::{ApiResource, DynamicObject, PostParams};
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, ResourceExt as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::Cluster;
 
@@ -66,9 +65,10 @@ pub(super) async fn samples(
         let address = address(cluster, name).await?;
         let at = format!("the kubelet of the node {} ({address})", plain(name));
         let told = |why: String| format!("{at}: {why}");
-        let summary = Summary::read(&asker.get(&address, "/stats/summary", &at).await?, slot).map_err(told)?;
+        // Probes first: of those that come in between nothing is taken off.
         let probes = asker.get(&address, "/metrics/probes", &at).await?;
         let probes = Probes::read(&String::from_utf8_lossy(&probes)).map_err(told)?;
+        let summary = Summary::read(&asker.get(&address, "/stats/summary", &at).await?, slot).map_err(told)?;
         for pod in pods {
             samples.push(sample(pod, &summary, &probes).map_err(told)?);
         }
@@ -79,15 +79,18 @@ pub(super) async fn samples(
 /// A token of the account that reads the metrics of nodes.
 async fn token(cluster: &Cluster, kubelets: &Kubelets) -> Result<HeaderValue, String> {
     let Kubelets { namespace, account, .. } = kubelets;
-    let api: Api<ServiceAccount> = Api::namespaced(cluster.client.clone(), namespace);
-    let spec = TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..TokenRequestSpec::default() };
-    let (wish, parameters) = (TokenRequest { spec, ..TokenRequest::default() }, PostParams::default());
     let what = format!(
         "there is no token of the account {namespace}/{account} for the kubelets (charts/slots gives the right to make one with \
          reaper.podUsage.from: kubelets)"
     );
-    let made = cluster.answer(&what, api.create_token_request(account, &parameters, &wish)).await?;
-    let token = made.status.map(|status| status.token).filter(|token| !token.is_empty());
+    let wish = json!({
+        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": TOKEN_SECONDS},
+    });
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
+    let request = Request::post(path).header(CONTENT_TYPE, "application/json").body(wish.to_string().into_bytes());
+    let request = request.map_err(|error| format!("{what}: {error}"))?;
+    let made: Value = cluster.answer(&what, cluster.client.request(request)).await?;
+    let token = made.pointer("/status/token").and_then(Value::as_str).filter(|token| !token.is_empty());
     let token = token.ok_or_else(|| format!("{what}: the API server gave none"))?;
     let mut header =
         HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| format!("{what}: it cannot be sent"))?;
