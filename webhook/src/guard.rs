@@ -18,6 +18,7 @@ mod handover;
 pub mod limit;
 pub(crate) mod marks;
 mod names;
+pub(crate) mod newcomers;
 mod ownership;
 mod person;
 mod requests;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hotdesk_slots::Requester;
+use hotdesk_slots::{Name, Requester};
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{harmless, plain, shown_name};
 use json_patch::Patch;
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::answer::{Answer, Context, Note, is_slot, refusal, requires_object};
 use crate::book::Look;
 use crate::guard::limit::{self, Gain};
-use crate::guard::{self, Asked, Moment, Writer, sheet, status};
+use crate::guard::{self, Asked, Moment, Writer, newcomers, sheet, status};
 use crate::limiter::Refused;
 use crate::notes::Notes;
 use crate::reply::{Audit, Denial, Reply};
@@ -155,6 +155,8 @@ fn rule(
             let gain = if request.dry_run == Some(true) { within(gain, context)? } else { gain };
             let says = |new| sheet::lasts_until_the_next_sync(writer, asked.old, new, context.settings, context.now);
             warnings.extend(new.and_then(says));
+            let is_named = |names: &[Name]| !context.book.owned(names).is_empty();
+            warnings.extend(newcomers::warning(writer, &asked, context.settings, is_named));
             Ok(Ruled { writer, patch, gain, warnings })
         }
         (judged, formed) => Err(judged.err().into_iter().chain(formed.err()).flatten().collect()),

@@ -103,12 +103,12 @@ pub(super) fn against(mine: &[Name], old: &Slot, new: &Slot, settings: &Settings
     })
 }
 
-fn view(slot: &Slot) -> Option<ClaimView> {
+pub(super) fn view(slot: &Slot) -> Option<ClaimView> {
     slot.spec.claim.as_ref().map(ClaimView::lenient)
 }
 
 /// A person's names, as far as the settings tell: with and without the prefixes, and those of the list of people.
-fn names_of(owner: &Name, settings: &Settings) -> Vec<Name> {
+pub(super) fn names_of(owner: &Name, settings: &Settings) -> Vec<Name> {
     let mut names = vec![owner.clone()];
     for prefix in settings.identity.strip_prefixes.iter().map(|prefix| prefix.to_ascii_lowercase()) {
         let other = match owner.as_str().strip_prefix(prefix.as_str()) {
