@@ -12,7 +12,6 @@ mod summary;
 
 use hotdesk_slots::outlook::{Signal, SignalState};
 use hotdesk_slots::pod_usage::PodUsage;
-use hotdesk_slots::text::plain;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -66,6 +65,23 @@ impl Usage {
             Finding::Quiet(how) => (SignalState::Quiet, None, how),
             Finding::Unclear(why) => (SignalState::Blind, None, why),
         };
-        Signal { name: NAME.to_owned(), state, last_seen: seen, detail: plain(detail) }
+        Signal { name: NAME.to_owned(), state, last_seen: seen, detail: detail.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_tells_what_was_seen_in_full() {
+        let why = format!("the kubelet of the node {} (10.0.0.1:10250): it is out of reach", "n".repeat(200));
+        let signal = Usage::unclear(why.clone()).signal();
+        assert_eq!((signal.name.as_str(), signal.state, signal.detail), ("pod-usage", SignalState::Blind, why));
+        let at = Timestamp::UNIX_EPOCH;
+        let above = Usage { finding: Finding::Above { at, detail: "x".to_owned() }, kept: None }.signal();
+        assert_eq!((above.state, above.last_seen), (SignalState::InUse, Some(Time(at))));
+        let quiet = Usage { finding: Finding::Quiet("y".to_owned()), kept: None }.signal();
+        assert_eq!((quiet.state, quiet.last_seen), (SignalState::Quiet, None));
     }
 }
