@@ -6,7 +6,9 @@ mod lines;
 pub mod logs;
 pub mod looks;
 pub mod metrics;
+pub mod reading;
 pub mod releases;
+mod sequel;
 pub mod slots;
 pub mod ways_in;
 

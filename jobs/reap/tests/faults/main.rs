@@ -7,6 +7,8 @@
 
 #[path = "../../../../crates/traffic/tests/support/cases.rs"]
 mod cases;
+#[path = "../support/kubelet.rs"]
+mod kubelet;
 mod objects;
 mod rows;
 mod world;
