@@ -35,6 +35,7 @@ struct World {
     ingresses: Vec<Value>,
     pods: Vec<Value>,
     replica_sets: Vec<Value>,
+    own_pods: Vec<Value>,
     log: String,
     spec: Value,
     status: Value,
@@ -48,6 +49,8 @@ struct World {
     slow: Duration,
     /// How often a record of helm's was read.
     records_read: usize,
+    /// How many bytes of logs were.
+    log_read: usize,
 }
 
 fn record(revision: i64, deployed: &str, created: &str) -> Value {
@@ -83,6 +86,7 @@ fn idle() -> World {
         ingresses: vec![],
         pods: vec![controller("controller-a")],
         replica_sets: vec![json!({"metadata": {"name": "controller"}})],
+        own_pods: vec![],
         log: OTHERS.to_owned(),
         spec: json!({}),
         status: json!({}),
@@ -91,10 +95,16 @@ fn idle() -> World {
         meanwhile: None,
         slow: Duration::ZERO,
         records_read: 0,
+        log_read: 0,
     }
 }
 
 impl World {
+    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
     fn answer(&mut self, request: &Request<Body>) -> Option<String> {
         let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
         let items = match path {
@@ -120,11 +130,13 @@ impl World {
                 if let Some(meanwhile) = self.meanwhile.take_if(|_| !last) {
                     meanwhile(self);
                 }
+                self.log_read += served.len();
                 return Some(served);
             }
             "/api/v1/namespaces/mew/secrets" => &self.records,
             "/apis/networking.k8s.io/v1/namespaces/mew/ingresses" => &self.ingresses,
             "/api/v1/namespaces/ingress-nginx/pods" => &self.pods,
+            "/api/v1/namespaces/mew/pods" => &self.own_pods,
             "/apis/apps/v1/namespaces/ingress-nginx/replicasets" => &self.replica_sets,
             "/apis/hotdesk.dev/v1alpha1/slots" => {
                 let slots = ["mew", "mewtwo"].map(|name| json!({"metadata": {"name": "slot", "namespace": name}}));

@@ -36,13 +36,15 @@ const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
 const LAST_LINES: i64 = 500;
 
 /// Looks for a request of the slot, in all pods, until there is one. What earlier runs have read need not be readable
-/// any more; what all of them have covered is given back, if this reading shows nobody.
+/// any more; what all of them have covered is given back, if this reading shows nobody. `known` is what this run has read, and
+/// then what it has read now: only what came since is read again, where each log certainly goes on.
 pub async fn look(
     cluster: &Cluster,
     source: &str,
     place: &Place,
     watch: &Watch,
     earlier: Earlier<'_>,
+    known: &mut Option<Known>,
 ) -> (Found, Option<Covered>) {
     let Earlier { settings, covered: before } = earlier;
     let need = needed(before, watch.since, OVERLAP);
@@ -55,12 +57,16 @@ pub async fn look(
         doubts: Vec::new(),
         gaps: Vec::new(),
         reach: Some(need),
+        logs: Vec::new(),
     };
-    if tokio::time::timeout(LOOK_LIMIT, look.all()).await.is_err() {
+    if tokio::time::timeout(LOOK_LIMIT, look.all(known.take())).await.is_err() {
         look.doubts.push(format!("the ingress controller's logs took longer than {} min", LOOK_LIMIT.as_secs() / 60));
     }
-    let Look { mut doubts, gaps, reach, tally, .. } = look;
+    let Look { mut doubts, gaps, reach, tally, logs, .. } = look;
     doubts.extend(tally.doubts(watch));
+    if doubts.is_empty() && gaps.is_empty() && tally.is_plain() {
+        *known = Some(Known { watch: watch.clone(), need, reach, logs, tally: tally.clone() });
+    }
     let from = reach.filter(|_| doubts.is_empty() && tally.hit.is_none());
     let covered = from.map(|from| {
         let since = Time(join(before, from.max(watch.since), watch.now, OVERLAP));
@@ -80,6 +86,32 @@ pub struct Earlier<'a> {
     pub covered: Option<&'a Covered>,
 }
 
+/// What a run has read of the logs: nobody of the slot, without a doubt or a gap.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// What was looked for.
+    watch: Watch,
+    /// From when on the logs had to be readable, and were.
+    need: Timestamp,
+    reach: Option<Timestamp>,
+    /// Whose they were, and where each ended.
+    logs: Vec<(Controller, Mark)>,
+    /// What their lines came to.
+    tally: Tally,
+}
+
+impl Known {
+    /// True if a reading of the same lines would have nothing else to say now.
+    fn serves(&self, watch: &Watch, need: Timestamp, serving: &[Controller]) -> bool {
+        let before = &self.watch;
+        let same = before.names == watch.names && before.format == watch.format && before.slot == watch.slot;
+        let later = before.since <= watch.since && before.now <= watch.now && self.need <= need;
+        let sight = self.tally.newest.is_none_or(|newest| newest >= watch.look_back);
+        let pods = self.logs.iter().map(|(controller, _)| controller);
+        same && later && before.look_back <= watch.look_back && sight && pods.eq(serving)
+    }
+}
+
 struct Look<'a> {
     cluster: &'a Cluster,
     place: &'a Place,
@@ -92,18 +124,27 @@ struct Look<'a> {
     gaps: Vec<String>,
     /// From when on all of them are.
     reach: Option<Timestamp>,
+    /// What was read, and where each ended.
+    logs: Vec<(Controller, Mark)>,
 }
 
 impl Look<'_> {
-    async fn all(&mut self) {
+    async fn all(&mut self, known: Option<Known>) {
         let begun = Instant::now();
         let pods = match controllers::pods(self.cluster, self.place).await {
             Ok(pods) => pods,
             Err(why) => return self.doubts.push(why),
         };
         let serving = self.serving(&pods);
-        let mut marks = self.in_full(&serving, begun).await;
-        self.catch_up(&mut marks, begun).await;
+        let known = known.filter(|known| self.doubts.is_empty() && known.serves(self.watch, self.need, &serving));
+        let goes_on = match known {
+            Some(known) => self.go_on(known, begun).await,
+            None => false,
+        };
+        if !goes_on {
+            self.in_full(&serving, begun).await;
+        }
+        self.catch_up(begun).await;
         // Last, so that a pod that goes while the others' logs are read is seen as well.
         if self.tally.hit.is_none() {
             let still = controllers::unchanged(self.cluster, self.place, &pods, self.need).await;
@@ -127,38 +168,55 @@ impl Look<'_> {
         serving
     }
 
-    /// Reads every log from its beginning. Gives back where each ended.
-    async fn in_full(&mut self, serving: &[Controller], begun: Instant) -> Vec<(String, Mark)> {
-        let mut marks = Vec::new();
+    /// Reads every log from its beginning.
+    async fn in_full(&mut self, serving: &[Controller], begun: Instant) {
         for controller in serving {
             self.tally.opened_after = begun.elapsed();
-            marks.extend(self.controller(controller).await.map(|mark| (controller.pod.clone(), mark)));
+            let mark = self.controller(controller).await;
+            self.logs.extend(mark.map(|mark| (controller.clone(), mark)));
+            if self.tally.hit.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Reads of every log what came since this run has read it. False, and nothing is read, if one does not certainly go on.
+    async fn go_on(&mut self, known: Known, begun: Instant) -> bool {
+        (self.tally, self.reach, self.logs) = (known.tally, known.reach, known.logs);
+        let goes_on = self.further(begun).await.is_ok();
+        if !goes_on {
+            (self.tally, self.reach, self.logs) = (Tally::default(), Some(self.need), Vec::new());
+        }
+        goes_on
+    }
+
+    /// Reads of every log what came since.
+    async fn further(&mut self, begun: Instant) -> Result<(), String> {
+        for at in 0..self.logs.len() {
+            let Some((controller, mark)) = self.logs.get(at).cloned() else { continue };
+            self.tally.opened_after = begun.elapsed();
+            let end = self.behind(&controller.pod, &mark).await?;
+            if let Some((_, mark)) = self.logs.get_mut(at) {
+                *mark = end;
+            }
             if self.tally.hit.is_some() {
                 break;
             }
         }
-        marks
+        Ok(())
     }
 
     /// Reading takes time, and somebody may come back in it: what was logged meanwhile is read as well, until that
     /// takes but a moment.
-    async fn catch_up(&mut self, marks: &mut [(String, Mark)], begun: Instant) {
+    async fn catch_up(&mut self, begun: Instant) {
         let mut read_at = Duration::ZERO;
         loop {
             let now = begun.elapsed();
             if now.saturating_sub(read_at) <= MOMENT || self.tally.hit.is_some() || !self.doubts.is_empty() {
                 return;
             }
-            for (pod, mark) in &mut *marks {
-                self.tally.opened_after = begun.elapsed();
-                match self.behind(pod, mark).await {
-                    Ok(end) => *mark = end,
-                    Err(why) => self.doubts.push(why),
-                }
-                if self.tally.hit.is_some() {
-                    return;
-                }
-            }
+            let read = self.further(begun).await;
+            self.doubts.extend(read.err());
             read_at = now;
         }
     }
