@@ -343,6 +343,7 @@ fn what_several_runs_have_read_counts_as_one_reading_if_there_is_no_gap() {
     for (why, before) in [
         ("it begins within the window", before("2026-11-23T19:01:00Z", late, &settings)),
         ("there is a gap", before(early, "2026-11-23T19:40:00Z", &settings)),
+        ("there may be one, by a clock that is minutes behind", before(early, "2026-11-23T19:44:59Z", &settings)),
         ("others read it otherwise", before(early, late, "0")),
     ] {
         assert_eq!(rotated(&before).0.state, VerdictState::Unknown, "{why}");

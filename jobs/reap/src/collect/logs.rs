@@ -19,7 +19,7 @@ use super::reading::{Last, PIECE_BYTES, Reader, Reading};
 use super::sequel::{Mark, Sequel};
 use crate::api::Cluster;
 use hotdesk_traffic::log::coverage::{Life, covers, join, needed, reach};
-use hotdesk_traffic::log::tally::{Tally, Watch};
+use hotdesk_traffic::log::tally::{CLOCK_TOLERANCE, Tally, Watch};
 use hotdesk_traffic::sight::Look as Found;
 use hotdesk_traffic::sources::Place;
 
@@ -29,8 +29,9 @@ const LOOK_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// A reading that took no longer needs no second one of what was logged meanwhile.
 const MOMENT: Duration = Duration::from_secs(10);
 
-/// How much of a log is read twice, so that clocks that differ a little leave no gap between two readings.
-const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
+/// How much of a log is read by two runs, so that they leave no gap: ours is one clock, the node's another, which is believed
+/// as long as it differs by no more.
+const OVERLAP: SignedDuration = CLOCK_TOLERANCE;
 
 /// How many of the last lines of a log are asked for first: more than are logged in a moment. All, if those do not reach back.
 const LAST_LINES: i64 = 500;
