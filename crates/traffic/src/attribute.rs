@@ -13,7 +13,7 @@ mod mention;
 mod name;
 mod whose;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::line::Entry;
@@ -32,8 +32,8 @@ pub struct Names {
     external: Vec<String>,
     /// `<slot>-<route>`, as Traefik writes them.
     routes: HashSet<String>,
-    slots: HashSet<String>,
-    namespaces: HashSet<String>,
+    /// The other namespaces that are known; true for slots.
+    others: HashMap<String, bool>,
     in_order: Vec<String>,
     addresses: HashSet<IpAddr>,
     host: Option<String>,
@@ -73,15 +73,14 @@ impl Names {
     pub fn of(slot: &str, known: &Known) -> Self {
         let services = || known.services.iter().map(|service| (format!("{slot}-{}", service.name), service));
         let others = || known.slots.iter().filter(|other| other.namespace != slot);
-        let own_namespaces = known.namespaces.iter().filter(|name| *name != slot);
+        let own_namespaces = known.namespaces.iter().filter(|name| *name != slot).map(|name| (name.clone(), false));
         Self {
             slot: slot.to_owned(),
             own: services().flat_map(|(base, service)| joined(&base, service)).collect(),
             services: services().map(|(base, _)| base).collect(),
             external: services().filter(|(_, service)| service.external).map(|(base, _)| format!("{base}-")).collect(),
             routes: known.routes.iter().map(|route| format!("{slot}-{}", normalized(route))).collect(),
-            slots: others().map(|other| other.namespace.clone()).collect(),
-            namespaces: own_namespaces.clone().cloned().collect(),
+            others: own_namespaces.chain(others().map(|other| (other.namespace.clone(), true))).collect(),
             in_order: others().map(|other| other.namespace.clone()).collect(),
             addresses: services().flat_map(|(_, service)| &service.addresses).chain(&known.pods).copied().collect(),
             host: known.host.clone(),
@@ -137,7 +136,11 @@ impl Names {
     }
 
     fn is_namespace(&self, name: &str) -> bool {
-        self.slots.contains(name) || self.namespaces.contains(name)
+        self.others.contains_key(name)
+    }
+
+    fn is_slot(&self, name: &str) -> bool {
+        self.others.get(name) == Some(&true)
     }
 
     fn named(&self, entry: &Entry<'_>) -> Named {
@@ -159,7 +162,7 @@ impl Names {
     }
 
     fn of_namespace(&self, namespace: &str, by_route: bool) -> Named {
-        match (by_route, self.slots.contains(namespace)) {
+        match (by_route, self.is_slot(namespace)) {
             (true, true) => Named::OfRoute,
             (false, true) => Named::OfSlot,
             // It may as well be a constant of the format.
@@ -182,8 +185,8 @@ impl Names {
                 let exists = self.services.contains(&format!("{namespace}-{service}"));
                 if exists { Named::Ours } else { Named::Orphan }
             }
-            Shape::Exact { namespace, .. } if self.slots.contains(namespace) => Named::OfSlot,
-            Shape::Exact { namespace, .. } if self.namespaces.contains(namespace) => Named::Elsewhere,
+            Shape::Exact { namespace, .. } if self.is_slot(namespace) => Named::OfSlot,
+            Shape::Exact { namespace, .. } if self.is_namespace(namespace) => Named::Elsewhere,
             Shape::Exact { .. } | Shape::Strange => self.of_stranger(name),
         }
     }
@@ -194,20 +197,20 @@ impl Names {
 
     fn of_joined(&self, name: &str) -> Named {
         if let Some(service) = name::backend(name) {
-            return self.of_reading(service, self.services.contains(service), false).unwrap_or(Named::Unknown);
+            return self.of_reading(service, || self.services.contains(service), false).unwrap_or(Named::Unknown);
         }
         let found = readings(name).filter_map(|(before, name)| {
             let is_route = before.is_some_and(|before| before.ends_with("route-")) || name::hashed(name).is_some();
-            self.of_reading(name, self.is_own(before, name), is_route)
+            self.of_reading(name, || self.is_own(before, name), is_route)
         });
         found.max().unwrap_or_else(|| self.of_stranger(name))
     }
 
     /// Whose a name is that begins with a namespace; none if with none that is known.
-    fn of_reading(&self, name: &str, is_own: bool, is_route: bool) -> Option<Named> {
+    fn of_reading(&self, name: &str, is_own: impl FnOnce() -> bool, is_route: bool) -> Option<Named> {
         let others = || beginnings(name).filter(|begin| self.is_namespace(begin));
         if begins_with(name, &self.slot) {
-            if is_own {
+            if is_own() {
                 return Some(if others().next().is_some() { Named::Ambiguous } else { Named::Ours });
             }
             // A longer name explains it: `mew-two-web-80` is mew-two's. A shorter one does not: it could
@@ -219,7 +222,7 @@ impl Names {
     }
 
     fn of_other(&self, namespace: &str, is_route: bool) -> Named {
-        match (is_route, self.slots.contains(namespace)) {
+        match (is_route, self.is_slot(namespace)) {
             (true, _) => Named::OfRoute,
             (false, true) => Named::OfSlot,
             (false, false) => Named::Elsewhere,

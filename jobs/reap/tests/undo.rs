@@ -10,6 +10,8 @@
     reason = "it is a test, and uses a part of the fault table's world"
 )]
 
+#[path = "support/pod_log.rs"]
+mod pod_log;
 #[path = "faults/objects.rs"]
 mod objects;
 #[path = "faults/world.rs"]

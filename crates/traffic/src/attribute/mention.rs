@@ -41,7 +41,7 @@ impl Names {
         if self.points_at_us(text).is_some() {
             return false;
         }
-        text.split(|c: char| !is_of_a_name(c)).any(|run| parts(run).any(|part| self.slots.contains(part)))
+        text.split(|c: char| !is_of_a_name(c)).any(|run| parts(run).any(|part| self.is_slot(part)))
     }
 
     /// True if the word at a place belongs to the longer name of another namespace.

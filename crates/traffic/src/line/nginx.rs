@@ -82,7 +82,7 @@ fn upstreams(text: &str) -> Option<Entry<'_>> {
     let (upstream, rest) = rest.split_once("] [")?;
     let (alternative, rest) = rest.split_once("] ")?;
     let plain = |name: &str| name.bytes().all(|b| b.is_ascii_graphic() && b != b'[' && b != b']');
-    let whole = rest.split(' ').filter(|field| !field.is_empty()).count() >= 4;
+    let whole = rest.split(' ').filter(|field| !field.is_empty()).nth(3).is_some();
     let sound = are_numbers(numbers) && plain(upstream) && plain(alternative) && whole;
     sound.then(|| {
         let (served, behind) = rest.split_at(list(rest));

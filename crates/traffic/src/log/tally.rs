@@ -80,6 +80,8 @@ pub struct Tally {
     pub opened_after: Duration,
     /// Entries within the look-back that name somebody who exists.
     pub samples: u64,
+    /// The latest time of those.
+    pub newest: Option<Timestamp>,
     /// Entries within the look-back that do not.
     pub nameless: u64,
     /// The first name of nobody who exists.
@@ -171,6 +173,7 @@ impl Tally {
         let (whose, exists) = watch.names.judge(entry);
         if exists {
             self.samples += 1;
+            self.newest = self.newest.max(Some(time));
         } else if !entry.stream && !entry.upstream.as_deref().is_some_and(is_of_the_controller) {
             self.nameless += 1;
             if self.stranger.is_none() {
@@ -258,6 +261,12 @@ impl Tally {
         ];
         let first = [broken, future, suspect].into_iter().flatten();
         first.chain(doubtful).chain(unread.into_iter().flatten()).collect()
+    }
+
+    /// True if it holds nothing that would be judged otherwise by a window that begins later.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.hit.is_none() && self.unparsed == 0 && self.unknown_json == 0
     }
 
     /// A log that tells a request by its route names the requests of routes elsewhere as those namespaces'.

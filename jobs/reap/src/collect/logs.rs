@@ -2,14 +2,11 @@
 //!
 //! Each container's log is read as one stream from its first line on, not from the window on: its
 //! first line shows how far back it reaches, and no rotation can come between that and the reading.
+//! What comes while the others are read is read behind that, as it was written, and not from a time on.
 
-use std::ops::ControlFlow;
-use std::pin::pin;
 use std::time::Duration;
 
-use futures::AsyncBufRead;
 use hotdesk_slots::covered::Covered;
-use hotdesk_slots::text::plain;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -18,10 +15,11 @@ use kube::api::LogParams;
 use tokio::time::Instant;
 
 use super::controllers::{self, Controller};
-use super::lines::{End, Piece, each_line};
+use super::reading::{Last, PIECE_BYTES, Reader, Reading};
+use super::sequel::{Mark, Sequel};
 use crate::api::Cluster;
 use hotdesk_traffic::log::coverage::{Life, covers, join, needed, reach};
-use hotdesk_traffic::log::tally::{Tally, Watch};
+use hotdesk_traffic::log::tally::{CLOCK_TOLERANCE, Tally, Watch};
 use hotdesk_traffic::sight::Look as Found;
 use hotdesk_traffic::sources::Place;
 
@@ -31,23 +29,23 @@ const LOOK_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// A reading that took no longer needs no second one of what was logged meanwhile.
 const MOMENT: Duration = Duration::from_secs(10);
 
-/// How much of a log is read twice, so that clocks that differ a little leave no gap between two readings.
-const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
+/// How much of a log is read by two runs, so that they leave no gap: ours is one clock, the node's another, which is believed
+/// as long as it differs by no more.
+const OVERLAP: SignedDuration = CLOCK_TOLERANCE;
 
-/// Enough for the last piece of a line: a container runtime writes a long line in pieces, of 16 KiB as it comes.
-const PIECE_BYTES: i64 = 128 * 1024;
-
-/// A line that is shorter is never written in pieces.
-const SHORTEST_IN_PIECES: usize = 4 * 1024;
+/// How many of the last lines of a log are asked for first: more than are logged in a moment. All, if those do not reach back.
+const LAST_LINES: i64 = 500;
 
 /// Looks for a request of the slot, in all pods, until there is one. What earlier runs have read need not be readable
-/// any more; what all of them have covered is given back, if this reading shows nobody.
+/// any more; what all of them have covered is given back, if this reading shows nobody. `known` is what this run has read, and
+/// then what it has read now: only what came since is read again, where each log certainly goes on.
 pub async fn look(
     cluster: &Cluster,
     source: &str,
     place: &Place,
     watch: &Watch,
     earlier: Earlier<'_>,
+    known: &mut Option<Known>,
 ) -> (Found, Option<Covered>) {
     let Earlier { settings, covered: before } = earlier;
     let need = needed(before, watch.since, OVERLAP);
@@ -60,12 +58,16 @@ pub async fn look(
         doubts: Vec::new(),
         gaps: Vec::new(),
         reach: Some(need),
+        logs: Vec::new(),
     };
-    if tokio::time::timeout(LOOK_LIMIT, look.all()).await.is_err() {
+    if tokio::time::timeout(LOOK_LIMIT, look.all(known.take())).await.is_err() {
         look.doubts.push(format!("the ingress controller's logs took longer than {} min", LOOK_LIMIT.as_secs() / 60));
     }
-    let Look { mut doubts, gaps, reach, tally, .. } = look;
+    let Look { mut doubts, gaps, reach, tally, logs, .. } = look;
     doubts.extend(tally.doubts(watch));
+    if doubts.is_empty() && gaps.is_empty() && tally.is_plain() {
+        *known = Some(Known { watch: watch.clone(), need, reach, logs, tally: tally.clone() });
+    }
     let from = reach.filter(|_| doubts.is_empty() && tally.hit.is_none());
     let covered = from.map(|from| {
         let since = Time(join(before, from.max(watch.since), watch.now, OVERLAP));
@@ -85,6 +87,32 @@ pub struct Earlier<'a> {
     pub covered: Option<&'a Covered>,
 }
 
+/// What a run has read of the logs: nobody of the slot, without a doubt or a gap.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// What was looked for.
+    watch: Watch,
+    /// From when on the logs had to be readable, and were.
+    need: Timestamp,
+    reach: Option<Timestamp>,
+    /// Whose they were, and where each ended.
+    logs: Vec<(Controller, Mark)>,
+    /// What their lines came to.
+    tally: Tally,
+}
+
+impl Known {
+    /// True if a reading of the same lines would have nothing else to say now.
+    fn serves(&self, watch: &Watch, need: Timestamp, serving: &[Controller]) -> bool {
+        let before = &self.watch;
+        let same = before.names == watch.names && before.format == watch.format && before.slot == watch.slot;
+        let later = before.since <= watch.since && before.now <= watch.now && self.need <= need;
+        let sight = self.tally.newest.is_none_or(|newest| newest >= watch.look_back);
+        let pods = self.logs.iter().map(|(controller, _)| controller);
+        same && later && before.look_back <= watch.look_back && sight && pods.eq(serving)
+    }
+}
+
 struct Look<'a> {
     cluster: &'a Cluster,
     place: &'a Place,
@@ -97,21 +125,27 @@ struct Look<'a> {
     gaps: Vec<String>,
     /// From when on all of them are.
     reach: Option<Timestamp>,
+    /// What was read, and where each ended.
+    logs: Vec<(Controller, Mark)>,
 }
 
 impl Look<'_> {
-    async fn all(&mut self) {
+    async fn all(&mut self, known: Option<Known>) {
         let begun = Instant::now();
         let pods = match controllers::pods(self.cluster, self.place).await {
             Ok(pods) => pods,
             Err(why) => return self.doubts.push(why),
         };
         let serving = self.serving(&pods);
-        self.in_full(&serving, begun).await;
-        if self.tally.hit.is_some() {
-            return;
+        let known = known.filter(|known| self.doubts.is_empty() && known.serves(self.watch, self.need, &serving));
+        let goes_on = match known {
+            Some(known) => self.go_on(known, begun).await,
+            None => false,
+        };
+        if !goes_on {
+            self.in_full(&serving, begun).await;
         }
-        self.catch_up(&serving, begun).await;
+        self.catch_up(begun).await;
         // Last, so that a pod that goes while the others' logs are read is seen as well.
         if self.tally.hit.is_none() {
             let still = controllers::unchanged(self.cluster, self.place, &pods, self.need).await;
@@ -139,64 +173,115 @@ impl Look<'_> {
     async fn in_full(&mut self, serving: &[Controller], begun: Instant) {
         for controller in serving {
             self.tally.opened_after = begun.elapsed();
-            self.controller(controller).await;
+            let mark = self.controller(controller).await;
+            self.logs.extend(mark.map(|mark| (controller.clone(), mark)));
             if self.tally.hit.is_some() {
                 return;
             }
         }
     }
 
+    /// Reads of every log what came since this run has read it. False, and nothing is read, if one does not certainly go on.
+    async fn go_on(&mut self, known: Known, begun: Instant) -> bool {
+        (self.tally, self.reach, self.logs) = (known.tally, known.reach, known.logs);
+        let goes_on = self.further(begun).await.is_ok();
+        if !goes_on {
+            (self.tally, self.reach, self.logs) = (Tally::default(), Some(self.need), Vec::new());
+        }
+        goes_on
+    }
+
+    /// Reads of every log what came since.
+    async fn further(&mut self, begun: Instant) -> Result<(), String> {
+        for at in 0..self.logs.len() {
+            let Some((controller, mark)) = self.logs.get(at).cloned() else { continue };
+            self.tally.opened_after = begun.elapsed();
+            let end = self.behind(&controller.pod, &mark).await?;
+            if let Some((_, mark)) = self.logs.get_mut(at) {
+                *mark = end;
+            }
+            if self.tally.hit.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Reading takes time, and somebody may come back in it: what was logged meanwhile is read as well, until that
     /// takes but a moment.
-    async fn catch_up(&mut self, serving: &[Controller], begun: Instant) {
+    async fn catch_up(&mut self, begun: Instant) {
         let mut read_at = Duration::ZERO;
         loop {
             let now = begun.elapsed();
             if now.saturating_sub(read_at) <= MOMENT || self.tally.hit.is_some() || !self.doubts.is_empty() {
                 return;
             }
-            let since = self.watch.now.saturating_add(read_at).and_then(|at| at.saturating_sub(OVERLAP)).ok();
-            for controller in serving {
-                self.tally.opened_after = begun.elapsed();
-                let read = self.stream(&controller.pod, false, since).await;
-                self.doubts.extend(read.err());
-                if self.tally.hit.is_some() {
-                    return;
-                }
-            }
+            let read = self.further(begun).await;
+            self.doubts.extend(read.err());
             read_at = now;
         }
     }
 
-    async fn controller(&mut self, controller: &Controller) {
-        let mut lives = Vec::new();
+    /// Reads the logs of a pod, and gives back where that of the running container ended.
+    async fn controller(&mut self, controller: &Controller) -> Option<Mark> {
+        let (mut lives, mut marks) = (Vec::new(), Vec::new());
         let before = controller.before.filter(|_| controller.started > self.need);
         for (started, previous) in [(Some(controller.started), false), (before, true)] {
             let Some(started) = started else { continue };
-            match self.stream(&controller.pod, previous, None).await {
-                Ok(Reading { first, .. }) => lives.push(Life { started, earliest: first }),
-                Err(why) => return self.doubts.push(why),
+            let all = LogParams { previous, ..self.wanted() };
+            match self.stream(&controller.pod, &all, None).await {
+                Ok(Reading { first, mark, .. }) => {
+                    lives.push(Life { started, earliest: first });
+                    marks.push(mark);
+                }
+                Err(why) => {
+                    self.doubts.push(why);
+                    return None;
+                }
             }
             if self.tally.hit.is_some() {
-                return;
+                return None;
             }
         }
         if let Err(gap) = covers(&lives, self.need) {
             self.gaps.push(format!("the controller pod {} {gap}", controller.pod));
             self.reach = self.reach.zip(reach(&lives)).map(|(all, this)| all.max(this));
         }
+        marks.into_iter().next()
+    }
+
+    /// Reads what came behind the end of an earlier reading, and gives back where that ended.
+    async fn behind(&mut self, pod: &str, end: &Mark) -> Result<Mark, String> {
+        for tail_lines in [Some(LAST_LINES), None] {
+            let (wanted, before) = (LogParams { tail_lines, ..self.wanted() }, self.tally.clone());
+            let mut sequel = Sequel::behind(end);
+            let read = self.stream(pod, &wanted, Some(&mut sequel)).await?;
+            if sequel.is_certain() || self.tally.hit.is_some() {
+                return Ok(read.mark);
+            }
+            self.tally = before;
+        }
+        Err(format!(
+            "the log of the controller pod {pod} does not go on where its reading ended: it was rotated, or its container \
+             restarted"
+        ))
     }
 
     /// Reads one log to its end, or to a hit.
-    async fn stream(&mut self, pod: &str, previous: bool, since: Option<Timestamp>) -> Result<Reading, String> {
-        let wanted = LogParams { previous, since_time: since, ..self.wanted() };
-        let which = if previous { "log before the restart" } else { "log" };
+    async fn stream(
+        &mut self,
+        pod: &str,
+        wanted: &LogParams,
+        sequel: Option<&mut Sequel<'_>>,
+    ) -> Result<Reading, String> {
+        let which = if wanted.previous { "log before the restart" } else { "log" };
         let what = format!("the {which} of the controller pod {pod} cannot be read");
-        let end = self.end(&what, pod, &wanted).await?;
-        let stream = self.cluster.answer(&what, self.api().log_stream(pod, &wanted)).await?;
-        let read = read_all(stream, self.watch, &mut self.tally).await.map_err(|why| format!("{what}: {why}"))?;
-        let ended = end.is_none_or(|end| read.last >= Some(end.time) || read.ends_with(&end));
-        if self.tally.hit.is_none() && !ended {
+        let end = self.end(&what, pod, wanted).await?;
+        let stream = self.cluster.answer(&what, self.api().log_stream(pod, wanted)).await?;
+        let reader =
+            Reader { watch: self.watch, tally: &mut self.tally, end: end.as_ref(), sequel, read: Reading::default() };
+        let read = reader.all(stream).await.map_err(|why| format!("{what}: {why}"))?;
+        if self.tally.hit.is_none() && !read.is_whole {
             // The API server ends its answer as if it were whole when the kubelet's breaks off.
             return Err(format!("{what}: it broke off before its end, at {}", shown(read.last)));
         }
@@ -206,7 +291,7 @@ impl Look<'_> {
     /// A log's last line, or its last piece; none of an empty log.
     async fn end(&self, what: &str, pod: &str, wanted: &LogParams) -> Result<Option<Last>, String> {
         let last = LogParams { tail_lines: Some(1), limit_bytes: Some(PIECE_BYTES), ..wanted.clone() };
-        stamp(&self.cluster.answer(what, self.api().logs(pod, &last)).await?).map_err(|why| format!("{what}: {why}"))
+        Last::of(&self.cluster.answer(what, self.api().logs(pod, &last)).await?).map_err(|why| format!("{what}: {why}"))
     }
 
     fn wanted(&self) -> LogParams {
@@ -218,77 +303,6 @@ impl Look<'_> {
     }
 }
 
-/// The line that is the last one of a log, or its last piece; none of an empty log.
-fn stamp(line: &str) -> Result<Option<Last>, String> {
-    let line = line.trim_end_matches('\n');
-    let (first, text) = line.split_once(' ').unwrap_or((line, ""));
-    if first.trim().is_empty() {
-        return Ok(None);
-    }
-    let time = first.parse().map_err(|_| plain(line.trim()))?;
-    Ok(Some(Last { time, stamp: first.len(), text: text.as_bytes().to_vec() }))
-}
-
-/// The last line of a log, or its last piece.
-struct Last {
-    time: Timestamp,
-    /// How long its time is.
-    stamp: usize,
-    text: Vec<u8>,
-}
-
 fn shown(time: Option<Timestamp>) -> String {
     time.map_or_else(|| "its beginning".to_owned(), |time| time.strftime("%H:%M:%S UTC").to_string())
 }
-
-/// What was read of a log.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// The time of the first line.
-    pub first: Option<Timestamp>,
-    /// The latest time of any.
-    pub last: Option<Timestamp>,
-    /// The last line, or its end, if it is so long that it may have been written in pieces.
-    end: Vec<u8>,
-}
-
-impl Reading {
-    /// True if the last piece of a log is the end of the last line that was read, and not a line of its own: the pieces have
-    /// times of their own, and the line has that of the first.
-    fn ends_with(&self, last: &Last) -> bool {
-        !last.text.is_empty() && self.end.len() > 2 * last.stamp + last.text.len() && self.end.ends_with(&last.text)
-    }
-
-    fn keep_end(&mut self, line: &str) {
-        self.end.clear();
-        if line.len() >= SHORTEST_IN_PIECES {
-            self.end.extend_from_slice(line.as_bytes());
-        }
-    }
-}
-
-/// Reads a stream line by line in constant memory, to its end or to a hit.
-///
-/// # Errors
-/// When it breaks off, or ends in the middle of a line.
-pub async fn read_all(stream: impl AsyncBufRead, watch: &Watch, tally: &mut Tally) -> Result<Reading, String> {
-    let mut read = Reading::default();
-    let take = |piece: Piece<'_>| {
-        let (time, end) = match piece {
-            Piece::Line(line) => (tally.take(watch, line)?, line),
-            Piece::Overlong(head, tail) => (tally.take_overlong(watch, head, tail)?, tail),
-        };
-        (read.first, read.last) = (read.first.or(time), read.last.max(time));
-        read.keep_end(end);
-        ControlFlow::Continue(())
-    };
-    match each_line(pin!(stream), take).await {
-        Ok(End::WithinLine) => Err("it ends in the middle of a line".to_owned()),
-        Ok(End::Whole | End::Enough(())) => Ok(read),
-        Err(error) => Err(plain(&error.to_string())),
-    }
-}
-
-#[cfg(test)]
-#[path = "logs_tests.rs"]
-mod tests;

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::logs::Earlier;
 use super::ways_in::Survey;
-use super::{Collector, logs, metrics, slots};
+use super::{Collector, Memory, logs, metrics, slots};
 use crate::decide::Evidence;
 use crate::remote;
 use hotdesk_traffic::attribute::{Known, Names};
@@ -40,14 +40,20 @@ pub struct Case {
 
 impl Collector<'_> {
     /// What all sources see.
-    pub(super) async fn traffic(&self, evidence: &Evidence, window: SignedDuration, now: Timestamp) -> Traffic {
+    pub(super) async fn traffic(
+        &self,
+        evidence: &Evidence,
+        window: SignedDuration,
+        now: Timestamp,
+        memory: &mut Memory,
+    ) -> Traffic {
         let (case, doubts) = match self.case(window, now).await {
             Ok(found) => found,
             Err(why) => return Traffic::blind(why),
         };
         let mut traffic = Traffic { doubts, ..Traffic::default() };
         for source in self.in_order() {
-            self.look(source, &case, evidence, &mut traffic).await;
+            self.look(source, &case, evidence, &mut traffic, memory).await;
         }
         // Last, so that what came in while the logs were read is counted as well.
         traffic.usage = self.usage(evidence, window).await;
@@ -55,9 +61,10 @@ impl Collector<'_> {
     }
 
     /// A sample of the counters alone; what cannot be had now may be had at the next run.
-    pub(super) async fn sampled(&self, evidence: &Evidence, now: Timestamp) -> Option<Traffic> {
+    pub(super) async fn sampled(&self, evidence: &Evidence, now: Timestamp, memory: &mut Memory) -> Option<Traffic> {
         let window = self.window(evidence, now);
-        let (counted, usage) = (self.counted(evidence, window, now).await, self.usage(evidence, window).await);
+        let counted = self.counted(evidence, window, now, memory).await;
+        let usage = self.usage(evidence, window).await;
         (counted.is_some() || usage.is_some()).then(|| Traffic {
             counted: counted.unwrap_or_default(),
             usage,
@@ -65,13 +72,19 @@ impl Collector<'_> {
         })
     }
 
-    async fn counted(&self, evidence: &Evidence, window: SignedDuration, now: Timestamp) -> Option<Vec<Counted>> {
+    async fn counted(
+        &self,
+        evidence: &Evidence,
+        window: SignedDuration,
+        now: Timestamp,
+        memory: &mut Memory,
+    ) -> Option<Vec<Counted>> {
         let counting = |source: &&Source| matches!(source.kind, Kind::IngressMetrics(_));
         self.patterns.sources.iter().find(counting)?;
         let (case, _) = self.case(window, now).await.ok()?;
         let mut traffic = Traffic::default();
         for source in self.patterns.sources.iter().filter(counting) {
-            self.look(source, &case, evidence, &mut traffic).await;
+            self.look(source, &case, evidence, &mut traffic, memory).await;
         }
         Some(traffic.counted)
     }
@@ -86,7 +99,14 @@ impl Collector<'_> {
         sources
     }
 
-    async fn look(&self, source: &Source, case: &Case, evidence: &Evidence, traffic: &mut Traffic) {
+    async fn look(
+        &self,
+        source: &Source,
+        case: &Case,
+        evidence: &Evidence,
+        traffic: &mut Traffic,
+        memory: &mut Memory,
+    ) {
         // Somebody is there: what the others saw changes nothing. A counter is sampled all the same.
         let settled = traffic.hit().is_some();
         let look = match &source.kind {
@@ -102,7 +122,8 @@ impl Collector<'_> {
                 let watch = self.watch(case, &logs.format);
                 let earlier = self.earlier(source, evidence);
                 let before = earlier.covered.cloned();
-                let (look, covered) = logs::look(self.cluster, &source.name, &logs.place, &watch, earlier).await;
+                let known = memory.logs.entry(source.name.clone()).or_default();
+                let (look, covered) = logs::look(self.cluster, &source.name, &logs.place, &watch, earlier, known).await;
                 // What came past the log at that time was not covered by it.
                 let covered = covered.filter(|_| traffic.doubts.is_empty());
                 traffic.covered.extend(covered.or(before));

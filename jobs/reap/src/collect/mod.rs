@@ -6,11 +6,15 @@ mod lines;
 pub mod logs;
 pub mod looks;
 pub mod metrics;
+pub mod reading;
 pub mod releases;
+mod sequel;
 pub mod sessions;
 pub mod slots;
 mod usage;
 pub mod ways_in;
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,6 +31,8 @@ pub struct Memory {
     releases: Vec<Release>,
     /// What the last look found when it had read the logs, without them.
     cheap: Option<Evidence>,
+    /// What it has read of the logs of each source.
+    logs: BTreeMap<String, Option<logs::Known>>,
 }
 
 /// Where evidence is collected, for one slot.
@@ -56,13 +62,13 @@ impl Collector<'_> {
             None => {
                 let cheap = self.cheap(memory).await;
                 if let Decision::Settled(verdict) = decide(&cheap, self.rules, now) {
-                    return (verdict, self.settled(cheap, now).await);
+                    return (verdict, self.settled(cheap, now, memory).await);
                 }
                 cheap
             }
         };
         // Logs may take minutes to read, in which somebody may deploy, claim or begin a session.
-        let traffic = self.traffic(&before, self.window(&before, now), now).await;
+        let traffic = self.traffic(&before, self.window(&before, now), now, memory).await;
         let cheap = self.cheap(memory).await;
         memory.cheap = Some(cheap.clone());
         let evidence = Evidence { traffic: Some(traffic), ..cheap };
@@ -73,11 +79,11 @@ impl Collector<'_> {
     }
 
     /// With what is noted of the traffic although something else has settled the verdict.
-    async fn settled(&self, evidence: Evidence, now: Timestamp) -> Evidence {
+    async fn settled(&self, evidence: Evidence, now: Timestamp, memory: &mut Memory) -> Evidence {
         let traffic = if self.args.observe {
-            Some(self.traffic(&evidence, self.window(&evidence, now), now).await)
+            Some(self.traffic(&evidence, self.window(&evidence, now), now, memory).await)
         } else {
-            self.sampled(&evidence, now).await
+            self.sampled(&evidence, now, memory).await
         };
         Evidence { traffic, ..evidence }
     }

@@ -9,6 +9,8 @@
 mod cases;
 mod kubelet;
 mod objects;
+#[path = "../support/pod_log.rs"]
+mod pod_log;
 mod rows;
 mod world;
 

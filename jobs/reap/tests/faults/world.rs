@@ -14,7 +14,7 @@ use hotdesk_fetch::stand_in::{Reply, Request, serve};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::objects;
+use crate::{objects, pod_log};
 
 /// No run takes longer, whatever hangs.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -285,14 +285,7 @@ impl World {
 
     fn logged(&self, target: &str) -> Reply {
         let log = if target.contains("previous=true") { &self.previous } else { &self.log };
-        let wanted = target.split(['?', '&']).find_map(|part| part.strip_prefix("tailLines="));
-        let lines: Vec<&str> = log.lines().collect();
-        let skipped = wanted.map_or(0, |number| lines.len().saturating_sub(number.parse().unwrap()));
-        let whole = wanted.is_none();
-        Reply::Text(
-            200,
-            if whole { log.clone() } else { lines[skipped..].iter().map(|line| format!("{line}\n")).collect() },
-        )
+        Reply::Text(200, pod_log::served(log, target.split_once('?').map_or("", |(_, query)| query), clock()))
     }
 
     /// Runs the program to its end.
