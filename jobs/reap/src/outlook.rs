@@ -12,8 +12,8 @@ use crate::decide::{Activity, Evidence, Rules, Verdict};
 use crate::helm::release::{Phase, Release};
 use crate::sessions;
 use crate::undo::prospect::Prospect;
-use hotdesk_traffic::pod_usage::Usage;
 use crate::work;
+use hotdesk_traffic::pod_usage::Usage;
 
 /// How old a plan may be of releases that have not changed: the operator's settings may have.
 const FRESH: SignedDuration = SignedDuration::from_hours(6);

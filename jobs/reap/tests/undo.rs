@@ -10,10 +10,10 @@
     reason = "it is a test, and uses a part of the fault table's world"
 )]
 
-#[path = "support/pod_log.rs"]
-mod pod_log;
 #[path = "faults/objects.rs"]
 mod objects;
+#[path = "support/pod_log.rs"]
+mod pod_log;
 #[path = "faults/world.rs"]
 mod world;
 

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use hotdesk_slots::{Name, Requester};
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{harmless, plain, shown_name};
+use hotdesk_slots::{Name, Requester};
 use json_patch::Patch;
 use serde_json::value::RawValue;
 

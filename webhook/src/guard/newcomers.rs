@@ -37,7 +37,10 @@ pub(crate) fn warning(
         .map(|name| shown_name(name.as_str()))
         .collect();
     (!unheard.is_empty()).then(|| {
-        format!("no claim names {} yet, in any slot: make sure that it is spelt as the cluster knows them", list(&unheard))
+        format!(
+            "no claim names {} yet, in any slot: make sure that it is spelt as the cluster knows them",
+            list(&unheard)
+        )
     })
 }
 
@@ -54,7 +57,7 @@ mod tests {
     #[test]
     fn a63_a_name_that_no_claim_has_gives_a_warning() {
         let told = |writer, old: &Slot, new: &Slot| {
-            let known: Vec<Name> = ["bob@example.com"].iter().filter_map(|name| Name::parse(name)).collect();
+            let known: Vec<Name> = ["bob@example.com"].iter().filter_map(|name| Name::parse(name).ok()).collect();
             let requester = user(ALICE);
             let (operation, subresource, namespace) = (Operation::Update, "", "pikachu");
             let asked =

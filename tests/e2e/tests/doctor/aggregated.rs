@@ -38,7 +38,8 @@ fn server(namespace: &str) {
     });
     let kinds = json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": format!("{GROUP}/v1"), "resources": [kind]});
     let groups = json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": [group]});
-    let answers = [("/apis".to_owned(), groups), (format!("/apis/{GROUP}"), group), (format!("/apis/{GROUP}/v1"), kinds)];
+    let answers =
+        [("/apis".to_owned(), groups), (format!("/apis/{GROUP}"), group), (format!("/apis/{GROUP}/v1"), kinds)];
     let locations: String =
         answers.iter().map(|(path, answer)| format!("location = {path} {{ return 200 '{answer}'; }}\n")).collect();
     let nginx = format!(
