@@ -194,7 +194,8 @@ fn a_hand_over_takes_trust_and_wishes_along_and_is_not_stored_as_one() {
     let told = "what runs in slot \"onix\" is not trusted now, for somebody else may have left it there: see it with kubectl \
                 get all -n onix, then trust it with kubectl patch slot slot -n onix --type=merge -p \
                 '{\"spec\":{\"claim\":{\"trustWorkloads\":true}}}'";
-    assert_eq!(warnings, [told]);
+    let unheard = "no claim names bob yet, in any slot: make sure that it is spelt as the cluster knows them";
+    assert_eq!(warnings, [told, unheard]);
 }
 
 #[test]
