@@ -115,8 +115,18 @@ fn slot_with_builder() -> TestSlot {
     slot
 }
 
-fn token(slot: &TestSlot, more: &[&str]) -> Ran {
-    slot.kubectl(&alice(), &[&["create", "token", "builder"], more].concat())
+/// The token of the account that somebody makes.
+fn token(slot: &TestSlot) -> Ran {
+    slot.kubectl(&alice(), &["create", "token", "builder"])
+}
+
+/// The token that the kubelet gave the pod.
+fn pods_token(slot: &TestSlot) -> String {
+    until("the pod to have its token", Duration::from_secs(60), || {
+        let cat = ["exec", "work", "--", "cat", "/var/run/secrets/kubernetes.io/serviceaccount/token"];
+        slot.kubectl(&alice(), &cat).as_result()
+    })
+    .stdout
 }
 
 /// Says that what runs in the slot may write there, and waits until that is known.
@@ -134,14 +144,14 @@ fn trust(slot: &TestSlot) {
 fn the_slots_own_service_account_is_let_in_by_a_pods_token_once_the_claim_trusts_what_runs() {
     let _held = installation::shared();
     let slot = slot_with_builder();
-    let pods = token(&slot, &["--bound-object-kind=Pod", "--bound-object-name=work"]).succeeded().stdout;
+    let pods = pods_token(&slot);
     let untrusted = with_token(pods.trim(), &slot, &["create", "configmap", "built"]);
     let patch = r#"kubectl patch slot slot -n"#;
     untrusted.failed_saying(&["does not trust what runs there", "kubectl get all -n", patch]);
     trust(&slot);
     with_token(pods.trim(), &slot, &["create", "configmap", "built"]).succeeded();
     assert_eq!(slot.get("configmap", "built")["metadata"]["labels"]["hotdesk.dev/owner"], "alice_at_example.com");
-    let made = token(&slot, &[]).succeeded().stdout;
+    let made = token(&slot).succeeded().stdout;
     with_token(made.trim(), &slot, &["create", "configmap", "by-hand"]).failed_saying(&["no token of a pod"]);
 }
 
@@ -150,7 +160,7 @@ fn a33_what_a_former_holder_left_running_counts_no_more_when_the_slot_has_change
     let _held = installation::shared();
     let slot = slot_with_builder();
     trust(&slot);
-    let pods = token(&slot, &["--bound-object-kind=Pod", "--bound-object-name=work"]).succeeded().stdout;
+    let pods = pods_token(&slot);
     with_token(pods.trim(), &slot, &["create", "configmap", "early"]).succeeded();
     slot.patch(&json!({"spec": {"claim": {"users": ["bob@example.com"], "trustWorkloads": false}}}));
     slot.wait_until_known();
