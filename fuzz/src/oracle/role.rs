@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
-use super::super::world::{World, names};
+use super::super::world::{STAMPS, World, names};
 use super::claim::name;
 use super::{Asked, Claim, FOR, Facts, Part};
 
@@ -192,9 +192,10 @@ pub fn may_name(asked: &Asked, role: Option<Role>, claim: Option<&Claim>, person
     }
 }
 
-/// The label of the names of this world, which need no hash.
+/// The label of the names of this world: of a service account with a hash, as the stamp of its slot is written down.
 fn label_safe(name: &str) -> String {
-    name.replace('@', "_at_")
+    let written = STAMPS.iter().find(|[_, _, owner, ..]| *owner == name).map(|[_, label, ..]| (*label).to_owned());
+    written.unwrap_or_else(|| name.replace('@', "_at_"))
 }
 
 /// True for members of the break-glass groups.
