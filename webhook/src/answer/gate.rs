@@ -162,8 +162,11 @@ fn denied(
 ) -> Option<Denial> {
     let message = match (decision, broken) {
         (Decision::Deny(reason), _) => {
-            let way_on = way_on(request, facts.namespace).unwrap_or_default();
-            explain(reason, facts, look, context) + &way_on
+            let message = explain(reason, facts, look, context);
+            match way_on(request, facts.namespace) {
+                Some(way_on) => format!("{}; {way_on}", message.trim_end_matches('.')),
+                None => message,
+            }
         }
         (_, Some(broken)) => message::rule(broken, facts),
         _ => return None,
@@ -175,9 +178,9 @@ fn denied(
 /// the person who deploys it next.
 fn way_on(request: &Request<'_, Object<'_>>, slot: &str) -> Option<String> {
     let (name, revision) = release::of_record(request.name())?;
-    (request.operation == Operation::Update && is_release(request)).then(|| {
-        let commands = release::go_on(name, revision, slot);
-        format!("\nIf this was the end of a deploy, release {} stays pending. The holder of the slot goes on with: {commands}", plain(name))
+    (request.operation == Operation::Update && is_release(request) && !slot.is_empty()).then(|| {
+        let (release, commands) = (plain(name), release::go_on(name, revision, slot));
+        format!("if this was the end of a deploy, release {release} stays pending, and the holder of the slot goes on with: {commands}")
     })
 }
 

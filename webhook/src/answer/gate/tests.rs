@@ -187,7 +187,7 @@ fn e38_the_last_write_of_a_deploy_is_denied_with_how_to_go_on() {
         mutate(&review)["status"]["message"].as_str().unwrap_or_default().to_owned()
     };
     let second = denial("UPDATE", "sh.helm.release.v1.web.v2", "mallory");
-    let way_on = "\nIf this was the end of a deploy, release web stays pending. The holder of the slot goes on with: \
+    let way_on = "; if this was the end of a deploy, release web stays pending, and the holder of the slot goes on with: \
                   helm rollback web -n pikachu, or helm uninstall web -n pikachu";
     assert!(second.starts_with("slot \"pikachu\" is held by") && second.ends_with(way_on), "{second}");
     let first = denial("UPDATE", "sh.helm.release.v1.web.v1", "mallory");
@@ -196,4 +196,5 @@ fn e38_the_last_write_of_a_deploy_is_denied_with_how_to_go_on() {
         assert!(!other.is_empty() && !other.contains("pending"), "{other}");
     }
     assert_eq!(denial("UPDATE", "sh.helm.release.v1.web.v2", ALICE), "");
+    assert!(!second.contains('\n'), "a denial is one line in logs and Events: {second}");
 }
