@@ -92,6 +92,8 @@ pub struct Failed {
     pub begun: bool,
     /// True if nothing of it is gone all the same.
     pub whole: bool,
+    /// True if the run was ended in the middle: no fault of the release.
+    pub cut_short: bool,
     /// Why.
     pub why: String,
 }
@@ -340,7 +342,8 @@ impl Outcome {
         if progress != Progress::Untouched {
             hands.put_back(release, whole).await;
         }
-        self.failed.push(Failed { name: release.name.clone(), revision: release.revision, begun, whole, why });
+        let (name, revision, cut_short) = (release.name.clone(), release.revision, hands.asked_to_stop().is_some());
+        self.failed.push(Failed { name, revision, begun, whole, cut_short, why });
     }
 
     fn note_preserved(&mut self, objects: Vec<String>) {

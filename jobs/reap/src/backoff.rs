@@ -63,7 +63,11 @@ pub fn after(failures: &[FailedReap], outcome: &Outcome, releases: &[Release], n
     for failed in &outcome.failed {
         let before = failures.iter().find(|old| old.release == failed.name && old.revision == failed.revision);
         let times = before.map_or(1, |old| old.times.saturating_add(1));
-        let pause = FIRST_PAUSE.saturating_mul(1 << times.saturating_sub(1).min(8));
+        let pause = if failed.cut_short {
+            SignedDuration::ZERO
+        } else {
+            FIRST_PAUSE.saturating_mul(1 << times.saturating_sub(1).min(8))
+        };
         let retry_at = (times < MOST).then(|| Time(now.saturating_add(pause).unwrap_or(Timestamp::MAX)));
         let (release, reason) = (failed.name.clone(), cut(&failed.why, MAX_REASON));
         all.push(FailedReap { release, revision: failed.revision, times, at: Time(now), retry_at, reason });
@@ -106,7 +110,14 @@ mod tests {
     fn fails(name: &str) -> Outcome {
         let why = "helm failed: job web-before failed".to_owned();
         Outcome {
-            failed: vec![Failed { name: name.to_owned(), revision: 1, begun: true, whole: true, why }],
+            failed: vec![Failed {
+                name: name.to_owned(),
+                revision: 1,
+                begun: true,
+                whole: true,
+                cut_short: false,
+                why,
+            }],
             ..Outcome::default()
         }
     }
@@ -128,6 +139,15 @@ mod tests {
         assert_eq!(held(&failures, &release("web", 1), true, at), None, "somebody asked");
         assert_eq!(held(&failures, &release("web", 2), false, at), None, "somebody deployed it again");
         assert_eq!(held(&failures, &release("api", 1), false, at), None);
+    }
+
+    #[test]
+    fn what_a_run_left_that_was_ended_is_finished_by_the_next_one() {
+        let mut ended = fails("web");
+        ended.failed[0].cut_short = true;
+        let failures = after(&[], &ended, &[release("web", 1)], now());
+        assert_eq!((failures.len(), failures[0].times), (1, 1), "it is told all the same");
+        assert_eq!(held(&failures, &release("web", 1), false, now()), None);
     }
 
     #[test]

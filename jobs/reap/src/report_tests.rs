@@ -26,8 +26,14 @@ fn evidence(status: SlotStatus) -> Evidence {
 }
 
 fn unfinished() -> Outcome {
-    let failed =
-        Failed { name: "api".to_owned(), revision: 4, begun: true, whole: false, why: "helm failed".to_owned() };
+    let failed = Failed {
+        name: "api".to_owned(),
+        revision: 4,
+        begun: true,
+        whole: false,
+        cut_short: false,
+        why: "helm failed".to_owned(),
+    };
     Outcome { gone: vec!["web".to_owned()], failed: vec![failed], ..Outcome::default() }
 }
 
@@ -106,6 +112,7 @@ fn what_is_said_of_a_reap_that_did_not_do_everything_is_true() {
         revision: 1,
         begun: true,
         whole,
+        cut_short: false,
         why: "job web-before failed".to_owned(),
     };
     let pair = |why: &str| vec![("web".to_owned(), why.to_owned())];
