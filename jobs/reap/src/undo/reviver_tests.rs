@@ -115,3 +115,22 @@ fn what_came_back_and_what_did_not_is_said() {
     assert_eq!(fine.conclusion("mew", true).message, "Dry run: Would come back in mew: web.");
     assert_eq!(fine.conclusion("mew", false).exit, Exit::Fine);
 }
+
+#[test]
+fn nothing_comes_back_while_a_reap_is_at_work() {
+    let until = |until: serde_json::Value| -> Slot {
+        let reaping = serde_json::json!({"since": at(11).to_string(), "releases": [], "until": until});
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot", "metadata": {"name": "slot"}, "spec": {},
+            "status": {"reaping": reaping},
+        }))
+        .unwrap()
+    };
+    let now = at(12);
+    let soon = (now + jiff::SignedDuration::from_mins(2)).to_string();
+    let why = not_being_reaped(&until(serde_json::json!(soon)), "mew", now).unwrap_err();
+    assert!(why.contains("mew is just being cleared, until") && why.contains("try again"), "{why}");
+    for over in [serde_json::Value::Null, serde_json::json!(at(11).to_string())] {
+        assert_eq!(not_being_reaped(&until(over), "mew", now), Ok(()));
+    }
+}
