@@ -154,7 +154,7 @@ impl Records {
         joined
     }
 
-    /// What counts whoever else was there: something that one webhook let in may not have been written.
+    /// What counts even where others were there: something that one webhook let in may not have been written.
     fn doubts(&self, now: Timestamp) -> Vec<Gap> {
         let mut found: Vec<Gap> = self.of.values().flat_map(|record| record.gaps.clone()).collect();
         for (entry, record) in &self.of {
@@ -213,8 +213,8 @@ impl Records {
         found
     }
 
-    /// The entries to remove, so that there is room for one more, and what is then written of the time before. Whoever removes
-    /// what they said gives up the time that it was about.
+    /// The entries to remove, so that there is room for one more, and what is then written of the time before. What they
+    /// said is given up with them, so nothing is known of that time.
     #[must_use]
     pub fn without_the_oldest(&self, now: Timestamp) -> BTreeMap<String, Option<String>> {
         let mut over: Vec<(&String, &Record)> =

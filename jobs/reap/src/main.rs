@@ -8,7 +8,7 @@ use clap::Parser as _;
 use hotdesk_reap::args::Args;
 use hotdesk_reap::report::{Conclusion, Exit};
 use hotdesk_reap::run::run;
-use hotdesk_reap::stop::{Stop, TIME_TO_TELL, ended_by};
+use hotdesk_reap::stop::{Stop, TIME_TO_TELL};
 use hotdesk_reap::undo::args::Command;
 use hotdesk_reap::undo::pruner::prune;
 use hotdesk_reap::undo::purger::purge;
@@ -39,7 +39,7 @@ async fn main() -> ExitCode {
         what = ended() => {
             let told = if stop.ask(what) { tokio::time::timeout(TIME_TO_TELL, &mut work).await.ok() } else { None };
             work.abort();
-            told.and_then(Result::ok).unwrap_or_else(|| early(format!("Nothing more is said: {}", ended_by(what))))
+            told.and_then(Result::ok).unwrap_or_else(|| early(format!("The run was ended by {what}")))
         }
     };
     leave_message(&args, &conclusion);

@@ -266,7 +266,7 @@ impl Run<'_> {
                 return conclusion;
             }
         };
-        // Whoever ends this run from here on waits until the Slot says what is left.
+        // A signal that ends this run from here on waits until the Slot says what is left.
         let heed = self.stop.heed();
         let now = (self.now)();
         let begun = reaping_patch(&plan.slot, &plan.targets, now, helm.done_by(now));
