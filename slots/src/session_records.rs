@@ -30,6 +30,8 @@ const KEPT_FOR: SignedDuration = SignedDuration::from_hours(60 * 24);
 const MOST_RECORDS: usize = 64;
 /// So many gaps a record names; beyond that, one that takes in all.
 const MOST_GAPS: usize = 32;
+/// So many bytes of reasons are enough of one gap, before one more is added.
+const MOST_REASONS: usize = 200;
 
 /// What one webhook says of itself.
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
@@ -137,7 +139,8 @@ impl Records {
         self
     }
 
-    /// When sessions were not noted, from one moment to another: gaps that touch are one. The last is the newest.
+    /// When sessions were not noted, from one moment to another: gaps that touch are one, with the reasons of all. The
+    /// last is the newest.
     #[must_use]
     pub fn gaps(&self, from: Timestamp, now: Timestamp) -> Vec<Gap> {
         let mut found = self.doubts(now);
@@ -147,7 +150,7 @@ impl Records {
         let mut joined: Vec<Gap> = Vec::new();
         for gap in found {
             match joined.last_mut().filter(|before| gap.from <= before.to) {
-                Some(before) => before.to = before.to.max(gap.to),
+                Some(before) => before.join(gap),
                 None => joined.push(gap),
             }
         }
@@ -239,6 +242,14 @@ impl Records {
 }
 
 impl Gap {
+    /// Takes in one that begins within it. Many reasons are not all told.
+    fn join(&mut self, other: Self) {
+        self.to = self.to.max(other.to);
+        if !self.why.contains(&other.why) && self.why.len() < MOST_REASONS {
+            self.why = format!("{}; {}", self.why, other.why);
+        }
+    }
+
     /// It in a sentence.
     #[must_use]
     pub fn told(&self, now: Timestamp) -> String {

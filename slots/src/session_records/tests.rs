@@ -91,8 +91,11 @@ fn a_webhook_that_ended_without_a_word_is_a_gap_whoever_else_was_there() {
     check("restarted", &[("a", vanished(9 * HOUR, 1800)), ("a", alive(1780)), ("b", alive(9 * HOUR))], &[&again]);
     let just = format!("sessions were not noted from 14:59 UTC to 14:59 UTC: {word}");
     check("restarted just now", &[("a", vanished(9 * HOUR, 30)), ("a", alive(12)), ("b", alive(9 * HOUR))], &[&just]);
-    let alone = ["sessions were not noted from 14:30 UTC to 14:45 UTC: no webhook was running"];
-    check("alone", &[("a", vanished(9 * HOUR, 1800)), ("b", alive(900))], &alone);
+    let alone = format!("sessions were not noted from 14:30 UTC to 14:45 UTC: no webhook was running; {word}");
+    check("alone", &[("a", vanished(9 * HOUR, 1800)), ("b", alive(900))], &[&alone]);
+    let scaled_down = format!("sessions were not noted from 14:30 UTC to 14:45 UTC: {word}; no webhook was running");
+    let after_it = [("a", vanished(9 * HOUR, 1800)), ("b", ended(HOUR, 1770)), ("c", alive(900))];
+    check("the last one ended cleanly soon after it", &after_it, &[&scaled_down]);
 }
 
 #[test]
