@@ -175,15 +175,22 @@ pub(crate) fn without_provider(service: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+/// What Traefik puts behind the name of a middleware that answers by an error page.
+const ERROR_PAGE: &str = "-errorpage-service";
+
 fn of_traefik<'a>(found: &mut Found<'a>) -> Entry<'a> {
     let mut take = |field| found.take(field);
+    // Who served an error page is nobody that was asked for: only the route says whose the request was.
+    let upstream = take(Field::TraefikService).map(without_provider);
+    let page = upstream.as_deref().is_some_and(|service| service.ends_with(ERROR_PAGE));
+    let served = take(Field::ServedUrl).or_else(|| take(Field::Served));
     Entry {
-        upstream: take(Field::TraefikService).map(without_provider),
+        upstream: upstream.filter(|_| !page),
         route: take(Field::Router),
         path: take(Field::Path),
         agent: take(Field::Agent),
         logged: logged(take(Field::Time)),
-        served: take(Field::ServedUrl).or_else(|| take(Field::Served)),
+        served: served.filter(|_| !page),
         host: take(Field::Host),
         ..Entry::default()
     }
