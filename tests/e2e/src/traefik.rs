@@ -1,6 +1,5 @@
 //! A real Traefik in the test cluster, which the tests of one program share, and the ways into a slot that it serves.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -9,13 +8,53 @@ use serde_json::{Value, json};
 use crate::slot::{test_image, unique};
 use crate::{Ran, TestSlot, admin, people, until};
 
-/// The controller; it goes with its last user, and so do the kinds that only it serves.
+/// A controller, which goes with its last user.
 #[derive(Debug)]
 pub struct Traefik {
     namespace: String,
+    _kinds: Arc<Kinds>,
 }
 
+/// What it serves beside Ingresses: the kinds go with the last controller.
+#[derive(Debug)]
+struct Kinds;
+
 static RUNNING: Mutex<Weak<Traefik>> = Mutex::new(Weak::new());
+static KINDS: Mutex<Weak<Kinds>> = Mutex::new(Weak::new());
+
+/// What a lock holds, or another one if nobody holds that any more.
+fn shared<T>(held: &Mutex<Weak<T>>, make: impl FnOnce() -> T) -> Arc<T> {
+    let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+    held.upgrade().unwrap_or_else(|| {
+        let made = Arc::new(make());
+        *held = Arc::downgrade(&made);
+        made
+    })
+}
+
+impl Kinds {
+    fn folder() -> String {
+        let folder = people::root().join("target/servers/traefik-kinds");
+        assert!(
+            folder.exists(),
+            "{} is missing: run tests/servers/get traefik first (make e2e does)",
+            folder.display()
+        );
+        folder.to_string_lossy().into_owned()
+    }
+
+    fn install() -> Self {
+        admin().kubectl(&["apply", "--server-side", "-f", &Self::folder()]).succeeded();
+        admin().kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "-f", &Self::folder()]).succeeded();
+        Self
+    }
+}
+
+impl Drop for Kinds {
+    fn drop(&mut self) {
+        drop(admin().kubectl(&["delete", "-f", &Self::folder(), "--wait=false", "--ignore-not-found"]));
+    }
+}
 
 /// How a slot is reached by Traefik.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,36 +65,18 @@ pub enum Way {
     Tcp,
 }
 
-fn kinds() -> PathBuf {
-    people::root().join("target/servers/traefik-kinds")
-}
-
 impl Traefik {
-    /// The one that runs, or another one: the last test that holds it takes it away.
+    /// The one that all tests of a program ask.
     pub fn shared() -> Arc<Self> {
-        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(traefik) = running.upgrade() {
-            return traefik;
-        }
-        let traefik = Arc::new(Self::start());
-        *running = Arc::downgrade(&traefik);
-        traefik
+        shared(&RUNNING, || Self::logging("json"))
     }
 
-    fn start() -> Self {
-        let folder = kinds();
-        assert!(
-            folder.exists(),
-            "{} is missing: run tests/servers/get traefik first (make e2e does)",
-            folder.display()
-        );
-        let folder = folder.to_string_lossy();
-        admin().kubectl(&["apply", "--server-side", "-f", &folder]).succeeded();
-        admin().kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "-f", &folder]).succeeded();
-        let traefik = Self { namespace: unique("traefik") };
+    /// One of a test's own, with an access log of this format.
+    pub fn logging(format: &str) -> Self {
+        let traefik = Self { _kinds: shared(&KINDS, Kinds::install), namespace: unique("traefik") };
         let manifest = include_str!("traefik.yaml")
             .replace("@NAME@", &traefik.namespace)
-            .replace("@FORMAT@", "json")
+            .replace("@FORMAT@", format)
             .replace("@TRAEFIK@", &test_image("traefik"))
             .replace("@APP@", &test_image("app"));
         admin().kubectl_with(&["apply", "-f", "-"], &manifest).succeeded();
@@ -84,10 +105,9 @@ impl Traefik {
         until(&format!("Traefik to serve {host}"), Duration::from_secs(60), || self.request(host, "/").as_result());
     }
 
-    /// What was said on a TCP connection.
+    /// The same by the entry point for TCP.
     pub fn connect(&self) -> Ran {
-        let script = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 5 nc $TRAEFIK_SERVICE_HOST 5432";
-        self.kubectl(&["exec", "visitor", "--", "sh", "-c", script])
+        self.kubectl(&["exec", "visitor", "--", "sh", "-c", "wget -q -O - http://$TRAEFIK_SERVICE_HOST:5432/"])
     }
 
     /// The lines of its access log that mention this, as JSON.
@@ -115,13 +135,8 @@ impl Traefik {
             "selector": "app.kubernetes.io/name=traefik", "container": "traefik"})
     }
 
-    /// Opens a way to a Service of the slot, by the host of [`host`]; `more` goes into its one route.
-    pub fn open(&self, slot: &TestSlot, way: Way, service: &str) {
-        self.open_by(slot, way, service, &json!({}));
-    }
-
-    /// The same, by way of middlewares of the slot.
-    pub fn open_by(&self, slot: &TestSlot, way: Way, service: &str, middlewares: &Value) {
+    /// Opens a way to a Service of the slot, by the host of [`host`]; for an IngressRoute by these middlewares of the slot.
+    pub fn open(&self, slot: &TestSlot, way: Way, service: &str, middlewares: &[&str]) {
         let host = host(slot);
         let class = json!({"kubernetes.io/ingress.class": self.namespace});
         let own = json!({"name": "way", "annotations": class});
@@ -134,11 +149,9 @@ impl Traefik {
                 json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "way"}, "spec": spec})
             }
             Way::IngressRoute => {
-                let mut route = json!({"kind": "Rule", "match": format!("Host(`{host}`)"),
+                let named: Vec<Value> = middlewares.iter().map(|name| json!({"name": name})).collect();
+                let route = json!({"kind": "Rule", "match": format!("Host(`{host}`)"), "middlewares": named,
                     "services": [{"name": service, "port": 80}]});
-                if middlewares.is_array() {
-                    route["middlewares"] = middlewares.clone();
-                }
                 let spec = json!({"entryPoints": ["web"], "routes": [route]});
                 json!({"apiVersion": "traefik.io/v1alpha1", "kind": "IngressRoute", "metadata": own, "spec": spec})
             }
@@ -169,6 +182,5 @@ impl Drop for Traefik {
         for kind in ["ingressclass", "gatewayclass", "clusterrole", "clusterrolebinding", "namespace"] {
             drop(admin().kubectl(&["delete", kind, name, "--wait=false", "--ignore-not-found"]));
         }
-        drop(admin().kubectl(&["delete", "-f", &kinds().to_string_lossy(), "--wait=false", "--ignore-not-found"]));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hotdesk_e2e::reaper::{self, releases, verdict};
 use hotdesk_e2e::slot::{Wish, unique};
 use hotdesk_e2e::traefik::{Traefik, Way, host};
-use hotdesk_e2e::{Helm, TestSlot, alice, installation, until};
+use hotdesk_e2e::{Helm, TestSlot, admin, alice, installation, until};
 use serde_json::{Value, json};
 
 /// A slot of alice's with a release, whose reaper has these sources.
@@ -52,7 +52,7 @@ fn told_by_the_log(way: Way, service: impl Fn(&str) -> String) {
     let slots = pair(&traefik, &[traefik.logs()], "15s");
     let [mew, mewtwo] = &slots;
     for slot in &slots {
-        traefik.open(slot, way, "web");
+        traefik.open(slot, way, "web", &[]);
         traefik.until_served(&host(slot));
     }
     until_quiet(&traefik, &slots, 15);
@@ -81,4 +81,112 @@ fn an_ingress_route_is_told_by_the_log() {
 #[test]
 fn an_http_route_is_told_by_the_log() {
     told_by_the_log(Way::HttpRoute, |slot| format!("{slot}-web-http-80"));
+}
+
+/// A request by a route with this middleware, which answers in the Service's place, is the slot's. What its line says.
+fn answered_by(middleware: impl Fn(&Traefik) -> Value, path: &str) -> Value {
+    let _held = installation::shared();
+    let traefik = Traefik::shared();
+    let mew = slot(&traefik, &unique("mew").replace('-', ""), &[traefik.logs()], "15s");
+    let object = json!({"apiVersion": "traefik.io/v1alpha1", "kind": "Middleware", "metadata": {"name": "answers"},
+        "spec": middleware(&traefik)});
+    admin().apply(mew.name(), &object.to_string()).succeeded();
+    traefik.open(&mew, Way::IngressRoute, "web", &["answers"]);
+    let router = format!("{}-way-", mew.name());
+    until("a request to be answered by the route", Duration::from_secs(60), || {
+        traefik.request(&host(&mew), path);
+        if traefik.log(&router).is_empty() { Err("no line names the route".to_owned()) } else { Ok(()) }
+    });
+    until_quiet(&traefik, std::slice::from_ref(&mew), 15);
+    traefik.request(&host(&mew), path);
+    let line = traefik.log(&router).pop().unwrap();
+    reaper::run(&mew).succeeded();
+    assert_eq!((verdict(&mew).as_str(), releases(&mew)), ("Active", vec!["web".to_owned()]), "{line}");
+    assert_eq!(mew.object()["status"]["lastActivity"]["signal"], "traffic");
+    line
+}
+
+#[test]
+fn a_redirect_is_told_by_the_route_that_gave_it() {
+    let away = json!({"redirectRegex": {"regex": ".*", "replacement": "http://elsewhere.invalid/"}});
+    let line = answered_by(|_| away.clone(), "/");
+    assert_eq!((&line["DownstreamStatus"], &line["ServiceName"]), (&json!(302), &Value::Null));
+}
+
+#[test]
+fn an_error_page_of_another_namespace_is_told_by_the_route_that_it_stands_in() {
+    let pages = |traefik: &Traefik| {
+        let service = json!({"name": "pages", "namespace": traefik.namespace(), "port": 80});
+        json!({"errors": {"status": ["400-599"], "query": "/", "service": service}})
+    };
+    let line = answered_by(pages, "/missing");
+    assert_eq!(line["DownstreamStatus"], 404);
+    assert!(line["ServiceName"].as_str().unwrap().ends_with("-answers-errorpage-service@kubernetescrd"), "{line}");
+}
+
+#[test]
+fn a_tcp_route_is_in_no_log_and_its_slot_is_unknown() {
+    let _held = installation::shared();
+    let traefik = Traefik::shared();
+    let mew = slot(&traefik, &unique("mew").replace('-', ""), &[traefik.logs(), traefik.metrics()], "1s");
+    traefik.open(&mew, Way::Tcp, "web", &[]);
+    until("the TCP route to be served", Duration::from_secs(60), || traefik.connect().as_result());
+    let before = traefik.log("").len();
+    traefik.connect().succeeded();
+    reaper::until_older(&mew, &alice(), 1);
+    let route =
+        format!("the IngressRouteTCP {}/way is served by Traefik, and no source reads what comes that way", mew.name());
+    reaper::run(&mew).failed_saying(&[&route, "sees: {kinds: [IngressRouteTCP]}"]);
+    assert_eq!((verdict(&mew).as_str(), releases(&mew)), ("Unknown", vec!["web".to_owned()]));
+    let lines = traefik.log("");
+    assert!(lines.iter().skip(before).all(|line| line["entryPointName"] != "tcp"), "{lines:?}");
+}
+
+#[test]
+fn a_line_of_another_format_makes_a_slot_unknown() {
+    let _held = installation::shared();
+    let traefik = Traefik::logging("common");
+    let mew = slot(&traefik, &unique("mew").replace('-', ""), &[traefik.logs()], "15s");
+    traefik.open(&mew, Way::Ingress, "web", &[]);
+    traefik.until_served(&host(&mew));
+    reaper::until_older(&mew, &alice(), 16);
+    traefik.request(&host(&mew), "/").succeeded();
+    reaper::run(&mew).failed_saying(&["a line that mentions", "cannot be read as an access entry", "way-"]);
+    assert_eq!((verdict(&mew).as_str(), releases(&mew)), ("Unknown", vec!["web".to_owned()]));
+}
+
+#[test]
+fn counters_tell_every_route_from_the_neighbours() {
+    let _held = installation::shared();
+    let traefik = Traefik::shared();
+    let slots = pair(&traefik, &[traefik.metrics()], "15s");
+    let [mew, mewtwo] = &slots;
+    let who = format!("--as={}", reaper::account(mewtwo));
+    until("the reaper's rights", Duration::from_secs(20), || {
+        traefik.kubectl(&["auth", "can-i", "get", "pods/x:9100", "--subresource=proxy", &who]).as_result()
+    });
+    for slot in &slots {
+        for way in [Way::Ingress, Way::IngressRoute, Way::HttpRoute] {
+            traefik.open(slot, way, "web", &[]);
+        }
+        traefik.until_served(&host(slot));
+    }
+    until_quiet(&traefik, &slots, 15);
+    for slot in &slots {
+        reaper::run(slot).failed_saying(&["it is counted from now on"]);
+        assert_eq!(verdict(slot), "Unknown");
+    }
+    traefik.request(&host(mewtwo), "/").succeeded();
+    reaper::run(mewtwo).succeeded();
+    assert_eq!(verdict(mewtwo), "Active");
+    let activity = mewtwo.object()["status"]["lastActivity"].clone();
+    let detail = activity["detail"].as_str().unwrap_or_default();
+    let by = format!("a request was served by {}-", mewtwo.name());
+    assert!(detail.starts_with(&by) && detail.ends_with("(by its counter)"), "{detail}");
+    until("the neighbour to be idle", Duration::from_secs(120), || {
+        traefik.request(&host(mewtwo), "/").succeeded();
+        let run = reaper::run(mew);
+        if verdict(mew) == "Idle" { Ok(()) } else { Err(format!("{run:?}")) }
+    });
+    assert_eq!((releases(mew), releases(mewtwo)), (vec![], vec!["web".to_owned()]));
 }
