@@ -36,7 +36,7 @@ impl Names {
         words(text, &self.slot, |byte| byte.is_ascii_alphanumeric()).any(|at| !self.is_anothers(text, at))
     }
 
-    /// True if a route of the slot took the request, whoever answered it: Traefik names the route of each, as its `RouterName`.
+    /// True if a route of the slot took the request, no matter who answered it: Traefik names the route of each, as its `RouterName`.
     pub(super) fn is_by_our_route(&self, entry: &Entry<'_>) -> bool {
         let ours = |route: &str| self.routes.iter().any(|own| is_within(route, own)) && self.mentions_us(route);
         entry.route.as_deref().is_some_and(ours)

@@ -105,7 +105,7 @@ fn a_request_that_nobody_served_is_nobodys() {
 
 /// Lines of Traefik 3.3.5, as they were written by a real one, without what says nothing here.
 #[test]
-fn a_request_by_a_route_of_the_slot_is_ours_whoever_answered_it() {
+fn a_request_by_a_route_of_the_slot_is_ours_no_matter_who_answered_it() {
     let slot = |name: &str| {
         let web = Service { addresses: vec!["10.213.64.127".parse().unwrap()], ..service("web", &["80"]) };
         let others = ["mew", "mewtwo", "infra"].iter().filter(|other| **other != name);
