@@ -135,8 +135,8 @@ impl Traefik {
             "selector": "app.kubernetes.io/name=traefik", "container": "traefik"})
     }
 
-    /// Opens a way to a Service of the slot, by the host of [`host`]; for an IngressRoute by these middlewares of the slot.
-    pub fn open(&self, slot: &TestSlot, way: Way, service: &str, middlewares: &[&str]) {
+    /// Opens a way to a Service of the slot, by the host of [`host`]; for an IngressRoute by these middlewares.
+    pub fn open(&self, slot: &TestSlot, way: Way, service: &str, middlewares: &[Value]) {
         let host = host(slot);
         let class = json!({"kubernetes.io/ingress.class": self.namespace});
         let own = json!({"name": "way", "annotations": class});
@@ -149,8 +149,7 @@ impl Traefik {
                 json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "way"}, "spec": spec})
             }
             Way::IngressRoute => {
-                let named: Vec<Value> = middlewares.iter().map(|name| json!({"name": name})).collect();
-                let route = json!({"kind": "Rule", "match": format!("Host(`{host}`)"), "middlewares": named,
+                let route = json!({"kind": "Rule", "match": format!("Host(`{host}`)"), "middlewares": middlewares,
                     "services": [{"name": service, "port": 80}]});
                 let spec = json!({"entryPoints": ["web"], "routes": [route]});
                 json!({"apiVersion": "traefik.io/v1alpha1", "kind": "IngressRoute", "metadata": own, "spec": spec})

@@ -83,22 +83,24 @@ fn an_http_route_is_told_by_the_log() {
     told_by_the_log(Way::HttpRoute, |slot| format!("{slot}-web-http-80"));
 }
 
-/// A request by a route with this middleware, which answers in the Service's place, is the slot's. What its line says.
-fn answered_by(middleware: impl Fn(&Traefik) -> Value, path: &str) -> Value {
+/// A request by a route with this middleware, of the slot or of Traefik's own namespace, is the slot's, though it answers in the
+/// Service's place. What its line says.
+fn answered_by(shared: bool, middleware: impl Fn(&Traefik) -> Value, path: &str) -> Value {
     let _held = installation::shared();
     let traefik = Traefik::shared();
     let mew = slot(&traefik, &unique("mew").replace('-', ""), &[traefik.logs()], "15s");
+    let namespace = if shared { traefik.namespace() } else { mew.name() };
     let object = json!({"apiVersion": "traefik.io/v1alpha1", "kind": "Middleware", "metadata": {"name": "answers"},
         "spec": middleware(&traefik)});
-    admin().apply(mew.name(), &object.to_string()).succeeded();
-    traefik.open(&mew, Way::IngressRoute, "web", &["answers"]);
+    admin().apply(namespace, &object.to_string()).succeeded();
+    traefik.open(&mew, Way::IngressRoute, "web", &[json!({"name": "answers", "namespace": namespace})]);
     let router = format!("{}-way-", mew.name());
     until("a request to be answered by the route", Duration::from_secs(60), || {
-        traefik.request(&host(&mew), path);
+        let _answered_so_or_so = traefik.request(&host(&mew), path);
         if traefik.log(&router).is_empty() { Err("no line names the route".to_owned()) } else { Ok(()) }
     });
     until_quiet(&traefik, std::slice::from_ref(&mew), 15);
-    traefik.request(&host(&mew), path);
+    let _answered_so_or_so = traefik.request(&host(&mew), path);
     let line = traefik.log(&router).pop().unwrap();
     reaper::run(&mew).succeeded();
     assert_eq!((verdict(&mew).as_str(), releases(&mew)), ("Active", vec!["web".to_owned()]), "{line}");
@@ -109,7 +111,7 @@ fn answered_by(middleware: impl Fn(&Traefik) -> Value, path: &str) -> Value {
 #[test]
 fn a_redirect_is_told_by_the_route_that_gave_it() {
     let away = json!({"redirectRegex": {"regex": ".*", "replacement": "http://elsewhere.invalid/"}});
-    let line = answered_by(|_| away.clone(), "/");
+    let line = answered_by(false, |_| away.clone(), "/");
     assert_eq!((&line["DownstreamStatus"], &line["ServiceName"]), (&json!(302), &Value::Null));
 }
 
@@ -119,9 +121,10 @@ fn an_error_page_of_another_namespace_is_told_by_the_route_that_it_stands_in() {
         let service = json!({"name": "pages", "namespace": traefik.namespace(), "port": 80});
         json!({"errors": {"status": ["400-599"], "query": "/", "service": service}})
     };
-    let line = answered_by(pages, "/missing");
+    let line = answered_by(true, pages, "/missing");
     assert_eq!(line["DownstreamStatus"], 404);
-    assert!(line["ServiceName"].as_str().unwrap().ends_with("-answers-errorpage-service@kubernetescrd"), "{line}");
+    let service = line["ServiceName"].as_str().unwrap();
+    assert!(service.starts_with("traefik-") && service.ends_with("-answers-errorpage-service@kubernetescrd"), "{line}");
 }
 
 #[test]
