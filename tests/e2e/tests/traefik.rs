@@ -45,6 +45,16 @@ fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
+/// What the doctor has against the controller as these sources read it.
+fn problems(traefik: &Traefik) -> Vec<Value> {
+    let report = admin().hotdesk(&["doctor", "-o", "json"]).json();
+    let about = format!("the controller in {}", traefik.namespace());
+    let findings = report["findings"].as_array().unwrap().iter();
+    let of_ours: Vec<&Value> = findings.filter(|finding| finding["about"] == *about).collect();
+    assert!(!of_ours.is_empty(), "{report:#}");
+    of_ours.into_iter().filter(|finding| finding["level"] == "problem").cloned().collect()
+}
+
 /// mewtwo is asked for, also by a path that spells mew; mew goes, and mewtwo stays.
 fn told_by_the_log(way: Way, service: impl Fn(&str) -> String) {
     let _held = installation::shared();
@@ -59,6 +69,7 @@ fn told_by_the_log(way: Way, service: impl Fn(&str) -> String) {
     traefik.request(&host(mewtwo), &format!("/index.html?{}-web-80", mew.name())).succeeded();
     reaper::run(mewtwo).succeeded();
     reaper::run(mew).succeeded();
+    assert_eq!(problems(&traefik), Vec::<Value>::new());
     assert_eq!([verdict(mew).as_str(), verdict(mewtwo).as_str()], ["Idle", "Active"]);
     assert_eq!((releases(mew), releases(mewtwo)), (vec![], vec!["web".to_owned()]));
     let activity = mewtwo.object()["status"]["lastActivity"].clone();
