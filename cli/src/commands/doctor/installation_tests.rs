@@ -86,6 +86,7 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
         events: Ok(vec![]),
         ingresses: Ok(vec![]),
         then: Then {
+            sessions: Default::default(),
             probe: None,
             certificate: None,
             served: Ok(vec![]),
