@@ -23,6 +23,7 @@ mod served;
 mod settings;
 mod show;
 mod sight;
+mod slot_policies;
 mod slots;
 mod start;
 mod sync;
