@@ -24,6 +24,7 @@ mod sessions;
 mod settings;
 mod show;
 mod sight;
+mod slot_policies;
 mod slots;
 mod start;
 mod sync;
