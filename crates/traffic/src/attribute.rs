@@ -120,7 +120,7 @@ impl Names {
             Named::OfSlot => Whose::Theirs,
             _ if entry.stream && named <= Named::Unknown => self.session(entry),
             Named::Nobody => self.unnamed(entry),
-            _ if self.served(entry) => Whose::Ours,
+            _ if self.served(entry) || self.is_by_our_route(entry) => Whose::Ours,
             Named::Ambiguous => Whose::Ambiguous,
             Named::Orphan => Whose::Orphan,
             Named::Mentioned => Whose::Mentioned,
@@ -267,9 +267,8 @@ impl Names {
             return Whose::Ours;
         }
         if let Some(route) = entry.route.as_deref() {
-            let own = self.routes.iter().any(|own| is_within(route, own));
             if self.mentions_us(route) {
-                return if own { Whose::Ours } else { Whose::Mentioned };
+                return if self.is_by_our_route(entry) { Whose::Ours } else { Whose::Mentioned };
             }
             if self.may_lead_in(entry) {
                 return Whose::LedIn;
