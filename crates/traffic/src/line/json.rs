@@ -180,17 +180,16 @@ const ERROR_PAGE: &str = "-errorpage-service";
 
 fn of_traefik<'a>(found: &mut Found<'a>) -> Entry<'a> {
     let mut take = |field| found.take(field);
-    // Who served an error page is nobody that was asked for: only the route says whose the request was.
+    // Nobody asked for the Service of an error page. The route says whose the request was, and the address who was reached.
     let upstream = take(Field::TraefikService).map(without_provider);
     let page = upstream.as_deref().is_some_and(|service| service.ends_with(ERROR_PAGE));
-    let served = take(Field::ServedUrl).or_else(|| take(Field::Served));
     Entry {
         upstream: upstream.filter(|_| !page),
         route: take(Field::Router),
         path: take(Field::Path),
         agent: take(Field::Agent),
         logged: logged(take(Field::Time)),
-        served: served.filter(|_| !page),
+        served: take(Field::ServedUrl).or_else(|| take(Field::Served)),
         host: take(Field::Host),
         ..Entry::default()
     }

@@ -2,11 +2,13 @@
 
 mod acts;
 mod api;
+mod counters;
 mod lines;
 mod pod_usage;
 mod sessions;
 mod sight;
 mod sources;
+mod uses;
 mod ways_in;
 mod work;
 
@@ -55,6 +57,8 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(sources::rows());
     rows.extend(ways_in::rows());
     rows.extend(work::rows());
+    rows.extend(uses::rows());
+    rows.extend(counters::rows());
     rows.extend(pod_usage::rows());
     rows.extend(sessions::rows());
     rows
