@@ -139,6 +139,30 @@ fn an_error_page_of_another_namespace_is_told_by_the_route_that_it_stands_in() {
 }
 
 #[test]
+fn a_granted_route_of_another_namespace_is_told_by_the_service_that_it_reached() {
+    let _held = installation::shared();
+    let traefik = Traefik::shared();
+    let mew = slot(&traefik, &unique("mew").replace('-', ""), &[traefik.logs()], "15s");
+    let (own, group) = (traefik.namespace(), "gateway.networking.k8s.io");
+    let from = json!([{"group": group, "kind": "HTTPRoute", "namespace": own}]);
+    let grant = json!({"apiVersion": format!("{group}/v1beta1"), "kind": "ReferenceGrant", "metadata": {"name": "granted"},
+        "spec": {"from": from, "to": [{"group": "", "kind": "Service"}]}});
+    let rule = json!({"backendRefs": [{"name": "web", "namespace": mew.name(), "port": 80}]});
+    let route = json!({"apiVersion": format!("{group}/v1"), "kind": "HTTPRoute", "metadata": {"name": "granted"},
+        "spec": {"parentRefs": [{"name": "edge"}], "hostnames": [host(&mew)], "rules": [rule]}});
+    admin().apply(mew.name(), &grant.to_string()).succeeded();
+    admin().apply(own, &route.to_string()).succeeded();
+    traefik.until_served(&host(&mew));
+    until_quiet(&traefik, std::slice::from_ref(&mew), 15);
+    traefik.request(&host(&mew), "/").succeeded();
+    reaper::run(&mew).succeeded().said(&[&format!("was served by {}-web-http-80", mew.name())]);
+    assert_eq!(verdict(&mew), "Active");
+    until_quiet(&traefik, std::slice::from_ref(&mew), 15);
+    reaper::run(&mew).succeeded();
+    assert_eq!((verdict(&mew).as_str(), releases(&mew)), ("Idle", vec![]));
+}
+
+#[test]
 fn a_tcp_route_is_in_no_log_and_its_slot_is_unknown() {
     let _held = installation::shared();
     let traefik = Traefik::shared();
