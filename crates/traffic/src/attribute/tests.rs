@@ -133,11 +133,7 @@ fn a_request_by_a_route_of_the_slot_is_ours_no_matter_who_answered_it() {
         assert_eq!(slot("mew").whose(&entry), Whose::Ours, "{line}");
         assert_eq!(slot("mewtwo").whose(&entry), Whose::Theirs, "{line}");
         if service.contains("errorpage") {
-            assert_eq!(
-                slot("infra").whose(&entry),
-                Whose::Ours,
-                "its pod was reached, so it is in use too: {line}"
-            );
+            assert_eq!(slot("infra").whose(&entry), Whose::Ours, "its pod was reached, so it is in use too: {line}");
         }
     }
 }
