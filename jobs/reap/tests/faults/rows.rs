@@ -3,6 +3,7 @@
 mod acts;
 mod api;
 mod lines;
+mod observer;
 mod pod_usage;
 mod sessions;
 mod sight;
@@ -57,6 +58,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(work::rows());
     rows.extend(pod_usage::rows());
     rows.extend(sessions::rows());
+    rows.extend(observer::rows());
     rows
 }
 
