@@ -23,7 +23,7 @@ use crate::line::Entry;
 pub use directory::Directory;
 pub use known::{ForeignRoute, Known, Neighbour, Service, Streams};
 pub use mention::Pointer;
-use name::{PAGES, Shape, beginnings, begins, is_of, is_within, normalized, readings};
+use name::{PAGES, Shape, beginnings, begins, begins_with, is_of, is_route, is_within, normalized, readings};
 pub use neighbours::Neighbours;
 pub use whose::Whose;
 
@@ -386,21 +386,6 @@ fn joined(base: &str, service: &Service) -> Vec<String> {
         ]
     };
     service.ports.iter().flat_map(port).collect()
-}
-
-fn begins_with(name: &str, namespace: &str) -> bool {
-    name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('-'))
-}
-
-/// True if a name is that of this route: of Traefik's (joined, with a hash behind) or of Envoy's (`httproute/<ns>/<name>/…`).
-fn is_route(name: &str, joined: &str, namespace: &str, route: &str) -> bool {
-    let name = name.split('@').next().unwrap_or_default();
-    if name.contains('/') {
-        let mut parts = name.split('/').skip(1);
-        return parts.next() == Some(namespace) && parts.next() == Some(route);
-    }
-    // A Service is named in its place: it says itself whose it is.
-    name::backend(name).is_none() && name::hashed(name).is_some() && is_within(name, joined)
 }
 
 #[cfg(test)]
