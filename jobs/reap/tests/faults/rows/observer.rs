@@ -203,10 +203,27 @@ fn observing() -> Vec<Row> {
         writes("what was before its reach is no use", line(26, "mew-web-80", "/", "curl"), &[]),
         writes("a namespace that is no slot is told nothing", of("elsewhere-web-80", "/", "curl"), &[]),
         writes("half a line at the end is not read", of("mew-web-80", "/", "curl").trim_end().to_owned(), &[]),
+        of_a_route("an Ingress", "networking.k8s.io/v1", "Ingress"),
+        of_a_route("an IngressRoute", "traefik.io/v1alpha1", "IngressRoute"),
+        of_a_route("an HTTPRoute", "gateway.networking.k8s.io/v1", "HTTPRoute"),
         again,
         refused,
         first_it_then_the_reaper(),
     ]
+}
+
+/// A line of Traefik's that names a route in the place of a Service.
+fn of_a_route(what: &str, version: &str, kind: &str) -> Row {
+    let (at, service) = (ago(10), "mew-shop-38bcef08ab977d6de43a@kubernetescrd");
+    let said = json!({"DownstreamStatus": 200, "RouterName": service, "ServiceName": service, "time": second(at)});
+    let route =
+        |slot: &str| json!({"apiVersion": version, "kind": kind, "metadata": {"name": "shop", "namespace": slot}});
+    let world = observer(format!("{at} {said}\n"));
+    let world = world.with(|world| world.objects.extend(["mew", "elsewhere"].map(route)));
+    noting(&format!("a line that names {what}"), Expect::Kept, world, |ran, asked| {
+        let told: Vec<String> = written(asked).into_iter().map(|(slot, _)| slot).collect();
+        assert_eq!((told, ran.code), (vec!["mew".to_owned()], Some(0)), "{ran:?}");
+    })
 }
 
 /// The whole of it: the observing job sees a use that the log of the slot's own run no longer has.
