@@ -14,6 +14,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -25,6 +26,9 @@ use serde_json::{Value, json};
 
 /// How many runs of the observing job an hour has, as the chart sets it.
 const OBSERVERS: u64 = 3;
+
+/// How many minutes lie on the average between the last of them and the own run of a slot.
+const LAST_OBSERVER: i64 = 10;
 
 /// A kubelet writes its answer in pieces of about this size, and notices when nobody reads it.
 const PIECE: usize = 16 * 1024;
@@ -45,6 +49,9 @@ struct Args {
     /// How much the controller logs in the time, in MiB.
     #[arg(long, default_value_t = 4)]
     log_mib: usize,
+    /// How many requests each slot in use has in that time; the other lines are nobody's. 0: all lines are theirs.
+    #[arg(long, default_value_t = 0)]
+    requests: usize,
     /// The share of slots that somebody uses, in percent.
     #[arg(long, default_value_t = 90)]
     in_use: usize,
@@ -57,7 +64,7 @@ fn main() {
     );
     println!("|---:|---|---:|---:|---:|---:|---:|---:|");
     for slots in &args.slots {
-        let world = Arc::new(World::new(*slots, args.in_use, args.log_mib << 20));
+        let world = Arc::new(World::new(*slots, &args));
         let address = serve(&world);
         let own = |what: &str| {
             let (counted, verdicts) = runs(&args.program, &world, &address);
@@ -65,7 +72,11 @@ fn main() {
             counted
         };
         let before = own("before");
-        let observed = observe(&args.program, &world, &address).times(OBSERVERS);
+        let observed = observe(&args.program, &world, &address, &[]).times(OBSERVERS);
+        // What the runs of an hour have left together, the last of them as long ago as it is on the average.
+        world.evidence.lock().unwrap().clear();
+        world.hides.store(true, Ordering::Relaxed);
+        observe(&args.program, &world, &address, &["--reach=60m"]);
         tell(*slots, "each for itself", before);
         tell(*slots, "the observing job, three times", observed);
         tell(*slots, "and each for itself", own("after"));
@@ -112,6 +123,8 @@ struct World {
     lines: Vec<(Timestamp, usize)>,
     evidence: Mutex<HashMap<String, Value>>,
     counted: Mutex<Counted>,
+    /// The observing job does not see what came since its last run.
+    hides: AtomicBool,
 }
 
 fn ago(minutes: i64) -> Timestamp {
@@ -125,21 +138,24 @@ fn second(at: Timestamp) -> String {
 }
 
 impl World {
-    fn new(count: usize, in_use: usize, bytes: usize) -> Self {
+    fn new(count: usize, args: &Args) -> Self {
+        let (in_use, bytes) = (args.in_use, args.log_mib << 20);
         let slots: Vec<String> = (0..count).map(|number| format!("slot{number:04}")).collect();
         let used = (count * in_use / 100).max(1);
         let (mut log, mut lines, begin) = (String::new(), Vec::new(), ago(MINUTES));
         let expected = bytes / line(begin, &slots[0]).len();
+        let every = if args.requests == 0 { 1 } else { (expected / (used * args.requests)).max(1) };
         let step = SignedDuration::from_mins(MINUTES).as_millis() / i128::try_from(expected).unwrap();
         for number in 0..expected {
             let at =
                 begin + SignedDuration::from_millis(i64::try_from(step * i128::try_from(number).unwrap()).unwrap());
             // Spread over the slots as by chance, and the same in each run.
             let slot = number.wrapping_mul(2_654_435_761) / 65_536 % used;
+            let of_a_slot = number % every == 0;
             lines.push((at, log.len()));
-            log += &line(at, &slots[slot]);
+            log += &line(at, if of_a_slot { &slots[slot] } else { "elsewhere" });
         }
-        Self { slots, log, lines, evidence: Mutex::default(), counted: Mutex::default() }
+        Self { slots, log, lines, evidence: Mutex::default(), counted: Mutex::default(), hides: AtomicBool::default() }
     }
 
     fn answer(&self, method: &str, target: &str, body: &str) -> (Value, Option<&str>) {
@@ -200,8 +216,12 @@ impl World {
         let since: Option<Timestamp> = since.map(|text| text.replace("%3A", ":").replace("%2B", "+").parse().unwrap());
         let first = since.map_or(0, |since| self.lines.partition_point(|(at, _)| *at < since));
         let first = if query.contains("tailLines=1") { self.lines.len() - 1 } else { first };
+        let hides = since.is_some() && self.hides.load(Ordering::Relaxed);
+        let last =
+            if hides { self.lines.partition_point(|(at, _)| *at < ago(LAST_OBSERVER)) } else { self.lines.len() };
+        let to = self.lines.get(last).map_or(self.log.len(), |(_, begin)| *begin);
         let from = self.lines.get(first).map_or(self.log.len(), |(_, begin)| *begin);
-        &self.log[from..]
+        &self.log[from.min(to)..to]
     }
 }
 
@@ -344,8 +364,8 @@ fn runs(program: &PathBuf, world: &World, address: &str) -> (Counted, HashMap<St
     (counted, verdicts)
 }
 
-fn observe(program: &PathBuf, world: &World, address: &str) -> Counted {
-    counting(world, || eprintln!("{}", run(program, address, &["observe"])))
+fn observe(program: &PathBuf, world: &World, address: &str, how: &[&str]) -> Counted {
+    counting(world, || eprintln!("{}", run(program, address, &[&["observe"], how].concat())))
 }
 
 fn counting(world: &World, act: impl FnOnce()) -> Counted {
