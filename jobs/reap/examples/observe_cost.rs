@@ -102,16 +102,12 @@ struct Counted {
 }
 
 impl Counted {
-    fn times(self, n: u64) -> Self {
-        let Self { requests, logs, log_bytes, bytes, writes, cpu_ms } = self;
-        Self {
-            requests: requests * n,
-            logs: logs * n,
-            log_bytes: log_bytes * n,
-            bytes: bytes * n,
-            writes: writes * n,
-            cpu_ms: cpu_ms * n,
+    fn times(mut self, n: u64) -> Self {
+        let Self { requests, logs, log_bytes, bytes, writes, cpu_ms } = &mut self;
+        for count in [requests, logs, log_bytes, bytes, writes, cpu_ms] {
+            *count *= n;
         }
+        self
     }
 }
 
