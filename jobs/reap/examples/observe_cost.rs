@@ -16,7 +16,6 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -59,27 +58,25 @@ struct Args {
 
 fn main() {
     let args = Args::parse();
-    println!(
-        "| slots | | requests | of logs | MiB of logs | MiB of the rest | status writes | CPU s of the programs |"
-    );
+    println!("| slots | | requests | of logs | MiB of logs | MiB of the rest | status writes | CPU s of programs |");
     println!("|---:|---|---:|---:|---:|---:|---:|---:|");
     for slots in &args.slots {
-        let world = Arc::new(World::new(*slots, &args));
-        let address = serve(&world);
-        let own = |what: &str| {
-            let (counted, verdicts) = runs(&args.program, &world, &address);
-            eprintln!("{slots} slots, {what}: {verdicts:?}");
-            counted
+        let new = || {
+            let world = Arc::new(World::new(*slots, &args));
+            let address = serve(&world);
+            (world, address)
         };
-        let before = own("before");
+        let (world, address) = new();
+        tell(*slots, "each for itself", runs(&args.program, &world, &address));
+        // That took a while: a log that ends now.
+        let (world, address) = new();
         let observed = observe(&args.program, &world, &address, &[]).times(OBSERVERS);
         // What the runs of an hour have left together, the last of them as long ago as it is on the average.
         world.evidence.lock().unwrap().clear();
         world.hides.store(true, Ordering::Relaxed);
         observe(&args.program, &world, &address, &["--reach=60m"]);
-        tell(*slots, "each for itself", before);
         tell(*slots, "the observing job, three times", observed);
-        tell(*slots, "and each for itself", own("after"));
+        tell(*slots, "and each for itself", runs(&args.program, &world, &address));
     }
 }
 
@@ -118,6 +115,8 @@ struct World {
     /// When each line was logged, and where it begins.
     lines: Vec<(Timestamp, usize)>,
     evidence: Mutex<HashMap<String, Value>>,
+    /// The list of all Slots, until one is written.
+    listed: Mutex<Option<String>>,
     counted: Mutex<Counted>,
     /// The observing job does not see what came since its last run.
     hides: AtomicBool,
@@ -145,16 +144,23 @@ impl World {
         for number in 0..expected {
             let at =
                 begin + SignedDuration::from_millis(i64::try_from(step * i128::try_from(number).unwrap()).unwrap());
-            // Spread over the slots as by chance, and the same in each run.
-            let slot = number.wrapping_mul(2_654_435_761) / 65_536 % used;
-            let of_a_slot = number % every == 0;
+            // One slot after the other, so that each has its requests at even distances.
+            let (slot, of_a_slot) = (number / every % used, number % every == 0);
             lines.push((at, log.len()));
             log += &line(at, if of_a_slot { &slots[slot] } else { "elsewhere" });
         }
-        Self { slots, log, lines, evidence: Mutex::default(), counted: Mutex::default(), hides: AtomicBool::default() }
+        Self {
+            slots,
+            log,
+            lines,
+            evidence: Mutex::default(),
+            listed: Mutex::default(),
+            counted: Mutex::default(),
+            hides: AtomicBool::default(),
+        }
     }
 
-    fn answer(&self, method: &str, target: &str, body: &str) -> (Value, Option<&str>) {
+    fn answer(&self, method: &str, target: &str, body: &str) -> (String, bool) {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let list = |items: Vec<Value>| json!({"metadata": {}, "items": items});
         let parts: Vec<&str> = path.split('/').collect();
@@ -162,11 +168,13 @@ impl World {
             (_, ["", "version"]) => json!({"major": "1", "minor": "37"}),
             ("PATCH", ["", "apis", "hotdesk.dev", _, "namespaces", slot, ..]) => {
                 let patch: Value = serde_json::from_str(body).unwrap();
+                *self.listed.lock().unwrap() = None;
                 self.evidence.lock().unwrap().insert((*slot).to_owned(), patch["status"]["evidence"].clone());
                 self.slot(slot)
             }
             (_, ["", "apis", "hotdesk.dev", _, "slots"]) => {
-                list(self.slots.iter().map(|slot| self.slot(slot)).collect())
+                let all = || list(self.slots.iter().map(|slot| self.slot(slot)).collect()).to_string();
+                return (self.listed.lock().unwrap().get_or_insert_with(all).clone(), false);
             }
             (_, ["", "apis", "hotdesk.dev", _, "namespaces", slot, ..]) => self.slot(slot),
             (_, ["", "apis"]) => {
@@ -181,16 +189,14 @@ impl World {
             (_, ["", "api", "v1", "namespaces", slot, "secrets"]) => list(vec![secret(slot)]),
             (_, ["", "api", "v1", "namespaces", slot, "secrets", _]) => secret(slot),
             (_, ["", "api", "v1", "namespaces", "ingress-nginx", "pods"]) => list(vec![controller()]),
-            (_, ["", "api", "v1", "namespaces", _, "pods", _, "log"]) => {
-                return (Value::Null, Some(self.logged(query)));
-            }
+            (_, ["", "api", "v1", "namespaces", _, "pods", _, "log"]) => return (self.logged(query).to_owned(), true),
             (_, ["", "apis", "apps", _, "namespaces", "ingress-nginx", "replicasets"]) => {
                 list(vec![json!({"metadata": {"name": "controller", "creationTimestamp": second(ago(600))}})])
             }
             (_, [.., "configmaps", _]) => json!({"metadata": {"name": "x"}}),
             _ => list(vec![]),
         };
-        (found, None)
+        (found.to_string(), false)
     }
 
     fn slot(&self, slot: &str) -> Value {
@@ -313,10 +319,9 @@ fn one(world: &World, mut stream: TcpStream) {
     };
     let mut first = head.split(' ');
     let (method, target) = (first.next().unwrap(), first.next().unwrap());
-    let (found, log) = world.answer(method, target, &body);
-    let text = log.map_or_else(|| found.to_string(), str::to_owned);
+    let (text, is_log) = world.answer(method, target, &body);
     let date = ago(0).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    let kind = if log.is_some() { "text/plain" } else { "application/json" };
+    let kind = if is_log { "text/plain" } else { "application/json" };
     let length = text.len();
     let head = format!(
         "HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
@@ -334,30 +339,26 @@ fn one(world: &World, mut stream: TcpStream) {
     counted.requests += 1;
     counted.bytes += sent;
     counted.writes += u64::from(method == "PATCH");
-    if log.is_some() {
+    if is_log {
         counted.logs += 1;
         counted.log_bytes += sent;
     }
 }
 
 /// The own run of each slot, and how often each verdict came.
-fn runs(program: &PathBuf, world: &World, address: &str) -> (Counted, HashMap<String, usize>) {
-    let mut verdicts = HashMap::new();
+fn runs(program: &PathBuf, world: &World, address: &str) -> Counted {
+    let mut verdicts: HashMap<String, usize> = HashMap::new();
     let counted = counting(world, || {
         for slot in &world.slots {
             let own =
                 ["--namespace", slot, "--dry-run", "--window=1h", "--office-hours=[]", "--ignore-unnoted-sessions"];
             let message = run(program, address, &own);
-            let verdict = message
-                .trim_start_matches("Dry run: ")
-                .split(':')
-                .next()
-                .unwrap_or_default()
-                .replace(slot.as_str(), "a slot");
-            *verdicts.entry(verdict).or_default() += 1;
+            let verdict = message.trim_start_matches("Dry run: ").split(':').next().unwrap_or_default();
+            *verdicts.entry(verdict.replace(slot.as_str(), "a slot")).or_default() += 1;
         }
     });
-    (counted, verdicts)
+    eprintln!("{} slots: {verdicts:?}", world.slots.len());
+    counted
 }
 
 fn observe(program: &PathBuf, world: &World, address: &str, how: &[&str]) -> Counted {
@@ -366,9 +367,8 @@ fn observe(program: &PathBuf, world: &World, address: &str, how: &[&str]) -> Cou
 
 fn counting(world: &World, act: impl FnOnce()) -> Counted {
     *world.counted.lock().unwrap() = Counted::default();
-    let (cpu, begun) = (cpu_of_children(), Instant::now());
+    let cpu = cpu_of_children();
     act();
-    eprintln!("{:.0} s", begun.elapsed().as_secs_f64());
     Counted { cpu_ms: cpu_of_children() - cpu, ..*world.counted.lock().unwrap() }
 }
 
