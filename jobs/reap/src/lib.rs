@@ -5,7 +5,8 @@
 //! (`report`).
 //!
 //! Architecture Invariant: no error, gap or surprise ever reads as `Idle`. The modules `act` (its decisions),
-//! `decide`, `times`, `veto`, `work`, `helm::manifest`, `helm::record` and `helm::release`, and all of `hotdesk_traffic`, have no client, clock, environment or file.
+//! `decide`, `observe::plan`, `seen`, `times`, `veto`, `work`, `helm::manifest`, `helm::record` and `helm::release`, and all of
+//! `hotdesk_traffic`, have no client, clock, environment or file.
 //!
 //! # Rights
 //!

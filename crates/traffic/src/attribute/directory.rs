@@ -1,7 +1,7 @@
 //! Of which slots may an entry be? An index over the names of all slots, so that the cost of a line does not grow with them.
 //!
 //! It leads to those slots whose own names are worth asking, and to every one that would say that the entry is its own
-//! ([`Names::whose`] decides). Whoever adds a way in which an entry can be a slot's adds it here: a test compares them.
+//! ([`Names::whose`] decides). Who adds a way in which an entry can be a slot's adds it here: a test compares them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -327,7 +327,7 @@ impl Tally {
     }
 }
 
-/// True if a request is nobody's use, whoever served it.
+/// True if a request is nobody's use, no matter who served it.
 pub(super) fn ignored(entry: &Entry<'_>, agents: &GlobSet, paths: &GlobSet) -> bool {
     let matches = |set: &GlobSet, text: Option<&str>| text.is_some_and(|text| set.is_match(text));
     matches(agents, entry.agent.as_deref()) || matches(paths, entry.path.as_deref())
