@@ -77,10 +77,7 @@ impl Directory {
         if let Some(served) = entry.served.as_deref() {
             self.of_addresses(served, add);
         }
-        // Where an upstream is named, the route says nothing more.
-        let names = [&entry.upstream, &entry.alternative].into_iter().flatten();
-        let named = names.map(|name| name::shape(name)).any(|shape| !matches!(shape, Shape::Nobody | Shape::Address));
-        if let Some(route) = entry.route.as_deref().filter(|_| !named) {
+        if let Some(route) = entry.route.as_deref() {
             let router = route.split('@').next().unwrap_or_default();
             mention::parts(router).for_each(|part| self.named(part, add));
         }
