@@ -8,7 +8,7 @@ help: ## List every command
 demo: ## Set everything up, and play the story: denied, deployed, claimed in a sheet, cleared, brought back (first time about 20 min, then 1)
 	@tests/demo
 
-test: ## Run every check and test, end to end on a real Kubernetes too (first time about 50 min, then 20)
+test: ## Run every check and test, end to end on a real Kubernetes too (first time about 60 min, then 22)
 	@tests/run all
 
 check: ## Formatting, clippy and the dependency rules (1 min)

@@ -9,7 +9,7 @@ pub fn push_text(json: &mut Vec<u8>, text: &str) {
         json.extend_from_slice(text.as_bytes());
         json.push(b'"');
     } else {
-        json.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+        let _infallible = serde_json::to_writer(json, text); // to memory
     }
 }
 

@@ -150,7 +150,7 @@ impl Records {
         let mut joined: Vec<Gap> = Vec::new();
         for gap in found {
             match joined.last_mut().filter(|before| gap.from <= before.to) {
-                Some(before) => before.join(gap),
+                Some(before) => before.join(&gap),
                 None => joined.push(gap),
             }
         }
@@ -243,7 +243,7 @@ impl Records {
 
 impl Gap {
     /// Takes in one that begins within it. Many reasons are not all told.
-    fn join(&mut self, other: Self) {
+    fn join(&mut self, other: &Self) {
         self.to = self.to.max(other.to);
         if !self.why.contains(&other.why) && self.why.len() < MOST_REASONS {
             self.why = format!("{}; {}", self.why, other.why);

@@ -28,11 +28,11 @@ pub fn plain_cow(text: Cow<'_, str>) -> Cow<'_, str> {
 
 /// [`harmless`] text of so many characters at most, then `…`.
 fn cut(text: &str, most: usize) -> String {
-    let mut shown = harmless(&text.chars().take(most).collect::<String>());
-    if text.chars().nth(most).is_some() {
-        shown.push('…');
+    let end = text.char_indices().nth(most).map(|(at, _)| at);
+    match end.and_then(|end| text.get(..end)) {
+        Some(start) => format!("{}…", harmless(start)),
+        None => harmless(text),
     }
-    shown
 }
 
 /// Text in full that cannot harm a terminal, a log line or an event: control characters, line breaks
@@ -71,8 +71,7 @@ pub fn is_harmful(c: char) -> bool {
 /// Whatever looks like a double quote becomes `'`; the rest is [`harmless`], and as long as a purpose.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    let inner: String = cut(text, MAX_PURPOSE).chars().map(|c| if looks_like_a_quote(c) { '\'' } else { c }).collect();
-    format!("\"{inner}\"")
+    format!("\"{}\"", cut(text, MAX_PURPOSE).replace(looks_like_a_quote, "'"))
 }
 
 /// A name as it stands in a sentence: [`quoted`] where it could be read as more than a name. Names that a claim accepts

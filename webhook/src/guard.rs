@@ -2,9 +2,6 @@
 //!
 //! Here is who may write as whom; each kind of writer and each rule has a file of its own.
 
-use std::collections::HashSet;
-
-use hotdesk_slots::identity::Name;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::plain;
 use hotdesk_slots::{Claim, Requester};
@@ -20,6 +17,7 @@ pub(crate) mod marks;
 mod names;
 pub(crate) mod newcomers;
 mod ownership;
+mod people;
 mod person;
 mod requests;
 pub(crate) mod sheet;
@@ -143,24 +141,6 @@ fn judge_sync(asked: &Asked<'_>, now: Timestamp) -> Result<Writer, Vec<String>> 
     let mut problems = sheet::against_sync(old, new, now);
     problems.extend(clearing::against(old, new, now));
     if problems.is_empty() { Ok(Writer::Sync) } else { Err(problems) }
-}
-
-/// All names of the requester, with those that the list of people adds.
-fn own_names(requester: &Requester<'_>, settings: &Settings) -> Vec<Name> {
-    let mut names = requester.names(&settings.identity);
-    let all: Vec<&Name> = names.iter().flat_map(|name| settings.people.all_of(name)).collect();
-    if !all.is_empty() {
-        let mut known: HashSet<&Name> = names.iter().collect();
-        let more: Vec<Name> = all.into_iter().filter(|name| known.insert(name)).cloned().collect();
-        names.extend(more);
-    }
-    names
-}
-
-fn push_new(names: &mut Vec<Name>, name: Name) {
-    if !names.contains(&name) {
-        names.push(name);
-    }
 }
 
 impl Writer {

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::decide::{Decision, Role, Rule};
-use crate::review::object::Object;
-use crate::review::{Operation, Request, SlotReview, Unreadable};
+use crate::review::{GateRequest, Operation, Request, SlotReview, Unreadable};
 use crate::settings::Settings;
 
 pub use finding::{Finding, Found};
@@ -157,7 +156,7 @@ fn is_reserved_priority(class: &str, own: &[String]) -> bool {
 /// # Errors
 /// Where the body is not the review that the request was read from.
 pub fn judge<'w>(
-    request: &Request<'_, Object<'_>>,
+    request: &GateRequest<'_>,
     body: &[u8],
     decision: Decision,
     settings: &Settings,
@@ -168,7 +167,7 @@ pub fn judge<'w>(
         return Ok(found);
     }
     let (guards, own) = (&settings.guards, &settings.own_priority_classes);
-    let old = request.old_object.as_ref();
+    let old = request.old_object.as_deref();
     let mut classes = request.object.iter().flat_map(|new| new.new_priorities(old));
     if let Some(class) = classes.find(|class| is_reserved_priority(class, own)) {
         found.note(guards, Finding::SystemPriority(class.to_owned()));

@@ -41,8 +41,11 @@ pub struct Review<'a, O> {
     pub request: Request<'a, O>,
 }
 
-/// A review for the gate: of the objects only what it reads.
-pub type GateReview<'a> = Review<'a, Object<'a>>;
+/// A review for the gate: of the objects only what it reads. They are boxed, for they are most of a request, which is moved
+/// several times while it is read.
+pub type GateReview<'a> = Review<'a, Box<Object<'a>>>;
+/// The question of such a review.
+pub type GateRequest<'a> = Request<'a, Box<Object<'a>>>;
 /// A review for the guard of Slots, whose objects are read in full, later.
 pub type SlotReview<'a> = Review<'a, &'a RawValue>;
 

@@ -259,13 +259,14 @@ fn safely<'a>(path: Path, body: &'a Body<'_>, shared: &Shared) -> Result<Answer<
 
 /// Leaves a session or a write to be noted, if there is such a slot. Whether that works is none of the answer's business.
 fn note_session(answer: &mut Answer<'_>, body: Option<&Body<'_>>, shared: &Shared) {
-    let Some(session) = answer.session.take().filter(|session| shared.book.knows(&session.slot)) else { return };
+    let Some(session) = answer.session.take() else { return };
+    let is_slots = || shared.book.knows(&session.slot);
     match (session.field, &shared.recorder, &shared.write_recorder) {
-        (Field::Session, Some(recorder), _) => recorder.leave(session),
+        (Field::Session, Some(recorder), _) if is_slots() => recorder.leave(session),
         (Field::Write(_), _, Some(recorder)) => {
             // To compare two objects takes longer than the answer, so it is done once a minute and slot.
             let same = || matches!(body, Some(Body::Whole(bytes, _)) if !changes(bytes));
-            if recorder.wants(&session.slot, session.time) && !same() {
+            if recorder.wants(&session.slot, session.time) && is_slots() && !same() {
                 recorder.leave(session);
             }
         }

@@ -17,6 +17,8 @@ const MACHINERY: &str = include_str!("../../charts/hotdesk/files/machinery.txt")
 
 /// The user names that the node authorizer reserves to kubelets; only together with [`NODES`].
 const NODE_PREFIX: &str = "system:node:";
+/// How all names of Kubernetes' own begin.
+const SYSTEM_PREFIX: &str = "system:";
 const NODES: &str = "system:nodes";
 
 /// The `userInfo.extra` key that the API server writes for a token that is bound to a pod that exists. An
@@ -83,8 +85,10 @@ impl Settings {
     #[must_use]
     pub fn is_machinery(&self, requester: &Requester<'_>) -> bool {
         let name = &*requester.username;
-        let node = name.starts_with(NODE_PREFIX) && requester.groups.iter().any(|g| g == NODES);
-        node || built_in_machinery().contains(name) || self.machinery_users.iter().any(|user| user == name)
+        let node = || name.starts_with(NODE_PREFIX) && requester.groups.iter().any(|g| g == NODES);
+        // Of people, who have no such name, nothing more is looked up.
+        let built_in = name.starts_with(SYSTEM_PREFIX) && (built_in_machinery().contains(name) || node());
+        built_in || self.machinery_users.iter().any(|user| user == name)
     }
 
     /// True for a member of a break-glass group.
@@ -140,9 +144,9 @@ impl Settings {
 
     fn is_job_of(&self, requester: &Requester<'_>, prefix: &str, slot: &str) -> bool {
         let account = service_account_in(requester, &self.jobs_namespace);
-        !slot.is_empty()
+        account.and_then(|name| name.strip_prefix(prefix)) == Some(slot)
+            && !slot.is_empty()
             && carries_pod_token(requester)
-            && account.and_then(|name| name.strip_prefix(prefix)) == Some(slot)
     }
 
     /// What the operator listed for this requester as a trusted deployer, by exact user name.

@@ -20,9 +20,11 @@ mod rotation;
 mod runs;
 mod secrets;
 mod served;
+mod sessions;
 mod settings;
 mod show;
 mod sight;
+mod slot_policies;
 mod slots;
 mod start;
 mod sync;
@@ -77,6 +79,7 @@ fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding> {
     findings.extend(probe::judge(facts));
     findings.extend(sync::judge(facts, now));
     findings.extend(rights::judge(&then.rights));
+    findings.extend(sessions::judge(&then.sessions, now));
     findings.extend(then.controllers.iter().flat_map(|controller| sight(controller, facts, now)));
     findings.extend(metrics::judge(&metrics::Counted {
         reapers: &then.reapers,

@@ -23,7 +23,7 @@ use crate::line::Entry;
 pub use directory::Directory;
 pub use known::{ForeignRoute, Known, Neighbour, Service, Streams};
 pub use mention::Pointer;
-use name::{PAGES, Shape, beginnings, begins, begins_with, is_of, is_route, is_within, normalized, readings};
+use name::{PAGES, Shape, beginnings, begins, begins_with, is_of, is_route, normalized, readings};
 pub use neighbours::Neighbours;
 pub use whose::Whose;
 
@@ -125,7 +125,7 @@ impl Names {
             Named::OfSlot => Whose::Theirs,
             _ if entry.stream && named <= Named::Unknown => self.session(entry),
             Named::Nobody => self.unnamed(entry),
-            _ if self.served(entry) => Whose::Ours,
+            _ if self.served(entry) || self.is_by_our_route(entry) => Whose::Ours,
             Named::Ambiguous => Whose::Ambiguous,
             Named::Orphan => Whose::Orphan,
             Named::Mentioned => Whose::Mentioned,
@@ -278,9 +278,8 @@ impl Names {
             return Whose::Ours;
         }
         if let Some(route) = entry.route.as_deref() {
-            let own = self.routes.iter().any(|own| is_within(route, own));
             if self.mentions_us(route) {
-                return if own { Whose::Ours } else { Whose::Mentioned };
+                return if self.is_by_our_route(entry) { Whose::Ours } else { Whose::Mentioned };
             }
             if self.may_lead_in(entry) {
                 return Whose::LedIn;

@@ -94,6 +94,14 @@ pub struct Rules<'a> {
     pub ignore_direct: bool,
 }
 
+impl Rules<'_> {
+    /// True if the operator named classes. An empty setting is a list of one empty name.
+    #[must_use]
+    pub fn name_classes(&self) -> bool {
+        self.classes.iter().any(|class| !class.is_empty())
+    }
+}
+
 /// A way in that no source sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unwatched {

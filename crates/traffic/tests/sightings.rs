@@ -237,6 +237,8 @@ fn a_line_that_names_its_service_behind_a_route_or_only_its_route_is_its_slots_u
     let behind = format!("{route}-svc-mewtwo-web-0@kubernetesgateway");
     check(&[traefik(json!({"ServiceName": behind, "RouterName": format!("{route}@kubernetesgateway")}))], &["mewtwo"]);
     check(&[traefik(json!({"RouterName": "websecure-mewtwo-shop-x-mewtwo-dev@kubernetes"}))], &["mewtwo"]);
+    let route = format!("mewtwo-shop-{HASH}@kubernetescrd");
+    check(&[traefik(json!({"RouterName": route, "ServiceName": "edge-web-80@kubernetescrd"}))], &["mewtwo"]);
     check(&[traefik(json!({"RouterName": "websecure-infra-shop-x-mewtwo-dev@kubernetes"}))], &[]);
 }
 

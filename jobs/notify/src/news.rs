@@ -33,6 +33,8 @@ pub struct News {
     pub reason: String,
     /// The releases in question.
     pub releases: Vec<String>,
+    /// What of them no undo brings back.
+    pub lost: Vec<String>,
     /// When this was seen (RFC 3339).
     pub time: Timestamp,
     /// Since when it is so.

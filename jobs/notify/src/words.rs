@@ -16,12 +16,14 @@ const MAX_TEXT: usize = 3000;
 const NOTICE: &str = "\
 {{ slot }}{{ holder }} is not used, and will be cleared {{ until }}: {{ releases }}.
 Why: {{ reason }}.
-If you need it: hotdesk keep {{ slot }} 4h";
+{% if lost %}What will not come back: {{ lost }}.
+{% endif %}If you need it: hotdesk keep {{ slot }} 4h";
 
 const REAPED: &str = "\
 {{ slot }}{{ holder }} was cleared: {{ releases }}.
 Why: {{ reason }}.
-To have it back: hotdesk revive {{ slot }}";
+{% if lost %}What does not come back: {{ lost }}.
+{% endif %}To have it back: hotdesk revive {{ slot }}";
 
 const BLIND: &str = "\
 Nobody can tell whether {{ slot }}{{ holder }} is used, so it is never cleared: {{ reason }}.
@@ -39,7 +41,7 @@ pub struct Words {
 
 impl Words {
     /// One's own template, in the language of Jinja; it sees `occasion`, `slot`, `owner`, `users`, `purpose`, `reason`,
-    /// `releases`, `time`, `until`, `lasting` and `holder`.
+    /// `releases`, `lost`, `time`, `until`, `lasting` and `holder`.
     ///
     /// # Errors
     /// When it cannot be read, or names something else.
@@ -52,6 +54,7 @@ impl Words {
             purpose: "checkout".to_owned(),
             reason: "nobody used it".to_owned(),
             releases: vec!["web".to_owned()],
+            lost: Vec::new(),
             time: Timestamp::UNIX_EPOCH,
             since: Some(Timestamp::UNIX_EPOCH),
             until: Some(Timestamp::UNIX_EPOCH),
@@ -97,6 +100,7 @@ fn words(news: &News, format: Format) -> Value {
         purpose => purpose,
         reason => said(&news.reason),
         releases => list(&all(&news.releases)),
+        lost => if news.lost.is_empty() { String::new() } else { list(&all(&news.lost)) },
         users => users,
         time => human_time(news.time, news.time),
         until => match news.occasion { Occasion::Notice => format!("at {}", when(news.until)), _ => when(news.until) },
@@ -134,6 +138,7 @@ mod tests {
             purpose: "checkout".to_owned(),
             reason: "no request for 1 h".to_owned(),
             releases: vec!["web".to_owned(), "api".to_owned()],
+            lost: Vec::new(),
             time: "2026-11-23T15:00:00Z".parse().unwrap(),
             since: Some("2026-11-15T15:00:00Z".parse().unwrap()),
             until: Some("2026-11-23T15:30:00Z".parse().unwrap()),
@@ -167,6 +172,25 @@ mod tests {
             "mew (alice@example.com, \"checkout\") has been kept from being cleared for 8 d, until 15:30 UTC.\n\
              If it is not needed any more: hotdesk keep mew off",
         );
+    }
+
+    #[test]
+    fn what_no_undo_brings_back_is_told_before_and_after() {
+        let lost = vec!["the data of PersistentVolumeClaim/db".to_owned(), "Job/train".to_owned()];
+        for (occasion, told) in [
+            (
+                Occasion::Notice,
+                "What will not come back: the data of PersistentVolumeClaim/db and Job/train.\nIf you need it",
+            ),
+            (
+                Occasion::Reaped,
+                "What does not come back: the data of PersistentVolumeClaim/db and Job/train.\nTo have it back",
+            ),
+        ] {
+            let news = News { lost: lost.clone(), ..news(occasion) };
+            let text = Words::default().render(&news, Format::Slack).unwrap();
+            assert!(text.contains(told), "{text}");
+        }
     }
 
     #[test]

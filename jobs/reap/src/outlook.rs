@@ -1,6 +1,6 @@
 //! What is told ahead of time: what each signal of use saw, and what a reap would do?
 
-use hotdesk_slots::outlook::{MAX_RELEASES, MAX_SIGNALS, PlannedRelease, ReapPlan, Signal, SignalState};
+use hotdesk_slots::outlook::{MAX_RELEASES, MAX_SIGNALS, PlannedRelease, ReapPlan, Signal, SignalState, bounded};
 use hotdesk_slots::release;
 use hotdesk_slots::slot::{Slot, VerdictState};
 use hotdesk_slots::text::{human_time, list, plain};
@@ -177,6 +177,16 @@ pub fn told(plan: &ReapPlan) -> String {
         told += &format!(" {} would stay: {why}.", plain(name));
     }
     told
+}
+
+/// What of these releases could not be brought back, as people are told; each with its release where there are several.
+#[must_use]
+pub fn lost(plan: &ReapPlan, releases: &[String]) -> Vec<String> {
+    let going = plan.releases.iter().filter(|release| release.held.is_none() && releases.contains(&release.name));
+    let of = |release: &PlannedRelease| release.lost.iter().map(|lost| (release.name.clone(), lost.clone())).collect();
+    let all: Vec<(String, String)> = going.flat_map(|release| -> Vec<_> { of(release) }).collect();
+    let named = |(release, lost)| if releases.len() > 1 { format!("{lost} (of {release})") } else { lost };
+    bounded(all.into_iter().map(named).collect())
 }
 
 /// Adds both to a change of the Slot's status. After a reap the plan is done with, and the next check makes another.

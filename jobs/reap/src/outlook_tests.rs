@@ -200,6 +200,16 @@ fn the_plan_names_what_goes_what_stays_and_what_is_lost() {
 }
 
 #[test]
+fn people_are_told_what_is_lost_of_what_goes() {
+    let (targets, prospects) = planned();
+    let plan = plan(&targets, &prospects, &targets, now());
+    let lost = |releases: &[&str]| super::lost(&plan, &releases.iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert_eq!(lost(&["web"]), ["the data of PersistentVolumeClaim/y"]);
+    assert_eq!(lost(&["web", "other"]), ["the data of PersistentVolumeClaim/y (of web)"]);
+    assert!(lost(&["api", "other"]).is_empty(), "the one stays, and nothing is known of the other");
+}
+
+#[test]
 fn a_slot_whose_releases_all_stay_is_kept_and_in_doubt_if_one_cannot_be_looked_into() {
     let held = [("api\u{7}".to_owned(), "it holds ClusterRole/x".to_owned())];
     let kept = kept_by(&held, false);

@@ -351,10 +351,13 @@ impl Run<'_> {
             Some(outcome) => (vec![Occasion::Reaped], outcome.gone.clone()),
             None => (ahead.voice.tell.clone(), ahead.names()),
         };
+        let status = slot.status.as_ref();
+        let plan = ahead.plan.as_ref().or_else(|| status.and_then(|status| status.plan.as_ref()));
+        let lost = plan.map(|plan| outlook::lost(plan, &releases)).unwrap_or_default();
         let (told, now) = (&ahead.voice.told, (self.now)());
         let news: Vec<News> = occasions
             .into_iter()
-            .map(|occasion| voice::news(occasion, slot, &releases, &verdict.reason, told, now))
+            .map(|occasion| voice::news(occasion, slot, (&releases, &lost), &verdict.reason, told, now))
             .collect();
         for failure in hotdesk_notify::send::tell(&self.args.voice.notify, &news).await {
             tracing::warn!("{failure}");

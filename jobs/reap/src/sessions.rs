@@ -1,13 +1,14 @@
 //! Was every session and write noted, and may one that was still be open?
 //!
 //! When a session ends is not told to anybody. It has ended once its pod is gone: where every pod of the slot is younger than the
-//! session, and none has come or become ready within the window. Else it counts for a grace from its beginning.
+//! session, and none has come, become ready or gone within the window. Else it counts for a grace from its beginning.
 
 use hotdesk_slots::session_records::{Gap, Records};
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::plain;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::decide::{Activity, Evidence, Rules};
 
@@ -37,14 +38,15 @@ pub enum Noting {
 pub struct Pods {
     /// When the oldest of them was made.
     pub oldest: Timestamp,
-    /// When one of them last came or became ready: the one before it may have gone then.
+    /// When one of them last came or became ready, or what keeps up their number last changed: another one may have gone then.
     pub changed: Timestamp,
 }
 
 impl Pods {
-    /// Of those that have not ended; nothing where there is none, for then it cannot be told when the last one went.
+    /// Of those that have not ended, and of the metadata of what keeps up their number, where one that goes without another
+    /// one leaves its trace. Nothing where there is no pod, for then it cannot be told when the last one went.
     #[must_use]
-    pub fn of(pods: &[Pod]) -> Option<Self> {
+    pub fn of<'a>(pods: &[Pod], keepers: impl IntoIterator<Item = &'a ObjectMeta>) -> Option<Self> {
         let phase = |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default();
         let open = || pods.iter().filter(|pod| !matches!(phase(pod).as_str(), "Succeeded" | "Failed"));
         let made = |pod: &Pod| pod.metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |made| made.0);
@@ -53,7 +55,10 @@ impl Pods {
             conditions.iter().filter_map(|seen| Some(seen.last_transition_time.as_ref()?.0)).max()
         };
         let changed = |pod: &Pod| turned(pod).map_or(made(pod), |turned| turned.max(made(pod)));
-        Some(Self { oldest: open().map(made).min()?, changed: open().map(changed).max()? })
+        // A controller writes into the status how many there are.
+        let written = keepers.into_iter().flat_map(|keeper| keeper.managed_fields.iter().flatten());
+        let written = written.filter_map(|fields| Some(fields.time.as_ref()?.0));
+        Some(Self { oldest: open().map(made).min()?, changed: open().map(changed).chain(written).max()? })
     }
 
     fn are_younger_than(&self, session: Timestamp) -> bool {

@@ -6,7 +6,7 @@ fn check(id: &str, pods: &[Value], expected: Option<(&str, &str)>) {
     let pods: Vec<Pod> = pods.iter().map(|pod| serde_json::from_value(pod.clone()).unwrap()).collect();
     let at = |hour: &str| -> Timestamp { format!("2026-11-23T{hour}:00:00Z").parse().unwrap() };
     let expected = expected.map(|(oldest, changed)| Pods { oldest: at(oldest), changed: at(changed) });
-    assert_eq!(Pods::of(&pods), expected, "{id}");
+    assert_eq!(Pods::of(&pods, &[]), expected, "{id}");
 }
 
 fn pod(made: &str, ready: Option<&str>, phase: &str) -> Value {
@@ -24,6 +24,28 @@ fn e03_a_session_is_in_one_of_the_pods_that_have_not_ended() {
     check("none", &[], None);
     check("none that runs", &[pod("08", None, "Failed")], None);
     check("no status", &[json!({"metadata": {"creationTimestamp": "2026-11-23T10:00:00Z"}})], Some(("10", "10")));
-    let unknown = Pods::of(&[serde_json::from_value(json!({"metadata": {}})).unwrap()]).unwrap();
+    let unknown = Pods::of(&[serde_json::from_value(json!({"metadata": {}})).unwrap()], &[]).unwrap();
     assert_eq!(unknown.oldest, Timestamp::MIN, "it may be as old as any session");
+}
+
+#[test]
+fn e03_a_pod_that_went_and_left_no_other_shows_in_what_kept_up_their_number() {
+    let at = |hour: u8| format!("2026-11-23T{hour}:00:00Z");
+    let keeper = |times: &[u8]| -> ObjectMeta {
+        let fields = times.iter().map(|hour| json!({"manager": "kube-controller-manager", "time": at(*hour)}));
+        serde_json::from_value(json!({"name": "web", "managedFields": fields.collect::<Vec<_>>()})).unwrap()
+    };
+    let changed = |keepers: &[ObjectMeta]| {
+        let pods = [serde_json::from_value(pod("10", Some("11"), "Running")).unwrap()];
+        Pods::of(&pods, keepers).map(|pods| pods.changed.to_string())
+    };
+    for (keepers, expected) in [
+        (vec![], 11),
+        (vec![keeper(&[])], 11),
+        (vec![keeper(&[10, 10])], 11),
+        (vec![keeper(&[10, 14]), keeper(&[13])], 14),
+    ] {
+        assert_eq!(changed(&keepers), Some(at(expected)), "{keepers:?}");
+    }
+    assert_eq!(Pods::of(&[], &[keeper(&[14])]), None, "no pod is there");
 }

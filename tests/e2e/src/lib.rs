@@ -22,6 +22,7 @@ pub mod runner;
 pub mod sheet;
 pub mod slot;
 pub mod templates;
+pub mod traefik;
 pub mod wait;
 
 pub use grant::Grant;

@@ -96,7 +96,10 @@ impl Sheet {
         command.env_clear().env("KUBECONFIG", self.kubeconfig());
         command.args(["--sheet", SHEET, "--sheets-endpoint", &self.google.address, "--slots", &names.join(",")]);
         command.arg("--google-key").arg(self.folder.path().join("key.json"));
-        command.args(["--retry-delay", "50ms", "--sheets-timeout", "1s", "--health-listen", "127.0.0.1:0"]);
+        command.args(["--retry-delay", "50ms", "--health-listen", "127.0.0.1:0"]);
+        if !more.contains(&"--sheets-timeout") {
+            command.args(["--sheets-timeout", "1s"]);
+        }
         command.args(["--claim-url", "https://sheets.example.com/slots"]).args(more);
         command
     }

@@ -77,7 +77,7 @@ fn the_webhooks_own_account_writes_nothing_but_sessions() {
 }
 
 #[test]
-fn somebody_at_a_breakpoint_keeps_a_slot_that_gets_no_request() {
+fn e01_somebody_at_a_breakpoint_keeps_a_slot_that_gets_no_request_and_e09_who_only_looks_does_not() {
     let _held = installation::shared();
     let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
     ingress.request("/other-web-80").succeeded();
@@ -99,6 +99,11 @@ fn somebody_at_a_breakpoint_keeps_a_slot_that_gets_no_request() {
         reason.starts_with("alice@example.com used exec,") && reason.contains("may still be open, counts for 2 h"),
         "{reason}"
     );
+    // Looking is no use.
+    slot.kubectl(&alice(), &["get", "pods", "-w", "--request-timeout=1s"]);
+    slot.kubectl(&alice(), &["describe", "deployment/web"]).succeeded();
+    slot.kubectl(&alice(), &["logs", "deployment/web"]).succeeded();
+    alice().hotdesk(&["why", slot.name()]).succeeded();
     reaper::run_with(&slot, &[("HOTDESK_SESSION_GRACE", "1s")]).succeeded();
-    assert!(reaper::releases(&slot).is_empty(), "without the grace it would have gone");
+    assert!(reaper::releases(&slot).is_empty(), "e09: without the grace it would have gone");
 }

@@ -15,7 +15,7 @@ use crate::message::{self, denial, holder};
 use crate::neighbours::{self, Found, Neighbours};
 use crate::reply::{Audit, Denial, Reply};
 use crate::review::object::{Entries, Object};
-use crate::review::{GateReview, Operation, Request, SlotReview, Unreadable};
+use crate::review::{GateRequest, GateReview, Operation, SlotReview, Unreadable};
 use crate::session;
 use crate::settings::Settings;
 
@@ -93,7 +93,7 @@ pub(super) fn judged<'a>(
 
 /// What the write brings that is a neighbour's.
 fn found(
-    request: &Request<'_, Object<'_>>,
+    request: &GateRequest<'_>,
     body: Body<'_>,
     decision: Decision,
     context: &Context<'_>,
@@ -118,7 +118,7 @@ fn words(decision: Decision, found: &Found) -> (&'static str, &'static str) {
 }
 
 /// What is wrong with a request of the restamper. Of others the objects are not read in full.
-fn no_restamp(request: &Request<'_, Object<'_>>, decision: Decision, body: Body<'_>) -> Option<Broken<'static>> {
+fn no_restamp(request: &GateRequest<'_>, decision: Decision, body: Body<'_>) -> Option<Broken<'static>> {
     if decision != Decision::Allow(Role::Restamper) {
         return None;
     }
@@ -130,21 +130,21 @@ fn no_restamp(request: &Request<'_, Object<'_>>, decision: Decision, body: Body<
     restamp::judge(request, objects).err().map(Broken::Restamp)
 }
 
-fn binds_claimants(request: &Request<'_, Object<'_>>) -> bool {
+fn binds_claimants(request: &GateRequest<'_>) -> bool {
     let resource = (request.resource.group.as_str(), request.resource.resource.as_str(), request.subresource());
     request.operation == Operation::Update
         && resource == ("rbac.authorization.k8s.io", "rolebindings", "")
         && request.name() == keys::CLAIMANTS_BINDING
 }
 
-fn is_event(request: &Request<'_, Object<'_>>) -> bool {
+fn is_event(request: &GateRequest<'_>) -> bool {
     let resource = (request.resource.group.as_str(), request.resource.resource.as_str(), request.subresource());
     matches!(request.operation, Operation::Create | Operation::Update)
         && matches!(resource, ("" | "events.k8s.io", "events", ""))
 }
 
 /// The person whom the object names. A DELETE has only the old object.
-fn deployed_for<'a>(request: &'a Request<'_, Object<'_>>) -> Option<&'a str> {
+fn deployed_for<'a>(request: &'a GateRequest<'_>) -> Option<&'a str> {
     let object = match request.operation {
         Operation::Delete => request.old_object.as_ref(),
         Operation::Create | Operation::Update | Operation::Connect => request.object.as_ref(),
@@ -153,7 +153,7 @@ fn deployed_for<'a>(request: &'a Request<'_, Object<'_>>) -> Option<&'a str> {
 }
 
 fn denied(
-    request: &Request<'_, Object<'_>>,
+    request: &GateRequest<'_>,
     decision: Decision,
     broken: Option<Broken<'_>>,
     facts: &Facts<'_>,
@@ -176,7 +176,7 @@ fn denied(
 
 /// What becomes of a deploy whose last write comes when the slot is another's: helm leaves the release pending, and says so only to
 /// the person who deploys it next.
-fn way_on(request: &Request<'_, Object<'_>>, slot: &str) -> Option<String> {
+fn way_on(request: &GateRequest<'_>, slot: &str) -> Option<String> {
     let (name, revision) = release::of_record(request.name())?;
     (request.operation == Operation::Update && is_release(request) && !slot.is_empty()).then(|| {
         let (release, commands) = (plain(name), release::go_on(name, revision, slot));
@@ -205,7 +205,7 @@ fn told<'a>(look: &'a Look, listing: &'a Listing, context: &Context<'a>) -> mess
 }
 
 fn warnings(
-    request: &Request<'_, Object<'_>>,
+    request: &GateRequest<'_>,
     decision: Decision,
     facts: &Facts<'_>,
     look: &Look,
@@ -236,7 +236,7 @@ fn audit<'a>(decision: (&'static str, &'static str), slot: Cow<'a, str>, page: O
 }
 
 fn patch(
-    request: &Request<'_, Object<'_>>,
+    request: &GateRequest<'_>,
     decision: Decision,
     requester: &Requester<'_>,
     page: Option<&Page>,
@@ -279,7 +279,7 @@ fn unname<'b>(
 /// Who deployed a release. hotdesk's own accounts, which clear, restore and restamp releases, are not the people who deployed
 /// them; a restamp does not make up who did.
 fn deployed_by<'b>(
-    request: &'b Request<'_, Object<'_>>,
+    request: &'b GateRequest<'_>,
     role: Option<Role>,
     requester: &'b Requester<'_>,
 ) -> Option<Cow<'b, str>> {
@@ -293,7 +293,7 @@ fn deployed_by<'b>(
     noted.or_else(|| (role != Some(Role::Restamper)).then_some(&requester.username)).map(Cow::from)
 }
 
-fn is_stamped(request: &Request<'_, Object<'_>>, decision: Decision) -> bool {
+fn is_stamped(request: &GateRequest<'_>, decision: Decision) -> bool {
     // Machinery is stamped as it creates; what it merely updates is left to the audit.
     let wanted = match request.operation {
         Operation::Create => true,
@@ -304,12 +304,12 @@ fn is_stamped(request: &Request<'_, Object<'_>>, decision: Decision) -> bool {
     wanted && Gated::table().stamp.takes(request.subresource(), group, kind)
 }
 
-fn is_release(request: &Request<'_, Object<'_>>) -> bool {
+fn is_release(request: &GateRequest<'_>) -> bool {
     request.object.as_ref().is_some_and(|object| is_release_record(request, object))
 }
 
 /// helm's record of a release: a Secret of its type, or a Secret or ConfigMap that is labelled and named so.
-fn is_release_record(request: &Request<'_, Object<'_>>, object: &Object<'_>) -> bool {
+fn is_release_record(request: &GateRequest<'_>, object: &Object<'_>) -> bool {
     let kind = request.kind.kind.as_str();
     let core = request.kind.group.0.is_empty();
     let typed = kind == "Secret" && object.type_.0.as_deref() == Some(RELEASE_TYPE);

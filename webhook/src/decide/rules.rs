@@ -10,7 +10,7 @@ use crate::decide::{Decision, Role, is_claimants};
 use crate::gated::Gated;
 use crate::review::object::Object;
 use crate::review::templates::{Reserved, newly_reserved};
-use crate::review::{Operation, Request};
+use crate::review::{GateRequest, Operation};
 use crate::settings::{Settings, TokenSecrets};
 
 /// For how long a token that somebody makes may last, in seconds.
@@ -66,7 +66,7 @@ pub enum Broken<'a> {
 /// The rule that this write breaks, if it breaks one, in a slot with this claim.
 #[must_use]
 pub fn broken<'a>(
-    request: &'a Request<'_, Object<'_>>,
+    request: &'a GateRequest<'_>,
     decision: Decision,
     requester: &Requester<'_>,
     claim: Option<&ClaimView>,
@@ -82,7 +82,7 @@ pub fn broken<'a>(
     }
     let writes = matches!(request.operation, Operation::Create | Operation::Update);
     // The restamper brings nothing into an object that is there, which is looked at elsewhere.
-    let object = request.object.as_ref().filter(|_| writes && role != Some(Role::Restamper));
+    let object = request.object.as_deref().filter(|_| writes && role != Some(Role::Restamper));
     fixture(request)
         .filter(|_| role != Some(Role::Controller))
         .or_else(|| object.and_then(|object| token(request, object, settings)))
@@ -110,7 +110,7 @@ pub fn names(
     }
 }
 
-fn fixture<'a>(request: &'a Request<'_, Object<'_>>) -> Option<Broken<'a>> {
+fn fixture<'a>(request: &'a GateRequest<'_>) -> Option<Broken<'a>> {
     let (group, resource) = (request.resource.group.as_str(), request.resource.resource.as_str());
     let subject = match request.operation {
         Operation::Delete => request.old_object.as_ref(),
@@ -123,7 +123,7 @@ fn fixture<'a>(request: &'a Request<'_, Object<'_>>) -> Option<Broken<'a>> {
     Some(Broken::Fixture(name, resource))
 }
 
-fn token<'a>(request: &Request<'_, Object<'_>>, object: &Object<'_>, settings: &Settings) -> Option<Broken<'a>> {
+fn token<'a>(request: &GateRequest<'_>, object: &Object<'_>, settings: &Settings) -> Option<Broken<'a>> {
     match (request.kind.group.as_str(), request.kind.kind.as_str()) {
         ("authentication.k8s.io", "TokenRequest") => {
             let seconds = object.spec.expiration_seconds.unwrap_or(TOKEN_SECONDS);
@@ -138,7 +138,7 @@ fn token<'a>(request: &Request<'_, Object<'_>>, object: &Object<'_>, settings: &
 }
 
 fn reserved<'a>(
-    request: &'a Request<'_, Object<'_>>,
+    request: &'a GateRequest<'_>,
     object: &'a Object<'_>,
     may_name: &dyn Fn(&str) -> bool,
 ) -> Option<Broken<'a>> {

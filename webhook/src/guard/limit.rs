@@ -12,7 +12,8 @@ use hotdesk_slots::text::{list, plain, shown_name};
 use hotdesk_slots::{ClaimView, Name};
 use jiff::Timestamp;
 
-use super::{Asked, Writer, own_names, push_new};
+use super::people::{names_of, own_names, view};
+use super::{Asked, Writer};
 use crate::settings::Settings;
 
 /// Somebody comes to own a slot, if this write is stored.
@@ -101,27 +102,6 @@ pub(super) fn against(mine: &[Name], old: &Slot, new: &Slot, settings: &Settings
             shown_name(owner.as_str())
         )
     })
-}
-
-pub(super) fn view(slot: &Slot) -> Option<ClaimView> {
-    slot.spec.claim.as_ref().map(ClaimView::lenient)
-}
-
-/// A person's names, as far as the settings tell: with and without the prefixes, and those of the list of people.
-pub(super) fn names_of(owner: &Name, settings: &Settings) -> Vec<Name> {
-    let mut names = vec![owner.clone()];
-    for prefix in settings.identity.strip_prefixes.iter().map(|prefix| prefix.to_ascii_lowercase()) {
-        let other = match owner.as_str().strip_prefix(prefix.as_str()) {
-            Some(rest) => Name::parse(rest),
-            None => Name::parse(&format!("{prefix}{owner}")),
-        };
-        other.into_iter().for_each(|name| push_new(&mut names, name));
-    }
-    for name in names.clone() {
-        let (shown, others) = settings.people.resolve(&name);
-        std::iter::once(shown).chain(others).for_each(|name| push_new(&mut names, name));
-    }
-    names
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 use hotdesk_slots::Name;
 use hotdesk_slots::text::{list, shown_name};
 
-use super::limit::{names_of, view};
-use super::{Asked, Writer, own_names};
+use super::people::{names_of, own_names, view};
+use super::{Asked, Writer};
 use crate::settings::Settings;
 
 /// How many of them are named.

@@ -11,7 +11,8 @@ use hotdesk_slots::{ClaimView, keys};
 use jiff::Timestamp;
 use kube::api::ObjectMeta;
 
-use super::{Asked, Writer, clearing, handover, limit, marks, own_names, ownership, same_claim, sheet};
+use super::people::own_names;
+use super::{Asked, Writer, clearing, handover, limit, marks, ownership, same_claim, sheet};
 use crate::book::Listing;
 use crate::message::{Context, holder};
 use crate::settings::Settings;

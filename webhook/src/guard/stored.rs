@@ -14,9 +14,8 @@ use hotdesk_slots::{Claim, ClaimView, keys};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{
-    Aliases, Asked, Moment, Strictness, Writer, marks, normalise, own_names, requests, respelled, same_claim, sheet,
-};
+use super::people::own_names;
+use super::{Aliases, Asked, Moment, Strictness, Writer, marks, normalise, requests, respelled, same_claim, sheet};
 use crate::settings::Settings;
 
 /// What is stored in place of what was written.

@@ -1,80 +1,164 @@
 //! Who has rights with which the gate can be passed by or taken away? hotdesk cannot keep them from it (docs/threat-model.md).
 
 use hotdesk_slots::text::list;
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Subject};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use kube::api::ListParams;
-use kube::{Client, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 
-use super::ask::{Seen, all};
+use super::ask::{Seen, all, items};
 use super::finding::{Finding, Id};
 
 const ABOUT: &str = "rights beyond the gate";
+/// Whose accounts are the cluster's own controllers.
+const KUBE_SYSTEM: &str = "kube-system";
 
-/// What the cluster grants everywhere.
-#[derive(Debug)]
+/// What the cluster grants everywhere, and in `kube-system`.
+#[derive(Debug, Default)]
 pub(super) struct Grants {
     pub(super) roles: Vec<ClusterRole>,
     pub(super) bindings: Vec<ClusterRoleBinding>,
+    pub(super) roles_there: Vec<Role>,
+    pub(super) bindings_there: Vec<RoleBinding>,
 }
 
 /// Asks for it.
 pub(super) async fn ask(client: &Client) -> Seen<Grants> {
     let everything = &ListParams::default();
-    let (roles, bindings) = tokio::join!(all(client, everything), all(client, everything));
-    Ok(Grants { roles: roles?, bindings: bindings? })
+    let (there, bound_there) =
+        (Api::namespaced(client.clone(), KUBE_SYSTEM), Api::namespaced(client.clone(), KUBE_SYSTEM));
+    let (roles, bindings, roles_there, bindings_there) = tokio::join!(
+        all(client, everything),
+        all(client, everything),
+        items(&there, everything),
+        items(&bound_there, everything)
+    );
+    Ok(Grants { roles: roles?, bindings: bindings?, roles_there: roles_there?, bindings_there: bindings_there? })
 }
 
 /// A right, and what it is good for.
 struct Right {
-    verbs: &'static [&'static str],
-    group: &'static str,
-    resources: &'static [&'static str],
+    /// What gives it, any of these.
+    given_by: &'static [Access],
+    /// A rule that is limited to names counts if one of these is among them. Others are meant for what they name.
+    names: &'static [&'static str],
+    by: Bindings,
     /// What its holder may do.
     allows: &'static str,
 }
 
+/// A kind of access, as RBAC writes it.
+struct Access {
+    verbs: &'static [&'static str],
+    group: &'static str,
+    resources: &'static [&'static str],
+}
+
+/// By which bindings a right is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bindings {
+    /// Those for the whole cluster.
+    Cluster,
+    /// The `RoleBindings` of `kube-system`.
+    KubeSystem,
+    /// Both.
+    Either,
+}
+
+const fn access(verbs: &'static [&'static str], group: &'static str, resources: &'static [&'static str]) -> Access {
+    Access { verbs, group, resources }
+}
+
 const WRITE: &[&str] = &["create", "update", "patch", "delete", "deletecollection"];
-const RIGHTS: [Right; 6] = [
+const RUN: &[&str] = &["create", "update", "patch"];
+const RIGHTS: [Right; 11] = [
     Right {
-        verbs: &["get", "create"],
-        group: "",
-        resources: &["nodes/proxy"],
+        given_by: &[access(&["get", "create"], "", &["nodes/proxy"])],
+        names: &[],
+        by: Bindings::Cluster,
         allows: "may run commands in every pod through the kubelet, which asks no gate (nodes/proxy)",
     },
     Right {
-        verbs: &["impersonate"],
-        group: "",
-        resources: &["users", "groups", "serviceaccounts"],
+        given_by: &[access(&["impersonate"], "", &["users", "groups", "serviceaccounts"])],
+        names: &[],
+        by: Bindings::Cluster,
         allows: "may act as other people, and so as the holder of a slot (impersonate)",
     },
     Right {
-        verbs: &["create"],
-        group: "",
-        resources: &["serviceaccounts/token"],
+        given_by: &[access(&["create"], "", &["serviceaccounts/token"])],
+        names: &[],
+        by: Bindings::Cluster,
         allows: "may have the token of every account, and so be the cluster's own controllers, which nobody gates \
                  (serviceaccounts/token)",
     },
     Right {
-        verbs: WRITE,
-        group: "apiextensions.k8s.io",
-        resources: &["customresourcedefinitions"],
+        given_by: &[
+            access(&["impersonate"], "", &["serviceaccounts"]),
+            access(&["create"], "", &["serviceaccounts/token"]),
+        ],
+        names: &[],
+        by: Bindings::KubeSystem,
+        allows: "may act as the accounts of kube-system, which are the cluster's own controllers, and nobody gates those \
+                 (impersonate, serviceaccounts/token in kube-system)",
+    },
+    Right {
+        given_by: &[access(&["get", "list", "watch"], "", &["secrets"])],
+        names: &[],
+        by: Bindings::Either,
+        allows: "may read the tokens and keys of the cluster's own accounts (secrets in kube-system)",
+    },
+    Right {
+        given_by: &[
+            access(RUN, "", &["pods", "pods/ephemeralcontainers", "replicationcontrollers"]),
+            access(&["get", "create"], "", &["pods/exec", "pods/attach"]),
+            access(RUN, "apps", &["daemonsets", "deployments", "replicasets", "statefulsets"]),
+            access(RUN, "batch", &["cronjobs", "jobs"]),
+        ],
+        names: &[],
+        by: Bindings::Either,
+        allows: "may run what they like as the cluster's own accounts (pods, workloads and exec in kube-system)",
+    },
+    Right {
+        given_by: &[access(&["escalate", "bind"], "rbac.authorization.k8s.io", &["clusterroles", "roles"])],
+        names: &[],
+        by: Bindings::KubeSystem,
+        allows: "may give themselves any right in kube-system, and so act as its accounts (escalate, bind in kube-system)",
+    },
+    Right {
+        given_by: &[access(&["approve", "sign"], "certificates.k8s.io", &["signers"])],
+        names: &[
+            "kubernetes.io/*",
+            "kubernetes.io/kube-apiserver-client",
+            "kubernetes.io/kube-apiserver-client-kubelet",
+            "kubernetes.io/legacy-unknown",
+        ],
+        by: Bindings::Cluster,
+        allows: "may pass a certificate in anybody's name, and so be a holder or a controller (approve, sign on signers)",
+    },
+    Right {
+        given_by: &[access(WRITE, "apiextensions.k8s.io", &["customresourcedefinitions"])],
+        names: &[],
+        by: Bindings::Cluster,
         allows: "may delete all Slots, or have them read as they like (customresourcedefinitions)",
     },
     Right {
-        verbs: WRITE,
-        group: "admissionregistration.k8s.io",
-        resources: &[
-            "mutatingwebhookconfigurations",
-            "validatingwebhookconfigurations",
-            "validatingadmissionpolicies",
-            "validatingadmissionpolicybindings",
-        ],
+        given_by: &[access(
+            WRITE,
+            "admissionregistration.k8s.io",
+            &[
+                "mutatingwebhookconfigurations",
+                "validatingwebhookconfigurations",
+                "validatingadmissionpolicies",
+                "validatingadmissionpolicybindings",
+            ],
+        )],
+        names: &[],
+        by: Bindings::Cluster,
         allows: "may take the gate away (admissionregistration.k8s.io)",
     },
     Right {
-        verbs: &["escalate", "bind"],
-        group: "rbac.authorization.k8s.io",
-        resources: &["clusterroles", "roles"],
+        given_by: &[access(&["escalate", "bind"], "rbac.authorization.k8s.io", &["clusterroles", "roles"])],
+        names: &[],
+        by: Bindings::Cluster,
         allows: "may give themselves any right (escalate, bind)",
     },
 ];
@@ -90,7 +174,7 @@ pub(super) fn judge(grants: &Seen<Grants>) -> Vec<Finding> {
         let who = who(right, grants);
         if !who.is_empty() {
             let says = format!("{} {}", list(&who), right.allows);
-            let fix = "see that each of them needs it: kubectl get clusterrolebindings -o wide";
+            let fix = format!("see that each of them needs it: kubectl get {} -o wide", right.by.shown());
             findings.push(Finding::warning(Id::RightsBeyond, ABOUT, says).mended_by(fix));
         }
     }
@@ -101,21 +185,39 @@ pub(super) fn judge(grants: &Seen<Grants>) -> Vec<Finding> {
     findings
 }
 
-/// The subjects that a binding for the whole cluster gives a right, besides the cluster's own. Sorted, each once.
+/// The subjects that are given a right, besides the cluster's own. Sorted, each once.
 fn who(right: &Right, grants: &Grants) -> Vec<String> {
-    let gives = |binding: &&ClusterRoleBinding| {
-        let role = grants.roles.iter().find(|role| role.name_any() == binding.role_ref.name);
-        role.is_some_and(|role| role.rules.iter().flatten().any(|rule| right.is_in(rule)))
-    };
-    let subjects = grants.bindings.iter().filter(gives).flat_map(|binding| binding.subjects.iter().flatten());
+    let everywhere = grants.bindings.iter().map(|binding| (&binding.role_ref, binding.subjects.as_deref()));
+    let there = grants.bindings_there.iter().map(|binding| (&binding.role_ref, binding.subjects.as_deref()));
+    let bindings =
+        everywhere.filter(|_| right.by != Bindings::KubeSystem).chain(there.filter(|_| right.by != Bindings::Cluster));
+    let giving = bindings.filter(|(role, _)| rules(role, grants).iter().any(|rule| right.is_in(rule)));
+    let subjects = giving.flat_map(|(_, subjects)| subjects.unwrap_or_default());
     let mut who: Vec<String> = subjects.filter(|subject| !is_the_clusters_own(subject)).map(shown).collect();
     who.sort();
     who.dedup();
     who
 }
 
+/// What a role that is bound allows.
+fn rules<'a>(role: &RoleRef, grants: &'a Grants) -> &'a [PolicyRule] {
+    let found = if role.kind == "Role" {
+        grants.roles_there.iter().find(|known| known.name_any() == role.name).and_then(|known| known.rules.as_deref())
+    } else {
+        grants.roles.iter().find(|known| known.name_any() == role.name).and_then(|known| known.rules.as_deref())
+    };
+    found.unwrap_or_default()
+}
+
 impl Right {
-    /// Whether a rule gives it, for anything of the kind: what is limited to names is meant for them.
+    fn is_in(&self, rule: &PolicyRule) -> bool {
+        let limits = rule.resource_names.as_deref().unwrap_or_default();
+        let counts = limits.is_empty() || limits.iter().any(|name| self.names.contains(&name.as_str()));
+        counts && self.given_by.iter().any(|access| access.is_in(rule))
+    }
+}
+
+impl Access {
     fn is_in(&self, rule: &PolicyRule) -> bool {
         let any = |list: Option<&Vec<String>>, wanted: &[&str]| {
             list.is_some_and(|list| list.iter().any(|one| one == "*" || wanted.contains(&one.as_str())))
@@ -127,17 +229,26 @@ impl Right {
                 one == "*" || ((resource == "*" || resource == of) && (subresource == "*" || subresource == below))
             })
         };
-        let everything = rule.resource_names.as_ref().is_none_or(Vec::is_empty);
         any(Some(&rule.verbs), self.verbs)
             && any(rule.api_groups.as_ref(), &[self.group])
             && rule.resources.iter().flatten().any(resources)
-            && everything
+    }
+}
+
+impl Bindings {
+    /// What to ask kubectl for.
+    fn shown(self) -> &'static str {
+        match self {
+            Self::Cluster => "clusterrolebindings",
+            Self::KubeSystem => "rolebindings -n kube-system",
+            Self::Either => "clusterrolebindings,rolebindings -n kube-system",
+        }
     }
 }
 
 fn is_the_clusters_own(subject: &Subject) -> bool {
     match subject.kind.as_str() {
-        "ServiceAccount" => subject.namespace.as_deref() == Some("kube-system"),
+        "ServiceAccount" => subject.namespace.as_deref() == Some(KUBE_SYSTEM),
         _ => {
             subject.name.starts_with("system:")
                 && !matches!(subject.name.as_str(), "system:authenticated" | "system:unauthenticated")

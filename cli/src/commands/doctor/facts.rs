@@ -26,6 +26,7 @@ use super::probe::{self, Probe};
 use super::rights::{self, Asked};
 use super::secrets::{self, Wanted};
 use super::served::Served;
+use super::sessions::{self, Noted};
 use super::start::{self, Start};
 use super::ways_in::Everywhere;
 use crate::cluster::Cluster;
@@ -67,6 +68,8 @@ pub(super) struct Then {
     pub(super) certificate: Option<Seen<Vec<u8>>>,
     pub(super) served: Seen<Vec<Served>>,
     pub(super) rights: Vec<Asked>,
+    /// Over which time sessions were noted.
+    pub(super) sessions: Noted,
     pub(super) starts: Vec<Start>,
     pub(super) secrets: Vec<Wanted>,
     pub(super) reapers: Vec<Reaper>,
@@ -165,7 +168,8 @@ impl Then {
         let places = places(&reapers);
         let looks = places.iter().map(|(place, uses)| look::controller(client, place, *uses));
         let controllers = futures::stream::iter(looks).buffered(AT_ONCE).collect::<Vec<Controller>>();
-        let (offered, grants) = tokio::join!(offered::ask(client), beyond::ask(client));
+        let (offered, grants, sessions) =
+            tokio::join!(offered::ask(client), beyond::ask(client), sessions::ask(client, &reapers));
         let (probe, certificate, served, rights, starts, secrets, controllers, known, monitors) = tokio::join!(
             probe::run(client, &stays),
             certificate(client, webhook),
@@ -183,6 +187,7 @@ impl Then {
             certificate,
             served,
             rights,
+            sessions,
             starts,
             secrets,
             reapers,

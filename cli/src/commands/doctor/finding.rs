@@ -37,6 +37,7 @@ pub(super) enum Id {
     WriteProbe,
     SyncFresh,
     Rights,
+    SessionsNoted,
     ControllerPods,
     ControllerSettings,
     LogFormat,

@@ -14,6 +14,7 @@ use super::certificates::{Bundle, RENEW};
 use super::facts::Facts;
 use super::finding::{Finding, Id};
 use super::installation::{SWITCH_ON, UPGRADE, fullname};
+use super::slot_policies;
 
 pub(super) const GATE: &str = "gate.hotdesk.dev";
 const MACHINERY: &str = "machinery.hotdesk.dev";
@@ -301,11 +302,19 @@ pub(super) fn policies(facts: &Facts) -> Vec<Finding> {
         (OF_THE_GATE.iter().map(named).collect(), OF_ACCOUNTS.iter().map(named).collect());
     let mut findings: Vec<Finding> = gate.iter().flat_map(|name| policy(name, SWITCH_ON, policies, bindings)).collect();
     findings.extend(accounts.iter().flat_map(|name| policy(name, UPGRADE, policies, bindings)));
+    let cron_jobs = facts.cron_jobs.as_deref().unwrap_or_default();
+    let by_slot = slot_policies::POLICY;
+    match policies.iter().find(|policy| policy.name_any() == by_slot) {
+        Some(policy) => findings.extend(itself(by_slot, policy)),
+        None => findings.push(missing(by_slot, UPGRADE)),
+    }
+    findings.extend(slot_policies::judge(bindings, &facts.then.reapers, cron_jobs));
     if findings.is_empty() {
+        let all = list(&[gate, accounts].concat());
         findings.push(Finding::ok(
             id,
             about,
-            format!("{} are there, bound, and deny", list(&[gate, accounts].concat())),
+            format!("{all} are there, bound, and deny, and so is {by_slot} for each reaper"),
         ));
     }
     findings
@@ -317,11 +326,10 @@ fn policy(
     policies: &[ValidatingAdmissionPolicy],
     bindings: &[ValidatingAdmissionPolicyBinding],
 ) -> Vec<Finding> {
-    let problem = |says: String| Finding::problem(Id::Policies, "the policies", says);
     let Some(policy) = policies.iter().find(|policy| policy.name_any() == name) else {
-        return vec![problem(format!("there is no ValidatingAdmissionPolicy {name}")).mended_by(fix)];
+        return vec![missing(name, fix)];
     };
-    let mut findings = Vec::new();
+    let mut findings = itself(name, policy);
     let bound: Vec<_> = bindings
         .iter()
         .filter_map(|binding| binding.spec.as_ref())
@@ -343,6 +351,20 @@ fn policy(
         let says = format!("the binding of {name} does not name the Slot as its parameter, so it judges by nothing");
         findings.push(problem(says).mended_by(UPGRADE));
     }
+    findings
+}
+
+fn problem(says: String) -> Finding {
+    Finding::problem(Id::Policies, "the policies", says)
+}
+
+fn missing(name: &str, fix: &str) -> Finding {
+    problem(format!("there is no ValidatingAdmissionPolicy {name}")).mended_by(fix)
+}
+
+/// What is wrong with a policy, however it is bound.
+fn itself(name: &str, policy: &ValidatingAdmissionPolicy) -> Vec<Finding> {
+    let mut findings = Vec::new();
     if policy.spec.as_ref().and_then(|spec| spec.failure_policy.as_deref()) == Some("Ignore") {
         let says = format!("the policy {name} has failurePolicy Ignore: where it cannot judge, it admits");
         findings.push(problem(says).mended_by(UPGRADE));

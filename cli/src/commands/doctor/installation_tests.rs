@@ -8,6 +8,7 @@ use super::super::facts::Then;
 use super::super::finding::Level;
 use super::super::gate::MUTATING;
 use super::super::judge as judge_all;
+use super::super::slot_policies;
 use super::*;
 
 fn now() -> jiff::Timestamp {
@@ -72,7 +73,7 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
             json!({"metadata": {"name": "hotdesk"}, "webhooks": MUTATING.map(|name| hook(name, true))}),
         )]),
         validating: Ok(vec![from(json!({"metadata": {"name": "hotdesk"}, "webhooks": [hook(GATE, false)]}))]),
-        policies: Ok(POLICIES.map(|name| from(policy(name))).into()),
+        policies: Ok(POLICIES.into_iter().chain([slot_policies::POLICY]).map(|name| from(policy(name))).collect()),
         bindings: Ok(POLICIES.map(|name| from(binding(name))).into()),
         deployments: Ok(vec![from(json!({
             "metadata": {"name": "hotdesk-webhook", "namespace": "hotdesk", "labels": labels},
@@ -86,6 +87,7 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
         events: Ok(vec![]),
         ingresses: Ok(vec![]),
         then: Then {
+            sessions: Default::default(),
             probe: None,
             certificate: None,
             served: Ok(vec![]),
@@ -96,7 +98,7 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
             controllers: vec![],
             known: Ok(vec![]),
             offered: Ok(vec![]),
-            grants: Ok(super::super::beyond::Grants { roles: vec![], bindings: vec![] }),
+            grants: Ok(super::super::beyond::Grants::default()),
             monitors: vec![],
             ways_in: Default::default(),
         },
@@ -198,6 +200,11 @@ fn every_policy_must_be_there_and_bound() {
         |f| f.bindings.as_mut().unwrap()[0].spec.as_mut().unwrap().validation_actions = Some(vec!["Audit".to_owned()]),
         Level::Problem,
         "hotdesk-gate is not bound",
+    );
+    check(
+        |f| drop(f.policies.as_mut().unwrap().pop()),
+        Level::Problem,
+        "no ValidatingAdmissionPolicy hotdesk-jobs-as-cronjob",
     );
     for (number, name) in POLICIES.into_iter().enumerate() {
         let says = format!("the policy {name} is not bound");

@@ -46,6 +46,8 @@ pub(super) struct Reaper {
     pub(super) classes: Vec<String>,
     /// What comes past every controller is nobody's use.
     pub(super) ignore_direct: bool,
+    /// It takes a slot for idle also where nobody noted sessions.
+    pub(super) ignores_sessions: bool,
     /// Runs between the others, for logs that do not last from one to the next.
     pub(super) observes: bool,
     pub(super) template: PodTemplateSpec,
@@ -74,6 +76,7 @@ impl Reaper {
                 .map(str::to_owned)
                 .collect(),
             ignore_direct: get("HOTDESK_IGNORE_DIRECT_TRAFFIC") == Some("true"),
+            ignores_sessions: get("HOTDESK_IGNORE_UNNOTED_SESSIONS") == Some("true"),
             observes: all.iter().filter(observing).any(observes),
             saved: get("HOTDESK_SAVED_NAMESPACE").unwrap_or(DEFAULT_SAVED).to_owned(),
             secrets: secrets(&template),

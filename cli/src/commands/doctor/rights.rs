@@ -1,6 +1,7 @@
 //! May each of hotdesk's programs do what it is there for, and may whoever asks see the Slots?
 
 use futures::StreamExt as _;
+use hotdesk_slots::session_records::CONFIG_MAP;
 use hotdesk_slots::text::list;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
@@ -92,6 +93,10 @@ fn of_reaper(reaper: &Reaper) -> Vec<Need> {
     };
     let mut needs: Vec<Need> = IN_SLOT.iter().map(|rule| need(*rule, Some(&reaper.slot))).collect();
     needs.push(need(SAVE, Some(&reaper.saved)));
+    if !reaper.ignores_sessions {
+        let records = need(("get", "", "configmaps"), Some(&reaper.namespace));
+        needs.push(Need { name: Some(CONFIG_MAP.to_owned()), ..records });
+    }
     needs.extend(EVERYWHERE.iter().map(|rule| need(*rule, None)));
     for (place, uses) in reaper.places() {
         let mut rules = AWAY.to_vec();

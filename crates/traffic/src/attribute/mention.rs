@@ -1,7 +1,8 @@
 //! Does a text that nobody can read as an entry say anything of the slot, or of another one?
 
-use super::Names;
-use super::address;
+use super::name::is_within;
+use super::{Names, address};
+use crate::line::Entry;
 
 /// What a text holds that points at the slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,12 @@ impl Names {
     #[must_use]
     pub fn mentions_us(&self, text: &str) -> bool {
         words(text, &self.slot, |byte| byte.is_ascii_alphanumeric()).any(|at| !self.is_anothers(text, at))
+    }
+
+    /// True if a route of the slot took the request, no matter who answered it: Traefik names the route of each, as its `RouterName`.
+    pub(super) fn is_by_our_route(&self, entry: &Entry<'_>) -> bool {
+        let ours = |route: &str| self.routes.iter().any(|own| is_within(route, own)) && self.mentions_us(route);
+        entry.route.as_deref().is_some_and(ours)
     }
 
     /// True if a text holds the name of another slot as a word, and nothing of this one.

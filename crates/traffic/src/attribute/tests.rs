@@ -1,6 +1,7 @@
 //! Whose an entry is, by its names alone.
 
 use super::*;
+use crate::line::{Format, Line, read};
 
 fn service(name: &str, ports: &[&str]) -> Service {
     Service { name: name.to_owned(), ports: ports.iter().map(|p| (*p).to_owned()).collect(), ..Service::default() }
@@ -100,4 +101,39 @@ fn a_canary_counts_as_well() {
 #[test]
 fn a_request_that_nobody_served_is_nobodys() {
     assert_eq!(names("mew", &[service("web", &["80"])], &[]).whose(&Entry::default()), Whose::Theirs);
+}
+
+/// Lines of Traefik 3.3.5, as they were written by a real one, without what says nothing here.
+#[test]
+fn a_request_by_a_route_of_the_slot_is_ours_no_matter_who_answered_it() {
+    let slot = |name: &str| {
+        let web = Service { addresses: vec!["10.213.64.127".parse().unwrap()], ..service("web", &["80"]) };
+        let others = ["mew", "mewtwo", "infra"].iter().filter(|other| **other != name);
+        let slots = others.map(|other| Neighbour { namespace: (*other).to_owned(), host: None }).collect();
+        let services = if name == "infra" { vec![web] } else { vec![service("web", &["80"])] };
+        let routes = vec!["way".to_owned()];
+        Names::of(name, &Known { services, routes, slots, namespaces: vec!["edge".to_owned()], ..Known::default() })
+    };
+    for (route, service) in [
+        // A redirect.
+        ("mew-way-5e42cb3eb95aefb20487@kubernetescrd", ""),
+        // Error pages by a middleware of the slot, of another slot and of no slot, and one that a file names.
+        ("mew-way-f615bb89fd6a6910552f@kubernetescrd", "mew-answers-errorpage-service@kubernetescrd"),
+        ("mew-way-f615bb89fd6a6910552f@kubernetescrd", "infra-answers-errorpage-service@kubernetescrd"),
+        ("mew-way-mew-test@kubernetes", "edge-answers-errorpage-service@kubernetescrd"),
+        ("mew-way-mew-test@kubernetes", "pages@file"),
+        // A Service of a namespace that is no slot.
+        ("mew-way-f615bb89fd6a6910552f@kubernetescrd", "edge-web-80@kubernetescrd"),
+    ] {
+        let url = if service.is_empty() { "" } else { "http://10.213.64.127:8080" };
+        let line = format!(
+            r#"{{"DownstreamStatus":404,"RouterName":"{route}","ServiceName":"{service}","ServiceURL":"{url}","msg":""}}"#
+        );
+        let Line::Access(entry) = read(&line, &Format::TraefikJson) else { panic!("{line}") };
+        assert_eq!(slot("mew").whose(&entry), Whose::Ours, "{line}");
+        assert_eq!(slot("mewtwo").whose(&entry), Whose::Theirs, "{line}");
+        if service.contains("errorpage") {
+            assert_eq!(slot("infra").whose(&entry), Whose::Ours, "its pod was reached, so it is in use too: {line}");
+        }
+    }
 }

@@ -175,10 +175,16 @@ pub(crate) fn without_provider(service: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+/// What Traefik puts behind the name of a middleware that answers by an error page.
+const ERROR_PAGE: &str = "-errorpage-service";
+
 fn of_traefik<'a>(found: &mut Found<'a>) -> Entry<'a> {
     let mut take = |field| found.take(field);
+    // Nobody asked for the Service of an error page. The route says whose the request was, and the address who was reached.
+    let upstream = take(Field::TraefikService).map(without_provider);
+    let page = upstream.as_deref().is_some_and(|service| service.ends_with(ERROR_PAGE));
     Entry {
-        upstream: take(Field::TraefikService).map(without_provider),
+        upstream: upstream.filter(|_| !page),
         route: take(Field::Router),
         path: take(Field::Path),
         agent: take(Field::Agent),

@@ -32,16 +32,28 @@ fn is_frame(line: &str) -> bool {
 }
 
 /// Traefik's own log where it is no JSON: `time="2026-11-23T15:04:05Z" level=error msg="…" providerName=kubernetes`, and
-/// `2026-11-23T15:04:05Z ERR … providerName=kubernetes` since its version 3.
+/// `2026-11-23T15:04:05Z ERR … providerName=kubernetes` since its version 3, which colours it unless `log.noColor` is set.
 pub(super) fn is_traefiks(line: &str) -> bool {
     const LEVELS: [&str; 7] = ["TRC", "DBG", "INF", "WRN", "ERR", "FTL", "PNC"];
     if let Some((_time, rest)) = line.strip_prefix("time=\"").and_then(|rest| rest.split_once("\" ")) {
         let level = rest.strip_prefix("level=").and_then(|rest| rest.split_once(" msg="));
         return level.is_some_and(|(level, _)| level.bytes().all(|b| b.is_ascii_lowercase()));
     }
-    let mut words = line.splitn(3, ' ');
+    let mut words = line.splitn(3, ' ').map(uncoloured);
     let time = words.next().is_some_and(|time| time.len() >= 20 && super::times::rfc3339(time).is_some());
     time && words.next().is_some_and(|level| LEVELS.contains(&level))
+}
+
+/// A word without the marks of a terminal around it: `ESC[31mERR ESC[0m`.
+fn uncoloured(word: &str) -> &str {
+    let mut word = word;
+    while let Some((mark, rest)) = word.strip_prefix("\u{1b}[").and_then(|rest| rest.split_once('m')) {
+        if !mark.bytes().all(|b| b.is_ascii_digit() || b == b';') {
+            break;
+        }
+        word = rest;
+    }
+    word.trim_end_matches("\u{1b}[0m")
 }
 
 /// True for a line of its own in which something could still be told of a request: a message alone says what it likes.
@@ -81,6 +93,12 @@ mod tests {
     fn traefiks_own_text_is_told_from_requests() {
         assert!(is_traefiks("time=\"2026-11-23T15:04:05Z\" level=info msg=\"Starting provider\""));
         assert!(is_traefiks("2026-11-23T15:04:05Z ERR Skipping service: no endpoints found providerName=kubernetes"));
+        // As Traefik 3.3.5 writes it when a slot was cleared.
+        let coloured = "\u{1b}[90m2026-11-30T14:08:09Z\u{1b}[0m \u{1b}[31mERR\u{1b}[0m \u{1b}[36merror=\u{1b}[0m\u{1b}[31m\u{1b}[1m\
+            \"kubernetes service not found: mew/web\"\u{1b}[0m\u{1b}[0m \u{1b}[36mproviderName=\u{1b}[0mkubernetescrd";
+        assert!(is_traefiks(coloured) && !is_only_a_message(coloured));
+        assert!(is_traefiks("\u{1b}[90m2026-11-23T15:04:05Z\u{1b}[0m \u{1b}[1m\u{1b}[31mERR\u{1b}[0m\u{1b}[0m x"));
+        assert!(!is_traefiks("\u{1b}[90m2026-11-23T15:04:05Z\u{1b}[0m GET /mew 200"));
         for line in ["2026-11-23T15:04:05Z GET /mew 200", "time=\"x\" status=200 path=/", "2026/11/23 15:04:05 ERR x"] {
             assert!(!is_traefiks(line), "{line}");
         }

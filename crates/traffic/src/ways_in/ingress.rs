@@ -35,7 +35,7 @@ fn witnesses<'a>(
     let about = own("Ingress", &found.slot, &ingress.metadata);
     let of_ingresses: Vec<&Source> =
         sources.iter().filter(|source| kind().is_some_and(|k| source.sees.kind(k))).collect();
-    if rules.classes.iter().any(|class| !class.is_empty()) {
+    if rules.name_classes() {
         return match classes.iter().find(|class| !rules.classes.iter().any(|known| known == *class)) {
             None if !classes.is_empty() => {
                 // The operator says that they are read, which may be by a source that nothing is known of.

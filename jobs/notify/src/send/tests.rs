@@ -13,6 +13,7 @@ fn news(occasion: Occasion) -> News {
         purpose: "checkout".to_owned(),
         reason: "no request for 1 h".to_owned(),
         releases: vec!["web".to_owned()],
+        lost: Vec::new(),
         time: "2026-11-23T15:00:00Z".parse().unwrap(),
         since: None,
         until: None,

@@ -29,14 +29,15 @@ impl Last {
     /// What the API server gives for the last line; none of an empty log.
     ///
     /// # Errors
-    /// Is what it says, if that is no line of a log.
+    /// Tells what it says, if that is no line of a log.
     pub(super) fn of(answer: &str) -> Result<Option<Self>, String> {
         let line = answer.trim_end_matches('\n');
         let first = line.split(' ').next().unwrap_or(line);
         if first.trim().is_empty() {
             return Ok(None);
         }
-        let _time: Timestamp = first.parse().map_err(|_| plain(line.trim()))?;
+        let _time: Timestamp =
+            first.parse().map_err(|_| format!("its last line has no time: {}", plain(line.trim())))?;
         Ok(Some(Self { line: line.to_owned(), stamp: first.len() }))
     }
 

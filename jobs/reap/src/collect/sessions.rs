@@ -1,9 +1,15 @@
 //! Over which time the webhooks noted sessions, and the pods in which one may be open.
 
+use std::fmt::Debug;
+
 use hotdesk_slots::session_records::{CONFIG_MAP, Records};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kube::Api;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{DaemonSet, ReplicaSet, StatefulSet};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, ReplicationController};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
 
 use crate::api::Cluster;
 use crate::sessions::{Noting, Pods};
@@ -25,10 +31,27 @@ pub async fn noting(cluster: &Cluster, namespace: &str, slot: &str) -> Result<No
     Ok(Noting::Records(records.of_slot(slot)))
 }
 
-/// The pods of the slot. What cannot be read ends no session.
+/// The pods of the slot, and what keeps up their number. What cannot be read ends no session.
 pub async fn pods(cluster: &Cluster, slot: &str) -> Option<Pods> {
+    found(cluster, slot).await.inspect_err(|why| tracing::warn!("{why}")).ok().flatten()
+}
+
+async fn found(cluster: &Cluster, slot: &str) -> Result<Option<Pods>, String> {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), slot);
-    let found = cluster.all("the slot's pods cannot be read", pods.list(&ListParams::default())).await;
-    let found = found.inspect_err(|why| tracing::warn!("{why}"));
-    Pods::of(&found.unwrap_or_default())
+    let pods = cluster.all("the slot's pods cannot be read", pods.list(&ListParams::default())).await?;
+    let mut keepers = keepers_of::<ReplicaSet>(cluster, slot).await?;
+    keepers.extend(keepers_of::<StatefulSet>(cluster, slot).await?);
+    keepers.extend(keepers_of::<DaemonSet>(cluster, slot).await?);
+    keepers.extend(keepers_of::<ReplicationController>(cluster, slot).await?);
+    Ok(Pods::of(&pods, &keepers))
+}
+
+async fn keepers_of<K>(cluster: &Cluster, slot: &str) -> Result<Vec<ObjectMeta>, String>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+{
+    let api: Api<K> = Api::namespaced(cluster.client.clone(), slot);
+    let what = format!("the slot's {} cannot be read", K::plural(&()));
+    let found = cluster.all(&what, api.list_metadata(&ListParams::default())).await?;
+    Ok(found.into_iter().map(|object| object.metadata).collect())
 }

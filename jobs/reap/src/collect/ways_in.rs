@@ -52,7 +52,7 @@ impl Survey<'_> {
             pods: cluster.all("the slot's pods cannot be read", pods.list(&everything)).await?,
             ..WaysIn::default()
         };
-        if !found.ingresses.is_empty() && self.rules.classes.is_empty() {
+        if !found.ingresses.is_empty() && !self.rules.name_classes() {
             let classes: Api<IngressClass> = Api::all(client());
             let asked = classes.list(&everything);
             found.ingress_classes =

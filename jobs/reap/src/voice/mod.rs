@@ -80,7 +80,14 @@ pub fn speak(before: &Told, found: Found, manners: Manners, now: Timestamp) -> V
 
 /// What happened, as it is told to people.
 #[must_use]
-pub fn news(occasion: Occasion, slot: &Slot, releases: &[String], reason: &str, told: &Told, now: Timestamp) -> News {
+pub fn news(
+    occasion: Occasion,
+    slot: &Slot,
+    (releases, lost): (&[String], &[String]),
+    reason: &str,
+    told: &Told,
+    now: Timestamp,
+) -> News {
     let claim = slot.spec.claim.clone().unwrap_or_default();
     let since = match occasion {
         Occasion::Blind => told.blind.as_ref().map(|blind| blind.since.0),
@@ -99,6 +106,7 @@ pub fn news(occasion: Occasion, slot: &Slot, releases: &[String], reason: &str, 
         purpose: claim.purpose.unwrap_or_default(),
         reason: reason.to_owned(),
         releases: releases.to_vec(),
+        lost: lost.to_vec(),
         time: now,
         since,
         until,

@@ -2,12 +2,14 @@
 
 mod acts;
 mod api;
+mod counters;
 mod lines;
 mod observer;
 mod pod_usage;
 mod sessions;
 mod sight;
 mod sources;
+mod uses;
 mod ways_in;
 mod work;
 
@@ -56,6 +58,8 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(sources::rows());
     rows.extend(ways_in::rows());
     rows.extend(work::rows());
+    rows.extend(uses::rows());
+    rows.extend(counters::rows());
     rows.extend(pod_usage::rows());
     rows.extend(sessions::rows());
     rows.extend(observer::rows());

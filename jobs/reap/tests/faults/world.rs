@@ -365,6 +365,8 @@ async fn program(folder: &Path, address: &str, args: &[String], mut kill: tokio:
     std::fs::write(path("kubeconfig"), kubeconfig.to_string()).unwrap();
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_hotdesk-reap"));
     command.env_clear().env("KUBECONFIG", path("kubeconfig")).env("HOME", folder).env("PATH", "/usr/bin:/bin");
+    // The chart sets every list, and leaves these empty.
+    command.env("HOTDESK_INGRESS_CLASS", "").env("HOTDESK_OTHER_NAMESPACES", "").env("HOTDESK_IGNORE_PATH", "");
     command.args(["--namespace", "mew", "--termination-log"]).arg(path("message")).arg("--helm").arg(path("helm"));
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     // Kubernetes has made it by then.

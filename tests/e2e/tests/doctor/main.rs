@@ -4,6 +4,7 @@
 
 mod aggregated;
 mod ingress;
+mod routes;
 
 use std::time::Duration;
 

@@ -92,3 +92,19 @@ fn a_release_that_reaches_beyond_its_slot_stays_whole_or_leaves_that_behind_as_t
         }
     }
 }
+
+#[test]
+fn a_release_with_hooks_stays_whole_where_the_reaper_may_run_none() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    let slot = slot_with(&ingress, &json!({"hooks": false}));
+    slot.helm_install(&alice(), Helm::V4, "hooked", "hooked", &["--set", "hookSeconds=0"]).succeeded();
+    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
+    let kept = || slot.get("configmap", "hooked-settings")["metadata"]["uid"].clone();
+    let before = kept();
+    reaper::until_older(&slot, &alice(), 2);
+    let why = "its pre-delete hook Job/hooked-pre-delete needs the right to create it, which the reaper lacks: set reaper.hooks=true";
+    reaper::run_with(&slot, &[("HOTDESK_DRY_RUN", "true")]).succeeded().said(&[why]);
+    reaper::run(&slot).succeeded().said(&["Uninstalled: web", why]);
+    assert_eq!((releases(&slot), kept()), (vec!["hooked".to_owned()], before));
+}

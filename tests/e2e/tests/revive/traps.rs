@@ -161,3 +161,25 @@ fn u12_u14_and_u16_say_what_is_true_and_the_slot_is_open_at_once() {
         assert_eq!((releases(&slot), records(&slot)), (vec!["web".to_owned()], before), "{id}");
     }
 }
+
+#[test]
+fn u19_addresses_and_ports_that_were_assigned_are_told_before_and_after_and_the_services_come_back() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    let slot = slot_with(&ingress, &json!({"ignoreDirectTraffic": true}));
+    Trap::of(&["u19-assigned-ports.yaml"])[0].helm(&slot, &alice(), Helm::V4, "install").succeeded();
+    // As a cloud's controller does.
+    let address = json!({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}}).to_string();
+    let status = ["patch", "service", "balanced", "--subresource=status", "--type=merge", "-p", &address];
+    slot.kubectl(&admin(), &status).succeeded();
+    let port = slot.get("service", "node")["spec"]["ports"][0]["nodePort"].clone();
+    let told = [&format!("node port {port}")[..], "load balancer 192.0.2.7", "for it gets others"];
+    reaper::until_older(&slot, &alice(), 2);
+    reaper::run_with(&slot, &[("HOTDESK_DRY_RUN", "true")]).succeeded().said(&told);
+    reaper::run(&slot).succeeded();
+    assert_eq!((releases(&slot), slot.names("services")), (vec![], vec![]));
+    reaper::revive(&slot, &[]).succeeded().said(&[&told[..], &["Back in"]].concat());
+    let balanced = slot.get("service", "balanced");
+    assert_eq!((&balanced["spec"]["type"], &balanced["status"]["loadBalancer"]), (&json!("LoadBalancer"), &json!({})));
+    assert_eq!(slot.get("service", "node")["spec"]["type"], "NodePort");
+}

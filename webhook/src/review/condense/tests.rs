@@ -52,7 +52,7 @@ fn marks(bytes: usize) -> String {
     format!(r#"{{"metadata":{{"labels":{{{labels}}}}}}}"#)
 }
 
-fn reserved(object: Option<Object<'_>>) -> usize {
+fn reserved(object: Option<Box<Object<'_>>>) -> usize {
     Entries::marks(object.unwrap().metadata.as_ref().and_then(|m| m.labels.as_ref())).reserved.len()
 }
 

@@ -9,6 +9,14 @@ use crate::world::{Noted, World, ago, idle, noted, second};
 const MAP: &str = "/api/v1/namespaces/hotdesk-jobs/configmaps/hotdesk-sessions";
 const HOUR: i64 = 3600;
 
+/// What keeps up the number of pods.
+const KEEPERS: [(&str, &str); 4] = [
+    ("ReplicaSet", "/apis/apps/v1/namespaces/mew/replicasets"),
+    ("StatefulSet", "/apis/apps/v1/namespaces/mew/statefulsets"),
+    ("DaemonSet", "/apis/apps/v1/namespaces/mew/daemonsets"),
+    ("ReplicationController", "/api/v1/namespaces/mew/replicationcontrollers"),
+];
+
 /// A row that also says why.
 fn row(name: impl Into<String>, expect: Expect, says: &'static str, world: World) -> Row {
     let name = name.into();
@@ -60,6 +68,7 @@ fn with_gap(slot: Option<&str>) -> Noted {
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = open();
+    rows.extend(scaled());
     rows.extend(unnoted());
     for (how, reply) in ways() {
         let world = idle().fault(move |_, request| (request.path() == MAP).then(|| reply.clone()));
@@ -110,6 +119,31 @@ fn open() -> Vec<Row> {
             pod(session("exec", 700), 900, 900).args(&["--session-grace=12h"]),
         ),
     ]);
+    rows
+}
+
+/// A pod went, no other came, and all that are left are younger than the session: it is over, but since when?
+fn scaled() -> Vec<Row> {
+    let younger = || pod(session("exec", 100), 90, 70);
+    let last_written = |path: &'static str, minutes: i64| {
+        let fields = json!([{"manager": "kube-controller-manager", "time": second(ago(minutes))}]);
+        let items = json!([{"metadata": {"name": "web", "namespace": "mew", "managedFields": fields}}]);
+        younger().fault(move |_, request| {
+            let list = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {}, "items": items});
+            (request.path() == path).then_some(Reply::Json(200, list))
+        })
+    };
+    let mut rows = Vec::new();
+    for (kind, path) in KEEPERS {
+        rows.extend([
+            row(format!("e03: a {kind} was scaled down within the window"), Expect::Kept, OPEN, last_written(path, 50)),
+            row(format!("control, e03: a {kind} before it"), Expect::Reaped, IDLE, last_written(path, 61)),
+        ]);
+        for (how, reply) in ways() {
+            let world = younger().fault(move |_, request| (request.path() == path).then(|| reply.clone()));
+            rows.push(row(format!("e03: each {kind}: {how}"), Expect::Kept, OPEN, world));
+        }
+    }
     rows
 }
 
