@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::counted::Counted;
 use crate::covered::Covered;
+use crate::evidence::SourceEvidence;
 use crate::outlook::{ReapPlan, Signal};
 use crate::pod_usage::PodUsage;
 use crate::requests::{Phase, ReaperSettings, RequestStatus, Requests, SavedRelease};
@@ -228,6 +229,10 @@ pub struct SlotStatus {
     #[schemars(length(max = 16))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub covered: Vec<Covered>,
+    /// Which use of the slot the observing job has seen; what it has not, the slot's own reaper reads.
+    #[schemars(length(max = 16))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<SourceEvidence>,
     /// What the counters of the slot's pods said; for the next run of the reaper.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod_usage: Option<PodUsage>,

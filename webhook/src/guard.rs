@@ -70,6 +70,8 @@ pub enum Writer {
     Controller,
     /// The restamper, what became of the stamps.
     Restamper,
+    /// The job that reads for all slots, whom it saw using the slot.
+    Observer,
     /// The webhook itself, its notes of sessions only.
     Webhook,
     /// What brings the claims of a sheet.
@@ -153,6 +155,7 @@ impl Writer {
             Self::Reviver => "reviver",
             Self::Controller => "controller",
             Self::Restamper => "restamper",
+            Self::Observer => "observer",
             Self::Webhook => "webhook",
             Self::Sync => "sync",
             Self::Person => "claimant",

@@ -90,6 +90,26 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{- end -}}
 {{- end }}
 
+{{/*
+What the observing job reads, as a JSON list of sources: those of all slots that are logs of a controller. Empty if there is no such
+job. (The values of an older chart, which --reuse-values brings, have none.) Takes the context.
+*/}}
+{{- define "slots.observed" -}}
+{{- $found := list -}}
+{{- if and .Values.observer .Values.observer.enabled -}}
+{{- range .Values.reaper.sources }}{{ if eq .type "ingress-logs" }}{{ $found = append $found . }}{{ end }}{{ end -}}
+{{- if not $found }}
+{{- fail "observer.enabled: the observing job reads sources of the type ingress-logs only, and reaper.sources has none: leave it off" }}
+{{- end -}}
+{{- end -}}
+{{ toJson $found }}
+{{- end }}
+
+{{/* The name of what lets the observing job read. */}}
+{{- define "slots.observerName" -}}
+{{ .Release.Name }}-observer
+{{- end }}
+
 {{/* The subjects of a RoleBinding. Takes viewers or editors. */}}
 {{- define "slots.subjects" -}}
 {{- range .groups }}

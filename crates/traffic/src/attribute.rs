@@ -7,19 +7,24 @@
 //! the slot, is said, and never counted as nobody's.
 
 mod address;
+mod directory;
 mod known;
 mod learned;
 mod mention;
 mod name;
+mod neighbours;
 mod whose;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::line::Entry;
+pub use directory::Directory;
 pub use known::{ForeignRoute, Known, Neighbour, Service, Streams};
 pub use mention::Pointer;
-use name::{PAGES, Shape, beginnings, begins, is_of, is_within, normalized, readings};
+use name::{PAGES, Shape, beginnings, begins, begins_with, is_of, is_route, normalized, readings};
+pub use neighbours::Neighbours;
 pub use whose::Whose;
 
 /// The names by which the slot's traffic is known, and those of its neighbours.
@@ -32,12 +37,10 @@ pub struct Names {
     external: Vec<String>,
     /// `<slot>-<route>`, as Traefik writes them.
     routes: HashSet<String>,
-    /// The other namespaces that are known; true for slots.
-    others: HashMap<String, bool>,
-    in_order: Vec<String>,
+    /// All namespaces that are known, this one among them.
+    neighbours: Arc<Neighbours>,
     addresses: HashSet<IpAddr>,
     host: Option<String>,
-    other_hosts: Vec<String>,
     foreign: Vec<ForeignRoute>,
     granted: Vec<String>,
     streams: Streams,
@@ -71,20 +74,22 @@ impl Names {
     /// The names of a slot.
     #[must_use]
     pub fn of(slot: &str, known: &Known) -> Self {
+        Self::among(slot, known, Arc::new(Neighbours::of(&known.slots, &known.namespaces)))
+    }
+
+    /// The names of a slot among neighbours that are known already; what `known` says of them is not read.
+    #[must_use]
+    pub fn among(slot: &str, known: &Known, neighbours: Arc<Neighbours>) -> Self {
         let services = || known.services.iter().map(|service| (format!("{slot}-{}", service.name), service));
-        let others = || known.slots.iter().filter(|other| other.namespace != slot);
-        let own_namespaces = known.namespaces.iter().filter(|name| *name != slot).map(|name| (name.clone(), false));
         Self {
             slot: slot.to_owned(),
             own: services().flat_map(|(base, service)| joined(&base, service)).collect(),
             services: services().map(|(base, _)| base).collect(),
             external: services().filter(|(_, service)| service.external).map(|(base, _)| format!("{base}-")).collect(),
             routes: known.routes.iter().map(|route| format!("{slot}-{}", normalized(route))).collect(),
-            others: own_namespaces.chain(others().map(|other| (other.namespace.clone(), true))).collect(),
-            in_order: others().map(|other| other.namespace.clone()).collect(),
+            neighbours,
             addresses: services().flat_map(|(_, service)| &service.addresses).chain(&known.pods).copied().collect(),
             host: known.host.clone(),
-            other_hosts: others().filter_map(|other| other.host.clone()).collect(),
             foreign: known.foreign.clone(),
             granted: known.granted.clone(),
             streams: known.streams.clone(),
@@ -132,15 +137,21 @@ impl Names {
 
     /// This slot, and then the others that are known.
     pub fn slots(&self) -> impl Iterator<Item = &str> {
-        [&self.slot].into_iter().chain(&self.in_order).map(String::as_str)
+        [self.slot.as_str()].into_iter().chain(self.neighbours.slots_but(&self.slot))
     }
 
+    /// True for another namespace that is known.
     fn is_namespace(&self, name: &str) -> bool {
-        self.others.contains_key(name)
+        name != self.slot && self.neighbours.is_namespace(name)
     }
 
+    /// True for another slot.
     fn is_slot(&self, name: &str) -> bool {
-        self.others.get(name) == Some(&true)
+        name != self.slot && self.neighbours.is_slot(name)
+    }
+
+    fn other_hosts(&self) -> impl Iterator<Item = &str> {
+        self.neighbours.hosts_but(&self.slot)
     }
 
     fn named(&self, entry: &Entry<'_>) -> Named {
@@ -331,12 +342,12 @@ impl Names {
     fn is_for_our_host(&self, entry: &Entry<'_>) -> bool {
         let Some(host) = entry.host.as_deref().and_then(|host| address::served(host).next()) else { return false };
         let Some(ours) = self.host.as_deref().filter(|ours| address::is_below(host, ours)) else { return false };
-        !self.other_hosts.iter().any(|other| other.len() > ours.len() && address::is_below(host, other))
+        !self.other_hosts().any(|other| other.len() > ours.len() && address::is_below(host, other))
     }
 
     fn is_of_another_host(&self, host: &str) -> bool {
         let Some(host) = address::served(host).next() else { return false };
-        let other = self.other_hosts.iter().filter(|other| address::is_below(host, other)).map(String::len).max();
+        let other = self.other_hosts().filter(|other| address::is_below(host, other)).map(str::len).max();
         let ours = self.host.as_deref().filter(|ours| address::is_below(host, ours)).map(str::len);
         other > ours
     }
@@ -374,21 +385,6 @@ fn joined(base: &str, service: &Service) -> Vec<String> {
         ]
     };
     service.ports.iter().flat_map(port).collect()
-}
-
-fn begins_with(name: &str, namespace: &str) -> bool {
-    name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('-'))
-}
-
-/// True if a name is that of this route: of Traefik's (joined, with a hash behind) or of Envoy's (`httproute/<ns>/<name>/…`).
-fn is_route(name: &str, joined: &str, namespace: &str, route: &str) -> bool {
-    let name = name.split('@').next().unwrap_or_default();
-    if name.contains('/') {
-        let mut parts = name.split('/').skip(1);
-        return parts.next() == Some(namespace) && parts.next() == Some(route);
-    }
-    // A Service is named in its place: it says itself whose it is.
-    name::backend(name).is_none() && name::hashed(name).is_some() && is_within(name, joined)
 }
 
 #[cfg(test)]

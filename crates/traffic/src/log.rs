@@ -4,4 +4,5 @@ pub mod agents;
 pub mod coverage;
 pub mod pages;
 pub mod question;
+pub mod sightings;
 pub mod tally;

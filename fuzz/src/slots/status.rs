@@ -34,7 +34,7 @@ fn may_write(writer: Writer, field: &str) -> bool {
         Writer::Controller => matches!(field, "phase" | "lapsedUntil" | "reaper" | "request" | "conditions"),
         Writer::Reviver => matches!(field, "saved" | "lastReap"),
         Writer::Reaper => {
-            !matches!(field, "claimedAt" | "lapsedUntil" | "lastSession" | "phase" | "reaper" | "request")
+            !matches!(field, "claimedAt" | "evidence" | "lapsedUntil" | "lastSession" | "phase" | "reaper" | "request")
         }
     }
 }

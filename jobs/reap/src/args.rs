@@ -14,6 +14,7 @@ use hotdesk_slots::window::{OfficeHours, Windows};
 use jiff::SignedDuration;
 
 use crate::decide::Rules;
+use crate::observe;
 use crate::request::Request;
 use crate::undo::args::{Command, Undo};
 use crate::voice::args::Voice;
@@ -284,6 +285,7 @@ impl Args {
                     lapse_grace: self.lapse_grace,
                     keep,
                     silence_is_fine: self.silence_is_fine,
+                    observed_with: observe::settings::of_all(&patterns.sources, self),
                 },
                 patterns,
             ))

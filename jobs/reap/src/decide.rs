@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::helm::release::{Phase, Release};
 use crate::sessions::{self, Sessions};
 use crate::work::{self, LONGEST_DEPLOY, Work};
-use crate::{lapse, times, veto};
+use crate::{lapse, seen, times, veto};
 use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
 use hotdesk_traffic::sight::{self, Sight, Traffic};
 
@@ -46,6 +46,8 @@ pub struct Rules {
     pub keep: GlobSet,
     /// No entry at all, of any slot, is fine.
     pub silence_is_fine: bool,
+    /// Digests of the settings of the sources: what the observing job saw with one of these counts.
+    pub observed_with: Vec<String>,
 }
 
 /// A sign of use.
@@ -107,7 +109,8 @@ pub fn decide(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Decision {
         .or_else(|| in_use(activity, rules, now))
         .or_else(|| in_session(evidence, slot, rules, now))
         .or_else(|| at_work(evidence, slot, rules, now))
-        .or_else(|| unreadable(releases));
+        .or_else(|| unreadable(releases))
+        .or_else(|| Some(Verdict::active(seen::by_the_observer(slot, rules, now)?, now)));
     let verdict = match (early, &evidence.traffic) {
         (Some(verdict), _) => verdict,
         (None, None) => return Decision::AskTraffic,
@@ -311,7 +314,7 @@ fn judge_traffic(traffic: &Traffic, rules: &Rules, now: Timestamp) -> Verdict {
 }
 
 /// True if a moment is within the window. The moment exactly one window ago is.
-fn is_within(moment: Timestamp, rules: &Rules, now: Timestamp) -> bool {
+pub(crate) fn is_within(moment: Timestamp, rules: &Rules, now: Timestamp) -> bool {
     now.duration_since(moment) <= rules.windows.at(now)
 }
 

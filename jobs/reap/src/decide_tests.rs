@@ -31,6 +31,7 @@ fn rules() -> Rules {
         lapse_grace: SignedDuration::from_mins(30),
         keep: keep.build().unwrap(),
         silence_is_fine: false,
+        observed_with: Vec::new(),
     }
 }
 

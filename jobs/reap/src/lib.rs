@@ -5,7 +5,8 @@
 //! (`report`).
 //!
 //! Architecture Invariant: no error, gap or surprise ever reads as `Idle`. The modules `act` (its decisions),
-//! `decide`, `times`, `veto`, `work`, `helm::manifest`, `helm::record` and `helm::release`, and all of `hotdesk_traffic`, have no client, clock, environment or file.
+//! `decide`, `observe::plan`, `seen`, `times`, `veto`, `work`, `helm::manifest`, `helm::record` and `helm::release`, and all of
+//! `hotdesk_traffic`, have no client, clock, environment or file.
 //!
 //! # Rights
 //!
@@ -32,6 +33,16 @@
 //! | slot | what pre- and post-delete hooks create | create, patch | the hooks of `helm uninstall` |
 //! | namespace of saved releases | `secrets` | create | what is needed to undo a reap |
 //!
+//! The account `observer`, of the one job that reads for all slots (`observe`):
+//!
+//! | where | what | verbs | for |
+//! |---|---|---|---|
+//! | cluster | `slots.hotdesk.dev` | list | which slots there are |
+//! | cluster | `slots/status` | patch | `status.evidence`, and nothing else of it |
+//! | cluster | `services`, `ingresses` (networking.k8s.io), routes of the Gateway API and of Traefik | list | whose an upstream is |
+//! | ingress namespace | `pods` | list | which pods are the controller |
+//! | ingress namespace | `pods/log` | get | what they logged |
+//!
 //! The account `pod-usage` may get `nodes/stats` and `nodes/metrics`, and nothing else. Kubelets are sent a token of its own that
 //! ends after ten minutes, never one of the reaper's.
 //!
@@ -48,11 +59,13 @@ pub mod hands;
 pub mod helm;
 pub mod judged;
 pub mod lapse;
+pub mod observe;
 pub mod outlook;
 pub mod remote;
 pub mod report;
 pub mod request;
 pub mod run;
+pub mod seen;
 pub mod sessions;
 pub mod stop;
 pub mod times;

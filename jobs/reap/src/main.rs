@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use hotdesk_reap::args::Args;
+use hotdesk_reap::observe::observe;
 use hotdesk_reap::report::{Conclusion, Exit};
 use hotdesk_reap::run::run;
 use hotdesk_reap::stop::{Stop, TIME_TO_TELL};
@@ -58,6 +59,7 @@ async fn conclude(args: &Args, stop: &Stop) -> Conclusion {
         Some(Command::Revive { releases }) => revive(args, releases, clock).await,
         Some(Command::Purge { names }) => purge(args, names, clock).await,
         Some(Command::Prune) => prune(args, clock).await,
+        Some(Command::Observe(how)) => observe(args, how, &patterns, clock).await,
     }
 }
 

@@ -26,6 +26,7 @@ fn rules() -> Rules {
         lapse_grace: SignedDuration::from_mins(30),
         keep: GlobSet::empty(),
         silence_is_fine: false,
+        observed_with: Vec::new(),
     }
 }
 

@@ -243,6 +243,49 @@ fn the_webhook_may_do_nothing_but_read_slots() {
 }
 
 #[test]
+fn one_job_reads_for_all_slots_where_it_is_asked_for_with_the_settings_of_their_reapers() {
+    // helm 3 takes the cluster for an old one where it is not asked.
+    let render = ["template", "x", &chart("slots"), "--kube-version", "1.30.0"];
+    let of = |sources: Value, enabled: bool| {
+        let reaper = json!({"sources": sources, "ignorePaths": ["/healthz"], "otherNamespaces": ["mew-tools"]});
+        json!({"slots": [{"name": "mew"}, {"name": "onix"}], "reaper": reaper, "observer": {"enabled": enabled}})
+    };
+    let (logs, loki) = (
+        json!({"type": "ingress-logs", "logFormat": "nginx"}),
+        json!({"type": "loki", "url": "http://l", "selector": "{a=\"x\"}"}),
+    );
+    for version in Helm::BOTH {
+        let off = helm(version, &render, &of(json!([logs]), false)).succeeded().stdout;
+        assert!(!off.contains("observer"), "{version:?}: {off}");
+        let on = helm(version, &render, &of(json!([logs]), true)).succeeded().stdout;
+        assert_eq!(on.matches("serviceAccountName: observer").count(), 1, "{version:?}: {on}");
+        assert_eq!(on.matches("kind: ServiceAccount, name: observer").count(), 2, "{version:?}: {on}");
+        for setting in [
+            "SOURCES",
+            "INGRESS_NAMESPACE",
+            "INGRESS_SELECTOR",
+            "INGRESS_CONTAINER",
+            "INGRESS_LOG_FORMAT",
+            "OTHER_NAMESPACES",
+            "IGNORE_USER_AGENT",
+            "IGNORE_PATH",
+        ] {
+            let name = format!("name: HOTDESK_{setting}\n");
+            let mut values: Vec<&str> =
+                on.split(&name).skip(1).map(|rest| rest.lines().next().unwrap_or_default().trim()).collect();
+            assert_eq!(values.len(), 3, "{version:?}: {setting} in {on}");
+            values.dedup();
+            assert_eq!(values.len(), 1, "{version:?}: {setting}: {values:?}");
+        }
+        let both = helm(version, &render, &of(json!([logs, loki]), true)).succeeded().stdout;
+        let observed = r#"value: "[{\"logFormat\":\"nginx\",\"type\":\"ingress-logs\"}]""#;
+        assert_eq!(both.matches(observed).count(), 1, "{version:?}: {both}");
+        let says = "reads sources of the type ingress-logs only";
+        helm(version, &render, &of(json!([loki]), true)).failed_saying(&[says]);
+    }
+}
+
+#[test]
 fn every_pod_is_non_root_and_read_only() {
     let _held = installation::shared();
     let slot = TestSlot::free();

@@ -3,6 +3,7 @@
 //! Others decide by what stands there: whether a slot may be claimed while it is cleared, whether a lapsed claim counts,
 //! what a reap may take. So each of hotdesk's accounts writes its own fields, no time lies ahead, and no text is endless.
 
+use hotdesk_slots::Requester;
 use hotdesk_slots::origin::{CONDITION, SHEET_FRESH};
 use hotdesk_slots::requests::{RequestKind, RequestStatus, STAMPED};
 use hotdesk_slots::slot::{MAX_REAP_ANNOUNCED, SlotStatus};
@@ -12,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::{Map, Value};
 
 use super::{Asked, Writer};
-use crate::settings::Settings;
+use crate::settings::{Settings, carries_pod_token, service_account_in};
 
 /// How far the clocks of hotdesk's programs may differ.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
@@ -24,8 +25,8 @@ const MAX_TEXT: usize = 32_768;
 const MAX_STATUS: usize = 256 * 1024;
 
 /// What others write, so that the reaper does not.
-const NOT_THE_REAPERS: [&str; 7] =
-    ["claimedAt", "lapsedUntil", "lastSession", "lastWrite", "phase", "reaper", "request"];
+const NOT_THE_REAPERS: [&str; 8] =
+    ["claimedAt", "evidence", "lapsedUntil", "lastSession", "lastWrite", "phase", "reaper", "request"];
 
 /// Judges a write of the status by an account of hotdesk's own.
 ///
@@ -103,8 +104,14 @@ fn writer(asked: &Asked<'_>, settings: &Settings) -> Option<Writer> {
         (settings.is_restamper(requester), Writer::Restamper),
         (settings.is_reaper_of(requester, slot), Writer::Reaper),
         (settings.is_reviver_of(requester, slot), Writer::Reviver),
+        (is_observer(requester, settings), Writer::Observer),
     ];
     accounts.into_iter().find_map(|(is, writer)| is.then_some(writer))
+}
+
+/// True for the job that reads for all slots, by exact user name and with a pod's token.
+fn is_observer(requester: &Requester<'_>, settings: &Settings) -> bool {
+    carries_pod_token(requester) && service_account_in(requester, &settings.jobs_namespace) == Some("observer")
 }
 
 /// The cluster's machinery rewrites objects as they are, for instance in another version of their storage.
@@ -158,10 +165,14 @@ fn past(status: &SlotStatus) -> Vec<(&'static str, &Time)> {
         status.covered.iter().flat_map(|one| [("covered.since", &one.since), ("covered.through", &one.through)]);
     let counted =
         status.counted.iter().flat_map(|one| [("counted.since", &one.since), ("counted.through", &one.through)]);
+    let evidence = status
+        .evidence
+        .iter()
+        .flat_map(|one| [("evidence.at", &one.at), ("evidence.lastUse.time", &one.last_use.time)]);
     let saved = status.saved.iter().flat_map(|one| [("saved.at", &one.at), ("saved.run", &one.run)]);
     let failed = status.failed_reaps.iter().map(|one| ("failedReaps.at", &one.at));
     let single = single.into_iter().filter_map(|(field, at)| at.map(|at| (field, at)));
-    single.chain(covered).chain(counted).chain(saved).chain(failed).collect()
+    single.chain(covered).chain(counted).chain(evidence).chain(saved).chain(failed).collect()
 }
 
 /// What is too long to be shown or listed.
@@ -193,6 +204,7 @@ impl Writer {
             Self::Reviver => matches!(field, "saved" | "lastReap"),
             Self::Controller => matches!(field, "phase" | "lapsedUntil" | "reaper" | "request" | "conditions"),
             Self::Restamper => matches!(field, "request" | "conditions"),
+            Self::Observer => field == "evidence",
             Self::Webhook => matches!(field, "lastSession" | "lastWrite"),
             Self::Sync => matches!(field, "claimedAt" | "conditions"),
             Self::BreakGlass | Self::Administrator => true,
@@ -209,7 +221,7 @@ impl Writer {
             Self::Restamper => stamped,
             Self::Sync => sheet,
             Self::BreakGlass | Self::Administrator => true,
-            Self::Reviver | Self::Webhook | Self::Machinery | Self::Person => false,
+            Self::Reviver | Self::Observer | Self::Webhook | Self::Machinery | Self::Person => false,
         }
     }
 
@@ -219,6 +231,7 @@ impl Writer {
             Self::Reviver => "the slot's reviver",
             Self::Controller => "hotdesk's controller",
             Self::Restamper => "hotdesk's restamper",
+            Self::Observer => "hotdesk's observer",
             Self::Webhook => "hotdesk's webhook",
             Self::Sync => "hotdesk's sync",
             Self::BreakGlass | Self::Administrator | Self::Machinery | Self::Person => "this account",

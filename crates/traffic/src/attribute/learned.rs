@@ -20,7 +20,7 @@ impl Known {
         let foreign = leading
             .map(|route| ForeignRoute { namespace: route.object.namespace.clone(), name: route.object.name.clone() });
         Self {
-            services: ways.services.iter().map(service).collect(),
+            services: ways.services.iter().map(Service::of).collect(),
             routes: ingresses.chain(ways.routes.iter().map(|route| route.object.name.clone())).collect(),
             pods: ways.pods.iter().flat_map(addresses).collect(),
             host: own.into_iter().find_map(|slot| slot.host),
@@ -33,14 +33,18 @@ impl Known {
     }
 }
 
-fn service(object: &Object) -> Service {
-    let spec = object.spec.clone().unwrap_or_default();
-    let addresses = spec.cluster_ips.iter().flatten().chain(&spec.cluster_ip);
-    Service {
-        name: object.metadata.name.clone().unwrap_or_default(),
-        addresses: addresses.filter_map(|address| address.parse().ok()).collect(),
-        external: spec.type_.as_deref() == Some("ExternalName"),
-        ports: spec.ports.into_iter().flatten().flat_map(ports).collect(),
+impl Service {
+    /// What an object says of it.
+    #[must_use]
+    pub fn of(object: &Object) -> Self {
+        let spec = object.spec.clone().unwrap_or_default();
+        let addresses = spec.cluster_ips.iter().flatten().chain(&spec.cluster_ip);
+        Self {
+            name: object.metadata.name.clone().unwrap_or_default(),
+            addresses: addresses.filter_map(|address| address.parse().ok()).collect(),
+            external: spec.type_.as_deref() == Some("ExternalName"),
+            ports: spec.ports.into_iter().flatten().flat_map(ports).collect(),
+        }
     }
 }
 

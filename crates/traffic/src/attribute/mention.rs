@@ -82,7 +82,7 @@ fn is_of_a_host(byte: u8) -> bool {
 }
 
 /// Every piece of a run that lies between dashes.
-fn parts(run: &str) -> impl Iterator<Item = &str> {
+pub(super) fn parts(run: &str) -> impl Iterator<Item = &str> {
     parts_at(run).map(|(_, part)| part)
 }
 

@@ -110,6 +110,22 @@ pub(super) fn begins(name: &str, namespace: &str) -> bool {
     readings(name).any(|(_, name)| starts(name))
 }
 
+/// True if a joined name begins with this namespace and a `-`.
+pub(super) fn begins_with(name: &str, namespace: &str) -> bool {
+    name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('-'))
+}
+
+/// True if a name is that of this route: of Traefik's (joined, with a hash behind) or of Envoy's (`httproute/<ns>/<name>/…`).
+pub(super) fn is_route(name: &str, joined: &str, namespace: &str, route: &str) -> bool {
+    let name = name.split('@').next().unwrap_or_default();
+    if name.contains('/') {
+        let mut parts = name.split('/').skip(1);
+        return parts.next() == Some(namespace) && parts.next() == Some(route);
+    }
+    // A Service is named in its place: it says itself whose it is.
+    backend(name).is_none() && hashed(name).is_some() && is_within(name, joined)
+}
+
 /// True if a name of a router holds the joined name of a route between dashes.
 pub(super) fn is_within(router: &str, route: &str) -> bool {
     let router = router.split('@').next().unwrap_or_default();

@@ -54,6 +54,11 @@ pub struct Hit {
 }
 
 impl Hit {
+    /// What an entry says of a request.
+    pub(super) fn of(time: Timestamp, entry: &Entry<'_>) -> Self {
+        Self { time, upstream: server(entry), path: entry.path.as_deref().map(quoted) }
+    }
+
     /// One line on what exactly was seen.
     #[must_use]
     pub fn detail(&self) -> String {
@@ -146,8 +151,8 @@ impl Tally {
     pub fn take_overlong(&mut self, watch: &Watch, head: &str, tail: &str) -> ControlFlow<(), Option<Timestamp>> {
         let time = head.split_once(' ').and_then(|(stamp, _)| times::rfc3339(stamp));
         let Some(at) = time.filter(|time| *time >= watch.since) else { return ControlFlow::Continue(time) };
-        match nginx::tail(tail) {
-            Some(entry) if !head.contains(" {") => self.take_entry(watch, at, &entry, tail),
+        match overlong(head, tail) {
+            Some(entry) => self.take_entry(watch, at, &entry, tail),
             _ if watch.names.mentions_another(tail) => {}
             _ => {
                 self.request.get_or_insert_with(|| ("a line too long to be read", quoted(head)));
@@ -210,12 +215,9 @@ impl Tally {
         if whose == Whose::Theirs || watch.ignores(entry) {
             return;
         }
-        let named = [&entry.upstream, &entry.namespace, &entry.route, &entry.served, &entry.host];
-        let upstream = || plain(named.into_iter().find_map(|name| name.as_deref()).unwrap_or("?"));
         match whose {
             Whose::Ours => {
-                let path = entry.path.as_deref().map(quoted);
-                self.hit.get_or_insert_with(|| Hit { time, upstream: upstream(), path });
+                self.hit.get_or_insert_with(|| Hit::of(time, entry));
             }
             Whose::Answered => {
                 self.doubtful.entry(whose).or_insert_with(|| plain(entry.served.as_deref().unwrap_or("?")));
@@ -228,7 +230,7 @@ impl Tally {
                 self.doubtful.entry(whose).or_insert_with(|| plain(entry.host.as_deref().unwrap_or("?")));
             }
             _ => {
-                self.doubtful.entry(whose).or_insert_with(upstream);
+                self.doubtful.entry(whose).or_insert_with(|| server(entry));
             }
         }
     }
@@ -325,6 +327,23 @@ impl Tally {
     }
 }
 
+/// True if a request is nobody's use, no matter who served it.
+pub(super) fn ignored(entry: &Entry<'_>, agents: &GlobSet, paths: &GlobSet) -> bool {
+    let matches = |set: &GlobSet, text: Option<&str>| text.is_some_and(|text| set.is_match(text));
+    matches(agents, entry.agent.as_deref()) || matches(paths, entry.path.as_deref())
+}
+
+/// What a line that was too long to be kept says, where its end tells.
+pub(super) fn overlong<'a>(head: &str, tail: &'a str) -> Option<Entry<'a>> {
+    nginx::tail(tail).filter(|_| !head.contains(" {"))
+}
+
+/// What an entry says of who served it.
+fn server(entry: &Entry<'_>) -> String {
+    let named = [&entry.upstream, &entry.namespace, &entry.route, &entry.served, &entry.host];
+    plain(named.into_iter().find_map(|name| name.as_deref()).unwrap_or("?"))
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a share of lines needs no more than a float holds")]
 fn over(unparsed: u64, entries: u64, share: f64) -> bool {
     unparsed as f64 > share * (entries + unparsed) as f64
@@ -343,8 +362,7 @@ impl Watch {
     }
 
     fn ignores(&self, entry: &Entry<'_>) -> bool {
-        let matches = |set: &GlobSet, text: Option<&str>| text.is_some_and(|text| set.is_match(text));
-        matches(&self.ignore_agents, entry.agent.as_deref()) || matches(&self.ignore_paths, entry.path.as_deref())
+        ignored(entry, &self.ignore_agents, &self.ignore_paths)
     }
 }
 

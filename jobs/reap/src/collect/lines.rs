@@ -10,7 +10,7 @@ pub(super) const MAX_LINE: usize = 256 * 1024;
 
 /// One line, without its line break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
+pub(crate) enum Piece<'a> {
     /// What it says; bytes that are no text are replaced.
     Line(&'a str),
     /// It was too long to be kept: its beginning and its end.
@@ -22,7 +22,7 @@ const KEPT: usize = 16 * 1024;
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End<B> {
+pub(crate) enum End<B> {
     /// Behind a line break, or without a line.
     Whole,
     /// In the middle of a line.
@@ -32,7 +32,7 @@ pub(super) enum End<B> {
 }
 
 /// Hands over each line that ends in a line break, and only both ends of one that is longer than [`MAX_LINE`].
-pub(super) async fn each_line<B>(
+pub(crate) async fn each_line<B>(
     mut stream: impl AsyncBufRead + Unpin,
     mut take: impl FnMut(Piece<'_>) -> ControlFlow<B>,
 ) -> std::io::Result<End<B>> {

@@ -2,7 +2,7 @@
 
 pub mod controllers;
 pub mod jobs;
-mod lines;
+pub(crate) mod lines;
 pub mod logs;
 pub mod looks;
 pub mod metrics;

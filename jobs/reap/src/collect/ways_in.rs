@@ -3,7 +3,7 @@
 //! Which kinds of routes there are, the API server says: one that it does not serve is none. One that it serves and does
 //! not let the reaper list is told, with the right that is missing, for what cannot be looked at is not absent.
 
-mod served;
+pub(crate) mod served;
 
 use hotdesk_traffic::sources::Source;
 use hotdesk_traffic::ways_in::gateway::gateways;

@@ -48,4 +48,6 @@ pub enum Command {
     },
     /// Remove, of all slots, what was saved and is kept for no longer.
     Prune,
+    /// Read the controllers' logs once for all slots, and write to each Slot who was seen using it.
+    Observe(crate::observe::args::Observe),
 }

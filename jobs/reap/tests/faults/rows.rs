@@ -4,6 +4,7 @@ mod acts;
 mod api;
 mod counters;
 mod lines;
+mod observer;
 mod pod_usage;
 mod sessions;
 mod sight;
@@ -61,6 +62,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(counters::rows());
     rows.extend(pod_usage::rows());
     rows.extend(sessions::rows());
+    rows.extend(observer::rows());
     rows
 }
 

@@ -222,10 +222,13 @@ impl World {
         match (request.method.as_str(), path) {
             ("GET", "/version") => Reply::Json(200, json!({"major": "1", "minor": "37"})),
             ("GET", path) if path == own => Reply::Json(200, self.slot()),
-            ("GET", "/apis/hotdesk.dev/v1alpha1/slots") => list(
-                &["mew", "mewtwo"].map(|name| json!({"metadata": {"name": "slot", "namespace": name}, "spec": {}})),
-            ),
+            ("GET", "/apis/hotdesk.dev/v1alpha1/slots") => list(&["mew", "mewtwo"].map(|name| {
+                let status = if name == "mew" { self.status.clone() } else { json!({}) };
+                json!({"metadata": {"name": "slot", "namespace": name}, "spec": {}, "status": status})
+            })),
             ("PATCH", path) if path.starts_with(own) => self.patched(request),
+            // Of another slot, whatever is written.
+            ("PATCH", path) if path.ends_with("/slots/slot/status") => Reply::Json(200, self.slot()),
             ("GET", "/api/v1/namespaces/mew/secrets") => list(&self.records),
             ("GET", "/api/v1/namespaces/mew/services") => {
                 list(&objects::with(&self.services, &self.objects, "Service"))
@@ -313,11 +316,12 @@ impl World {
             .await;
             let first = program(folder.path(), &address, &args, killed.clone()).await;
             let Some(between) = between else { return first };
-            {
+            let args = {
                 let mut world = world.lock().unwrap();
                 world.kill_at = None;
                 between(&mut world);
-            }
+                world.args.clone()
+            };
             std::fs::write(folder.path().join("uninstalls"), "").unwrap();
             let (_never, never) = tokio::sync::watch::channel(false);
             program(folder.path(), &address, &args, never).await

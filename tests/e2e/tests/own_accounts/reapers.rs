@@ -222,3 +222,40 @@ fn what_is_saved_is_written_by_its_slots_reaper_and_removed_by_its_slots_reviver
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
+
+#[test]
+fn the_observer_writes_the_evidence_of_slots_and_nothing_else() {
+    let _held = installation::shared();
+    let _rights = AllRights::give();
+    let (requests, slot) = (Requests::start(), TestSlot::free());
+    let observer = format!("system:serviceaccount:{JOBS}:observer");
+    let own = in_slot(&slot, "hotdesk.dev/v1alpha1", "slots/slot");
+    let status = |status: Value, says| ("PATCH", format!("{own}/status"), json!({"status": status}), says);
+    let seen = |at: &str| {
+        let last_use = json!({"time": "2026-11-29T10:00:00Z", "detail": "a request"});
+        json!({"evidence": [{"source": "s", "settings": "x", "at": at, "lastUse": last_use}]})
+    };
+    let (before, ahead) = (seen("2026-11-29T10:00:00Z"), seen("2099-01-01T00:00:00Z"));
+    let verdict = json!({"verdict": {"state": "Idle", "reason": "x", "at": "2026-11-29T10:00:00Z"}});
+    let nothing_else = "it writes the status of Slots, and nothing else";
+    let found = wrong(
+        &requests,
+        Identity::in_a_pod(&observer),
+        &[
+            status(before.clone(), ""),
+            status(ahead, "lies ahead"),
+            status(verdict, "hotdesk's observer does not write it"),
+            status(json!({"lapsedUntil": "2026-11-29T10:00:00Z"}), "hotdesk's observer does not write it"),
+            ("PATCH", own.clone(), json!({"spec": {"keepUntil": "2099-01-01T00:00:00Z"}}), "denied the request"),
+            ("POST", in_slot(&slot, "v1", "configmaps"), json!({"metadata": {"name": "x"}}), nothing_else),
+            ("POST", path(SAVED, "v1", "secrets"), saved("x.web.v1", slot.name(), REAPED), nothing_else),
+            ("POST", path(JOBS, "v1", "serviceaccounts/pruner/token"), json!({"spec": {}}), nothing_else),
+        ],
+    );
+    // Others do not write it, and nor does who only has its name.
+    let only = "only hotdesk's own accounts";
+    let reaper = account("reaper", &slot);
+    let mut others = wrong(&requests, Identity::in_a_pod(&reaper), &[status(before.clone(), "does not write it")]);
+    others.extend(wrong(&requests, Identity::person(&observer), &[status(before, only)]));
+    assert!(found.is_empty() && others.is_empty(), "{}\n{}", found.join("\n"), others.join("\n"));
+}

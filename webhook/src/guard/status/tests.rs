@@ -26,6 +26,10 @@ fn reviver() -> Requester<'static> {
     account("system:serviceaccount:hotdesk-jobs:reviver-pikachu")
 }
 
+fn observer() -> Requester<'static> {
+    account("system:serviceaccount:hotdesk-jobs:observer")
+}
+
 fn having(status: Value) -> Slot {
     with(alices(), |slot| slot.status = Some(serde_json::from_value(status).unwrap()))
 }
@@ -51,6 +55,7 @@ fn field(name: &str) -> Value {
         "verdict" => json!({"state": "Idle", "reason": "x", "at": time}),
         "observed" => json!({"from": time, "through": time, "samples": 1}),
         "counted" => json!([{"source": "s", "since": time, "through": time}]),
+        "evidence" => json!([{"source": "s", "settings": "x", "at": time, "lastUse": {"time": time, "detail": "x"}}]),
         "covered" => json!([{"source": "s", "settings": "x", "since": time, "through": time}]),
         "reaping" => json!({"since": time, "releases": [], "until": "2026-11-23T15:06:00Z"}),
         "lastReap" => json!({"time": time, "releases": ["web"]}),
@@ -61,7 +66,7 @@ fn field(name: &str) -> Value {
     }
 }
 
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 20] = [
     "claimedAt",
     "lapsedUntil",
     "nextReapAt",
@@ -77,6 +82,7 @@ const FIELDS: [&str; 19] = [
     "observed",
     "counted",
     "covered",
+    "evidence",
     "reaping",
     "lastReap",
     "told",
@@ -90,7 +96,7 @@ fn each_account_writes_its_own_fields_and_no_other() {
             .unwrap();
     let known = all.as_object().unwrap().len();
     assert_eq!(known, FIELDS.len() + 1, "each sample is written, and read again");
-    let accounts: [(Requester<'_>, Writer, &[&str]); 6] = [
+    let accounts: [(Requester<'_>, Writer, &[&str]); 7] = [
         (
             reaper(),
             Writer::Reaper,
@@ -111,6 +117,7 @@ fn each_account_writes_its_own_fields_and_no_other() {
             ],
         ),
         (reviver(), Writer::Reviver, &["saved", "lastReap"]),
+        (observer(), Writer::Observer, &["evidence"]),
         (user(CONTROLLER), Writer::Controller, &["lapsedUntil", "phase", "reaper", "request"]),
         (user(WEBHOOK), Writer::Webhook, &["lastSession", "lastWrite"]),
         // Of requests it writes its own, as said below.
@@ -194,6 +201,45 @@ fn a30_nothing_was_seen_or_done_in_the_future() {
         let problem = writes(&who, &alices(), &having(json!({name: "2026-11-23T15:02:00Z"}))).unwrap_err();
         assert!(problem.contains(&format!("status.{name}: ")) && problem.contains("lies ahead"), "{problem}");
     }
+}
+
+#[test]
+fn the_observer_saw_nothing_that_lies_ahead() {
+    let evidence = |at: &str, used: &str| {
+        let last_use = json!({"time": used, "detail": "x"});
+        having(json!({"evidence": [{"source": "s", "settings": "x", "at": at, "lastUse": last_use}]}))
+    };
+    let write = |at: &str, used: &str| writes(&observer(), &alices(), &evidence(at, used));
+    assert_eq!(write("2026-11-23T15:01:00Z", "2026-11-23T15:01:00Z"), Ok(Writer::Observer), "clocks differ");
+    for (at, used, field) in [
+        ("2026-11-23T15:01:01Z", NOW, "status.evidence.at: "),
+        (NOW, "2026-11-23T15:01:01Z", "status.evidence.lastUse.time: "),
+    ] {
+        let problem = write(at, used).unwrap_err();
+        assert!(problem.contains(field) && problem.contains("lies ahead"), "{problem}");
+    }
+}
+
+#[test]
+fn evidence_is_the_observers_with_a_token_of_its_own() {
+    let seen = having(json!({"evidence": field("evidence")}));
+    let with =
+        |name: &'static str, key: &'static str| Requester { extra: vec![(key.into(), vec!["x".into()])], ..user(name) };
+    let own = "system:serviceaccount:hotdesk-jobs:observer";
+    let only = "only hotdesk's own accounts and administrators write the status of a Slot";
+    for stranger in [
+        user(own),
+        with(own, "authentication.kubernetes.io/credential-id"),
+        account("system:serviceaccount:pikachu:observer"),
+        account("system:serviceaccount:hotdesk-jobs:observer-pikachu"),
+        account("system:serviceaccount:hotdesk-jobs:observe-pikachu"),
+        account("system:serviceaccount:hotdesk-jobs:pruner"),
+        user("alice@example.com"),
+    ] {
+        assert_eq!(writes(&stranger, &alices(), &seen).unwrap_err(), only, "{}", stranger.username);
+    }
+    let claims = ask(Operation::Update, "", &observer(), Some(&alices()), Some(&slot(&["bob@example.com"])));
+    assert!(claims.is_err(), "the observer may not change a spec");
 }
 
 fn at_now() -> Timestamp {

@@ -8,10 +8,10 @@ use super::{ASKED, reason};
 use crate::api::Cluster;
 
 /// The kinds that are served, each in one version.
-pub(super) struct Served {
+pub(crate) struct Served {
     kinds: Vec<ApiResource>,
     /// Groups that could not be asked for.
-    pub(super) unread: Vec<Unwatched>,
+    pub(crate) unread: Vec<Unwatched>,
 }
 
 /// What the routes of the Gateway API name.
@@ -22,7 +22,7 @@ impl Served {
     ///
     /// # Errors
     /// When it does not say which groups there are.
-    pub(super) async fn ask(cluster: &Cluster) -> Result<Self, String> {
+    pub(crate) async fn ask(cluster: &Cluster) -> Result<Self, String> {
         let groups = cluster.answer(ASKED, cluster.client.list_api_groups()).await?.groups;
         // An answer that is something else would read as a list of nothing.
         if !groups.iter().any(|group| group.name == NETWORKING) {
@@ -69,7 +69,7 @@ impl Served {
     }
 
     /// A kind, if it is served.
-    pub(super) fn find(&self, group: &str, plural: &str) -> Option<&ApiResource> {
+    pub(crate) fn find(&self, group: &str, plural: &str) -> Option<&ApiResource> {
         self.kinds.iter().find(|kind| kind.group == group && kind.plural == plural)
     }
 }

@@ -1,0 +1,35 @@
+//! With which settings was something seen? Evidence counts for a reaper only where it would have seen the same in the same lines.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::args::Args;
+use hotdesk_traffic::sources::{IngressLogs, Kind, Source};
+
+/// What an observer of an older version has seen does not count where this one would see something else.
+const OBSERVER: u8 = 1;
+
+/// A digest of all that decides what counts as use of a slot in a log.
+#[must_use]
+pub fn of(logs: &IngressLogs, args: &Args) -> String {
+    let counting = (OBSERVER, logs, known(&args.ignore_user_agent), known(&args.ignore_path));
+    let digest = Sha256::digest(format!("{counting:?} {:?}", known(&args.other_namespaces)).as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The digests of all sources that an observer can read.
+#[must_use]
+pub fn of_all(sources: &[Source], args: &Args) -> Vec<String> {
+    let digest = |source: &Source| match &source.kind {
+        Kind::IngressLogs(logs) => Some(of(logs, args)),
+        _ => None,
+    };
+    sources.iter().filter_map(digest).collect()
+}
+
+/// In whatever order they were written.
+fn known(list: &[String]) -> Vec<&str> {
+    let mut known: Vec<&str> = list.iter().map(|item| item.trim()).filter(|item| !item.is_empty()).collect();
+    known.sort_unstable();
+    known.dedup();
+    known
+}
