@@ -146,7 +146,8 @@ impl Run<'_> {
         let lines: u64 = shown.iter().map(|shown| shown.sightings.lines).sum();
         let used = (0..slots).filter(|at| shown.iter().any(|shown| shown.sightings.of(*at).is_some())).count();
         let wrote = if self.args.dry_run { "Would write evidence to" } else { "Wrote evidence to" };
-        let message = format!("{used} of {slots} slots were seen in use, in {lines} lines. {wrote} {written} of them.");
+        let message =
+            format!("Slots seen in use: {used} of {slots}, in log lines: {lines}. {wrote} {written} of them.");
         let Some(first) = self.problems.first() else { return Conclusion { exit: Exit::Fine, message } };
         let more = match self.problems.len() {
             1 => String::new(),
