@@ -67,6 +67,26 @@ pub fn until_it_may_read(slot: &TestSlot, ingress: &Ingress) {
     });
 }
 
+/// The job that reads for all slots, which a slot's chart has brought; it goes when the test ends.
+pub struct Observer;
+
+impl Observer {
+    /// Runs it to its end.
+    pub fn run(&self) -> Run {
+        let name = unique("observe");
+        kubectl(&["create", "job", &name, "--from=cronjob/observer"]).succeeded();
+        finished(&name)
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        let own = "app.kubernetes.io/component=observer";
+        drop(kubectl(&["delete", "cronjobs,jobs,serviceaccounts", "-l", own, "--wait=false"]));
+        drop(admin().kubectl(&["delete", "clusterroles,clusterrolebindings", "-l", own, "--wait=false"]));
+    }
+}
+
 /// The user name of the slot's reaper.
 pub fn account(slot: &TestSlot) -> String {
     format!("system:serviceaccount:{JOBS}:reaper-{}", slot.name())

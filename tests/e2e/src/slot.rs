@@ -29,6 +29,7 @@ pub struct Wish {
     purpose: &'static str,
     slot: Value,
     reaper: Value,
+    observer: Value,
     name: Option<String>,
     editors: Vec<String>,
     access: &'static str,
@@ -48,6 +49,7 @@ impl Wish {
             purpose: "",
             slot: json!({}),
             reaper: json!({}),
+            observer: json!({}),
             name: None,
             editors,
             access: "shared",
@@ -80,6 +82,12 @@ impl Wish {
     /// Values of the chart for all reapers.
     pub fn reaper(mut self, values: Value) -> Self {
         self.reaper = values;
+        self
+    }
+
+    /// One job reads for all slots. There is one of it in a cluster: see [`Observer`](crate::reaper::Observer).
+    pub fn observed(mut self) -> Self {
+        self.observer = json!({"enabled": true, "schedule": in_half_an_hour()});
         self
     }
 
@@ -124,8 +132,8 @@ impl TestSlot {
         if reaper["schedule"].is_null() {
             reaper["schedule"] = json!(in_half_an_hour());
         }
-        let values =
-            json!({"slots": [slot], "editors": {"groups": wish.editors}, "reaper": reaper, "access": wish.access});
+        let values = json!({"slots": [slot], "editors": {"groups": wish.editors}, "reaper": reaper, "observer": wish.observer,
+            "access": wish.access});
         let mut template = Command::new(cluster_dir().join("bin/helm"));
         let chart = root().join("charts/slots");
         template.args(["template", "slots", "-n", "hotdesk", "-f", "-"]).arg(chart);

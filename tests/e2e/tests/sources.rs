@@ -222,3 +222,45 @@ fn only_a_reaper_that_reads_counters_may_reach_into_the_controllers_pods() {
         assert!(!may(&counting, verb, &proxy), "{verb} through the proxy would be a request that changes something");
     }
 }
+
+#[test]
+fn one_job_reads_for_all_slots_and_the_reaper_of_one_that_was_seen_reads_no_log() {
+    let _held = installation::shared();
+    let name = unique("slot");
+    let service = format!("{name}-web-80");
+    let ingress = Ingress::start(LogFormat::Text, &[Route::answering(&service)]);
+    let wish = Wish::held_by(&["alice@example.com"]).named(&name).reaper(reaper::reading(&ingress, "45s"));
+    let slot = wish.observed().make();
+    let observer = reaper::Observer;
+    slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
+    // From now on its own reaper may read no log.
+    let own = format!("hotdesk.dev/slot={name}");
+    ingress.kubectl(&["delete", "rolebindings", "-l", &own]).succeeded();
+    let who = format!("--as={}", reaper::account(&slot));
+    until("the right to be gone", Duration::from_secs(20), || {
+        let can = ingress.kubectl(&["auth", "can-i", "get", "pods/log", &who]);
+        if can.ok() { Err(can.to_string()) } else { Ok(()) }
+    });
+    reaper::until_older(&slot, &alice(), 45);
+    ingress.request(&format!("/{service}")).succeeded();
+    let run = observer.run();
+    let evidence = slot.object()["status"]["evidence"][0].clone();
+    assert_eq!(evidence["source"], "ingress-logs", "{run:?}");
+    let detail = evidence["lastUse"]["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains(&service), "{evidence}");
+    reaper::run(&slot).succeeded().said(&[&service, "(seen by the observing job in ingress-logs)"]);
+    assert_eq!((verdict(&slot).as_str(), releases(&slot)), ("Active", vec!["web".to_owned()]));
+    // What it has not seen lately proves nothing, and the reaper would have to read for itself.
+    let seen = evidence["lastUse"]["time"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    until("the use to be older than the window", Duration::from_secs(60), || {
+        let age = now().duration_since(seen).as_secs();
+        if age > 45 { Ok(()) } else { Err(format!("{age} s old")) }
+    });
+    reaper::run(&slot).failed_saying(&["pods cannot be listed", "Nothing was uninstalled"]);
+    assert_eq!((verdict(&slot).as_str(), releases(&slot)), ("Unknown", vec!["web".to_owned()]));
+}
+
+#[allow(clippy::disallowed_methods)] // a test's own edge
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
