@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::sessions::Pods;
+use crate::sessions::{Ended, Pods};
 use hotdesk_slots::session_records::Records;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn noted(case: Case, records: &[Value]) -> Case {
 }
 
 fn pods(case: Case, oldest: i64, changed: i64) -> Case {
-    let pods = Some(Pods { oldest: ago(oldest), changed: ago(changed) });
+    let pods = Some(Pods { oldest: ago(oldest), changed: ago(changed), ended: Vec::new() });
     Case { sessions: Sessions { pods, ..case.sessions }, ..case }
 }
 
@@ -45,6 +45,27 @@ fn e03_a_session_has_ended_once_every_pod_is_younger() {
     check(pods(session(80), 79, 61), VerdictState::Active, "may still be open");
     // It is use of the last hour all the same.
     check(pods(session(59), 50, 50), VerdictState::Active, "alice used exec, 59 min ago");
+}
+
+#[test]
+fn e03_a_session_may_have_lasted_until_its_pod_ended() {
+    let ended = |made: i64, changed: Option<i64>| {
+        let mut case = pods(session(80), 70, 61);
+        let all = case.sessions.pods.as_mut().unwrap();
+        all.ended.push(Ended { made: ago(made), changed: changed.map(ago) });
+        case
+    };
+    let open = "may still be open";
+    check(ended(300, Some(61)), VerdictState::Idle, "no request");
+    check(ended(300, Some(60)), VerdictState::Active, open);
+    check(ended(300, None), VerdictState::Active, open);
+    // The session could not have been in it.
+    check(ended(78, Some(1)), VerdictState::Idle, "no request");
+    check(ended(79, Some(1)), VerdictState::Active, open);
+    // It ended, and one that is still there is older.
+    let mut older = ended(300, Some(61));
+    older.sessions.pods.as_mut().unwrap().oldest = ago(300);
+    check(older, VerdictState::Active, open);
 }
 
 #[test]

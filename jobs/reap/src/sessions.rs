@@ -1,7 +1,7 @@
 //! Was every session and write noted, and may one that was still be open?
 //!
 //! When a session ends is not told to anybody. It has ended once its pod is gone: where every pod of the slot is younger than the
-//! session, and none has come, become ready or gone within the window. Else it counts for a grace from its beginning.
+//! session, and none has come, become ready, ended or gone within the window. Else it counts for a grace from its beginning.
 
 use hotdesk_slots::session_records::{Gap, Records};
 use hotdesk_slots::slot::Slot;
@@ -34,36 +34,96 @@ pub enum Noting {
 }
 
 /// The pods in which a session may be open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pods {
     /// When the oldest of them was made.
     pub oldest: Timestamp,
     /// When one of them last came or became ready, or what keeps up their number last changed: another one may have gone then.
     pub changed: Timestamp,
+    /// What has ended, or comes to its end: a session that is no younger may have lasted until then.
+    pub ended: Vec<Ended>,
+}
+
+/// A pod that has ended, or what makes pods that do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// When it was made.
+    pub made: Timestamp,
+    /// When it last changed, if that can be told.
+    pub changed: Option<Timestamp>,
 }
 
 impl Pods {
-    /// Of those that have not ended, and of the metadata of what keeps up their number, where one that goes without another
-    /// one leaves its trace. Nothing where there is no pod, for then it cannot be told when the last one went.
+    /// Of pods, and of the metadata of what keeps up their number and of what makes pods that end, where one that goes without
+    /// another one leaves its trace. Nothing where no pod is open, for then it cannot be told when the last one went, and
+    /// where one is kept by something else, of which another may have gone without a trace.
     #[must_use]
-    pub fn of<'a>(pods: &[Pod], keepers: impl IntoIterator<Item = &'a ObjectMeta>) -> Option<Self> {
+    pub fn of<'a>(
+        pods: &[Pod],
+        keepers: impl IntoIterator<Item = &'a ObjectMeta>,
+        jobs: impl IntoIterator<Item = &'a ObjectMeta>,
+    ) -> Option<Self> {
+        if pods.iter().any(|pod| is_a_strangers(&pod.metadata)) {
+            return None;
+        }
         let phase = |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default();
-        let open = || pods.iter().filter(|pod| !matches!(phase(pod).as_str(), "Succeeded" | "Failed"));
-        let made = |pod: &Pod| pod.metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |made| made.0);
-        let turned = |pod: &Pod| {
-            let conditions = pod.status.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default();
-            conditions.iter().filter_map(|seen| Some(seen.last_transition_time.as_ref()?.0)).max()
-        };
-        let changed = |pod: &Pod| turned(pod).map_or(made(pod), |turned| turned.max(made(pod)));
+        let (gone, open): (Vec<_>, Vec<_>) =
+            pods.iter().partition(|pod| matches!(phase(pod).as_str(), "Succeeded" | "Failed"));
+        let changed = |pod: &&Pod| turned(pod).map_or(made(&pod.metadata), |turned| turned.max(made(&pod.metadata)));
+        let oldest = open.iter().map(|pod| made(&pod.metadata)).min()?;
         // A controller writes into the status how many there are.
-        let written = keepers.into_iter().flat_map(|keeper| keeper.managed_fields.iter().flatten());
-        let written = written.filter_map(|fields| Some(fields.time.as_ref()?.0));
-        Some(Self { oldest: open().map(made).min()?, changed: open().map(changed).chain(written).max()? })
+        let kept = keepers.into_iter().filter_map(written);
+        let changed = open.iter().map(changed).chain(kept).max()?;
+        let gone = gone.into_iter().map(Ended::pod);
+        let jobs = jobs.into_iter().map(|job| Ended { made: made(job), changed: written(job) });
+        Some(Self { oldest, changed, ended: gone.chain(jobs).collect() })
     }
 
-    fn are_younger_than(&self, session: Timestamp) -> bool {
-        self.oldest.duration_since(session) > APART
+    /// When they last changed, if a session that began then cannot be open any more.
+    fn changed_after(&self, session: Timestamp) -> Option<Timestamp> {
+        let is_younger = |made: Timestamp| made.duration_since(session) > APART;
+        let older = self.ended.iter().filter(|ended| !is_younger(ended.made));
+        let changed = older.map(|ended| ended.changed).try_fold(self.changed, |last, at| Some(last.max(at?)));
+        changed.filter(|_| is_younger(self.oldest))
     }
+}
+
+impl Ended {
+    fn pod(pod: &Pod) -> Self {
+        let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+        let finished = statuses.filter_map(|status| status.state.as_ref()?.terminated.as_ref()?.finished_at.as_ref());
+        let changed = finished.map(|at| at.0).chain(turned(pod)).chain(written(&pod.metadata)).max();
+        Self { made: made(&pod.metadata), changed }
+    }
+}
+
+fn made(object: &ObjectMeta) -> Timestamp {
+    object.creation_timestamp.as_ref().map_or(Timestamp::MIN, |made| made.0)
+}
+
+/// When a pod last became something, such as ready.
+fn turned(pod: &Pod) -> Option<Timestamp> {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.filter_map(|seen| Some(seen.last_transition_time.as_ref()?.0)).max()
+}
+
+/// When an object was last written.
+fn written(object: &ObjectMeta) -> Option<Timestamp> {
+    let fields = object.managed_fields.iter().flatten();
+    fields.filter_map(|fields| Some(fields.time.as_ref()?.0)).max()
+}
+
+/// True for a pod of a controller that is none of Kubernetes' own.
+fn is_a_strangers(pod: &ObjectMeta) -> bool {
+    let owner = pod.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+    owner.is_some_and(|owner| {
+        !matches!(
+            (owner.api_version.as_str(), owner.kind.as_str()),
+            ("apps/v1", "ReplicaSet" | "StatefulSet" | "DaemonSet")
+                | ("v1", "ReplicationController")
+                | ("batch/v1", "Job")
+        )
+    })
 }
 
 impl Evidence {
@@ -74,7 +134,7 @@ impl Evidence {
     /// When the pods of the slot last changed, if a session that began then cannot be open any more.
     #[must_use]
     pub fn pods_changed_after(&self, session: Timestamp) -> Option<Timestamp> {
-        self.pods().filter(|pods| pods.are_younger_than(session)).map(|pods| pods.changed)
+        self.pods().and_then(|pods| pods.changed_after(session))
     }
 
     fn has_ended(&self, session: Timestamp, rules: &Rules, now: Timestamp) -> bool {

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use hotdesk_slots::session_records::{CONFIG_MAP, Records};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, ReplicaSet, StatefulSet};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ReplicationController};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
@@ -31,7 +32,7 @@ pub async fn noting(cluster: &Cluster, namespace: &str, slot: &str) -> Result<No
     Ok(Noting::Records(records.of_slot(slot)))
 }
 
-/// The pods of the slot, and what keeps up their number. What cannot be read ends no session.
+/// The pods of the slot, and what keeps up their number or makes those that end. What cannot be read ends no session.
 pub async fn pods(cluster: &Cluster, slot: &str) -> Option<Pods> {
     found(cluster, slot).await.inspect_err(|why| tracing::warn!("{why}")).ok().flatten()
 }
@@ -43,7 +44,9 @@ async fn found(cluster: &Cluster, slot: &str) -> Result<Option<Pods>, String> {
     keepers.extend(keepers_of::<StatefulSet>(cluster, slot).await?);
     keepers.extend(keepers_of::<DaemonSet>(cluster, slot).await?);
     keepers.extend(keepers_of::<ReplicationController>(cluster, slot).await?);
-    Ok(Pods::of(&pods, &keepers))
+    let mut jobs = keepers_of::<Job>(cluster, slot).await?;
+    jobs.extend(keepers_of::<CronJob>(cluster, slot).await?);
+    Ok(Pods::of(&pods, &keepers, &jobs))
 }
 
 async fn keepers_of<K>(cluster: &Cluster, slot: &str) -> Result<Vec<ObjectMeta>, String>

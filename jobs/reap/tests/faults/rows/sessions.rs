@@ -69,6 +69,7 @@ fn with_gap(slot: Option<&str>) -> Noted {
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = open();
     rows.extend(scaled());
+    rows.extend(finished());
     rows.extend(unnoted());
     for (how, reply) in ways() {
         let world = idle().fault(move |_, request| (request.path() == MAP).then(|| reply.clone()));
@@ -143,6 +144,54 @@ fn scaled() -> Vec<Row> {
             let world = younger().fault(move |_, request| (request.path() == path).then(|| reply.clone()));
             rows.push(row(format!("e03: each {kind}: {how}"), Expect::Kept, OPEN, world));
         }
+    }
+    rows
+}
+
+/// The pod of the session has ended, or went with its Job, and all that run are younger.
+fn finished() -> Vec<Row> {
+    let younger = || pod(session("exec", 100), 90, 70);
+    let ended = |made: i64, minutes: i64| {
+        let condition = json!({"type": "Ready", "status": "False", "lastTransitionTime": second(ago(minutes))});
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "shell"}]},
+            "metadata": {"name": "shell", "namespace": "mew", "creationTimestamp": second(ago(made))},
+            "status": {"phase": "Succeeded", "conditions": [condition]},
+        });
+        younger().with(|world| world.objects.push(pod))
+    };
+    let made = |path: &'static str, made: i64, minutes: i64| {
+        let (made, fields) =
+            (second(ago(made)), json!([{"manager": "kube-controller-manager", "time": second(ago(minutes))}]));
+        let metadata = json!({"name": "x", "namespace": "mew", "creationTimestamp": made, "managedFields": fields});
+        younger().fault(move |_, request| {
+            let metadata_only = request.header("accept").contains("PartialObjectMetadata");
+            let list = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {}, "items": [{"metadata": metadata}]});
+            (request.path() == path && metadata_only).then_some(Reply::Json(200, list))
+        })
+    };
+    let mut rows = vec![
+        row("e03: the pod of the session ended within the window", Expect::Kept, OPEN, ended(500, 1)),
+        row("control, e03: a pod before it", Expect::Reaped, IDLE, ended(500, 61)),
+        row("control, e03: a pod that came after the session ended", Expect::Reaped, IDLE, ended(90, 1)),
+        row("e03: the pods of an operator", Expect::Kept, OPEN, {
+            let owner = json!([{"apiVersion": "example.com/v1", "kind": "Cluster", "name": "db", "uid": "u", "controller": true}]);
+            younger().with(|world| world.objects[0]["metadata"]["ownerReferences"] = owner)
+        }),
+    ];
+    for (kind, path) in
+        [("Job", "/apis/batch/v1/namespaces/mew/jobs"), ("CronJob", "/apis/batch/v1/namespaces/mew/cronjobs")]
+    {
+        rows.extend([
+            row(format!("e03: a {kind} changed within the window"), Expect::Kept, OPEN, made(path, 500, 1)),
+            row(format!("control, e03: a {kind} before it"), Expect::Reaped, IDLE, made(path, 500, 61)),
+            row(format!("control, e03: a {kind} after the session"), Expect::Reaped, IDLE, made(path, 90, 1)),
+        ]);
+    }
+    for (how, reply) in ways() {
+        let cron_jobs = "/apis/batch/v1/namespaces/mew/cronjobs";
+        let world = younger().fault(move |_, request| (request.path() == cron_jobs).then(|| reply.clone()));
+        rows.push(row(format!("e03: each CronJob: {how}"), Expect::Kept, OPEN, world));
     }
     rows
 }
