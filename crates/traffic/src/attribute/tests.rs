@@ -137,3 +137,19 @@ fn a_request_by_a_route_of_the_slot_is_ours_no_matter_who_answered_it() {
         }
     }
 }
+
+#[test]
+fn an_error_page_of_the_slot_is_in_doubt_where_no_route_and_no_address_says_whose_the_request_was() {
+    let page = |rest: &str| {
+        let line = format!(
+            r#"{{"DownstreamStatus":404,"ServiceName":"mew-answers-errorpage-service@kubernetescrd",{rest}"msg":""}}"#
+        );
+        let names = ["mew", "pikachu"].map(|slot| names(slot, &[service("web", &["80"])], &["mew", "pikachu"]));
+        let Line::Access(entry) = read(&line, &Format::TraefikJson) else { panic!("{line}") };
+        names.map(|names| names.whose(&entry))
+    };
+    let doubt = [Whose::Mentioned, Whose::Theirs];
+    assert_eq!(page(""), doubt, "the log leaves out the names of routes");
+    assert_eq!(page(r#""ServiceURL":"http://10.0.0.1:8080","#), doubt, "the pod of the page is gone");
+    assert_eq!(page(r#""RouterName":"shop@file","#), doubt, "a file names the route, and the middleware");
+}

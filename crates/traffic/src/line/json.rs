@@ -180,11 +180,15 @@ const ERROR_PAGE: &str = "-errorpage-service";
 
 fn of_traefik<'a>(found: &mut Found<'a>) -> Entry<'a> {
     let mut take = |field| found.take(field);
-    // Nobody asked for the Service of an error page. The route says whose the request was, and the address who was reached.
-    let upstream = take(Field::TraefikService).map(without_provider);
-    let page = upstream.as_deref().is_some_and(|service| service.ends_with(ERROR_PAGE));
+    // Nobody asked for the Service of an error page. The route says whose the request was, and the address who was reached;
+    // where neither does, the name of the page may still be the slot's.
+    let (upstream, page) = match take(Field::TraefikService).map(without_provider) {
+        Some(service) if service.ends_with(ERROR_PAGE) => (None, Some(service)),
+        service => (service, None),
+    };
     Entry {
-        upstream: upstream.filter(|_| !page),
+        upstream,
+        extra: page,
         route: take(Field::Router),
         path: take(Field::Path),
         agent: take(Field::Agent),
