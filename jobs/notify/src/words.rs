@@ -13,6 +13,9 @@ use crate::settings::Format;
 /// The longest text that is sent, in characters.
 const MAX_TEXT: usize = 3000;
 
+/// The most characters of what no undo brings back.
+const MAX_LOST: usize = 600;
+
 const NOTICE: &str = "\
 {{ slot }}{{ holder }} is not used, and will be cleared {{ until }}: {{ releases }}.
 Why: {{ reason }}.
@@ -100,12 +103,18 @@ fn words(news: &News, format: Format) -> Value {
         purpose => purpose,
         reason => said(&news.reason),
         releases => list(&all(&news.releases)),
-        lost => if news.lost.is_empty() { String::new() } else { list(&all(&news.lost)) },
+        lost => if news.lost.is_empty() { String::new() } else { said(&short(&list(&news.lost))) },
         users => users,
         time => human_time(news.time, news.time),
         until => match news.occasion { Occasion::Notice => format!("at {}", when(news.until)), _ => when(news.until) },
         lasting => news.since.map_or_else(String::new, |since| human_duration(news.time.duration_since(since))),
     }
+}
+
+/// So much of what is lost that the command below it is told as well, however long names are.
+fn short(text: &str) -> String {
+    let start = text.char_indices().nth(MAX_LOST).and_then(|(end, _)| text.get(..end));
+    start.map_or_else(|| text.to_owned(), |start| format!("{start}…"))
 }
 
 fn occasion(occasion: Occasion) -> &'static str {
@@ -190,6 +199,18 @@ mod tests {
             let news = News { lost: lost.clone(), ..news(occasion) };
             let text = Words::default().render(&news, Format::Slack).unwrap();
             assert!(text.contains(told), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_what_is_lost_can_neither_call_a_channel_nor_push_out_the_command() {
+        let lost = vec![format!("Job/<!channel>\n{}", "x".repeat(200)); 17];
+        for (occasion, command) in [(Occasion::Notice, "hotdesk keep mew 4h"), (Occasion::Reaped, "hotdesk revive mew")]
+        {
+            let news = News { lost: lost.clone(), ..news(occasion) };
+            let text = Words::default().render(&news, Format::Slack).unwrap();
+            assert!(text.contains("Job/&lt;!channel&gt;") && text.contains('…') && text.ends_with(command), "{text}");
+            assert_eq!(text.lines().count(), 4, "{text}");
         }
     }
 
