@@ -146,6 +146,10 @@ fn what_is_bound_in_kube_system_alone_is_no_right_everywhere() {
     assert!(!said.contains("nodes/proxy") && !said.contains("take the gate away"), "{said}");
     let own = said_of("bootstrap-signer", Some("kube-system"));
     assert!(own.contains("nobody"), "{own}");
+    assert!(
+        own.contains("hotdesk's own namespaces are not looked at"),
+        "it does not claim more than was looked at: {own}"
+    );
 }
 
 #[test]
