@@ -83,6 +83,12 @@ The reaper's values for one slot, as JSON: those of the slot before those of all
 {{- if and $reaper.enabled (eq $reaper.podUsage.from "prometheus") (not $reaper.podUsage.prometheus.url) }}
 {{- fail (printf "slots: %s: reaper.podUsage.prometheus.url says where the Prometheus is" .name) }}
 {{- end -}}
+{{- $windows := list $reaper.window $reaper.lapseGrace }}{{ range $reaper.officeHours }}{{ $windows = append $windows .window }}{{ end -}}
+{{- range $windows }}
+{{- if and $reaper.enabled (not $reaper.trial) (regexMatch "^([0-9]+ms|0*[1-5]?[0-9]s|0+[mh])$" .) }}
+{{- fail "reaper.window, reaper.lapseGrace and the windows of reaper.officeHours must be 1m or longer, or people lose slots that they use: for a trial, set reaper.trial=true" }}
+{{- end -}}
+{{- end -}}
 {{- $places := concat (include "slots.places" (list $reaper "ingress-logs") | fromJsonArray) (include "slots.places" (list $reaper "ingress-metrics") | fromJsonArray) -}}
 {{- if and $reaper.enabled (has .name $places) }}
 {{- fail (printf "slots: %s is the namespace of the ingress controller; a slot is cleared when nobody uses it" .name) }}

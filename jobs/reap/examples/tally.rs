@@ -13,7 +13,7 @@ use clap::Parser;
 use futures::executor::block_on;
 use futures::io::AllowStdIo;
 use globset::{Glob, GlobSet};
-use hotdesk_reap::collect::reading::read_all;
+use hotdesk_reap::sources::ingress_logs::reading::read_all;
 use hotdesk_traffic::attribute::{Names, Service};
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::tally::{Tally, Watch};

@@ -1,6 +1,6 @@
 //! The reaper of one slot: did anyone use it, and if not, what goes?
 //!
-//! A run **collects** (`collect`: the Slot, the releases, the ingress controller's logs, as `hotdesk_traffic` reads them),
+//! A run **collects** (`collect`: the Slot and the releases; `sources`: the traffic, as `hotdesk_traffic` reads it),
 //! **decides** (`decide`: pure, one verdict out of four), **acts** only on `Idle` (`act`, `hands`, `helm`), and **reports**
 //! (`report`).
 //!
@@ -61,12 +61,12 @@ pub mod judged;
 pub mod lapse;
 pub mod observe;
 pub mod outlook;
-pub mod remote;
 pub mod report;
 pub mod request;
 pub mod run;
 pub mod seen;
 pub mod sessions;
+pub mod sources;
 pub mod stop;
 pub mod times;
 pub mod undo;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hotdesk_fetch::stand_in::google::{Tokens, error, key};
 use hotdesk_fetch::stand_in::{Reply, Request, serve};
-use hotdesk_reap::remote::gcp::SCOPE;
+use hotdesk_reap::sources::gcp_logging::SCOPE;
 use hotdesk_traffic::sight::Look;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use hotdesk_reap::remote::pod_usage::look;
+use hotdesk_reap::sources::pod_usage::prometheus::look;
 use hotdesk_traffic::pod_usage::samples::Watched;
 use hotdesk_traffic::pod_usage::{Asked, Costs, Finding, Origin, read};
 use jiff::SignedDuration;

@@ -41,6 +41,16 @@ fn a_mistyped_value_is_an_error_and_not_a_default() {
     template("slots", json!({"slots": [{"name": "mew"}, {"name": "mew"}]})).failed_saying(&["mew"]);
     template("slots", json!({"slots": [{"name": "mew"}], "reaper": {"windw": "1h"}})).failed_saying(&["windw"]);
     template("slots", json!({"slots": [{"name": "hotdesk-jobs"}]})).failed_saying(&["a namespace of hotdesk itself"]);
+    let reaps = |reaper: Value| template("slots", json!({"slots": [{"name": "mew"}], "reaper": reaper}));
+    for short in ["59s", "0h", "500ms"] {
+        reaps(json!({"window": short})).failed_saying(&["must be 1m or longer", "reaper.trial=true"]);
+        reaps(json!({"window": short, "trial": true})).succeeded();
+    }
+    let hours = json!([{"from": "08:00", "to": "18:00", "timeZone": "UTC", "window": "30s"}]);
+    reaps(json!({"officeHours": hours})).failed_saying(&["must be 1m or longer"]);
+    for long in ["60s", "1m", "90s", "1h"] {
+        reaps(json!({"window": long})).succeeded();
+    }
     template("slots", json!({"saved": {"namespace": "hotdesk-jobs"}})).failed_saying(&["must be two"]);
     template("hotdesk", json!({"jobs": {"namespace": "hotdesk"}})).failed_saying(&["must be three"]);
     let escalate = json!([{"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "verbs": ["escalate"]}]);

@@ -21,7 +21,7 @@ use super::beyond::{self, Grants};
 use super::installation::{CRD, service};
 use super::look::{self, Controller};
 use super::offered::{self, Offered};
-use super::places::{Reaper, Uses, reaps};
+use super::places::{Observer, Reaper, Uses, reaps};
 use super::probe::{self, Probe};
 use super::rights::{self, Asked};
 use super::secrets::{self, Wanted};
@@ -165,6 +165,9 @@ impl Then {
         let stays = slots_that_stay(namespaces.as_deref().unwrap_or_default());
         let reapers = reapers(cron_jobs.as_deref().unwrap_or_default(), &stays);
         let webhook = deployments.iter().find(|deployment| is_webhook(deployment));
+        let observers = cron_jobs.iter().flatten().filter_map(Observer::read);
+        let mut needs = rights::needed(deployments, &reapers);
+        needs.extend(observers.flat_map(|observer| rights::of_observer(&observer)));
         let places = places(&reapers);
         let looks = places.iter().map(|(place, uses)| look::controller(client, place, *uses));
         let controllers = futures::stream::iter(looks).buffered(AT_ONCE).collect::<Vec<Controller>>();
@@ -174,7 +177,7 @@ impl Then {
             probe::run(client, &stays),
             certificate(client, webhook),
             served(client, webhook),
-            rights::ask(client, rights::needed(deployments, &reapers)),
+            rights::ask(client, needs),
             start::ask(client, &reapers),
             secrets::ask(client, &reapers),
             controllers,

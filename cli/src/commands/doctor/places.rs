@@ -100,6 +100,26 @@ impl Reaper {
     }
 }
 
+/// What a CronJob says of the job that reads once for all slots.
+#[derive(Debug, Clone)]
+pub(super) struct Observer {
+    pub(super) namespace: String,
+    pub(super) account: String,
+    pub(super) sources: Result<Vec<Source>, String>,
+}
+
+impl Observer {
+    /// Reads a CronJob, if it is that of such a job.
+    pub(super) fn read(cron_job: &CronJob) -> Option<Self> {
+        cron_job.labels().get("app.kubernetes.io/component").filter(|component| *component == "observer")?;
+        let template = &cron_job.spec.as_ref()?.job_template.spec.as_ref()?.template;
+        let env = environment(template);
+        let get = |name: &str| env.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let account = template.spec.as_ref()?.service_account_name.clone()?;
+        Some(Self { namespace: cron_job.namespace()?, account, sources: sources(&get) })
+    }
+}
+
 /// Which slot one of hotdesk's own jobs is for. What is in a slot itself carries the same label, and is none of them.
 pub(super) fn slot_of<K: ResourceExt>(job: &K) -> Option<&str> {
     let slot = job.labels().get(keys::SLOT).map(String::as_str)?;

@@ -10,8 +10,9 @@ use kube::{Api, Client, ResourceExt};
 
 use super::ask::{AT_ONCE, Seen, timed};
 use super::finding::{Finding, Id};
-use super::places::Reaper;
+use super::places::{Observer, Reaper};
 use hotdesk_traffic::pod_usage::{Origin, Settings};
+use hotdesk_traffic::sources::Source;
 
 /// One right that somebody needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,17 @@ const AWAY: [Rule; 3] = [("list", "", "pods"), ("get", "", "configmaps"), ("list
 const EVERYWHERE: [Rule; 3] =
     [("list", SLOTS, "slots"), ("list", "networking.k8s.io", "ingressclasses"), ("list", "", "services")];
 
+/// Under which name the job is shown that reads for all slots.
+const OBSERVING: &str = "the observing job";
+/// What that job does everywhere, and where an ingress controller is.
+const OBSERVES: [Rule; 4] = [
+    ("list", SLOTS, "slots"),
+    ("patch", SLOTS, "slots/status"),
+    ("list", "", "services"),
+    ("list", "networking.k8s.io", "ingresses"),
+];
+const READS: [Rule; 2] = [("list", "", "pods"), ("get", "", "pods/log")];
+
 /// Everything that anybody needs.
 pub(super) fn needed(deployments: &[Deployment], reapers: &[Reaper]) -> Vec<Need> {
     let mut needs = Vec::new();
@@ -83,6 +95,17 @@ pub(super) fn needed(deployments: &[Deployment], reapers: &[Reaper]) -> Vec<Need
         needs.extend(rules.iter().map(need));
     }
     needs.extend(reapers.iter().flat_map(of_reaper));
+    needs
+}
+
+/// What the job needs that reads for all slots, if there is one.
+pub(super) fn of_observer(observer: &Observer) -> Vec<Need> {
+    let account = (observer.namespace.clone(), observer.account.clone());
+    let need = |rule: &Rule, place: Option<&str>| need(OBSERVING.to_owned(), Id::Rights, &account, *rule, place);
+    let mut needs: Vec<Need> = OBSERVES.iter().map(|rule| need(rule, None)).collect();
+    for place in observer.sources.iter().flatten().filter_map(Source::place) {
+        needs.extend(READS.iter().map(|rule| need(rule, Some(&place.namespace))));
+    }
     needs
 }
 
@@ -255,6 +278,7 @@ fn missing(about: &str, id: Id, asked: &[Asked]) -> Option<Finding> {
         Id::ReaperRights | Id::PodUsage => {
             ("its reaper", "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values")
         }
+        _ if about == OBSERVING => ("it", "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values"),
         _ => ("it", "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values"),
     };
     let says = format!("{whose} ({namespace}/{name}) may not: {rights}");

@@ -91,3 +91,24 @@ fn what_may_not_be_asked_is_not_taken_for_allowed() {
     assert_eq!(found[0].level, Level::Unseen);
     assert!(found[0].fix.as_ref().unwrap().contains("subjectaccessreviews"), "{found:?}");
 }
+
+#[test]
+fn what_the_observing_job_may_not_is_said_with_the_slots_chart() {
+    let pod = json!({"serviceAccountName": "observer", "containers": [{"name": "observer", "args": ["observe"]}]});
+    let cron_job = |component: &str| -> CronJob {
+        let labels = json!({"app.kubernetes.io/component": component});
+        serde_json::from_value(json!({
+            "metadata": {"name": "observer", "namespace": "hotdesk-jobs", "labels": labels},
+            "spec": {"schedule": "7 * * * *", "jobTemplate": {"spec": {"template": {"spec": pod}}}},
+        }))
+        .unwrap()
+    };
+    assert!(Observer::read(&cron_job("reaper")).is_none());
+    let needs = of_observer(&Observer::read(&cron_job("observer")).unwrap());
+    let allowed = |need: &Need| Ok(need.resource != "pods/log");
+    let asked: Vec<Asked> = needs.into_iter().map(|need| Asked { allowed: allowed(&need), need }).collect();
+    let found = judge(&asked);
+    assert_eq!((found.len(), found[0].about.as_str()), (1, "the observing job"), "{found:?}");
+    assert_eq!(found[0].says, "it (hotdesk-jobs/observer) may not: get pods/log in ingress-nginx");
+    assert!(found[0].fix.as_ref().unwrap().starts_with("helm upgrade slots charts/slots "), "{found:?}");
+}

@@ -7,11 +7,11 @@ use hotdesk_slots::counted::Counted;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use super::logs::Earlier;
 use super::ways_in::Survey;
-use super::{Collector, Memory, logs, metrics, slots};
+use super::{Collector, Memory, slots};
 use crate::decide::Evidence;
-use crate::remote;
+use crate::sources::ingress_logs::Earlier;
+use crate::sources::{gcp_logging, ingress_logs, ingress_metrics, loki, prometheus};
 use hotdesk_traffic::attribute::{Known, Names};
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::tally::Watch;
@@ -112,8 +112,8 @@ impl Collector<'_> {
         let look = match &source.kind {
             Kind::IngressMetrics(metrics) => {
                 let before = kept(evidence, &source.name);
-                let question = metrics::Question { source: &source.name, metrics, case, before };
-                let (look, counted) = metrics::look(self.cluster, &question).await;
+                let question = ingress_metrics::Question { source: &source.name, metrics, case, before };
+                let (look, counted) = ingress_metrics::look(self.cluster, &question).await;
                 traffic.counted.extend(counted.or_else(|| before.cloned()));
                 look
             }
@@ -123,19 +123,20 @@ impl Collector<'_> {
                 let earlier = self.earlier(source, evidence);
                 let before = earlier.covered.cloned();
                 let known = memory.logs.entry(source.name.clone()).or_default();
-                let (look, covered) = logs::look(self.cluster, &source.name, &logs.place, &watch, earlier, known).await;
+                let (look, covered) =
+                    ingress_logs::look(self.cluster, &source.name, &logs.place, &watch, earlier, known).await;
                 // What came past the log at that time was not covered by it.
                 let covered = covered.filter(|_| traffic.doubts.is_empty());
                 traffic.covered.extend(covered.or(before));
                 look
             }
-            Kind::Prometheus(prometheus) => remote::prometheus::look(&source.name, prometheus, case, self.now).await,
+            Kind::Prometheus(prometheus) => prometheus::look(&source.name, prometheus, case, self.now).await,
             Kind::Loki(loki) => {
                 let watch = |format: &Format| self.watch(case, format);
-                remote::loki::look(&source.name, loki, case, watch, self.now).await
+                loki::look(&source.name, loki, case, watch, self.now).await
             }
             Kind::GcpLogging(gcp) => {
-                remote::gcp::look(&source.name, gcp, &self.watch(case, &gcp.format), case.silence_is_fine, self.now)
+                gcp_logging::look(&source.name, gcp, &self.watch(case, &gcp.format), case.silence_is_fine, self.now)
                     .await
             }
         };

@@ -1,17 +1,10 @@
 //! What can be learned about the slot right now? Everything that reads; nothing here judges or writes.
 
-pub mod controllers;
 pub mod jobs;
-pub(crate) mod lines;
-pub mod logs;
 pub mod looks;
-pub mod metrics;
-pub mod reading;
 pub mod releases;
-mod sequel;
 pub mod sessions;
 pub mod slots;
-mod usage;
 pub mod ways_in;
 
 use std::collections::BTreeMap;
@@ -23,6 +16,7 @@ use crate::args::{Args, Patterns};
 use crate::decide::{Decision, Evidence, Rules, Verdict, decide};
 use crate::helm::release::Release;
 use crate::sessions::{Noting, Sessions, ask_for_pods};
+use crate::sources::ingress_logs;
 
 /// What this run has read already, and need not read again.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +26,7 @@ pub struct Memory {
     /// What the last look found when it had read the logs, without them.
     cheap: Option<Evidence>,
     /// What it has read of the logs of each source.
-    logs: BTreeMap<String, Option<logs::Known>>,
+    logs: BTreeMap<String, Option<ingress_logs::Known>>,
 }
 
 /// Where evidence is collected, for one slot.

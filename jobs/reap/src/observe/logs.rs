@@ -13,8 +13,8 @@ use kube::Api;
 use kube::api::LogParams;
 
 use crate::api::Cluster;
-use crate::collect::controllers::{self, Controller};
-use crate::collect::lines::{Piece, each_line};
+use crate::sources::controllers::{self, Controller};
+use crate::sources::lines::{Piece, each_line};
 
 /// Reads the logs of all pods of a controller, and says what could not be read.
 pub(super) async fn read(

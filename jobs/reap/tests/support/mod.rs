@@ -197,12 +197,12 @@ pub(crate) async fn look(source: &Source, case: &Case) -> Look {
 
 /// The same, by this clock.
 pub(crate) async fn look_at(source: &Source, case: &Case, clock: fn() -> Timestamp) -> Look {
-    use hotdesk_reap::remote::{gcp, loki, prometheus};
+    use hotdesk_reap::sources::{gcp_logging, loki, prometheus};
     match &source.kind {
         Kind::Prometheus(server) => prometheus::look(&source.name, server, case, clock).await,
         Kind::Loki(server) => loki::look(&source.name, server, case, |format| watch(case, format), clock).await,
         Kind::GcpLogging(server) => {
-            gcp::look(&source.name, server, &watch(case, &server.format), case.silence_is_fine, clock).await
+            gcp_logging::look(&source.name, server, &watch(case, &server.format), case.silence_is_fine, clock).await
         }
         other => panic!("{other:?} is asked of the cluster"),
     }

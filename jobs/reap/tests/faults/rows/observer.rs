@@ -259,7 +259,7 @@ fn unreadable() -> Vec<Row> {
             request.path().ends_with("/log").then(|| failure(403, "Forbidden", "pods/log is forbidden"))
         }),
         &[
-            "0 of 2 slots",
+            "Slots seen in use: 0 of 2",
             "ingress-logs: the log of the controller pod controller-a cannot be read",
             "reads for itself",
         ],

@@ -8,7 +8,7 @@ use hotdesk_traffic::prometheus::promql;
 use hotdesk_traffic::prometheus::samples::{Series, Shape, read};
 use jiff::Timestamp;
 
-use super::Client;
+use crate::sources::server::Client;
 
 /// Asks for the counters of these pods since the window began. `jobs` are the names of pods of Jobs, which are left out.
 ///

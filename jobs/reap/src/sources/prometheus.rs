@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Client, TRIED_SLOTS, finds_nobody, within_limits};
+use super::server::{Client, TRIED_SLOTS, finds_nobody, within_limits};
 use crate::collect::looks::Case;
 use hotdesk_slots::text::{human_time, plain};
 use hotdesk_traffic::attribute::Whose;

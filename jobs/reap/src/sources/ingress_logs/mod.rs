@@ -4,6 +4,9 @@
 //! first line shows how far back it reaches, and no rotation can come between that and the reading.
 //! What comes while the others are read is read behind that, as it was written, and not from a time on.
 
+pub mod reading;
+mod sequel;
+
 use std::time::Duration;
 
 use hotdesk_slots::covered::Covered;
@@ -14,9 +17,9 @@ use kube::Api;
 use kube::api::LogParams;
 use tokio::time::Instant;
 
+use self::reading::{Last, PIECE_BYTES, Reader, Reading};
+use self::sequel::{Mark, Sequel};
 use super::controllers::{self, Controller};
-use super::reading::{Last, PIECE_BYTES, Reader, Reading};
-use super::sequel::{Mark, Sequel};
 use crate::api::Cluster;
 use hotdesk_traffic::log::coverage::{Life, covers, join, needed, reach};
 use hotdesk_traffic::log::tally::{CLOCK_TOLERANCE, Tally, Watch};

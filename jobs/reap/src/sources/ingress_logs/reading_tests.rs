@@ -1,7 +1,7 @@
 //! A log as a stream: whole, cut, overlong, or no text.
 
 use super::*;
-use crate::collect::lines::MAX_LINE;
+use crate::sources::lines::MAX_LINE;
 use futures::io::{BufReader, Cursor};
 use hotdesk_traffic::attribute::Names;
 use hotdesk_traffic::line::Format;

@@ -4,7 +4,7 @@ use hotdesk_slots::text::{human_time, plain};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::{Client, TRIED_SLOTS, finds_nobody, within_limits};
+use super::server::{Client, TRIED_SLOTS, finds_nobody, within_limits};
 use crate::collect::looks::Case;
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::pages::{Newest, Page};

@@ -8,8 +8,8 @@ use hotdesk_slots::counted::Counted;
 
 use super::controllers::{self, Controller};
 use super::lines::{End, Piece, each_line};
-use super::looks::Case;
 use crate::api::Cluster;
+use crate::collect::looks::Case;
 use hotdesk_traffic::counters::exposition;
 use hotdesk_traffic::counters::{Compared, PodTally, Sample, compare};
 use hotdesk_traffic::log::tally::Hit;
@@ -123,5 +123,5 @@ fn told(question: &Question<'_>, samples: &[Sample], compared: Compared) -> Look
 }
 
 #[cfg(test)]
-#[path = "metrics_tests.rs"]
+#[path = "ingress_metrics_tests.rs"]
 mod tests;

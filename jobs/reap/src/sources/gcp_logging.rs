@@ -15,7 +15,7 @@ use http_body_util::Full;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{ANSWER_LIMIT, RETRIES, check_clock, refused, within_limits};
+use super::server::{ANSWER_LIMIT, RETRIES, check_clock, refused, within_limits};
 use hotdesk_traffic::gcp::{self as entries, MAX_FILTER, Reply};
 use hotdesk_traffic::log::pages::Newest;
 use hotdesk_traffic::log::tally::{Tally, Watch};

@@ -8,8 +8,8 @@ use hotdesk_slots::text::plain;
 use hotdesk_traffic::log::tally::{Tally, Watch};
 use jiff::Timestamp;
 
-use super::lines::{End, Piece, each_line};
 use super::sequel::{Mark, Sequel};
+use crate::sources::lines::{End, Piece, each_line};
 
 /// Enough for the last piece of a line: a container runtime writes a long line in pieces, of 16 KiB as it comes.
 pub(super) const PIECE_BYTES: i64 = 128 * 1024;

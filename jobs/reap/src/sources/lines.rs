@@ -6,7 +6,7 @@ use futures::{AsyncBufRead, AsyncBufReadExt as _};
 use memchr::{memchr_iter, memrchr};
 
 /// The longest line that is kept, in bytes: far more than an nginx with default buffers can write.
-pub(super) const MAX_LINE: usize = 256 * 1024;
+pub(crate) const MAX_LINE: usize = 256 * 1024;
 
 /// One line, without its line break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

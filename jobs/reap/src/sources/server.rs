@@ -1,10 +1,5 @@
 //! How are the sources asked that are neither the cluster nor its pods?
 
-pub mod gcp;
-pub mod loki;
-pub mod pod_usage;
-pub mod prometheus;
-
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,26 +21,26 @@ use hotdesk_traffic::sight::Look;
 use hotdesk_traffic::sources::{Auth, Server, Value};
 
 /// How long one answer may take.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long one source may take in all, with everything that is asked again.
 const SOURCE_LIMIT: Duration = Duration::from_secs(180);
 
 /// For how many slots a query of the operator's own is asked, to see that it can find anybody at all.
-const TRIED_SLOTS: usize = 20;
+pub(super) const TRIED_SLOTS: usize = 20;
 
 /// How often a question is asked again.
-const RETRIES: usize = 3;
+pub(super) const RETRIES: usize = 3;
 
 /// A server that is asked.
-struct Client<'a> {
+pub(super) struct Client<'a> {
     server: &'a Server,
     http: Http,
     now: fn() -> Timestamp,
 }
 
 impl<'a> Client<'a> {
-    fn new(server: &'a Server, now: fn() -> Timestamp) -> Result<Self, String> {
+    pub(super) fn new(server: &'a Server, now: fn() -> Timestamp) -> Result<Self, String> {
         let http = match &server.ca_file {
             Some(file) => Http::trusting(file, ANSWER_LIMIT)?,
             None => {
@@ -56,7 +51,7 @@ impl<'a> Client<'a> {
     }
 
     /// The body of a whole and good answer, from a server whose clock agrees with ours.
-    async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Bytes, String> {
+    pub(super) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Bytes, String> {
         let answer = patiently(RETRIES, || self.once(path, query)).await.map_err(|error| error.to_string())?;
         check_clock(&answer, (self.now)())?;
         Ok(answer.body)
@@ -88,7 +83,7 @@ impl<'a> Client<'a> {
 }
 
 /// What an answer means that is none.
-fn refused(host: &str, answer: &Answer, advice: &str) -> Error {
+pub(super) fn refused(host: &str, answer: &Answer, advice: &str) -> Error {
     let status = answer.status;
     let reason = status.canonical_reason().unwrap_or_default();
     let mut what = format!("{host} answered {} {reason}", status.as_u16());
@@ -122,7 +117,7 @@ fn said(body: &[u8]) -> Option<String> {
 }
 
 /// A server that lives in another hour shows another hour.
-fn check_clock(answer: &Answer, now: Timestamp) -> Result<(), String> {
+pub(super) fn check_clock(answer: &Answer, now: Timestamp) -> Result<(), String> {
     let theirs = answer.date.ok_or("it does not say what time it is (no Date header)")?;
     let apart = now.duration_since(theirs).abs();
     if apart > CLOCK_TOLERANCE {
@@ -164,7 +159,7 @@ fn secret(text: &str, what: &str) -> Result<HeaderValue, String> {
 }
 
 /// A query that finds nobody in any slot may be misspelt.
-fn finds_nobody(tried: usize) -> String {
+pub(super) fn finds_nobody(tried: usize) -> String {
     format!(
         "the query finds nobody in any of {tried} slots within the look-back, which is also what a misspelt one would find; if \
          that is normal here, set --silence-is-fine"
@@ -172,7 +167,11 @@ fn finds_nobody(tried: usize) -> String {
 }
 
 /// Waits for a source, so long and no longer.
-async fn within_limits(source: &str, now: Timestamp, look: impl Future<Output = Result<Look, String>>) -> Look {
+pub(super) async fn within_limits(
+    source: &str,
+    now: Timestamp,
+    look: impl Future<Output = Result<Look, String>>,
+) -> Look {
     match tokio::time::timeout(SOURCE_LIMIT, look).await {
         Ok(Ok(look)) => look,
         Ok(Err(why)) => Look::blind(source, why, now),

@@ -3,6 +3,7 @@
 //! They are read at every run, also where something else has settled the verdict: a later run compares with them.
 
 mod kubelets;
+pub mod prometheus;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,16 +17,15 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
-use super::Collector;
+use crate::collect::Collector;
 use crate::decide::Evidence;
-use crate::remote;
 
 /// How long all of it may take: a slot has few nodes, and the logs may have taken their time already.
 const LIMIT: Duration = Duration::from_secs(120);
 
 impl Collector<'_> {
     /// What the pods' counters say; none where nobody wants to know.
-    pub(super) async fn usage(&self, evidence: &Evidence, window: SignedDuration) -> Option<Usage> {
+    pub(crate) async fn usage(&self, evidence: &Evidence, window: SignedDuration) -> Option<Usage> {
         let settings = self.patterns.pod_usage.as_ref()?;
         let asked = self.asked(settings, kept(evidence), window);
         let found = tokio::time::timeout(LIMIT, self.read(settings, &asked)).await;
@@ -53,7 +53,7 @@ impl Collector<'_> {
                 let jobs: BTreeSet<String> =
                     all.iter().filter(|pod| is_a_jobs(pod)).map(kube::ResourceExt::name_any).collect();
                 let watched: Vec<Watched> = pods.iter().map(|pod| watched(pod)).collect::<Result<_, _>>()?;
-                remote::pod_usage::look(store, asked, self.slot, &watched, &jobs, self.now).await
+                prometheus::look(store, asked, self.slot, &watched, &jobs, self.now).await
             }
         }
     }
