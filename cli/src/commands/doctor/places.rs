@@ -15,6 +15,7 @@ use serde_json::Value;
 
 const DEFAULT_SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller";
 const DEFAULT_WINDOW: SignedDuration = SignedDuration::from_hours(2);
+const DEFAULT_GRACE: SignedDuration = SignedDuration::from_hours(4);
 const DEFAULT_SAVED: &str = "hotdesk-saved";
 
 /// What a reaper reads there.
@@ -46,6 +47,8 @@ pub(super) struct Reaper {
     pub(super) classes: Vec<String>,
     /// What comes past every controller is nobody's use.
     pub(super) ignore_direct: bool,
+    /// For how long a session counts at least.
+    pub(super) session_grace: SignedDuration,
     /// It takes a slot for idle also where nobody noted sessions.
     pub(super) ignores_sessions: bool,
     /// Runs between the others, for logs that do not last from one to the next.
@@ -76,6 +79,7 @@ impl Reaper {
                 .map(str::to_owned)
                 .collect(),
             ignore_direct: get("HOTDESK_IGNORE_DIRECT_TRAFFIC") == Some("true"),
+            session_grace: get("HOTDESK_SESSION_GRACE").and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_GRACE),
             ignores_sessions: get("HOTDESK_IGNORE_UNNOTED_SESSIONS") == Some("true"),
             observes: all.iter().filter(observing).any(observes),
             saved: get("HOTDESK_SAVED_NAMESPACE").unwrap_or(DEFAULT_SAVED).to_owned(),

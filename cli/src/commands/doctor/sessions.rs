@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hotdesk_slots::session_records::{CONFIG_MAP, Records};
+use hotdesk_slots::text::human_duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, Client};
@@ -12,37 +13,48 @@ use super::finding::{Finding, Id};
 use super::places::Reaper;
 
 const ABOUT: &str = "the webhooks' record of sessions";
-/// A session counts for so long, unless a chart says otherwise.
-const LOOK_BACK: SignedDuration = SignedDuration::from_hours(4);
 /// A gap that is younger is one of now.
 const JUST_NOW: SignedDuration = SignedDuration::from_mins(2);
 const LOGS: &str = "kubectl -n hotdesk get pods -l app.kubernetes.io/component=webhook; kubectl -n hotdesk logs \
                     deploy/hotdesk-webhook --tail=20";
 
-/// The entries of the records in each namespace of reapers; none where there is no such `ConfigMap`.
-pub(super) type Noted = BTreeMap<String, Seen<Option<BTreeMap<String, String>>>>;
+/// The records in each namespace of reapers.
+pub(super) type Noted = BTreeMap<String, Kept>;
+
+/// The records in one namespace.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// For how long they matter there.
+    look_back: SignedDuration,
+    /// Their entries; none where there is no such `ConfigMap`.
+    entries: Seen<Option<BTreeMap<String, String>>>,
+}
 
 /// Asks for them.
 pub(super) async fn ask(client: &Client, reapers: &[Reaper]) -> Noted {
+    let mut longest: BTreeMap<&str, SignedDuration> = BTreeMap::new();
+    for reaper in reapers.iter().filter(|reaper| !reaper.ignores_sessions) {
+        let of_namespace = longest.entry(&reaper.namespace).or_default();
+        *of_namespace = reaper.session_grace.max(reaper.window).max(*of_namespace);
+    }
     let mut noted = Noted::new();
-    for namespace in reapers.iter().filter(|reaper| !reaper.ignores_sessions).map(|reaper| &reaper.namespace) {
-        if !noted.contains_key(namespace) {
-            let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-            let map = timed(maps.get_opt(CONFIG_MAP)).await;
-            noted.insert(namespace.clone(), map.map(|map| map.map(|map| map.data.unwrap_or_default())));
-        }
+    for (namespace, look_back) in longest {
+        let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+        let map = timed(maps.get_opt(CONFIG_MAP)).await;
+        let entries = map.map(|map| map.map(|map| map.data.unwrap_or_default()));
+        noted.insert(namespace.to_owned(), Kept { look_back, entries });
     }
     noted
 }
 
 /// What they come to for the reapers.
 pub(super) fn judge(noted: &Noted, now: Timestamp) -> Vec<Finding> {
-    noted.iter().map(|(namespace, seen)| one(namespace, seen, now)).collect()
+    noted.iter().map(|(namespace, kept)| one(namespace, kept, now)).collect()
 }
 
-fn one(namespace: &str, seen: &Seen<Option<BTreeMap<String, String>>>, now: Timestamp) -> Finding {
+fn one(namespace: &str, kept: &Kept, now: Timestamp) -> Finding {
     let upgrade = "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values";
-    let entries = match seen {
+    let entries = match &kept.entries {
         Err(why) => return Finding::unseen(Id::SessionsNoted, ABOUT, why),
         Ok(None) => {
             let says = format!("ConfigMap {CONFIG_MAP} in {namespace} is not there, so no slot is ever cleared");
@@ -58,9 +70,11 @@ fn one(namespace: &str, seen: &Seen<Option<BTreeMap<String, String>>>, now: Time
             return Finding::problem(Id::SessionsNoted, ABOUT, says).mended_by(fix);
         }
     };
-    let from = now.saturating_sub(LOOK_BACK).unwrap_or(Timestamp::MIN);
+    let from = now.saturating_sub(kept.look_back).unwrap_or(Timestamp::MIN);
     match records.gaps(from, now).last() {
-        None => Finding::ok(Id::SessionsNoted, ABOUT, "has no gap in the last 4 h"),
+        None => {
+            Finding::ok(Id::SessionsNoted, ABOUT, format!("has no gap in the last {}", human_duration(kept.look_back)))
+        }
         Some(gap) if now.duration_since(gap.to) <= JUST_NOW => {
             let says = format!("{}, so no slot is cleared now", gap.told(now));
             Finding::problem(Id::SessionsNoted, ABOUT, says).mended_by(LOGS)
@@ -95,12 +109,23 @@ mod tests {
         let of = |all: Vec<Value>| {
             all.into_iter().enumerate().map(|(i, record)| (format!("webhook-{i}.1"), record.to_string())).collect()
         };
-        let noted = Noted::from([("hotdesk-jobs".to_owned(), entries.map(|entries| entries.map(of)))]);
+        let kept = Kept { look_back: SignedDuration::from_hours(4), entries: entries.map(|entries| entries.map(of)) };
+        let noted = Noted::from([("hotdesk-jobs".to_owned(), kept)]);
         let found = judge(&noted, now());
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].level, level, "{:?}", found[0]);
         assert!(found[0].says.contains(says), "{:?} does not say {says:?}", found[0]);
         assert_eq!(found[0].fix.is_some(), !matches!(level, Level::Ok | Level::Unseen), "{:?}", found[0]);
+    }
+
+    #[test]
+    fn a_gap_matters_for_as_long_as_a_session_counts() {
+        let entries = BTreeMap::from([("webhook-0.1".to_owned(), record(5 * 3600, 5).to_string())]);
+        for (hours, level) in [(4, Level::Ok), (6, Level::Warning)] {
+            let kept = Kept { look_back: SignedDuration::from_hours(hours), entries: Ok(Some(entries.clone())) };
+            let found = judge(&Noted::from([("hotdesk-jobs".to_owned(), kept)]), now());
+            assert_eq!(found[0].level, level, "{hours} h: {found:?}");
+        }
     }
 
     #[test]
