@@ -247,7 +247,12 @@ fn the_observer_writes_the_evidence_of_slots_and_nothing_else() {
             status(verdict, "hotdesk's observer does not write it"),
             status(json!({"lapsedUntil": "2026-11-29T10:00:00Z"}), "hotdesk's observer does not write it"),
             ("PATCH", own.clone(), json!({"spec": {"keepUntil": "2099-01-01T00:00:00Z"}}), "denied the request"),
-            ("POST", in_slot(&slot, "v1", "configmaps"), json!({"metadata": {"name": "x"}}), nothing_else),
+            (
+                "POST",
+                in_slot(&slot, "v1", "configmaps"),
+                json!({"metadata": {"name": "x"}}),
+                "nobody deploys in a free slot",
+            ),
             ("POST", path(SAVED, "v1", "secrets"), saved("x.web.v1", slot.name(), REAPED), nothing_else),
             ("POST", path(JOBS, "v1", "serviceaccounts/pruner/token"), json!({"spec": {}}), nothing_else),
         ],
