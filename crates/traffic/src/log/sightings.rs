@@ -78,12 +78,6 @@ impl Sightings {
     pub fn of(&self, at: usize) -> Option<&Hit> {
         self.newest.get(at)?.as_ref()
     }
-
-    /// How many slots were in use.
-    #[must_use]
-    pub fn slots(&self) -> usize {
-        self.newest.iter().flatten().count()
-    }
 }
 
 impl Lookout<'_> {

@@ -5,13 +5,12 @@
 
 use hotdesk_slots::counted::Counted;
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest as _, Sha256};
 
 use super::ways_in::Survey;
 use super::{Collector, Memory, slots};
 use crate::decide::Evidence;
 use crate::sources::ingress_logs::Earlier;
-use crate::sources::{gcp_logging, ingress_logs, ingress_metrics, loki, prometheus};
+use crate::sources::{digest, gcp_logging, ingress_logs, ingress_metrics, loki, prometheus};
 use hotdesk_traffic::attribute::{Known, Names};
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::tally::Watch;
@@ -19,8 +18,9 @@ use hotdesk_traffic::sight::Traffic;
 use hotdesk_traffic::sources::{Kind, Source};
 use hotdesk_traffic::ways_in::{Rules, unwatched};
 
-/// What an older reaper has read does not count where this one sees more in the same lines.
-const READER: u8 = 2;
+/// What an older reaper has read does not count where this one sees more in the same lines: since 3, requests that a route of
+/// the slot took and something else answered.
+const READER: u8 = 3;
 
 /// What is the same for all sources.
 pub struct Case {
@@ -161,8 +161,7 @@ impl Collector<'_> {
     /// What earlier runs have read of a log, if they would have seen what this one sees.
     fn earlier<'a>(&self, source: &Source, evidence: &'a Evidence) -> Earlier<'a> {
         let read = (READER, &source.kind, &self.args.ignore_user_agent, &self.args.ignore_path, self.args.max_unparsed);
-        let digest = Sha256::digest(format!("{read:?}").as_bytes());
-        let settings: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let settings = digest(&format!("{read:?}"));
         let status = evidence.slot.as_ref().and_then(|slot| slot.as_ref().ok()).and_then(|slot| slot.status.as_ref());
         let mut covered = status.into_iter().flat_map(|status| &status.covered);
         let covered = covered.find(|covered| covered.source == source.name && covered.settings == settings);

@@ -1,8 +1,7 @@
 //! With which settings was something seen? Evidence counts for a reaper only where it would have seen the same in the same lines.
 
-use sha2::{Digest as _, Sha256};
-
 use crate::args::Args;
+use crate::sources::digest;
 use hotdesk_traffic::sources::{IngressLogs, Kind, Source};
 
 /// What an observer of an older version has seen does not count where this one would see something else.
@@ -12,8 +11,7 @@ const OBSERVER: u8 = 1;
 #[must_use]
 pub fn of(logs: &IngressLogs, args: &Args) -> String {
     let counting = (OBSERVER, logs, known(&args.ignore_user_agent), known(&args.ignore_path));
-    let digest = Sha256::digest(format!("{counting:?} {:?}", known(&args.other_namespaces)).as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest(&format!("{counting:?} {:?}", known(&args.other_namespaces)))
 }
 
 /// The digests of all sources that an observer can read.
