@@ -66,7 +66,7 @@ fn one(namespace: &str, kept: &Kept, now: Timestamp) -> Finding {
         Ok(records) => records,
         Err(why) => {
             let says = format!("ConfigMap {CONFIG_MAP} in {namespace}: {why}, so no slot is ever cleared");
-            let fix = format!("kubectl -n {namespace} delete configmap {CONFIG_MAP}, and then: {upgrade}");
+            let fix = format!("kubectl -n {namespace} delete configmap {CONFIG_MAP}; {upgrade}");
             return Finding::problem(Id::SessionsNoted, ABOUT, says).mended_by(fix);
         }
     };

@@ -16,7 +16,7 @@ use super::places::{Reaper, reaps};
 pub(super) const POLICY: &str = "hotdesk-jobs-as-cronjob";
 
 const UPGRADE: &str =
-    "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values, with the chart of this version";
+    "with the chart of this version: helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values";
 
 /// The slots for which it is not bound as the chart binds it.
 pub(super) fn judge(
