@@ -252,9 +252,13 @@ impl Open<'_> {
     fn in_phase(&self, phase: RequestPhase, message: Option<String>) -> RequestStatus {
         let (steps, steps_left_out) =
             self.status.map(|status| (status.steps.clone(), status.steps_left_out)).unwrap_or_default();
+        // What was asked is taken away when the claim changes; what runs is still of the claim before.
+        let told = self.status.and_then(|status| status.claim_id.as_ref());
+        let claim_id = told.or_else(|| self.request.and_then(|request| request.claim_id.as_ref())).cloned();
         RequestStatus {
             id: self.id.to_owned(),
             kind: self.kind.as_str().to_owned(),
+            claim_id,
             phase,
             steps,
             steps_left_out,

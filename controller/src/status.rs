@@ -60,7 +60,7 @@ impl Patch {
         if !same {
             let mut request = json!(RequestStatus { at: Some(Time(now)), ..is.clone() });
             if let Value::Object(fields) = &mut request {
-                for optional in ["steps", "stepsLeftOut", "message", "exitCode"] {
+                for optional in ["claimID", "steps", "stepsLeftOut", "message", "exitCode"] {
                     fields.entry(optional).or_insert(Value::Null);
                 }
             }
@@ -143,7 +143,7 @@ mod tests {
         let slot =
             read(&json!({}), &json!({"request": {"id": "r1", "kind": "reap", "phase": "Failed", "exitCode": 3}}));
         let patch = Patch::default().with_request(&slot, &is, now()).body();
-        let expected = json!({"id": "r2", "kind": "reap", "phase": "Running", "steps": null, "stepsLeftOut": null,
+        let expected = json!({"id": "r2", "kind": "reap", "claimID": null, "phase": "Running", "steps": null, "stepsLeftOut": null,
             "message": null, "exitCode": null, "at": "2026-11-23T15:00:00Z"});
         assert_eq!(patch["status"]["request"], expected);
         let written = RequestStatus { at: Some(Time("2026-11-23T14:00:00Z".parse().unwrap())), ..is.clone() };

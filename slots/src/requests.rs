@@ -185,6 +185,9 @@ pub struct RequestStatus {
     pub id: String,
     /// `reap`, `revive`, `restamp` or `purge`.
     pub kind: String,
+    /// The id of the claim under which it was asked for; absent where nobody held the slot.
+    #[serde(default, rename = "claimID", skip_serializing_if = "Option::is_none")]
+    pub claim_id: Option<String>,
     /// How far it is.
     pub phase: RequestPhase,
     /// What was said on the way, oldest first.

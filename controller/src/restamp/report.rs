@@ -83,6 +83,7 @@ pub fn told(open: &OpenRequest<'_>, phase: RequestPhase, message: Option<String>
     RequestStatus {
         id: open.id.to_owned(),
         kind: open.kind.as_str().to_owned(),
+        claim_id: open.request.and_then(|request| request.claim_id.clone()),
         phase,
         message,
         ..RequestStatus::default()
