@@ -291,6 +291,10 @@ fn a111_no_role_of_hotdesks_is_wider_than_it_says() {
     for (role, rule) in &all {
         let has = |field: &str, wanted: &str| rule[field].as_array().into_iter().flatten().any(|item| item == wanted);
         assert!(!has("verbs", "*") && !has("verbs", "escalate"), "{role}: {rule}");
+        // The one role that the controller gives to claimants; a policy says to whom.
+        let binds = rule["resources"] == json!(["clusterroles"])
+            && rule["resourceNames"].as_array().is_some_and(|names| names.len() == 1);
+        assert!(!has("verbs", "bind") || binds && role.ends_with(" hotdesk-controller"), "{role}: {rule}");
         // Continuous integration, which is no program of hotdesk's, may be the people whom the operator names.
         assert!(!has("verbs", "impersonate") || role.starts_with("ci "), "{role}: {rule}");
         let wide = has("resources", "*") || has("apiGroups", "*");
