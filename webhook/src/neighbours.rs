@@ -2,7 +2,8 @@
 //! node before everybody else?
 //!
 //! Only what a write newly brings counts; what is there stays until somebody changes it. Each guard has a switch of its own.
-//! The policy inside the API server knows one Slot only, and says none of this.
+//! The policy inside the API server knows one Slot only: it says the same of addresses, priority classes and endpoints
+//! (`policy-neighbours.yaml`), and nothing of hosts and Services.
 
 use std::fmt;
 use std::sync::Arc;

@@ -12,11 +12,12 @@ use hotdesk_e2e::slot::unique;
 use hotdesk_e2e::{TestSlot, admin, until};
 use serde_json::{Value, json};
 
+mod neighbours;
 mod plain;
 mod table;
 mod upgrade;
 
-/// A copy of the chart's gate policy, bound to another label.
+/// Copies of the chart's policies of the gate, bound to another label.
 struct PolicyAlone {
     label: String,
 }
@@ -24,14 +25,20 @@ struct PolicyAlone {
 impl PolicyAlone {
     fn bind() -> Self {
         let alone = Self { label: format!("e2e.hotdesk.test/{}", unique("policy")) };
-        let name = alone.name();
-        let get = |kind: &str| admin().kubectl(&["get", kind, "hotdesk-gate", "-o", "json"]).succeeded().json();
+        for (of_the_chart, name) in alone.names() {
+            alone.copy(of_the_chart, &name);
+        }
+        alone
+    }
+
+    fn copy(&self, of_the_chart: &str, name: &str) {
+        let get = |kind: &str| admin().kubectl(&["get", kind, of_the_chart, "-o", "json"]).succeeded().json();
         let (mut policy, mut binding) = (get("validatingadmissionpolicy"), get("validatingadmissionpolicybinding"));
         for object in [&mut policy, &mut binding] {
             object["metadata"] = json!({"name": name});
             object.as_object_mut().unwrap().remove("status");
         }
-        let selector = json!({"matchExpressions": [{"key": alone.label, "operator": "Exists"}]});
+        let selector = json!({"matchExpressions": [{"key": self.label, "operator": "Exists"}]});
         for (object, field) in [(&mut policy, "matchConstraints"), (&mut binding, "matchResources")] {
             if object["spec"][field]["namespaceSelector"] != Value::Null {
                 object["spec"][field]["namespaceSelector"] = selector.clone();
@@ -41,7 +48,11 @@ impl PolicyAlone {
         for object in [policy, binding] {
             admin().kubectl_with(&["apply", "-f", "-"], &object.to_string()).succeeded();
         }
-        alone
+    }
+
+    /// The chart's policies, and their copies.
+    fn names(&self) -> [(&'static str, String); 2] {
+        [("hotdesk-gate", self.name().to_owned()), ("hotdesk-neighbours", format!("{}-neighbours", self.name()))]
     }
 
     fn name(&self) -> &str {
@@ -62,7 +73,8 @@ impl PolicyAlone {
 impl Drop for PolicyAlone {
     fn drop(&mut self) {
         let kinds = "validatingadmissionpolicybinding,validatingadmissionpolicy";
-        drop(admin().kubectl(&["delete", kinds, self.name(), "--ignore-not-found"]));
+        let [(_, gate), (_, neighbours)] = self.names();
+        drop(admin().kubectl(&["delete", kinds, &gate, &neighbours, "--ignore-not-found"]));
     }
 }
 
