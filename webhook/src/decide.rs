@@ -24,9 +24,17 @@ pub struct Facts<'a> {
     pub requester: &'a Requester<'a>,
     /// The label `hotdesk.dev/for` of the object, of the old object on DELETE.
     pub deployed_for: Option<&'a str>,
-    /// True for what the controller writes in a slot: the one `RoleBinding` whose subjects are the slot's claimants, and
-    /// Events.
-    pub is_controllers: bool,
+    /// What the write is to hotdesk's own programs, if it is something that they write in a slot.
+    pub own: Option<OwnWrite>,
+}
+
+/// What hotdesk's own programs write in a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnWrite {
+    /// The one `RoleBinding` whose subjects are the slot's claimants: the controller's.
+    ClaimantsBinding,
+    /// An Event: the controller's, and the sync's.
+    Event,
 }
 
 /// What is known of the namespace's Slot.
@@ -66,6 +74,8 @@ pub enum Role {
     Reviver,
     /// The controller, for what it writes in a slot.
     Controller,
+    /// What brings claims from a sheet, for the Events that it writes in a slot.
+    Sync,
     /// What brings the stamps in a slot to its claim. A rule and a policy of its own hold it to that.
     Restamper,
     /// A trusted deployer.
@@ -133,8 +143,11 @@ pub fn decide(facts: &Facts<'_>, slot: SlotView<'_>, settings: &Settings, now: T
         return Decision::Deny(Reason::NoNamespace);
     }
     // Whatever the Slot says: where it cannot be read, nobody is left in that object.
-    if facts.is_controllers && settings.is_controller(facts.requester) {
+    if facts.own.is_some() && settings.is_controller(facts.requester) {
         return Decision::Allow(Role::Controller);
+    }
+    if facts.own == Some(OwnWrite::Event) && settings.is_sync(facts.requester) {
+        return Decision::Allow(Role::Sync);
     }
     match slot {
         SlotView::NotSynced => Decision::Deny(Reason::NotSynced),
@@ -223,6 +236,7 @@ impl Role {
             Self::Reaper => "reaper",
             Self::Reviver => "reviver",
             Self::Controller => "controller",
+            Self::Sync => "sync",
             Self::Restamper => "restamper",
             Self::Deployer => "deployer",
             Self::Claimant => "claimant",

@@ -14,6 +14,8 @@ pub mod answer;
 pub mod args;
 pub mod book;
 pub mod caller;
+#[cfg(test)]
+mod cpu;
 pub mod deadline;
 pub mod decide;
 pub mod gated;

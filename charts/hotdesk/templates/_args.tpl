@@ -8,8 +8,6 @@
 {{- range .Values.administrators.groups }}{{ $args = append $args (printf "--administrator-group=%s" .) }}{{ end -}}
 {{- range .Values.machinery.users }}{{ $args = append $args (printf "--machinery-user=%s" .) }}{{ end -}}
 {{- with include "hotdesk.syncUser" . -}}
-{{- /* The gate lets it write Events; the guard judges its Slots. */ -}}
-{{- $args = append $args (printf "--machinery-user=%s" .) -}}
 {{- $args = append $args (printf "--sync-user=%s" .) -}}
 {{- end -}}
 {{- if .Values.webhook.noteSessions -}}
@@ -62,18 +60,25 @@
 {{- ternary "warn" "deny" (eq (include "hotdesk.neighboursSince" .) .Chart.Version) -}}
 {{- end }}
 
+{{/* What one guard for neighbours does. Takes [value, context]. The values of an older chart, which --reuse-values brings, have none. */}}
+{{- define "hotdesk.guard" -}}
+{{- get (index . 1).Values.guard (index . 0) | default (include "hotdesk.guardDefault" (index . 1)) -}}
+{{- end }}
+
+{{/* The priority classes of hotdesk's pods, as a JSON list. The class that the chart makes is there also where they have another. */}}
+{{- define "hotdesk.ownPriorityClasses" -}}
+{{- $classes := list (include "hotdesk.priorityClass" .) (ternary (include "hotdesk.fullname" .) "" .Values.priorityClass.create) -}}
+{{- $classes | compact | uniq | toJson -}}
+{{- end }}
+
 {{/* The flags of the guards for neighbours, as a JSON list. */}}
 {{- define "hotdesk.guardArgs" -}}
 {{- $args := list -}}
-{{- $default := include "hotdesk.guardDefault" . -}}
 {{- range $value, $flag := dict "hosts" "hosts" "externalNames" "external-names" "externalIPs" "external-ips" "priorityClasses" "priority-classes" "endpointSlices" "endpoint-slices" -}}
-{{- /* The values of an older chart, which --reuse-values brings, have none. */ -}}
-{{- $args = append $args (printf "--guard-%s=%s" $flag (get $.Values.guard $value | default $default)) -}}
+{{- $args = append $args (printf "--guard-%s=%s" $flag (include "hotdesk.guard" (list $value $))) -}}
 {{- end -}}
 {{- range list .Release.Namespace .Values.jobs.namespace .Values.saved.namespace }}{{ $args = append $args (printf "--own-namespace=%s" .) }}{{ end -}}
-{{- /* The class that the chart makes is there also where hotdesk's pods have another. */ -}}
-{{- $classes := list (include "hotdesk.priorityClass" .) (ternary (include "hotdesk.fullname" .) "" .Values.priorityClass.create) -}}
-{{- range $classes | compact | uniq }}{{ $args = append $args (printf "--own-priority-class=%s" .) }}{{ end -}}
+{{- range include "hotdesk.ownPriorityClasses" . | fromJsonArray }}{{ $args = append $args (printf "--own-priority-class=%s" .) }}{{ end -}}
 {{ $args | toJson }}
 {{- end }}
 

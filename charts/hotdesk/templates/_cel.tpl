@@ -3,7 +3,7 @@ CEL that the webhook configurations and the policies share, so that they cannot 
 Values enter CEL through toJson only: a JSON string or list is a CEL string or list, and cannot end early.
 */}}
 
-{{/* The exact user names of cluster machinery, as a CEL list: files/machinery.txt, machinery.users, and the sync. */}}
+{{/* The exact user names of cluster machinery, as a CEL list: files/machinery.txt and machinery.users. */}}
 {{- define "hotdesk.cel.machineryNames" -}}
 {{- $names := list -}}
 {{- range .Files.Lines "files/machinery.txt" -}}
@@ -11,7 +11,6 @@ Values enter CEL through toJson only: a JSON string or list is a CEL string or l
 {{- if $name }}{{ $names = append $names ($name | toJson) }}{{ end -}}
 {{- end -}}
 {{- range .Values.machinery.users }}{{ $names = append $names (. | toJson) }}{{ end -}}
-{{- with include "hotdesk.syncUser" . }}{{ $names = append $names (. | toJson) }}{{ end -}}
 [
   {{ $names | uniq | join ",\n  " }}
 ]
@@ -173,6 +172,18 @@ true
 {{- $wasShort := include "hotdesk.cel.isShort" (list "dyn(oldObject)" .field) -}}
 {{- $isSmall := printf "%s && %s.map(t, size(t.?metadata.?labels.orValue({})) + size(t.?metadata.?annotations.orValue({}))).sum() <= %s" $isShort $new (include "hotdesk.cel.many" nil) -}}
 {{- $rows = append $rows (printf "(variables.kind in %s ? [%s ? {\"at\": dyn(%s), \"large\": dyn(false), \"new\": dyn(%s), \"old\": dyn(oldObject != null && %s ? %s : [])} : {\"at\": dyn(%s), \"large\": dyn(true), \"new\": dyn([]), \"old\": dyn([])}] : [])" (.kinds | toJson) $isSmall (.field | toJson) $new $wasShort $old (.field | toJson)) -}}
+{{- end -}}
+{{ $rows | join " +\n" }}
+{{- end }}
+
+{{/* The priority classes of a pod, or of the pods that a controller makes of an object: a CEL list. Takes [object, context]. */}}
+{{- define "hotdesk.cel.priorityClasses" -}}
+{{- $object := index . 0 -}}
+{{- $rows := list (printf "(variables.kind == \"/Pod\" ? [string(%s.?spec.?priorityClassName.orValue(\"\"))] : [])" $object) -}}
+{{- range (include "hotdesk.gated" (index . 1) | fromJson).templates -}}
+{{- if regexMatch "(^|[.])template$" .field -}}
+{{- $rows = append $rows (printf "(variables.kind in %s ? [string(%s.?%s.?spec.?priorityClassName.orValue(\"\"))] : [])" (.kinds | toJson) $object (.field | replace "." ".?")) -}}
+{{- end -}}
 {{- end -}}
 {{ $rows | join " +\n" }}
 {{- end }}

@@ -21,6 +21,7 @@ pub enum Role {
     BreakGlass,
     Administrator,
     Controller,
+    Sync,
     Reaper,
     Reviver,
     Workload,
@@ -69,6 +70,9 @@ impl Role {
         }
         if asked.username == names::CONTROLLER && is_controllers(asked) {
             return Some(Self::Controller);
+        }
+        if asked.username == names::SYNC && is_event(asked) {
+            return Some(Self::Sync);
         }
         let Slot::Known(facts) = slot else { return None };
         if let Some(role) = own_job(asked) {
@@ -157,9 +161,13 @@ fn is_controllers(asked: &Asked) -> bool {
         ("rbac.authorization.k8s.io", "rolebindings", "") => {
             asked.operation == "UPDATE" && asked.name == "hotdesk-claimants"
         }
-        ("" | "events.k8s.io", "events", "") => asked.writes(),
-        _ => false,
+        _ => is_event(asked),
     }
+}
+
+/// What the sync writes in slots, and the controller too.
+fn is_event(asked: &Asked) -> bool {
+    matches!(asked.target(), ("" | "events.k8s.io", "events", "")) && asked.writes()
 }
 
 fn is_account_of(username: &str, namespace: &str) -> bool {

@@ -9,7 +9,7 @@ use hotdesk_slots::{Mode, Requester, keys, release};
 use crate::answer::{Answer, Context, Note, Path, is_slot, refusal, requires_object, slots};
 use crate::book::{Listing, Look, Page};
 use crate::decide::rules::{Broken, broken, names};
-use crate::decide::{Decision, Facts, Reason, Role, decide, restamp};
+use crate::decide::{Decision, Facts, OwnWrite, Reason, Role, decide, restamp};
 use crate::gated::Gated;
 use crate::message::{self, denial, holder};
 use crate::neighbours::{self, Found, Neighbours};
@@ -64,7 +64,7 @@ pub(super) fn judged<'a>(
         namespace: request.namespace(),
         requester: &requester,
         deployed_for: deployed_for(request),
-        is_controllers: binds_claimants(request) || is_event(request),
+        own: own_write(request),
     };
     let judged = decide(&facts, look.view(), context.settings, context.now);
     let claim = look.page().and_then(|page| page.claim.as_ref());
@@ -130,17 +130,16 @@ fn no_restamp(request: &GateRequest<'_>, decision: Decision, body: Body<'_>) -> 
     restamp::judge(request, objects).err().map(Broken::Restamp)
 }
 
-fn binds_claimants(request: &GateRequest<'_>) -> bool {
+/// What hotdesk's own programs write in a slot.
+fn own_write(request: &GateRequest<'_>) -> Option<OwnWrite> {
     let resource = (request.resource.group.as_str(), request.resource.resource.as_str(), request.subresource());
-    request.operation == Operation::Update
-        && resource == ("rbac.authorization.k8s.io", "rolebindings", "")
-        && request.name() == keys::CLAIMANTS_BINDING
-}
-
-fn is_event(request: &GateRequest<'_>) -> bool {
-    let resource = (request.resource.group.as_str(), request.resource.resource.as_str(), request.subresource());
-    matches!(request.operation, Operation::Create | Operation::Update)
-        && matches!(resource, ("" | "events.k8s.io", "events", ""))
+    match (request.operation, resource) {
+        (Operation::Create | Operation::Update, ("" | "events.k8s.io", "events", "")) => Some(OwnWrite::Event),
+        (Operation::Update, ("rbac.authorization.k8s.io", "rolebindings", "")) => {
+            (request.name() == keys::CLAIMANTS_BINDING).then_some(OwnWrite::ClaimantsBinding)
+        }
+        _ => None,
+    }
 }
 
 /// The person whom the object names. A DELETE has only the old object.

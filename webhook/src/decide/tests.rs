@@ -16,13 +16,14 @@ const POD: &str = "authentication.kubernetes.io/pod-name";
 const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
 const RESTAMPER: &str = "system:serviceaccount:hotdesk:hotdesk-restamper";
 const ACCESS: &str = "system:serviceaccount:hotdesk:hotdesk-access";
+const SYNC: &str = "system:serviceaccount:hotdesk:hotdesk-sync";
 
 /// Who asks, what for, and where: alice holds `pikachu` unless the test says otherwise.
 struct Case {
     namespace: &'static str,
     requester: Requester<'static>,
     deployed_for: Option<&'static str>,
-    is_controllers: bool,
+    own: Option<OwnWrite>,
     has_claim_id: bool,
     claim: Option<ClaimView>,
     slot_mode: Option<Mode>,
@@ -30,6 +31,7 @@ struct Case {
     view: View,
 }
 
+#[derive(Clone, Copy)]
 enum View {
     Known,
     NotSynced,
@@ -72,10 +74,11 @@ fn by(username: &str) -> Case {
                 extra_keys: vec!["example.com/login".to_owned()],
             },
             controller_user: Some(ACCESS.to_owned()),
+            sync_user: Some(SYNC.to_owned()),
             restamper_user: Some(RESTAMPER.to_owned()),
             ..Settings::default()
         },
-        is_controllers: false,
+        own: None,
         has_claim_id: true,
         view: View::Known,
     }
@@ -102,8 +105,8 @@ impl Case {
         self.deployed_for = Some(person);
         self
     }
-    fn writing_the_controllers_own(mut self) -> Self {
-        self.is_controllers = true;
+    fn writing(mut self, own: OwnWrite) -> Self {
+        self.own = Some(own);
         self
     }
     fn free(mut self) -> Self {
@@ -144,7 +147,7 @@ impl Case {
             namespace: self.namespace,
             requester: &self.requester,
             deployed_for: self.deployed_for,
-            is_controllers: self.is_controllers,
+            own: self.own,
         };
         let view = match self.view {
             View::Known => {
@@ -346,9 +349,21 @@ fn the_slots_mode_goes_before_the_installations() {
 #[test]
 fn the_controller_may_write_what_is_its_own_in_a_slot_and_nothing_else() {
     for view in [View::Known, View::Missing, View::Unreadable, View::NotSynced] {
-        allows(Role::Controller, by(ACCESS).writing_the_controllers_own().seeing(view));
+        for own in [OwnWrite::ClaimantsBinding, OwnWrite::Event] {
+            allows(Role::Controller, by(ACCESS).writing(own).seeing(view));
+        }
     }
     denies(Reason::Held, by(ACCESS));
-    denies(Reason::Held, by("system:serviceaccount:mew:hotdesk-access").writing_the_controllers_own());
-    denies(Reason::Held, by("bob@example.com").writing_the_controllers_own());
+    denies(Reason::Held, by("system:serviceaccount:mew:hotdesk-access").writing(OwnWrite::ClaimantsBinding));
+    denies(Reason::Held, by("bob@example.com").writing(OwnWrite::ClaimantsBinding));
+}
+
+#[test]
+fn the_sync_writes_events_in_a_slot_and_nothing_else() {
+    for view in [View::Known, View::Missing, View::Unreadable, View::NotSynced] {
+        allows(Role::Sync, by(SYNC).writing(OwnWrite::Event).seeing(view));
+    }
+    denies(Reason::Held, by(SYNC));
+    denies(Reason::Held, by(SYNC).writing(OwnWrite::ClaimantsBinding));
+    denies(Reason::Held, by("system:serviceaccount:mew:hotdesk-sync").writing(OwnWrite::Event));
 }

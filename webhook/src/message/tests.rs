@@ -18,8 +18,7 @@ fn bobs() -> ClaimView {
 
 fn tell(reason: Reason, username: &str, claim: Option<&ClaimView>, listing: &Listing, url: Option<&str>) -> String {
     let requester = Requester { username: username.to_owned().into(), ..Requester::default() };
-    let facts =
-        Facts { namespace: "pikachu", requester: &requester, deployed_for: Some("carol"), is_controllers: false };
+    let facts = Facts { namespace: "pikachu", requester: &requester, deployed_for: Some("carol"), own: None };
     let now = "2026-11-23T15:00:00Z".parse().unwrap();
     denial(reason, &facts, &Context { claim, listing, claim_url: url, now })
 }
@@ -80,7 +79,7 @@ fn a_new_holder_is_told_how_to_trust_what_runs() {
 #[test]
 fn every_rule_has_a_sentence_that_names_what_breaks_it() {
     let requester = Requester { username: "bob".into(), ..Requester::default() };
-    let facts = Facts { namespace: "pikachu", requester: &requester, deployed_for: None, is_controllers: false };
+    let facts = Facts { namespace: "pikachu", requester: &requester, deployed_for: None, own: None };
     let found = Reserved { template: "spec.template", map: "labels", key: "hotdesk.dev/\u{1b}x" };
     for (broken, parts) in [
         (

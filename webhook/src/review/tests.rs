@@ -1,6 +1,7 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
+use crate::cpu;
 
 /// A review of an object with this much in it.
 fn review_of(payload: &str) -> String {
@@ -14,12 +15,7 @@ fn review_of(payload: &str) -> String {
 }
 
 fn fastest(mut run: impl FnMut()) -> Duration {
-    let times = (0..5).map(|_| {
-        let began = Instant::now();
-        run();
-        began.elapsed()
-    });
-    times.min().unwrap()
+    (0..5).map(|_| cpu::time_of(&mut run)).min().unwrap()
 }
 
 #[test]

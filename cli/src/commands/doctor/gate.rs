@@ -286,8 +286,8 @@ fn is_every_slot(selector: &LabelSelector) -> bool {
 }
 
 /// The policies of the gate, which a switch of the chart binds; and those that hold hotdesk's own accounts, which are always bound.
-const OF_THE_GATE: [&str; 2] = ["gate", "namespaces"];
-const OF_ACCOUNTS: [&str; 5] = ["reapers", "reapers-releases", "revivers-requests", "restamper", "jobs"];
+const OF_THE_GATE: [&str; 3] = ["gate", "namespaces", "neighbours"];
+const OF_ACCOUNTS: [&str; 6] = ["reapers", "reapers-releases", "revivers-requests", "restamper", "claimants", "jobs"];
 
 /// The policies and what binds them.
 pub(super) fn policies(facts: &Facts) -> Vec<Finding> {
@@ -346,7 +346,8 @@ fn policy(
         let spec: &k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBindingSpec = spec;
         spec.param_ref.as_ref().is_some_and(|param| param.name.as_deref() == Some("slot"))
     };
-    let judges_by_slot = ["-gate", "-reapers-releases", "-revivers-requests"].iter().any(|end| name.ends_with(end));
+    let judges_by_slot =
+        ["-gate", "-reapers-releases", "-revivers-requests", "-claimants"].iter().any(|end| name.ends_with(end));
     if judges_by_slot && !bound.is_empty() && !bound.iter().any(by_slot) {
         let says = format!("the binding of {name} does not name the Slot as its parameter, so it judges by nothing");
         findings.push(problem(says).mended_by(UPGRADE));

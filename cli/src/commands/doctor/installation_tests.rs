@@ -20,13 +20,15 @@ fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
 }
 
 /// The policies that the chart makes, besides the one that `charts/slots` binds.
-const POLICIES: [&str; 7] = [
+const POLICIES: [&str; 9] = [
     "hotdesk-gate",
     "hotdesk-namespaces",
+    "hotdesk-neighbours",
     "hotdesk-reapers",
     "hotdesk-reapers-releases",
     "hotdesk-revivers-requests",
     "hotdesk-restamper",
+    "hotdesk-claimants",
     "hotdesk-jobs",
 ];
 
@@ -59,7 +61,8 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
     });
     let policy = |name: &str| json!({"metadata": {"name": name}, "spec": {"failurePolicy": "Fail"}});
     let binding = |name: &str| {
-        let by_slot = ["hotdesk-gate", "hotdesk-reapers-releases", "hotdesk-revivers-requests"].contains(&name);
+        let by_slot = ["hotdesk-gate", "hotdesk-reapers-releases", "hotdesk-revivers-requests", "hotdesk-claimants"]
+            .contains(&name);
         let param = if by_slot { json!({"name": "slot"}) } else { Value::Null };
         json!({"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"], "paramRef": param}})
     };
@@ -93,6 +96,7 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
             served: Ok(vec![]),
             rights: vec![],
             secrets: vec![],
+            saved: Ok(std::collections::BTreeMap::new()),
             starts: vec![],
             reapers: vec![],
             controllers: vec![],

@@ -13,6 +13,7 @@ use crate::workloads::lies;
 
 const JOBS: &str = "hotdesk-jobs";
 const SAVED: &str = "hotdesk-saved";
+const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// Alice's slot, where the accounts may do anything as far as RBAC goes.
 pub fn slot(world: &World) -> TestSlot {
@@ -21,6 +22,12 @@ pub fn slot(world: &World) -> TestSlot {
     world.make(&core(name, "resourcequotas"), &json!({"metadata": {"name": "quota"}, "spec": {"hard": {}}}));
     world.make(&core(name, "limitranges"), &json!({"metadata": {"name": "limits"}, "spec": {"limits": []}}));
     world.make(&core(name, "configmaps"), &json!({"metadata": {"name": "by-hand"}}));
+    let edit = json!({"apiGroup": RBAC, "kind": "ClusterRole", "name": "edit"});
+    // As the controller would have it: it has nothing to write.
+    let claimants = ["alice@example.com", "github:alice@example.com"]
+        .map(|user| json!({"apiGroup": RBAC, "kind": "User", "name": user}));
+    let binding = json!({"metadata": {"name": "hotdesk-claimants"}, "roleRef": edit, "subjects": claimants});
+    world.make(&group("rbac.authorization.k8s.io/v1", name, "rolebindings"), &binding);
     let accounts = [
         (format!("reaper-{name}"), JOBS),
         (format!("reviver-{name}"), JOBS),
@@ -28,6 +35,7 @@ pub fn slot(world: &World) -> TestSlot {
         (format!("reaper-{name}"), "elsewhere"),
         ("hotdesk-controller".to_owned(), "hotdesk"),
         ("hotdesk-webhook".to_owned(), "hotdesk"),
+        ("hotdesk-sync".to_owned(), "hotdesk"),
     ];
     for (account, namespace) in accounts {
         world.bind(name, "cluster-admin", &json!({"kind": "ServiceAccount", "name": account, "namespace": namespace}));
@@ -185,7 +193,63 @@ fn others() -> Vec<Row> {
             let controller = Actor::account("hotdesk", "hotdesk-controller").in_a_pod();
             w.api.send(&controller, Ask::post(group("batch/v1", JOBS, "jobs"), &job)).denied(&["controller"])
         }),
+        row(
+            "a154",
+            "the controller",
+            "gives somebody else the rights of a claimant",
+            "denied; alice has them",
+            gives_rights,
+        ),
+        row("a155", "the sync", "writes in a slot what is no Event", "denied, each of it", |w| {
+            let slot = w.own_accounts().name();
+            let sync = Actor::account("hotdesk", "hotdesk-sync").in_a_pod();
+            let by_hand = core(slot, "configmaps/by-hand");
+            let binding = group("rbac.authorization.k8s.io/v1", slot, "rolebindings/hotdesk-claimants");
+            let asks = [
+                Ask::post(core(slot, "configmaps"), &json!({"metadata": {"name": "attack"}})),
+                Ask::delete(by_hand),
+                Ask::merge(
+                    binding,
+                    &json!({"subjects": [{"apiGroup": RBAC, "kind": "User", "name": "alice@example.com"}]}),
+                ),
+            ];
+            w.unchanged(slot, || asks.into_iter().try_for_each(|ask| w.api.send(&sync, ask).denied(&[slot])))?;
+            let regarding = json!({"kind": "Slot", "namespace": slot, "name": "slot"});
+            let event = json!({"metadata": {"generateName": "sync-"}, "regarding": regarding, "action": "Claim",
+                "reason": "Claimed", "type": "Normal", "note": "a row of a test", "reportingController": "hotdesk-sync",
+                "reportingInstance": "test", "eventTime": "2026-11-30T12:00:00.000000Z"});
+            w.api.send(&sync, Ask::post(group("events.k8s.io/v1", slot, "events"), &event).dry()).done().map(drop)
+        }),
     ]
+}
+
+fn gives_rights(world: &World) -> Verdict {
+    let slot = world.own_accounts().name();
+    let controller = Actor::account("hotdesk", "hotdesk-controller").in_a_pod();
+    let give = |kind: &str, name: &str| {
+        let subject = json!({"apiGroup": if kind == "ServiceAccount" { "" } else { RBAC }, "kind": kind, "name": name,
+            "namespace": if kind == "ServiceAccount" { json!("elsewhere") } else { Value::Null }});
+        let path = group("rbac.authorization.k8s.io/v1", slot, "rolebindings/hotdesk-claimants");
+        world.api.send(&controller, Ask::merge(path, &json!({"subjects": [subject]})).dry())
+    };
+    let strangers = [
+        ("User", "mallory@example.com"),
+        ("User", "system:anonymous"),
+        ("User", "github:mallory@example.com"),
+        ("Group", "alice@example.com"),
+        ("Group", "system:authenticated"),
+        ("ServiceAccount", "alice@example.com"),
+    ];
+    for (kind, name) in strangers {
+        give(kind, name).denied(&["to those alone whom its claim names, and not to", name])?;
+    }
+    for name in ["alice@example.com", "github:alice@example.com"] {
+        give("User", name).done()?;
+    }
+    let other = group("rbac.authorization.k8s.io/v1", slot, "rolebindings");
+    let binding = json!({"metadata": {"name": "mine"}, "subjects": [{"apiGroup": RBAC, "kind": "User", "name": "mallory"}],
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "edit"}});
+    world.api.send(&controller, Ask::post(other, &binding).dry()).denied(&[slot])
 }
 
 fn reaper_deletes(world: &World) -> Verdict {
