@@ -18,6 +18,7 @@ mod probe;
 mod rights;
 mod rotation;
 mod runs;
+mod saved;
 mod secrets;
 mod served;
 mod sessions;
@@ -91,6 +92,7 @@ fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding> {
     findings.extend(ways_in::second_witness(&then.ways_in, &then.reapers, &then.controllers, ingresses));
     findings.extend(start::judge(&then.starts));
     findings.extend(secrets::judge(&then.secrets));
+    findings.extend(saved::judge(&then.saved));
     findings.extend(slots::judge(facts, program, now));
     // A slot that another judgement has something against is not in order.
     let amiss: Vec<String> = findings.iter().filter(|f| f.level != Level::Ok).map(|f| f.about.clone()).collect();

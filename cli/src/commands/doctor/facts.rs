@@ -24,6 +24,7 @@ use super::offered::{self, Offered};
 use super::places::{Observer, Reaper, Uses, reaps};
 use super::probe::{self, Probe};
 use super::rights::{self, Asked};
+use super::saved::{self, Saved};
 use super::secrets::{self, Wanted};
 use super::served::Served;
 use super::sessions::{self, Noted};
@@ -72,6 +73,8 @@ pub(super) struct Then {
     pub(super) sessions: Noted,
     pub(super) starts: Vec<Start>,
     pub(super) secrets: Vec<Wanted>,
+    /// What an earlier version saved in the slots.
+    pub(super) saved: Seen<Saved>,
     pub(super) reapers: Vec<Reaper>,
     pub(super) controllers: Vec<Controller>,
     /// Pods of well-known controllers; asked for where a reaper finds none.
@@ -171,8 +174,12 @@ impl Then {
         let places = places(&reapers);
         let looks = places.iter().map(|(place, uses)| look::controller(client, place, *uses));
         let controllers = futures::stream::iter(looks).buffered(AT_ONCE).collect::<Vec<Controller>>();
-        let (offered, grants, sessions) =
-            tokio::join!(offered::ask(client), beyond::ask(client), sessions::ask(client, &reapers));
+        let (offered, grants, sessions, saved) = tokio::join!(
+            offered::ask(client),
+            beyond::ask(client),
+            sessions::ask(client, &reapers),
+            saved::ask(client, &stays)
+        );
         let (probe, certificate, served, rights, starts, secrets, controllers, known, monitors) = tokio::join!(
             probe::run(client, &stays),
             certificate(client, webhook),
@@ -193,6 +200,7 @@ impl Then {
             sessions,
             starts,
             secrets,
+            saved,
             reapers,
             controllers,
             known,

@@ -54,6 +54,7 @@ pub(super) enum Id {
     ReaperSettings,
     ReaperRights,
     ReaperSecrets,
+    SavedInSlots,
     ReaperStart,
     ReaperRun,
     ReaperSight,
