@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod carried_on;
 mod certificates;
 mod control_plane;
 mod upgrade;
@@ -105,10 +106,7 @@ fn one_replica_is_deleted() {
 #[test]
 fn one_replica_is_killed() {
     let _held = installation::exclusive();
-    let ended = under_load("one replica killed", |_, _| {
-        in_hotdesk(&["delete", &webhook_pods()[0], "--force", "--grace-period=0"]).succeeded();
-        all_are_ready();
-    });
+    let ended = under_load("one replica killed", |_, _| kill_one());
     // What was in the hands of the killed one is lost.
     assert!(ended.failed.len() <= 8, "{}: {:?}", ended.failed.len(), ended.failed.first());
 }
@@ -116,10 +114,17 @@ fn one_replica_is_killed() {
 #[test]
 fn both_replicas_are_killed() {
     let _held = installation::exclusive();
-    under_load("both replicas killed", |_, _| {
-        in_hotdesk(&[&["delete", "pods", "--force", "--grace-period=0"][..], &PODS].concat()).succeeded();
-        all_are_ready();
-    });
+    under_load("both replicas killed", |_, _| kill_both());
+}
+
+fn kill_one() {
+    in_hotdesk(&["delete", &webhook_pods()[0], "--force", "--grace-period=0"]).succeeded();
+    all_are_ready();
+}
+
+fn kill_both() {
+    in_hotdesk(&[&["delete", "pods", "--force", "--grace-period=0"][..], &PODS].concat()).succeeded();
+    all_are_ready();
 }
 
 #[test]
@@ -214,20 +219,23 @@ fn one_replica_is_stopped() {
     let Some(pid) = webhook_processes().first().copied() else {
         return not_run("one_replica_is_stopped", "the webhook's processes are not on this machine");
     };
-    let ended = under_load("one replica stopped", |_, _| {
-        let stopped = Stopped::new(pid);
-        until("the stopped replica to leave the Service", Duration::from_secs(60), || {
-            let args = ["get", "endpointslices", "-l", "kubernetes.io/service-name=hotdesk-webhook", "-o", "json"];
-            let slices = in_hotdesk(&args).succeeded().json();
-            let endpoints = slices["items"][0]["endpoints"].as_array().cloned().unwrap_or_default();
-            let ready = endpoints.iter().filter(|endpoint| endpoint["conditions"]["ready"] == true).count();
-            if ready == 1 { Ok(()) } else { Err(format!("{ready} are ready")) }
-        });
-        drop(stopped);
-        all_are_ready();
-    });
+    let ended = under_load("one replica stopped", |_, _| stop_for_a_while(pid));
     // Until the readiness probe has noticed, calls that reach the stopped one run into the API server's timeout.
     assert!(ended.failed.iter().all(|why| why.contains("webhook") || why.contains("timeout")), "{:?}", ended.failed);
+}
+
+/// Until it is out of the Service.
+fn stop_for_a_while(pid: i32) {
+    let stopped = Stopped::new(pid);
+    until("the stopped replica to leave the Service", Duration::from_secs(60), || {
+        let args = ["get", "endpointslices", "-l", "kubernetes.io/service-name=hotdesk-webhook", "-o", "json"];
+        let slices = in_hotdesk(&args).succeeded().json();
+        let endpoints = slices["items"][0]["endpoints"].as_array().cloned().unwrap_or_default();
+        let ready = endpoints.iter().filter(|endpoint| endpoint["conditions"]["ready"] == true).count();
+        if ready == 1 { Ok(()) } else { Err(format!("{ready} are ready")) }
+    });
+    drop(stopped);
+    all_are_ready();
 }
 
 /// A process that stands still until this is dropped.
