@@ -17,7 +17,7 @@ use crate::line::Format;
 pub(crate) use read::read_server;
 pub use read::{Defaults, read};
 pub(crate) use sees::NAME_LABEL;
-pub use sees::{INGRESS_NGINX, Sees};
+pub use sees::{ENVOY_GATEWAY, INGRESS_NGINX, Sees};
 pub(crate) use written::{Auth as WrittenAuth, Header};
 
 /// One source.

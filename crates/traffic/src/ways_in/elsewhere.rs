@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Service;
 use serde_json::Value;
 
 use super::kinds::{Reach, ServedBy};
-use super::routes::{hides, is_mesh_only};
+use super::routes::{hides, is_ciliums_own, is_mesh_only};
 use super::{Route, Unwatched, WaysIn, called, hidden};
 use crate::sources::{Controller, Source};
 
@@ -16,7 +16,7 @@ pub(super) fn judge(found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
     let slot = found.slot.as_str();
     let foreign = |route: &&Route| route.object.namespace != slot && route.kind.reach != Reach::Granted;
     let names = |route: &Route| route.object.body.get("spec").is_some_and(|spec| mentions(spec, slot));
-    let leading = |route: &&Route| !is_mesh_only(route) && names(route);
+    let leading = |route: &&Route| !is_mesh_only(route) && !is_ciliums_own(route) && names(route);
     let routes =
         found.elsewhere.iter().filter(foreign).filter(leading).filter_map(|route| of_route(route, slot, sources));
     let aliases = found.aliases.iter().filter_map(|service| of_alias(service, found));
@@ -34,7 +34,11 @@ fn of_route(route: &Route, slot: &str, sources: &[Source]) -> Option<Unwatched> 
     if !witnesses.is_empty() {
         return hidden(&witnesses, |source| hides(route, source));
     }
-    let why = format!("leads into {slot}, and its requests are told as those of {}", plain(&route.object.namespace));
+    let whose = match route.object.namespace.as_str() {
+        "" => "under no name of a slot".to_owned(),
+        namespace => format!("as those of {}", plain(namespace)),
+    };
+    let why = format!("leads into {slot}, and its requests are told {whose}");
     Some(Unwatched::new(route.called(), why, "put the route into the slot, where its requests are the slot's"))
 }
 
@@ -75,10 +79,13 @@ pub(crate) fn mentions(value: &Value, slot: &str) -> bool {
 }
 
 /// True for the address of something in a namespace: `web.mew`, `http://web.mew.svc:80/x`, `db-0.db.mew.svc.cluster.local`,
-/// and `mew/web`.
+/// `mew/web`, and Kuma's `web_mew_svc_80`.
 fn is_in(text: &str, namespace: &str) -> bool {
     let text = text.split_once("://").map_or(text, |(_, rest)| rest);
     if text.split_once('/').is_some_and(|(first, name)| first == namespace && !name.is_empty()) {
+        return true;
+    }
+    if text.split('_').collect::<Vec<_>>().windows(3).any(|parts| matches!(parts, [_, own, "svc"] if *own == namespace)) {
         return true;
     }
     let host = text.split(['/', ':', '?']).next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
@@ -100,6 +107,7 @@ mod tests {
             "db-0.db.mew.svc.cluster.local.",
             "mew/web",
             "WEB.MEW.SVC",
+            "web_mew_svc_80",
         ] {
             assert!(is_in(text, "mew"), "{text}");
         }
@@ -111,6 +119,7 @@ mod tests {
             "mew.svc",
             "edge/gw",
             "/mew/web",
+            "mew_svc_80",
             "",
         ] {
             assert!(!is_in(text, "mew"), "{text}");

@@ -61,12 +61,16 @@ const GLOO: ServedBy = ServedBy::Product("Gloo");
 const KNATIVE: ServedBy = ServedBy::Product("Knative");
 const F5: ServedBy = ServedBy::Product("F5's controller");
 const KONG: ServedBy = ServedBy::Product("Kong");
+const CILIUM: ServedBy = ServedBy::Product("Cilium's Envoy");
+const CONSUL: ServedBy = ServedBy::Product("Consul");
+const KUMA: ServedBy = ServedBy::Product("Kuma");
+const SKUPPER: ServedBy = ServedBy::Product("Skupper");
 const NGROK: ServedBy = ServedBy::Product("ngrok");
 const OTHER_CLUSTERS: ServedBy = ServedBy::Product("the gateways of other clusters");
 const CLOUDFLARE: ServedBy = ServedBy::Product("Cloudflare's tunnel");
 
 /// All of them.
-pub const ALL: [RouteKind; 50] = [
+pub const ALL: [RouteKind; 68] = [
     row(NETWORKING, "Ingress", "ingresses", ServedBy::Class, Reach::Own),
     row(GATEWAY_API, "HTTPRoute", "httproutes", ServedBy::Gateway, Reach::Granted),
     row(GATEWAY_API, "GRPCRoute", "grpcroutes", ServedBy::Gateway, Reach::Granted),
@@ -82,6 +86,7 @@ pub const ALL: [RouteKind; 50] = [
     row("traefik.containo.us", "IngressRouteUDP", "ingressrouteudps", TRAEFIK, Reach::Any),
     row("traefik.containo.us", "TraefikService", "traefikservices", TRAEFIK, Reach::Part),
     row("networking.istio.io", "VirtualService", "virtualservices", ISTIO, Reach::Any),
+    row("networking.istio.io", "ServiceEntry", "serviceentries", ISTIO, Reach::Part),
     row("projectcontour.io", "HTTPProxy", "httpproxies", CONTOUR, Reach::Own),
     row("contour.heptio.com", "IngressRoute", "ingressroutes", CONTOUR, Reach::Own),
     row("route.openshift.io", "Route", "routes", ServedBy::Product("OpenShift's router"), Reach::Own),
@@ -105,6 +110,23 @@ pub const ALL: [RouteKind; 50] = [
     row("cis.f5.com", "VirtualServer", "virtualservers", F5, Reach::Any),
     row("cis.f5.com", "TransportServer", "transportservers", F5, Reach::Any),
     row("cis.f5.com", "IngressLink", "ingresslinks", F5, Reach::Own),
+    row("cilium.io", "CiliumEnvoyConfig", "ciliumenvoyconfigs", CILIUM, Reach::Any),
+    row("cilium.io", "CiliumClusterwideEnvoyConfig", "ciliumclusterwideenvoyconfigs", CILIUM, Reach::Part),
+    row("gateway.envoyproxy.io", "Backend", "backends", ServedBy::Product("Envoy Gateway"), Reach::Part),
+    row("gateway.kgateway.dev", "Backend", "backends", ServedBy::Product("kgateway"), Reach::Part),
+    row("consul.hashicorp.com", "IngressGateway", "ingressgateways", CONSUL, Reach::Any),
+    row("consul.hashicorp.com", "ServiceRouter", "servicerouters", CONSUL, Reach::Any),
+    row("consul.hashicorp.com", "ServiceResolver", "serviceresolvers", CONSUL, Reach::Any),
+    row("kuma.io", "MeshHTTPRoute", "meshhttproutes", KUMA, Reach::Any),
+    row("kuma.io", "MeshTCPRoute", "meshtcproutes", KUMA, Reach::Any),
+    row("kuma.io", "MeshGatewayRoute", "meshgatewayroutes", KUMA, Reach::Part),
+    row("appmesh.k8s.aws", "GatewayRoute", "gatewayroutes", ServedBy::Product("AWS App Mesh"), Reach::Any),
+    row("skupper.io", "Connector", "connectors", SKUPPER, Reach::Any),
+    row("skupper.io", "AttachedConnector", "attachedconnectors", SKUPPER, Reach::Own),
+    row("ingress.k8s.ngrok.com", "HTTPSEdge", "httpsedges", NGROK, Reach::Any),
+    row("ingress.k8s.ngrok.com", "TCPEdge", "tcpedges", NGROK, Reach::Any),
+    row("ingress.k8s.ngrok.com", "TLSEdge", "tlsedges", NGROK, Reach::Any),
+    row("ingress.k8s.ngrok.com", "Tunnel", "tunnels", NGROK, Reach::Any),
     row("ngrok.k8s.ngrok.com", "AgentEndpoint", "agentendpoints", NGROK, Reach::Any),
     row("ngrok.k8s.ngrok.com", "CloudEndpoint", "cloudendpoints", NGROK, Reach::Own),
     row("networking.cfargotunnel.com", "TunnelBinding", "tunnelbindings", CLOUDFLARE, Reach::Own),

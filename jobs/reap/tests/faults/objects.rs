@@ -118,6 +118,9 @@ fn resource(kind: &str) -> Value {
 fn plural(kind: &str) -> String {
     let known = hotdesk_traffic::ways_in::kinds::ALL.iter().find(|row| row.kind == kind);
     let lower = kind.to_ascii_lowercase();
+    if let Some(stem) = lower.strip_suffix("proxy") {
+        return format!("{stem}proxies");
+    }
     let suffix = if lower.ends_with('s') { "es" } else { "s" };
     known
         .filter(|row| row.group != "serving.knative.dev")

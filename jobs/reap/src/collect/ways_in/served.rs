@@ -2,6 +2,7 @@
 
 use hotdesk_traffic::ways_in::Unwatched;
 use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, NETWORKING};
+use hotdesk_traffic::ways_in::settings::envoy;
 use kube::api::ApiResource;
 
 use super::{ASKED, reason};
@@ -14,7 +15,7 @@ pub(crate) struct Served {
     pub(crate) unread: Vec<Unwatched>,
 }
 
-/// What the routes of the Gateway API name.
+/// What the routes of the Gateway API name, and an `EnvoyProxy` that these name.
 const PARENTS: [&str; 3] = ["referencegrants", "gateways", "gatewayclasses"];
 
 impl Served {
@@ -77,5 +78,6 @@ impl Served {
 /// What is looked for in a group.
 fn wanted(group: &str) -> Vec<&'static str> {
     let parents = PARENTS.iter().copied().filter(|_| group == GATEWAY_API);
-    ALL.iter().filter(|kind| kind.group == group).map(|kind| kind.plural).chain(parents).collect()
+    let proxies = [envoy::PLURAL].into_iter().filter(|_| group == envoy::GROUP);
+    ALL.iter().filter(|kind| kind.group == group).map(|kind| kind.plural).chain(parents).chain(proxies).collect()
 }
