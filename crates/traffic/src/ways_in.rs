@@ -56,6 +56,8 @@ pub struct WaysIn {
     pub elsewhere: Vec<Route>,
     /// Services of type ExternalName, of all namespaces.
     pub aliases: Vec<Service>,
+    /// Ingresses of other namespaces, as far as they are looked at: a reaper may not list them.
+    pub ingresses_elsewhere: Vec<Ingress>,
     /// The IngressClasses.
     pub ingress_classes: Vec<IngressClass>,
     /// The GatewayClasses.

@@ -28,7 +28,8 @@ fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
         let named = || Named::new(typed(&object["metadata"]), object.clone());
         let (group, kind, own) = (text("/apiVersion"), text("/kind"), text("/metadata/namespace") == "mew");
         match kind.as_str() {
-            "Ingress" => found.ingresses.push(typed(object)),
+            "Ingress" if own => found.ingresses.push(typed(object)),
+            "Ingress" => found.ingresses_elsewhere.push(typed(object)),
             "IngressClass" => found.ingress_classes.push(typed(object)),
             "Service" if own => found.services.push(typed(object)),
             "Service" => found.aliases.push(typed(object)),

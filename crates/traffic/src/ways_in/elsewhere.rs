@@ -4,11 +4,12 @@
 
 use hotdesk_slots::text::plain;
 use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::networking::v1::Ingress;
 use serde_json::Value;
 
 use super::kinds::{Reach, ServedBy};
 use super::routes::{hides, is_ciliums_own, is_mesh_only};
-use super::{Route, Unwatched, WaysIn, called, hidden};
+use super::{Route, Unwatched, WaysIn, called, hidden, snippets};
 use crate::sources::{Controller, Source};
 
 /// What there is, unless a source tells its requests by where they went.
@@ -20,7 +21,24 @@ pub(super) fn judge(found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
     let routes =
         found.elsewhere.iter().filter(foreign).filter(leading).filter_map(|route| of_route(route, slot, sources));
     let aliases = found.aliases.iter().filter_map(|service| of_alias(service, found));
-    routes.chain(aliases).collect()
+    let ingresses = found.ingresses_elsewhere.iter().filter_map(|ingress| of_ingress(ingress, slot));
+    routes.chain(aliases).chain(ingresses).collect()
+}
+
+/// An Ingress leads into its own namespace alone, unless a snippet passes requests on, or an annotation sends them there.
+fn of_ingress(ingress: &Ingress, slot: &str) -> Option<Unwatched> {
+    let namespace = ingress.metadata.namespace.as_deref().filter(|namespace| *namespace != slot)?;
+    let leads = |(key, value): &(&String, &String)| match key.rsplit('/').next() {
+        Some("server-snippet" | "configuration-snippet" | "location-snippet" | "auth-snippet" | "stream-snippet") => {
+            snippets::passes_to(value, &|word| is_in(word, slot))
+        }
+        Some("auth-url" | "mirror-target") => is_in(value.trim(), slot),
+        _ => false,
+    };
+    let (key, _) = ingress.metadata.annotations.iter().flatten().find(leads)?;
+    let about = called("Ingress", namespace, ingress.metadata.name.as_deref().unwrap_or_default());
+    let why = format!("leads into {slot} by {}, and its requests are told as those of {}", plain(key), plain(namespace));
+    Some(Unwatched::new(about, why, "take it away, and let people use the slot's own host"))
 }
 
 fn of_route(route: &Route, slot: &str, sources: &[Source]) -> Option<Unwatched> {

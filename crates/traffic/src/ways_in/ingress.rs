@@ -241,7 +241,7 @@ fn hides(ingress: &Ingress, found: &WaysIn, source: &Source) -> Option<Hides> {
         from.hides(source).then(|| Hides { about: about.clone(), why, fix, from })
     });
     let by_settings = || found.settings(source)?.hides(source, pages(ingress).is_some());
-    by_annotation.or_else(|| uncounted(ingress, &about, source)).or_else(by_settings)
+    by_annotation.or_else(|| uncounted(ingress, &about, found, source)).or_else(by_settings)
 }
 
 /// Why an annotation hides requests. The part before the `/` can be another one by the controller's flags.
@@ -270,9 +270,12 @@ fn pages(ingress: &Ingress) -> Option<&str> {
     Some(found.1.trim()).filter(|name| !name.is_empty())
 }
 
-/// ingress-nginx counts no request to a host that no Ingress names in full, unless it is told to.
-fn uncounted(ingress: &Ingress, about: &str, source: &Source) -> Option<Hides> {
-    if !source.needs_hosts() || source.product() != Some(Controller::IngressNginx) {
+/// ingress-nginx counts no request to a host that no Ingress names in full, unless its flags tell it to: what they say is
+/// more than what the operator says of the source.
+fn uncounted(ingress: &Ingress, about: &str, found: &WaysIn, source: &Source) -> Option<Hides> {
+    let mut known = found.settings(source).into_iter().flat_map(|settings| &settings.nginx);
+    let counts = !source.needs_hosts() && known.all(|nginx| nginx.counts_any_host);
+    if counts || source.reads_logs() || source.product() != Some(Controller::IngressNginx) {
         return None;
     }
     let anything = |host: &Option<String>| host.as_deref().is_none_or(|host| host.is_empty() || host.contains('*'));

@@ -3,6 +3,8 @@
 //! A kind that is missing here is not looked for, so who learns of one adds a row. The order matters only for names
 //! that several groups share: `VirtualService` alone is Istio's.
 
+use super::settings::envoy;
+
 /// How it is found out who serves an object of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServedBy {
@@ -50,6 +52,9 @@ const fn row(group: &'static str, kind: &'static str, plural: &'static str, by: 
 pub const NETWORKING: &str = "networking.k8s.io";
 /// The group of the Gateway API.
 pub const GATEWAY_API: &str = "gateway.networking.k8s.io";
+
+/// What routes of the Gateway API name.
+const PARENTS: [&str; 3] = ["referencegrants", "gateways", "gatewayclasses"];
 
 const TRAEFIK: ServedBy = ServedBy::Product("Traefik");
 const ISTIO: ServedBy = ServedBy::Product("Istio");
@@ -177,6 +182,14 @@ impl RouteKind {
     pub fn crosses(&self) -> bool {
         self.reach != Reach::Own
     }
+}
+
+/// What of a group is looked for, by its names in addresses of the API: routes, and what these name.
+pub fn looked_for(group: &str) -> impl Iterator<Item = &'static str> {
+    let is = move |other: &str| group == other;
+    let parents = PARENTS.iter().copied().filter(move |_| is(GATEWAY_API));
+    let proxies = [envoy::PLURAL].into_iter().filter(move |_| is(envoy::GROUP));
+    ALL.iter().filter(move |kind| is(kind.group)).map(|kind| kind.plural).chain(parents).chain(proxies)
 }
 
 /// The kind of an object.

@@ -116,6 +116,12 @@ pub fn is_traefik(pod: &Pod) -> bool {
     name_label(pod) == Some("traefik")
 }
 
+/// True for a pod that is Envoy's by its label, as Envoy Gateway makes them.
+#[must_use]
+pub fn is_envoy(pod: &Pod) -> bool {
+    name_label(pod) == Some("envoy")
+}
+
 /// What a pod's containers are started with.
 #[must_use]
 pub fn arguments(pod: &Pod) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hotdesk_slots::text::plain;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
-use super::super::boolean::is_on;
+use super::super::boolean::{is_off, is_on};
 use super::super::snippets::{self, Place};
 use super::super::{From, called};
 use super::{Hidden, arguments, object, place, values};
@@ -23,15 +23,26 @@ pub struct Nginx {
     class: String,
     /// `--watch-namespace`; none: all.
     namespaces: Vec<String>,
+    /// False by `--enable-metrics=false`.
+    pub counts: bool,
+    /// True by `--metrics-per-host=false`: it counts requests to any host.
+    pub counts_any_host: bool,
 }
 
 impl Nginx {
     /// Those of a pod.
-    pub(super) fn of(pod: &Pod) -> Self {
+    #[must_use]
+    pub fn of(pod: &Pod) -> Self {
         let arguments = arguments(pod);
+        let off = |flag: &str| values(&arguments, flag).iter().any(|value| is_off(value));
         let class = values(&arguments, "ingress-class").pop().filter(|class| !class.is_empty());
         let namespaces = values(&arguments, "watch-namespace").into_iter().filter(|name| !name.is_empty());
-        Self { class: class.unwrap_or_else(|| DEFAULT_CLASS.to_owned()), namespaces: namespaces.collect() }
+        Self {
+            class: class.unwrap_or_else(|| DEFAULT_CLASS.to_owned()),
+            namespaces: namespaces.collect(),
+            counts: !off("enable-metrics"),
+            counts_any_host: off("metrics-per-host"),
+        }
     }
 
     /// Why it does not take an Ingress of a slot, whose class is named by the old annotation alone, or not so.

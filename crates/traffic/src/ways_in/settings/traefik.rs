@@ -76,6 +76,12 @@ impl Traefik {
     }
 }
 
+/// What of the settings of a pod hides requests.
+#[must_use]
+pub fn hidden(pod: &Pod, files: &[ConfigMap]) -> Vec<Hidden> {
+    Traefik::of(pod, files).hidden
+}
+
 impl Provider {
     /// That of its own kinds, without a flag.
     pub(crate) fn of_own_kinds() -> Self {
