@@ -114,8 +114,7 @@ impl Everywhere {
             .filter_map(|source| {
                 let place = source.place()?;
                 let controller = controllers.iter().find(|controller| controller.place == *place)?;
-                let by_pods =
-                    Settings::of(source, controller.pods.as_deref().unwrap_or_default(), &controller.files);
+                let by_pods = Settings::of(source, controller.pods.as_deref().unwrap_or_default(), &controller.files);
                 let config = controller.config.clone().and_then(Result::ok).flatten();
                 // Below, those of all controllers.
                 Some(Settings { config, default_backends: Vec::new(), ..by_pods })

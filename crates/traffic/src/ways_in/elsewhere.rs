@@ -37,7 +37,8 @@ fn of_ingress(ingress: &Ingress, slot: &str) -> Option<Unwatched> {
     };
     let (key, _) = ingress.metadata.annotations.iter().flatten().find(leads)?;
     let about = called("Ingress", namespace, ingress.metadata.name.as_deref().unwrap_or_default());
-    let why = format!("leads into {slot} by {}, and its requests are told as those of {}", plain(key), plain(namespace));
+    let why =
+        format!("leads into {slot} by {}, and its requests are told as those of {}", plain(key), plain(namespace));
     Some(Unwatched::new(about, why, "take it away, and let people use the slot's own host"))
 }
 
@@ -103,7 +104,8 @@ fn is_in(text: &str, namespace: &str) -> bool {
     if text.split_once('/').is_some_and(|(first, name)| first == namespace && !name.is_empty()) {
         return true;
     }
-    if text.split('_').collect::<Vec<_>>().windows(3).any(|parts| matches!(parts, [_, own, "svc"] if *own == namespace)) {
+    if text.split('_').collect::<Vec<_>>().windows(3).any(|parts| matches!(parts, [_, own, "svc"] if *own == namespace))
+    {
         return true;
     }
     let host = text.split(['/', ':', '?']).next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();

@@ -82,9 +82,11 @@ fn witnesses<'a>(
     if !witnesses.is_empty() {
         return Ok(vec![witnesses]);
     }
-    let of_controller = |served: &Served<'_>| of_ingresses.iter().find_map(|source| refused(source, found, ingress, served)?);
+    let of_controller =
+        |served: &Served<'_>| of_ingresses.iter().find_map(|source| refused(source, found, ingress, served)?);
     let why = served.iter().find_map(of_controller);
-    let told: Vec<(String, String)> = served.iter().map(|one| (one.told(classes.is_empty()), one.controller.clone())).collect();
+    let told: Vec<(String, String)> =
+        served.iter().map(|one| (one.told(classes.is_empty()), one.controller.clone())).collect();
     Err(why.map_or_else(|| unread(about.clone(), &told), |why| elsewhere(about.clone(), &why)))
 }
 
@@ -108,7 +110,11 @@ fn of_no_class<'a>(
                 "is of no class, so the controller {} may serve it, and no source reads that one",
                 plain(&served.controller)
             );
-            return Err(Unwatched::new(about, why, "give it the class of the controller that is read (spec.ingressClassName)"));
+            return Err(Unwatched::new(
+                about,
+                why,
+                "give it the class of the controller that is read (spec.ingressClassName)",
+            ));
         }
         groups.push(group);
     }
@@ -191,7 +197,8 @@ fn is_default(class: &IngressClass) -> bool {
 /// Another controller of the same name serves an Ingress.
 fn elsewhere(about: String, why: &str) -> Unwatched {
     let why = format!("is not served by the controller that is read: {why}, and no source reads what serves it");
-    let fix = "add a source that reads that one to reaper.sources, or name the class in reaper.ingress.classes if one does";
+    let fix =
+        "add a source that reads that one to reaper.sources, or name the class in reaper.ingress.classes if one does";
     Unwatched::new(about, why, fix)
 }
 
@@ -249,7 +256,9 @@ fn silences(key: &str, value: &str, ingress: &Ingress) -> Option<(String, From)>
     let name = key.rsplit('/').next()?;
     let why = |why: &str, from| Some((format!("{why}, so its requests are not seen"), from));
     match name {
-        "enable-access-log" | "router.observability.accesslogs" if is_off(value) => why("turns its access log off", From::Logs),
+        "enable-access-log" | "router.observability.accesslogs" if is_off(value) => {
+            why("turns its access log off", From::Logs)
+        }
         "router.observability.metrics" if is_off(value) => why("turns its metrics off", From::Counters),
         "ssl-passthrough" if is_on(value) => why("passes TLS on as it is", From::All),
         "stream-snippet" if !value.trim().is_empty() => why("opens ports of its own by a snippet", From::All),

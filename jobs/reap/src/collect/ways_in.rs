@@ -13,8 +13,8 @@ use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::networking::v1::IngressClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
-use kube::api::{ApiResource, DynamicObject, ListParams, ObjectList, TypeMeta};
 use kube::Api;
+use kube::api::{ApiResource, DynamicObject, ListParams, ObjectList, TypeMeta};
 
 use self::served::Served;
 use crate::api::Cluster;
@@ -130,7 +130,9 @@ impl Survey<'_> {
         for (namespace, name) in proxies(found) {
             let api: Api<DynamicObject> = Api::namespaced_with(self.cluster.client.clone(), &namespace, kind);
             let right = format!("{}.{}", envoy::PLURAL, envoy::GROUP);
-            found.proxies.extend(self.object(&mut found.unread, &api, ("EnvoyProxy", &right), (&namespace, &name)).await);
+            found
+                .proxies
+                .extend(self.object(&mut found.unread, &api, ("EnvoyProxy", &right), (&namespace, &name)).await);
         }
     }
 

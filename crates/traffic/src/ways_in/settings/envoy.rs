@@ -81,7 +81,8 @@ fn of_one(setting: &Value) -> Vec<Found> {
         path.is_some_and(|path| OUTPUTS.contains(&path))
     };
     if !list("sinks").is_empty() && !list("sinks").iter().any(to_output) {
-        let says = "sends its access log where the Kubernetes API does not see it (telemetry.accessLog.settings[].sinks)";
+        let says =
+            "sends its access log where the Kubernetes API does not see it (telemetry.accessLog.settings[].sinks)";
         all.push((KEY, says, "add a sink of type File with the path /dev/stdout", Some(From::Logs)));
     }
     let format = setting.get("format");

@@ -89,7 +89,12 @@ impl Provider {
     }
 
     /// Why it does not take an object of a namespace.
-    pub(crate) fn refuses(&self, namespace: &str, class: Option<Class<'_>>, has: &dyn Fn(&str) -> bool) -> Option<String> {
+    pub(crate) fn refuses(
+        &self,
+        namespace: &str,
+        class: Option<Class<'_>>,
+        has: &dyn Fn(&str) -> bool,
+    ) -> Option<String> {
         let name = self.name;
         if !self.namespaces.is_empty() && !self.namespaces.iter().any(|known| known == namespace) {
             return Some(format!("it watches {} alone (--{name}.namespaces)", plain(&self.namespaces.join(","))));
@@ -218,9 +223,8 @@ impl Written {
             let says = format!("writes its access log to {}, where the Kubernetes API does not see it", plain(path));
             hides("accesslog.filepath", says, "start it without --accesslog.filepath");
         }
-        let otlp = |key: &str, value: &str| {
-            (key == "accesslog.otlp" || key.starts_with("accesslog.otlp.")) && !is_off(value)
-        };
+        let otlp =
+            |key: &str, value: &str| (key == "accesslog.otlp" || key.starts_with("accesslog.otlp.")) && !is_off(value);
         if self.pairs.iter().any(|(key, value)| otlp(key, value)) {
             let says = "sends its access log away (--accesslog.otlp)".to_owned();
             hides("accesslog.otlp", says, "start it without --accesslog.otlp");

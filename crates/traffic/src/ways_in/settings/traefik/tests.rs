@@ -6,7 +6,8 @@ use super::*;
 
 fn pod(spec: &Value) -> Pod {
     let metadata = json!({"namespace": "traefik", "name": "t-0", "labels": {"app.kubernetes.io/name": "traefik"}});
-    serde_json::from_value(json!({"metadata": metadata, "spec": {"containers": [spec], "volumes": spec["volumes"]}})).unwrap()
+    serde_json::from_value(json!({"metadata": metadata, "spec": {"containers": [spec], "volumes": spec["volumes"]}}))
+        .unwrap()
 }
 
 fn with(arguments: &[&str]) -> Pod {
@@ -28,17 +29,29 @@ const COUNTERS: Option<From> = Some(From::Counters);
 
 #[test]
 fn a_flag_that_leaves_requests_out_is_named() {
-    let on = |more: &[&str], expected| check(&with(&[&["--accesslog=true", "--accesslog.format=json"], more].concat()), &[], expected);
+    let on = |more: &[&str], expected| {
+        check(&with(&[&["--accesslog=true", "--accesslog.format=json"], more].concat()), &[], expected);
+    };
     on(&[], &[]);
-    for flag in ["--accesslog.filters.statuscodes=500-599", "--accessLog.filters.minDuration=10s", "--accesslog.filters.retryattempts"] {
+    for flag in [
+        "--accesslog.filters.statuscodes=500-599",
+        "--accessLog.filters.minDuration=10s",
+        "--accesslog.filters.retryattempts",
+    ] {
         on(&[flag], &[("leaves requests out of the log", "without --accesslog.filters", LOGS)]);
     }
-    on(&["--accesslog.filters.statuscodes", "500-599"], &[("--accesslog.filters.statuscodes=500-599", "without", LOGS)]);
+    on(
+        &["--accesslog.filters.statuscodes", "500-599"],
+        &[("--accesslog.filters.statuscodes=500-599", "without", LOGS)],
+    );
     on(&["--accesslog.filters", "--accesslog.filters.retryattempts=f", "--accesslog.filters.minduration=0s"], &[]);
     on(&["--accessLog.bufferingSize=100"], &[("buffers its access log", "bufferingsize=0", LOGS)]);
     on(&["--accesslog.filepath=/var/log/a"], &[("/var/log/a", "without --accesslog.filepath", LOGS)]);
     on(&["--accesslog.filepath=/dev/stdout", "--accesslog.bufferingsize=0"], &[]);
-    on(&["--accesslog.otlp.http.endpoint=http://x"], &[("sends its access log away", "without --accesslog.otlp", LOGS)]);
+    on(
+        &["--accesslog.otlp.http.endpoint=http://x"],
+        &[("sends its access log away", "without --accesslog.otlp", LOGS)],
+    );
     for value in ["false", "0", "F"] {
         let flag = format!("--entryPoints.web.observability.accessLogs={value}");
         on(&[&flag], &[("keeps the requests of an entry point out of the log", "without that", LOGS)]);
@@ -60,7 +73,10 @@ fn a_log_that_is_off_or_no_json_is_said() {
 
 #[test]
 fn variables_and_the_words_of_a_shell_count_like_flags() {
-    let on = [json!({"name": "TRAEFIK_ACCESSLOG", "value": "true"}), json!({"name": "TRAEFIK_ACCESSLOG_FORMAT", "value": "json"})];
+    let on = [
+        json!({"name": "TRAEFIK_ACCESSLOG", "value": "true"}),
+        json!({"name": "TRAEFIK_ACCESSLOG_FORMAT", "value": "json"}),
+    ];
     let filter = |value: Value| {
         let name = json!({"name": "TRAEFIK_ACCESSLOG_FILTERS_STATUSCODES"});
         let mut filter = name;
@@ -83,12 +99,15 @@ fn a_file_is_read_where_a_config_map_holds_it_and_else_is_unseen() {
     };
     let volume = json!({"name": "config", "configMap": {"name": "static"}});
     let map = |key: &str, text: &str| -> ConfigMap {
-        serde_json::from_value(json!({"metadata": {"namespace": "traefik", "name": "static"}, "data": {key: text}})).unwrap()
+        serde_json::from_value(json!({"metadata": {"namespace": "traefik", "name": "static"}, "data": {key: text}}))
+            .unwrap()
     };
     let unseen = &[("has its settings in", "a ConfigMap that its pods mount", Some(From::All))];
-    let json = "accessLog: {format: json, filters: {statusCodes: [\"500-599\"]}}\nentryPoints: {web: {address: \":80\"}}";
+    let json =
+        "accessLog: {format: json, filters: {statusCodes: [\"500-599\"]}}\nentryPoints: {web: {address: \":80\"}}";
     let filters = &[("leaves requests out of the log", "without --accesslog.filters", LOGS)];
-    for (args, key) in [(&["--configfile=/etc/traefik/my.yaml"][..], "my.yaml"), (&["--accesslog=true"], "traefik.yml")] {
+    for (args, key) in [(&["--configfile=/etc/traefik/my.yaml"][..], "my.yaml"), (&["--accesslog=true"], "traefik.yml")]
+    {
         let pod = mounted(args, "/etc/traefik", volume.clone());
         check(&pod, &[map(key, json)], filters);
         check(&pod, &[map(key, "accessLog:\n  format: json\n")], &[]);
@@ -125,7 +144,10 @@ fn a_provider_takes_its_own_class_and_namespaces() {
     let any = Class::Field("traefik");
     assert!(refuses(&["--providers.kubernetesingress.namespaces=a,mewtwo"], any));
     assert!(!refuses(&["--providers.kubernetesingress.namespaces=a,mew"], any));
-    assert!(!refuses(&["--providers.kubernetesingress.namespaces[0]=a", "--providers.kubernetesingress.namespaces[1]=mew"], any));
+    assert!(!refuses(
+        &["--providers.kubernetesingress.namespaces[0]=a", "--providers.kubernetesingress.namespaces[1]=mew"],
+        any
+    ));
     assert!(refuses(&["--providers.kubernetesingress.labelselector=team=b"], any));
     assert!(!refuses(&["--providers.kubernetesingress.labelselector=team=a"], any));
 }
