@@ -66,6 +66,8 @@ pub struct WaysIn {
     pub gateways: Vec<Named>,
     /// The `EnvoyProxy` objects that Gateways and their classes name.
     pub proxies: Vec<Named>,
+    /// The Telemetries of Istio, of all namespaces.
+    pub telemetries: Vec<Named>,
     /// What is known of the controllers that sources read.
     pub controllers: Vec<Settings>,
     /// What could not be looked at.

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 use hotdesk_traffic::line::Format;
-use hotdesk_traffic::sources::{Defaults, Place, Source, read};
-use hotdesk_traffic::ways_in::settings::{Flags, Settings};
+use hotdesk_traffic::sources::{Defaults, Place, Right, Source, read};
+use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn, kinds, unwatched};
 use k8s_openapi::api::core::v1::Pod;
 use serde::de::DeserializeOwned;
@@ -39,6 +39,7 @@ fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
             "GatewayClass" => found.gateway_classes.push(named()),
             "ReferenceGrant" => found.grants.push(named()),
             "EnvoyProxy" => found.proxies.push(named()),
+            "Telemetry" => found.telemetries.push(named()),
             "ConfigMap" if text("/metadata/name").ends_with("-services") => settings.streams.push(typed(object)),
             "ConfigMap" => settings.config = Some(typed(object)),
             _ => {
@@ -144,6 +145,7 @@ fn the_chart_lets_a_reaper_list_every_kind_that_crosses_namespaces() {
     for kind in kinds::ALL.iter().filter(|kind| kind.crosses()) {
         assert!(may("list", kind.group, kind.plural), "it may not list {}", kind.resource());
     }
+    assert!(may("get", envoy::GROUP, envoy::PLURAL) && may("list", istio::GROUP, istio::PLURAL));
     assert!(may("list", "networking.k8s.io", "ingressclasses") && may("list", "", "services"));
     assert!(may("list", kinds::GATEWAY_API, "gatewayclasses") && may("get", kinds::GATEWAY_API, "gateways"));
     for rule in &rules {
@@ -152,6 +154,38 @@ fn the_chart_lets_a_reaper_list_every_kind_that_crosses_namespaces() {
         let private = ["secrets", "configmaps", "pods", "*"];
         assert!(private.iter().all(|resource| !holds(rule, "resources", resource)), "{rule}");
     }
+}
+
+/// What a source needs where its pods are, the chart gives.
+#[test]
+fn the_chart_lets_a_reaper_and_the_observing_job_read_each_source() {
+    let reaper = [
+        ("{type: ingress-logs}", include_str!("../../../charts/slots/templates/ingress-role.yaml")),
+        (
+            "{type: ingress-metrics, controller: traefik}",
+            include_str!("../../../charts/slots/templates/ingress-metrics-role.yaml"),
+        ),
+    ];
+    let observer = include_str!("../../../charts/slots/templates/observer-role.yaml");
+    let source = |written: &str| sources(&json!({"sources": format!("[{written}]")})).remove(0);
+    for (written, chart) in reaper {
+        gives(chart, &source(written).rights());
+    }
+    gives(observer, &source("{type: ingress-logs}").rights_to_observe());
+}
+
+#[track_caller]
+fn gives(chart: &str, rights: &[Right]) {
+    let (_, rules) = chart.split_once("rules:\n").unwrap();
+    let rules: Vec<Value> = serde_saphyr::from_str(rules.split("{{").next().unwrap()).unwrap();
+    for (verb, group, resource) in rights {
+        let holds = |rule: &Value, key: &str, text: &str| rule[key].as_array().unwrap().iter().any(|one| one == text);
+        let gives = |rule: &&Value| {
+            holds(rule, "verbs", verb) && holds(rule, "apiGroups", group) && holds(rule, "resources", resource)
+        };
+        assert!(rules.iter().any(|rule| gives(&rule)), "it gives no right to {verb} {resource}");
+    }
+    assert!(!rights.is_empty());
 }
 
 /// What no Ingress names comes to the default backend, wherever that is.

@@ -5,7 +5,7 @@
 
 use futures::StreamExt as _;
 use hotdesk_traffic::ways_in::kinds::{ALL, NETWORKING, looked_for};
-use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy};
+use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, WaysIn, unwatched};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
@@ -31,6 +31,8 @@ pub(super) struct Everywhere {
     gateway_classes: Vec<Named>,
     /// What Envoy Gateway is told of its proxies.
     pub(super) proxies: Vec<Named>,
+    /// What Istio is told of its counters and logs.
+    telemetries: Vec<Named>,
     /// Ports that controllers pass on.
     streams: Vec<ConfigMap>,
     /// Services that answer what no Ingress names.
@@ -91,6 +93,7 @@ impl Everywhere {
             "gateways" => self.gateways.extend(objects),
             "gatewayclasses" => self.gateway_classes.extend(objects),
             envoy::PLURAL => self.proxies.extend(objects),
+            istio::PLURAL => self.telemetries.extend(objects),
             plural => {
                 let row = ALL.iter().find(|row| row.group == kind.group && row.plural == plural);
                 self.routes.extend(
@@ -137,6 +140,7 @@ impl Everywhere {
             gateway_classes: self.gateway_classes.clone(),
             gateways: self.gateways.clone(),
             proxies: self.proxies.clone(),
+            telemetries: self.telemetries.clone(),
             controllers: settings,
             unread: Vec::new(),
         }

@@ -8,7 +8,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use serde_json::Value;
 
 use super::kinds::{Reach, ServedBy};
-use super::routes::{hides, is_ciliums_own, is_mesh_only};
+use super::routes::{by_settings, hides, is_ciliums_own, is_mesh_only};
 use super::{Route, Unwatched, WaysIn, called, hidden, snippets};
 use crate::sources::{Controller, Source};
 
@@ -19,7 +19,7 @@ pub(super) fn judge(found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
     let names = |route: &Route| route.object.body.get("spec").is_some_and(|spec| mentions(spec, slot));
     let leading = |route: &&Route| !is_mesh_only(route) && !is_ciliums_own(route) && names(route);
     let routes =
-        found.elsewhere.iter().filter(foreign).filter(leading).filter_map(|route| of_route(route, slot, sources));
+        found.elsewhere.iter().filter(foreign).filter(leading).filter_map(|route| of_route(route, found, sources));
     let aliases = found.aliases.iter().filter_map(|service| of_alias(service, found));
     let ingresses = found.ingresses_elsewhere.iter().filter_map(|ingress| of_ingress(ingress, slot));
     routes.chain(aliases).chain(ingresses).collect()
@@ -42,7 +42,8 @@ fn of_ingress(ingress: &Ingress, slot: &str) -> Option<Unwatched> {
     Some(Unwatched::new(about, why, "take it away, and let people use the slot's own host"))
 }
 
-fn of_route(route: &Route, slot: &str, sources: &[Source]) -> Option<Unwatched> {
+fn of_route(route: &Route, found: &WaysIn, sources: &[Source]) -> Option<Unwatched> {
+    let slot = found.slot.as_str();
     // Istio's counters name the Service that was reached.
     let by_istio = |source: &&Source| {
         route.kind.served_by == ServedBy::Product("Istio")
@@ -51,7 +52,7 @@ fn of_route(route: &Route, slot: &str, sources: &[Source]) -> Option<Unwatched> 
     };
     let witnesses: Vec<&Source> = sources.iter().filter(by_istio).collect();
     if !witnesses.is_empty() {
-        return hidden(&witnesses, |source| hides(route, source));
+        return hidden(&witnesses, |source| hides(route, source).or_else(|| by_settings(route, found, source)));
     }
     let whose = match route.object.namespace.as_str() {
         "" => "under no name of a slot".to_owned(),

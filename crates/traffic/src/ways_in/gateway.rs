@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::elsewhere::mentions;
 use super::kinds::{GATEWAY_API, ServedBy};
-use super::settings::envoy;
+use super::settings::{envoy, istio};
 use super::{From, Hides, Named, Route, Unwatched, WaysIn, add_source, called, hidden};
 use crate::sources::{Controller, ENVOY_GATEWAY, Kind, Source};
 
@@ -123,7 +123,12 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
         let in_force = |proxy: &&Named| named.contains(&(proxy.namespace.clone(), proxy.name.clone()));
         found.proxies.iter().filter(in_force).flat_map(envoy::hidden).find_map(|hidden| hidden.from(source))
     };
-    let by_settings = |source: &Source| found.settings(source)?.hides(source, false);
+    let by_settings = |source: &Source| {
+        if controller.starts_with("istio.io/") {
+            return istio::hides(found, &[parent.namespace], source);
+        }
+        found.settings(source)?.hides(source, false)
+    };
     hidden(&witnesses, |source| dotted(route, source).or_else(|| by_settings(source)).or_else(|| by_proxy(source)))
 }
 

@@ -8,6 +8,7 @@ use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
 use super::boolean::{is_off, is_on};
 use super::kinds::{ALL, NETWORKING, RouteKind};
+use super::settings::istio;
 use super::settings::traefik::Class;
 use super::snippets::{self, Place};
 use super::{From, Hides, Rules, Unwatched, WaysIn, add_source, hidden, own};
@@ -39,41 +40,14 @@ fn witnesses<'a>(
     let of_ingresses: Vec<&Source> =
         sources.iter().filter(|source| kind().is_some_and(|k| source.sees.kind(k))).collect();
     if rules.name_classes() {
-        return match classes.iter().find(|class| !rules.classes.iter().any(|known| known == *class)) {
-            None if !classes.is_empty() => {
-                // The operator says that they are read, which may be by a source that nothing is known of.
-                let silent = |source: &&Source| source.product().is_none() && source.sees.kinds.is_empty();
-                let readers: Vec<&Source> = of_ingresses.into_iter().chain(sources.iter().filter(silent)).collect();
-                if readers.is_empty() { Err(unread(about, &[])) } else { Ok(by_product(&readers)) }
-            }
-            other => Err(unnamed(about, other.copied().unwrap_or_default(), rules.classes)),
-        };
+        let silent = |source: &&Source| source.product().is_none() && source.sees.kinds.is_empty();
+        let readers: Vec<&Source> = of_ingresses.into_iter().chain(sources.iter().filter(silent)).collect();
+        return of_named(&classes, rules, &readers, about);
     }
     if of_ingresses.is_empty() && classes.is_empty() && found.ingress_classes.is_empty() {
         return Err(unread(about, &[]));
     }
-    let by_annotation = ingress.spec.as_ref().is_none_or(|spec| spec.ingress_class_name.is_none());
-    let mut served = Vec::new();
-    for class in &classes {
-        let Some(object) = found.ingress_classes.iter().find(|known| known.metadata.name.as_deref() == Some(class))
-        else {
-            let why = format!(
-                "is of class {}, of which there is no IngressClass, so nobody can tell who serves it",
-                plain(class)
-            );
-            let fix = "if a source reads that controller, name the class in reaper.ingress.classes (--ingress-class)";
-            return Err(Unwatched::new(about, why, fix));
-        };
-        let class = if by_annotation { Class::Annotation(class) } else { Class::Field(class) };
-        served.push(Served { class, controller: controller(object) });
-    }
-    if classes.is_empty() {
-        let default = found.ingress_classes.iter().filter(|class| is_default(class));
-        served.extend(default.map(|object| Served {
-            class: Class::Field(object.metadata.name.as_deref().unwrap_or_default()),
-            controller: controller(object),
-        }));
-    }
+    let served = served_by(ingress, &classes, found, &about)?;
     if served.is_empty() {
         return of_no_class(ingress, found, &of_ingresses, about);
     }
@@ -88,6 +62,53 @@ fn witnesses<'a>(
     let told: Vec<(String, String)> =
         served.iter().map(|one| (one.told(classes.is_empty()), one.controller.clone())).collect();
     Err(why.map_or_else(|| unread(about.clone(), &told), |why| elsewhere(about.clone(), &why)))
+}
+
+/// The operator says that their classes are read, which may be by a source that nothing is known of.
+fn of_named<'a>(
+    classes: &[&str],
+    rules: &Rules<'_>,
+    readers: &[&'a Source],
+    about: String,
+) -> Result<Vec<Vec<&'a Source>>, Unwatched> {
+    match classes.iter().find(|class| !rules.classes.iter().any(|known| known == *class)) {
+        None if classes.is_empty() => Err(unnamed(about, "", rules.classes)),
+        None if readers.is_empty() => Err(unread(about, &[])),
+        None => Ok(by_product(readers)),
+        Some(other) => Err(unnamed(about, other, rules.classes)),
+    }
+}
+
+/// The controllers of its classes, or of the default one.
+fn served_by<'a>(
+    ingress: &Ingress,
+    classes: &[&'a str],
+    found: &'a WaysIn,
+    about: &str,
+) -> Result<Vec<Served<'a>>, Unwatched> {
+    let by_annotation = ingress.spec.as_ref().is_none_or(|spec| spec.ingress_class_name.is_none());
+    let of_class = |class: &&'a str| {
+        let known = |known: &&IngressClass| known.metadata.name.as_deref() == Some(*class);
+        let Some(object) = found.ingress_classes.iter().find(known) else {
+            let why = format!(
+                "is of class {}, of which there is no IngressClass, so nobody can tell who serves it",
+                plain(class)
+            );
+            let fix = "if a source reads that controller, name the class in reaper.ingress.classes (--ingress-class)";
+            return Err(Unwatched::new(about.to_owned(), why, fix));
+        };
+        let class = if by_annotation { Class::Annotation(class) } else { Class::Field(class) };
+        Ok(Served { class, controller: controller(object) })
+    };
+    if !classes.is_empty() {
+        return classes.iter().map(of_class).collect();
+    }
+    let default = found.ingress_classes.iter().filter(|class| is_default(class));
+    let served = default.map(|object| Served {
+        class: Class::Field(object.metadata.name.as_deref().unwrap_or_default()),
+        controller: controller(object),
+    });
+    Ok(served.collect())
 }
 
 /// An Ingress without a class, where no class is the default one: whichever controller takes such Ingresses serves it.
@@ -247,7 +268,12 @@ fn hides(ingress: &Ingress, found: &WaysIn, source: &Source) -> Option<Hides> {
         let fix = format!("kubectl -n {} annotate ingress {name} {}-", found.slot, plain(key));
         from.hides(source).then(|| Hides { about: about.clone(), why, fix, from })
     });
-    let by_settings = || found.settings(source)?.hides(source, pages(ingress).is_some());
+    let by_settings = || {
+        if source.product() == Some(Controller::Istio) {
+            return istio::hides(found, &[], source);
+        }
+        found.settings(source)?.hides(source, pages(ingress).is_some())
+    };
     by_annotation.or_else(|| uncounted(ingress, &about, found, source)).or_else(by_settings)
 }
 

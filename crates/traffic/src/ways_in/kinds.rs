@@ -3,7 +3,7 @@
 //! A kind that is missing here is not looked for, so who learns of one adds a row. The order matters only for names
 //! that several groups share: `VirtualService` alone is Istio's.
 
-use super::settings::envoy;
+use super::settings::{envoy, istio};
 
 /// How it is found out who serves an object of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,12 +184,13 @@ impl RouteKind {
     }
 }
 
-/// What of a group is looked for, by its names in addresses of the API: routes, and what these name.
+/// What of a group is looked for, by its names in addresses of the API: routes, what these name, and what settings are in.
 pub fn looked_for(group: &str) -> impl Iterator<Item = &'static str> {
     let is = move |other: &str| group == other;
     let parents = PARENTS.iter().copied().filter(move |_| is(GATEWAY_API));
-    let proxies = [envoy::PLURAL].into_iter().filter(move |_| is(envoy::GROUP));
-    ALL.iter().filter(move |kind| is(kind.group)).map(|kind| kind.plural).chain(parents).chain(proxies)
+    let settings = [(envoy::GROUP, envoy::PLURAL), (istio::GROUP, istio::PLURAL)];
+    let settings = settings.into_iter().filter(move |(of, _)| is(of)).map(|(_, plural)| plural);
+    ALL.iter().filter(move |kind| is(kind.group)).map(|kind| kind.plural).chain(parents).chain(settings)
 }
 
 /// The kind of an object.

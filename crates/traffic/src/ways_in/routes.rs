@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::ingress::OLD_CLASS;
 use super::kinds::{Reach, ServedBy};
+use super::settings::istio;
 use super::settings::traefik::{Class, Provider};
 use super::{From, Hides, Named, Route, Rules, Unwatched, WaysIn, hidden};
 use crate::sources::{Controller, Source};
@@ -29,8 +30,15 @@ fn one(route: &Route, found: &WaysIn, sources: &[Source], rules: &Rules<'_>) -> 
         let fix = "add a source that reads that one to reaper.sources, or name the class in reaper.ingress.classes if one does";
         return Some(Unwatched::new(route.called(), why, fix));
     }
-    let settings = |source: &Source| found.settings(source)?.hides(source, false);
-    hidden(&witnesses, |source| hides(route, source).or_else(|| settings(source)))
+    hidden(&witnesses, |source| hides(route, source).or_else(|| by_settings(route, found, source)))
+}
+
+/// What the settings of who serves a route hide from a source.
+pub(super) fn by_settings(route: &Route, found: &WaysIn, source: &Source) -> Option<Hides> {
+    if route.kind.served_by == ServedBy::Product("Istio") {
+        return istio::hides(found, &istio::gateways(route), source);
+    }
+    found.settings(source)?.hides(source, false)
 }
 
 /// Why the Traefik of a source does not take a route. What is not known of one is as it comes.

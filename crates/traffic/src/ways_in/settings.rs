@@ -3,6 +3,7 @@
 //! The reaper and the doctor judge by the same code: what they differ in is only whom they ask for it.
 
 pub mod envoy;
+pub mod istio;
 mod mounted;
 pub mod nginx;
 pub mod traefik;

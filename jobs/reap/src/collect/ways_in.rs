@@ -8,7 +8,7 @@ pub(crate) mod served;
 use hotdesk_traffic::sources::Source;
 use hotdesk_traffic::ways_in::gateway::{gateways, proxies};
 use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, Reach, ServedBy};
-use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy};
+use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::networking::v1::IngressClass;
@@ -110,6 +110,10 @@ impl Survey<'_> {
             }
         }
         self.gateways(found, &served).await;
+        let kind = served.find(istio::GROUP, istio::PLURAL).filter(|_| self.sources.iter().any(istio::concerns));
+        if let Some(kind) = kind {
+            found.telemetries = self.objects(found, kind, None).await;
+        }
     }
 
     /// The Gateways that routes name, and their classes.
