@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::elsewhere::mentions;
 use super::kinds::{GATEWAY_API, ServedBy};
+use super::routes::has;
 use super::settings::{envoy, istio};
 use super::{From, Hides, Named, Route, Unwatched, WaysIn, add_source, called, hidden};
 use crate::sources::{Controller, ENVOY_GATEWAY, Kind, Source};
@@ -108,7 +109,7 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
         source.sees.kind(route.kind)
             && source.sees.controller(controller)
             && source.sees.gateway(parent.namespace, parent.name)
-            && takes(route, found, source)
+            && takes(route, class, found, source)
     };
     let witnesses: Vec<&Source> = sources.iter().filter(sees).collect();
     if witnesses.is_empty() {
@@ -132,10 +133,12 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
     hidden(&witnesses, |source| dotted(route, source).or_else(|| by_settings(source)).or_else(|| by_proxy(source)))
 }
 
-/// True unless the Traefik of a source watches other namespaces.
-fn takes(route: &Route, found: &WaysIn, source: &Source) -> bool {
+/// True unless the Traefik of a source watches other namespaces, or takes GatewayClasses with other labels.
+fn takes(route: &Route, class: &Named, found: &WaysIn, source: &Source) -> bool {
     let known = found.settings(source).map(|settings| settings.traefik.as_slice()).unwrap_or_default();
-    known.iter().all(|traefik| traefik.gateways.refuses(&route.object.namespace, None, &|_| true).is_none())
+    known
+        .iter()
+        .all(|traefik| traefik.gateways.refuses(&route.object.namespace, None, &|label| has(class, label)).is_none())
 }
 
 /// Where a route's name holds a dot, Prometheus sees only half of the name that Envoy Gateway gives.

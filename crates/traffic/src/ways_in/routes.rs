@@ -62,7 +62,7 @@ fn refused(route: &Route, found: &WaysIn, source: &Source, rules: &Rules<'_>) ->
 }
 
 /// True for an object with a label, `key=value`.
-fn has(object: &Named, label: &str) -> bool {
+pub(super) fn has(object: &Named, label: &str) -> bool {
     let pair = label.split_once('=').map(|(key, value)| (key.trim(), value.trim_start_matches('=').trim()));
     pair.is_some_and(|(key, value)| object.labels.get(key).is_some_and(|own| own == value))
 }
@@ -139,6 +139,6 @@ pub(super) fn is_mesh_only(route: &Route) -> bool {
 }
 
 /// What Cilium itself makes of Ingresses and Gateways, which are judged by themselves: by their owner, and for all of them.
-pub(super) fn is_ciliums_own(route: &Route) -> bool {
+pub(crate) fn is_ciliums_own(route: &Route) -> bool {
     route.kind.group == "cilium.io" && (route.object.is_made || route.object.name == "cilium-ingress")
 }

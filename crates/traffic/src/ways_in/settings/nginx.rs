@@ -47,7 +47,7 @@ impl Nginx {
 
     /// Why it does not take an Ingress of a slot, whose class is named by the old annotation alone, or not so.
     pub(crate) fn refuses(&self, slot: &str, annotation: Option<&str>) -> Option<String> {
-        if let Some(only) = self.namespaces.iter().find(|only| *only != slot && !only.starts_with("$(")) {
+        if let Some(only) = self.namespaces.iter().find(|only| *only != slot) {
             return Some(format!("it watches {} alone (--watch-namespace)", plain(only)));
         }
         let other = annotation.filter(|class| !class.is_empty() && *class != self.class)?;
