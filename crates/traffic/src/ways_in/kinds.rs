@@ -124,7 +124,7 @@ pub const ALL: [RouteKind; 68] = [
     row("consul.hashicorp.com", "ServiceResolver", "serviceresolvers", CONSUL, Reach::Any),
     row("kuma.io", "MeshHTTPRoute", "meshhttproutes", KUMA, Reach::Any),
     row("kuma.io", "MeshTCPRoute", "meshtcproutes", KUMA, Reach::Any),
-    row("kuma.io", "MeshGatewayRoute", "meshgatewayroutes", KUMA, Reach::Part),
+    row("kuma.io", "MeshGatewayRoute", "meshgatewayroutes", KUMA, Reach::Any),
     row("appmesh.k8s.aws", "GatewayRoute", "gatewayroutes", ServedBy::Product("AWS App Mesh"), Reach::Any),
     row("skupper.io", "Connector", "connectors", SKUPPER, Reach::Any),
     row("skupper.io", "AttachedConnector", "attachedconnectors", SKUPPER, Reach::Own),
