@@ -112,7 +112,7 @@ fn sight(controller: &Controller, facts: &Facts, now: Timestamp) -> Vec<Finding>
     let reads = |reaper: &&Reaper| reaper.places().iter().any(|(place, _)| *place == controller.place);
     let readers: Vec<&Reaper> = facts.then.reapers.iter().filter(reads).collect();
     let mut findings = sight::pods(controller, &facts.then.known, readers.len());
-    findings.extend(settings::judge(controller));
+    findings.extend(settings::judge(controller, &facts.then.ways_in.proxies));
     findings.extend(sight::format(controller, &readers));
     findings.extend(rotation::judge(controller, &readers, now));
     findings

@@ -1,5 +1,7 @@
 //! In which words is Google Cloud Logging asked, and what is in its answer?
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -116,35 +118,68 @@ pub fn of_anybody(gcp: &GcpLogging, since: Timestamp) -> String {
 /// Of that, what may be the slot's: what points at it, and what cannot be read.
 #[must_use]
 pub fn of_slot(gcp: &GcpLogging, names: &Names, since: Timestamp) -> String {
-    let slot = names.slots().next().unwrap_or_default();
-    let fields = saying(&gcp.format);
-    let has = |field: &&str| format!("jsonPayload.{}", quoted(field));
-    // What is no JSON at all may still be a request.
-    let named = fields.iter().map(|field| format!("{}:{}", has(field), quoted(slot)));
-    let mut all: Vec<String> = named.chain([format!("textPayload:{}", quoted(slot))]).collect();
-    // In whatever field they stand.
-    all.extend(names.pointers().map(|pointer| quoted(&pointer)));
-    all.extend(names.leading_in().map(quoted));
-    // What names it under another key is fetched as any request that does not say who served.
-    let unsaid: Vec<String> = fields.iter().map(|field| format!("NOT {}:*", has(field))).collect();
-    let requests = OF_A_REQUEST.map(|field| format!("jsonPayload.{field}:*")).join(" OR ");
-    all.push(format!("(jsonPayload:* AND {} AND ({requests} OR {}))", unsaid.join(" AND "), quoted(slot)));
-    if matches!(gcp.format, Format::Auto | Format::Nginx | Format::NginxJson) {
-        all.push(r#"textPayload=~"upstream-default-backend.* : ""#.to_owned());
-        all.push(r#"jsonPayload.upstream_addr=~" : ""#.to_owned());
-    }
-    if names.may_have_streams() {
-        all.push(r#"textPayload=~"\\] (TCP|UDP) [0-9]""#.to_owned());
-        all.push(r#"jsonPayload.protocol=("TCP" OR "UDP")"#.to_owned());
-    }
-    let readable = question::OWN.into_iter().chain([question::OF_NGINX]);
-    let unreadable: Vec<String> = readable.map(|readable| format!("textPayload!~{}", quoted(readable))).collect();
-    all.push(format!("(textPayload:* AND {})", unreadable.join(" AND ")));
+    let all: Vec<String> = asks(&gcp.format, names).iter().map(ToString::to_string).collect();
     format!("{} AND ({})", of_anybody(gcp, since), all.join(" OR "))
 }
 
+/// One of the things that are asked for of a slot. An entry is JSON or text: what is no JSON at all may still be a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// A text, in whatever field it stands, in letters of either case.
+    Anywhere(String),
+    /// Text that an expression matches.
+    Text(&'static str),
+    /// A field of JSON that an expression matches.
+    Field(&'static str, &'static str),
+    /// JSON of a request that has none of these fields, which say who served.
+    Unsaid(Vec<String>),
+    /// Text that none of these expressions matches.
+    Unreadable(Vec<&'static str>),
+}
+
 /// What only requests have.
-const OF_A_REQUEST: [&str; 6] = ["status", "method", "path", "remote_addr", "response_code", "DownstreamStatus"];
+pub const OF_A_REQUEST: [&str; 6] = ["status", "method", "path", "remote_addr", "response_code", "DownstreamStatus"];
+
+/// All of them: what is none of these is neither the slot's nor a doubt.
+#[must_use]
+pub fn asks(format: &Format, names: &Names) -> Vec<Ask> {
+    // A key that nobody knows may name the slot as well as the one that does by its format.
+    let slot = names.slots().next().unwrap_or_default().to_owned();
+    let named = [slot].into_iter().chain(names.pointers()).chain(names.leading_in().map(str::to_owned));
+    let mut all: Vec<Ask> = named.map(Ask::Anywhere).collect();
+    all.push(Ask::Unsaid(saying(format).into_iter().map(str::to_owned).collect()));
+    if matches!(format, Format::Auto | Format::Nginx | Format::NginxJson) {
+        all.push(Ask::Text("upstream-default-backend.* : "));
+        all.push(Ask::Field("upstream_addr", " : "));
+    }
+    if names.may_have_streams() {
+        all.push(Ask::Text(r"\] (TCP|UDP) [0-9]"));
+        all.push(Ask::Field("protocol", "^(TCP|UDP)$"));
+    }
+    all.push(Ask::Unreadable(question::OWN.into_iter().chain([question::OF_NGINX]).collect()));
+    all
+}
+
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anywhere(text) => f.write_str(&quoted(text)),
+            Self::Text(expression) => write!(f, "textPayload=~{}", quoted(expression)),
+            Self::Field(field, expression) => write!(f, "jsonPayload.{field}=~{}", quoted(expression)),
+            Self::Unsaid(fields) => {
+                let unsaid: Vec<String> =
+                    fields.iter().map(|field| format!("NOT jsonPayload.{}:*", quoted(field))).collect();
+                let requests = OF_A_REQUEST.map(|field| format!("jsonPayload.{field}:*")).join(" OR ");
+                write!(f, "(jsonPayload:* AND {} AND ({requests}))", unsaid.join(" AND "))
+            }
+            Self::Unreadable(readable) => {
+                let readable: Vec<String> =
+                    readable.iter().map(|readable| format!("textPayload!~{}", quoted(readable))).collect();
+                write!(f, "(textPayload:* AND {})", readable.join(" AND "))
+            }
+        }
+    }
+}
 
 /// The fields that say who served.
 fn saying(format: &Format) -> Vec<&str> {
@@ -197,7 +232,7 @@ mod tests {
     #[test]
     fn the_filter_is_that_of_the_controllers_and_names_the_slot_as_a_part_only() {
         let since = "2026-11-23T14:00:00Z".parse().unwrap();
-        let begin = r#"(timestamp >= "2026-11-23T14:00:00Z" OR receiveTimestamp >= "2026-11-23T14:00:00Z") AND resource.type="k8s_container" AND resource.labels.namespace_name="ingress-nginx" AND resource.labels.container_name="controller" AND resource.labels.cluster_name="dev" AND (jsonPayload."ServiceName":"mew" OR jsonPayload."RouterName":"mew" OR textPayload:"mew" OR "10.244.0.7" OR "mew.dev.example.com" OR "infra" OR (jsonPayload:* AND NOT jsonPayload."ServiceName":* AND NOT jsonPayload."RouterName":* AND (jsonPayload.status:* OR "#;
+        let begin = r#"(timestamp >= "2026-11-23T14:00:00Z" OR receiveTimestamp >= "2026-11-23T14:00:00Z") AND resource.type="k8s_container" AND resource.labels.namespace_name="ingress-nginx" AND resource.labels.container_name="controller" AND resource.labels.cluster_name="dev" AND ("mew" OR "10.244.0.7" OR "mew.dev.example.com" OR "infra" OR (jsonPayload:* AND NOT jsonPayload."ServiceName":* AND NOT jsonPayload."RouterName":* AND (jsonPayload.status:* OR "#;
         let names = |streams| {
             let known = Known {
                 pods: vec!["10.244.0.7".parse().unwrap()],
@@ -215,9 +250,9 @@ mod tests {
         assert!(filter.contains("(TCP|UDP)") && !of_slot(&gcp(Format::TraefikJson), &others, since).contains("TCP"));
         assert!(filter.contains("(textPayload:* AND textPayload!~\"^[IWEF]"), "{filter}");
         let more = GcpLogging { filter: Some("labels.x=\"y\" OR z".to_owned()), ..gcp(Format::Nginx) };
-        assert!(of_slot(&more, &unread(), since).contains(r#" AND (labels.x="y" OR z) AND (jsonPayload"#));
+        assert!(of_slot(&more, &unread(), since).contains(r#" AND (labels.x="y" OR z) AND ("mew" OR "#));
         let keys = Keys { upstream: Some("up\"stream".to_owned()), ..Keys::default() };
-        assert!(of_slot(&gcp(Format::Json(keys)), &unread(), since).contains(r#"jsonPayload."up\"stream":"mew""#));
+        assert!(of_slot(&gcp(Format::Json(keys)), &unread(), since).contains(r#"NOT jsonPayload."up\"stream":*"#));
         assert!(filter.len() < MAX_FILTER / 4, "{}", filter.len());
     }
 

@@ -3,6 +3,7 @@
 //! Everything is read and checked before anything is asked: what is here can be used as it is.
 
 mod read;
+mod rights;
 mod sees;
 mod server;
 mod written;
@@ -16,9 +17,34 @@ use crate::line::Format;
 
 pub(crate) use read::read_server;
 pub use read::{Defaults, read};
+pub use rights::{EVERYWHERE, Right};
 pub(crate) use sees::NAME_LABEL;
-pub use sees::{INGRESS_NGINX, Sees};
+pub use sees::{ENVOY_GATEWAY, INGRESS_NGINX, Sees};
 pub(crate) use written::{Auth as WrittenAuth, Header};
+
+/// What is read where nobody says otherwise: the log of ingress-nginx, as its chart installs it.
+pub mod default {
+    /// The sources.
+    pub const SOURCES: &str = "[{type: ingress-logs}]";
+    /// The namespace of the controller's pods.
+    pub const NAMESPACE: &str = "ingress-nginx";
+    /// Their labels.
+    pub const SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller";
+    /// Their container that serves.
+    pub const CONTAINER: &str = "controller";
+    /// The share of log lines that may be unreadable.
+    pub const MAX_UNPARSED: &str = "1%";
+}
+
+/// Reads a share: `1%` or `0.01`.
+///
+/// # Errors
+/// When it is none.
+pub fn share(text: &str) -> Result<f64, String> {
+    let (number, whole) = text.trim().strip_suffix('%').map_or((text.trim(), 1.0), |percent| (percent.trim(), 100.0));
+    let share = number.parse::<f64>().map_err(|_| "write it like 1% or 0.01".to_owned())? / whole;
+    if (0.0..1.0).contains(&share) { Ok(share) } else { Err("it must be at least 0 and less than all".to_owned()) }
+}
 
 /// One source.
 #[derive(Debug, Clone)]

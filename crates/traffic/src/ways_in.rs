@@ -12,7 +12,9 @@
 //! | [`elsewhere`] | what in other namespaces leads into the slot? |
 //! | [`direct`] | which Services and pods are reached past every controller? |
 //! | [`settings`] | what do the flags and the ConfigMaps of a controller say? |
+//! | [`boolean`] | how do controllers read a boolean? |
 
+pub mod boolean;
 pub mod direct;
 pub mod elsewhere;
 pub mod gateway;
@@ -22,6 +24,7 @@ pub mod routes;
 pub mod settings;
 pub mod snippets;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use hotdesk_slots::text::{harmless, plain};
@@ -32,7 +35,7 @@ use serde_json::Value;
 
 use self::kinds::RouteKind;
 use self::settings::Settings;
-use crate::sources::Source;
+use crate::sources::{ENVOY_GATEWAY, INGRESS_NGINX, Source};
 
 /// Everything that may lead into one slot.
 #[derive(Debug, Clone, Default)]
@@ -53,12 +56,18 @@ pub struct WaysIn {
     pub elsewhere: Vec<Route>,
     /// Services of type ExternalName, of all namespaces.
     pub aliases: Vec<Service>,
+    /// Ingresses of other namespaces, as far as they are looked at: a reaper may not list them.
+    pub ingresses_elsewhere: Vec<Ingress>,
     /// The IngressClasses.
     pub ingress_classes: Vec<IngressClass>,
     /// The GatewayClasses.
     pub gateway_classes: Vec<Named>,
     /// The Gateways that routes name.
     pub gateways: Vec<Named>,
+    /// The `EnvoyProxy` objects that Gateways and their classes name.
+    pub proxies: Vec<Named>,
+    /// The Telemetries of Istio, of all namespaces.
+    pub telemetries: Vec<Named>,
     /// What is known of the controllers that sources read.
     pub controllers: Vec<Settings>,
     /// What could not be looked at.
@@ -72,6 +81,12 @@ pub struct Named {
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// True if another object's controller made it.
+    pub is_made: bool,
     /// The whole of it but for type and metadata.
     pub body: Value,
 }
@@ -116,17 +131,15 @@ pub struct Unwatched {
 /// Every way into the slot that no source sees.
 #[must_use]
 pub fn unwatched(found: &WaysIn, sources: &[Source], rules: &Rules<'_>) -> Vec<Unwatched> {
-    let labelled = |source: &Source| {
-        let settings = found.controllers.iter().find(|settings| settings.source == source.name);
-        source.as_labelled(settings.map_or(&[], |settings| &settings.products))
-    };
+    let labelled =
+        |source: &Source| source.as_labelled(found.settings(source).map_or(&[], |settings| &settings.products));
     let sources: Vec<Source> = sources.iter().map(labelled).collect();
     let sources = sources.as_slice();
     // First of all, for without it the others are told wrong.
     let mut all = found.unread.clone();
     all.extend(ingress::judge(found, sources, rules));
     all.extend(gateway::judge(found, sources));
-    all.extend(routes::judge(found, sources));
+    all.extend(routes::judge(found, sources, rules));
     all.extend(elsewhere::judge(found, sources));
     all.extend(settings::streams(found));
     all.extend(settings::default_backends(found));
@@ -199,7 +212,8 @@ fn hidden(witnesses: &[&Source], hides: impl Fn(&Source) -> Option<Hides>) -> Op
 
 /// How an object is called: `the Ingress mew/web`.
 fn called(kind: &str, namespace: &str, name: &str) -> String {
-    format!("the {kind} {}/{}", plain(namespace), plain(name))
+    let namespace = if namespace.is_empty() { String::new() } else { format!("{}/", plain(namespace)) };
+    format!("the {kind} {namespace}{}", plain(name))
 }
 
 /// The same, of an object of a slot.
@@ -213,9 +227,9 @@ fn add_source(controller: &str, kind: &RouteKind) -> String {
     let source = match controller {
         // Connections that are no requests are in none of their logs.
         name if !requests => format!("sees: {{controllers: [{}], kinds: [{}]}}", plain(name), kind.name()),
-        "k8s.io/ingress-nginx" => "logFormat: nginx".to_owned(),
+        INGRESS_NGINX => "logFormat: nginx".to_owned(),
         name if name.starts_with("traefik.io/") => "logFormat: traefik-json".to_owned(),
-        "gateway.envoyproxy.io/gatewayclass-controller" => "logFormat: envoy-json".to_owned(),
+        ENVOY_GATEWAY => "logFormat: envoy-json".to_owned(),
         name if name.starts_with("istio.io/") => "type: prometheus, controller: istio".to_owned(),
         name => format!("sees: {{controllers: [{}], kinds: [{}]}}", plain(name), kind.name()),
     };
@@ -228,7 +242,28 @@ impl Route {
     }
 }
 
+impl WaysIn {
+    /// What is known of the controller that a source reads.
+    fn settings(&self, source: &Source) -> Option<&Settings> {
+        self.controllers.iter().find(|settings| settings.source == source.name)
+    }
+}
+
 impl Named {
+    /// An object, as the API server gives it.
+    #[must_use]
+    pub fn new(metadata: ObjectMeta, body: Value) -> Self {
+        let made = metadata.owner_references.iter().flatten().any(|owner| owner.controller == Some(true));
+        Self {
+            namespace: metadata.namespace.unwrap_or_default(),
+            name: metadata.name.unwrap_or_default(),
+            annotations: metadata.annotations.unwrap_or_default(),
+            labels: metadata.labels.unwrap_or_default(),
+            is_made: made,
+            body,
+        }
+    }
+
     /// The text at a pointer into it.
     fn text(&self, pointer: &str) -> Option<&str> {
         self.body.pointer(pointer).and_then(Value::as_str)

@@ -5,7 +5,7 @@
 
 mod cases;
 
-use cases::{Case, Found, all};
+use cases::{Case, Found, How, all};
 
 /// Classes that are about objects alone, or about the controller's pods: other tests show them.
 const ELSEWHERE: [&str; 5] = ["way-", "dead-", "snippet-2", "snippet-3", "stream-5"];
@@ -28,15 +28,15 @@ fn failures(case: &Case) -> Vec<String> {
         let alone = |(at, line): (usize, &String)| (format!("line {}", at + 2), vec![first.clone(), line.clone()]);
         trials.extend(rest.iter().enumerate().map(alone));
     }
-    let by = [("read as a whole", false), ("as a Loki is asked", true)];
+    let by = [How::Whole, How::Loki, How::Google];
     let trials = trials.iter().flat_map(|trial| by.map(|by| (trial, by)));
-    let judged = trials.filter_map(|((what, lines), (how, remote))| {
-        let Found { verdict, reason } = case.judge(lines, remote);
+    let judged = trials.filter_map(|((what, lines), how)| {
+        let Found { verdict, reason } = case.judge(lines, how);
         let right = case.expected.split('|').any(|expected| expected == verdict);
         let says = verdict != "Unknown" || reason.contains(case.must_say());
         (!right || !says).then(|| {
             format!(
-                "{} ({what}, {how}): {verdict} and \"{}\", not {}: {reason}",
+                "{} ({what}, {how:?}): {verdict} and \"{}\", not {}: {reason}",
                 case.id,
                 case.must_say(),
                 case.expected

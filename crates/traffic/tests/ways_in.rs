@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 use hotdesk_traffic::line::Format;
-use hotdesk_traffic::sources::{Defaults, Place, Source, read};
-use hotdesk_traffic::ways_in::settings::{Flags, Settings};
+use hotdesk_traffic::sources::{Defaults, Place, Right, Source, read};
+use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn, kinds, unwatched};
+use k8s_openapi::api::core::v1::Pod;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -21,21 +22,24 @@ fn typed<T: DeserializeOwned>(object: &Value) -> T {
 /// What a collector finds where these objects are.
 fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
     let mut found = WaysIn { slot: "mew".to_owned(), ..WaysIn::default() };
-    let mut settings = Settings::default();
+    let (mut settings, mut pods): (Settings, Vec<Pod>) = (Settings::default(), Vec::new());
     for object in objects {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let named =
-            || Named { namespace: text("/metadata/namespace"), name: text("/metadata/name"), body: object.clone() };
+        let named = || Named::new(typed(&object["metadata"]), object.clone());
         let (group, kind, own) = (text("/apiVersion"), text("/kind"), text("/metadata/namespace") == "mew");
         match kind.as_str() {
-            "Ingress" => found.ingresses.push(typed(object)),
+            "Ingress" if own => found.ingresses.push(typed(object)),
+            "Ingress" => found.ingresses_elsewhere.push(typed(object)),
             "IngressClass" => found.ingress_classes.push(typed(object)),
             "Service" if own => found.services.push(typed(object)),
             "Service" => found.aliases.push(typed(object)),
-            "Pod" => found.pods.push(typed(object)),
+            "Pod" if own => found.pods.push(typed(object)),
+            "Pod" => pods.push(typed(object)),
             "Gateway" => found.gateways.push(named()),
             "GatewayClass" => found.gateway_classes.push(named()),
             "ReferenceGrant" => found.grants.push(named()),
+            "EnvoyProxy" => found.proxies.push(named()),
+            "Telemetry" => found.telemetries.push(named()),
             "ConfigMap" if text("/metadata/name").ends_with("-services") => settings.streams.push(typed(object)),
             "ConfigMap" => settings.config = Some(typed(object)),
             _ => {
@@ -46,7 +50,11 @@ fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
         }
     }
     let read = sources.iter().filter(|source| source.place().is_some());
-    found.controllers = read.map(|source| Settings { source: source.name.clone(), ..settings.clone() }).collect();
+    let of = |source: &Source| {
+        let by_pods = Settings::of(source, &pods, &[]);
+        Settings { config: settings.config.clone(), streams: settings.streams.clone(), ..by_pods }
+    };
+    found.controllers = read.map(of).collect();
     found
 }
 
@@ -66,22 +74,25 @@ fn judged(row: &Value) -> Vec<Unwatched> {
 
 #[test]
 fn every_way_in_is_watched_or_named() {
-    for row in rows() {
-        let id = row["id"].as_str().unwrap();
-        let told: Vec<String> = judged(&row).iter().map(ToString::to_string).collect();
-        match &row["must"] {
-            // What the lines say decides those; they are rows of the reaper's fault table.
-            Value::String(must) if must.starts_with("Active") => {}
-            Value::String(must) if must == "Idle" => assert!(told.is_empty(), "{id}: {told:?}"),
-            Value::Array(parts) => {
-                assert_eq!(told.len(), 1, "{id}: {told:?}");
-                for part in parts.iter().map(|part| part.as_str().unwrap()) {
-                    assert!(told[0].contains(part), "{id}: {part:?} is not in {told:?}");
-                }
-            }
-            other => panic!("{id}: {other}"),
+    let wrong: Vec<String> = rows().iter().filter_map(wrong).collect();
+    assert!(wrong.is_empty(), "{} rows:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What is wrong with a row.
+fn wrong(row: &Value) -> Option<String> {
+    let id = row["id"].as_str().unwrap();
+    let told: Vec<String> = judged(row).iter().map(ToString::to_string).collect();
+    let right = match &row["must"] {
+        // What the lines say decides those; they are rows of the reaper's fault table.
+        Value::String(must) if must.starts_with("Active") => true,
+        Value::String(must) if must == "Idle" => told.is_empty(),
+        Value::Array(parts) => {
+            let says = |part: &Value| told[0].contains(part.as_str().unwrap());
+            told.len() == 1 && parts.iter().all(says)
         }
-    }
+        other => panic!("{id}: {other}"),
+    };
+    (!right).then(|| format!("{id}: must be {}, and is {told:?}", row["must"]))
 }
 
 /// A row that is lost would not be missed by the others.
@@ -134,6 +145,7 @@ fn the_chart_lets_a_reaper_list_every_kind_that_crosses_namespaces() {
     for kind in kinds::ALL.iter().filter(|kind| kind.crosses()) {
         assert!(may("list", kind.group, kind.plural), "it may not list {}", kind.resource());
     }
+    assert!(may("get", envoy::GROUP, envoy::PLURAL) && may("list", istio::GROUP, istio::PLURAL));
     assert!(may("list", "networking.k8s.io", "ingressclasses") && may("list", "", "services"));
     assert!(may("list", kinds::GATEWAY_API, "gatewayclasses") && may("get", kinds::GATEWAY_API, "gateways"));
     for rule in &rules {
@@ -142,6 +154,38 @@ fn the_chart_lets_a_reaper_list_every_kind_that_crosses_namespaces() {
         let private = ["secrets", "configmaps", "pods", "*"];
         assert!(private.iter().all(|resource| !holds(rule, "resources", resource)), "{rule}");
     }
+}
+
+/// What a source needs where its pods are, the chart gives.
+#[test]
+fn the_chart_lets_a_reaper_and_the_observing_job_read_each_source() {
+    let reaper = [
+        ("{type: ingress-logs}", include_str!("../../../charts/slots/templates/ingress-role.yaml")),
+        (
+            "{type: ingress-metrics, controller: traefik}",
+            include_str!("../../../charts/slots/templates/ingress-metrics-role.yaml"),
+        ),
+    ];
+    let observer = include_str!("../../../charts/slots/templates/observer-role.yaml");
+    let source = |written: &str| sources(&json!({"sources": format!("[{written}]")})).remove(0);
+    for (written, chart) in reaper {
+        gives(chart, &source(written).rights());
+    }
+    gives(observer, &source("{type: ingress-logs}").rights_to_observe());
+}
+
+#[track_caller]
+fn gives(chart: &str, rights: &[Right]) {
+    let (_, rules) = chart.split_once("rules:\n").unwrap();
+    let rules: Vec<Value> = serde_saphyr::from_str(rules.split("{{").next().unwrap()).unwrap();
+    for (verb, group, resource) in rights {
+        let holds = |rule: &Value, key: &str, text: &str| rule[key].as_array().unwrap().iter().any(|one| one == text);
+        let gives = |rule: &&Value| {
+            holds(rule, "verbs", verb) && holds(rule, "apiGroups", group) && holds(rule, "resources", resource)
+        };
+        assert!(rules.iter().any(|rule| gives(&rule)), "it gives no right to {verb} {resource}");
+    }
+    assert!(!rights.is_empty());
 }
 
 /// What no Ingress names comes to the default backend, wherever that is.

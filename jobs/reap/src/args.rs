@@ -21,7 +21,7 @@ use crate::voice::args::Voice;
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::agents;
 use hotdesk_traffic::pod_usage;
-use hotdesk_traffic::sources::{self, Defaults, Place, Source};
+use hotdesk_traffic::sources::{self, Defaults, Place, Source, default, share};
 
 /// Reaps one slot: asks the logs whether anyone used it and, if not, runs helm uninstall.
 ///
@@ -35,7 +35,7 @@ pub struct Args {
 
     /// Where traffic is seen: a list in YAML or JSON, each {type: ingress-logs, ingress-metrics, prometheus, loki or
     /// gcp-logging, …}; see docs/sources.md. A slot is idle only if all of them can see and none saw anybody.
-    #[arg(long, env = "HOTDESK_SOURCES", default_value = "[{type: ingress-logs}]")]
+    #[arg(long, env = "HOTDESK_SOURCES", default_value = default::SOURCES)]
     pub sources: String,
 
     /// What the slot's own pods received and used, as a veto: {from: kubelets or prometheus, …} in YAML or JSON; see
@@ -44,15 +44,15 @@ pub struct Args {
     pub pod_usage: String,
 
     /// The namespace of the ingress controller.
-    #[arg(long, env = "HOTDESK_INGRESS_NAMESPACE", default_value = "ingress-nginx")]
+    #[arg(long, env = "HOTDESK_INGRESS_NAMESPACE", default_value = default::NAMESPACE)]
     pub ingress_namespace: String,
 
     /// The labels of the ingress controller's pods.
-    #[arg(long, env = "HOTDESK_INGRESS_SELECTOR", default_value = DEFAULT_SELECTOR)]
+    #[arg(long, env = "HOTDESK_INGRESS_SELECTOR", default_value = default::SELECTOR)]
     pub ingress_selector: String,
 
     /// The container of those pods that writes the access log.
-    #[arg(long, env = "HOTDESK_INGRESS_CONTAINER", default_value = "controller")]
+    #[arg(long, env = "HOTDESK_INGRESS_CONTAINER", default_value = default::CONTAINER)]
     pub ingress_container: String,
 
     /// The classes of Ingress that this controller serves, comma-separated. A slot with an Ingress of another class is
@@ -123,7 +123,7 @@ pub struct Args {
 
     /// The share of log lines within the window that may be text, or JSON, of no known form, for example 1% or 0. A line
     /// that was certainly a request is a doubt in any case.
-    #[arg(long, env = "HOTDESK_MAX_UNPARSED", default_value = "1%", value_parser = share)]
+    #[arg(long, env = "HOTDESK_MAX_UNPARSED", default_value = default::MAX_UNPARSED, value_parser = share)]
     pub max_unparsed: f64,
 
     /// User agents whose requests are nobody's use: globs, comma-separated.
@@ -198,7 +198,6 @@ pub struct Args {
     pub command: Option<Command>,
 }
 
-const DEFAULT_SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller";
 /// The shortest window that is meant for people.
 const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
 const DEFAULT_OFFICE_HOURS: &str = r#"[{"timeZone": "UTC", "from": "03:00", "to": "15:00", "window": "2h"}]"#;
@@ -351,12 +350,6 @@ fn uninstall(text: &str) -> Result<SignedDuration, String> {
 fn office_hours(text: &str) -> Result<Hours, String> {
     let text = if text.trim().is_empty() { "[]" } else { text };
     serde_json::from_str(text).map(Hours).map_err(|error| error.to_string())
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    let (number, whole) = text.trim().strip_suffix('%').map_or((text.trim(), 1.0), |percent| (percent.trim(), 100.0));
-    let share = number.parse::<f64>().map_err(|_| "write it like 1% or 0.01".to_owned())? / whole;
-    if (0.0..1.0).contains(&share) { Ok(share) } else { Err("it must be at least 0 and less than all".to_owned()) }
 }
 
 fn kind(text: &str) -> Result<String, String> {

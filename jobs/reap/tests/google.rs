@@ -83,7 +83,7 @@ fn answer(request: &Request, state: &mut State) -> Reply {
         && asked["pageSize"].as_u64().is_some_and(|size| size <= 1000)
         && asked["filter"].as_str().is_some_and(|filter| filter.len() <= 20_000 && filter.contains("timestamp >= "));
     assert!(sound, "{asked}");
-    let ours = asked["filter"].as_str().unwrap().contains(":\"mew\"");
+    let ours = asked["filter"].as_str().unwrap().contains("(\"mew\" OR ");
     state.asked.push(asked);
     let replies = if ours { &mut state.ours } else { &mut state.anybody };
     let next = if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() };

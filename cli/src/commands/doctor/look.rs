@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use hotdesk_traffic::sources::Place;
-use hotdesk_traffic::ways_in::settings::arguments;
+use hotdesk_traffic::ways_in::settings::{Flags, nginx};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, LogParams};
+use kube::api::{ListParams, LogParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
@@ -37,8 +37,8 @@ pub(super) struct Controller {
     pub(super) sample: Option<Seen<Sample>>,
     /// The ConfigMap that its arguments name.
     pub(super) config: Option<Seen<Option<ConfigMap>>>,
-    /// `EnvoyProxy` objects, where it is Envoy Gateway's.
-    pub(super) proxies: Vec<Value>,
+    /// The ConfigMaps in which a Traefik has the file of its settings.
+    pub(super) files: Vec<ConfigMap>,
     /// Of the newest log file, and whether the kubelet itself said so.
     pub(super) log_limit: (u64, bool),
 }
@@ -66,12 +66,11 @@ pub(super) async fn controller(client: &Client, place: &Place, uses: Uses) -> Co
         Some(sampled(&api, pod, &place.container).await)
     };
     let some = pods.as_ref().ok().and_then(|pods| pods.first());
-    let config = async { config_map(client, &place.namespace, some?).await };
+    let config = async { config_map(client, some?).await };
     let node = some.and_then(|pod| pod.spec.as_ref()?.node_name.clone());
-    let envoy = some.is_some_and(|pod| pod.labels().get("app.kubernetes.io/name").is_some_and(|name| name == "envoy"));
-    let (sample, config, proxies, log_limit) =
-        tokio::join!(sample, config, proxies(client, envoy), log_limit(client, node.as_deref()));
-    Controller { place: place.clone(), uses, pods, sample, config, proxies, log_limit }
+    let files = files(client, pods.as_deref().unwrap_or_default());
+    let (sample, config, files, log_limit) = tokio::join!(sample, config, files, log_limit(client, node.as_deref()));
+    Controller { place: place.clone(), uses, pods, sample, config, files, log_limit }
 }
 
 /// Pods of well-known controllers, for whoever named the wrong ones.
@@ -135,24 +134,20 @@ fn per_minute(sample: &str, begins: Option<Timestamp>) -> u64 {
 }
 
 /// The ConfigMap that `--configmap=namespace/name` names.
-async fn config_map(client: &Client, own: &str, pod: &Pod) -> Option<Seen<Option<ConfigMap>>> {
-    let named =
-        arguments(pod).into_iter().find_map(|argument| argument.strip_prefix("--configmap=").map(str::to_owned))?;
-    let (namespace, name) = named.split_once('/')?;
-    let namespace = if namespace.starts_with("$(") { own } else { namespace };
-    let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    Some(timed(api.get_opt(name)).await)
+async fn config_map(client: &Client, pod: &Pod) -> Option<Seen<Option<ConfigMap>>> {
+    let (namespace, name) = nginx::config_of(pod)?;
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
+    Some(timed(api.get_opt(&name)).await)
 }
 
-async fn proxies(client: &Client, envoy: bool) -> Vec<Value> {
-    if !envoy {
-        return Vec::new();
+/// What cannot be had is told as a file that nobody sees.
+async fn files(client: &Client, pods: &[Pod]) -> Vec<ConfigMap> {
+    let mut found = Vec::new();
+    for (namespace, name) in Flags::of(pods).files {
+        let api: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
+        found.extend(timed(api.get_opt(&name)).await.ok().flatten());
     }
-    let kind = GroupVersionKind::gvk("gateway.envoyproxy.io", "v1alpha1", "EnvoyProxy");
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from_gvk(&kind));
-    // A cluster without the kind has Envoy run by something else.
-    let found = timed(api.list(&ListParams::default())).await.map(|list| list.items).unwrap_or_default();
-    found.into_iter().filter_map(|proxy| serde_json::to_value(proxy).ok()).collect()
+    found
 }
 
 /// How large the newest log file of a container gets on a node.

@@ -1,7 +1,7 @@
 //! Do the controllers count what the sources ask for, and under the label that is asked for?
 
 use hotdesk_traffic::sources::{Controller as Counting, Kind, Prometheus, Question};
-use hotdesk_traffic::ways_in::settings::arguments;
+use hotdesk_traffic::ways_in::settings::nginx::Nginx;
 use serde_json::Value;
 
 use super::finding::{Finding, Id};
@@ -27,7 +27,7 @@ pub(super) fn judge(counted: &Counted<'_>) -> Vec<Finding> {
 /// What the controller's arguments say against what the source believes of them.
 fn switched(controller: &Controller, reapers: &[Reaper]) -> Option<Finding> {
     let pods = controller.pods.as_ref().ok()?;
-    let arguments: Vec<String> = pods.iter().flat_map(arguments).collect();
+    let flags: Vec<Nginx> = pods.iter().map(Nginx::of).collect();
     let sources = reapers.iter().flat_map(|reaper| reaper.sources.iter().flatten());
     let metrics = sources.filter_map(|source| match &source.kind {
         Kind::IngressMetrics(metrics) if metrics.controller == Counting::IngressNginx => Some(metrics),
@@ -36,12 +36,11 @@ fn switched(controller: &Controller, reapers: &[Reaper]) -> Option<Finding> {
     let mut metrics = metrics.filter(|metrics| metrics.place == controller.place);
     let any_host = metrics.next()?.any_host;
     let about = super::sight::about(controller);
-    let has = |argument: &str| arguments.iter().any(|given| given.trim_start_matches('-') == argument);
-    if has("enable-metrics=false") {
+    if flags.iter().any(|flags| !flags.counts) {
         let says = "it counts nothing: --enable-metrics=false";
         return Some(Finding::problem(Id::Metrics, about, says).mended_by("start it with --enable-metrics=true"));
     }
-    if any_host && !has("metrics-per-host=false") && !pods.is_empty() {
+    if any_host && flags.iter().any(|flags| !flags.counts_any_host) {
         let says = "the source says anyHost: true, and the controller does not run with --metrics-per-host=false";
         return Some(
             Finding::problem(Id::Metrics, about, says)

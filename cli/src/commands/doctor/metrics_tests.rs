@@ -26,7 +26,7 @@ fn controller(arguments: &[&str]) -> Controller {
         pods: Ok(vec![serde_json::from_value(pod).unwrap()]),
         sample: None,
         config: None,
-        proxies: vec![],
+        files: vec![],
         log_limit: (10 << 20, true),
     }
 }

@@ -6,14 +6,13 @@ use clap::ValueEnum as _;
 use hotdesk_slots::keys;
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::pod_usage;
-use hotdesk_traffic::sources::{self, Defaults, Kind, Place, Source};
+use hotdesk_traffic::sources::{self, Defaults, Kind, Place, Source, default, share};
 use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::ResourceExt;
 use serde_json::Value;
 
-const DEFAULT_SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller";
 const DEFAULT_WINDOW: SignedDuration = SignedDuration::from_hours(2);
 const DEFAULT_GRACE: SignedDuration = SignedDuration::from_hours(4);
 const DEFAULT_SAVED: &str = "hotdesk-saved";
@@ -72,7 +71,7 @@ impl Reaper {
             pod_usage: pod_usage::read(get("HOTDESK_POD_USAGE").unwrap_or_default())
                 .map_err(|problems| problems.join("; ")),
             window: window(get("HOTDESK_WINDOW"), get("HOTDESK_OFFICE_HOURS")),
-            max_unparsed: get("HOTDESK_MAX_UNPARSED").and_then(share).unwrap_or(0.01),
+            max_unparsed: share(get("HOTDESK_MAX_UNPARSED").unwrap_or(default::MAX_UNPARSED)).unwrap_or_default(),
             classes: get("HOTDESK_INGRESS_CLASS")
                 .into_iter()
                 .flat_map(|all| all.split(','))
@@ -165,21 +164,13 @@ fn sources<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Result<Vec<Source>, St
     let format = or("HOTDESK_INGRESS_LOG_FORMAT", "auto");
     let format = Format::from_str(&format, false).map_err(|_| format!("it knows no log format {format}"))?;
     let place = Place {
-        namespace: or("HOTDESK_INGRESS_NAMESPACE", "ingress-nginx"),
-        selector: or("HOTDESK_INGRESS_SELECTOR", DEFAULT_SELECTOR),
-        container: or("HOTDESK_INGRESS_CONTAINER", "controller"),
+        namespace: or("HOTDESK_INGRESS_NAMESPACE", default::NAMESPACE),
+        selector: or("HOTDESK_INGRESS_SELECTOR", default::SELECTOR),
+        container: or("HOTDESK_INGRESS_CONTAINER", default::CONTAINER),
     };
-    let written = get("HOTDESK_SOURCES").unwrap_or("[{type: ingress-logs}]");
+    let written = get("HOTDESK_SOURCES").unwrap_or(default::SOURCES);
     sources::read(written, &Defaults { place, format })
         .map_err(|problems| format!("its sources cannot be read: {}", problems.join("; ")))
-}
-
-/// `1%` or `0.01`.
-fn share(text: &str) -> Option<f64> {
-    match text.trim().strip_suffix('%') {
-        Some(percent) => percent.trim().parse::<f64>().ok().map(|percent| percent / 100.0),
-        None => text.trim().parse().ok(),
-    }
 }
 
 /// The longest window of them all.
@@ -246,7 +237,7 @@ mod tests {
         assert_eq!(uses, Uses { logs: true, metrics: false });
         assert_eq!(reaper.window, SignedDuration::from_hours(2));
         assert!((reaper.max_unparsed - 0.01).abs() < 1e-9);
-        assert_eq!((share("5%"), share("0.05"), share("a")), (Some(0.05), Some(0.05), None));
+        assert_eq!((share("5%"), share("0.05"), share("a").ok()), (Ok(0.05), Ok(0.05), None));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::ask::{AT_ONCE, Seen, timed};
 use super::finding::{Finding, Id};
 use super::places::{Observer, Reaper};
 use hotdesk_traffic::pod_usage::{Origin, Settings};
-use hotdesk_traffic::sources::Source;
+use hotdesk_traffic::sources::{EVERYWHERE, Right, Source};
 
 /// One right that somebody needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,17 +41,15 @@ pub(super) struct Asked {
     pub(super) allowed: Seen<bool>,
 }
 
-type Rule = (&'static str, &'static str, &'static str);
-
 const SLOTS: &str = "hotdesk.dev";
 /// What each Deployment does everywhere.
-const PROGRAMS: [(&str, &[Rule]); 3] = [
+const PROGRAMS: [(&str, &[Right]); 3] = [
     ("webhook", &[("list", SLOTS, "slots"), ("watch", SLOTS, "slots")]),
     ("sync", &[("list", SLOTS, "slots"), ("patch", SLOTS, "slots"), ("patch", SLOTS, "slots/status")]),
     ("controller", &[("list", SLOTS, "slots"), ("watch", SLOTS, "slots"), ("patch", SLOTS, "slots/status")]),
 ];
 /// What a reaper does in its slot.
-const IN_SLOT: [Rule; 10] = [
+const IN_SLOT: [Right; 10] = [
     ("list", "", "secrets"),
     ("update", "", "secrets"),
     ("list", "", "configmaps"),
@@ -64,23 +62,17 @@ const IN_SLOT: [Rule; 10] = [
     ("create", "events.k8s.io", "events"),
 ];
 /// How it writes down what it is about to uninstall.
-const SAVE: Rule = ("create", "", "secrets");
-/// What it does where the ingress controller is.
-const AWAY: [Rule; 3] = [("list", "", "pods"), ("get", "", "configmaps"), ("list", "apps", "replicasets")];
-/// What it looks at everywhere: whose slot a name is, who serves it, and what elsewhere leads into it.
-const EVERYWHERE: [Rule; 3] =
-    [("list", SLOTS, "slots"), ("list", "networking.k8s.io", "ingressclasses"), ("list", "", "services")];
+const SAVE: Right = ("create", "", "secrets");
 
 /// Under which name the job is shown that reads for all slots.
 const OBSERVING: &str = "the observing job";
-/// What that job does everywhere, and where an ingress controller is.
-const OBSERVES: [Rule; 4] = [
+/// What that job does everywhere.
+const OBSERVES: [Right; 4] = [
     ("list", SLOTS, "slots"),
     ("patch", SLOTS, "slots/status"),
     ("list", "", "services"),
     ("list", "networking.k8s.io", "ingresses"),
 ];
-const READS: [Rule; 2] = [("list", "", "pods"), ("get", "", "pods/log")];
 
 /// Everything that anybody needs.
 pub(super) fn needed(deployments: &[Deployment], reapers: &[Reaper]) -> Vec<Need> {
@@ -91,7 +83,7 @@ pub(super) fn needed(deployments: &[Deployment], reapers: &[Reaper]) -> Vec<Need
         let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
         let Some(account) = pod.and_then(|pod| pod.service_account_name.clone()) else { continue };
         let account = (deployment.namespace().unwrap_or_default(), account);
-        let need = |rule: &Rule| need(format!("the {component}"), Id::Rights, &account, *rule, None);
+        let need = |rule: &Right| need(format!("the {component}"), Id::Rights, &account, *rule, None);
         needs.extend(rules.iter().map(need));
     }
     needs.extend(reapers.iter().flat_map(of_reaper));
@@ -101,17 +93,16 @@ pub(super) fn needed(deployments: &[Deployment], reapers: &[Reaper]) -> Vec<Need
 /// What the job needs that reads for all slots, if there is one.
 pub(super) fn of_observer(observer: &Observer) -> Vec<Need> {
     let account = (observer.namespace.clone(), observer.account.clone());
-    let need = |rule: &Rule, place: Option<&str>| need(OBSERVING.to_owned(), Id::Rights, &account, *rule, place);
+    let need = |rule: &Right, place: Option<&str>| need(OBSERVING.to_owned(), Id::Rights, &account, *rule, place);
     let mut needs: Vec<Need> = OBSERVES.iter().map(|rule| need(rule, None)).collect();
-    for place in observer.sources.iter().flatten().filter_map(Source::place) {
-        needs.extend(READS.iter().map(|rule| need(rule, Some(&place.namespace))));
-    }
+    let sources = observer.sources.as_deref().unwrap_or_default();
+    needs.extend(of_places(sources, Source::rights_to_observe).iter().map(|(rule, place)| need(rule, Some(place))));
     needs
 }
 
 fn of_reaper(reaper: &Reaper) -> Vec<Need> {
     let account = (reaper.namespace.clone(), reaper.account.clone());
-    let need = |rule: Rule, place: Option<&str>| {
+    let need = |rule: Right, place: Option<&str>| {
         need(format!("slot {}", reaper.slot), Id::ReaperRights, &account, rule, place)
     };
     let mut needs: Vec<Need> = IN_SLOT.iter().map(|rule| need(*rule, Some(&reaper.slot))).collect();
@@ -121,19 +112,23 @@ fn of_reaper(reaper: &Reaper) -> Vec<Need> {
         needs.push(Need { name: Some(CONFIG_MAP.to_owned()), ..records });
     }
     needs.extend(EVERYWHERE.iter().map(|rule| need(*rule, None)));
-    for (place, uses) in reaper.places() {
-        let mut rules = AWAY.to_vec();
-        if uses.logs {
-            rules.push(("get", "", "pods/log"));
-        }
-        if uses.metrics {
-            rules.push(("get", "", "pods/proxy"));
-        }
-        let of_source = |rule| Need { of_source: true, ..need(rule, Some(&place.namespace)) };
-        needs.extend(rules.into_iter().map(of_source));
-    }
+    let of_source = |(rule, place): &(Right, &str)| Need { of_source: true, ..need(*rule, Some(place)) };
+    needs.extend(of_places(reaper.sources.as_deref().unwrap_or_default(), Source::rights).iter().map(of_source));
     needs.extend(of_kubelets(reaper));
     needs
+}
+
+/// What sources need where their pods are, each once.
+fn of_places(sources: &[Source], rights: fn(&Source) -> Vec<Right>) -> Vec<(Right, &str)> {
+    let mut all = Vec::new();
+    for (source, place) in sources.iter().filter_map(|source| Some((source, source.place()?))) {
+        for needed in rights(source).into_iter().map(|right| (right, place.namespace.as_str())) {
+            if !all.contains(&needed) {
+                all.push(needed);
+            }
+        }
+    }
+    all
 }
 
 /// What the source `pod-usage` needs: the reaper to find the kubelets and to have a token for them, its account to ask them.
@@ -142,7 +137,7 @@ fn of_kubelets(reaper: &Reaper) -> Vec<Need> {
     let (own, asking) =
         ((reaper.namespace.clone(), reaper.account.clone()), (kubelets.namespace.clone(), kubelets.account.clone()));
     let about = format!("slot {}", reaper.slot);
-    let need = |account: &(String, String), rule: Rule, place: Option<&str>| {
+    let need = |account: &(String, String), rule: Right, place: Option<&str>| {
         need(about.clone(), Id::PodUsage, account, rule, place)
     };
     let token = need(&own, ("create", "", "serviceaccounts/token"), Some(&kubelets.namespace));
@@ -154,7 +149,7 @@ fn of_kubelets(reaper: &Reaper) -> Vec<Need> {
     ]
 }
 
-fn need(about: String, id: Id, account: &(String, String), rule: Rule, namespace: Option<&str>) -> Need {
+fn need(about: String, id: Id, account: &(String, String), rule: Right, namespace: Option<&str>) -> Need {
     let (verb, group, resource) = rule;
     let (account, namespace) = (account.clone(), namespace.map(str::to_owned));
     Need { about, id, account, verb, group, resource, namespace, name: None, of_source: false }

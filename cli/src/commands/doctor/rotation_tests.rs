@@ -33,7 +33,7 @@ fn controller(bytes_per_minute: u64, first: Option<&str>) -> Controller {
         pods: Ok(vec![]),
         sample: Some(Ok(sample)),
         config: None,
-        proxies: vec![],
+        files: vec![],
         log_limit: (10 << 20, true),
     }
 }

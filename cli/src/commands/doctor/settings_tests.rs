@@ -15,14 +15,19 @@ fn controller(labels: &Value, arguments: &[&str]) -> Controller {
         pods: Ok(vec![serde_json::from_value(pod).unwrap()]),
         sample: None,
         config: None,
-        proxies: vec![],
+        files: vec![],
         log_limit: (10 << 20, true),
     }
 }
 
 #[track_caller]
 fn check(controller: &Controller, expected: &[(&str, &str)]) {
-    let found = judge(controller);
+    check_with(controller, &[], expected);
+}
+
+#[track_caller]
+fn check_with(controller: &Controller, proxies: &[Named], expected: &[(&str, &str)]) {
+    let found = judge(controller, proxies);
     let problems: Vec<&Finding> = found.iter().filter(|finding| finding.level == Level::Problem).collect();
     assert_eq!(problems.len(), expected.len(), "{found:?}");
     for (finding, (says, fix)) in problems.iter().zip(expected) {
@@ -66,40 +71,37 @@ fn what_hides_requests_in_ingress_nginx() {
     nginx_with(&Value::Null, &[]);
 }
 
+/// Which flags those are, the tests of `hotdesk_traffic` show.
 #[test]
 fn what_hides_requests_in_traefik() {
-    let on = ["--accesslog=true", "--accesslog.format=json"];
-    let with = |more: &[&str], expected: &[(&str, &str)]| {
-        let arguments = [&on[..], more].concat();
-        check(&controller(&json!({"app.kubernetes.io/name": "traefik"}), &arguments), expected);
-    };
-    with(&[], &[]);
-    with(&["--accesslog.filters.statuscodes=500-599"], &[("leaves requests out", "without --accesslog.filters")]);
-    with(&["--accessLog.bufferingSize=100"], &[("buffers", "bufferingsize=0")]);
-    with(
-        &["--entryPoints.web.observability.accessLogs=false"],
-        &[("keeps the requests of an entry point out of the log", "without that")],
-    );
-    with(&["--accesslog.filepath=/var/log/a"], &[("/var/log/a", "without --accesslog.filepath")]);
-    with(&["--accesslog.fields.defaultmode=drop"], &[("drops the field ServiceName", "ServiceName=keep")]);
-    with(&["--accesslog.fields.defaultmode=drop", "--accesslog.fields.names.ServiceName=keep"], &[]);
     let traefik = |arguments: &[&str]| controller(&json!({"app.kubernetes.io/name": "traefik"}), arguments);
-    check(&traefik(&["--providers.kubernetesingress"]), &[("its access log is off", "--accesslog.format=json")]);
-    check(&traefik(&["--accesslog=true"]), &[("is not JSON", "--accesslog.format=json")]);
-    check(&traefik(&["--configfile=/etc/traefik.yaml"]), &[]);
+    let on = ["--accesslog=true", "--accesslog.format=json"];
+    check(&traefik(&on), &[]);
+    let filtered = traefik(&[&on[..], &["--accesslog.filters.statuscodes=500-599"]].concat());
+    check(&filtered, &[("leaves requests out", "without --accesslog.filters")]);
+    let uncounted = traefik(&[&on[..], &["--entrypoints.web.observability.metrics=false"]].concat());
+    check(&uncounted, &[]);
+    let metrics_only = |controller| Controller { uses: Uses { logs: false, metrics: true }, ..controller };
+    check(&metrics_only(uncounted), &[("leaves the requests of an entry point uncounted", "without that")]);
+    check(&metrics_only(filtered), &[]);
+    // The reaper cannot know what is in it either.
+    check(&traefik(&["--configfile=/etc/traefik.yaml"]), &[("has its settings in /etc/traefik.yaml", "a ConfigMap")]);
 }
 
 #[test]
 fn what_hides_requests_in_envoy_gateway() {
+    let controller = controller(&json!({"app.kubernetes.io/name": "envoy"}), &[]);
     let with = |log: &Value, expected: &[(&str, &str)]| {
-        let mut controller = controller(&json!({"app.kubernetes.io/name": "envoy"}), &[]);
-        let metadata = json!({"namespace": "eg", "name": "proxy"});
-        controller.proxies = vec![json!({"metadata": metadata, "spec": {"telemetry": {"accessLog": log}}})];
-        check(&controller, expected);
+        let body = json!({"spec": {"telemetry": {"accessLog": log}}});
+        let proxy = Named { namespace: "eg".to_owned(), name: "proxy".to_owned(), body, ..Named::default() };
+        check_with(&controller, &[proxy], expected);
     };
-    with(&json!({"disable": true}), &[("its access log is off", "kubectl -n eg edit envoyproxy proxy")]);
+    with(&json!({"disable": true}), &[("turns its access log off", "kubectl -n eg edit envoyproxy proxy")]);
     with(&json!({"settings": [{"matches": ["response.code >= 400"]}]}), &[("as sampling does", "take matches away")]);
-    with(&json!({"settings": [{"format": {"type": "Text", "text": "x"}}]}), &[("is text", "%ROUTE_NAME%")]);
+    with(&json!({"settings": [{"type": "Listener"}]}), &[("what its listeners do", "without type")]);
+    with(&json!({"settings": [{"sinks": [{"type": "ALS"}]}]}), &[("does not see it", "/dev/stdout")]);
+    with(&json!({"settings": [{"sinks": [{"type": "File", "file": {"path": "/dev/stdout"}}]}]}), &[]);
+    with(&json!({"settings": [{"format": {"type": "Text", "text": "x"}}]}), &[("text", "%ROUTE_NAME%")]);
     with(
         &json!({"settings": [{"format": {"type": "JSON", "json": {"a": "b"}}}]}),
         &[("does not name the route", "route_name")],
@@ -111,8 +113,8 @@ fn what_hides_requests_in_envoy_gateway() {
 fn a_config_map_that_may_not_be_read_is_not_taken_for_well() {
     let mut unseen = controller(&json!({}), &[]);
     unseen.config = Some(Err("forbidden".to_owned()));
-    let found = judge(&unseen);
+    let found = judge(&unseen, &[]);
     assert_eq!((found.len(), found[0].level), (1, Level::Unseen), "{found:?}");
     let metrics_only = Controller { uses: Uses { logs: false, metrics: true }, ..unseen };
-    assert!(judge(&metrics_only).is_empty());
+    assert!(judge(&metrics_only, &[]).is_empty());
 }

@@ -44,7 +44,7 @@ fn controller(pods: Vec<Pod>, lines: &[&str]) -> Controller {
         pods: Ok(pods),
         sample: Some(Ok(Sample { lines, ..Sample::default() })),
         config: None,
-        proxies: Vec::new(),
+        files: Vec::new(),
         log_limit: (10 << 20, true),
     }
 }

@@ -4,8 +4,8 @@
 //! each run.
 
 use futures::StreamExt as _;
-use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, NETWORKING, ServedBy};
-use hotdesk_traffic::ways_in::settings::{Flags, Settings};
+use hotdesk_traffic::ways_in::kinds::{ALL, NETWORKING, looked_for};
+use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, WaysIn, unwatched};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
@@ -29,6 +29,10 @@ pub(super) struct Everywhere {
     grants: Vec<Named>,
     gateways: Vec<Named>,
     gateway_classes: Vec<Named>,
+    /// What Envoy Gateway is told of its proxies.
+    pub(super) proxies: Vec<Named>,
+    /// What Istio is told of its counters and logs.
+    telemetries: Vec<Named>,
     /// Ports that controllers pass on.
     streams: Vec<ConfigMap>,
     /// Services that answer what no Ingress names.
@@ -88,6 +92,8 @@ impl Everywhere {
             "referencegrants" => self.grants.extend(objects),
             "gateways" => self.gateways.extend(objects),
             "gatewayclasses" => self.gateway_classes.extend(objects),
+            envoy::PLURAL => self.proxies.extend(objects),
+            istio::PLURAL => self.telemetries.extend(objects),
             plural => {
                 let row = ALL.iter().find(|row| row.group == kind.group && row.plural == plural);
                 self.routes.extend(
@@ -111,16 +117,10 @@ impl Everywhere {
             .filter_map(|source| {
                 let place = source.place()?;
                 let controller = controllers.iter().find(|controller| controller.place == *place)?;
-                let flags = Flags::of(controller.pods.as_deref().unwrap_or_default());
+                let by_pods = Settings::of(source, controller.pods.as_deref().unwrap_or_default(), &controller.files);
                 let config = controller.config.clone().and_then(Result::ok).flatten();
-                let (products, controller_classes) = (flags.products, flags.controller_classes);
-                Some(Settings {
-                    source: source.name.clone(),
-                    products,
-                    controller_classes,
-                    config,
-                    ..Settings::default()
-                })
+                // Below, those of all controllers.
+                Some(Settings { config, default_backends: Vec::new(), ..by_pods })
             })
             .collect();
         // A store of logs does not say which controller it is of: the ports of any of them count.
@@ -135,9 +135,12 @@ impl Everywhere {
             grants: self.grants.iter().filter(|grant| grant.namespace == slot).cloned().collect(),
             elsewhere: elsewhere.into_iter().filter(|route| route.kind.crosses()).collect(),
             aliases: self.services.clone(),
+            ingresses_elsewhere: ingresses.iter().filter(|ingress| !own(ingress.namespace())).cloned().collect(),
             ingress_classes: self.ingress_classes.clone(),
             gateway_classes: self.gateway_classes.clone(),
             gateways: self.gateways.clone(),
+            proxies: self.proxies.clone(),
+            telemetries: self.telemetries.clone(),
             controllers: settings,
             unread: Vec::new(),
         }
@@ -145,7 +148,7 @@ impl Everywhere {
 }
 
 fn named(object: DynamicObject) -> Named {
-    Named { namespace: object.namespace().unwrap_or_default(), name: object.name_any(), body: object.data }
+    Named::new(object.metadata, object.data)
 }
 
 /// The kinds that lead into slots and that the cluster serves, each in one version.
@@ -153,10 +156,7 @@ async fn kinds(client: &Client) -> Seen<Vec<ApiResource>> {
     let groups = timed(client.list_api_groups()).await?.groups;
     let mut found: Vec<ApiResource> = Vec::new();
     for group in groups.into_iter().filter(|group| group.name != NETWORKING) {
-        let parents =
-            ["referencegrants", "gateways", "gatewayclasses"].into_iter().filter(|_| group.name == GATEWAY_API);
-        let of_group = ALL.iter().filter(|row| row.group == group.name && row.served_by != ServedBy::Class);
-        let wanted: Vec<&str> = of_group.map(|row| row.plural).chain(parents).collect();
+        let wanted: Vec<&str> = looked_for(&group.name).collect();
         let versions = if wanted.is_empty() { Vec::new() } else { group.versions };
         for version in group.preferred_version.into_iter().filter(|_| !wanted.is_empty()).chain(versions) {
             let resources = timed(client.list_api_group_resources(&version.group_version)).await?.resources;

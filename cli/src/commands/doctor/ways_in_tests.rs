@@ -18,8 +18,12 @@ fn reaper(slot: &str, env: &[(&str, &str)]) -> Reaper {
 }
 
 fn route(group: &str, kind: &str, namespace: &str, spec: &Value) -> Route {
-    let object = Named { namespace: namespace.to_owned(), name: "web".to_owned(), body: json!({"spec": spec}) };
+    let object = named(namespace, "web", json!({"spec": spec}));
     Route { kind: kinds::of(group, kind).unwrap(), object }
+}
+
+fn named(namespace: &str, name: &str, body: Value) -> Named {
+    Named { namespace: namespace.to_owned(), name: name.to_owned(), body, ..Named::default() }
 }
 
 fn typed<T: serde::de::DeserializeOwned>(value: Value) -> T {
@@ -31,8 +35,6 @@ fn five() -> Everywhere {
     let parents = json!({"parentRefs": [{"name": "gw", "namespace": "edge"}]});
     let gateway = json!({"spec": {"gatewayClassName": "envoy"}});
     let class = json!({"spec": {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"}});
-    let named =
-        |namespace: &str, name: &str, body| Named { namespace: namespace.to_owned(), name: name.to_owned(), body };
     Everywhere {
         routes: vec![
             route("gateway.networking.k8s.io", "HTTPRoute", "mew", &parents),
@@ -107,7 +109,7 @@ fn w44_a_setting_of_the_controller_is_named_for_each_slot_with_an_ingress() {
         pods: Ok(vec![]),
         sample: None,
         config: Some(Ok(Some(config))),
-        proxies: vec![],
+        files: vec![],
         log_limit: (10 << 20, true),
     };
     let ingress: Ingress = typed(json!({"metadata": {"name": "web", "namespace": "mew"}}));

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Pod, Service as Object, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{ForeignRoute, Known, Neighbour, Service, Streams};
-use crate::ways_in::{Named, WaysIn, elsewhere};
+use crate::ways_in::{Named, Route, WaysIn, elsewhere, routes};
 
 impl Known {
     /// What the ways into a slot say, and the Slots. `namespaces` are no slots.
@@ -16,7 +16,10 @@ impl Known {
     pub fn of(ways: &WaysIn, slots: Vec<Neighbour>, namespaces: &[String]) -> Self {
         let (own, others): (Vec<_>, Vec<_>) = slots.into_iter().partition(|found| found.namespace == ways.slot);
         let ingresses = ways.ingresses.iter().filter_map(|ingress| ingress.metadata.name.clone());
-        let leading = ways.elsewhere.iter().filter(|route| elsewhere::mentions(&route.object.body, &ways.slot));
+        // An object that is in no namespace is no name in a line.
+        let named = |route: &&Route| !route.object.namespace.is_empty() && !routes::is_ciliums_own(route);
+        let leading = ways.elsewhere.iter().filter(named);
+        let leading = leading.filter(|route| elsewhere::mentions(&route.object.body, &ways.slot));
         let foreign = leading
             .map(|route| ForeignRoute { namespace: route.object.namespace.clone(), name: route.object.name.clone() });
         Self {

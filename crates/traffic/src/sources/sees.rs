@@ -23,7 +23,9 @@ pub(crate) const NAME_LABEL: &str = "app.kubernetes.io/name";
 /// ingress-nginx, as its chart installs it.
 pub const INGRESS_NGINX: &str = "k8s.io/ingress-nginx";
 const TRAEFIK: [&str; 2] = ["traefik.io/ingress-controller", "traefik.io/gateway-controller"];
-const ENVOY: [&str; 1] = ["gateway.envoyproxy.io/gatewayclass-controller"];
+/// Envoy Gateway, as it comes.
+pub const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io/gatewayclass-controller";
+const ENVOY: [&str; 1] = [ENVOY_GATEWAY];
 const ISTIO: [&str; 2] = ["istio.io/ingress-controller", "istio.io/gateway-controller"];
 
 impl Sees {

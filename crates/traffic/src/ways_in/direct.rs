@@ -3,6 +3,7 @@
 use hotdesk_slots::text::{list, plain};
 use k8s_openapi::api::core::v1::{Pod, Service};
 
+use super::boolean::is_on;
 use super::{Unwatched, WaysIn, own};
 
 const FIX: &str = "set reaper.ignoreDirectTraffic (--ignore-direct-traffic) if that is nobody's use";
@@ -11,18 +12,14 @@ type Is = fn(&str) -> bool;
 
 /// What makes a Service of any type reachable from outside, by a key and what its value must be.
 const EXPOSED: [(&str, Is, &str); 7] = [
-    ("tailscale.com/expose", is_true, "Tailscale's operator"),
+    ("tailscale.com/expose", is_on, "Tailscale's operator"),
     ("skupper.io/proxy", is_set, "Skupper"),
     ("getambassador.io/config", is_set, "Emissary"),
     ("cloud.google.com/neg", |value| value.contains("exposed_ports"), "a load balancer of Google Cloud"),
-    ("service.cilium.io/global", is_true, "Cilium's cluster mesh"),
-    ("io.cilium/global-service", is_true, "Cilium's cluster mesh"),
+    ("service.cilium.io/global", is_on, "Cilium's cluster mesh"),
+    ("io.cilium/global-service", is_on, "Cilium's cluster mesh"),
     ("mirror.linkerd.io/exported", is_set, "Linkerd's multicluster gateway"),
 ];
-
-fn is_true(value: &str) -> bool {
-    value.trim().eq_ignore_ascii_case("true")
-}
 
 fn is_set(value: &str) -> bool {
     !value.trim().is_empty()

@@ -4,11 +4,12 @@
 
 use hotdesk_slots::text::plain;
 use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::networking::v1::Ingress;
 use serde_json::Value;
 
 use super::kinds::{Reach, ServedBy};
-use super::routes::{hides, is_mesh_only};
-use super::{Route, Unwatched, WaysIn, called, hidden};
+use super::routes::{by_settings, hides, is_ciliums_own, is_mesh_only};
+use super::{Route, Unwatched, WaysIn, called, hidden, snippets};
 use crate::sources::{Controller, Source};
 
 /// What there is, unless a source tells its requests by where they went.
@@ -16,14 +17,33 @@ pub(super) fn judge(found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
     let slot = found.slot.as_str();
     let foreign = |route: &&Route| route.object.namespace != slot && route.kind.reach != Reach::Granted;
     let names = |route: &Route| route.object.body.get("spec").is_some_and(|spec| mentions(spec, slot));
-    let leading = |route: &&Route| !is_mesh_only(route) && names(route);
+    let leading = |route: &&Route| !is_mesh_only(route) && !is_ciliums_own(route) && names(route);
     let routes =
-        found.elsewhere.iter().filter(foreign).filter(leading).filter_map(|route| of_route(route, slot, sources));
+        found.elsewhere.iter().filter(foreign).filter(leading).filter_map(|route| of_route(route, found, sources));
     let aliases = found.aliases.iter().filter_map(|service| of_alias(service, found));
-    routes.chain(aliases).collect()
+    let ingresses = found.ingresses_elsewhere.iter().filter_map(|ingress| of_ingress(ingress, slot));
+    routes.chain(aliases).chain(ingresses).collect()
 }
 
-fn of_route(route: &Route, slot: &str, sources: &[Source]) -> Option<Unwatched> {
+/// An Ingress leads into its own namespace alone, unless a snippet passes requests on, or an annotation sends them there.
+fn of_ingress(ingress: &Ingress, slot: &str) -> Option<Unwatched> {
+    let namespace = ingress.metadata.namespace.as_deref().filter(|namespace| *namespace != slot)?;
+    let leads = |(key, value): &(&String, &String)| match key.rsplit('/').next() {
+        Some("server-snippet" | "configuration-snippet" | "location-snippet" | "auth-snippet" | "stream-snippet") => {
+            snippets::passes_to(value, &|word| is_in(word, slot))
+        }
+        Some("auth-url" | "mirror-target") => is_in(value.trim(), slot),
+        _ => false,
+    };
+    let (key, _) = ingress.metadata.annotations.iter().flatten().find(leads)?;
+    let about = called("Ingress", namespace, ingress.metadata.name.as_deref().unwrap_or_default());
+    let why =
+        format!("leads into {slot} by {}, and its requests are told as those of {}", plain(key), plain(namespace));
+    Some(Unwatched::new(about, why, "take it away, and let people use the slot's own host"))
+}
+
+fn of_route(route: &Route, found: &WaysIn, sources: &[Source]) -> Option<Unwatched> {
+    let slot = found.slot.as_str();
     // Istio's counters name the Service that was reached.
     let by_istio = |source: &&Source| {
         route.kind.served_by == ServedBy::Product("Istio")
@@ -32,9 +52,13 @@ fn of_route(route: &Route, slot: &str, sources: &[Source]) -> Option<Unwatched> 
     };
     let witnesses: Vec<&Source> = sources.iter().filter(by_istio).collect();
     if !witnesses.is_empty() {
-        return hidden(&witnesses, |source| hides(route, source));
+        return hidden(&witnesses, |source| hides(route, source).or_else(|| by_settings(route, found, source)));
     }
-    let why = format!("leads into {slot}, and its requests are told as those of {}", plain(&route.object.namespace));
+    let whose = match route.object.namespace.as_str() {
+        "" => "under no name of a slot".to_owned(),
+        namespace => format!("as those of {}", plain(namespace)),
+    };
+    let why = format!("leads into {slot}, and its requests are told {whose}");
     Some(Unwatched::new(route.called(), why, "put the route into the slot, where its requests are the slot's"))
 }
 
@@ -75,10 +99,14 @@ pub(crate) fn mentions(value: &Value, slot: &str) -> bool {
 }
 
 /// True for the address of something in a namespace: `web.mew`, `http://web.mew.svc:80/x`, `db-0.db.mew.svc.cluster.local`,
-/// and `mew/web`.
+/// `mew/web`, and Kuma's `web_mew_svc_80`.
 fn is_in(text: &str, namespace: &str) -> bool {
     let text = text.split_once("://").map_or(text, |(_, rest)| rest);
     if text.split_once('/').is_some_and(|(first, name)| first == namespace && !name.is_empty()) {
+        return true;
+    }
+    if text.split('_').collect::<Vec<_>>().windows(3).any(|parts| matches!(parts, [_, own, "svc"] if *own == namespace))
+    {
         return true;
     }
     let host = text.split(['/', ':', '?']).next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
@@ -100,6 +128,7 @@ mod tests {
             "db-0.db.mew.svc.cluster.local.",
             "mew/web",
             "WEB.MEW.SVC",
+            "web_mew_svc_80",
         ] {
             assert!(is_in(text, "mew"), "{text}");
         }
@@ -111,6 +140,7 @@ mod tests {
             "mew.svc",
             "edge/gw",
             "/mew/web",
+            "mew_svc_80",
             "",
         ] {
             assert!(!is_in(text, "mew"), "{text}");

@@ -10,8 +10,10 @@ use serde_json::Value;
 
 use super::elsewhere::mentions;
 use super::kinds::{GATEWAY_API, ServedBy};
+use super::routes::has;
+use super::settings::{envoy, istio};
 use super::{From, Hides, Named, Route, Unwatched, WaysIn, add_source, called, hidden};
-use crate::sources::{Controller, Kind, Source};
+use crate::sources::{Controller, ENVOY_GATEWAY, Kind, Source};
 
 /// The routes that no source sees, and the grants that may bring some.
 pub(super) fn judge(found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
@@ -32,6 +34,18 @@ pub fn gateways(found: &WaysIn) -> BTreeSet<(String, String)> {
     let gateway = |parent: &Parent<'_>| parent.kind == "Gateway" && parent.group == GATEWAY_API;
     let named = |parent: Parent<'_>| (parent.namespace.to_owned(), parent.name.to_owned());
     by_gateway.flat_map(|route| parents(route).filter(gateway).map(named)).collect()
+}
+
+/// The `EnvoyProxy` objects that the Gateways of Envoy Gateway and their classes name, as namespace and name.
+#[must_use]
+pub fn proxies(found: &WaysIn) -> BTreeSet<(String, String)> {
+    let class_of = |gateway: &Named| {
+        let class = gateway.text("/spec/gatewayClassName")?;
+        found.gateway_classes.iter().find(|known| known.name == class)
+    };
+    let of_envoy = |class: &&Named| class.text("/spec/controllerName") == Some(ENVOY_GATEWAY);
+    let named = |gateway| class_of(gateway).filter(of_envoy).map(|class| envoy::named_by(gateway, class));
+    found.gateways.iter().filter_map(named).flatten().collect()
 }
 
 /// What of a route's parents is not seen.
@@ -84,7 +98,8 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
     };
     let class = gateway.text("/spec/gatewayClassName").unwrap_or_default();
     let known = found.gateway_classes.iter().find(|known| known.name == class);
-    let Some(controller) = known.and_then(|known| known.text("/spec/controllerName")) else {
+    let known = known.and_then(|known| Some((known, known.text("/spec/controllerName")?)));
+    let Some((class, controller)) = known else {
         return unclear(format!(
             "is attached to the {to} of the class {}, of which there is no GatewayClass",
             plain(class)
@@ -94,6 +109,7 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
         source.sees.kind(route.kind)
             && source.sees.controller(controller)
             && source.sees.gateway(parent.namespace, parent.name)
+            && takes(route, class, found, source)
     };
     let witnesses: Vec<&Source> = sources.iter().filter(sees).collect();
     if witnesses.is_empty() {
@@ -103,7 +119,26 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
         );
         return Some(Unwatched::new(route.called(), why, add_source(controller, route.kind)));
     }
-    hidden(&witnesses, |source| dotted(route, source))
+    let by_proxy = |source: &Source| {
+        let named = envoy::named_by(gateway, class);
+        let in_force = |proxy: &&Named| named.contains(&(proxy.namespace.clone(), proxy.name.clone()));
+        found.proxies.iter().filter(in_force).flat_map(envoy::hidden).find_map(|hidden| hidden.from(source))
+    };
+    let by_settings = |source: &Source| {
+        if controller.starts_with("istio.io/") {
+            return istio::hides(found, &[parent.namespace], source);
+        }
+        found.settings(source)?.hides(source, false)
+    };
+    hidden(&witnesses, |source| dotted(route, source).or_else(|| by_settings(source)).or_else(|| by_proxy(source)))
+}
+
+/// True unless the Traefik of a source watches other namespaces, or takes GatewayClasses with other labels.
+fn takes(route: &Route, class: &Named, found: &WaysIn, source: &Source) -> bool {
+    let known = found.settings(source).map(|settings| settings.traefik.as_slice()).unwrap_or_default();
+    known
+        .iter()
+        .all(|traefik| traefik.gateways.refuses(&route.object.namespace, None, &|label| has(class, label)).is_none())
 }
 
 /// Where a route's name holds a dot, Prometheus sees only half of the name that Envoy Gateway gives.

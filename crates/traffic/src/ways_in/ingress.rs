@@ -6,66 +6,170 @@
 use hotdesk_slots::text::{list, plain};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
+use super::boolean::{is_off, is_on};
 use super::kinds::{ALL, NETWORKING, RouteKind};
+use super::settings::istio;
+use super::settings::traefik::Class;
 use super::snippets::{self, Place};
 use super::{From, Hides, Rules, Unwatched, WaysIn, add_source, hidden, own};
 use crate::sources::{Controller, INGRESS_NGINX, Source};
 
 /// The annotation that named the class before there was a field for it.
-const OLD_CLASS: &str = "kubernetes.io/ingress.class";
+pub(super) const OLD_CLASS: &str = "kubernetes.io/ingress.class";
 const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
 
 /// The Ingresses that no source sees.
 pub(super) fn judge(found: &WaysIn, sources: &[Source], rules: &Rules<'_>) -> Vec<Unwatched> {
     let one = |ingress: &Ingress| match witnesses(ingress, found, sources, rules) {
         Err(unwatched) => Some(unwatched),
-        Ok(witnesses) => hidden(&witnesses, |source| hides(ingress, found, source)),
+        // Any of the groups may be the one that sees it: in each, somebody must.
+        Ok(groups) => groups.iter().find_map(|group| hidden(group, |source| hides(ingress, found, source))),
     };
     found.ingresses.iter().filter_map(one).collect()
 }
 
-/// The sources that see what an Ingress leads in, unless something hides it.
+/// The sources that see what an Ingress leads in, unless something hides it: one group for each controller that may serve it.
 fn witnesses<'a>(
     ingress: &Ingress,
     found: &WaysIn,
     sources: &'a [Source],
     rules: &Rules<'_>,
-) -> Result<Vec<&'a Source>, Unwatched> {
+) -> Result<Vec<Vec<&'a Source>>, Unwatched> {
     let classes = classes(ingress);
     let about = own("Ingress", &found.slot, &ingress.metadata);
     let of_ingresses: Vec<&Source> =
         sources.iter().filter(|source| kind().is_some_and(|k| source.sees.kind(k))).collect();
     if rules.name_classes() {
-        return match classes.iter().find(|class| !rules.classes.iter().any(|known| known == *class)) {
-            None if !classes.is_empty() => {
-                // The operator says that they are read, which may be by a source that nothing is known of.
-                let silent = |source: &&Source| source.product().is_none() && source.sees.kinds.is_empty();
-                let readers: Vec<&Source> = of_ingresses.into_iter().chain(sources.iter().filter(silent)).collect();
-                if readers.is_empty() { Err(unread(about, &[])) } else { Ok(readers) }
-            }
-            other => Err(unnamed(about, other.copied().unwrap_or_default(), rules.classes)),
-        };
+        let silent = |source: &&Source| source.product().is_none() && source.sees.kinds.is_empty();
+        let readers: Vec<&Source> = of_ingresses.into_iter().chain(sources.iter().filter(silent)).collect();
+        return of_named(&classes, rules, &readers, about);
     }
-    let mut controllers = Vec::new();
-    for class in &classes {
-        let Some(object) = found.ingress_classes.iter().find(|known| known.metadata.name.as_deref() == Some(class))
-        else {
+    if of_ingresses.is_empty() && classes.is_empty() && found.ingress_classes.is_empty() {
+        return Err(unread(about, &[]));
+    }
+    let served = served_by(ingress, &classes, found, &about)?;
+    if served.is_empty() {
+        return of_no_class(ingress, found, &of_ingresses, about);
+    }
+    let seen = |source: &&Source| served.iter().all(|served| refused(source, found, ingress, served).is_none());
+    let witnesses: Vec<&Source> = of_ingresses.iter().copied().filter(seen).collect();
+    if !witnesses.is_empty() {
+        return Ok(vec![witnesses]);
+    }
+    let of_controller =
+        |served: &Served<'_>| of_ingresses.iter().find_map(|source| refused(source, found, ingress, served)?);
+    let why = served.iter().find_map(of_controller);
+    let told: Vec<(String, String)> =
+        served.iter().map(|one| (one.told(classes.is_empty()), one.controller.clone())).collect();
+    Err(why.map_or_else(|| unread(about.clone(), &told), |why| elsewhere(about.clone(), &why)))
+}
+
+/// The operator says that their classes are read, which may be by a source that nothing is known of.
+fn of_named<'a>(
+    classes: &[&str],
+    rules: &Rules<'_>,
+    readers: &[&'a Source],
+    about: String,
+) -> Result<Vec<Vec<&'a Source>>, Unwatched> {
+    match classes.iter().find(|class| !rules.classes.iter().any(|known| known == *class)) {
+        None if classes.is_empty() => Err(unnamed(about, "", rules.classes)),
+        None if readers.is_empty() => Err(unread(about, &[])),
+        None => Ok(by_product(readers)),
+        Some(other) => Err(unnamed(about, other, rules.classes)),
+    }
+}
+
+/// The controllers of its classes, or of the default one.
+fn served_by<'a>(
+    ingress: &Ingress,
+    classes: &[&'a str],
+    found: &'a WaysIn,
+    about: &str,
+) -> Result<Vec<Served<'a>>, Unwatched> {
+    let by_annotation = ingress.spec.as_ref().is_none_or(|spec| spec.ingress_class_name.is_none());
+    let of_class = |class: &&'a str| {
+        let known = |known: &&IngressClass| known.metadata.name.as_deref() == Some(*class);
+        let Some(object) = found.ingress_classes.iter().find(known) else {
             let why = format!(
                 "is of class {}, of which there is no IngressClass, so nobody can tell who serves it",
                 plain(class)
             );
             let fix = "if a source reads that controller, name the class in reaper.ingress.classes (--ingress-class)";
-            return Err(Unwatched::new(about, why, fix));
+            return Err(Unwatched::new(about.to_owned(), why, fix));
         };
-        controllers.push((plain(class), controller(object)));
+        let class = if by_annotation { Class::Annotation(class) } else { Class::Field(class) };
+        Ok(Served { class, controller: controller(object) })
+    };
+    if !classes.is_empty() {
+        return classes.iter().map(of_class).collect();
     }
-    if classes.is_empty() {
-        let default = found.ingress_classes.iter().filter(|class| is_default(class));
-        controllers.extend(default.map(|class| ("none, so of the default one".to_owned(), controller(class))));
+    let default = found.ingress_classes.iter().filter(|class| is_default(class));
+    let served = default.map(|object| Served {
+        class: Class::Field(object.metadata.name.as_deref().unwrap_or_default()),
+        controller: controller(object),
+    });
+    Ok(served.collect())
+}
+
+/// An Ingress without a class, where no class is the default one: whichever controller takes such Ingresses serves it.
+fn of_no_class<'a>(
+    ingress: &Ingress,
+    found: &WaysIn,
+    of_ingresses: &[&'a Source],
+    about: String,
+) -> Result<Vec<Vec<&'a Source>>, Unwatched> {
+    let mut controllers: Vec<String> = found.ingress_classes.iter().map(controller).collect();
+    controllers.sort();
+    controllers.dedup();
+    let mut groups = Vec::new();
+    for name in controllers {
+        let served = Served { class: Class::Annotation(""), controller: name };
+        let reads = |source: &&&Source| refused(source, found, ingress, &served).is_none();
+        let group: Vec<&Source> = of_ingresses.iter().filter(reads).copied().collect();
+        if group.is_empty() {
+            let why = format!(
+                "is of no class, so the controller {} may serve it, and no source reads that one",
+                plain(&served.controller)
+            );
+            return Err(Unwatched::new(
+                about,
+                why,
+                "give it the class of the controller that is read (spec.ingressClassName)",
+            ));
+        }
+        groups.push(group);
     }
-    let seen = |source: &&Source| controllers.iter().all(|(_, name)| reads(source, found, name));
-    let witnesses: Vec<&Source> = of_ingresses.into_iter().filter(seen).collect();
-    if witnesses.is_empty() { Err(unread(about, &controllers)) } else { Ok(witnesses) }
+    if groups.is_empty() {
+        groups.push(of_ingresses.to_vec());
+    }
+    Ok(groups)
+}
+
+/// A controller that serves an Ingress, and how the Ingress names it.
+struct Served<'a> {
+    class: Class<'a>,
+    controller: String,
+}
+
+impl Served<'_> {
+    fn told(&self, by_default: bool) -> String {
+        match self.class {
+            _ if by_default => "none, so of the default one".to_owned(),
+            Class::Field(class) | Class::Annotation(class) => plain(class),
+        }
+    }
+}
+
+/// Which of several controllers serves a class is not said where classes are named: each has readers of its own.
+fn by_product<'a>(readers: &[&'a Source]) -> Vec<Vec<&'a Source>> {
+    let mut groups: Vec<(Option<Controller>, Vec<&Source>)> = Vec::new();
+    for reader in readers {
+        match groups.iter_mut().find(|(product, _)| *product == reader.product()) {
+            Some((_, group)) => group.push(reader),
+            None => groups.push((reader.product(), vec![reader])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
 }
 
 /// The row of Ingress.
@@ -111,10 +215,39 @@ fn is_default(class: &IngressClass) -> bool {
     annotations.and_then(|all| all.get(DEFAULT_CLASS)).is_some_and(|value| value == "true")
 }
 
+/// Another controller of the same name serves an Ingress.
+fn elsewhere(about: String, why: &str) -> Unwatched {
+    let why = format!("is not served by the controller that is read: {why}, and no source reads what serves it");
+    let fix =
+        "add a source that reads that one to reaper.sources, or name the class in reaper.ingress.classes if one does";
+    Unwatched::new(about, why, fix)
+}
+
+/// Nothing if a source reads the controller that serves an Ingress; else why the one that it reads does not serve it, if that
+/// is one of the same name.
+fn refused(source: &Source, found: &WaysIn, ingress: &Ingress, served: &Served<'_>) -> Option<Option<String>> {
+    if !reads(source, found, &served.controller) {
+        return Some(None);
+    }
+    let settings = found.settings(source)?;
+    let annotation = match served.class {
+        Class::Annotation(class) => Some(class),
+        Class::Field(_) => None,
+    };
+    let has = |label: &str| {
+        let pair = label.split_once('=').map(|(key, value)| (key.trim(), value.trim_start_matches('=').trim()));
+        let labels = ingress.metadata.labels.as_ref();
+        pair.is_some_and(|(key, value)| labels.and_then(|all| all.get(key)).is_some_and(|own| own == value))
+    };
+    let by_nginx = settings.nginx.iter().find_map(|nginx| nginx.refuses(&found.slot, annotation));
+    let mut by_traefik = settings.traefik.iter();
+    let by_traefik = by_traefik.find_map(|traefik| traefik.ingresses.refuses(&found.slot, Some(served.class), &has));
+    by_nginx.or(by_traefik).map(Some)
+}
+
 /// Whether a source reads this controller. A controller's own flag says more than what its format does.
 fn reads(source: &Source, found: &WaysIn, controller: &str) -> bool {
-    let settings = found.controllers.iter().find(|settings| settings.source == source.name);
-    let flags = settings.map(|settings| settings.controller_classes.as_slice()).unwrap_or_default();
+    let flags = found.settings(source).map(|settings| settings.controller_classes.as_slice()).unwrap_or_default();
     if flags.is_empty() || source.sees.controllers != [INGRESS_NGINX] {
         return source.sees.controller(controller);
     }
@@ -136,21 +269,24 @@ fn hides(ingress: &Ingress, found: &WaysIn, source: &Source) -> Option<Hides> {
         from.hides(source).then(|| Hides { about: about.clone(), why, fix, from })
     });
     let by_settings = || {
-        let settings = found.controllers.iter().find(|settings| settings.source == source.name)?;
-        settings.hides(source, pages(ingress).is_some())
+        if source.product() == Some(Controller::Istio) {
+            return istio::hides(found, &[], source);
+        }
+        found.settings(source)?.hides(source, pages(ingress).is_some())
     };
-    by_annotation.or_else(|| uncounted(ingress, &about, source)).or_else(by_settings)
+    by_annotation.or_else(|| uncounted(ingress, &about, found, source)).or_else(by_settings)
 }
 
 /// Why an annotation hides requests. The part before the `/` can be another one by the controller's flags.
 fn silences(key: &str, value: &str, ingress: &Ingress) -> Option<(String, From)> {
     let name = key.rsplit('/').next()?;
-    let (on, off) = (value.trim().eq_ignore_ascii_case("true"), value.trim().eq_ignore_ascii_case("false"));
     let why = |why: &str, from| Some((format!("{why}, so its requests are not seen"), from));
     match name {
-        "enable-access-log" | "router.observability.accesslogs" if off => why("turns its access log off", From::Logs),
-        "router.observability.metrics" if off => why("turns its metrics off", From::Counters),
-        "ssl-passthrough" if on => why("passes TLS on as it is", From::All),
+        "enable-access-log" | "router.observability.accesslogs" if is_off(value) => {
+            why("turns its access log off", From::Logs)
+        }
+        "router.observability.metrics" if is_off(value) => why("turns its metrics off", From::Counters),
+        "ssl-passthrough" if is_on(value) => why("passes TLS on as it is", From::All),
         "stream-snippet" if !value.trim().is_empty() => why("opens ports of its own by a snippet", From::All),
         "custom-http-errors" if !value.trim().is_empty() && pages(ingress).is_none() => why(
             "has the default backend answer in its Service's place (custom-http-errors), and that is logged under another name",
@@ -169,9 +305,12 @@ fn pages(ingress: &Ingress) -> Option<&str> {
     Some(found.1.trim()).filter(|name| !name.is_empty())
 }
 
-/// ingress-nginx counts no request to a host that no Ingress names in full, unless it is told to.
-fn uncounted(ingress: &Ingress, about: &str, source: &Source) -> Option<Hides> {
-    if !source.needs_hosts() || source.product() != Some(Controller::IngressNginx) {
+/// ingress-nginx counts no request to a host that no Ingress names in full, unless its flags tell it to: what they say is
+/// more than what the operator says of the source.
+fn uncounted(ingress: &Ingress, about: &str, found: &WaysIn, source: &Source) -> Option<Hides> {
+    let mut known = found.settings(source).into_iter().flat_map(|settings| &settings.nginx);
+    let counts = !source.needs_hosts() && known.all(|nginx| nginx.counts_any_host);
+    if counts || source.reads_logs() || source.product() != Some(Controller::IngressNginx) {
         return None;
     }
     let anything = |host: &Option<String>| host.as_deref().is_none_or(|host| host.is_empty() || host.contains('*'));

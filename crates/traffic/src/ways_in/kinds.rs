@@ -3,6 +3,8 @@
 //! A kind that is missing here is not looked for, so who learns of one adds a row. The order matters only for names
 //! that several groups share: `VirtualService` alone is Istio's.
 
+use super::settings::{envoy, istio};
+
 /// How it is found out who serves an object of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServedBy {
@@ -51,6 +53,9 @@ pub const NETWORKING: &str = "networking.k8s.io";
 /// The group of the Gateway API.
 pub const GATEWAY_API: &str = "gateway.networking.k8s.io";
 
+/// What routes of the Gateway API name.
+const PARENTS: [&str; 3] = ["referencegrants", "gateways", "gatewayclasses"];
+
 const TRAEFIK: ServedBy = ServedBy::Product("Traefik");
 const ISTIO: ServedBy = ServedBy::Product("Istio");
 const CONTOUR: ServedBy = ServedBy::Product("Contour");
@@ -61,12 +66,16 @@ const GLOO: ServedBy = ServedBy::Product("Gloo");
 const KNATIVE: ServedBy = ServedBy::Product("Knative");
 const F5: ServedBy = ServedBy::Product("F5's controller");
 const KONG: ServedBy = ServedBy::Product("Kong");
+const CILIUM: ServedBy = ServedBy::Product("Cilium's Envoy");
+const CONSUL: ServedBy = ServedBy::Product("Consul");
+const KUMA: ServedBy = ServedBy::Product("Kuma");
+const SKUPPER: ServedBy = ServedBy::Product("Skupper");
 const NGROK: ServedBy = ServedBy::Product("ngrok");
 const OTHER_CLUSTERS: ServedBy = ServedBy::Product("the gateways of other clusters");
 const CLOUDFLARE: ServedBy = ServedBy::Product("Cloudflare's tunnel");
 
 /// All of them.
-pub const ALL: [RouteKind; 50] = [
+pub const ALL: [RouteKind; 68] = [
     row(NETWORKING, "Ingress", "ingresses", ServedBy::Class, Reach::Own),
     row(GATEWAY_API, "HTTPRoute", "httproutes", ServedBy::Gateway, Reach::Granted),
     row(GATEWAY_API, "GRPCRoute", "grpcroutes", ServedBy::Gateway, Reach::Granted),
@@ -82,6 +91,7 @@ pub const ALL: [RouteKind; 50] = [
     row("traefik.containo.us", "IngressRouteUDP", "ingressrouteudps", TRAEFIK, Reach::Any),
     row("traefik.containo.us", "TraefikService", "traefikservices", TRAEFIK, Reach::Part),
     row("networking.istio.io", "VirtualService", "virtualservices", ISTIO, Reach::Any),
+    row("networking.istio.io", "ServiceEntry", "serviceentries", ISTIO, Reach::Part),
     row("projectcontour.io", "HTTPProxy", "httpproxies", CONTOUR, Reach::Own),
     row("contour.heptio.com", "IngressRoute", "ingressroutes", CONTOUR, Reach::Own),
     row("route.openshift.io", "Route", "routes", ServedBy::Product("OpenShift's router"), Reach::Own),
@@ -105,6 +115,23 @@ pub const ALL: [RouteKind; 50] = [
     row("cis.f5.com", "VirtualServer", "virtualservers", F5, Reach::Any),
     row("cis.f5.com", "TransportServer", "transportservers", F5, Reach::Any),
     row("cis.f5.com", "IngressLink", "ingresslinks", F5, Reach::Own),
+    row("cilium.io", "CiliumEnvoyConfig", "ciliumenvoyconfigs", CILIUM, Reach::Any),
+    row("cilium.io", "CiliumClusterwideEnvoyConfig", "ciliumclusterwideenvoyconfigs", CILIUM, Reach::Part),
+    row("gateway.envoyproxy.io", "Backend", "backends", ServedBy::Product("Envoy Gateway"), Reach::Part),
+    row("gateway.kgateway.dev", "Backend", "backends", ServedBy::Product("kgateway"), Reach::Part),
+    row("consul.hashicorp.com", "IngressGateway", "ingressgateways", CONSUL, Reach::Any),
+    row("consul.hashicorp.com", "ServiceRouter", "servicerouters", CONSUL, Reach::Any),
+    row("consul.hashicorp.com", "ServiceResolver", "serviceresolvers", CONSUL, Reach::Any),
+    row("kuma.io", "MeshHTTPRoute", "meshhttproutes", KUMA, Reach::Any),
+    row("kuma.io", "MeshTCPRoute", "meshtcproutes", KUMA, Reach::Any),
+    row("kuma.io", "MeshGatewayRoute", "meshgatewayroutes", KUMA, Reach::Any),
+    row("appmesh.k8s.aws", "GatewayRoute", "gatewayroutes", ServedBy::Product("AWS App Mesh"), Reach::Any),
+    row("skupper.io", "Connector", "connectors", SKUPPER, Reach::Any),
+    row("skupper.io", "AttachedConnector", "attachedconnectors", SKUPPER, Reach::Own),
+    row("ingress.k8s.ngrok.com", "HTTPSEdge", "httpsedges", NGROK, Reach::Any),
+    row("ingress.k8s.ngrok.com", "TCPEdge", "tcpedges", NGROK, Reach::Any),
+    row("ingress.k8s.ngrok.com", "TLSEdge", "tlsedges", NGROK, Reach::Any),
+    row("ingress.k8s.ngrok.com", "Tunnel", "tunnels", NGROK, Reach::Any),
     row("ngrok.k8s.ngrok.com", "AgentEndpoint", "agentendpoints", NGROK, Reach::Any),
     row("ngrok.k8s.ngrok.com", "CloudEndpoint", "cloudendpoints", NGROK, Reach::Own),
     row("networking.cfargotunnel.com", "TunnelBinding", "tunnelbindings", CLOUDFLARE, Reach::Own),
@@ -155,6 +182,15 @@ impl RouteKind {
     pub fn crosses(&self) -> bool {
         self.reach != Reach::Own
     }
+}
+
+/// What of a group is looked for, by its names in addresses of the API: routes, what these name, and what settings are in.
+pub fn looked_for(group: &str) -> impl Iterator<Item = &'static str> {
+    let is = move |other: &str| group == other;
+    let parents = PARENTS.iter().copied().filter(move |_| is(GATEWAY_API));
+    let settings = [(envoy::GROUP, envoy::PLURAL), (istio::GROUP, istio::PLURAL)];
+    let settings = settings.into_iter().filter(move |(of, _)| is(of)).map(|(_, plural)| plural);
+    ALL.iter().filter(move |kind| is(kind.group)).map(|kind| kind.plural).chain(parents).chain(settings)
 }
 
 /// The kind of an object.

@@ -2,20 +2,69 @@
 
 use serde_json::Value;
 
+use super::ingress::OLD_CLASS;
 use super::kinds::{Reach, ServedBy};
-use super::{From, Hides, Named, Route, Unwatched, WaysIn, hidden};
+use super::settings::istio;
+use super::settings::traefik::{Class, Provider};
+use super::{From, Hides, Named, Route, Rules, Unwatched, WaysIn, hidden};
 use crate::sources::{Controller, Source};
 
 /// The routes of the slot that no source sees.
-pub(super) fn judge(found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
+pub(super) fn judge(found: &WaysIn, sources: &[Source], rules: &Rules<'_>) -> Vec<Unwatched> {
     let of_product = |route: &&Route| matches!(route.kind.served_by, ServedBy::Product(_));
-    let leads = |route: &&Route| route.kind.reach != Reach::Part && !is_mesh_only(route);
-    found.routes.iter().filter(of_product).filter(leads).filter_map(|route| one(route, sources)).collect()
+    let leads = |route: &&Route| route.kind.reach != Reach::Part && !is_mesh_only(route) && !is_ciliums_own(route);
+    found.routes.iter().filter(of_product).filter(leads).filter_map(|route| one(route, found, sources, rules)).collect()
 }
 
-fn one(route: &Route, sources: &[Source]) -> Option<Unwatched> {
-    let witnesses: Vec<&Source> = sources.iter().filter(|source| source.sees.kind(route.kind)).collect();
-    if witnesses.is_empty() { Some(unseen(route)) } else { hidden(&witnesses, |source| hides(route, source)) }
+fn one(route: &Route, found: &WaysIn, sources: &[Source], rules: &Rules<'_>) -> Option<Unwatched> {
+    let of_kind: Vec<&Source> = sources.iter().filter(|source| source.sees.kind(route.kind)).collect();
+    if of_kind.is_empty() {
+        return Some(unseen(route));
+    }
+    let refusals: Vec<Option<String>> = of_kind.iter().map(|source| refused(route, found, source, rules)).collect();
+    let takes = of_kind.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none());
+    let witnesses: Vec<&Source> = takes.map(|(source, _)| *source).collect();
+    if witnesses.is_empty() {
+        let refusal = refusals.into_iter().flatten().next().unwrap_or_default();
+        let why = format!("is not served by the Traefik that is read: {refusal}, and no source reads what serves it");
+        let fix = "add a source that reads that one to reaper.sources, or name the class in reaper.ingress.classes if one does";
+        return Some(Unwatched::new(route.called(), why, fix));
+    }
+    hidden(&witnesses, |source| hides(route, source).or_else(|| by_settings(route, found, source)))
+}
+
+/// What the settings of who serves a route hide from a source.
+pub(super) fn by_settings(route: &Route, found: &WaysIn, source: &Source) -> Option<Hides> {
+    if route.kind.served_by == ServedBy::Product("Istio") {
+        return istio::hides(found, &istio::gateways(route), source);
+    }
+    found.settings(source)?.hides(source, false)
+}
+
+/// Why the Traefik of a source does not take a route. What is not known of one is as it comes.
+fn refused(route: &Route, found: &WaysIn, source: &Source, rules: &Rules<'_>) -> Option<String> {
+    if route.kind.served_by != ServedBy::Product("Traefik") {
+        return None;
+    }
+    let class = route.object.annotations.get(OLD_CLASS).map(String::as_str).unwrap_or_default();
+    if rules.classes.iter().any(|known| !class.is_empty() && known == class) {
+        return None;
+    }
+    let refuses = |provider: &Provider| {
+        let has = |label: &str| has(&route.object, label);
+        provider.refuses(&route.object.namespace, Some(Class::Annotation(class)), &has)
+    };
+    let known = found.settings(source).map(|settings| settings.traefik.as_slice()).unwrap_or_default();
+    if known.is_empty() {
+        return refuses(&Provider::of_own_kinds());
+    }
+    known.iter().find_map(|traefik| refuses(&traefik.own))
+}
+
+/// True for an object with a label, `key=value`.
+pub(super) fn has(object: &Named, label: &str) -> bool {
+    let pair = label.split_once('=').map(|(key, value)| (key.trim(), value.trim_start_matches('=').trim()));
+    pair.is_some_and(|(key, value)| object.labels.get(key).is_some_and(|own| own == value))
 }
 
 fn unseen(route: &Route) -> Unwatched {
@@ -80,11 +129,16 @@ fn has_streams(virtual_service: &Named) -> bool {
 /// A VirtualService that only the sidecars of the mesh follow leads nobody in from outside. One without hosts is part of
 /// another one.
 pub(super) fn is_mesh_only(route: &Route) -> bool {
-    if route.kind.served_by != ServedBy::Product("Istio") {
+    if route.kind.served_by != ServedBy::Product("Istio") || route.kind.kind != "VirtualService" {
         return false;
     }
     match route.object.list("/spec/gateways") {
         [] => !route.object.list("/spec/hosts").is_empty(),
         gateways => gateways.iter().all(|gateway| gateway == "mesh"),
     }
+}
+
+/// What Cilium itself makes of Ingresses and Gateways, which are judged by themselves: by their owner, and for all of them.
+pub(crate) fn is_ciliums_own(route: &Route) -> bool {
+    route.kind.group == "cilium.io" && (route.object.is_made || route.object.name == "cilium-ingress")
 }

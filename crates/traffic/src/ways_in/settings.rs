@@ -1,16 +1,21 @@
 //! What do the flags and the ConfigMaps of a controller say of what it logs and serves?
+//!
+//! The reaper and the doctor judge by the same code: what they differ in is only whom they ask for it.
 
-use std::collections::BTreeMap;
+pub mod envoy;
+pub mod istio;
+mod mounted;
+pub mod nginx;
+pub mod traefik;
 
-use hotdesk_slots::text::plain;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
-use super::snippets::{self, Place};
-use super::{From, Hides, Unwatched, WaysIn, called};
-use crate::sources::{NAME_LABEL, Source};
+use hotdesk_slots::text::plain;
 
-/// Where ingress-nginx' log goes to the container's output.
-const OUTPUTS: [&str; 3] = ["/var/log/nginx/access.log", "/dev/stdout", "/proc/1/fd/1"];
+use self::nginx::Nginx;
+use self::traefik::Traefik;
+use super::{From, Hides, Unwatched, WaysIn, called};
+use crate::sources::{Controller, NAME_LABEL, Source};
 
 /// What is known of the controller that a source reads.
 #[derive(Debug, Clone, Default)]
@@ -27,16 +32,24 @@ pub struct Settings {
     pub streams: Vec<ConfigMap>,
     /// The Services, as namespace and name, that answer what no Ingress names.
     pub default_backends: Vec<(String, String)>,
+    /// What each pod of an ingress-nginx takes; alike ones once.
+    pub nginx: Vec<Nginx>,
+    /// What each pod of a Traefik takes and hides; alike ones once.
+    pub traefik: Vec<Traefik>,
 }
 
-/// A setting of the controller that keeps requests out of what is seen.
+/// A setting of a controller that keeps requests out of what is seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hidden {
-    /// Its key in the ConfigMap.
+    /// Whose setting it is: `the ConfigMap ingress-nginx/settings of the ingress controller`.
+    pub of: String,
+    /// Its name.
     pub key: &'static str,
-    /// What is wrong.
+    /// What is wrong: `has …`.
     pub says: String,
-    /// From which sources it hides requests; none: the requests are there, and cannot be told or come late.
+    /// What would make the requests visible.
+    pub fix: String,
+    /// From which sources it hides requests; none: the requests are there and cannot be told, which their lines show.
     pub from: Option<From>,
 }
 
@@ -53,18 +66,19 @@ pub struct Flags {
     pub streams: Vec<(String, String)>,
     /// `--default-backend-service`
     pub default_backends: Vec<(String, String)>,
+    /// The ConfigMaps that are mounted where a Traefik has the file of its settings.
+    pub files: Vec<(String, String)>,
 }
 
 impl Flags {
-    /// Those of ingress-nginx' pods.
+    /// Those of a controller's pods.
     #[must_use]
     pub fn of(pods: &[Pod]) -> Self {
         let mut flags = Self::default();
         for pod in pods {
             let arguments = arguments(pod);
-            let labels = pod.metadata.labels.as_ref();
-            flags.products.extend(labels.and_then(|labels| labels.get(NAME_LABEL)).cloned());
-            let own = pod.metadata.namespace.clone().unwrap_or_default();
+            flags.products.extend(name_label(pod).map(str::to_owned));
+            let own = namespace(pod).to_owned();
             let objects = |key: &str| {
                 let named = values(&arguments, key).into_iter();
                 named.filter_map(|value| object(&value, &own)).collect::<Vec<_>>()
@@ -74,8 +88,9 @@ impl Flags {
             flags.streams.extend(objects("tcp-services-configmap"));
             flags.streams.extend(objects("udp-services-configmap"));
             flags.default_backends.extend(objects("default-backend-service"));
+            flags.files.extend(traefik::files(pod).into_iter().map(|name| (own.clone(), name)));
         }
-        for list in [&mut flags.configs, &mut flags.streams, &mut flags.default_backends] {
+        for list in [&mut flags.configs, &mut flags.streams, &mut flags.default_backends, &mut flags.files] {
             list.sort();
             list.dedup();
         }
@@ -85,6 +100,27 @@ impl Flags {
         }
         flags
     }
+}
+
+/// By which a pod tells what it is.
+fn name_label(pod: &Pod) -> Option<&str> {
+    pod.metadata.labels.as_ref()?.get(NAME_LABEL).map(String::as_str)
+}
+
+fn namespace(pod: &Pod) -> &str {
+    pod.metadata.namespace.as_deref().unwrap_or_default()
+}
+
+/// True for a pod that is Traefik's by its label.
+#[must_use]
+pub fn is_traefik(pod: &Pod) -> bool {
+    name_label(pod) == Some("traefik")
+}
+
+/// True for a pod that is Envoy's by its label, as Envoy Gateway makes them.
+#[must_use]
+pub fn is_envoy(pod: &Pod) -> bool {
+    name_label(pod) == Some("envoy")
 }
 
 /// What a pod's containers are started with.
@@ -124,8 +160,8 @@ fn object(text: &str, own: &str) -> Option<(String, String)> {
 pub(super) fn streams(found: &WaysIn) -> Vec<Unwatched> {
     let mut all: Vec<Unwatched> = Vec::new();
     for map in found.controllers.iter().flat_map(|settings| &settings.streams) {
-        let namespace = map.metadata.namespace.as_deref().unwrap_or_default();
-        let about = called("ConfigMap", namespace, map.metadata.name.as_deref().unwrap_or_default());
+        let (namespace, name) = place(map);
+        let about = called("ConfigMap", namespace, name);
         for (port, to) in map.data.iter().flatten() {
             let service = to.trim();
             if service.split_once('/').is_none_or(|(namespace, _)| namespace != found.slot) {
@@ -157,93 +193,44 @@ pub(super) fn default_backends(found: &WaysIn) -> Vec<Unwatched> {
 }
 
 impl Settings {
-    /// What of the controller's ConfigMap hides every Ingress from a source. Error pages of an Ingress' own are told by name.
-    pub(super) fn hides(&self, source: &Source, own_pages: bool) -> Option<Hides> {
-        let config = self.config.as_ref()?;
-        let counts = |hidden: &Hidden| {
-            let pages = own_pages && hidden.key == "custom-http-errors";
-            hidden.from.is_some_and(|from| from.hides(source)) && !pages
+    /// What the pods that a source reads say of themselves. `files` are the ConfigMaps of [`Flags::files`] that there are.
+    #[must_use]
+    pub fn of(source: &Source, pods: &[Pod], files: &[ConfigMap]) -> Self {
+        let flags = Flags::of(pods);
+        let product = source.product();
+        let of_traefik = |pod: &&Pod| is_traefik(pod) || product == Some(Controller::Traefik);
+        let of_nginx = |pod: &&Pod| !is_traefik(pod) && product == Some(Controller::IngressNginx);
+        let mut settings = Self {
+            source: source.name.clone(),
+            products: flags.products,
+            controller_classes: flags.controller_classes,
+            default_backends: flags.default_backends,
+            nginx: pods.iter().filter(of_nginx).map(Nginx::of).collect(),
+            traefik: pods.iter().filter(of_traefik).map(|pod| Traefik::of(pod, files)).collect(),
+            ..Self::default()
         };
-        let hidden = nginx(config).into_iter().find(counts)?;
-        let (namespace, name) = place(config);
-        Some(Hides {
-            about: called("ConfigMap", namespace, name),
-            why: format!("of the ingress controller has {}", hidden.says),
-            fix: fix(config, hidden.key),
-            from: hidden.from?,
-        })
+        settings.nginx.dedup();
+        settings.traefik.dedup();
+        settings
+    }
+
+    /// What of the controller's settings hides from a source what it serves. Error pages of an Ingress' own are told by name.
+    pub(super) fn hides(&self, source: &Source, own_pages: bool) -> Option<Hides> {
+        let by_config = self.config.iter().flat_map(nginx::hidden);
+        let by_flags = self.traefik.iter().flat_map(|traefik| traefik.hidden.iter().cloned());
+        let pages = |hidden: &Hidden| own_pages && hidden.key == "custom-http-errors";
+        by_config.chain(by_flags).filter(|hidden| !pages(hidden)).find_map(|hidden| hidden.from(source))
+    }
+}
+
+impl Hidden {
+    /// What it hides from a source, if anything.
+    pub(super) fn from(self, source: &Source) -> Option<Hides> {
+        let from = self.from.filter(|from| from.hides(source))?;
+        Some(Hides { about: self.of, why: self.says, fix: self.fix, from })
     }
 }
 
 fn place(config: &ConfigMap) -> (&str, &str) {
     (config.metadata.namespace.as_deref().unwrap_or_default(), config.metadata.name.as_deref().unwrap_or_default())
-}
-
-/// The command that takes a key out of a controller's ConfigMap.
-#[must_use]
-pub fn fix(config: &ConfigMap, key: &str) -> String {
-    let (namespace, name) = place(config);
-    format!("kubectl -n {namespace} patch configmap {name} --type merge -p '{{\"data\":{{\"{key}\":null}}}}'")
-}
-
-/// Every setting of ingress-nginx that hides requests.
-#[must_use]
-pub fn nginx(config: &ConfigMap) -> Vec<Hidden> {
-    let none = BTreeMap::new();
-    let data = config.data.as_ref().unwrap_or(&none);
-    let get = |key: &str| data.get(key).map(|value| value.trim()).filter(|value| !value.is_empty());
-    let mut all = Vec::new();
-    let mut hides = |key, says: String, from| all.push(Hidden { key, says, from });
-    for key in ["disable-access-log", "disable-http-access-log"] {
-        if get(key) == Some("true") {
-            hides(key, format!("{key}: \"true\", which turns the access log off"), Some(From::Logs));
-        }
-    }
-    for key in ["access-log-path", "http-access-log-path"] {
-        if let Some(path) = get(key).filter(|path| !OUTPUTS.contains(path)) {
-            let says = format!("{key}: {}, where the Kubernetes API does not see the access log", plain(path));
-            hides(key, says, Some(From::Logs));
-        }
-    }
-    if let Some(params) = get("access-log-params").filter(|params| params.contains("if=")) {
-        hides(
-            "access-log-params",
-            format!("access-log-params: {}, which leaves some requests out", plain(params)),
-            Some(From::Logs),
-        );
-    }
-    if get("access-log-params").is_some_and(|params| params.contains("buffer=")) {
-        let says = "access-log-params with a buffer, so that the newest requests are not in the access log";
-        hides("access-log-params", says.to_owned(), None);
-    }
-    if get("enable-syslog") == Some("true") {
-        hides("enable-syslog", "enable-syslog: \"true\", which sends the access log away".to_owned(), Some(From::Logs));
-    }
-    if let Some(urls) = get("skip-access-log-urls") {
-        hides(
-            "skip-access-log-urls",
-            format!("skip-access-log-urls: {}, whose requests are not logged", plain(urls)),
-            Some(From::Logs),
-        );
-    }
-    if let Some(codes) = get("custom-http-errors") {
-        let says = format!(
-            "custom-http-errors: {}, so the answers of each slot's Service are logged as the default backend's",
-            plain(codes)
-        );
-        hides("custom-http-errors", says, Some(From::Logs));
-    }
-    for (key, at) in
-        [("server-snippet", Place::Server), ("location-snippet", Place::Location), ("http-snippet", Place::Http)]
-    {
-        if let Some((what, from)) = get(key).and_then(|snippet| snippets::hides(snippet, at)) {
-            hides(key, format!("{key} that {what}, which keeps requests of every slot from being seen"), Some(from));
-        }
-    }
-    let nothing = |format: &&str| !format.contains("$proxy_upstream_name") && !format.contains("$service_name");
-    if let Some(format) = get("log-format-upstream").filter(nothing) {
-        let format: String = plain(format).chars().take(80).collect();
-        hides("log-format-upstream", format!("log-format-upstream without $proxy_upstream_name: {format}"), None);
-    }
-    all
 }

@@ -39,6 +39,12 @@ pub fn hides(snippet: &str, place: Place) -> Option<(String, From)> {
     }
 }
 
+/// True if it passes requests on to a place: by a directive such as `proxy_pass`, or by a variable for one.
+pub(super) fn passes_to(snippet: &str, is: &dyn Fn(&str) -> bool) -> bool {
+    let passes = |words: &Vec<String>| first(words).ends_with("_pass") || ["set", "mirror"].contains(&first(words));
+    directives(snippet).iter().filter(|words| passes(words)).flatten().any(|word| is(word))
+}
+
 fn first(words: &[String]) -> &str {
     words.first().map_or("", String::as_str)
 }

@@ -1,6 +1,7 @@
 //! A case, and what it comes to.
 
 use hotdesk_traffic::attribute::{ForeignRoute, Known, Names, Neighbour, Service, Streams};
+use hotdesk_traffic::gcp;
 use hotdesk_traffic::log::tally::{Tally, Watch};
 use hotdesk_traffic::log::{agents, question};
 use hotdesk_traffic::sight::{Look, Sight, Traffic, judge};
@@ -44,9 +45,21 @@ pub(crate) struct Found {
     pub(crate) reason: String,
 }
 
+/// How a log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// All of its lines.
+    Whole,
+    /// As a Loki is asked.
+    Loki,
+    /// As Google Cloud Logging is asked.
+    Google,
+}
+
 /// All cases.
 pub(crate) fn all() -> Vec<Case> {
-    include_str!("../data/reaper-lines.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let files = [include_str!("../data/reaper-lines.jsonl"), include_str!("../data/lines-more.jsonl")];
+    files.iter().flat_map(|file| file.lines()).map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn moment() -> Timestamp {
@@ -69,12 +82,16 @@ fn text(line: &str) -> String {
 
 impl Case {
     /// What its lines come to.
-    pub(crate) fn judge(&self, lines: &[String], remote: bool) -> Found {
+    pub(crate) fn judge(&self, lines: &[String], how: How) -> Found {
         let source = self.source();
         let watch = self.watch(&source);
         let before = self.before.iter().flat_map(|before| std::iter::repeat_n(&before.line, before.times));
         let lines: Vec<String> = before.chain(lines).map(|line| text(line)).collect();
-        let look = if remote { of_loki(&watch, &lines) } else { of_pods(&watch, &lines) };
+        let look = match how {
+            How::Whole => of_pods(&watch, &lines),
+            How::Loki => of_loki(&watch, &lines),
+            How::Google => of_google(&watch, &lines),
+        };
         let traffic = Traffic { looks: vec![look], ..Traffic::default() };
         let silent = self.settings["silenceIsFine"] == true;
         match judge(&traffic, watch.since, silent) {
@@ -190,7 +207,9 @@ impl Case {
 }
 
 /// Which words a doubt must hold, by the case.
-const DOUBTS: [(&str, &str); 40] = [
+const DOUBTS: [(&str, &str); 42] = [
+    ("more-1", "mentions mew"),
+    ("more-2", "mentions mew"),
     ("unnamed-2", "mentions mew"),
     ("unnamed-3", "a request for the host of mew (mew.dev.example.com)"),
     ("share-1", "an access line that breaks off"),
@@ -254,16 +273,65 @@ fn tally(watch: &Watch, lines: &[String]) -> Tally {
     tally
 }
 
-/// A Loki gives what it is asked for, newest first, and then the newest lines of anybody.
+/// A Loki gives what it is asked for.
 fn of_loki(watch: &Watch, lines: &[String]) -> Look {
-    let watch = &Watch { max_unparsed: 1.0, ..watch.clone() };
     let asked = question::of(&watch.names, &watch.format);
     let regex = |text: &String| regex::Regex::new(text).unwrap();
     let (pointing, readable) = (regex(&asked.pointing), asked.readable.iter().map(regex).collect::<Vec<_>>());
     let fetched = |line: &&String| pointing.is_match(line) || !readable.iter().any(|regex| regex.is_match(line));
-    let mut found = tally(watch, &lines.iter().filter(fetched).rev().cloned().collect::<Vec<_>>());
+    of_store(watch, lines, lines.iter().filter(fetched).cloned().collect())
+}
+
+/// What was fetched, newest first, and then the newest lines of anybody.
+fn of_store(watch: &Watch, lines: &[String], fetched: Vec<String>) -> Look {
+    let watch = &Watch { max_unparsed: 1.0, ..watch.clone() };
+    let mut found = tally(watch, &fetched.into_iter().rev().collect::<Vec<_>>());
     found.add_newest(&tally(&Watch { since: watch.now, ..watch.clone() }, lines));
     look(watch, found)
+}
+
+/// Google holds a line of JSON as an object, and gives what it is asked for.
+fn of_google(watch: &Watch, lines: &[String]) -> Look {
+    let asks = gcp::asks(&watch.format, &watch.names);
+    let entries: Vec<(Option<Value>, String)> = lines
+        .iter()
+        .map(|line| match serde_json::from_str::<Value>(line).ok().filter(Value::is_object) {
+            Some(json) => (Some(json.clone()), json.to_string()),
+            None => (None, line.clone()),
+        })
+        .collect();
+    let fetched = entries.iter().filter(|(json, text)| asks.iter().any(|ask| is_asked(ask, json.as_ref(), text)));
+    let fetched = fetched.map(|(_, text)| text.clone()).collect();
+    let lines: Vec<String> = entries.iter().map(|(_, text)| text.clone()).collect();
+    of_store(watch, &lines, fetched)
+}
+
+fn is_asked(ask: &gcp::Ask, json: Option<&Value>, text: &str) -> bool {
+    let matches = |expression: &str, text: &str| regex::Regex::new(expression).unwrap().is_match(text);
+    match (ask, json) {
+        (gcp::Ask::Anywhere(word), None) => text.to_lowercase().contains(&word.to_lowercase()),
+        (gcp::Ask::Anywhere(word), Some(json)) => holds(json, &word.to_lowercase()),
+        (gcp::Ask::Text(expression), None) => matches(expression, text),
+        (gcp::Ask::Field(field, expression), Some(json)) => {
+            json[field].as_str().is_some_and(|value| matches(expression, value))
+        }
+        (gcp::Ask::Unsaid(fields), Some(json)) => {
+            fields.iter().all(|field| json.get(field).is_none())
+                && gcp::OF_A_REQUEST.iter().any(|field| json.get(field).is_some())
+        }
+        (gcp::Ask::Unreadable(readable), None) => !readable.iter().any(|readable| matches(readable, text)),
+        _ => false,
+    }
+}
+
+/// True if the value of any field holds a word.
+fn holds(json: &Value, word: &str) -> bool {
+    match json {
+        Value::Object(fields) => fields.values().any(|value| holds(value, word)),
+        Value::Array(items) => items.iter().any(|item| holds(item, word)),
+        Value::String(text) => text.to_lowercase().contains(word),
+        other => other.to_string().contains(word),
+    }
 }
 
 fn look(watch: &Watch, tally: Tally) -> Look {

@@ -6,15 +6,15 @@
 pub(crate) mod served;
 
 use hotdesk_traffic::sources::Source;
-use hotdesk_traffic::ways_in::gateway::gateways;
+use hotdesk_traffic::ways_in::gateway::{gateways, proxies};
 use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, Reach, ServedBy};
-use hotdesk_traffic::ways_in::settings::{Flags, Settings};
+use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::networking::v1::IngressClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
+use kube::Api;
 use kube::api::{ApiResource, DynamicObject, ListParams, ObjectList, TypeMeta};
-use kube::{Api, ResourceExt as _};
 
 use self::served::Served;
 use crate::api::Cluster;
@@ -110,6 +110,10 @@ impl Survey<'_> {
             }
         }
         self.gateways(found, &served).await;
+        let kind = served.find(istio::GROUP, istio::PLURAL).filter(|_| self.sources.iter().any(istio::concerns));
+        if let Some(kind) = kind {
+            found.telemetries = self.objects(found, kind, None).await;
+        }
     }
 
     /// The Gateways that routes name, and their classes.
@@ -123,18 +127,32 @@ impl Survey<'_> {
         found.gateway_classes = self.objects(found, classes, None).await;
         for (namespace, name) in wanted {
             let api: Api<DynamicObject> = Api::namespaced_with(self.cluster.client.clone(), &namespace, gateways);
-            match self.cluster.answer(ASKED, api.get_opt(&name)).await {
-                Ok(gateway) => found.gateways.extend(gateway.map(named)),
-                Err(why) => {
-                    let right = format!("get gateways.{GATEWAY_API} in {namespace}");
-                    found.unread.push(Unwatched::unread(
-                        &format!("the Gateway {namespace}/{name}"),
-                        &right,
-                        reason(&why),
-                    ));
-                }
-            }
+            let right = format!("gateways.{GATEWAY_API}");
+            found.gateways.extend(self.object(&mut found.unread, &api, ("Gateway", &right), (&namespace, &name)).await);
         }
+        let Some(kind) = served.find(envoy::GROUP, envoy::PLURAL) else { return };
+        for (namespace, name) in proxies(found) {
+            let api: Api<DynamicObject> = Api::namespaced_with(self.cluster.client.clone(), &namespace, kind);
+            let right = format!("{}.{}", envoy::PLURAL, envoy::GROUP);
+            found
+                .proxies
+                .extend(self.object(&mut found.unread, &api, ("EnvoyProxy", &right), (&namespace, &name)).await);
+        }
+    }
+
+    /// One object, by its kind and resource and by its namespace and name, or a note that it could not be had.
+    async fn object(
+        &self,
+        unread: &mut Vec<Unwatched>,
+        api: &Api<DynamicObject>,
+        (kind, resource): (&str, &str),
+        (namespace, name): (&str, &str),
+    ) -> Option<Named> {
+        self.cluster.answer(ASKED, api.get_opt(name)).await.map(|object| object.map(named)).unwrap_or_else(|why| {
+            let (what, right) = (format!("the {kind} {namespace}/{name}"), format!("get {resource} in {namespace}"));
+            unread.push(Unwatched::unread(&what, &right, reason(&why)));
+            None
+        })
     }
 
     /// Objects of a kind, in one namespace or in all. A kind that is not served any more is none.
@@ -169,13 +187,11 @@ impl Survey<'_> {
             let what = format!("the pods of the controller in {}", place.namespace);
             let pods = self.asked(found, &what, "pods", &place.namespace, pods.list(&which)).await;
             let flags = Flags::of(&pods);
-            let mut settings = Settings {
-                source: source.name.clone(),
-                products: flags.products,
-                controller_classes: flags.controller_classes,
-                default_backends: flags.default_backends,
-                ..Settings::default()
-            };
+            let mut files = Vec::new();
+            for (namespace, name) in &flags.files {
+                files.extend(self.config_map(found, namespace, name).await);
+            }
+            let mut settings = Settings::of(source, &pods, &files);
             for (namespace, name) in &flags.configs {
                 settings.config = self.config_map(found, namespace, name).await.or(settings.config);
             }
@@ -197,7 +213,7 @@ impl Survey<'_> {
 }
 
 fn named(object: DynamicObject) -> Named {
-    Named { namespace: object.namespace().unwrap_or_default(), name: object.name_any(), body: object.data }
+    Named::new(object.metadata, object.data)
 }
 
 fn reason(why: &str) -> &str {

@@ -81,7 +81,7 @@ fn read(path: &str) -> Option<Asked<'_>> {
 }
 
 fn is_of_routes(group: &str) -> bool {
-    hotdesk_traffic::ways_in::kinds::ALL.iter().any(|kind| kind.group == group)
+    hotdesk_traffic::ways_in::kinds::looked_for(group).next().is_some()
 }
 
 /// The version and the kind of all that is served.
@@ -118,6 +118,9 @@ fn resource(kind: &str) -> Value {
 fn plural(kind: &str) -> String {
     let known = hotdesk_traffic::ways_in::kinds::ALL.iter().find(|row| row.kind == kind);
     let lower = kind.to_ascii_lowercase();
+    if let Some(stem) = lower.strip_suffix('y').filter(|_| kind == "EnvoyProxy" || kind == "Telemetry") {
+        return format!("{stem}ies");
+    }
     let suffix = if lower.ends_with('s') { "es" } else { "s" };
     known
         .filter(|row| row.group != "serving.knative.dev")

@@ -105,14 +105,20 @@ fn a_setting_that_turns_the_access_log_off_is_said_with_the_patch_that_turns_it_
 #[test]
 fn an_ingress_that_is_not_logged_or_not_counted_is_said() {
     let _held = installation::shared();
-    let counted = json!({"sources": [{"type": "ingress-metrics", "controller": "ingress-nginx", "port": 10254}]});
-    let (logged, counted) = (TestSlot::free(), Wish::free().reaper(counted).make());
+    // Of no class it would be served by whichever controller takes such, of those that other tests start as well.
+    let class = "named";
+    let (logged, metrics) = (
+        json!({"ingress": {"classes": [class]}}),
+        json!({"type": "ingress-metrics", "controller": "ingress-nginx", "port": 10254}),
+    );
+    let counted = json!({"ingress": {"classes": [class]}, "sources": [metrics]});
+    let (logged, counted) = (Wish::free().reaper(logged).make(), Wish::free().reaper(counted).make());
     let ingress = |host: &str, annotations: Value| {
         let backend = json!({"service": {"name": "web", "port": {"number": 80}}});
         let rule = json!({"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}});
         json!({
             "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web", "annotations": annotations},
-            "spec": {"rules": [rule]},
+            "spec": {"ingressClassName": class, "rules": [rule]},
         })
         .to_string()
     };

@@ -1,7 +1,7 @@
 //! Which of the kinds that lead into a slot does the cluster serve, and in which version?
 
 use hotdesk_traffic::ways_in::Unwatched;
-use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, NETWORKING};
+use hotdesk_traffic::ways_in::kinds::{NETWORKING, looked_for};
 use kube::api::ApiResource;
 
 use super::{ASKED, reason};
@@ -13,9 +13,6 @@ pub(crate) struct Served {
     /// Groups that could not be asked for.
     pub(crate) unread: Vec<Unwatched>,
 }
-
-/// What the routes of the Gateway API name.
-const PARENTS: [&str; 3] = ["referencegrants", "gateways", "gatewayclasses"];
 
 impl Served {
     /// Asks the API server.
@@ -30,7 +27,7 @@ impl Served {
         }
         let mut served = Self { kinds: Vec::new(), unread: Vec::new() };
         for group in groups.iter().filter(|group| group.name != NETWORKING) {
-            let plurals = wanted(&group.name);
+            let plurals: Vec<&str> = looked_for(&group.name).collect();
             let preferred = group.preferred_version.iter();
             for version in preferred.chain(&group.versions).map(|version| version.group_version.as_str()) {
                 if plurals.iter().any(|plural| served.find(&group.name, plural).is_none()) {
@@ -72,10 +69,4 @@ impl Served {
     pub(crate) fn find(&self, group: &str, plural: &str) -> Option<&ApiResource> {
         self.kinds.iter().find(|kind| kind.group == group && kind.plural == plural)
     }
-}
-
-/// What is looked for in a group.
-fn wanted(group: &str) -> Vec<&'static str> {
-    let parents = PARENTS.iter().copied().filter(|_| group == GATEWAY_API);
-    ALL.iter().filter(|kind| kind.group == group).map(|kind| kind.plural).chain(parents).collect()
 }

@@ -30,7 +30,14 @@ fn because(name: &str, expect: Expect, parts: Vec<String>, world: World) -> Row 
 
 fn of_case(case: &Value) -> Row {
     let id = case["id"].as_str().unwrap();
-    let mut world = idle().with(|world| world.objects = cases::objects(case));
+    let (controllers, objects): (Vec<Value>, Vec<Value>) = cases::objects(case).into_iter().partition(is_controller);
+    let mut world = idle().with(|world| world.objects = objects);
+    for pod in world.pods.iter_mut().filter(|_| case["log"] == "traefik") {
+        pod["spec"]["containers"][0]["args"] = json!(["--accesslog", "--accesslog.format=json"]);
+    }
+    for controller in controllers {
+        json_patch::merge(&mut world.pods[0], &json!({"metadata": controller["metadata"], "spec": controller["spec"]}));
+    }
     if let Some(sources) = case["sources"].as_str() {
         world = world.args(&["--sources", sources]);
     }
@@ -55,6 +62,11 @@ fn of_case(case: &Value) -> Row {
         }
     };
     because(id, expect, parts, world)
+}
+
+/// True for the pod of the controller that is read.
+fn is_controller(object: &Value) -> bool {
+    object["kind"] == "Pod" && object["metadata"]["namespace"] == "ingress-nginx"
 }
 
 /// A log over the whole window, in which a namespace was asked for.
@@ -93,6 +105,7 @@ fn unread() -> Vec<Row> {
         because(id, Expect::Unknown, right(needs), world)
     };
     let mut rows = vec![
+        proxy_unread(),
         because("w48, control: it may", Expect::Reaped, Vec::new(), world()),
         denied(
             "/apis/gateway.networking.k8s.io/v1/namespaces/mew/httproutes",
@@ -133,6 +146,23 @@ fn unread() -> Vec<Row> {
         world,
     ));
     rows
+}
+
+/// What the log leaves out is said by an object that a Gateway names.
+fn proxy_unread() -> Row {
+    let named = json!({"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "namespace": "edge", "name": "proxy"});
+    let class = json!({"is": "gateway-class", "with": {"spec": {"parametersRef": named}}});
+    let objects = json!({"objects": ["http-route", "gateway", class, "envoy-proxy"]});
+    let world = idle().with(|world| {
+        world.objects = cases::objects(&objects);
+        world.log = log("envoy", "mewtwo");
+    });
+    let path = "/apis/gateway.envoyproxy.io/v1alpha1/namespaces/edge/envoyproxies/proxy";
+    let forbidden = failure(403, "Forbidden", "envoyproxies is forbidden: User \"reaper\" cannot get it");
+    let world = world.fault(move |_, request| (request.path() == path).then(|| forbidden.clone()));
+    let right = "the reaper needs the right to get envoyproxies.gateway.envoyproxy.io in edge".to_owned();
+    let world = world.args(&["--sources", "[{type: ingress-logs, logFormat: envoy-json}]"]);
+    because("w48 the EnvoyProxy that a class names", Expect::Unknown, vec![right, "(403)".to_owned()], world)
 }
 
 /// w49: each way in needs a witness of its own.
