@@ -1,8 +1,10 @@
 //! What reaches for what is not the slot's, and needs no other slot to be known: both say it, in the same words.
 
-use hotdesk_e2e::requests::{Answer, Identity, Requests, path};
+use std::time::Duration;
+
+use hotdesk_e2e::requests::{Answer, Identity, Requests, WRITERS, path};
 use hotdesk_e2e::slot::Wish;
-use hotdesk_e2e::{TestSlot, installation};
+use hotdesk_e2e::{TestSlot, admin, installation, until};
 use serde_json::{Value, json};
 
 use crate::{PolicyAlone, prepare, stamp};
@@ -72,6 +74,17 @@ fn rows() -> Vec<Row> {
     ]
 }
 
+/// Lets everybody write also what the role `admin` does not give.
+fn everything(requests: &Requests, slot: &TestSlot) {
+    let group = format!("--group={WRITERS}");
+    slot.kubectl(&admin(), &["create", "rolebinding", "everything", "--clusterrole=cluster-admin", &group]).succeeded();
+    until("the rights to be known", Duration::from_secs(30), || {
+        let templates = path(slot.name(), "v1", "podtemplates");
+        let answer = requests.ask(Some(Identity::person("alice@example.com")), "GET", &templates, None);
+        if answer.ok() { Ok(()) } else { Err(format!("{answer:?}")) }
+    });
+}
+
 fn marked(slot: &TestSlot, object: &Value) -> Value {
     let (labels, annotations) = stamp(slot);
     let mut object = object.clone();
@@ -101,6 +114,8 @@ fn the_policy_and_the_webhook_agree_over_what_is_nobodys_to_take() {
     prepare(&both);
     prepare(&alone);
     policy.adopt(&alone);
+    everything(&requests, &both);
+    everything(&requests, &alone);
     let create = |who: &'static str, (version, resource, object, _): &Row, slot: &TestSlot| {
         requests.try_out(
             Identity::person(who),
