@@ -11,11 +11,13 @@
 //! | [`routes`] | which routes of one product are seen? |
 //! | [`elsewhere`] | what in other namespaces leads into the slot? |
 //! | [`direct`] | which Services and pods are reached past every controller? |
+//! | [`hosts`] | which hosts do they ask for? |
 //! | [`settings`] | what do the flags and the ConfigMaps of a controller say? |
 
 pub mod direct;
 pub mod elsewhere;
 pub mod gateway;
+pub mod hosts;
 pub mod ingress;
 pub mod kinds;
 pub mod routes;

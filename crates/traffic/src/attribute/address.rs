@@ -8,23 +8,26 @@ pub(super) fn served(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', ' ']).filter(|piece| !matches!(*piece, "" | ":" | "-")).map(host)
 }
 
-/// `http://10.0.0.7:80/`, without scheme, port and path.
+/// `http://10.0.0.7:80/`, without scheme, user, port and path, and without the dot that ends a host.
 fn host(text: &str) -> &str {
-    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    // Behind a slash it is a part of the path.
+    let text = text.split_once("://").filter(|(scheme, _)| !scheme.contains('/')).map_or(text, |(_, rest)| rest);
+    let text = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let text = text.rsplit('@').next().unwrap_or_default();
     if let Some((inner, _)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return inner;
     }
-    let text = text.split('/').next().unwrap_or_default();
-    match text.split_once(':') {
+    let host = match text.split_once(':') {
         // An address of IPv6 has more than one colon, where nothing is put around it.
         Some((host, port)) if !port.contains(':') => host,
         _ => text,
-    }
+    };
+    host.trim_end_matches('.')
 }
 
-/// The address that this is.
+/// The address that this is; one of IPv4 in the form of IPv6 is that of IPv4.
 pub(super) fn ip(host: &str) -> Option<IpAddr> {
-    host.parse().ok()
+    host.parse().ok().map(|ip: IpAddr| ip.to_canonical())
 }
 
 /// The Service and the namespace that the name of a host in the cluster spells: `web.mew.svc.cluster.local`.
@@ -56,11 +59,20 @@ mod tests {
             ("h2c://[2001:db8::17]:8080/", vec!["2001:db8::17"]),
             ("http://web.mew.svc.cluster.local:80", vec!["web.mew.svc.cluster.local"]),
             ("2001:db8::17", vec!["2001:db8::17"]),
+            ("https://bob@mew.dev.example.com.:443?x=a.example.com#y", vec!["mew.dev.example.com"]),
+            ("/https://mew.dev.example.com/", vec![""]),
+            ("_ mew.dev.example.com", vec!["_", "mew.dev.example.com"]),
             ("-", vec![]),
             ("", vec![]),
         ] {
             assert_eq!(served(text).collect::<Vec<_>>(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_of_ipv4_is_one_in_either_form() {
+        assert_eq!(ip("::ffff:10.244.0.7"), ip("10.244.0.7"));
+        assert_eq!(ip("mew"), None);
     }
 
     #[test]

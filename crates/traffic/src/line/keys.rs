@@ -55,8 +55,11 @@ impl Keys {
             let known = fields::field(key)?;
             Some(match known {
                 Field::Message | Field::Level | Field::Provider | Field::Caller | Field::Logger | Field::Plain => known,
-                Field::Served | Field::ServedUrl | Field::Host | Field::Protocol => known,
+                Field::Served | Field::ServedUrl | Field::Host | Field::AskedUrl | Field::Url | Field::Protocol => {
+                    known
+                }
                 Field::Time => Field::Plain,
+                _ if known.says_who_served() => Field::Standard,
                 _ => Field::Request,
             })
         })
