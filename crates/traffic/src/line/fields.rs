@@ -45,7 +45,9 @@ pub(crate) enum Field {
     Plain,
     /// What says who served in the logs of the known controllers, where the operator named other keys for it.
     Standard,
-    /// Whatever only a request has, and its sender may choose.
+    /// What only a request has and its sender chooses.
+    Sent,
+    /// Whatever else only a request has.
     Request,
 }
 
@@ -53,8 +55,9 @@ pub(crate) enum Field {
 const FIELDS: usize = Field::Request as usize + 1;
 
 /// What only a request has.
-const OF_A_REQUEST: [Field; 16] = [
+const OF_A_REQUEST: [Field; 17] = [
     Field::Request,
+    Field::Sent,
     Field::Path,
     Field::Agent,
     Field::Upstream,
@@ -115,11 +118,10 @@ pub(crate) fn field(key: &str) -> Option<Field> {
         "msg" | "message" | "error" => Field::Message,
         "level" => Field::Level,
         "time" | "timestamp" | "@timestamp" | "time_iso8601" => Field::Time,
-        "request" | "status" | "method" | "remote_addr" | "remoteAddr" | "request_method" | "requestMethod"
-        | "request_uri" | "request_id" | "requestId" | "ClientAddr" | "ClientHost" | "Duration" | "OriginStatus"
-        | "RequestCount" | "RequestMethod" | "StartUTC" | "response_code" | "response_flags" | "start_time" => {
-            Field::Request
-        }
+        "request" | "method" | "remote_addr" | "remoteAddr" | "request_method" | "requestMethod" | "request_uri"
+        | "request_id" | "requestId" | "ClientAddr" | "ClientHost" | "RequestMethod" => Field::Sent,
+        "status" | "Duration" | "OriginStatus" | "RequestCount" | "StartUTC" | "response_code" | "response_flags"
+        | "start_time" => Field::Request,
         _ => return None,
     })
 }
@@ -158,7 +160,8 @@ impl Field {
 
     pub(crate) fn reading(self) -> Reading {
         match self {
-            Self::Request | Self::Plain | Self::Logger | Self::Standard => Reading::Presence,
+            Self::Request | Self::Sent | Self::TraefikRequest => Reading::Presence,
+            Self::Plain | Self::Logger | Self::Caller | Self::Standard => Reading::Presence,
             _ if self.comes_several_times() => Reading::Lenient,
             Self::Time | Self::Protocol => Reading::Lenient,
             _ => Reading::Strict,

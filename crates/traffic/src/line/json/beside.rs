@@ -77,7 +77,7 @@ fn by(key: &str, field: Option<Field>) -> By {
     match field {
         Field::Host | Field::AskedUrl | Field::Url => By::Host,
         Field::Message => By::Message,
-        Field::Path | Field::Agent | Field::Request | Field::TraefikRequest | Field::Protocol => By::Sender,
+        Field::Path | Field::Agent | Field::Sent | Field::Protocol => By::Sender,
         // The ports of Traefik have names that slots may have.
         Field::Plain if key == "entryPointName" => By::Sender,
         _ => By::Controller,
