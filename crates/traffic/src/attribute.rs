@@ -127,8 +127,8 @@ impl Names {
     fn by(&self, named: Named, entry: &Entry<'_>) -> Whose {
         match named {
             Named::Ours => Whose::Ours,
-            // Whatever the name says, it was passed on to the slot.
-            Named::OfSlot if self.reached_a_service(entry) => Whose::Ours,
+            // Whatever the name says, it came by the slot, or was passed on to it.
+            Named::OfSlot if self.reached_a_service(entry) || self.begins_with_our_route(entry) => Whose::Ours,
             Named::OfSlot => Whose::Theirs,
             _ if entry.stream && named <= Named::Unknown => self.session(entry),
             Named::Nobody => self.unnamed(entry),
@@ -139,6 +139,10 @@ impl Names {
             Named::OfRoute | Named::Elsewhere | Named::Unknown if self.may_lead_in(entry) => Whose::LedIn,
             Named::Unknown if self.host_of_ours(entry).is_some() => Whose::Hosted,
             Named::Unknown if self.is_pointed_at_behind(entry) => Whose::Mentioned,
+            // A route of the slot that is gone.
+            _ if entry.route.as_deref().is_some_and(|route| begins(route, &self.slot) && self.mentions_us(route)) => {
+                Whose::Mentioned
+            }
             _ => Whose::Theirs,
         }
     }
@@ -200,15 +204,9 @@ impl Names {
                 let exists = self.services.contains(&format!("{namespace}-{service}"));
                 if exists { Named::Ours } else { Named::Orphan }
             }
-            Shape::Exact { namespace, service, rest } if self.is_namespace(namespace) => {
-                // A Service of theirs may be called as this slot is, where it certainly stands in its place.
-                let mentioned = self.mentions_us(rest) || (!name::is_port(rest) && self.mentions_us(service));
-                match self.is_slot(namespace) {
-                    _ if mentioned => Named::Mentioned,
-                    true => Named::OfSlot,
-                    false => Named::Elsewhere,
-                }
-            }
+            Shape::Exact { rest, .. } if self.mentions_us(rest) => Named::Mentioned,
+            Shape::Exact { namespace, .. } if self.is_slot(namespace) => Named::OfSlot,
+            Shape::Exact { namespace, .. } if self.is_namespace(namespace) => Named::Elsewhere,
             Shape::Exact { .. } | Shape::Strange => self.of_stranger(name),
         }
     }

@@ -1,7 +1,7 @@
 //! Does a text that nobody can read as an entry say anything of the slot, or of another one?
 
 use super::host::Host;
-use super::name::is_within;
+use super::name::{begins_with, is_within, readings};
 use super::{Names, address};
 use crate::line::Entry;
 
@@ -40,6 +40,13 @@ impl Names {
     pub(super) fn is_by_our_route(&self, entry: &Entry<'_>) -> bool {
         let ours = |route: &str| self.routes.iter().any(|own| is_within(route, own)) && self.mentions_us(route);
         entry.route.as_deref().is_some_and(ours)
+    }
+
+    /// The same, where another slot's Service answered: only at its beginning the name of a route is certainly that.
+    pub(super) fn begins_with_our_route(&self, entry: &Entry<'_>) -> bool {
+        let Some(route) = entry.route.as_deref() else { return false };
+        let own = |name: &str| self.routes.iter().any(|own| name == own.as_str() || begins_with(name, own));
+        readings(route.split('@').next().unwrap_or_default()).any(|(_, name)| own(name)) && self.mentions_us(route)
     }
 
     /// True if a text holds the name of another slot as a word, and nothing of this one.

@@ -19,7 +19,8 @@ pub(super) enum Shape<'a> {
     Nobody,
     /// An address.
     Address,
-    /// The namespace and the Service stand by themselves, before what is left of the name.
+    /// The namespace and the Service stand by themselves. `rest` is what else may hold a name, and the Service with it where
+    /// it does not certainly stand in its place.
     Exact { namespace: &'a str, service: &'a str, rest: &'a str },
     /// Joined by dashes.
     Joined(&'a str),
@@ -65,10 +66,19 @@ fn spelled(name: &str) -> Option<(&str, &str, &str)> {
         // HAProxy: `mew_svc_web_80`.
         ("_", Some(rest)) if second == "svc" => rest.split_once('_').map(|(service, port)| (first, service, port)),
         // Contour: `mew/web/80/da39a3ee5e`; HAProxy and APISIX: `mew_web_80`; Kong: `mew.web.80`.
-        ("/" | "_" | ".", Some(rest)) => Some((first, second, rest)),
+        ("/" | "_" | ".", Some(rest)) if is_port(rest, separator) => Some((first, second, rest)),
+        ("/" | "_" | ".", Some(_)) => Some((first, second, name.get(first.len()..)?)),
         _ => None,
     };
     found.filter(|(namespace, service, _)| !namespace.is_empty() && !service.is_empty())
+}
+
+/// True for what stands behind a Service in the names of these controllers: the number of a port, which a hash may follow, or
+/// its name where nothing does.
+fn is_port(rest: &str, separator: &str) -> bool {
+    let mut parts = rest.split(separator);
+    let port = parts.next().unwrap_or_default();
+    port.bytes().all(|byte| byte.is_ascii_digit()) || (separator != "/" && parts.next().is_none())
 }
 
 /// Three parts, and no more.
@@ -76,12 +86,6 @@ fn three(name: &str, separator: char) -> Option<[&str; 3]> {
     let mut parts = name.split(separator);
     let found = [parts.next()?, parts.next()?, parts.next()?];
     parts.next().is_none().then_some(found)
-}
-
-/// True for what can only stand behind a Service: a port by its number, with a hash or a setting behind it, or nothing.
-pub(super) fn is_port(rest: &str) -> bool {
-    let port = rest.split(['/', '_', '.']).next().unwrap_or_default();
-    port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The name as it stands, and without what a controller puts before it.
@@ -181,8 +185,9 @@ mod tests {
         ] {
             assert_eq!(shape(name), Shape::Exact { namespace: "mew", service: "web", rest }, "{name}");
         }
-        assert!(["", "80", "80/da39a3ee5e", "8080_v2"].into_iter().all(is_port));
-        assert!(!["web/80", "http", "mew:web:80"].into_iter().any(is_port));
+        for (name, rest) in [("mew_web_http", "http"), ("mew.web.x.80", ".web.x.80"), ("mew/web/http", "/web/http")] {
+            assert_eq!(shape(name), Shape::Exact { namespace: "mew", service: "web", rest }, "{name}");
+        }
     }
 
     #[test]

@@ -165,8 +165,11 @@ impl Tally {
     fn judge(&mut self, watch: &Watch, time: Timestamp, text: &str) {
         let in_window = time >= watch.since;
         match read(text, &watch.format) {
-            Line::Noise if in_window && own::is_only_a_message(text) && watch.names.mentions_us(text) => {
-                self.suspect.get_or_insert_with(|| (Pointer::Name, quoted(text)));
+            Line::Noise if in_window && own::is_only_a_message(text) => {
+                // The addresses of servers that cannot be reached are the controller's own talk.
+                if let Some(pointer @ (Pointer::Name | Pointer::Host)) = watch.names.points_at_us(text) {
+                    self.suspect.get_or_insert_with(|| (pointer, quoted(text)));
+                }
             }
             Line::Noise => {}
             Line::Unparsed if in_window => self.unreadable(watch, text),
