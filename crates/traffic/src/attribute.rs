@@ -43,7 +43,7 @@ pub struct Names {
     neighbours: Arc<Neighbours>,
     addresses: HashSet<IpAddr>,
     /// Those of its Services, which are nobody else's.
-    service_addresses: HashSet<IpAddr>,
+    service_addresses: Vec<IpAddr>,
     hosts: Vec<Host>,
     foreign: Vec<ForeignRoute>,
     granted: Vec<String>,
@@ -336,29 +336,6 @@ impl Names {
         let mut addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
         addresses.sort();
         addresses.into_iter().chain(self.hosts.iter().map(|host| host.text().to_owned()))
-    }
-
-    fn served(&self, entry: &Entry<'_>) -> bool {
-        entry.served.as_deref().is_some_and(|served| self.serves(served))
-    }
-
-    /// True if one of the addresses is the slot's.
-    fn serves(&self, served: &str) -> bool {
-        self.is_among(served, &self.addresses)
-    }
-
-    /// True if a Service of the slot was reached: its address is nobody else's, unlike a pod's, which may have been.
-    fn reached_a_service(&self, entry: &Entry<'_>) -> bool {
-        entry.served.as_deref().is_some_and(|served| self.is_among(served, &self.service_addresses))
-    }
-
-    /// True if one of them is among these addresses, or spells the slot.
-    fn is_among(&self, served: &str, addresses: &HashSet<IpAddr>) -> bool {
-        let ours = |host: &str| match address::ip(host) {
-            Some(ip) => addresses.contains(&ip),
-            None => address::service(host).is_some_and(|(_, namespace)| namespace == self.slot),
-        };
-        address::served(served).any(ours)
     }
 
     /// True if the route is one of another namespace that leads into the slot, or that may.

@@ -1,6 +1,46 @@
 //! Which addresses does a field hold that says who served a request?
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::Names;
+use crate::line::Entry;
+
+impl Names {
+    pub(super) fn served(&self, entry: &Entry<'_>) -> bool {
+        entry.served.as_deref().is_some_and(|served| self.serves(served))
+    }
+
+    /// True if one of the addresses is the slot's.
+    pub(super) fn serves(&self, served: &str) -> bool {
+        self.is_one(served, |ip| self.addresses.contains(&ip))
+    }
+
+    /// True if a Service of the slot was reached: its address is nobody else's, unlike a pod's, which may have been.
+    pub(super) fn reached_a_service(&self, entry: &Entry<'_>) -> bool {
+        let served = entry.served.as_deref();
+        served.is_some_and(|served| self.is_one(served, |ip| self.service_addresses.contains(&ip)))
+    }
+
+    /// True if one of them is such an address, or spells the slot.
+    fn is_one(&self, served: &str, is_address: impl Fn(IpAddr) -> bool) -> bool {
+        // Of each request of each slot is asked, and nearly all have one address of this form.
+        if let Some(ip) = only_ipv4(served) {
+            return is_address(ip);
+        }
+        let ours = |host: &str| match ip(host) {
+            Some(ip) => is_address(ip),
+            None => service(host).is_some_and(|(_, namespace)| namespace == self.slot),
+        };
+        self::served(served).any(ours)
+    }
+}
+
+/// The address in `10.0.0.7:80` and `http://10.0.0.7:80`; none of any other form.
+fn only_ipv4(text: &str) -> Option<IpAddr> {
+    let (ip, port) = text.strip_prefix("http://").unwrap_or(text).split_once(':')?;
+    let ip: Ipv4Addr = ip.parse().ok()?;
+    port.bytes().all(|byte| byte.is_ascii_digit()).then_some(ip.into())
+}
 
 /// Each address of nginx' `$upstream_addr` (`10.0.0.7:80, 10.0.0.8:80 : 10.0.0.6:80`), of Traefik's `ServiceURL`
 /// (`http://10.0.0.7:80`) or of Envoy's `upstream_host`, without its port: an address, or the name of a host.
@@ -66,6 +106,16 @@ mod tests {
             ("", vec![]),
         ] {
             assert_eq!(served(text).collect::<Vec<_>>(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_usual_form_is_read_as_any_other() {
+        for text in ["10.244.0.7:8080", "http://10.244.0.7:8080"] {
+            assert_eq!(only_ipv4(text), served(text).next().and_then(ip), "{text}");
+        }
+        for text in ["10.244.0.7:80, 10.244.0.8:80", "10.244.0.7", "web:80", "http://10.244.0.7:80/", "[::1]:80", "-"] {
+            assert_eq!(only_ipv4(text), None, "{text}");
         }
     }
 

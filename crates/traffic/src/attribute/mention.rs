@@ -44,9 +44,11 @@ impl Names {
 
     /// The same, where another slot's Service answered: only at its beginning the name of a route is certainly that.
     pub(super) fn begins_with_our_route(&self, entry: &Entry<'_>) -> bool {
-        let Some(route) = entry.route.as_deref() else { return false };
-        let own = |name: &str| self.routes.iter().any(|own| name == own.as_str() || begins_with(name, own));
-        readings(route.split('@').next().unwrap_or_default()).any(|(_, name)| own(name)) && self.mentions_us(route)
+        let ours = |route: &str| {
+            let own = |name: &str| self.routes.iter().any(|own| begins_with(name, own));
+            readings(route).any(|(_, name)| own(name)) && self.mentions_us(route)
+        };
+        !self.routes.is_empty() && entry.route.as_deref().is_some_and(ours)
     }
 
     /// True if a text holds the name of another slot as a word, and nothing of this one.

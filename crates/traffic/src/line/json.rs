@@ -351,7 +351,7 @@ impl<'de> Visitor<'de> for Anything {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut host = Cow::Borrowed("");
-        while let Some(key) = map.next_key_seed(Text)? {
+        while let Some(key) = map.next_key::<String>()? {
             if key.eq_ignore_ascii_case("host") {
                 add(&mut host, map.next_value_seed(Anything)?);
             } else {

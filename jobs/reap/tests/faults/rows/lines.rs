@@ -148,7 +148,8 @@ fn known() -> Vec<Row> {
     let service = json!({"metadata": {"name": "web"}, "spec": {"clusterIP": "10.96.10.7", "ports": [{"port": 80}]}});
     let served = |world: World| world.with(|world| world.services = vec![service]);
     let hosted = |world: &mut World| {
-        let entry = json!({"status": 404, "path": "/", "proxy_upstream_name": "-", "vhost": "shop.example.com", "host": "x"});
+        let entry =
+            json!({"status": 404, "path": "/", "proxy_upstream_name": "-", "vhost": "shop.example.com", "host": "x"});
         world.log += &format!("{} {entry}\n", ago(30));
     };
     let ingress = |host: &str| {
