@@ -74,7 +74,7 @@ fn of_json<'a>(line: &'a str, format: &Format) -> Unreadable<'a> {
     if serde_json::from_str::<serde::de::IgnoredAny>(line).is_err() {
         return Unreadable::Request { kind: "a line of JSON that is broken", said };
     }
-    if OF_A_REQUEST.iter().any(|key| value_at(line, key).is_some()) {
+    if OF_A_REQUEST.iter().any(|key| values_at(line, key).next().is_some()) {
         return Unreadable::Request { kind: "a line of JSON without a field that says who served", said };
     }
     Unreadable::Json
@@ -83,15 +83,16 @@ fn of_json<'a>(line: &'a str, format: &Format) -> Unreadable<'a> {
 /// The text under a key of the outermost object. A quote that a sender wrote is escaped, and a header or a parameter stands in
 /// an object of its own, so this finds none of his.
 fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    let value = value_at(line, key)?.strip_prefix('"')?;
-    value.split('"').next()
+    let (_, value) = values_at(line, key).find(|(at, _)| is_outermost(line, *at))?;
+    value.strip_prefix('"')?.split('"').next()
 }
 
-fn value_at<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    line.match_indices(key).find_map(|(at, _)| {
+/// Where a key stands, and what follows it.
+fn values_at<'a>(line: &'a str, key: &str) -> impl Iterator<Item = (usize, &'a str)> {
+    line.match_indices(key).filter_map(move |(at, _)| {
         let quoted = line.get(..at)?.ends_with(['"']) && !line.get(..at)?.ends_with("\\\"");
         let rest = line.get(at + key.len()..)?.strip_prefix('"')?.trim_start().strip_prefix(':')?;
-        (quoted && is_outermost(line, at)).then(|| rest.trim_start())
+        quoted.then(|| (at, rest.trim_start()))
     })
 }
 
@@ -142,6 +143,7 @@ mod tests {
                 "a line of JSON without a field that says who served: ",
             ),
             (r#"{"q":["{\"",{"upstream":"pikachu"}],"upstream":"x","#, "a line of JSON that is broken: x"),
+            (r#"{"httpRequest":{"status":200}}"#, "a line of JSON without a field that says who served: "),
             (r#"{"status":200,"up":"x"}"#, "a line of JSON without a field that says who served: "),
             (r#"{"level":"info","msg":"served","a":1}"#, "Json"),
             ("2026/11/23 15:04:05 GET /mew 200", "Text"),

@@ -97,7 +97,7 @@ mod tests {
     use crate::ways_in::kinds::{self, GATEWAY_API};
     use crate::ways_in::{Named, Route};
 
-    fn route(group: &str, kind: &str, namespace: &str, spec: Value) -> Route {
+    fn route(group: &str, kind: &str, namespace: &str, spec: &Value) -> Route {
         let object = Named { namespace: namespace.to_owned(), name: "x.test".to_owned(), body: json!({"spec": spec}) };
         Route { kind: kinds::of(group, kind).unwrap(), object }
     }
@@ -115,10 +115,10 @@ mod tests {
             ("getambassador.io", "Mapping", json!({"hostname": "a.test", "service": "b.test"})),
             ("gateway.solo.io", "VirtualService", json!({"virtualHost": {"domains": ["a.test"]}})),
         ] {
-            let routes = vec![route(group, kind, "mew", spec)];
+            let routes = vec![route(group, kind, "mew", &spec)];
             assert_eq!(of(&WaysIn { routes, ..WaysIn::default() }), ["a.test"], "{kind}");
         }
-        let routes = vec![route("serving.knative.dev", "DomainMapping", "mew", json!({}))];
+        let routes = vec![route("serving.knative.dev", "DomainMapping", "mew", &json!({}))];
         assert_eq!(of(&WaysIn { routes, ..WaysIn::default() }), ["x.test"]);
     }
 
@@ -136,7 +136,7 @@ mod tests {
     fn of_routes_elsewhere_only_those_that_lead_in_count() {
         let spec = |host: &str, namespace: &str| json!({"hosts": [host], "http": [{"namespace": namespace}]});
         let elsewhere = [("a.test", "mew"), ("b.test", "pikachu")]
-            .map(|(host, to)| route("networking.istio.io", "VirtualService", "edge", spec(host, to)));
+            .map(|(host, to)| route("networking.istio.io", "VirtualService", "edge", &spec(host, to)));
         let found = WaysIn { slot: "mew".to_owned(), elsewhere: elsewhere.to_vec(), ..WaysIn::default() };
         assert_eq!(of(&found), ["a.test"]);
     }
