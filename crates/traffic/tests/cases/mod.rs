@@ -304,7 +304,8 @@ fn tally(watch: &Watch, lines: &[String]) -> Tally {
 fn of_loki(watch: &Watch, lines: &[String]) -> Look {
     let watch = &Watch { max_unparsed: 1.0, ..watch.clone() };
     let asked = question::of(&watch.names, &watch.format);
-    let (pointing, readable) = (compiled(&asked.pointing), asked.readable.iter().map(compiled).collect::<Vec<_>>());
+    let (pointing, readable) =
+        (compiled(&asked.pointing), asked.readable.iter().map(|text| compiled(text)).collect::<Vec<_>>());
     // A Loki holds no line that is too long to be kept here; where one does, it gives it.
     let fetched = |line: &&String| {
         line.len() > TOO_LONG || pointing.is_match(line) || !readable.iter().any(|regex| regex.is_match(line))
@@ -318,9 +319,9 @@ fn of_loki(watch: &Watch, lines: &[String]) -> Look {
 static AGENTS: LazyLock<GlobSet> = LazyLock::new(agents::globs);
 
 /// Many cases ask the same.
-fn compiled(text: &String) -> Regex {
+fn compiled(text: &str) -> Regex {
     static KNOWN: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
-    KNOWN.lock().unwrap().entry(text.clone()).or_insert_with(|| Regex::new(text).unwrap()).clone()
+    KNOWN.lock().unwrap().entry(text.to_owned()).or_insert_with(|| Regex::new(text).unwrap()).clone()
 }
 
 /// Google gives JSON as JSON, newest first.
