@@ -8,6 +8,7 @@
 
 mod address;
 mod directory;
+mod host;
 mod known;
 mod learned;
 mod mention;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use crate::line::Entry;
 pub use directory::Directory;
+use host::Host;
 pub use known::{ForeignRoute, Known, Neighbour, Service, Streams};
 pub use mention::Pointer;
 use name::{PAGES, Shape, beginnings, begins, begins_with, is_of, is_route, normalized, readings};
@@ -40,7 +42,9 @@ pub struct Names {
     /// All namespaces that are known, this one among them.
     neighbours: Arc<Neighbours>,
     addresses: HashSet<IpAddr>,
-    host: Option<String>,
+    /// Those of its Services, which are nobody else's.
+    service_addresses: Vec<IpAddr>,
+    hosts: Vec<Host>,
     foreign: Vec<ForeignRoute>,
     granted: Vec<String>,
     streams: Streams,
@@ -89,7 +93,8 @@ impl Names {
             routes: known.routes.iter().map(|route| format!("{slot}-{}", normalized(route))).collect(),
             neighbours,
             addresses: services().flat_map(|(_, service)| &service.addresses).chain(&known.pods).copied().collect(),
-            host: known.host.clone(),
+            service_addresses: services().flat_map(|(_, service)| &service.addresses).copied().collect(),
+            hosts: Host::all(known),
             foreign: known.foreign.clone(),
             granted: known.granted.clone(),
             streams: known.streams.clone(),
@@ -122,6 +127,8 @@ impl Names {
     fn by(&self, named: Named, entry: &Entry<'_>) -> Whose {
         match named {
             Named::Ours => Whose::Ours,
+            // Whatever the name says, it came by the slot, or was passed on to it.
+            Named::OfSlot if self.reached_a_service(entry) || self.begins_with_our_route(entry) => Whose::Ours,
             Named::OfSlot => Whose::Theirs,
             _ if entry.stream && named <= Named::Unknown => self.session(entry),
             Named::Nobody => self.unnamed(entry),
@@ -130,7 +137,12 @@ impl Names {
             Named::Orphan => Whose::Orphan,
             Named::Mentioned => Whose::Mentioned,
             Named::OfRoute | Named::Elsewhere | Named::Unknown if self.may_lead_in(entry) => Whose::LedIn,
-            Named::Unknown if self.is_for_our_host(entry) => Whose::Hosted,
+            Named::Unknown if self.host_of_ours(entry).is_some() => Whose::Hosted,
+            Named::Unknown if self.is_pointed_at_behind(entry) => Whose::Mentioned,
+            // A route of the slot that is gone.
+            _ if entry.route.as_deref().is_some_and(|route| begins(route, &self.slot) && self.mentions_us(route)) => {
+                Whose::Mentioned
+            }
             _ => Whose::Theirs,
         }
     }
@@ -148,10 +160,6 @@ impl Names {
     /// True for another slot.
     fn is_slot(&self, name: &str) -> bool {
         name != self.slot && self.neighbours.is_slot(name)
-    }
-
-    fn other_hosts(&self) -> impl Iterator<Item = &str> {
-        self.neighbours.hosts_but(&self.slot)
     }
 
     fn named(&self, entry: &Entry<'_>) -> Named {
@@ -192,10 +200,11 @@ impl Names {
                 }
             }
             Shape::Joined(name) => self.of_joined(name),
-            Shape::Exact { namespace, service } if namespace == self.slot => {
+            Shape::Exact { namespace, service, .. } if namespace == self.slot => {
                 let exists = self.services.contains(&format!("{namespace}-{service}"));
                 if exists { Named::Ours } else { Named::Orphan }
             }
+            Shape::Exact { rest, .. } if self.mentions_us(rest) => Named::Mentioned,
             Shape::Exact { namespace, .. } if self.is_slot(namespace) => Named::OfSlot,
             Shape::Exact { namespace, .. } if self.is_namespace(namespace) => Named::Elsewhere,
             Shape::Exact { .. } | Shape::Strange => self.of_stranger(name),
@@ -264,11 +273,10 @@ impl Names {
 
     /// An entry that names nobody, by everything else that it says.
     fn unnamed(&self, entry: &Entry<'_>) -> Whose {
-        let host = entry.host.as_deref();
         let pages = entry.served.as_deref().is_some_and(|served| served.contains(" : "));
         if pages && entry.upstream.is_some() {
             // Some Service answered first. Whose it was, an address cannot prove that may have changed hands since.
-            return if host.is_some_and(|host| self.is_of_another_host(host)) {
+            return if entry.host.as_deref().is_some_and(|hosts| self.are_of_others(hosts)) {
                 Whose::Theirs
             } else {
                 Whose::Answered
@@ -285,17 +293,22 @@ impl Names {
                 return Whose::LedIn;
             }
         }
-        if self.is_for_our_host(entry) {
+        if self.host_of_ours(entry).is_some() {
             return Whose::Hosted;
         }
-        let points = entry.extra.as_deref().is_some_and(|extra| self.points_at_us(extra).is_some());
-        if points { Whose::Mentioned } else { Whose::Theirs }
+        if self.is_pointed_at_behind(entry) { Whose::Mentioned } else { Whose::Theirs }
+    }
+
+    /// True if what the controller wrote beyond what is understood points at the slot.
+    fn is_pointed_at_behind(&self, entry: &Entry<'_>) -> bool {
+        entry.extra.as_deref().is_some_and(|extra| self.points_at_us(extra).is_some())
     }
 
     /// A TCP or UDP session that names nobody.
     fn session(&self, entry: &Entry<'_>) -> Whose {
         match &self.streams {
             _ if self.served(entry) => Whose::Ours,
+            _ if entry.served.as_deref().is_some_and(|served| self.mentions_us(served)) => Whose::Mentioned,
             Streams::Of(namespaces) if !namespaces.is_empty() && !namespaces.contains(&self.slot) => Whose::Theirs,
             _ => Whose::Stream,
         }
@@ -318,38 +331,11 @@ impl Names {
         &self.granted
     }
 
-    /// The addresses of the slot, and its host: what may stand in a line instead of its name.
+    /// The addresses of the slot, and its hosts: what may stand in a line instead of its name.
     pub fn pointers(&self) -> impl Iterator<Item = String> {
         let mut addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
         addresses.sort();
-        addresses.into_iter().chain(self.host.clone())
-    }
-
-    fn served(&self, entry: &Entry<'_>) -> bool {
-        entry.served.as_deref().is_some_and(|served| self.serves(served))
-    }
-
-    /// True if one of the addresses is the slot's.
-    fn serves(&self, served: &str) -> bool {
-        let ours = |host: &str| match address::ip(host) {
-            Some(ip) => self.addresses.contains(&ip),
-            None => address::service(host).is_some_and(|(_, namespace)| namespace == self.slot),
-        };
-        address::served(served).any(ours)
-    }
-
-    /// True if the host that was asked for is the slot's, and no other slot's is closer to it.
-    fn is_for_our_host(&self, entry: &Entry<'_>) -> bool {
-        let Some(host) = entry.host.as_deref().and_then(|host| address::served(host).next()) else { return false };
-        let Some(ours) = self.host.as_deref().filter(|ours| address::is_below(host, ours)) else { return false };
-        !self.other_hosts().any(|other| other.len() > ours.len() && address::is_below(host, other))
-    }
-
-    fn is_of_another_host(&self, host: &str) -> bool {
-        let Some(host) = address::served(host).next() else { return false };
-        let other = self.other_hosts().filter(|other| address::is_below(host, other)).map(str::len).max();
-        let ours = self.host.as_deref().filter(|ours| address::is_below(host, ours)).map(str::len);
-        other > ours
+        addresses.into_iter().chain(self.hosts.iter().map(|host| host.text().to_owned()))
     }
 
     /// True if the route is one of another namespace that leads into the slot, or that may.

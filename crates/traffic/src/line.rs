@@ -67,10 +67,12 @@ pub struct Entry<'a> {
     pub backend: Option<Cow<'a, str>>,
     /// The name of the route.
     pub route: Option<Cow<'a, str>>,
-    /// The addresses that were tried, in order, as they were written.
+    /// The addresses that were tried, as they were written, in order where one key holds them.
     pub served: Option<Cow<'a, str>>,
-    /// The host that was asked for.
+    /// The hosts that were asked for, with a blank between them where several keys hold some.
     pub host: Option<Cow<'a, str>>,
+    /// URLs that were asked for, in the same way: only their hosts say anything.
+    pub url: Option<Cow<'a, str>>,
     /// What the controller wrote beyond what is understood.
     pub extra: Option<Cow<'a, str>>,
     /// True for a TCP or UDP session.
@@ -111,13 +113,12 @@ pub fn read<'a>(line: &'a str, format: &Format) -> Line<'a> {
 
 /// Lines that controllers write beside their access log.
 fn is_noise(line: &str) -> bool {
-    line.trim_start().is_empty()
-        || is_klog(line)
-        || nginx::is_error_log(line)
-        || nginx::is_banner(line)
-        || envoy::is_own_log(line)
-        || own::is_trace(line)
-        || own::is_traefiks(line)
+    line.trim_start().is_empty() || is_own_log(line) || nginx::is_banner(line) || own::is_trace(line)
+}
+
+/// True for a line of a controller's own log, as its first words tell.
+pub(crate) fn is_own_log(line: &str) -> bool {
+    is_klog(line) || nginx::is_error_log(line) || envoy::is_own_log(line) || own::is_traefiks(line)
 }
 
 /// The log of Kubernetes' own programs: `I1123 15:04:05.678901       7 main.go:42] …`.

@@ -11,6 +11,7 @@
 //! | [`routes`] | which routes of one product are seen? |
 //! | [`elsewhere`] | what in other namespaces leads into the slot? |
 //! | [`direct`] | which Services and pods are reached past every controller? |
+//! | [`hosts`] | which hosts do they ask for? |
 //! | [`settings`] | what do the flags and the ConfigMaps of a controller say? |
 //! | [`boolean`] | how do controllers read a boolean? |
 
@@ -18,6 +19,7 @@ pub mod boolean;
 pub mod direct;
 pub mod elsewhere;
 pub mod gateway;
+pub mod hosts;
 pub mod ingress;
 pub mod kinds;
 pub mod routes;

@@ -1,11 +1,11 @@
-//! Every case of `data/reaper-lines.jsonl`, by the way that a line takes in the reaper: the settings are read as the
+//! Every case of `data/reaper-lines.jsonl` and `data/lines.jsonl`, by the way that a line takes in the reaper: the settings are read as the
 //! operator wrote them, what is in the cluster is told as the reaper knows it, and the sources' verdict is the last word.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 mod cases;
 
-use cases::{Case, Found, How, all};
+use cases::{By, Case, Found, all};
 
 /// Classes that are about objects alone, or about the controller's pods: other tests show them.
 const ELSEWHERE: [&str; 5] = ["way-", "dead-", "snippet-2", "snippet-3", "stream-5"];
@@ -28,15 +28,14 @@ fn failures(case: &Case) -> Vec<String> {
         let alone = |(at, line): (usize, &String)| (format!("line {}", at + 2), vec![first.clone(), line.clone()]);
         trials.extend(rest.iter().enumerate().map(alone));
     }
-    let by = [How::Whole, How::Loki, How::Google];
-    let trials = trials.iter().flat_map(|trial| by.map(|by| (trial, by)));
-    let judged = trials.filter_map(|((what, lines), how)| {
-        let Found { verdict, reason } = case.judge(lines, how);
+    let trials = trials.iter().flat_map(|trial| By::ALL.map(|by| (trial, by)));
+    let judged = trials.filter(|((_, lines), by)| by.takes(lines)).filter_map(|((what, lines), by)| {
+        let Found { verdict, reason } = case.judge(lines, by);
         let right = case.expected.split('|').any(|expected| expected == verdict);
         let says = verdict != "Unknown" || reason.contains(case.must_say());
         (!right || !says).then(|| {
             format!(
-                "{} ({what}, {how:?}): {verdict} and \"{}\", not {}: {reason}",
+                "{} ({what}, by {by:?}): {verdict} and \"{}\", not {}: {reason}",
                 case.id,
                 case.must_say(),
                 case.expected

@@ -35,7 +35,7 @@ struct Args {
     /// The slot.
     #[arg(long)]
     slot: String,
-    /// The slot's Services, each as `name:port`.
+    /// The slot's Services, each as `name:port`, or `name:port:address` with its address in the cluster.
     #[arg(long, value_delimiter = ',')]
     service: Vec<String>,
     /// The other slots.
@@ -68,8 +68,10 @@ fn watch(args: &Args) -> anyhow::Result<Watch> {
         None => first_time(&args.file)?,
     };
     let service = |text: &String| {
-        let (name, port) = text.split_once(':').unwrap_or((text, "80"));
-        Service { name: name.to_owned(), ports: vec![port.to_owned()], ..Service::default() }
+        let mut parts = text.splitn(3, ':');
+        let (name, port) = (parts.next().unwrap_or_default(), parts.next().unwrap_or("80"));
+        let addresses = parts.next().and_then(|address| address.parse().ok()).into_iter().collect();
+        Service { name: name.to_owned(), ports: vec![port.to_owned()], addresses, ..Service::default() }
     };
     let services: Vec<Service> = args.service.iter().map(service).collect();
     Ok(Watch {

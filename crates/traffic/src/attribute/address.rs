@@ -1,6 +1,46 @@
 //! Which addresses does a field hold that says who served a request?
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::Names;
+use crate::line::Entry;
+
+impl Names {
+    pub(super) fn served(&self, entry: &Entry<'_>) -> bool {
+        entry.served.as_deref().is_some_and(|served| self.serves(served))
+    }
+
+    /// True if one of the addresses is the slot's.
+    pub(super) fn serves(&self, served: &str) -> bool {
+        self.is_one(served, |ip| self.addresses.contains(&ip))
+    }
+
+    /// True if a Service of the slot was reached: its address is nobody else's, unlike a pod's, which may have been.
+    pub(super) fn reached_a_service(&self, entry: &Entry<'_>) -> bool {
+        let served = entry.served.as_deref();
+        served.is_some_and(|served| self.is_one(served, |ip| self.service_addresses.contains(&ip)))
+    }
+
+    /// True if one of them is such an address, or spells the slot.
+    fn is_one(&self, served: &str, is_address: impl Fn(IpAddr) -> bool) -> bool {
+        // Of each request of each slot is asked, and nearly all have one address of this form.
+        if let Some(ip) = only_ipv4(served) {
+            return is_address(ip);
+        }
+        let ours = |host: &str| match ip(host) {
+            Some(ip) => is_address(ip),
+            None => service(host).is_some_and(|(_, namespace)| namespace == self.slot),
+        };
+        self::served(served).any(ours)
+    }
+}
+
+/// The address in `10.0.0.7:80` and `http://10.0.0.7:80`; none of any other form.
+fn only_ipv4(text: &str) -> Option<IpAddr> {
+    let (ip, port) = text.strip_prefix("http://").unwrap_or(text).split_once(':')?;
+    let ip: Ipv4Addr = ip.parse().ok()?;
+    port.bytes().all(|byte| byte.is_ascii_digit()).then_some(ip.into())
+}
 
 /// Each address of nginx' `$upstream_addr` (`10.0.0.7:80, 10.0.0.8:80 : 10.0.0.6:80`), of Traefik's `ServiceURL`
 /// (`http://10.0.0.7:80`) or of Envoy's `upstream_host`, without its port: an address, or the name of a host.
@@ -8,23 +48,26 @@ pub(super) fn served(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', ' ']).filter(|piece| !matches!(*piece, "" | ":" | "-")).map(host)
 }
 
-/// `http://10.0.0.7:80/`, without scheme, port and path.
+/// `http://10.0.0.7:80/`, without scheme, user, port and path, and without the dot that ends a host.
 fn host(text: &str) -> &str {
-    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    // Behind a slash it is a part of the path.
+    let text = text.split_once("://").filter(|(scheme, _)| !scheme.contains('/')).map_or(text, |(_, rest)| rest);
+    let text = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let text = text.rsplit('@').next().unwrap_or_default();
     if let Some((inner, _)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return inner;
     }
-    let text = text.split('/').next().unwrap_or_default();
-    match text.split_once(':') {
+    let host = match text.split_once(':') {
         // An address of IPv6 has more than one colon, where nothing is put around it.
         Some((host, port)) if !port.contains(':') => host,
         _ => text,
-    }
+    };
+    host.trim_end_matches('.')
 }
 
-/// The address that this is.
+/// The address that this is; one of IPv4 in the form of IPv6 is that of IPv4.
 pub(super) fn ip(host: &str) -> Option<IpAddr> {
-    host.parse().ok()
+    host.parse().ok().map(|ip: IpAddr| ip.to_canonical())
 }
 
 /// The Service and the namespace that the name of a host in the cluster spells: `web.mew.svc.cluster.local`.
@@ -56,11 +99,30 @@ mod tests {
             ("h2c://[2001:db8::17]:8080/", vec!["2001:db8::17"]),
             ("http://web.mew.svc.cluster.local:80", vec!["web.mew.svc.cluster.local"]),
             ("2001:db8::17", vec!["2001:db8::17"]),
+            ("https://bob@mew.dev.example.com.:443?x=a.example.com#y", vec!["mew.dev.example.com"]),
+            ("/https://mew.dev.example.com/", vec![""]),
+            ("_ mew.dev.example.com", vec!["_", "mew.dev.example.com"]),
             ("-", vec![]),
             ("", vec![]),
         ] {
             assert_eq!(served(text).collect::<Vec<_>>(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_usual_form_is_read_as_any_other() {
+        for text in ["10.244.0.7:8080", "http://10.244.0.7:8080"] {
+            assert_eq!(only_ipv4(text), served(text).next().and_then(ip), "{text}");
+        }
+        for text in ["10.244.0.7:80, 10.244.0.8:80", "10.244.0.7", "web:80", "http://10.244.0.7:80/", "[::1]:80", "-"] {
+            assert_eq!(only_ipv4(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_ipv4_is_one_in_either_form() {
+        assert_eq!(ip("::ffff:10.244.0.7"), ip("10.244.0.7"));
+        assert_eq!(ip("mew"), None);
     }
 
     #[test]

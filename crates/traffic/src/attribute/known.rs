@@ -54,6 +54,8 @@ pub struct Known {
     pub pods: Vec<IpAddr>,
     /// The host under which the slot is reached.
     pub host: Option<String>,
+    /// The hosts of its Ingresses and routes, and of routes elsewhere that lead into it, as they are written there.
+    pub hosts: Vec<String>,
     /// The other Slots.
     pub slots: Vec<Neighbour>,
     /// Namespaces that are no slots.

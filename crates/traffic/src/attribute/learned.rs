@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Pod, Service as Object, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{ForeignRoute, Known, Neighbour, Service, Streams};
-use crate::ways_in::{Named, Route, WaysIn, elsewhere, routes};
+use crate::ways_in::{Named, Route, WaysIn, elsewhere, hosts, routes};
 
 impl Known {
     /// What the ways into a slot say, and the Slots. `namespaces` are no slots.
@@ -27,6 +27,7 @@ impl Known {
             routes: ingresses.chain(ways.routes.iter().map(|route| route.object.name.clone())).collect(),
             pods: ways.pods.iter().flat_map(addresses).collect(),
             host: own.into_iter().find_map(|slot| slot.host),
+            hosts: hosts::of(ways),
             slots: others,
             namespaces: namespaces.to_vec(),
             foreign: foreign.collect(),

@@ -1,6 +1,7 @@
 //! Does a text that nobody can read as an entry say anything of the slot, or of another one?
 
-use super::name::is_within;
+use super::host::Host;
+use super::name::{begins_with, is_within, readings};
 use super::{Names, address};
 use crate::line::Entry;
 
@@ -22,8 +23,7 @@ impl Names {
         if self.mentions_us(text) {
             return Some(Pointer::Name);
         }
-        let host = self.host.as_deref().filter(|host| words(text, host, is_of_a_host).next().is_some());
-        if host.is_some() {
+        if self.holds_a_host(text) {
             return Some(Pointer::Host);
         }
         self.holds_an_address(text).then_some(Pointer::Address)
@@ -40,6 +40,15 @@ impl Names {
     pub(super) fn is_by_our_route(&self, entry: &Entry<'_>) -> bool {
         let ours = |route: &str| self.routes.iter().any(|own| is_within(route, own)) && self.mentions_us(route);
         entry.route.as_deref().is_some_and(ours)
+    }
+
+    /// The same, where another slot's Service answered: only at its beginning the name of a route is certainly that.
+    pub(super) fn begins_with_our_route(&self, entry: &Entry<'_>) -> bool {
+        let ours = |route: &str| {
+            let own = |name: &str| self.routes.iter().any(|own| begins_with(name, own));
+            readings(route).any(|(_, name)| own(name)) && self.mentions_us(route)
+        };
+        !self.routes.is_empty() && entry.route.as_deref().is_some_and(ours)
     }
 
     /// True if a text holds the name of another slot as a word, and nothing of this one.
@@ -63,6 +72,14 @@ impl Names {
         parts_at(run).any(|(start, part)| covers(part, begin + start) && self.is_namespace(part))
     }
 
+    fn holds_a_host(&self, text: &str) -> bool {
+        if self.hosts.is_empty() {
+            return false;
+        }
+        let text = text.to_ascii_lowercase();
+        self.hosts.iter().any(|host| is_in(&text, host))
+    }
+
     fn holds_an_address(&self, text: &str) -> bool {
         let pieces = text.split(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':')));
         pieces.filter(|piece| piece.len() >= 3 && piece.contains(['.', ':'])).any(|piece| {
@@ -79,6 +96,20 @@ fn is_of_a_name(c: char) -> bool {
 /// A letter before `mew.dev.example.com` makes it another host; a dot makes it one below.
 fn is_of_a_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-'
+}
+
+/// True if a text in lower case holds a host as a word of its own, and not as the beginning of a longer one.
+fn is_in(text: &str, host: &Host) -> bool {
+    let byte = |at: usize| text.as_bytes().get(at).copied();
+    let before = |at: usize| at.checked_sub(1).and_then(byte);
+    let ends = |end: usize| byte(end) != Some(b'.') || !byte(end + 1).is_some_and(is_of_a_host);
+    let name = host.text().trim_start_matches('.');
+    let mut found = words(text, name, is_of_a_host).filter(|at| ends(at + name.len()));
+    found.any(|at| match host {
+        Host::Below(_) => true,
+        Host::Exact(_) => before(at) != Some(b'.'),
+        Host::Wildcard(_) => before(at) == Some(b'.') && at.checked_sub(2).and_then(byte).is_some_and(is_of_a_host),
+    })
 }
 
 /// Every piece of a run that lies between dashes.
@@ -116,6 +147,7 @@ mod tests {
         let known = Known {
             slots: ["mewtwo", "mew-two", "pikachu", "old-mew"].map(slot).to_vec(),
             host: Some("mew.dev.example.com".to_owned()),
+            hosts: ["shop.example.com", "*.apps.example.com"].map(str::to_owned).to_vec(),
             pods: vec!["10.244.0.7".parse().unwrap(), "2001:db8::7".parse().unwrap()],
             ..Known::default()
         };
@@ -141,6 +173,11 @@ mod tests {
             ("10.244.0.70:80", None),
             ("110.244.0.7:80", None),
             ("[2001:db8::7]:80", Some(Pointer::Address)),
+            ("a.MEW.dev.example.com.", Some(Pointer::Host)),
+            ("www.shop.example.com SHOP.example.com.", Some(Pointer::Host)),
+            ("www.shop.example.com shop.example.com.evil myshop.example.com", None),
+            ("a.b.apps.example.com", Some(Pointer::Host)),
+            ("apps.example.com .apps.example.com a.apps.example.com.evil", None),
         ] {
             assert_eq!(names().points_at_us(text), expected, "{text}");
         }

@@ -19,8 +19,9 @@ pub(super) enum Shape<'a> {
     Nobody,
     /// An address.
     Address,
-    /// The namespace and the Service stand by themselves.
-    Exact { namespace: &'a str, service: &'a str },
+    /// The namespace and the Service stand by themselves. `rest` is what else may hold a name, and the Service with it where
+    /// it does not certainly stand in its place.
+    Exact { namespace: &'a str, service: &'a str, rest: &'a str },
     /// Joined by dashes.
     Joined(&'a str),
     /// Anything else.
@@ -38,32 +39,53 @@ pub(super) fn shape(name: &str) -> Shape<'_> {
     if address::served(name).next().and_then(address::ip).is_some() {
         return Shape::Address;
     }
-    spelled(name).map_or(Shape::Strange, |(namespace, service)| Shape::Exact { namespace, service })
+    let exact = |(namespace, service, rest)| Shape::Exact { namespace, service, rest };
+    spelled(name).map_or(Shape::Strange, exact)
 }
 
-/// Namespace and Service, where something stands between them that neither can hold.
-fn spelled(name: &str) -> Option<(&str, &str)> {
-    // Istio: `outbound|80||web.mew.svc.cluster.local`.
+/// Namespace, Service and the rest, where something stands between them that they cannot hold.
+fn spelled(name: &str) -> Option<(&str, &str, &str)> {
+    // Istio: `outbound|80||web.mew.svc.cluster.local`; and the address of any Service.
     let last = name.rsplit('|').next().unwrap_or(name);
-    if let Some((service, namespace)) = address::service(last) {
-        return Some((namespace, service));
+    if let Some((service, namespace)) = address::served(last).next().and_then(address::service) {
+        return Some((namespace, service, ""));
     }
     if name.contains(['|', '@']) {
         return None;
     }
     let separator = name.find(['/', ':', '_', '.']).and_then(|at| name.get(at..at + 1))?;
-    let parts: Vec<&str> = name.split(separator).collect();
-    let found = match (separator, parts.as_slice()) {
+    let mut parts = name.splitn(3, separator);
+    let (first, second, rest) = (parts.next()?, parts.next()?, parts.next());
+    let found = match (separator, rest) {
         // OpenShift: `be_http:mew:web`, `be_edge_http:mew:web`.
-        ("_", _) if name.starts_with("be_") => match name.split(':').collect::<Vec<_>>().as_slice() {
-            [_, namespace, service] => Some((*namespace, *service)),
-            _ => None,
-        },
+        ("_", _) if name.starts_with("be_") => three(name, ':').map(|[_, namespace, service]| (namespace, service, "")),
+        // Cilium: `edge/cilium-gateway-gw/mew:web:80`, of whichever namespace the Gateway is.
+        ("/", Some(backend)) if three(backend, ':').is_some() => {
+            three(backend, ':').map(|[namespace, service, port]| (namespace, service, port))
+        }
+        // HAProxy: `mew_svc_web_80`.
+        ("_", Some(rest)) if second == "svc" => rest.split_once('_').map(|(service, port)| (first, service, port)),
         // Contour: `mew/web/80/da39a3ee5e`; HAProxy and APISIX: `mew_web_80`; Kong: `mew.web.80`.
-        ("/" | "_" | ".", [namespace, service, _, ..]) => Some((*namespace, *service)),
+        ("/" | "_" | ".", Some(rest)) if is_port(rest, separator) => Some((first, second, rest)),
+        ("/" | "_" | ".", Some(_)) => Some((first, second, name.get(first.len()..)?)),
         _ => None,
     };
-    found.filter(|(namespace, service)| !namespace.is_empty() && !service.is_empty())
+    found.filter(|(namespace, service, _)| !namespace.is_empty() && !service.is_empty())
+}
+
+/// True for what stands behind a Service in the names of these controllers: the number of a port, which a hash may follow, or
+/// its name where nothing does.
+fn is_port(rest: &str, separator: &str) -> bool {
+    let mut parts = rest.split(separator);
+    let port = parts.next().unwrap_or_default();
+    port.bytes().all(|byte| byte.is_ascii_digit()) || (separator != "/" && parts.next().is_none())
+}
+
+/// Three parts, and no more.
+fn three(name: &str, separator: char) -> Option<[&str; 3]> {
+    let mut parts = name.split(separator);
+    let found = [parts.next()?, parts.next()?, parts.next()?];
+    parts.next().is_none().then_some(found)
 }
 
 /// The name as it stands, and without what a controller puts before it.
@@ -149,17 +171,22 @@ mod tests {
 
     #[test]
     fn a_name_whose_parts_are_told_apart_says_them_exactly() {
-        let exact = Shape::Exact { namespace: "mew", service: "web" };
-        for name in [
-            "outbound|80||web.mew.svc.cluster.local",
-            "outbound|80|v2|web.mew.svc.cluster.local",
-            "mew/web/80/da39a3ee5e",
-            "mew_web_80",
-            "mew.web.80",
-            "be_http:mew:web",
-            "be_edge_http:mew:web",
+        for (name, rest) in [
+            ("outbound|80||web.mew.svc.cluster.local", ""),
+            ("outbound|80|v2|web.mew.svc.cluster.local", ""),
+            ("http://web.mew.svc:80/x", ""),
+            ("mew/web/80/da39a3ee5e", "80/da39a3ee5e"),
+            ("edge/cilium-gateway-gw/mew:web:80", "80"),
+            ("mew_web_80", "80"),
+            ("mew_svc_web_http", "http"),
+            ("mew.web.80", "80"),
+            ("be_http:mew:web", ""),
+            ("be_edge_http:mew:web", ""),
         ] {
-            assert_eq!(shape(name), exact, "{name}");
+            assert_eq!(shape(name), Shape::Exact { namespace: "mew", service: "web", rest }, "{name}");
+        }
+        for (name, rest) in [("mew_web_http", "http"), ("mew.web.x.80", ".web.x.80"), ("mew/web/http", "/web/http")] {
+            assert_eq!(shape(name), Shape::Exact { namespace: "mew", service: "web", rest }, "{name}");
         }
     }
 

@@ -27,6 +27,10 @@ pub(crate) enum Field {
     ServedUrl,
     /// The host that was asked for.
     Host,
+    /// The same with a path or a port, in what only a request has.
+    AskedUrl,
+    /// A URL, of a request or of a server that is checked.
+    Url,
     /// TCP or UDP, where it is a session.
     Protocol,
     Message,
@@ -39,7 +43,11 @@ pub(crate) enum Field {
     Caller,
     /// What says nothing, in a message.
     Plain,
-    /// Whatever only a request has.
+    /// What says who served in the logs of the known controllers, where the operator named other keys for it.
+    Standard,
+    /// What only a request has and its sender chooses.
+    Sent,
+    /// Whatever else only a request has.
     Request,
 }
 
@@ -47,8 +55,9 @@ pub(crate) enum Field {
 const FIELDS: usize = Field::Request as usize + 1;
 
 /// What only a request has.
-const OF_A_REQUEST: [Field; 14] = [
+const OF_A_REQUEST: [Field; 17] = [
     Field::Request,
+    Field::Sent,
     Field::Path,
     Field::Agent,
     Field::Upstream,
@@ -61,6 +70,8 @@ const OF_A_REQUEST: [Field; 14] = [
     Field::Served,
     Field::ServedUrl,
     Field::Host,
+    Field::AskedUrl,
+    Field::Standard,
     Field::Protocol,
 ];
 
@@ -100,18 +111,30 @@ pub(crate) fn field(key: &str) -> Option<Field> {
         | "middlewareType"
         | "routerName"
         | "tlsStoreName"
-        | "staticConfiguration"
-        | "url" => Field::Plain,
+        | "staticConfiguration" => Field::Plain,
+        "requestUrl" | "requestURL" | "request_url" | "RequestAddr" => Field::AskedUrl,
+        "url" => Field::Url,
         "DownstreamStatus" => Field::TraefikRequest,
         "msg" | "message" | "error" => Field::Message,
         "level" => Field::Level,
         "time" | "timestamp" | "@timestamp" | "time_iso8601" => Field::Time,
-        "request" | "status" | "method" | "remote_addr" | "remoteAddr" | "request_method" | "requestMethod"
-        | "request_uri" | "requestUrl" | "request_id" | "requestId" | "ClientAddr" | "ClientHost" | "Duration"
-        | "OriginStatus" | "RequestAddr" | "RequestCount" | "RequestMethod" | "StartUTC" | "response_code"
-        | "response_flags" | "start_time" => Field::Request,
+        "request" | "method" | "remote_addr" | "remoteAddr" | "request_method" | "requestMethod" | "request_uri"
+        | "request_id" | "requestId" | "ClientAddr" | "ClientHost" | "RequestMethod" => Field::Sent,
+        "status" | "Duration" | "OriginStatus" | "RequestCount" | "StartUTC" | "response_code" | "response_flags"
+        | "start_time" => Field::Request,
         _ => return None,
     })
+}
+
+/// How a value is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// A text, or a number; anything else makes the line unreadable.
+    Strict,
+    /// Whatever it is: `"upstream_addr": ["10.0.0.7:80"]` takes nothing away from what the line says.
+    Lenient,
+    /// Only that it is there.
+    Presence,
 }
 
 impl Field {
@@ -124,17 +147,25 @@ impl Field {
                 | Self::Ingress
                 | Self::Service
                 | Self::TraefikService
+                | Self::Router
                 | Self::Route
                 | Self::Cluster
         )
     }
 
-    /// True where a value of any type will do: `"status": 200.0` takes nothing away from what the line says.
-    pub(crate) fn may_be_anything(self) -> bool {
-        matches!(
-            self,
-            Self::Request | Self::Time | Self::Plain | Self::Logger | Self::Host | Self::Protocol | Self::Served
-        )
+    /// True for what may stand in several keys of a line, of which each counts.
+    fn comes_several_times(self) -> bool {
+        matches!(self, Self::Host | Self::AskedUrl | Self::Url | Self::Served | Self::ServedUrl)
+    }
+
+    pub(crate) fn reading(self) -> Reading {
+        match self {
+            Self::Request | Self::Sent | Self::TraefikRequest => Reading::Presence,
+            Self::Plain | Self::Logger | Self::Caller | Self::Standard => Reading::Presence,
+            _ if self.comes_several_times() => Reading::Lenient,
+            Self::Time | Self::Protocol => Reading::Lenient,
+            _ => Reading::Strict,
+        }
     }
 }
 
@@ -150,8 +181,20 @@ impl<'a> Found<'a> {
     /// Keeps a value; false if there was one before and the line therefore says nothing certain.
     #[must_use]
     pub(crate) fn keep(&mut self, field: Field, value: Cow<'a, str>) -> bool {
-        let before = self.values.get_mut(field as usize).and_then(|place| place.replace(value));
-        before.is_none() || !field.says_who_served()
+        let Some(place) = self.values.get_mut(field as usize) else { return false };
+        match place {
+            None => *place = Some(value),
+            Some(_) if field.says_who_served() => return false,
+            Some(before) if field.comes_several_times() => add(before, value),
+            // By these a request may be a probe's: of two that differ, neither is believed.
+            Some(before) if matches!(field, Field::Path | Field::Agent) => {
+                if without_query(before) != without_query(&value) {
+                    *before = Cow::Borrowed("");
+                }
+            }
+            Some(_) => *place = Some(value),
+        }
+        true
     }
 
     /// True if anything is there that only a request has.
@@ -171,4 +214,19 @@ impl<'a> Found<'a> {
     pub(crate) fn take(&mut self, field: Field) -> Option<Cow<'a, str>> {
         self.values.get_mut(field as usize)?.take().and_then(named)
     }
+}
+
+/// Adds a value, with a blank between it and those before.
+pub(crate) fn add<'a>(before: &mut Cow<'a, str>, value: Cow<'a, str>) {
+    if before.is_empty() || before == "-" {
+        *before = value;
+    } else if !matches!(value.as_ref(), "" | "-") && before.split(' ').all(|known| known != value) {
+        let before = before.to_mut();
+        before.push(' ');
+        before.push_str(&value);
+    }
+}
+
+fn without_query(text: &str) -> &str {
+    text.split('?').next().unwrap_or_default()
 }

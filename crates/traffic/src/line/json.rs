@@ -7,17 +7,19 @@
 //! Only the object's own keys count, each at most once: a line that holds one of them twice is
 //! not from a logger that escapes, so what it says could be the sender's.
 
+mod beside;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserializer as _;
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::fields::{Field, Found, field};
+use super::fields::{Field, Found, Reading, add, field};
 use super::keys::Keys;
 use super::{Entry, Line, envoy, times};
+pub use beside::{Beside, beside};
 
 /// Whose log a line may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,13 +101,9 @@ fn of_nginx<'a>(found: &mut Found<'a>) -> Entry<'a> {
         upstream: take(Field::Upstream),
         alternative: take(Field::Alternative),
         namespace: take(Field::Namespace).filter(|_| served),
-        path: take(Field::Path),
-        agent: take(Field::Agent),
         logged: logged(take(Field::Time)),
-        served: take(Field::Served),
-        host: take(Field::Host),
         stream,
-        ..Entry::default()
+        ..plain(found)
     }
 }
 
@@ -115,10 +113,9 @@ fn logged(time: Option<Cow<'_, str>>) -> Option<Timestamp> {
 
 /// A route that is not named as Envoy Gateway names them could be anybody's.
 fn of_envoy<'a>(found: &mut Found<'a>) -> Line<'a> {
-    let mut take = |field| found.take(field);
-    let (path, agent) = (take(Field::Path).map(without_query), take(Field::Agent));
-    let (route, cluster) = (take(Field::Route), take(Field::Cluster));
-    let entry = Entry { path, agent, served: take(Field::Served), host: take(Field::Host), ..Entry::default() };
+    let (route, cluster) = (found.take(Field::Route), found.take(Field::Cluster));
+    let mut entry = plain(found);
+    entry.path = entry.path.map(without_query);
     let merged = cluster.as_deref().filter(|cluster| cluster.starts_with("service/"));
     let backend = merged.and_then(envoy::namespace).map(|namespace| Cow::Owned(namespace.to_owned()));
     // A TCP route has no name beside its cluster's.
@@ -150,17 +147,16 @@ fn of_named<'a>(found: &mut Found<'a>) -> Line<'a> {
         return if is_message(found) { Line::Noise } else { Line::Unparsed };
     }
     let stream = is_session(found);
-    let mut take = |field| found.take(field);
+    let (upstream, namespace) = (found.take(Field::Upstream), found.take(Field::Namespace));
+    let logged = logged(found.take(Field::Time));
+    let entry = plain(found);
     Line::Access(Entry {
-        upstream: take(Field::Upstream).map(without_provider),
-        namespace: take(Field::Namespace),
-        path: take(Field::Path).map(without_query),
-        agent: take(Field::Agent),
-        logged: logged(take(Field::Time)),
-        served: take(Field::Served).or_else(|| take(Field::ServedUrl)),
-        host: take(Field::Host),
+        upstream: upstream.map(without_provider),
+        namespace,
+        path: entry.path.map(without_query),
+        logged,
         stream,
-        ..Entry::default()
+        ..entry
     })
 }
 
@@ -186,27 +182,35 @@ fn of_traefik<'a>(found: &mut Found<'a>) -> Entry<'a> {
         Some(service) if service.ends_with(ERROR_PAGE) => (None, Some(service)),
         service => (service, None),
     };
+    Entry { upstream, extra: page, route: take(Field::Router), logged: logged(take(Field::Time)), ..plain(found) }
+}
+
+/// What holds of every entry.
+fn plain<'a>(found: &mut Found<'a>) -> Entry<'a> {
+    let mut url = found.take(Field::AskedUrl);
+    if let Some(other) = found.take(Field::Url) {
+        add(url.get_or_insert_default(), other);
+    }
     Entry {
-        upstream,
-        extra: page,
-        route: take(Field::Router),
-        path: take(Field::Path),
-        agent: take(Field::Agent),
-        logged: logged(take(Field::Time)),
-        served: take(Field::ServedUrl).or_else(|| take(Field::Served)),
-        host: take(Field::Host),
+        path: found.take(Field::Path),
+        agent: found.take(Field::Agent),
+        served: served(found),
+        host: found.take(Field::Host),
+        url,
         ..Entry::default()
     }
 }
 
-/// The values of keys that are not known, one a line; what a sender chose is left out. Only for lines that name nobody.
-#[must_use]
-pub fn strange_values(line: &str, dialect: Dialect<'_>) -> String {
-    const OF_THE_SENDER: [&str; 8] = ["refer", "cookie", "quer", "args", "user", "header", "uri", "forwarded"];
-    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) else { return String::new() };
-    let sent = |key: &str| OF_THE_SENDER.iter().any(|word| key.to_ascii_lowercase().contains(word));
-    let values = fields.iter().filter(|(key, _)| dialect.field(key).is_none() && !sent(key));
-    values.map(|(_, value)| value.to_string()).collect::<Vec<_>>().join("\n")
+/// The addresses that served. Traefik's URL of a server holds its address once more.
+fn served<'a>(found: &mut Found<'a>) -> Option<Cow<'a, str>> {
+    let (url, address) = (found.take(Field::ServedUrl), found.take(Field::Served));
+    let Some(mut url) = url else { return address };
+    if let Some(address) = address
+        && !url.strip_suffix(address.as_ref()).is_some_and(|scheme| scheme.ends_with("//"))
+    {
+        add(&mut url, address);
+    }
+    Some(url)
 }
 
 impl Dialect<'_> {
@@ -243,10 +247,10 @@ impl<'de> Visitor<'de> for Fields<'_> {
                 found.stranger = true;
                 continue;
             };
-            let value = if field.may_be_anything() {
-                map.next_value::<&RawValue>()?.get().trim_matches('"').into()
-            } else {
-                map.next_value_seed(Text)?
+            let value = match field.reading() {
+                Reading::Strict => map.next_value_seed(Text)?,
+                Reading::Lenient => map.next_value_seed(Anything)?,
+                Reading::Presence => map.next_value::<IgnoredAny>().map(|_| Cow::Borrowed(""))?,
             };
             if !found.keep(field, value) {
                 return Err(A::Error::custom(format_args!("{key} comes twice")));
@@ -288,6 +292,73 @@ impl<'de> Visitor<'de> for Text {
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
         Ok(Cow::Borrowed(""))
+    }
+}
+
+/// The texts of any value, with a blank between them; of an object its `Host` alone, as of Traefik 2's `ServiceURL`.
+struct Anything;
+
+impl<'de> DeserializeSeed<'de> for Anything {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut all = Cow::Borrowed("");
+        while let Some(item) = items.next_element_seed(Anything)? {
+            add(&mut all, item);
+        }
+        Ok(all)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut host = Cow::Borrowed("");
+        while let Some(key) = map.next_key::<String>()? {
+            if key.eq_ignore_ascii_case("host") {
+                add(&mut host, map.next_value_seed(Anything)?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(host)
     }
 }
 

@@ -54,10 +54,10 @@ impl Keys {
         named.map(|(_, field)| field).or_else(|| {
             let known = fields::field(key)?;
             Some(match known {
-                Field::Message | Field::Level | Field::Provider | Field::Caller | Field::Logger | Field::Plain => known,
-                Field::Served | Field::ServedUrl | Field::Host | Field::Protocol => known,
                 Field::Time => Field::Plain,
-                _ => Field::Request,
+                Field::Path | Field::Agent => Field::Sent,
+                _ if known.says_who_served() => Field::Standard,
+                _ => known,
             })
         })
     }

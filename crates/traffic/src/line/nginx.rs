@@ -30,13 +30,15 @@ fn entry(line: &str) -> Option<Entry<'_>> {
     let (_referer, rest) = rest.split_once('"')?;
     let rest = rest.strip_prefix(" \"")?;
     let (agent, rest) = rest.split_once('"')?;
-    let time = head(before)?;
+    let (asked, time) = head(before)?;
     let sound = are_numbers(numbers.strip_prefix(' ')?.strip_suffix(' ')?);
     let entry = upstreams(rest.strip_prefix(' ')?)?;
     sound.then(|| Entry {
         path: path(request).map(Cow::from),
         agent: named(agent.into()),
         logged: times::nginx(time),
+        // Some put the host in the place of the client's address, which is nobody's to repeat.
+        host: asked.bytes().any(|byte| matches!(byte, b'g'..=b'z' | b'G'..=b'Z')).then(|| asked.into()),
         ..entry
     })
 }
@@ -67,12 +69,12 @@ fn session(line: &str) -> Option<Entry<'_>> {
     })
 }
 
-/// `$remote_addr - $remote_user [$time_local] `; the user may hold anything but a quote. Returns the time.
-fn head(text: &str) -> Option<&str> {
+/// `$remote_addr - $remote_user [$time_local] `; the user may hold anything but a quote. Returns the address and the time.
+fn head(text: &str) -> Option<(&str, &str)> {
     let (address, rest) = text.split_once(" - ")?;
     let (_user, time) = rest.strip_suffix("] ")?.rsplit_once(" [")?;
     let sound = !address.is_empty() && !address.contains(' ') && time.bytes().filter(|b| *b == b':').count() >= 3;
-    sound.then_some(time)
+    sound.then_some((address, time))
 }
 
 /// `$request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr

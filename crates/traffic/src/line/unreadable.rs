@@ -74,24 +74,42 @@ fn of_json<'a>(line: &'a str, format: &Format) -> Unreadable<'a> {
     if serde_json::from_str::<serde::de::IgnoredAny>(line).is_err() {
         return Unreadable::Request { kind: "a line of JSON that is broken", said };
     }
-    if OF_A_REQUEST.iter().any(|key| value_at(line, key).is_some()) {
+    if OF_A_REQUEST.iter().any(|key| values_at(line, key).next().is_some()) {
         return Unreadable::Request { kind: "a line of JSON without a field that says who served", said };
     }
     Unreadable::Json
 }
 
-/// The text under a key. A quote that a sender wrote is escaped, so this finds none of his.
+/// The text under a key of the outermost object. A quote that a sender wrote is escaped, and a header or a parameter stands in
+/// an object of its own, so this finds none of his.
 fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    let value = value_at(line, key)?.strip_prefix('"')?;
-    value.split('"').next()
+    let (_, value) = values_at(line, key).find(|(at, _)| is_outermost(line, *at))?;
+    value.strip_prefix('"')?.split('"').next()
 }
 
-fn value_at<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    line.match_indices(key).find_map(|(at, _)| {
+/// Where a key stands, and what follows it.
+fn values_at<'a>(line: &'a str, key: &str) -> impl Iterator<Item = (usize, &'a str)> {
+    line.match_indices(key).filter_map(move |(at, _)| {
         let quoted = line.get(..at)?.ends_with(['"']) && !line.get(..at)?.ends_with("\\\"");
         let rest = line.get(at + key.len()..)?.strip_prefix('"')?.trim_start().strip_prefix(':')?;
-        quoted.then(|| rest.trim_start())
+        quoted.then(|| (at, rest.trim_start()))
     })
+}
+
+/// True if a place lies in the outermost object, and in none inside of it.
+fn is_outermost(line: &str, at: usize) -> bool {
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    for byte in line.bytes().take(at) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'{' | b'[' if !is_text => depth += 1,
+            b'}' | b']' if !is_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    depth == 1
 }
 
 /// `203.0.113.9 - …`: the beginning of a line of nginx, or of the common log format.
@@ -120,6 +138,12 @@ mod tests {
             (r#"{"status":200,"path":"/x","http_us"#, "a line of JSON that is broken: "),
             (r#"{"path":"\"proxyUpstreamName\":\"pikachu-web-80","a":-}"#, "a line of JSON that is broken: "),
             (r#"{"proxyUpstreamName": "pikachu-web-80","a":-}"#, "a line of JSON that is broken: pikachu-web-80"),
+            (
+                r#"{"headers":{"namespace":"pikachu"},"status":200}"#,
+                "a line of JSON without a field that says who served: ",
+            ),
+            (r#"{"q":["{\"",{"upstream":"pikachu"}],"upstream":"x","#, "a line of JSON that is broken: x"),
+            (r#"{"httpRequest":{"status":200}}"#, "a line of JSON without a field that says who served: "),
             (r#"{"status":200,"up":"x"}"#, "a line of JSON without a field that says who served: "),
             (r#"{"level":"info","msg":"served","a":1}"#, "Json"),
             ("2026/11/23 15:04:05 GET /mew 200", "Text"),

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::attribute::{Names, Pointer, Whose, is_of_the_controller};
 use crate::line::unreadable::{Unreadable, kind};
-use crate::line::{Entry, Format, Line, json, nginx, own, read, times};
+use crate::line::{Entry, Format, Line, is_own_log, json, nginx, own, read, times};
 
 /// How far a clock may be ahead before what it says about the window is not believed.
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
@@ -153,7 +153,8 @@ impl Tally {
         let Some(at) = time.filter(|time| *time >= watch.since) else { return ControlFlow::Continue(time) };
         match overlong(head, tail) {
             Some(entry) => self.take_entry(watch, at, &entry, tail),
-            _ if watch.names.mentions_another(tail) => {}
+            // Only its beginning is certainly not the sender's.
+            _ if head.split_once(' ').is_some_and(|(_, text)| is_own_log(text)) => {}
             _ => {
                 self.request.get_or_insert_with(|| ("a line too long to be read", quoted(head)));
             }
@@ -164,8 +165,11 @@ impl Tally {
     fn judge(&mut self, watch: &Watch, time: Timestamp, text: &str) {
         let in_window = time >= watch.since;
         match read(text, &watch.format) {
-            Line::Noise if in_window && own::is_only_a_message(text) && watch.names.mentions_us(text) => {
-                self.suspect.get_or_insert_with(|| (Pointer::Name, quoted(text)));
+            Line::Noise if in_window && own::is_only_a_message(text) => {
+                // The addresses of servers that cannot be reached are the controller's own talk.
+                if let Some(pointer @ (Pointer::Name | Pointer::Host)) = watch.names.points_at_us(text) {
+                    self.suspect.get_or_insert_with(|| (pointer, quoted(text)));
+                }
             }
             Line::Noise => {}
             Line::Unparsed if in_window => self.unreadable(watch, text),
@@ -191,7 +195,7 @@ impl Tally {
         }
         if time >= watch.since {
             self.entries += u64::from(!entry.stream);
-            let whose = if whose == Whose::Theirs && !exists { watch.by_strange_keys(text) } else { whose };
+            let whose = if whose == Whose::Theirs && !exists { watch.by_what_stands_beside(text) } else { whose };
             self.attribute(watch, time, entry, whose);
         }
     }
@@ -227,7 +231,7 @@ impl Tally {
                 self.doubtful.entry(whose).or_insert_with(|| plain(route.unwrap_or("?")));
             }
             Whose::Hosted => {
-                self.doubtful.entry(whose).or_insert_with(|| plain(entry.host.as_deref().unwrap_or("?")));
+                self.doubtful.entry(whose).or_insert_with(|| plain(watch.names.host_of_ours(entry).unwrap_or("?")));
             }
             _ => {
                 self.doubtful.entry(whose).or_insert_with(|| server(entry));
@@ -350,14 +354,16 @@ fn over(unparsed: u64, entries: u64, share: f64) -> bool {
 }
 
 impl Watch {
-    /// Whose a request is that names nobody who exists, by keys of its JSON that are not known.
-    fn by_strange_keys(&self, text: &str) -> Whose {
+    /// Whose a request is that names nobody who exists, by what else its JSON says.
+    fn by_what_stands_beside(&self, text: &str) -> Whose {
         let dialect = match &self.format {
             _ if !text.starts_with('{') => return Whose::Theirs,
             Format::Json(keys) => json::Dialect::Named(keys),
             _ => json::Dialect::Either,
         };
-        let points = self.names.points_at_us(&json::strange_values(text, dialect)).is_some();
+        let beside = json::beside(text, dialect);
+        let points =
+            self.names.points_at_us(&beside.values).is_some() || self.names.holds_a_host_of_ours(&beside.hosts);
         if points { Whose::Mentioned } else { Whose::Theirs }
     }
 

@@ -19,8 +19,9 @@ use hotdesk_traffic::sources::{Kind, Source};
 use hotdesk_traffic::ways_in::{Rules, unwatched};
 
 /// What an older reaper has read does not count where this one sees more in the same lines: since 3, requests that a route of
-/// the slot took and something else answered.
-const READER: u8 = 3;
+/// the slot took and something else answered; since 4, what an entry of nobody's says beside its name (a namespace alone, a
+/// second host or address, a URL, the host of an Ingress), later parts of names, and the addresses of the slot's Services.
+const READER: u8 = 4;
 
 /// What is the same for all sources.
 pub struct Case {

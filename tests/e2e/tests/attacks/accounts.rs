@@ -238,7 +238,7 @@ fn gives_rights(world: &World) -> Verdict {
         ("User", "github:mallory@example.com"),
         ("Group", "alice@example.com"),
         ("Group", "system:authenticated"),
-        ("ServiceAccount", "alice@example.com"),
+        ("ServiceAccount", "alice"),
     ];
     for (kind, name) in strangers {
         give(kind, name).denied(&["to those alone whom its claim names, and not to", name])?;

@@ -133,7 +133,11 @@ fn objects() -> Vec<Row> {
 /// A line that names nobody or a route: who served is told by what there is in the slot.
 fn known() -> Vec<Row> {
     let nobody = |world: &mut World| world.log += &line(30, "-", "/", "curl/8.5");
-    let strange = |world: &mut World| world.log += &line(30, "infra-shop-80", "/", "curl/8.5");
+    let by = |world: &mut World, upstream: &str| {
+        world.log += &line(30, upstream, "/", "curl/8.5").replace("10.244.0.7:8080", "10.96.10.7:80");
+    };
+    let strange = |world: &mut World| by(world, "infra-shop-80");
+    let others = |world: &mut World| by(world, "mewtwo-web-80");
     let pod = |status: Value, spec: Value| {
         let metadata = json!({"name": "web-7d9c", "namespace": "mew"});
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status})
@@ -141,7 +145,18 @@ fn known() -> Vec<Row> {
     let running = json!({"phase": "Running", "podIP": "10.244.0.7", "podIPs": [{"ip": "10.244.0.7"}]});
     let ended = json!({"phase": "Succeeded", "podIP": "10.244.0.7"});
     let with = |world: World, object: Value| world.with(|world| world.objects.push(object));
-    let service = json!({"metadata": {"name": "web"}, "spec": {"clusterIP": "10.244.0.7", "ports": [{"port": 80}]}});
+    let service = json!({"metadata": {"name": "web"}, "spec": {"clusterIP": "10.96.10.7", "ports": [{"port": 80}]}});
+    let served = |world: World| world.with(|world| world.services = vec![service]);
+    let hosted = |world: &mut World| {
+        let entry =
+            json!({"status": 404, "path": "/", "proxy_upstream_name": "-", "vhost": "shop.example.com", "host": "x"});
+        world.log += &format!("{} {entry}\n", ago(30));
+    };
+    let ingress = |host: &str| {
+        let spec = json!({"ingressClassName": "nginx", "rules": [{"host": host}]});
+        let world = idle().with(hosted).args(&["--ingress-class", "nginx"]);
+        world.with(|world| world.ingresses.push(json!({"metadata": {"name": "web"}, "spec": spec})))
+    };
     let traefik = |world: &mut World| {
         let (at, service) = (ago(30), "mew-web-38bcef08ab977d6de43a@kubernetescrd");
         let line = json!({"DownstreamStatus": 200, "RouterName": service, "ServiceName": service, "time": second(at)});
@@ -162,11 +177,15 @@ fn known() -> Vec<Row> {
             with(idle().with(nobody), pod(ended, none)),
         ),
         row("unnamed-1: the address is a node's", Expect::Reaped, with(ignoring, of_node)),
-        row(
-            "cross-7: a Service of the slot served",
-            Expect::Kept,
-            idle().with(strange).with(|world| world.services = vec![service]),
+        row("cross-7: a Service of the slot served", Expect::Kept, served.clone()(idle().with(strange))),
+        row("proof-1: it served under another slot's name", Expect::Kept, served(idle().with(others))),
+        row("proof-1: an address that is none of the slot's", Expect::Reaped, idle().with(others)),
+        unknown(
+            "host-1: a request for the host of the slot's Ingress",
+            "a request for the host of mew (shop.example.com)",
+            ingress("shop.example.com"),
         ),
+        row("host-4: a request for a host below it", Expect::Reaped, ingress("example.com")),
         row("cross-7: an alias, and nobody's address", Expect::Reaped, idle().with(strange)),
         row("hold-1: a pod of the slot has an address that was another slot's", Expect::Reaped, with(idle(), own)),
         row("traefik-1: an IngressRoute of the slot", Expect::Kept, with(idle().with(traefik), route)),

@@ -126,7 +126,7 @@ pub(crate) fn controllers() -> Vec<Row> {
             idle().with(|world| world.spec = json!({"keepUntil": second(ago(-5))})),
         ),
         row(
-            "slot: somebody is in a pod",
+            "e01: somebody is in a pod",
             Expect::Kept,
             idle().with(|world| {
                 world.status = json!({"lastSession": {"time": second(ago(5)), "by": "alice", "kind": "exec"}});
