@@ -9,6 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
+mod volumes;
+
 /// They write what follows from the rest of an object, and do so again.
 const CONTROLLERS: [&str; 5] =
     ["kube-controller-manager", "kube-scheduler", "cloud-controller-manager", "kubelet", "kubernetes"];
@@ -20,7 +22,7 @@ const MARKS: [&str; 3] = [
     "metadata.labels.app.kubernetes.io/managed-by",
 ];
 
-/// The most fields of one manager that are named.
+/// The most fields of one manager, or volumes of one object, that are named.
 const MAX_NAMED: usize = 3;
 
 /// What is lost with an object, one line each; `shown` is its name.
@@ -31,6 +33,7 @@ pub fn losses(live: &DynamicObject, shown: &str) -> Vec<String> {
     let active = live.data.pointer("/status/active").and_then(Value::as_i64).unwrap_or_default();
     let is_job = live.types.as_ref().is_some_and(|types| types.kind == "Job");
     lost.extend((is_job && active > 0).then(|| format!("the run of {shown}, which is under way")));
+    lost.extend(volumes::lost(live, shown));
     lost
 }
 
