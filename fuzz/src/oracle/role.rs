@@ -23,6 +23,7 @@ pub enum Role {
     Controller,
     Reaper,
     Reviver,
+    Restamper,
     Workload,
     Deployer,
     Claimant,
@@ -73,6 +74,10 @@ impl Role {
         let Slot::Known(facts) = slot else { return None };
         if let Some(role) = own_job(asked) {
             return Some(role);
+        }
+        // Whether somebody holds the slot or not.
+        if asked.username == names::RESTAMPER {
+            return Some(Self::Restamper);
         }
         let claim = facts.held(now)?;
         if is_account_of(&asked.username, &asked.namespace) && claim.trusts && asked.carries(POD_NAME) {
