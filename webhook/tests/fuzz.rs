@@ -312,7 +312,12 @@ fn a_restamp_that_changes_more_or_is_denied_is_caught() {
     other["subResource"] = json!("");
     other["resource"] = json!({"group": "rbac.authorization.k8s.io", "resource": "roles"});
     caught(admits_everybody, Path::Mutate, &other, "of what it leaves alone");
-    caught(denies_restamps, Path::Mutate, &restamp(&json!({})), "an empty patch of the restamper is denied as not-a-restamp");
+    caught(
+        denies_restamps,
+        Path::Mutate,
+        &restamp(&json!({})),
+        "an empty patch of the restamper is denied as not-a-restamp",
+    );
     caught(stamps_nothing, Path::Mutate, &restamp(&json!({})), "and the stamp is");
 }
 
