@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::oracle::asked;
 use super::oracle::role::Slot;
-use super::oracle::{Asked, Claim, Part, Role, rules, stamped};
+use super::oracle::{Asked, Claim, Part, Role, restamp, rules, stamped};
 use super::world::World;
 use super::{Ask, slots};
 
@@ -193,6 +193,10 @@ fn judge(asked: &Asked, answer: &Answer<'_>, question: &Question<'_>, world: &Wo
         return match role.filter(|_| !is_odd) {
             Some(role) if STRANGER.contains(&reason) => Err(format!("a {role:?} is denied as {reason}: {}", who())),
             // Of other kinds, the webhook may deny more than is said here.
+            // Of a small review everything is there to be compared.
+            Some(Role::Restamper) if restamp::is_empty(asked) && rules::broken(asked, role, claim).is_none() => {
+                Err(format!("an empty patch of the restamper is denied as {reason}: {}", who()))
+            }
             Some(Role::Claimant) if asked.target() == ("", "configmaps", "") && reason != "unreadable" => {
                 Err(format!("a claimant is denied a ConfigMap as {reason}: {}", who()))
             }

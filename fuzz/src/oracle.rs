@@ -3,6 +3,7 @@
 
 pub mod asked;
 pub mod claim;
+pub mod restamp;
 pub mod role;
 pub mod rules;
 pub mod stamped;

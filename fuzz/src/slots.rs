@@ -25,6 +25,7 @@ enum Writer {
     Machinery,
     Sync,
     Controller,
+    Restamper,
     Webhook,
     Reaper,
     Reviver,
@@ -99,9 +100,12 @@ fn written(write: &Write<'_>) -> Result<(), String> {
         }
         Writer::Sync => sync(write),
         // These accounts have no business in the spec, and no claim.
-        Writer::Controller | Writer::Webhook | Writer::Reaper | Writer::Reviver | Writer::Person => {
-            person::check(write)
-        }
+        Writer::Controller
+        | Writer::Restamper
+        | Writer::Webhook
+        | Writer::Reaper
+        | Writer::Reviver
+        | Writer::Person => person::check(write),
     }
 }
 
@@ -119,7 +123,7 @@ fn read<'a>(asked: &'a Asked, answer: &Answer<'_>, writer: Writer, now: jiff::Ti
 }
 
 fn writer(asked: &Asked) -> Writer {
-    use super::world::names::{CONTROLLER, JOBS, SYNC, WEBHOOK};
+    use super::world::names::{CONTROLLER, JOBS, RESTAMPER, SYNC, WEBHOOK};
     let job = |job: &str| asked.username == format!("system:serviceaccount:{JOBS}:{job}-{}", asked.namespace);
     let runs = asked.carries("authentication.kubernetes.io/pod-name");
     match Role::everywhere(asked) {
@@ -131,6 +135,7 @@ fn writer(asked: &Asked) -> Writer {
     match asked.username.as_str() {
         SYNC => Writer::Sync,
         CONTROLLER => Writer::Controller,
+        RESTAMPER => Writer::Restamper,
         WEBHOOK => Writer::Webhook,
         _ if runs && job("reaper") => Writer::Reaper,
         _ if runs && job("reviver") => Writer::Reviver,

@@ -36,6 +36,7 @@ pub mod names {
     pub const LOGIN: &str = "example.com/login";
     pub const PEOPLE: [[&str; 2]; 2] = [["alice@example.com", "octocat"], ["carol@example.com", "carol"]];
     pub const PREFIXES: [&str; 2] = ["oidc:", "github:"];
+    pub const RESTAMPER: &str = "system:serviceaccount:hotdesk:hotdesk-restamper";
     pub const SYNC: &str = "system:serviceaccount:hotdesk:hotdesk-sync";
     pub const WEBHOOK: &str = "system:serviceaccount:hotdesk:hotdesk-webhook";
 }
@@ -166,6 +167,7 @@ fn settings(max_slots: usize) -> Result<Settings, String> {
         jobs_namespace: names::JOBS.to_owned(),
         session_user: Some(names::WEBHOOK.to_owned()),
         controller_user: Some(names::CONTROLLER.to_owned()),
+        restamper_user: Some(names::RESTAMPER.to_owned()),
         sync_user: Some(names::SYNC.to_owned()),
         max_slots,
         ..Settings::default()

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::decide::{Decision, Role, Rule};
+use crate::review::object::Object;
 use crate::review::{GateRequest, Operation, Request, SlotReview, Unreadable};
 use crate::settings::Settings;
 
@@ -19,7 +20,7 @@ pub use host::Host;
 pub use index::HostIndex;
 pub use settings::{Guards, Switch};
 
-use routes::{Taken, taken};
+use routes::{Taken, named, taken};
 use services::Service;
 
 pub mod endpoints;
@@ -174,10 +175,23 @@ pub fn judge<'w>(
         found.note(guards, Finding::SystemPriority(class.to_owned()));
     }
     let kind = (request.kind.group.as_str(), request.kind.kind.as_str());
-    let Some(reads) = Reads::of(kind.0, kind.1).filter(|reads| guards.ask_for(*reads)) else { return Ok(found) };
+    let reads = Reads::of(kind.0, kind.1).filter(|reads| guards.ask_for(*reads));
+    let names_hosts = request.object.as_ref().is_some_and(|new| new.dns_names(kind).next().is_some());
+    if reads.is_none() && !names_hosts {
+        return Ok(found);
+    }
+    let neighbours = neighbours();
+    if names_hosts && guards.hosts != Switch::Allow {
+        let names = |object: Option<&Object<'_>>, before: Option<&Taken>| {
+            named(object.into_iter().flat_map(|object| object.dns_names(kind)), &neighbours, before)
+        };
+        let before = names(old, None);
+        note(names(request.object.as_deref(), Some(&before)), guards, &mut found);
+    }
+    let Some(reads) = reads else { return Ok(found) };
     let SlotReview { request: Request { object, old_object, .. }, .. } = SlotReview::parse(body)?;
     if let Some(new) = object {
-        look(kind, reads, (new, old_object), guards, &neighbours(), &mut found);
+        look(kind, reads, (new, old_object), guards, &neighbours, &mut found);
     }
     Ok(found)
 }
@@ -206,7 +220,11 @@ fn look(
         }
     }
     let before = old.map(|old| taken(kind, old, neighbours, None)).unwrap_or_default();
-    let Taken { priorities, foreign, open } = taken(kind, new, neighbours, Some(&before));
+    note(taken(kind, new, neighbours, Some(&before)), guards, found);
+}
+
+/// Notes what is newly taken.
+fn note(Taken { priorities, foreign, open }: Taken, guards: &Guards, found: &mut Found) {
     if let Some(class) = priorities.into_iter().next() {
         found.note(guards, Finding::SystemPriority(class));
     }
@@ -214,7 +232,7 @@ fn look(
         found.note(guards, Finding::Host(host, owner));
     }
     if guards.hosts != Switch::Allow {
-        found.open = open.into_iter().collect();
+        found.open.extend(open);
     }
 }
 

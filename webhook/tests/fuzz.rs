@@ -103,6 +103,7 @@ fn no_review_lets_a_stranger_in_or_stamps_otherwise() {
         "machinery",
         "own-service-account",
         "reaper",
+        "restamper",
         "reviver",
     ];
     saw(&seen, &roles.map(|role| ("allow", role)));
@@ -117,6 +118,7 @@ fn no_review_lets_a_stranger_in_or_stamps_otherwise() {
         "no-namespace",
         "no-slot",
         "no-token",
+        "not-a-restamp",
         "not-synced",
         "reserved-key",
         "token-lifetime",
@@ -286,6 +288,46 @@ fn an_answer_to_another_question_is_caught() {
     caught(mixes_up, Path::Mutate, &json!({}), "the answer's uid is \"u-2\"");
     caught(is_silent, Path::Mutate, &json!({}), "is not answered");
     caught(repeats, Path::Mutate, &json!({}), "would do more than be shown");
+}
+
+#[test]
+fn a_restamp_that_changes_more_or_is_denied_is_caught() {
+    fn denies_restamps<'a>(path: Path, body: &'a [u8], context: &Context<'_>) -> Result<Answer<'a>, Unreadable> {
+        let changed = restamp(&json!({"data": {"a": "c"}}));
+        let theirs: &'static [u8] = fixed::review(&changed).to_string().into_bytes().leak();
+        let mut denied = answer(path, theirs, context)?;
+        denied.reply.uid = answer(path, body, context)?.reply.uid;
+        Ok(denied)
+    }
+    for (more, says) in [
+        (json!({"data": {"a": "c"}}), "changes more than hotdesk's keys"),
+        (json!({"metadata": {"name": "web", "labels": {"app": "x"}}}), "changes more than hotdesk's keys"),
+        (json!({"metadata": {"name": "web", "finalizers": ["x/y"]}}), "changes more than hotdesk's keys"),
+    ] {
+        caught(admits_everybody, Path::Mutate, &restamp(&more), says);
+    }
+    let mut other = restamp(&json!({}));
+    other["subResource"] = json!("status");
+    caught(admits_everybody, Path::Mutate, &other, "of a subresource");
+    other["subResource"] = json!("");
+    other["resource"] = json!({"group": "rbac.authorization.k8s.io", "resource": "roles"});
+    caught(admits_everybody, Path::Mutate, &other, "of what it leaves alone");
+    caught(
+        denies_restamps,
+        Path::Mutate,
+        &restamp(&json!({})),
+        "an empty patch of the restamper is denied as not-a-restamp",
+    );
+    caught(stamps_nothing, Path::Mutate, &restamp(&json!({})), "and the stamp is");
+}
+
+/// A request of the restamper's, with these fields in the new object.
+fn restamp(more: &Value) -> Value {
+    let old = json!({"metadata": {"name": "web", "labels": {"app": "web"}}, "data": {"a": "b"}});
+    let mut new = old.clone();
+    new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let user = json!({"username": checks::world::names::RESTAMPER});
+    json!({"operation": "UPDATE", "userInfo": user, "oldObject": old, "object": new})
 }
 
 #[test]

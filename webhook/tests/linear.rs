@@ -2,7 +2,13 @@
 //!
 //! Rows a95 and a96 of the attack table. What is compared is the CPU time of the thread, so other work on the machine
 //! does not count. `cargo run --release -p hotdesk-webhook --example linear` says what the released program takes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by a panic"
+)]
 
 #[path = "../examples/linear.rs"]
 #[allow(dead_code, reason = "the example has a main, too")]
@@ -12,16 +18,27 @@ use std::time::Duration;
 
 use example::{KINDS, Kind, MANY, cost};
 
-/// In a released program it is below 50 ms (docs/reliability.md).
-const MOST: Duration = Duration::from_secs(2);
+/// In a released program it was 82 ms at most (docs/reliability.md), and without optimisation 1.15 s.
+const MOST: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_500 } else { 200 });
 /// Ten times as many things may take so many times as long: memory that is further away is slower.
-const FACTOR: u32 = 30;
+const FACTOR: u32 = 16;
+/// Other work takes caches and memory too, so what looks too slow is measured again.
+const TRIES: u32 = 6;
+/// How often the few things are measured for each try. Linux counts a running thread's time at its ticks, which may lie on either
+/// side of so short an answer: one measurement can be zero, and many are right on average.
+const SAMPLES: u32 = 10;
 
 #[track_caller]
 fn check(kind: &Kind) {
-    let cost = |many| (0..3).map(|_| cost(kind, many)).min().unwrap();
-    let (tenth, all) = (cost(MANY / 10), cost(MANY));
-    assert!(all < MOST && all < tenth * FACTOR, "{}: {tenth:?} for {}, {all:?} for {MANY}", kind.name, MANY / 10);
+    let (mut few, mut most) = (Duration::ZERO, Duration::MAX);
+    for tried in 1..=TRIES {
+        few += (0..SAMPLES).map(|_| cost(kind, MANY / 10)).sum::<Duration>();
+        most = most.min(cost(kind, MANY));
+        if most < MOST && most < few / (tried * SAMPLES) * FACTOR {
+            return;
+        }
+    }
+    panic!("{}: {:?} for {}, {most:?} for {MANY}", kind.name, few / (TRIES * SAMPLES), MANY / 10);
 }
 
 #[test]

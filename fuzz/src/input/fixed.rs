@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::super::world::names;
+use super::object::put;
+
 /// Where a body goes, as its first byte: `/mutate`, `/validate`, `/slots`.
 const WAYS: [&str; 3] = ["0", "1", "2"];
 
@@ -75,6 +78,14 @@ fn gate() -> Vec<(&'static str, usize, Value)> {
     let token = secret(json!({"type": "kubernetes.io/service-account-token", "metadata": {"name": "t"}}));
     let gone = json!({"operation": "DELETE", "object": null, "oldObject": {"metadata": {"labels": {"hotdesk.dev/for": "octocat"}}}});
     let ci = json!({"username": "ci@example.com", "groups": []});
+    let web = json!({"metadata": {"name": "web", "labels": {"app": "web", "hotdesk.dev/owner": "carol"}}, "data": {"a": "b"}});
+    let mut changed = web.clone();
+    put(&mut changed, &["data", "a"], "c".into());
+    let restamp = |object: &Value| {
+        json!({
+            "operation": "UPDATE", "userInfo": {"username": names::RESTAMPER}, "oldObject": web, "object": object
+        })
+    };
     let both = |a: &Value, b: Value| {
         let mut a = a.clone();
         if let (Value::Object(a), Value::Object(b)) = (&mut a, b) {
@@ -94,6 +105,10 @@ fn gate() -> Vec<(&'static str, usize, Value)> {
         ("token-secret", 0, review(&token)),
         ("deployer-deletes", 1, both(&gone, json!({"userInfo": ci}))),
         ("deployer-names-nobody", 0, review(&json!({"userInfo": ci}))),
+        ("restamper-restamps", 0, review(&restamp(&web))),
+        ("restamper-restamps-a-free-slot", 0, both(&restamp(&web), json!({"namespace": "onix"}))),
+        ("restamper-changes", 0, review(&restamp(&changed))),
+        ("restamper-creates", 0, both(&restamp(&web), json!({"operation": "CREATE", "oldObject": null}))),
         ("free-slot", 0, review(&json!({"namespace": "onix"}))),
         ("lapsed-slot", 0, review(&json!({"namespace": "eevee"}))),
         ("mode-warn", 0, review(&json!({"namespace": "ditto", "userInfo": bob}))),

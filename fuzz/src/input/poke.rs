@@ -3,6 +3,7 @@
 use arbitrary::Arbitrary;
 use serde_json::{Value, json};
 
+use super::super::world::names;
 use super::object::{Entries, put};
 use super::text::{Text, Word};
 
@@ -20,6 +21,23 @@ pub enum Poke {
     ForBefore(Person, Person),
     ClaimantsBinding,
     Session(u8),
+    Restamp(Vec<Change>),
+}
+
+/// What the restamper's request does besides nothing.
+#[derive(Debug, Clone, Copy, Arbitrary)]
+pub enum Change {
+    Owner,
+    OwnerBefore,
+    Counted,
+    For,
+    Label,
+    Finalizers,
+    Spec,
+    TemplateOwner,
+    Status,
+    Subresource,
+    Creates,
 }
 
 /// How long a token shall last.
@@ -114,7 +132,36 @@ impl Poke {
                 let operation = if kind == "ephemeralcontainers" { "UPDATE" } else { "CONNECT" };
                 put(request, &["operation"], operation.into());
             }
+            Self::Restamp(changes) => restamp(request, changes),
         }
+    }
+}
+
+/// An empty patch by the restamper, and these changes.
+fn restamp(request: &mut Value, changes: &[Change]) {
+    put(request, &["operation"], "UPDATE".into());
+    put(request, &["userInfo"], json!({"username": names::RESTAMPER}));
+    let object = request.get("object").filter(|object| object.is_object()).cloned();
+    put(request, &["object"], object.unwrap_or_else(|| json!({"metadata": {"name": "web"}})));
+    let same = request.get("object").cloned();
+    put(request, &["oldObject"], same.unwrap_or_default());
+    for change in changes {
+        let (path, value): (&[&str], Value) = match change {
+            Change::Owner => (&["object", "metadata", "labels", "hotdesk.dev/owner"], "x".into()),
+            Change::OwnerBefore => (&["oldObject", "metadata", "annotations", "hotdesk.dev/owner"], "x".into()),
+            Change::Counted => (&["object", "metadata", "resourceVersion"], "8".into()),
+            Change::For => (&["object", "metadata", "labels", "hotdesk.dev/for"], "x".into()),
+            Change::Label => (&["object", "metadata", "labels", "x.hotdesk.dev/owner"], "x".into()),
+            Change::Finalizers => (&["object", "metadata", "finalizers"], json!(["x/y"])),
+            Change::Spec => (&["object", "spec", "replicas"], 2.into()),
+            Change::TemplateOwner => {
+                (&["object", "spec", "template", "metadata", "labels", "hotdesk.dev/owner"], "x".into())
+            }
+            Change::Status => (&["object", "status", "x"], "y".into()),
+            Change::Subresource => (&["subResource"], "status".into()),
+            Change::Creates => (&["operation"], "CREATE".into()),
+        };
+        put(request, path, value);
     }
 }
 

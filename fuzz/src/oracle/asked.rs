@@ -89,6 +89,8 @@ pub struct Asked {
     pub dry_run: bool,
     pub object: Part,
     pub old: Part,
+    /// True if both objects are the same text.
+    pub is_unchanged: bool,
 }
 
 /// The uid of a review that may be wrong otherwise; nothing where it is there twice.
@@ -103,6 +105,7 @@ impl Asked {
     pub fn read(body: &[u8]) -> Option<Self> {
         let Review { api_version, kind, request } = serde_json::from_slice(body).ok()?;
         let extra = request.user_info.extra.unwrap_or_default();
+        let (object, old) = (request.object.as_deref(), request.old_object.as_deref());
         let is_known = matches!(request.operation.as_str(), "CREATE" | "UPDATE" | "DELETE" | "CONNECT");
         (is_known && api_version == "admission.k8s.io/v1" && kind == "AdmissionReview").then(|| Self {
             uid: request.uid,
@@ -117,8 +120,9 @@ impl Asked {
             namespace: request.namespace.unwrap_or_default(),
             name: request.name.unwrap_or_default(),
             dry_run: request.dry_run.unwrap_or_default(),
-            object: Part::of(request.object.as_deref()),
-            old: Part::of(request.old_object.as_deref()),
+            object: Part::of(object),
+            old: Part::of(old),
+            is_unchanged: object.map(RawValue::get) == old.map(RawValue::get),
         })
     }
 

@@ -24,6 +24,7 @@ pub enum Role {
     Sync,
     Reaper,
     Reviver,
+    Restamper,
     Workload,
     Deployer,
     Claimant,
@@ -77,6 +78,10 @@ impl Role {
         let Slot::Known(facts) = slot else { return None };
         if let Some(role) = own_job(asked) {
             return Some(role);
+        }
+        // Whether somebody holds the slot or not.
+        if asked.username == names::RESTAMPER {
+            return Some(Self::Restamper);
         }
         let claim = facts.held(now)?;
         if is_account_of(&asked.username, &asked.namespace) && claim.trusts && asked.carries(POD_NAME) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::claim::Claim;
 use super::role::may_name;
-use super::{Asked, FOR, PREFIX, Part, Role};
+use super::{Asked, FOR, PREFIX, Part, Role, restamp};
 
 /// How long a token may last that somebody makes, in seconds.
 const TOKEN_SECONDS: i64 = 3600;
@@ -60,6 +60,10 @@ const TEMPLATES: [(&str, &str, &[&str]); 10] = [
 pub fn broken(asked: &Asked, role: Option<Role>, claim: Option<&Claim>) -> Option<String> {
     if role.is_some_and(Role::is_exempt) {
         return None;
+    }
+    if role == Some(Role::Restamper) {
+        // What is in an object already stays there: it changes nothing else.
+        return fixture(asked).or_else(|| restamp::wrong(asked).map(str::to_owned));
     }
     let fixture = if role == Some(Role::Controller) { None } else { fixture(asked) };
     fixture.or_else(|| token(asked)).or_else(|| reserved_key(asked, role, claim))

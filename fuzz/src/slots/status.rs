@@ -32,6 +32,7 @@ fn may_write(writer: Writer, field: &str) -> bool {
         Writer::Webhook => field == "lastSession",
         Writer::Sync => matches!(field, "claimedAt" | "conditions"),
         Writer::Controller => matches!(field, "phase" | "lapsedUntil" | "reaper" | "request" | "conditions"),
+        Writer::Restamper => matches!(field, "request" | "conditions"),
         Writer::Reviver => matches!(field, "saved" | "lastReap"),
         Writer::Reaper => {
             !matches!(field, "claimedAt" | "evidence" | "lapsedUntil" | "lastSession" | "phase" | "reaper" | "request")

@@ -1,6 +1,6 @@
 //! What is at work in the slot although nobody makes a request: Jobs, and what a deploy is still changing?
 //!
-//! A Job that nobody started by a clock has somebody who waits for its result; one of a CronJob comes again by itself. Neither
+//! A Job that no clock started has somebody who waits for its result; one that a CronJob started comes again by itself. Neither
 //! a Job nor a deploy keeps a slot for ever.
 
 use hotdesk_slots::text::{human_time, list, plain};
@@ -15,6 +15,12 @@ pub const LONGEST_DEPLOY: SignedDuration = SignedDuration::from_hours(2);
 
 /// Notice that people are given of a reap which stops a Job that kept the slot, also where no notice is set.
 pub const JOB_NOTICE: SignedDuration = SignedDuration::from_mins(30);
+
+/// The note of the CronJob controller on each Job that it makes: for when it was due.
+const DUE: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
+
+/// The note of `kubectl create job --from=cronjob/…` on the Job that it makes in the CronJob's name.
+const BY_HAND: &str = "cronjob.kubernetes.io/instantiate";
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,7 +38,7 @@ pub struct RunningJob {
     pub name: String,
     /// Since when.
     pub since: Timestamp,
-    /// A CronJob made it.
+    /// A CronJob started it because it was due.
     pub by_clock: bool,
 }
 
@@ -46,16 +52,25 @@ impl RunningJob {
         let suspended = job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true);
         let made = job.metadata.creation_timestamp.as_ref();
         let since = status.start_time.as_ref().or(made)?.0;
-        let owners = job.metadata.owner_references.iter().flatten();
-        let by_clock =
-            owners.into_iter().any(|owner| owner.kind == "CronJob" && owner.api_version.starts_with("batch/"));
         // It runs for an uninstall, by us or by somebody, and keeps nothing that is going.
-        let hook = job.metadata.annotations.as_ref().and_then(|notes| notes.get("helm.sh/hook"));
+        let hook = note(job, "helm.sh/hook");
         let of_uninstall = hook.is_some_and(|hook| hook.split(',').all(|point| point.trim().ends_with("-delete")));
         let name = job.metadata.name.clone().unwrap_or_default();
         let ended = ended || of_uninstall;
+        let by_clock = is_by_clock(job);
         (!ended && !suspended && status.completion_time.is_none()).then_some(Self { name, since, by_clock })
     }
+}
+
+/// True for a Job that comes again by itself. That a CronJob owns it does not say so: people and dashboards start one in its name.
+fn is_by_clock(job: &Job) -> bool {
+    let mut owners = job.metadata.owner_references.iter().flatten();
+    let of_a_cronjob = owners.any(|owner| owner.kind == "CronJob" && owner.api_version.starts_with("batch/"));
+    of_a_cronjob && note(job, DUE).is_some() && note(job, BY_HAND).is_none()
+}
+
+fn note<'j>(job: &'j Job, key: &str) -> Option<&'j String> {
+    job.metadata.annotations.as_ref()?.get(key)
 }
 
 impl Work {
@@ -178,10 +193,28 @@ mod tests {
         check_job(&json!({"spec": {"suspend": true}}), None);
         check_job(&json!({"metadata": {"annotations": {"helm.sh/hook": "pre-delete, post-delete"}}}), None);
         check_job(&json!({"metadata": {"annotations": {"helm.sh/hook": "pre-install,pre-delete"}}}), Some(false));
-        let owner = |kind: &str, version: &str| json!({"metadata": {"ownerReferences": [{"apiVersion": version, "kind": kind, "name": "x", "uid": "1"}]}});
-        check_job(&owner("CronJob", "batch/v1"), Some(true));
-        check_job(&owner("CronJob", "example.com/v1"), Some(false));
-        check_job(&owner("Workflow", "argoproj.io/v1alpha1"), Some(false));
+    }
+
+    #[test]
+    fn e17_e19_only_what_a_clock_started_is_nobodys() {
+        let owner = |kind: &str, version: &str, notes: Value| {
+            let owner = json!([{"apiVersion": version, "kind": kind, "name": "x", "uid": "1", "controller": true}]);
+            json!({"metadata": {"ownerReferences": owner, "annotations": notes}})
+        };
+        let due = json!({"batch.kubernetes.io/cronjob-scheduled-timestamp": "2026-11-23T10:00:00Z"});
+        check_job(&owner("CronJob", "batch/v1", due.clone()), Some(true));
+        check_job(&owner("CronJob", "example.com/v1", due.clone()), Some(false));
+        check_job(&owner("Workflow", "argoproj.io/v1alpha1", due.clone()), Some(false));
+        check_job(&json!({"metadata": {"annotations": due}}), Some(false));
+        // As `kubectl create job --from=cronjob/x` makes it, and as dashboards do that leave the note out.
+        let manual = json!({"cronjob.kubernetes.io/instantiate": "manual"});
+        check_job(&owner("CronJob", "batch/v1", manual.clone()), Some(false));
+        check_job(&owner("CronJob", "batch/v1", json!({})), Some(false));
+        // Somebody's copy of a Job that a clock had started.
+        let mut both = owner("CronJob", "batch/v1", manual);
+        both["metadata"]["annotations"]["batch.kubernetes.io/cronjob-scheduled-timestamp"] =
+            json!("2026-11-23T10:00:00Z");
+        check_job(&both, Some(false));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::header::{Columns, Unreadable};
 use crate::rows::texts::{host, is_label, purpose};
 use crate::rows::users::{Names, Users, warning};
 
+mod placeholders;
 mod texts;
 mod users;
 

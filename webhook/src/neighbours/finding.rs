@@ -38,6 +38,7 @@ impl Found {
     pub fn note(&mut self, guards: &Guards, finding: Finding) {
         match guards.of(&finding) {
             Switch::Deny => drop(self.denied.get_or_insert(finding)),
+            Switch::Warn if self.warned.contains(&finding) => {}
             Switch::Warn => self.warned.push(finding),
             Switch::Allow => {}
         }

@@ -65,6 +65,16 @@ impl Host<'_> {
     }
 }
 
+/// The host of a URL, with its port; also of one without a scheme.
+pub(super) fn host_of(url: &str) -> &str {
+    let url = url.trim();
+    let is_sign = |c: char| matches!(c, '/' | '\\');
+    let rest = url.split_once(':').filter(|(_, rest)| rest.starts_with(is_sign)).map_or(url, |(_, rest)| rest);
+    let rest = rest.trim_start_matches(is_sign);
+    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
 /// Istio writes a namespace before a host, or a sign in its place.
 fn without_namespace(text: &str) -> &str {
     match text.split_once('/') {

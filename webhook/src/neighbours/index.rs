@@ -59,6 +59,24 @@ impl HostIndex {
         taken_in.or_else(of_closest)
     }
 
+    /// The domains in which slots have their hosts.
+    #[must_use]
+    pub fn domains(&self) -> Vec<String> {
+        let mut domains = Vec::new();
+        self.add_domains("", &mut domains);
+        domains
+    }
+
+    fn add_domains(&self, here: &str, domains: &mut Vec<String>) {
+        if !here.is_empty() && self.below.values().any(|node| !node.slots.is_empty()) {
+            domains.push(here.to_owned());
+        }
+        for (label, node) in self.below.iter().filter(|(_, node)| !node.below.is_empty()) {
+            let domain = if here.is_empty() { label.to_string() } else { format!("{label}.{here}") };
+            node.add_domains(&domain, domains);
+        }
+    }
+
     /// A slot other than `asking` whose host is below this one. No slot has more than one host, so few are passed over.
     fn other_below(&self, asking: &str) -> Option<&Arc<str>> {
         self.below.values().find_map(|node| {

@@ -8,9 +8,11 @@ use std::fmt::{self, Display, Formatter};
 
 use serde_json::value::RawValue;
 
-use super::host::{Asked, Host};
+use super::host::{Asked, Host, host_of};
 use super::raw::{at, each, elements, text, texts};
 use super::{Neighbours, Owner, traefik};
+
+pub mod annotations;
 
 /// Where a kind holds the hosts that it asks for, below `spec`.
 struct Route {
@@ -61,26 +63,10 @@ const ROUTES: [Route; 10] = [
     route("route.openshift.io", "Route", &[hosts_or_all("", "host")]),
 ];
 
+/// Kinds that ask for a host as a URL, by their group, and the field. Elsewhere a URL only says where something leads.
+const URLS: [(&str, &[&str], &str); 1] = [("ngrok.k8s.ngrok.com", &["AgentEndpoint", "CloudEndpoint"], "spec.url")];
+
 const TRAEFIK: [&str; 2] = ["traefik.io", "traefik.containo.us"];
-
-/// The annotations whose values are further names, by what stands behind the slash: the prefix of a controller is a setting.
-const HOST_ANNOTATIONS: [&str; 9] = [
-    "server-alias",       // ingress-nginx, haproxy-ingress
-    "redirect-from",      // haproxy-ingress
-    "hostname-extension", // Azure's Application Gateway
-    "host-aliases",       // Kong
-    "hostname",           // external-dns
-    "internal-hostname",  // external-dns
-    "common-name",        // cert-manager
-    "alt-names",          // cert-manager
-    "subject-alt-names",  // F5, Contour
-];
-
-/// Annotations of which there are several: Traefik numbers its domains, and AWS' load balancer has conditions by the action.
-const NUMBERED_HOST_ANNOTATIONS: [&str; 2] = ["router.tls.domains.", "conditions."];
-
-/// Annotations whose values are regular expressions of hosts: haproxy-ingress has both.
-const PATTERN_ANNOTATIONS: [&str; 2] = ["server-alias-regex", "redirect-from-regex"];
 
 /// Of how many rules that could take any host is looked whether they are new.
 const MOST_OPEN: usize = 32;
@@ -108,7 +94,9 @@ pub fn taken(
     before: Option<&Taken>,
 ) -> Taken {
     let mut reader = Reader { taken: Taken::default(), before, opened: 0, neighbours };
-    at(object, "metadata.annotations", &mut |all| each(all, &mut |key, value| reader.annotation(key, value)));
+    at(object, "metadata.annotations", &mut |all| {
+        each(all, &mut |key, value| reader.annotation(key, &|| text(value).unwrap_or_default().into_owned()));
+    });
     if group.is_empty() {
         return reader.taken;
     }
@@ -118,7 +106,21 @@ pub fn taken(
         reader.traefik(object);
     } else {
         reader.anything(object);
+        let urls = URLS.iter().filter(|(of, kinds, _)| *of == group && kinds.contains(&kind));
+        urls.for_each(|(_, _, field)| at(object, field, &mut |url| reader.url(&text(url).unwrap_or_default(), field)));
     }
+    reader.taken
+}
+
+/// What these annotations ask for, as [`taken`] says of an object's.
+#[must_use]
+pub fn named<'a>(
+    annotations: impl Iterator<Item = (&'a str, &'a str)>,
+    neighbours: &Neighbours<'_>,
+    before: Option<&Taken>,
+) -> Taken {
+    let mut reader = Reader { taken: Taken::default(), before, opened: 0, neighbours };
+    annotations.for_each(|(key, value)| reader.annotation(key, &|| value.to_owned()));
     reader.taken
 }
 
@@ -156,7 +158,7 @@ impl Reader<'_> {
             }
         });
         if route.group == "route.openshift.io" {
-            self.subdomain(spec);
+            self.openshift(spec);
         }
     }
 
@@ -174,17 +176,33 @@ impl Reader<'_> {
         }
     }
 
-    /// The host of a route of OpenShift's may stand for all of its domain.
-    fn subdomain(&mut self, spec: &RawValue) {
-        let (mut host, mut stands_for_all) = (None, false);
+    /// The host of a route of OpenShift's may stand for all of its domain. Without one, it is made of `subdomain` and the router's
+    /// domain, which nobody here knows: any domain of the slots may be it.
+    fn openshift(&mut self, spec: &RawValue) {
+        let (mut host, mut subdomain, mut stands_for_all) = (None, None, false);
         each(spec, &mut |field, value| match field {
-            "host" => host = text(value),
+            "host" => host = text(value).filter(|host| !host.is_empty()),
+            "subdomain" => subdomain = text(value).filter(|subdomain| !subdomain.is_empty()),
             "wildcardPolicy" => stands_for_all = text(value).as_deref() == Some("Subdomain"),
             _ => {}
         });
         if let Some((_, domain)) = host.as_deref().filter(|_| stands_for_all).and_then(|host| host.split_once('.')) {
             self.name(&format!("*.{domain}"));
         }
+        if let Some(subdomain) = subdomain.filter(|_| host.is_none()) {
+            for domain in self.neighbours.hosts.domains() {
+                let name = format!("{subdomain}.{domain}");
+                // Where another slot has hosts below its own host, that is not the router's domain for everything below it.
+                if self.owner(&name) != self.owner(&domain) {
+                    self.name(&name);
+                }
+            }
+        }
+    }
+
+    fn owner(&self, name: &str) -> Option<Owner> {
+        let Asked::Host(host) = Asked::read(name) else { return None };
+        self.neighbours.owner_of_host(&host)
     }
 
     fn traefik(&mut self, object: &RawValue) {
@@ -218,37 +236,22 @@ impl Reader<'_> {
         });
     }
 
-    fn annotation(&mut self, key: &str, value: &RawValue) {
-        let word = key.rsplit_once('/').map_or(key, |(_, word)| word);
-        let has_hosts = HOST_ANNOTATIONS.contains(&word)
-            || NUMBERED_HOST_ANNOTATIONS.iter().any(|numbered| word.starts_with(numbered));
-        if has_hosts {
-            self.listed(&text(value).unwrap_or_default(), key);
-        } else if PATTERN_ANNOTATIONS.contains(&word) {
-            self.open(&format!("{} in {key}", text(value).unwrap_or_default()));
-        }
-    }
-
-    /// A list of hosts in one form or another.
-    fn listed(&mut self, list: &str, key: &str) {
-        // In JSON, a letter may be written in other ways.
-        if list.contains('\\') {
-            texts(list, &mut |_, text| self.name(text));
-        }
-        let is_between = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '[' | ']' | '{' | '}');
-        list.split(is_between).for_each(|name| self.host(name, &key));
-        // external-dns drops blanks, also within a name.
-        if list.contains(char::is_whitespace) {
-            let dense: String = list.chars().filter(|c| !c.is_whitespace()).collect();
-            dense.split([',', ';']).for_each(|name| self.name(name));
-        }
-    }
-
     /// A text that stands where a host is asked for.
     fn host(&mut self, text: &str, field: &dyn Display) {
         match Asked::read(text) {
             Asked::Host(host) => self.asked(host),
             Asked::Pattern => self.open(&format!("{text} in {field}")),
+            Asked::Nothing => {}
+        }
+    }
+
+    /// A URL that stands where a host is asked for.
+    fn url(&mut self, url: &str, field: &str) {
+        let host = host_of(url);
+        match Asked::read(host) {
+            Asked::Host(host) => self.asked(host),
+            Asked::Pattern => self.open(&format!("{url} in {field}")),
+            Asked::Nothing if host.contains('%') => self.open(&format!("{url} in {field}")),
             Asked::Nothing => {}
         }
     }

@@ -56,7 +56,7 @@ fn escaped<'r>(inside: &'r str, quote: &str) -> Option<(String, &'r str)> {
 }
 
 /// Reads what follows a backslash, and gives back the rest.
-fn escape<'r>(after: &'r str, text: &mut Vec<u8>) -> Option<&'r str> {
+pub(super) fn escape<'r>(after: &'r str, text: &mut Vec<u8>) -> Option<&'r str> {
     let sign = after.chars().next()?;
     let (from, digits, radix) = match sign {
         'x' => (1, 2, 16),

@@ -13,6 +13,7 @@ use hotdesk_slots::keys;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::gated::{Gated, Node};
+use crate::neighbours::routes::annotations::is_dns_name;
 use crate::review::object::is_read;
 use crate::review::templates::{BOUND, PRIORITY_CLASS};
 use crate::review::{Unreadable, uid_of};
@@ -32,7 +33,7 @@ enum Keep {
     Members(&'static [(&'static str, Keep)]),
     /// Of a map the entries that hotdesk reads.
     Entries,
-    /// hotdesk's own entries in a template, where each may be anything, as the map itself.
+    /// hotdesk's own entries and names in DNS in a template, where each may be anything, as the map itself.
     Marks,
     /// An object of the cluster, with its own room: these members of it.
     Object(&'static [(&'static str, Keep)]),
@@ -170,7 +171,7 @@ impl Keep {
         match self {
             Self::Whole => Some(Self::Whole),
             Self::Entries => is_read(key).then_some(Self::Whole),
-            Self::Marks => key.starts_with(keys::PREFIX).then_some(Self::Text),
+            Self::Marks => (key.starts_with(keys::PREFIX) || is_dns_name(key)).then_some(Self::Text),
             Self::Members(members) | Self::Object(members) => {
                 members.iter().find(|(name, _)| *name == key).map(|(_, keep)| *keep)
             }

@@ -10,6 +10,7 @@ use hotdesk_slots::stamp::Marks;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::neighbours::routes::annotations::is_dns_name;
 use crate::review::templates::{self, Templates};
 use crate::review::{Text, twice};
 
@@ -47,7 +48,7 @@ pub struct Metadata<'a> {
     pub annotations: Option<Entries<'a>>,
 }
 
-/// The entries of a map that hotdesk reads: its own keys, and helm's `owner`. The others are skipped.
+/// The entries of a map that hotdesk reads: its own keys, helm's `owner`, and names in DNS. The others are skipped.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Entries<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
@@ -87,6 +88,19 @@ impl<'a> Object<'a> {
         named.map(AsRef::as_ref).filter(move |class| !before(class))
     }
 
+    /// The annotations by which pods ask for names in DNS, of a pod or of what pods are made of.
+    pub fn dns_names<'o>(
+        &'o self,
+        (group, kind): (&str, &str),
+    ) -> impl Iterator<Item = (&'o str, &'o str)> + use<'o, 'a> {
+        // The annotations of a Binding become those of its pod.
+        let is_pods = group.is_empty() && matches!(kind, "Pod" | "Binding");
+        let own = self.metadata.as_ref().filter(|_| is_pods).and_then(|metadata| metadata.annotations.as_ref());
+        let own = own.into_iter().flat_map(|entries| &entries.0).filter(|(key, _)| is_dns_name(key));
+        let made = [&self.spec, &self.template].into_iter().flat_map(|part| &part.dns_names);
+        own.chain(made).map(|(key, value)| (key.as_ref(), value.as_ref()))
+    }
+
     /// True if helm calls itself the owner of the object.
     #[must_use]
     pub fn is_helms(&self) -> bool {
@@ -96,7 +110,7 @@ impl<'a> Object<'a> {
 
 /// True for the keys of labels and annotations that hotdesk reads.
 pub(super) fn is_read(key: &str) -> bool {
-    key.starts_with(keys::PREFIX) || key == HELM_OWNER
+    key.starts_with(keys::PREFIX) || key == HELM_OWNER || is_dns_name(key)
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {

@@ -1,4 +1,4 @@
-//! Which of hotdesk's keys, and which priority classes, does an object hold for what a controller makes of it?
+//! Which of hotdesk's keys, names in DNS and priority classes does an object hold for what a controller makes of it?
 //!
 //! A controller copies the labels of a pod template to the pods. So nobody but hotdesk may write its keys there. Of an
 //! object, only the few fields that the table names are looked into, and the rest is skipped.
@@ -11,10 +11,11 @@ use hotdesk_slots::keys;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::gated::{Gated, Node};
+use crate::neighbours::routes::annotations::is_dns_name;
 use crate::review::Text;
 use crate::review::object::MaybeText;
 
-/// Of an object's `spec` or `template`: hotdesk's keys in its templates, its pods' priority, and for how long and for what a token
+/// Of an object's `spec` or `template`: hotdesk's keys in its templates, its pods' names and priority, and for how long and for what a token
 /// shall last.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Templates<'a> {
@@ -23,6 +24,8 @@ pub struct Templates<'a> {
     pub expiration_seconds: Option<i64>,
     /// True if `spec.boundObjectRef`, which a `TokenRequest` has, names a pod.
     pub binds_pod: bool,
+    /// The annotations by which pods ask for names in DNS.
+    pub dns_names: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// The priority classes that pods shall have.
     pub priorities: BTreeSet<Cow<'a, str>>,
 }
@@ -175,6 +178,10 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
                 At::Entries(template, field) if key.starts_with(keys::PREFIX) => {
                     let value = map.next_value::<MaybeText<'de>>()?.0.unwrap_or_default();
                     self.found.marks.push(Mark { template, map: field, key, value });
+                }
+                At::Entries(_, "annotations") if is_dns_name(&key) => {
+                    let value = map.next_value::<MaybeText<'de>>()?.0.unwrap_or_default();
+                    self.found.dns_names.push((key, value));
                 }
                 At::Top(_) | At::Field(_) if key == PRIORITY_CLASS => {
                     self.found.priorities.extend(map.next_value::<MaybeText<'de>>()?.0);

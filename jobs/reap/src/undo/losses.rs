@@ -9,15 +9,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
+mod volumes;
+
 /// They write what follows from the rest of an object, and do so again.
 const CONTROLLERS: [&str; 5] =
     ["kube-controller-manager", "kube-scheduler", "cloud-controller-manager", "kubelet", "kubernetes"];
 
-/// The note that helm puts on all that it makes: who wrote it is the one who installed the object.
-const MARK: &str = "metadata.annotations.meta.helm.sh/release-name";
+/// What helm writes on all that it makes, and on what it takes over. The first is the release's name.
+const MARKS: [&str; 3] = [
+    "metadata.annotations.meta.helm.sh/release-name",
+    "metadata.annotations.meta.helm.sh/release-namespace",
+    "metadata.labels.app.kubernetes.io/managed-by",
+];
 
-/// The most fields of one manager that are named.
-const MAX_FIELDS: usize = 3;
+/// The most fields of one manager, or volumes of one object, that are named.
+const MAX_NAMED: usize = 3;
 
 /// What is lost with an object, one line each; `shown` is its name.
 #[must_use]
@@ -27,7 +33,17 @@ pub fn losses(live: &DynamicObject, shown: &str) -> Vec<String> {
     let active = live.data.pointer("/status/active").and_then(Value::as_i64).unwrap_or_default();
     let is_job = live.types.as_ref().is_some_and(|types| types.kind == "Job");
     lost.extend((is_job && active > 0).then(|| format!("the run of {shown}, which is under way")));
+    lost.extend(volumes::lost(live, shown));
     lost
+}
+
+/// The first few of them, and how many there are beyond.
+fn first(all: &[String]) -> String {
+    let mut named: Vec<String> = all.iter().take(MAX_NAMED).map(|one| plain(one)).collect();
+    if all.len() > named.len() {
+        named.push(format!("{} more", all.len() - named.len()));
+    }
+    list(&named)
 }
 
 /// What was changed by hand, or by another program.
@@ -35,18 +51,23 @@ fn edits(live: &DynamicObject, shown: &str) -> Vec<String> {
     let all = live.metadata.managed_fields.as_deref().unwrap_or_default();
     let mut told = Vec::new();
     for entry in all.iter().filter(|entry| is_anothers(entry)) {
-        let fields: Vec<String> = paths(entry).into_iter().filter(|path| is_lost(path)).collect();
-        if fields.is_empty() || fields.iter().any(|path| path == MARK) {
+        let written = paths(entry);
+        let fields: Vec<String> = written.iter().filter(|path| is_lost(path)).cloned().collect();
+        if fields.is_empty() || is_installers(entry, &written) {
             continue;
         }
-        let mut named: Vec<String> = fields.iter().take(MAX_FIELDS).map(|path| plain(path)).collect();
-        if fields.len() > named.len() {
-            named.push(format!("{} more", fields.len() - named.len()));
-        }
         let who = plain(entry.manager.as_deref().unwrap_or("somebody"));
-        told.push(format!("what {who} changed of {shown}: {}", list(&named)));
+        told.push(format!("what {who} changed of {shown}: {}", first(&fields)));
     }
     told
+}
+
+/// True for what a program with helm built in wrote under its own name: the mark with the object itself, all of which comes back.
+/// Who marks an object by hand, so that a release takes it over, writes nothing but metadata, or uses kubectl.
+fn is_installers(entry: &ManagedFieldsEntry, written: &[String]) -> bool {
+    let by_kubectl = entry.manager.as_deref().is_some_and(|manager| manager.starts_with("kubectl"));
+    let marks = written.iter().any(|path| path == MARKS[0]);
+    marks && !by_kubectl && written.iter().any(|path| !path.starts_with("metadata."))
 }
 
 fn is_anothers(entry: &ManagedFieldsEntry) -> bool {
@@ -56,11 +77,11 @@ fn is_anothers(entry: &ManagedFieldsEntry) -> bool {
     !of_itself && !manager.starts_with("helm") && !CONTROLLERS.contains(&manager)
 }
 
-/// hotdesk marks what is made again, and sets the replicas.
+/// helm and hotdesk mark what is made again, and hotdesk sets the replicas.
 fn is_lost(path: &str) -> bool {
     let of_metadata = path.strip_prefix("metadata.labels.").or_else(|| path.strip_prefix("metadata.annotations."));
     let by_itself = |key: &str| keys::is_reserved(key) || key.starts_with("deployment.kubernetes.io/");
-    path != "spec.replicas" && !of_metadata.is_some_and(by_itself)
+    path != "spec.replicas" && !MARKS.contains(&path) && !of_metadata.is_some_and(by_itself)
 }
 
 /// The fields of an entry, as `spec.template.spec.containers[app].env`: each once, and where it ends.
@@ -177,6 +198,29 @@ mod tests {
             entry("kube-controller-manager", None, &json!({"f:spec": {"f:z": {}}})),
         ];
         assert_eq!(deployment(&managed), Vec::<String>::new());
+    }
+
+    #[test]
+    fn u20_helms_mark_hides_only_itself_unless_the_installer_wrote_it() {
+        let marks = |more: &Value| {
+            let mut fields = json!({"f:metadata": {
+                "f:annotations": {"f:meta.helm.sh/release-name": {}, "f:meta.helm.sh/release-namespace": {}},
+                "f:labels": {"f:app.kubernetes.io/managed-by": {}},
+            }});
+            json_patch::merge(&mut fields, more);
+            fields
+        };
+        let note = marks(&json!({"f:metadata": {"f:annotations": {"f:note": {}}}}));
+        let image = marks(&json!({"f:spec": {"f:paused": {}}}));
+        let told = |manager: &str, fields: &Value| deployment(&[entry(manager, None, fields)]);
+        // Who has an object taken over by a release writes these, and helm writes them again.
+        assert_eq!(told("kubectl-annotate", &marks(&json!({}))), Vec::<String>::new());
+        let annotated = |who: &str| [format!("what {who} changed of Deployment/web: metadata.annotations.note")];
+        assert_eq!(told("kubectl-annotate", &note), annotated("kubectl-annotate"));
+        assert_eq!(told("dashboard", &note), annotated("dashboard"));
+        assert_eq!(told("kubectl-edit", &image), ["what kubectl-edit changed of Deployment/web: spec.paused"]);
+        // A program with helm built in writes the whole object under its own name.
+        assert_eq!(told("terraform-provider", &image), Vec::<String>::new());
     }
 
     #[test]

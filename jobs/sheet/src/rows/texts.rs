@@ -4,7 +4,7 @@ use hotdesk_slots::text::{is_harmful, plain, quoted};
 use hotdesk_slots::{Name, NameRules};
 
 use super::Fault;
-use super::users::is_placeholder;
+use super::placeholders::is_placeholder;
 use crate::cells::{Kind, error_in};
 
 /// What a Slot may hold; its CustomResourceDefinition says the same.

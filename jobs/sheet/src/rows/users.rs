@@ -4,61 +4,9 @@ use hotdesk_slots::text::quoted;
 use hotdesk_slots::{Name, NameRules, People};
 
 use super::Fault;
+use super::placeholders::is_placeholder;
 use super::texts::name;
 use crate::cells::{Kind, error_in};
-
-/// What people write into a free row, as letters and digits alone. Nobody could use a slot that is claimed for one of these.
-const PLACEHOLDERS: [&str; 49] = [
-    "0",
-    "all",
-    "any",
-    "anybody",
-    "anyone",
-    "available",
-    "dontknow",
-    "empty",
-    "everybody",
-    "everyone",
-    "false",
-    "free",
-    "frei",
-    "leer",
-    "libre",
-    "na",
-    "nan",
-    "nil",
-    "no",
-    "nobody",
-    "none",
-    "noone",
-    "notassigned",
-    "notused",
-    "nothing",
-    "null",
-    "open",
-    "pending",
-    "reserved",
-    "spare",
-    "somebody",
-    "someone",
-    "tba",
-    "tbc",
-    "tbd",
-    "todo",
-    "true",
-    "unassigned",
-    "unclaimed",
-    "undefined",
-    "unknown",
-    "unused",
-    "vacant",
-    "vide",
-    "x",
-    "xx",
-    "xxx",
-    "yes",
-    "niemand",
-];
 
 /// The people of a cell.
 #[derive(Debug, Default)]
@@ -104,7 +52,10 @@ impl Names<'_> {
         let read = name(part, self.rules);
         let known = read.as_ref().is_ok_and(|name| self.people.knows(name));
         if is_placeholder(part) && !known && error_in(part).is_none() {
-            return Err(format!("{} is not a person: leave the cell empty if the slot is free", quoted(part)));
+            return Err(format!(
+                "{} is not a person: leave the cell empty if the slot is free; somebody who is called so goes into the list of people",
+                quoted(part)
+            ));
         }
         read
     }
@@ -153,12 +104,6 @@ impl Names<'_> {
     }
 }
 
-/// True for what stands for nobody: signs without a letter, or one of a few words.
-pub(super) fn is_placeholder(part: &str) -> bool {
-    let word: String = part.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    word.is_empty() || (!part.contains('@') && PLACEHOLDERS.contains(&word.as_str()))
-}
-
 fn push_new(names: &mut Vec<Name>, name: Name) {
     if !names.contains(&name) {
         names.push(name);
@@ -197,6 +142,15 @@ mod tests {
         {
             check(text, &[], "is not a person");
         }
+        // What says that a row is free, or not to be had, in the languages of those who write it.
+        let words = "n.n. NN Nn. idle blank released RELEASED! keiner nadie Ninguno disponible not-in-use \
+                     to_be_decided 000 XXXX nessuno ninguem ninguém ningue\u{301}m verfügbar geen ledig vapaa wolny hiçkimse \
+                     senki nimeni нет вільно κανένας 无 未定 없음 متاح פנוי kosong maintenance username";
+        for text in words.split_whitespace() {
+            check(text, &[], "is not a person");
+        }
+        check("tom, aki, bos, rob", &["tom", "aki", "bos", "rob"], "");
+        check("nadia; ninguno@example.com; idler", &["nadia", "ninguno@example.com", "idler"], "");
         check("Free", &["alice@example.com"], "");
         check("freedom, nonesuch", &["freedom", "nonesuch"], "");
         check("free@example.com", &["free@example.com"], "");

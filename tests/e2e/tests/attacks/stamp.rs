@@ -136,7 +136,7 @@ fn for_somebody(field: &'static str, value: &'static str) -> Row {
 /// Alice has every right of RBAC in the workshop.
 fn by_subresource() -> Vec<Row> {
     type Forge = fn(&str, &str) -> Ask;
-    let ways: [(&str, &str, Forge); 5] = [
+    let patches: [(&str, &str, Forge); 3] = [
         ("pods/status", "status", |slot, pod| {
             Ask::merge(core(slot, &format!("pods/{pod}/status")), &json!({"metadata": forgery()}))
         }),
@@ -148,31 +148,46 @@ fn by_subresource() -> Vec<Row> {
             let patch = json!({"metadata": forgery(), "spec": look});
             Ask::strategic(core(slot, &format!("pods/{pod}/ephemeralcontainers")), &patch)
         }),
-        ("pods/binding", "binding", |slot, pod| Ask::post(core(slot, &format!("pods/{pod}/binding")), &binding(pod))),
-        ("the old bindings", "bindings", |slot, pod| Ask::post(core(slot, "bindings"), &binding(pod))),
     ];
-    ways.into_iter()
-        .map(|(what, name, ask)| {
-            row(
-                "a79",
-                "alice",
-                format!("forges a pod's stamp by {what}"),
-                "denied, or the stamp stays the claim's",
-                move |w| {
-                    let slot = w.workshop().name();
-                    let pod = format!("by-{name}");
-                    w.make(&core(slot, "pods"), &json!({"metadata": {"name": pod}, "spec": idle_pod()}));
-                    let answer = w.api.send(&alice(), ask(slot, &pod));
-                    right(answer.ok() || [403, 404, 409, 422].contains(&answer.code), || answer.to_string())?;
-                    is_the_claims(w, slot, &w.api.set_up(Ask::get(core(slot, &format!("pods/{pod}")))))
-                },
-            )
+    let bindings = [("pods/binding", "binding"), ("the old bindings", "bindings")];
+    let forges = |what: &str| format!("forges a pod's stamp by {what}");
+    let patched = patches.into_iter().map(|(what, name, ask)| {
+        row("a79", "alice", forges(what), STAYS, move |w| {
+            let pod = waiting_pod(w, name);
+            let slot = w.workshop().name();
+            w.api.send(&alice(), ask(slot, &pod)).done()?;
+            is_the_claims(w, slot, &w.api.set_up(Ask::get(core(slot, &format!("pods/{pod}")))))
         })
-        .collect()
+    });
+    let bound = bindings.into_iter().map(|(what, name)| {
+        row("a79", "alice", forges(what), "denied, naming the key; without it the pod can be bound", move |w| {
+            let pod = waiting_pod(w, name);
+            let slot = w.workshop().name();
+            let bind = |metadata: Value| {
+                let path = if name == "bindings" { name.to_owned() } else { format!("pods/{pod}/binding") };
+                // Nobody looks whether there is such a node, and nothing is stored.
+                let url = core(slot, &format!("{path}?dryRun=All"));
+                w.api.send(&alice(), Ask::post(url, &binding(&pod, metadata)))
+            };
+            bind(json!({"annotations": {"note": "mine"}})).done()?;
+            for field in ["labels", "annotations"] {
+                let forged = json!({field: {"hotdesk.dev/owner": "carol_at_example.com"}});
+                bind(forged).denied(&["hotdesk.dev/owner", "is not the claim's"])?;
+            }
+            is_the_claims(w, slot, &w.api.set_up(Ask::get(core(slot, &format!("pods/{pod}")))))
+        })
+    });
+    patched.chain(bound).collect()
 }
 
-fn binding(pod: &str) -> Value {
-    let mut metadata = forgery();
+/// The name of a pod that waits for a node.
+fn waiting_pod(world: &World, name: &str) -> String {
+    let pod = format!("by-{name}");
+    world.make(&core(world.workshop().name(), "pods"), &json!({"metadata": {"name": pod}, "spec": idle_pod()}));
+    pod
+}
+
+fn binding(pod: &str, mut metadata: Value) -> Value {
     metadata["name"] = json!(pod);
     json!({"apiVersion": "v1", "kind": "Binding", "metadata": metadata, "target": {"kind": "Node", "name": "none"}})
 }

@@ -47,7 +47,25 @@ const ROUTES: &[Route] = &[
     ("networking.k8s.io", "Ingress", |host| annotated("traefik.ingress.kubernetes.io/router.tls.domains.1.sans", host)),
     ("", "Service", |host| annotated("external-dns.alpha.kubernetes.io/hostname", host)),
     (GATEWAY_API, "HTTPRoute", |host| annotated("external-dns.alpha.kubernetes.io/internal-hostname", host)),
+    (NGROK, "AgentEndpoint", |host| json!({"spec": {"url": format!("https://{host}")}})),
+    (NGROK, "CloudEndpoint", |host| json!({"spec": {"url": format!("TLS://{host}/a?b#c")}})),
+    (NGROK, "CloudEndpoint", |host| json!({"spec": {"url": host}})),
+    ("", "Service", |host| ambassador(&format!("host: {host}"))),
+    ("networking.k8s.io", "Ingress", |host| ambassador(&format!("hostname: '{host}'"))),
+    ("", "Service", |host| ambassador(&format!("headers: {{\":authority\": {host}}}"))),
+    ("", "Service", |host| ambassador(&format!("x: [a, \"\\x{:02x}{}\"]", host.as_bytes()[0], &host[1..]))),
 ];
+
+const NGROK: &str = "ngrok.k8s.ngrok.com";
+
+/// A Service with Emissary's configuration in its annotation.
+fn ambassador(line: &str) -> Value {
+    let mappings = format!(
+        "---\napiVersion: getambassador.io/v2\nkind: Mapping\nname: a\nprefix: /\nhost: a.test\nservice: web:80\n---\n\
+         apiVersion: getambassador.io/v2\nkind:  Mapping\nname: b\n{line}\nservice: web\n"
+    );
+    json!({"metadata": {"annotations": {"getambassador.io/config": mappings}}})
+}
 
 fn ingress(host: &str) -> Value {
     json!({"spec": {"rules": [{"host": host}]}})
@@ -116,6 +134,86 @@ fn a_wildcard_that_openshift_makes_of_a_host_counts() {
     let kind = ("route.openshift.io", "Route");
     check(kind, &route("x.dev.example.com"), Some(("neighbour-host", "*.dev.example.com belongs")));
     check(kind, &route("x.pikachu.dev.example.com"), None);
+}
+
+#[test]
+fn a_url_counts_where_it_is_what_a_kind_asks_for() {
+    let endpoint = |url: &str| json!({"spec": {"url": url, "upstream": {"url": "https://mew.dev.example.com"}}});
+    let denied = Some(("neighbour-host", "mew.dev.example.com belongs to slot \"mew\""));
+    for url in [
+        "https://mew.dev.example.com",
+        " HTTPS://MEW.dev.example.com./path",
+        "tls://mew.dev.example.com:443",
+        "//mew.dev.example.com?x",
+        "https://user:word@mew.dev.example.com:8443/",
+        "https://a.test@mew.dev.example.com",
+        r"https:\\mew.dev.example.com\path",
+        "mew.dev.example.com:443/path",
+        "mew.dev.example.com#x",
+    ] {
+        check((NGROK, "AgentEndpoint"), &endpoint(url), denied);
+    }
+    for url in
+        ["https://web.internal", "https://a.test/mew.dev.example.com", "tcp://1.tcp.ngrok.io:1234", "https://", ""]
+    {
+        check((NGROK, "AgentEndpoint"), &endpoint(url), None);
+    }
+    // Who reads it may take it for another name.
+    for url in ["https://mew%2edev.example.com", "https://m\u{ff45}w.dev.example.com"] {
+        let said = open((NGROK, "CloudEndpoint"), &json!({"spec": {"url": url}})).concat();
+        assert!(said.contains("in spec.url"), "{url}: {said}");
+    }
+}
+
+#[test]
+fn a_subdomain_of_openshifts_router_is_denied_where_it_could_make_a_slots_host() {
+    let kind = ("route.openshift.io", "Route");
+    let route = |subdomain: &str| json!({"spec": {"subdomain": subdomain}});
+    for (subdomain, host, slot) in [
+        ("mew", "mew.dev.example.com", "mew"),
+        ("MEW", "mew.dev.example.com", "mew"),
+        ("api.mew", "api.mew.dev.example.com", "mew"),
+        // Its host is below that of another slot.
+        ("deep", "deep.mew.dev.example.com", "eevee"),
+        ("deep.mew", "deep.mew.dev.example.com", "eevee"),
+    ] {
+        let said = format!("the host {host} belongs to slot \"{slot}\"");
+        check(kind, &route(subdomain), Some(("neighbour-host", &said)));
+    }
+    // The router's domain is not known.
+    for subdomain in ["web", "pikachu", "api.pikachu"] {
+        let said = open(kind, &route(subdomain)).concat();
+        assert!(said.contains("spec without host"), "{subdomain}: {said}");
+    }
+    // Beside a host it counts for nothing.
+    check(kind, &json!({"spec": {"host": "pikachu.dev.example.com", "subdomain": "mew"}}), None);
+    let old = json!({"spec": {"host": "pikachu.dev.example.com", "subdomain": "mew"}});
+    assert_eq!(denial(kind, &route("mew"), Some(&old)).0, "neighbour-host");
+}
+
+#[test]
+fn a_configuration_of_emissarys_is_warned_of_where_it_takes_any_host() {
+    let service = ("", "Service");
+    for (line, part) in [
+        ("prefix: /x", "a Mapping without a host in getambassador.io/config"),
+        ("host: \"*\"", "* in getambassador.io/config"),
+        ("host: mew[.]dev.*\nhost_regex: true", "host_regex in getambassador.io/config"),
+        ("regex_headers: {\":authority\": x}", "regex_headers in getambassador.io/config"),
+    ] {
+        let said = open(service, &ambassador(line)).concat();
+        assert!(said.contains(part), "{line}: {said}");
+    }
+    assert_eq!(open(service, &ambassador("host: b.test\nprefix: \"/\\\\d\"")), [""; 0]);
+    check(service, &json!({"metadata": {"annotations": {"example.com/config": "host: mew.dev.example.com"}}}), None);
+    // As go-yaml reads it.
+    let line = "host: !!binary bWV3LmRldi5leGFtcGxlLmNvbQ==";
+    let said = open(service, &ambassador(line)).concat();
+    assert!(said.contains("the tag !!binary in getambassador.io/config"), "{said}");
+    check(
+        service,
+        &ambassador("host: \"mew.dev\\\n   .example.com\""),
+        Some(("neighbour-host", "mew.dev.example.com")),
+    );
 }
 
 #[test]

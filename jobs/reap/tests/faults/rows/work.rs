@@ -29,7 +29,13 @@ fn job(change: &Value) -> Value {
 }
 
 pub(crate) fn rows() -> Vec<Row> {
-    let cron = json!([{"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": "1"}]);
+    let of_a_cronjob = |notes: Value| {
+        let owner =
+            json!([{"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": "1", "controller": true}]);
+        job(&json!({"metadata": {"ownerReferences": owner, "annotations": notes}}))
+    };
+    let due = json!({"batch.kubernetes.io/cronjob-scheduled-timestamp": second(ago(300))});
+    let manual = json!({"cronjob.kubernetes.io/instantiate": "manual"});
     let done = json!({"status": {"conditions": [{"type": "Complete", "status": "True"}]}});
     let old = json!({"status": {"startTime": second(ago(25 * 60))}});
     let pending = |minutes| idle().with(|world| world.records = vec![record(1, "pending-install", minutes)]);
@@ -44,10 +50,12 @@ pub(crate) fn rows() -> Vec<Row> {
         // People are given notice first.
         row("e17: a Job has been running for more than a day", Expect::Kept, with(held(idle()), JOBS, job(&old))),
         row("control, e18: the Job has finished", Expect::Reaped, with(held(idle()), JOBS, job(&done))),
+        row("control, e19: the Job is a CronJob's", Expect::Reaped, with(held(idle()), JOBS, of_a_cronjob(due))),
+        row("e17: a person started a CronJob's Job", Expect::Kept, with(held(idle()), JOBS, of_a_cronjob(manual))),
         row(
-            "control, e19: the Job is a CronJob's",
-            Expect::Reaped,
-            with(held(idle()), JOBS, job(&json!({"metadata": {"ownerReferences": cron}}))),
+            "e17: a CronJob's Job that no clock started",
+            Expect::Kept,
+            with(held(idle()), JOBS, of_a_cronjob(json!({}))),
         ),
         row("e26: a hook of a deploy is running", Expect::Kept, with(pending(90), JOBS, job(&json!({})))),
         row("e27: a deploy waits for its rollout", Expect::Kept, with(pending(90), deployments, rolling.clone())),

@@ -246,3 +246,59 @@ fn what_cannot_be_told_of_a_large_review_is_denied() {
     let said = ask_condensed(&behind);
     assert!(said.starts_with("deny too-large"), "{said}");
 }
+
+/// Kinds whose pods external-dns reads, and an object of each with these annotations.
+fn with_pods(notes: &Value) -> Vec<Value> {
+    let metadata = json!({"name": "web", "annotations": notes});
+    let template = json!({"metadata": {"annotations": notes}, "spec": {"hostNetwork": true}});
+    let of = |spec: Value| json!({"metadata": {"name": "web"}, "spec": spec});
+    let mut all = vec![
+        write("", "Pod", json!({"metadata": metadata, "spec": {"hostNetwork": true}})),
+        // Its annotations become the pod's.
+        write("", "Binding", json!({"metadata": metadata, "target": {"name": "node"}})),
+        write("", "PodTemplate", json!({"metadata": {"name": "web"}, "template": template})),
+        write("", "ReplicationController", of(json!({"template": template}))),
+        write("batch", "CronJob", of(json!({"jobTemplate": {"spec": {"template": template}}}))),
+        write("batch", "Job", of(json!({"template": template}))),
+        write("argoproj.io", "Rollout", of(json!({"template": template}))),
+    ];
+    let apps = ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"];
+    all.extend(apps.map(|kind| write("apps", kind, of(json!({"template": template})))));
+    all
+}
+
+#[test]
+fn a_dns_name_of_a_pod_is_denied_where_it_is_anothers() {
+    for key in ["hostname", "internal-hostname"].map(|word| format!("external-dns.alpha.kubernetes.io/{word}")) {
+        for review in with_pods(&json!({key.as_str(): "a.test, MEW.dev.example.com", "x": "y"})) {
+            let response = ask(&review, Mode::Enforce, Switch::Deny);
+            assert_eq!(decision(&response), "deny neighbour-host", "{review}");
+            let said = response["status"]["message"].as_str().unwrap();
+            assert!(said.contains("the host mew.dev.example.com belongs to slot \"mew\""), "{said}");
+            let warned = ask(&review, Mode::Enforce, Switch::Warn);
+            assert_eq!(decision(&warned), "warn neighbour-host", "{review}");
+            assert_eq!(warned["warnings"].as_array().unwrap().len(), 1, "{warned}");
+            assert_eq!(ask(&review, Mode::Enforce, Switch::Allow)["allowed"], true, "{review}");
+            // What was there before stays.
+            let mut again = review.clone();
+            again["request"]["operation"] = json!("UPDATE");
+            again["request"]["oldObject"] = again["request"]["object"].clone();
+            assert_eq!(ask(&again, Mode::Enforce, Switch::Deny)["allowed"], true, "{again}");
+            again["request"]["oldObject"] = json!({"metadata": {"name": "web"}});
+            assert_eq!(decision(&ask(&again, Mode::Enforce, Switch::Deny)), "deny neighbour-host", "{again}");
+        }
+        for review in with_pods(&json!({key.as_str(): "a.test,x.pikachu.dev.example.com"})) {
+            assert_eq!(ask(&review, Mode::Enforce, Switch::Deny)["allowed"], true, "{review}");
+        }
+    }
+    for notes in [json!({"x": "mew.dev.example.com"}), json!({"x/myhostname": "mew.dev.example.com"}), Value::Null] {
+        for review in with_pods(&notes).into_iter().filter(|review| review["request"]["kind"]["group"] != "argoproj.io")
+        {
+            assert_eq!(ask(&review, Mode::Enforce, Switch::Deny)["allowed"], true, "{review}");
+        }
+    }
+    // Who makes pods of a template is not judged: who wrote the template was.
+    let pod = &with_pods(&json!({"external-dns.alpha.kubernetes.io/hostname": "mew.dev.example.com"}))[0];
+    let machinery = "system:serviceaccount:kube-system:replicaset-controller";
+    assert_eq!(ask(&by(pod, machinery, false), Mode::Enforce, Switch::Deny)["allowed"], true);
+}
