@@ -11,6 +11,7 @@ use hotdesk_webhook::answer::{Context, Path, answer, answer_condensed};
 use hotdesk_webhook::book::{Book, Page, Pages};
 use hotdesk_webhook::review::condense::condense;
 use hotdesk_webhook::settings::Settings;
+use rustix::time::{ClockId, clock_gettime};
 
 /// How many there are.
 pub(crate) const MANY: usize = 140_000;
@@ -181,10 +182,9 @@ fn slot(claim: &str) -> String {
     )
 }
 
-/// The CPU time of this thread so far. Linux counts it in nanoseconds.
+/// The CPU time of this thread so far.
 fn cpu_time() -> Duration {
-    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(statistics.split(' ').next().unwrap().parse().unwrap())
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 fn main() {

@@ -27,7 +27,7 @@ fn pod(class: &str) -> Value {
     json!({"metadata": metadata, "spec": {"priorityClassName": class, "restartPolicy": "Never", "containers": [container]}})
 }
 
-fn of(version: &str, kind: &str, spec: Value) -> Value {
+fn of(version: &str, kind: &str, spec: &Value) -> Value {
     json!({"apiVersion": version, "kind": kind, "spec": spec})
 }
 
@@ -42,7 +42,7 @@ fn rows() -> Vec<Row> {
     let job = |class| json!({"template": pod(class)});
     let cron = |class| json!({"schedule": "0 0 1 1 *", "suspend": true, "jobTemplate": {"spec": job(class)}});
     let template = |class| json!({"apiVersion": "v1", "kind": "PodTemplate", "template": pod(class)});
-    let bare = |class| of("v1", "Pod", pod(class)["spec"].clone());
+    let bare = |class| of("v1", "Pod", &pod(class)["spec"]);
     let critical = "system-cluster-critical";
     let slice = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
         "endpoints": [{"addresses": ["10.244.0.9"]}]});
@@ -58,17 +58,17 @@ fn rows() -> Vec<Row> {
         (
             "v1",
             "replicationcontrollers",
-            of("v1", "ReplicationController", json!({"template": always(critical)})),
+            of("v1", "ReplicationController", &json!({"template": always(critical)})),
             PRIORITY,
         ),
-        ("apps/v1", "deployments", of("apps/v1", "Deployment", selecting("")), ""),
-        ("apps/v1", "deployments", of("apps/v1", "Deployment", selecting(critical)), PRIORITY),
-        ("apps/v1", "daemonsets", of("apps/v1", "DaemonSet", selecting(critical)), PRIORITY),
-        ("apps/v1", "statefulsets", of("apps/v1", "StatefulSet", selecting(critical)), PRIORITY),
-        ("apps/v1", "replicasets", of("apps/v1", "ReplicaSet", selecting(critical)), PRIORITY),
-        ("batch/v1", "jobs", of("batch/v1", "Job", job(critical)), PRIORITY),
-        ("batch/v1", "cronjobs", of("batch/v1", "CronJob", cron("")), ""),
-        ("batch/v1", "cronjobs", of("batch/v1", "CronJob", cron(critical)), PRIORITY),
+        ("apps/v1", "deployments", of("apps/v1", "Deployment", &selecting("")), ""),
+        ("apps/v1", "deployments", of("apps/v1", "Deployment", &selecting(critical)), PRIORITY),
+        ("apps/v1", "daemonsets", of("apps/v1", "DaemonSet", &selecting(critical)), PRIORITY),
+        ("apps/v1", "statefulsets", of("apps/v1", "StatefulSet", &selecting(critical)), PRIORITY),
+        ("apps/v1", "replicasets", of("apps/v1", "ReplicaSet", &selecting(critical)), PRIORITY),
+        ("batch/v1", "jobs", of("batch/v1", "Job", &job(critical)), PRIORITY),
+        ("batch/v1", "cronjobs", of("batch/v1", "CronJob", &cron("")), ""),
+        ("batch/v1", "cronjobs", of("batch/v1", "CronJob", &cron(critical)), PRIORITY),
         ("v1", "endpoints", endpoints, BY_HAND),
         ("discovery.k8s.io/v1", "endpointslices", slice, BY_HAND),
     ]
