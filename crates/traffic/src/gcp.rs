@@ -131,13 +131,16 @@ pub enum Ask {
     Text(&'static str),
     /// A field of JSON that an expression matches.
     Field(&'static str, &'static str),
-    /// JSON of a request that has none of these fields, which say who served.
+    /// JSON that has none of these fields, which say who served, and is no message of a program: its level, and a text.
     Unsaid(Vec<String>),
     /// Text that none of these expressions matches.
     Unreadable(Vec<&'static str>),
 }
 
-/// What only requests have.
+/// The fields of a message besides its level: one of them.
+pub const OF_A_MESSAGE: [&str; 2] = ["msg", "message"];
+
+/// What only requests have, whatever else is there.
 pub const OF_A_REQUEST: [&str; 6] = ["status", "method", "path", "remote_addr", "response_code", "DownstreamStatus"];
 
 /// All of them: what is none of these is neither the slot's nor a doubt.
@@ -169,8 +172,12 @@ impl fmt::Display for Ask {
             Self::Unsaid(fields) => {
                 let unsaid: Vec<String> =
                     fields.iter().map(|field| format!("NOT jsonPayload.{}:*", quoted(field))).collect();
-                let requests = OF_A_REQUEST.map(|field| format!("jsonPayload.{field}:*")).join(" OR ");
-                write!(f, "(jsonPayload:* AND {} AND ({requests}))", unsaid.join(" AND "))
+                let any = |fields: &[&str]| {
+                    fields.iter().map(|field| format!("jsonPayload.{field}:*")).collect::<Vec<_>>().join(" OR ")
+                };
+                let (requests, text) = (any(&OF_A_REQUEST), any(&OF_A_MESSAGE));
+                let message = format!("jsonPayload.level:* AND ({text})");
+                write!(f, "(jsonPayload:* AND {} AND ({requests} OR NOT ({message})))", unsaid.join(" AND "))
             }
             Self::Unreadable(readable) => {
                 let readable: Vec<String> =

@@ -214,7 +214,7 @@ fn every_policy_must_be_there_and_bound() {
         let says = format!("the policy {name} is not bound");
         check(move |f| drop(f.bindings.as_mut().unwrap().remove(number)), Level::Problem, &says);
     }
-    let blind = |f: &mut Facts| f.bindings.as_mut().unwrap()[4].spec.as_mut().unwrap().param_ref = None;
+    let blind = |f: &mut Facts| f.bindings.as_mut().unwrap()[5].spec.as_mut().unwrap().param_ref = None;
     check(blind, Level::Problem, "hotdesk-revivers-requests does not name the Slot");
 }
 

@@ -365,8 +365,9 @@ fn is_asked(ask: &gcp::Ask, json: Option<&Value>, text: &str) -> bool {
             json[field].as_str().is_some_and(|value| matches(expression, value))
         }
         (gcp::Ask::Unsaid(fields), Some(json)) => {
-            fields.iter().all(|field| json.get(field).is_none())
-                && gcp::OF_A_REQUEST.iter().any(|field| json.get(field).is_some())
+            let has = |field: &&str| json.get(field).is_some();
+            let is_message = has(&"level") && gcp::OF_A_MESSAGE.iter().any(has);
+            fields.iter().all(|field| json.get(field).is_none()) && (gcp::OF_A_REQUEST.iter().any(has) || !is_message)
         }
         (gcp::Ask::Unreadable(readable), None) => !readable.iter().any(|readable| matches(readable, text)),
         _ => false,

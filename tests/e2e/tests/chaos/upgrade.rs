@@ -10,7 +10,7 @@ use crate::{PER_SECOND, in_hotdesk, not_run, under_load_in};
 /// One of the slots of charts/slots/examples/pokemon.yaml.
 const SLOT: &str = "mew";
 
-pub fn script(path: &str, args: &[&str]) -> Ran {
+pub(crate) fn script(path: &str, args: &[&str]) -> Ran {
     let mut command = Command::new(root().join(path));
     command.args(args);
     Ran::run(command, "")
