@@ -144,7 +144,7 @@ fn a_value_cannot_break_out_of_the_policys_expressions() {
     let apply = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"];
     let policies: Vec<&str> =
         manifest.split("\n---\n").filter(|o| o.contains("kind: ValidatingAdmissionPolicy\n")).collect();
-    assert_eq!(policies.len(), 8);
+    assert_eq!(policies.len(), 10);
     for policy in policies {
         admin().kubectl_with(&apply, policy).succeeded();
         assert!(!policy.contains("\"x\"] || true"), "{policy}");
@@ -157,6 +157,8 @@ fn the_policies_have_no_type_errors() {
     for name in [
         "hotdesk-gate",
         "hotdesk-namespaces",
+        "hotdesk-neighbours",
+        "hotdesk-claimants",
         "hotdesk-reapers",
         "hotdesk-reapers-releases",
         "hotdesk-revivers-requests",
