@@ -23,7 +23,7 @@ pub fn rows() -> Vec<Row> {
             "a113",
             "alice",
             "writes in three streams while she hands the slot over",
-            "no write that begins half a second later is admitted",
+            "no write that begins a tenth of a second later is admitted",
             hands_over,
         ),
         row(
@@ -37,7 +37,7 @@ pub fn rows() -> Vec<Row> {
             "a145",
             "alice",
             "writes in three streams while an administrator takes the slot",
-            "no write that begins half a second later is admitted",
+            "no write that begins a tenth of a second later is admitted",
             taken,
         ),
     ];
@@ -47,7 +47,7 @@ pub fn rows() -> Vec<Row> {
 
 const ROUNDS: usize = 6;
 /// A change of a Slot reaches each webhook, and the policy, by a watch. What begins later than this is too late.
-const SEEN_WITHIN: Duration = Duration::from_millis(500);
+const SEEN_WITHIN: Duration = Duration::from_millis(100);
 /// For how long the streams go on after that.
 const GO_ON: Duration = Duration::from_millis(500);
 
