@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -25,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Tally {
     /// Writes of the holder that were admitted.
     pub holder_admitted: AtomicU64,
-    /// Why the others were not.
+    /// Why the others were not, and after how many seconds of the load.
     pub holder_failed: Mutex<Vec<String>>,
     /// Writes of the stranger that hotdesk, or the API server for it, refused.
     pub stranger_refused: AtomicU64,
@@ -49,9 +49,10 @@ impl Load {
         let _already_installed = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let tally = Arc::new(Tally::default());
-        let client = runtime.block_on(client());
+        let (client, begun) = (runtime.block_on(client()), Instant::now());
         for (who, is_holder) in [(holder, true), (stranger, false)] {
-            let writer = Writer { client: client.clone(), slot: slot.to_owned(), who: who.to_owned(), is_holder };
+            let writer =
+                Writer { client: client.clone(), slot: slot.to_owned(), who: who.to_owned(), is_holder, begun };
             runtime.spawn(write_steadily(writer, Arc::clone(&tally)));
         }
         Self { tally, runtime: Some(runtime) }
@@ -74,7 +75,12 @@ impl Load {
         let refused = self.tally.stranger_refused.load(Ordering::Relaxed);
         let told = self.tally.stranger_told.load(Ordering::Relaxed);
         assert!(told > 0, "none of {refused} refusals of strangers is hotdesk's: this test shows nothing");
-        Ended { admitted: self.admitted(), failed: locked(&self.tally.holder_failed), refused }
+        Ended {
+            admitted: self.admitted(),
+            failed: locked(&self.tally.holder_failed),
+            refused,
+            meanwhile: String::new(),
+        }
     }
 }
 
@@ -84,15 +90,22 @@ pub struct Ended {
     pub admitted: u64,
     pub failed: Vec<String>,
     pub refused: u64,
+    /// What the cluster tells of that time, where somebody may ask why a write failed.
+    pub meanwhile: String,
 }
 
 impl Ended {
     /// The holder lost nothing.
     #[track_caller]
     pub fn holder_lost_nothing(self) -> Self {
-        let first = self.failed.first().cloned().unwrap_or_default();
-        let all = self.admitted as usize + self.failed.len();
-        assert!(self.failed.is_empty(), "the holder lost {} of {all} writes, the first: {first}", self.failed.len());
+        let end = |failed: Option<&String>| failed.cloned().unwrap_or_default();
+        let (first, last) = (end(self.failed.first()), end(self.failed.last()));
+        let (lost, all) = (self.failed.len(), self.admitted as usize + self.failed.len());
+        assert!(
+            lost == 0,
+            "the holder lost {lost} of {all} writes, the first {first}\nand the last {last}\n{}",
+            self.meanwhile
+        );
         self
     }
 
@@ -124,6 +137,7 @@ struct Writer {
     slot: String,
     who: String,
     is_holder: bool,
+    begun: Instant,
 }
 
 async fn write_steadily(writer: Writer, tally: Arc<Tally>) {
@@ -159,7 +173,10 @@ impl Writer {
         match (answer, self.is_holder) {
             (Ok(_), true) => drop(tally.holder_admitted.fetch_add(1, Ordering::Relaxed)),
             (Ok(_), false) => note(&tally.stranger_admitted, name),
-            (Err(error), true) => note(&tally.holder_failed, error.to_string()),
+            (Err(error), true) => {
+                let after = self.begun.elapsed().as_secs_f32();
+                note(&tally.holder_failed, format!("after {after:.1} s: {error}"));
+            }
             // A server that cannot be reached has admitted nobody either.
             (Err(error), false) => {
                 let said = error.to_string();

@@ -63,6 +63,11 @@ impl Answer {
     }
 }
 
+/// True for a denial of hotdesk's own, by its webhook or by its policies.
+pub fn is_hotdesks_denial(message: &str) -> bool {
+    message.contains("hotdesk.dev\" denied the request") || message.contains("ValidatingAdmissionPolicy 'hotdesk-")
+}
+
 impl Requests {
     pub fn start() -> Self {
         // One provider for everything: without a default, rustls panics at its first use.

@@ -1,14 +1,10 @@
 //! Claims about what a request came to, each with the reason that it must have.
 
 use hotdesk_e2e::Ran;
+use hotdesk_e2e::requests::is_hotdesks_denial;
 
 use crate::api::Answer;
 use crate::table::{Failure, Verdict, held, right};
-
-/// True for a denial of hotdesk's own, by its webhook or by its policies.
-pub fn is_hotdesks(message: &str) -> bool {
-    message.contains("hotdesk.dev\" denied the request") || message.contains("ValidatingAdmissionPolicy 'hotdesk-")
-}
 
 fn says_all(message: &str, parts: &[&str]) -> bool {
     parts.iter().all(|part| message.contains(part))
@@ -24,14 +20,14 @@ impl Answer {
     pub fn denied(&self, parts: &[&str]) -> Verdict {
         held(!self.ok() && self.code != 101, || format!("admitted: {self}"))?;
         let forbidden = self.code == 403 && self.reason() == "Forbidden";
-        right(forbidden && is_hotdesks(self.message()), || format!("no denial of hotdesk's: {self}"))?;
+        right(forbidden && is_hotdesks_denial(self.message()), || format!("no denial of hotdesk's: {self}"))?;
         right(says_all(self.message(), parts), || format!("the denial does not say {parts:?}: {self}"))
     }
 
     /// hotdesk said no, or the API server itself by the rules of the kind Slot, and named the field or the reason.
     pub fn refused(&self, any: &[&str]) -> Verdict {
         held(!self.ok(), || format!("admitted: {self}"))?;
-        let by_hotdesk = self.code == 403 && is_hotdesks(self.message());
+        let by_hotdesk = self.code == 403 && is_hotdesks_denial(self.message());
         right(by_hotdesk || self.code == 422, || format!("neither denied by hotdesk nor invalid: {self}"))?;
         right(says_any(self.message(), any), || format!("the refusal says none of {any:?}: {self}"))
     }
@@ -40,7 +36,7 @@ impl Answer {
     pub fn no_right(&self) -> Verdict {
         held([401, 403].contains(&self.code), || format!("Kubernetes' own authorization let it through: {self}"))?;
         let forbidden = self.code == 403 && says_any(self.message(), &["cannot ", "forbidden: User "]);
-        right(forbidden && !is_hotdesks(self.message()), || format!("not refused for want of a right: {self}"))
+        right(forbidden && !is_hotdesks_denial(self.message()), || format!("not refused for want of a right: {self}"))
     }
 
     /// Neither RBAC nor hotdesk let it in: each will do.

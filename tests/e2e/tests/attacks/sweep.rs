@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use self::asks::Combination;
 use crate::api::{Actor, Answer, Ask, administrator, bob};
-use crate::expect::is_hotdesks;
 use crate::kinds::Kind;
 use crate::stage::{World, lapsed_slot};
 use crate::table::{Row, Verdict, held, right, row};
+use hotdesk_e2e::requests::is_hotdesks_denial;
 
 /// What is done to each resource.
 #[derive(Debug, Clone, Copy)]
@@ -185,7 +185,7 @@ fn classify(combination: &Combination, answer: &Answer, slot: &str, state: State
         let nothing = combination.of_collection && is_empty_list(&answer.json);
         return if nothing { Came::Refused } else { Came::Admitted };
     }
-    if answer.code == 403 && is_hotdesks(message) {
+    if answer.code == 403 && is_hotdesks_denial(message) {
         let named = combination.resource == "slots" || says_whose(message, slot, state);
         return if answer.reason() == "Forbidden" && named { Came::Denied } else { Came::Wrong };
     }

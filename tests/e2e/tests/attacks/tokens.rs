@@ -7,9 +7,9 @@ use hotdesk_e2e::{TestSlot, until};
 use serde_json::{Value, json};
 
 use crate::api::{Actor, Answer, Ask, alice, bob, core, group};
-use crate::expect::is_hotdesks;
 use crate::stage::{World, create_config_map, text};
 use crate::table::{DENIED, Row, Verdict, held, right, row};
+use hotdesk_e2e::requests::is_hotdesks_denial;
 
 pub fn rows() -> Vec<Row> {
     [durations(), secrets(), of_hotdesk(), by_mode()].into_iter().flatten().collect()
@@ -133,7 +133,7 @@ fn of_hotdesk() -> Vec<Row> {
                 let answer = w.api.send(&bob(), token(w.bobs().name(), account, 3600));
                 held(!answer.ok(), || answer.to_string())?;
                 let absent = answer.code == 404 && answer.message().contains("not found");
-                right(absent || answer.code == 403 && is_hotdesks(answer.message()), || answer.to_string())
+                right(absent || answer.code == 403 && is_hotdesks_denial(answer.message()), || answer.to_string())
             })
         })
         .chain([row(

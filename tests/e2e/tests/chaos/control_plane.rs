@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use hotdesk_e2e::people::root;
+use hotdesk_e2e::requests::is_hotdesks_denial;
 use hotdesk_e2e::{Ran, installation, until};
 
 use crate::{AROUND, PER_SECOND, not_run, runs_here, told_by_each, under_load, webhook_addresses};
@@ -22,7 +23,7 @@ fn the_api_server_restarts() {
     // there are: it knows no Slots then, so the policy denies (docs/reliability.md).
     let unknown_kind = |why: &&String| why.contains("paramKind");
     let denied: Vec<&String> =
-        ended.failed.iter().filter(|why| why.contains("hotdesk") && !unknown_kind(why)).collect();
+        ended.failed.iter().filter(|why| is_hotdesks_denial(why) && !unknown_kind(why)).collect();
     assert!(denied.is_empty(), "hotdesk denied {} of the holder's writes: {:?}", denied.len(), denied.first());
     let early = ended.failed.iter().filter(unknown_kind).count();
     assert!(early < 45 * PER_SECOND, "{early} writes were denied because the API server knew no Slots");

@@ -88,8 +88,12 @@ fn under_load_in(slot: &str, what: &str, act: impl FnOnce(&dyn Fn(u64))) -> Ende
     more(AROUND);
     act(&more);
     more(AROUND);
-    let ended = load.end();
+    let mut ended = load.end();
     ended.tell(what);
+    if !ended.failed.is_empty() {
+        let pods = in_hotdesk(&[&["get", "pods", "-o", "yaml"][..], &PODS].concat());
+        ended.meanwhile = format!("{}\n{pods}", in_hotdesk(&["get", "events", "--sort-by=.lastTimestamp"]));
+    }
     ended
 }
 
