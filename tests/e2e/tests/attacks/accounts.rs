@@ -1,15 +1,17 @@
 //! Section 3, fourth part: hotdesk's own accounts, each with every right of RBAC in a slot. What may they do besides their
 //! work?
 
-use hotdesk_e2e::TestSlot;
-use hotdesk_e2e::slot::unique;
+use std::time::Duration;
+
+use hotdesk_e2e::slot::{Wish, unique};
+use hotdesk_e2e::{TestSlot, until};
 use serde_json::{Value, json};
 
-use crate::api::{Actor, Ask, core, group, slot_of};
+use crate::api::{Actor, Ask, administrator, carol, core, group, slot_of};
 use crate::kinds::idle_pod;
-use crate::stage::World;
+use crate::stage::{World, text};
 use crate::table::{Row, Verdict, held, right, row};
-use crate::workloads::lies;
+use crate::workloads::{hand_to_carol, lies};
 
 const JOBS: &str = "hotdesk-jobs";
 const SAVED: &str = "hotdesk-saved";
@@ -165,6 +167,13 @@ fn others() -> Vec<Row> {
                 w.unchanged(name, || w.api.send(&reviver, write()).denied(&denied))
             },
         ),
+        row(
+            "a149",
+            "the reviver",
+            "goes on with what bob asked for when carol, who holds the slot, asks for a revive of hers",
+            "denied, and let in with the id of her claim",
+            goes_on_beside_the_next_holders,
+        ),
         row("a152", "the reviver", "brings back what a holder forged for carol", "carol is named by nothing", |w| {
             let slot = w.own_accounts().name();
             let reviver = Actor::account(JOBS, &format!("reviver-{slot}")).in_a_pod();
@@ -221,6 +230,42 @@ fn others() -> Vec<Row> {
             w.api.send(&sync, Ask::post(group("events.k8s.io/v1", slot, "events"), &event).dry()).done().map(drop)
         }),
     ]
+}
+
+/// A revive stands in the Slot, and it is carol's: only the id of the claim tells that what the reviver is at is not.
+fn goes_on_beside_the_next_holders(world: &World) -> Verdict {
+    // Without a reaper the controller refuses each request at once, and writes nothing more of it.
+    let slot = Wish::held_by(&["bob@example.com"]).reaper(json!({"enabled": false})).make();
+    let name = slot.name();
+    let account = format!("reviver-{name}");
+    world.bind(name, "cluster-admin", &json!({"kind": "ServiceAccount", "name": account, "namespace": JOBS}));
+    let reviver = Actor::account(JOBS, &account).in_a_pod();
+    world.until_known("the reviver's rights", &reviver, name, true);
+    let bobs = text(&world.slot(name)["metadata"]["annotations"]["hotdesk.dev/claim-id"]).to_owned();
+    hand_to_carol(world, &slot)?;
+    world.api.send(&carol(), Ask::merge(slot_of(name), &json!({"spec": {"requests": {"revive": {}}}}))).done()?;
+    let carols = until("carol's request to be over", Duration::from_secs(30), || {
+        let slot = world.slot(name);
+        let (asked, told) = (&slot["spec"]["requests"]["revive"], &slot["status"]["request"]);
+        let over = told["phase"] == "Refused" && told["id"] == asked["id"] && told["claimID"] == asked["claimID"];
+        if over { Ok(text(&told["claimID"]).to_owned()) } else { Err(slot.to_string()) }
+    });
+    let differ = !bobs.is_empty() && !carols.is_empty() && bobs != carols;
+    right(differ, || format!("the ids of the claims are {bobs:?} and {carols:?}"))?;
+    let is_at = |claim: &str| {
+        let told = json!({"status": {"request": {"claimID": claim}}});
+        world.api.set_up(Ask::merge(format!("{}/status", slot_of(name)), &told));
+    };
+    let write = || Ask::post(core(name, "configmaps"), &json!({"metadata": {"name": "late"}}));
+    is_at(&bobs);
+    world.until_known("the revive of bob's claim", &reviver, name, false);
+    world.api.send(&reviver, write()).denied(&["reviver-", "who asked for the revive does not hold slot"])?;
+    // Not by a snapshot: the restamper is at work after a hand-over.
+    let late = world.api.send(&administrator(), Ask::get(core(name, "configmaps/late")));
+    held(late.code == 404, || late.to_string())?;
+    is_at(&carols);
+    world.until_known("the revive of carol's claim", &reviver, name, true);
+    world.api.send(&reviver, write()).done().map(drop)
 }
 
 fn gives_rights(world: &World) -> Verdict {

@@ -162,7 +162,7 @@ fn with_rights(world: &World) -> TestSlot {
 }
 
 /// Bob hands his slot over, as a person does.
-fn hand_to_carol(world: &World, slot: &TestSlot) -> Verdict {
+pub fn hand_to_carol(world: &World, slot: &TestSlot) -> Verdict {
     let claim = json!({"users": ["carol@example.com"], "handTo": "carol@example.com", "purpose": "search"});
     world.api.send(&bob(), Ask::merge(slot_of(slot.name()), &json!({"spec": {"claim": claim}}))).done().map(drop)
 }
