@@ -13,6 +13,7 @@ mod installation;
 mod look;
 mod metrics;
 mod offered;
+mod own_namespaces;
 mod places;
 mod probe;
 mod rights;
@@ -72,6 +73,7 @@ fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding> {
     let mut findings = installation::judge(facts);
     findings.extend(offered::judge(facts));
     findings.extend(beyond::judge(&then.grants));
+    findings.extend(own_namespaces::judge(&then.own_namespaces, &then.grants));
     findings.extend(deployers::judge(facts.deployments.as_deref().unwrap_or_default()));
     if let Some(certificate) = &then.certificate {
         findings.extend(certificates::judge(&gate::bundles(facts), certificate, now));

@@ -47,7 +47,7 @@ struct Right {
 }
 
 /// A kind of access, as RBAC writes it.
-struct Access {
+pub(super) struct Access {
     verbs: &'static [&'static str],
     group: &'static str,
     resources: &'static [&'static str],
@@ -64,12 +64,23 @@ enum Bindings {
     Either,
 }
 
-const fn access(verbs: &'static [&'static str], group: &'static str, resources: &'static [&'static str]) -> Access {
+pub(super) const fn access(
+    verbs: &'static [&'static str],
+    group: &'static str,
+    resources: &'static [&'static str],
+) -> Access {
     Access { verbs, group, resources }
 }
 
 const WRITE: &[&str] = &["create", "update", "patch", "delete", "deletecollection"];
-const RUN: &[&str] = &["create", "update", "patch"];
+pub(super) const RUN: &[&str] = &["create", "update", "patch"];
+/// What lets somebody run what they like as any account of a namespace.
+pub(super) const WORKLOADS: &[Access] = &[
+    access(RUN, "", &["pods", "pods/ephemeralcontainers", "replicationcontrollers"]),
+    access(&["get", "create"], "", &["pods/exec", "pods/attach"]),
+    access(RUN, "apps", &["daemonsets", "deployments", "replicasets", "statefulsets"]),
+    access(RUN, "batch", &["cronjobs", "jobs"]),
+];
 const RIGHTS: [Right; 11] = [
     Right {
         given_by: &[access(&["get", "create"], "", &["nodes/proxy"])],
@@ -107,12 +118,7 @@ const RIGHTS: [Right; 11] = [
         allows: "may read the tokens and keys of the cluster's own accounts (secrets in kube-system)",
     },
     Right {
-        given_by: &[
-            access(RUN, "", &["pods", "pods/ephemeralcontainers", "replicationcontrollers"]),
-            access(&["get", "create"], "", &["pods/exec", "pods/attach"]),
-            access(RUN, "apps", &["daemonsets", "deployments", "replicasets", "statefulsets"]),
-            access(RUN, "batch", &["cronjobs", "jobs"]),
-        ],
+        given_by: WORKLOADS,
         names: &[],
         by: Bindings::Either,
         allows: "may run what they like as the cluster's own accounts (pods, workloads and exec in kube-system)",
@@ -180,7 +186,7 @@ pub(super) fn judge(grants: &Seen<Grants>) -> Vec<Finding> {
     }
     if findings.is_empty() {
         let says = "nobody but break-glass and the cluster's own may pass the gate by, or take it away, by a binding for the whole \
-                    cluster or in kube-system; those in hotdesk's own namespaces are not looked at";
+                    cluster or in kube-system";
         findings.push(Finding::ok(Id::RightsBeyond, ABOUT, says));
     }
     findings
@@ -192,7 +198,8 @@ fn who(right: &Right, grants: &Grants) -> Vec<String> {
     let there = grants.bindings_there.iter().map(|binding| (&binding.role_ref, binding.subjects.as_deref()));
     let bindings =
         everywhere.filter(|_| right.by != Bindings::KubeSystem).chain(there.filter(|_| right.by != Bindings::Cluster));
-    let giving = bindings.filter(|(role, _)| rules(role, grants).iter().any(|rule| right.is_in(rule)));
+    let giving =
+        bindings.filter(|(role, _)| rules(role, &grants.roles_there, grants).iter().any(|rule| right.is_in(rule)));
     let subjects = giving.flat_map(|(_, subjects)| subjects.unwrap_or_default());
     let mut who: Vec<String> = subjects.filter(|subject| !is_the_clusters_own(subject)).map(shown).collect();
     who.sort();
@@ -200,10 +207,10 @@ fn who(right: &Right, grants: &Grants) -> Vec<String> {
     who
 }
 
-/// What a role that is bound allows.
-fn rules<'a>(role: &RoleRef, grants: &'a Grants) -> &'a [PolicyRule] {
+/// What a role that is bound allows: one of the whole cluster, or one of those where the binding is.
+pub(super) fn rules<'a>(role: &RoleRef, there: &'a [Role], grants: &'a Grants) -> &'a [PolicyRule] {
     let found = if role.kind == "Role" {
-        grants.roles_there.iter().find(|known| known.name_any() == role.name).and_then(|known| known.rules.as_deref())
+        there.iter().find(|known| known.name_any() == role.name).and_then(|known| known.rules.as_deref())
     } else {
         grants.roles.iter().find(|known| known.name_any() == role.name).and_then(|known| known.rules.as_deref())
     };
@@ -219,7 +226,8 @@ impl Right {
 }
 
 impl Access {
-    fn is_in(&self, rule: &PolicyRule) -> bool {
+    /// True if a rule gives it.
+    pub(super) fn is_in(&self, rule: &PolicyRule) -> bool {
         let any = |list: Option<&Vec<String>>, wanted: &[&str]| {
             list.is_some_and(|list| list.iter().any(|one| one == "*" || wanted.contains(&one.as_str())))
         };
@@ -247,17 +255,19 @@ impl Bindings {
     }
 }
 
-fn is_the_clusters_own(subject: &Subject) -> bool {
-    match subject.kind.as_str() {
-        "ServiceAccount" => subject.namespace.as_deref() == Some(KUBE_SYSTEM),
-        _ => {
-            subject.name.starts_with("system:")
-                && !matches!(subject.name.as_str(), "system:authenticated" | "system:unauthenticated")
-        }
+/// Everybody who is logged in, or runs somewhere, is not.
+pub(super) fn is_the_clusters_own(subject: &Subject) -> bool {
+    match (subject.kind.as_str(), subject.name.as_str()) {
+        ("ServiceAccount", _) => subject.namespace.as_deref() == Some(KUBE_SYSTEM),
+        (_, "system:authenticated" | "system:unauthenticated" | "system:anonymous" | "system:serviceaccounts") => false,
+        (_, name) => match name.strip_prefix("system:serviceaccounts:") {
+            Some(namespace) => namespace == KUBE_SYSTEM,
+            None => name.starts_with("system:"),
+        },
     }
 }
 
-fn shown(subject: &Subject) -> String {
+pub(super) fn shown(subject: &Subject) -> String {
     match (subject.kind.as_str(), &subject.namespace) {
         ("ServiceAccount", Some(namespace)) => format!("the account {namespace}/{}", subject.name),
         ("Group", _) => format!("the group {}", subject.name),

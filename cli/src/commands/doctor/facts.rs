@@ -21,6 +21,7 @@ use super::beyond::{self, Grants};
 use super::installation::{CRD, service};
 use super::look::{self, Controller};
 use super::offered::{self, Offered};
+use super::own_namespaces::{self, OwnNamespace};
 use super::places::{Observer, Reaper, Uses, reaps};
 use super::probe::{self, Probe};
 use super::rights::{self, Asked};
@@ -83,6 +84,8 @@ pub(super) struct Then {
     pub(super) offered: Seen<Vec<Offered>>,
     /// Who may what, everywhere.
     pub(super) grants: Seen<Grants>,
+    /// Who may what where hotdesk itself is.
+    pub(super) own_namespaces: Seen<Vec<OwnNamespace>>,
     /// Prometheus Operator's.
     pub(super) monitors: Vec<Value>,
     /// What leads into the slots.
@@ -174,9 +177,11 @@ impl Then {
         let places = places(&reapers);
         let looks = places.iter().map(|(place, uses)| look::controller(client, place, *uses));
         let controllers = futures::stream::iter(looks).buffered(AT_ONCE).collect::<Vec<Controller>>();
-        let (offered, grants, sessions, saved) = tokio::join!(
+        let own = own_namespaces::names(namespaces.as_deref().unwrap_or_default(), deployments, &reapers);
+        let (offered, grants, own_namespaces, sessions, saved) = tokio::join!(
             offered::ask(client),
             beyond::ask(client),
+            own_namespaces::ask(client, own),
             sessions::ask(client, &reapers),
             saved::ask(client, &stays)
         );
@@ -206,6 +211,7 @@ impl Then {
             known,
             offered,
             grants,
+            own_namespaces,
             monitors,
             ways_in,
         }

@@ -103,6 +103,7 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
             known: Ok(vec![]),
             offered: Ok(vec![]),
             grants: Ok(super::super::beyond::Grants::default()),
+            own_namespaces: Ok(vec![]),
             monitors: vec![],
             ways_in: Default::default(),
         },
