@@ -146,6 +146,11 @@ impl Facts {
             then,
         })
     }
+
+    /// The slots that are not on their way out.
+    pub(super) fn slots_that_stay(&self) -> Vec<String> {
+        slots_that_stay(self.namespaces.as_deref().unwrap_or_default())
+    }
 }
 
 async fn deployments(

@@ -308,7 +308,9 @@ pub(super) fn policies(facts: &Facts) -> Vec<Finding> {
         Some(policy) => findings.extend(itself(by_slot, policy)),
         None => findings.push(missing(by_slot, UPGRADE)),
     }
-    findings.extend(slot_policies::judge(bindings, &facts.then.reapers, cron_jobs));
+    let (slots, own) = (facts.slots_that_stay(), facts.then.own_namespaces.as_deref().unwrap_or_default());
+    let guarded = slot_policies::guarded(&slots, cron_jobs, own);
+    findings.extend(slot_policies::judge(bindings, &guarded, cron_jobs));
     if findings.is_empty() {
         let all = list(&[gate, accounts].concat());
         findings.push(Finding::ok(

@@ -6,11 +6,13 @@ use k8s_openapi::api::admissionregistration::v1::{
     MatchResources, ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicyBindingSpec,
 };
 use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
 
 use super::finding::{Finding, Id};
-use super::places::{Reaper, reaps};
+use super::own_namespaces::OwnNamespace;
+use super::places::reaps;
 
 /// The policy. Its name is the same in every installation, for another chart binds it.
 pub(super) const POLICY: &str = "hotdesk-jobs-as-cronjob";
@@ -18,10 +20,33 @@ pub(super) const POLICY: &str = "hotdesk-jobs-as-cronjob";
 const UPGRADE: &str =
     "with the chart of this version: helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values";
 
+/// A slot as whose accounts a Job may run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Guarded<'a> {
+    slot: &'a str,
+    /// Where the accounts are.
+    namespace: &'a str,
+    /// What its Jobs must be like; without it, nothing of the slot's may run.
+    cron_job: Option<&'a CronJob>,
+}
+
+/// The slots among these that have an account of their own to run as. One without a reaper has none, and so needs no binding.
+pub(super) fn guarded<'a>(slots: &'a [String], cron_jobs: &'a [CronJob], own: &'a [OwnNamespace]) -> Vec<Guarded<'a>> {
+    let with_account = |slot: &str| {
+        let is_of = |account: &ServiceAccount| account.labels().get(keys::SLOT).is_some_and(|of| of == slot);
+        own.iter().find(|namespace| namespace.accounts.iter().any(is_of)).map(|namespace| namespace.name.as_str())
+    };
+    let of = |slot: &'a String| match cron_jobs.iter().find(|job| reaps(job, slot)) {
+        Some(job) => Some(Guarded { slot, namespace: job.metadata.namespace.as_deref()?, cron_job: Some(job) }),
+        None => with_account(slot).map(|namespace| Guarded { slot, namespace, cron_job: None }),
+    };
+    slots.iter().filter_map(of).collect()
+}
+
 /// The slots for which it is not bound as the chart binds it.
 pub(super) fn judge(
     bindings: &[ValidatingAdmissionPolicyBinding],
-    reapers: &[Reaper],
+    guarded: &[Guarded<'_>],
     cron_jobs: &[CronJob],
 ) -> Vec<Finding> {
     let of_policy = |binding: &&ValidatingAdmissionPolicyBinding| {
@@ -30,11 +55,11 @@ pub(super) fn judge(
     let bindings: Vec<_> = bindings.iter().filter(of_policy).collect();
     let mut unbound = Vec::new();
     let mut findings = Vec::new();
-    for slot in reapers.iter().map(|reaper| reaper.slot.as_str()) {
-        let Some(cron_job) = cron_jobs.iter().find(|job| reaps(job, slot)) else { continue };
+    for one in guarded {
+        let slot = one.slot;
         let of_slot: Vec<_> = bindings.iter().filter(|binding| names(binding, slot)).collect();
         let wrong: Vec<_> =
-            of_slot.iter().map(|binding| (binding.name_any(), wrong(binding, slot, cron_job))).collect();
+            of_slot.iter().map(|binding| (binding.name_any(), wrong(binding, one, cron_jobs))).collect();
         if wrong.iter().any(|(_, wrong)| wrong.is_none()) {
             continue;
         }
@@ -69,24 +94,28 @@ fn names(binding: &ValidatingAdmissionPolicyBinding, slot: &str) -> bool {
 }
 
 /// What of a binding lets Jobs of the slot past; nothing if it is as the chart makes it.
-fn wrong(binding: &ValidatingAdmissionPolicyBinding, slot: &str, cron_job: &CronJob) -> Option<&'static str> {
+fn wrong(binding: &ValidatingAdmissionPolicyBinding, one: &Guarded<'_>, cron_jobs: &[CronJob]) -> Option<&'static str> {
     let spec = binding.spec.as_ref()?;
     if !spec.validation_actions.iter().flatten().any(|action| action == "Deny") {
         return Some("does not deny");
     }
-    if !is_judged_by(spec, cron_job) {
+    if !is_judged_by(spec, one, cron_jobs) {
         return Some("does not name the slot's CronJob as its parameter");
     }
-    spec.match_resources.as_ref().filter(|matched| !is_every_job(matched, slot)).map(|_| "is narrowed")
+    spec.match_resources.as_ref().filter(|matched| !is_every_job(matched, one.slot)).map(|_| "is narrowed")
 }
 
-/// Where the CronJob is not there, nothing of the slot's may run.
-fn is_judged_by(spec: &ValidatingAdmissionPolicyBindingSpec, cron_job: &CronJob) -> bool {
-    spec.param_ref.as_ref().is_some_and(|param| {
-        param.name == cron_job.metadata.name
-            && param.namespace == cron_job.metadata.namespace
-            && param.parameter_not_found_action.as_deref() == Some("Deny")
-    })
+/// Where the CronJob is not there, nothing of the slot's may run. Then no name is wrong but that of another CronJob.
+fn is_judged_by(spec: &ValidatingAdmissionPolicyBindingSpec, one: &Guarded<'_>, cron_jobs: &[CronJob]) -> bool {
+    let Some(param) = &spec.param_ref else { return false };
+    let is_named = |job: &CronJob| job.metadata.name == param.name && job.metadata.namespace == param.namespace;
+    let names_it = match one.cron_job {
+        Some(job) => is_named(job),
+        None => param.name.is_some() && !cron_jobs.iter().any(is_named),
+    };
+    names_it
+        && param.namespace.as_deref() == Some(one.namespace)
+        && param.parameter_not_found_action.as_deref() == Some("Deny")
 }
 
 fn is_every_job(matched: &MatchResources, slot: &str) -> bool {
@@ -127,11 +156,52 @@ mod tests {
     }
 
     fn found(bindings: &[Value]) -> Vec<String> {
-        let cron_jobs = ["mew", "onix"].map(cron_job);
-        let reapers: Vec<Reaper> = cron_jobs.iter().filter_map(|job| Reaper::read(job, &[])).collect();
+        found_with(&["mew", "onix"], &[], bindings)
+    }
+
+    /// With CronJobs of these slots, and the accounts of those.
+    fn found_with(cron_jobs: &[&str], accounts: &[&str], bindings: &[Value]) -> Vec<String> {
+        let cron_jobs: Vec<CronJob> = cron_jobs.iter().map(|slot| cron_job(slot)).collect();
+        let account = |slot: &&str| {
+            let metadata = json!({"name": format!("reaper-{slot}"), "labels": {"hotdesk.dev/slot": slot}});
+            serde_json::from_value(json!({"metadata": metadata})).unwrap()
+        };
+        let own = [OwnNamespace {
+            name: "hotdesk-jobs".to_owned(),
+            accounts: accounts.iter().map(account).collect(),
+            ..OwnNamespace::default()
+        }];
+        let slots = ["mew", "onix"].map(str::to_owned);
         let bindings: Vec<_> =
             bindings.iter().map(|binding| serde_json::from_value(binding.clone()).unwrap()).collect();
-        judge(&bindings, &reapers, &cron_jobs).into_iter().map(|finding| finding.says).collect()
+        let guarded = guarded(&slots, &cron_jobs, &own);
+        judge(&bindings, &guarded, &cron_jobs).into_iter().map(|finding| finding.says).collect()
+    }
+
+    #[test]
+    fn a_slot_whose_cron_job_is_gone_needs_a_binding_as_long_as_it_has_an_account() {
+        let none = Vec::<String>::new();
+        // Without a reaper there is nobody to run as.
+        assert_eq!(found_with(&["onix"], &["onix"], &[binding("onix")]), none);
+        let unbound = found_with(&["onix"], &["mew", "onix"], &[binding("onix")]);
+        assert!(unbound.len() == 1 && unbound[0].contains("is not bound for slot mew:"), "{unbound:?}");
+        // It denies whatever is asked for, as there is no parameter.
+        assert_eq!(found_with(&["onix"], &["mew", "onix"], &[binding("mew"), binding("onix")]), none);
+        let changed = |path: &str, value: Value| {
+            let mut of_mew = binding("mew");
+            *of_mew.pointer_mut(path).unwrap() = value;
+            found_with(&["onix"], &["mew", "onix"], &[of_mew, binding("onix")])
+        };
+        for (path, value) in [
+            ("/spec/paramRef/parameterNotFoundAction", json!("Allow")),
+            ("/spec/paramRef/name", json!("reap-onix")),
+            ("/spec/paramRef/namespace", json!("mew")),
+        ] {
+            let found = changed(path, value);
+            assert!(found.len() == 1 && found[0].contains("does not name the slot's CronJob"), "{path}: {found:?}");
+        }
+        let narrowed = changed("/spec/matchResources/namespaceSelector", json!({"matchLabels": {"a": "b"}}));
+        assert!(narrowed.len() == 1 && narrowed[0].contains("is narrowed"), "{narrowed:?}");
     }
 
     #[test]
