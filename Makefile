@@ -11,7 +11,7 @@ demo: ## Set everything up, and play the story: denied, deployed, claimed in a s
 test: ## Run every check and test, end to end on a real Kubernetes too (first time about 60 min, then 22)
 	@tests/run all
 
-check: ## Formatting, clippy and the dependency rules (1 min)
+check: ## Formatting, clippy, dependency rules, and what others' tools find in scripts, workflows and prose (1 min)
 	@tests/run check
 
 unit: ## Unit and property tests, and the fault table (4 min; first time 12)
