@@ -6,7 +6,7 @@
 //! slot's and equals none of them, what could be another slot's as well, and what names nobody who is known but points at
 //! the slot, is said, and never counted as nobody's.
 
-mod address;
+pub(crate) mod address;
 mod directory;
 mod host;
 mod known;
@@ -42,8 +42,9 @@ pub struct Names {
     /// All namespaces that are known, this one among them.
     neighbours: Arc<Neighbours>,
     addresses: HashSet<IpAddr>,
-    /// Those of its Services, which are nobody else's.
-    service_addresses: Vec<IpAddr>,
+    /// Those of its Services, which are nobody else's, and those that Services elsewhere have as well: by these it is the slot's
+    /// whatever the name says.
+    proving: Vec<IpAddr>,
     hosts: Vec<Host>,
     foreign: Vec<ForeignRoute>,
     granted: Vec<String>,
@@ -92,8 +93,13 @@ impl Names {
             external: services().filter(|(_, service)| service.external).map(|(base, _)| format!("{base}-")).collect(),
             routes: known.routes.iter().map(|route| format!("{slot}-{}", normalized(route))).collect(),
             neighbours,
-            addresses: services().flat_map(|(_, service)| &service.addresses).chain(&known.pods).copied().collect(),
-            service_addresses: services().flat_map(|(_, service)| &service.addresses).copied().collect(),
+            addresses: services()
+                .flat_map(|(_, service)| &service.addresses)
+                .chain(&known.pods)
+                .chain(&known.lent)
+                .copied()
+                .collect(),
+            proving: services().flat_map(|(_, service)| &service.addresses).chain(&known.lent).copied().collect(),
             hosts: Host::all(known),
             foreign: known.foreign.clone(),
             granted: known.granted.clone(),

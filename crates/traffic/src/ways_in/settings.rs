@@ -14,6 +14,7 @@ use hotdesk_slots::text::plain;
 
 use self::nginx::Nginx;
 use self::traefik::Traefik;
+use super::target::Target;
 use super::{From, Hides, Unwatched, WaysIn, called};
 use crate::sources::{Controller, NAME_LABEL, Source};
 
@@ -173,6 +174,24 @@ pub(super) fn streams(found: &WaysIn) -> Vec<Unwatched> {
                 plain(service)
             );
             let one = Unwatched::new(about.clone(), why, "take the port out of it; no source sees who uses it");
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+    }
+    all
+}
+
+/// What the settings of ingress-nginx send into the slot past its Ingresses.
+pub(super) fn snippets(found: &WaysIn) -> Vec<Unwatched> {
+    let target = Target::of(found);
+    let mut all: Vec<Unwatched> = Vec::new();
+    for config in found.controllers.iter().filter_map(|settings| settings.config.as_ref()) {
+        let (namespace, name) = place(config);
+        let about = format!("{} of the ingress controller", called("ConfigMap", namespace, name));
+        for key in nginx::leading(config, &target) {
+            let why = format!("leads into {} by {key}, and that is logged under no name of a slot", found.slot);
+            let one = Unwatched::new(about.clone(), why, nginx::fix(config, key));
             if !all.contains(&one) {
                 all.push(one);
             }

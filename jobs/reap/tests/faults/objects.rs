@@ -67,7 +67,7 @@ fn read(path: &str) -> Option<Asked<'_>> {
         }
     };
     let group = version.split_once('/').map_or("", |(group, _)| group);
-    if !["", "networking.k8s.io"].contains(&group) && !is_of_routes(group) {
+    if !["", "networking.k8s.io", "discovery.k8s.io"].contains(&group) && !is_of_routes(group) {
         return None;
     }
     let mut parts = rest.split('/');

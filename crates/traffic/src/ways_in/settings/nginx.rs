@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
 use super::super::boolean::{is_off, is_on};
 use super::super::snippets::{self, Place};
+use super::super::target::Target;
 use super::super::{From, called};
 use super::{Hidden, arguments, object, place, values};
 
@@ -60,7 +61,7 @@ impl Nginx {
 }
 
 /// The command that takes a key out of a controller's ConfigMap.
-fn fix(config: &ConfigMap, key: &str) -> String {
+pub(super) fn fix(config: &ConfigMap, key: &str) -> String {
     let (namespace, name) = place(config);
     format!("kubectl -n {namespace} patch configmap {name} --type merge -p '{{\"data\":{{\"{key}\":null}}}}'")
 }
@@ -90,6 +91,15 @@ pub fn hidden(config: &ConfigMap) -> Vec<Hidden> {
             from,
         })
         .collect()
+}
+
+/// The settings that send requests to a slot.
+pub(super) fn leading(config: &ConfigMap, target: &Target<'_>) -> Vec<&'static str> {
+    let holds = |key: &str| config.data.as_ref().and_then(|data| data.get(key));
+    let snippets = ["main-snippet", "http-snippet", "server-snippet", "location-snippet", "stream-snippet"];
+    let leads = |key: &&str| holds(key).is_some_and(|snippet| snippets::leads_to(snippet, target));
+    let asks = holds("global-auth-url").is_some_and(|url| target.is(url.trim()));
+    snippets.into_iter().filter(leads).chain(asks.then_some("global-auth-url")).collect()
 }
 
 type Found = (&'static str, String, Option<From>);
