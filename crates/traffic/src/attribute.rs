@@ -206,6 +206,7 @@ impl Names {
                 }
             }
             Shape::Joined(name) => self.of_joined(name),
+            Shape::ByIngress(name) => self.of_ingress(name),
             Shape::Exact { namespace, service, .. } if namespace == self.slot => {
                 let exists = self.services.contains(&format!("{namespace}-{service}"));
                 if exists { Named::Ours } else { Named::Orphan }
@@ -230,6 +231,21 @@ impl Names {
             self.of_reading(name, || self.is_own(before, name), is_route)
         });
         found.max().unwrap_or_else(|| self.of_stranger(name))
+    }
+
+    fn of_ingress(&self, name: &str) -> Named {
+        let found = name::by_ingress(name).filter_map(|name| self.of_reading(name, || self.is_by_ingress(name), false));
+        found.max().unwrap_or_else(|| self.of_stranger(name))
+    }
+
+    /// True if it names an Ingress of the slot and then a Service of it, its default backend, or a rule.
+    fn is_by_ingress(&self, name: &str) -> bool {
+        let own = |rest: &str| {
+            let service = format!("{}-{rest}", self.slot);
+            rest == "default-backend" || rest.starts_with("rule-") || self.is_own(None, &service)
+        };
+        let behind = |route: &String| name.strip_prefix(route.as_str()).and_then(|rest| rest.strip_prefix('-'));
+        self.is_own(None, name) || self.routes.iter().filter_map(behind).any(own)
     }
 
     /// Whose a name is that begins with a namespace; none if with none that is known.

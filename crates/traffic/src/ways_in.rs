@@ -49,6 +49,8 @@ pub struct WaysIn {
     pub slot: String,
     /// The host of its Slot.
     pub host: Option<String>,
+    /// The labels of its namespace, if they are known.
+    pub labels: Option<BTreeMap<String, String>>,
     /// Its Ingresses.
     pub ingresses: Vec<Ingress>,
     /// Its Services.

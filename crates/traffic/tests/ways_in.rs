@@ -30,6 +30,7 @@ fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
         match kind.as_str() {
             "Ingress" if own => found.ingresses.push(typed(object)),
             "Ingress" => found.ingresses_elsewhere.push(typed(object)),
+            "Namespace" => found.labels = serde_json::from_value(object["metadata"]["labels"].clone()).unwrap(),
             "EndpointSlice" => found.slices.push(typed(object)),
             "IngressClass" => found.ingress_classes.push(typed(object)),
             "Service" if own => found.services.push(typed(object)),

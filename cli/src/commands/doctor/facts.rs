@@ -123,7 +123,8 @@ impl Facts {
         );
         let cron_jobs: Seen<Vec<CronJob>> = cron_jobs;
         let mut then = Then::gather(client, &deployments, &cron_jobs, &namespaces).await;
-        then.ways_in = then.ways_in.with(slots.as_deref().unwrap_or_default());
+        then.ways_in =
+            then.ways_in.with(slots.as_deref().unwrap_or_default(), namespaces.as_deref().unwrap_or_default());
         let server = cluster.server.clone();
         Ok(Self {
             server,

@@ -10,7 +10,7 @@ use hotdesk_slots::slot::Slot;
 use hotdesk_traffic::ways_in::kinds::{ALL, NETWORKING, looked_for};
 use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, WaysIn, unwatched};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::api::{ApiResource, DynamicObject, ListParams};
@@ -44,6 +44,8 @@ pub(super) struct Everywhere {
     default_backends: Vec<(String, String)>,
     /// The hosts of the Slots.
     hosts: BTreeMap<String, String>,
+    /// The labels of namespaces.
+    labels: BTreeMap<String, BTreeMap<String, String>>,
     /// Why something could not be looked at.
     unseen: Vec<String>,
 }
@@ -86,8 +88,10 @@ impl Everywhere {
         found
     }
 
-    /// The same, with what the Slots say of themselves.
-    pub(super) fn with(mut self, slots: &[Slot]) -> Self {
+    /// The same, with what the Slots and their namespaces say of themselves.
+    pub(super) fn with(mut self, slots: &[Slot], namespaces: &[Namespace]) -> Self {
+        let labels = |namespace: &Namespace| namespace.metadata.labels.clone().unwrap_or_default();
+        self.labels = namespaces.iter().map(|namespace| (namespace.name_any(), labels(namespace))).collect();
         self.hosts = slots.iter().filter_map(|slot| Some((slot.namespace()?, slot.spec.host.clone()?))).collect();
         self
     }
@@ -144,6 +148,7 @@ impl Everywhere {
         WaysIn {
             slot: slot.to_owned(),
             host: self.hosts.get(slot).cloned(),
+            labels: self.labels.get(slot).cloned(),
             ingresses: ingresses.iter().filter(|ingress| own(ingress.namespace())).cloned().collect(),
             services: self.services.iter().filter(|service| own(service.namespace())).cloned().collect(),
             pods: self.pods.iter().filter(|pod| own(pod.namespace())).cloned().collect(),

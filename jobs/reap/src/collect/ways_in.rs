@@ -5,12 +5,14 @@
 
 pub(crate) mod served;
 
+use std::collections::BTreeMap;
+
 use hotdesk_traffic::sources::Source;
 use hotdesk_traffic::ways_in::gateway::{gateways, proxies};
 use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, Reach, ServedBy};
 use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
@@ -69,6 +71,9 @@ impl Survey<'_> {
         found.ingresses_elsewhere = self.ingresses_elsewhere(&mut found).await;
         self.routes(&mut found).await;
         self.controllers(&mut found).await;
+        if found.controllers.iter().any(Settings::selects_namespaces) {
+            found.labels = self.labels(&mut found).await;
+        }
         Ok(found)
     }
 
@@ -214,6 +219,19 @@ impl Survey<'_> {
                 settings.streams.extend(self.config_map(found, namespace, name).await);
             }
             found.controllers.push(settings);
+        }
+    }
+
+    /// The labels of the slot's namespace, by which a controller may choose what it watches.
+    async fn labels(&self, found: &mut WaysIn) -> Option<BTreeMap<String, String>> {
+        let api: Api<Namespace> = Api::all(self.cluster.client.clone());
+        match self.cluster.answer(ASKED, api.get(self.slot)).await {
+            Ok(namespace) => Some(namespace.metadata.labels.unwrap_or_default()),
+            Err(why) => {
+                let (what, right) = (format!("the namespace {}", self.slot), "get namespaces in the slot");
+                found.unread.push(Unwatched::unread(&what, right, reason(&why)));
+                None
+            }
         }
     }
 

@@ -8,7 +8,8 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use super::super::boolean::{is_off, is_on};
 use super::super::snippets::{self, Place};
 use super::super::target::Target;
-use super::super::{From, called};
+use super::super::{From, WaysIn, called};
+use super::selector::selects;
 use super::{Hidden, arguments, object, place, values};
 
 /// Where its log goes to the container's output.
@@ -24,6 +25,8 @@ pub struct Nginx {
     class: String,
     /// `--watch-namespace`; none: all.
     namespaces: Vec<String>,
+    /// `--watch-namespace-selector`; empty: all.
+    selector: String,
     /// False by `--enable-metrics=false`.
     pub counts: bool,
     /// True by `--metrics-per-host=false`: it counts requests to any host.
@@ -41,15 +44,16 @@ impl Nginx {
         Self {
             class: class.unwrap_or_else(|| DEFAULT_CLASS.to_owned()),
             namespaces: namespaces.collect(),
+            selector: values(&arguments, "watch-namespace-selector").pop().unwrap_or_default(),
             counts: !off("enable-metrics"),
             counts_any_host: off("metrics-per-host"),
         }
     }
 
     /// Why it does not take an Ingress of a slot, whose class is named by the old annotation alone, or not so.
-    pub(crate) fn refuses(&self, slot: &str, annotation: Option<&str>) -> Option<String> {
-        if let Some(only) = self.namespaces.iter().find(|only| *only != slot) {
-            return Some(format!("it watches {} alone (--watch-namespace)", plain(only)));
+    pub(crate) fn refuses(&self, found: &WaysIn, annotation: Option<&str>) -> Option<String> {
+        if let Some(elsewhere) = self.watches_elsewhere(found) {
+            return Some(elsewhere);
         }
         let other = annotation.filter(|class| !class.is_empty() && *class != self.class)?;
         Some(format!(
@@ -57,6 +61,20 @@ impl Nginx {
             plain(&self.class),
             plain(other)
         ))
+    }
+
+    /// Why it takes nothing of the slot at all.
+    pub(super) fn watches_elsewhere(&self, found: &WaysIn) -> Option<String> {
+        if let Some(only) = self.namespaces.iter().find(|only| **only != found.slot) {
+            return Some(format!("it watches {} alone (--watch-namespace)", plain(only)));
+        }
+        (!selects(&self.selector, &found.slot, found.labels.as_ref()))
+            .then(|| format!("it watches namespaces with {} alone (--watch-namespace-selector)", plain(&self.selector)))
+    }
+
+    /// True if whether it watches the slot depends on labels.
+    pub(super) fn selects(&self) -> bool {
+        !self.selector.is_empty()
     }
 }
 
