@@ -6,7 +6,7 @@
 //! slot's and equals none of them, what could be another slot's as well, and what names nobody who is known but points at
 //! the slot, is said, and never counted as nobody's.
 
-mod address;
+pub(crate) mod address;
 mod directory;
 mod host;
 mod known;
@@ -42,8 +42,9 @@ pub struct Names {
     /// All namespaces that are known, this one among them.
     neighbours: Arc<Neighbours>,
     addresses: HashSet<IpAddr>,
-    /// Those of its Services, which are nobody else's.
-    service_addresses: Vec<IpAddr>,
+    /// Those of its Services, which are nobody else's, and those that Services elsewhere have as well: by these it is the slot's
+    /// whatever the name says.
+    proving: Vec<IpAddr>,
     hosts: Vec<Host>,
     foreign: Vec<ForeignRoute>,
     granted: Vec<String>,
@@ -92,8 +93,13 @@ impl Names {
             external: services().filter(|(_, service)| service.external).map(|(base, _)| format!("{base}-")).collect(),
             routes: known.routes.iter().map(|route| format!("{slot}-{}", normalized(route))).collect(),
             neighbours,
-            addresses: services().flat_map(|(_, service)| &service.addresses).chain(&known.pods).copied().collect(),
-            service_addresses: services().flat_map(|(_, service)| &service.addresses).copied().collect(),
+            addresses: services()
+                .flat_map(|(_, service)| &service.addresses)
+                .chain(&known.pods)
+                .chain(&known.lent)
+                .copied()
+                .collect(),
+            proving: services().flat_map(|(_, service)| &service.addresses).chain(&known.lent).copied().collect(),
             hosts: Host::all(known),
             foreign: known.foreign.clone(),
             granted: known.granted.clone(),
@@ -200,6 +206,7 @@ impl Names {
                 }
             }
             Shape::Joined(name) => self.of_joined(name),
+            Shape::ByIngress(name) => self.of_ingress(name),
             Shape::Exact { namespace, service, .. } if namespace == self.slot => {
                 let exists = self.services.contains(&format!("{namespace}-{service}"));
                 if exists { Named::Ours } else { Named::Orphan }
@@ -224,6 +231,21 @@ impl Names {
             self.of_reading(name, || self.is_own(before, name), is_route)
         });
         found.max().unwrap_or_else(|| self.of_stranger(name))
+    }
+
+    fn of_ingress(&self, name: &str) -> Named {
+        let found = name::by_ingress(name).filter_map(|name| self.of_reading(name, || self.is_by_ingress(name), false));
+        found.max().unwrap_or_else(|| self.of_stranger(name))
+    }
+
+    /// True if it names an Ingress of the slot and then a Service of it, its default backend, or a rule.
+    fn is_by_ingress(&self, name: &str) -> bool {
+        let own = |rest: &str| {
+            let service = format!("{}-{rest}", self.slot);
+            rest == "default-backend" || rest.starts_with("rule-") || self.is_own(None, &service)
+        };
+        let behind = |route: &String| name.strip_prefix(route.as_str()).and_then(|rest| rest.strip_prefix('-'));
+        self.is_own(None, name) || self.routes.iter().filter_map(behind).any(own)
     }
 
     /// Whose a name is that begins with a namespace; none if with none that is known.

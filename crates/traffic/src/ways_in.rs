@@ -11,6 +11,7 @@
 //! | [`routes`] | which routes of one product are seen? |
 //! | [`elsewhere`] | what in other namespaces leads into the slot? |
 //! | [`direct`] | which Services and pods are reached past every controller? |
+//! | `target` | by what may an object elsewhere mean the slot? |
 //! | [`hosts`] | which hosts do they ask for? |
 //! | [`settings`] | what do the flags and the ConfigMaps of a controller say? |
 //! | [`boolean`] | how do controllers read a boolean? |
@@ -25,12 +26,14 @@ pub mod kinds;
 pub mod routes;
 pub mod settings;
 pub mod snippets;
+pub(crate) mod target;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use hotdesk_slots::text::{harmless, plain};
 use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
@@ -44,6 +47,10 @@ use crate::sources::{ENVOY_GATEWAY, INGRESS_NGINX, Source};
 pub struct WaysIn {
     /// The slot.
     pub slot: String,
+    /// The host of its Slot.
+    pub host: Option<String>,
+    /// The labels of its namespace, if they are known.
+    pub labels: Option<BTreeMap<String, String>>,
     /// Its Ingresses.
     pub ingresses: Vec<Ingress>,
     /// Its Services.
@@ -58,7 +65,9 @@ pub struct WaysIn {
     pub elsewhere: Vec<Route>,
     /// Services of type ExternalName, of all namespaces.
     pub aliases: Vec<Service>,
-    /// Ingresses of other namespaces, as far as they are looked at: a reaper may not list them.
+    /// EndpointSlices, of all namespaces.
+    pub slices: Vec<EndpointSlice>,
+    /// Ingresses of other namespaces; of these only the metadata count.
     pub ingresses_elsewhere: Vec<Ingress>,
     /// The IngressClasses.
     pub ingress_classes: Vec<IngressClass>,
@@ -144,6 +153,10 @@ pub fn unwatched(found: &WaysIn, sources: &[Source], rules: &Rules<'_>) -> Vec<U
     all.extend(routes::judge(found, sources, rules));
     all.extend(elsewhere::judge(found, sources));
     all.extend(settings::streams(found));
+    // What hides a slot's Ingresses from every source may be the same that leads in.
+    let told = |one: &Unwatched| all.iter().any(|other| (&other.about, &other.fix) == (&one.about, &one.fix));
+    let leading: Vec<Unwatched> = settings::snippets(found).into_iter().filter(|one| !told(one)).collect();
+    all.extend(leading);
     all.extend(settings::default_backends(found));
     if !rules.ignore_direct {
         all.extend(direct::judge(found));

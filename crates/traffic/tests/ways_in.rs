@@ -30,6 +30,8 @@ fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
         match kind.as_str() {
             "Ingress" if own => found.ingresses.push(typed(object)),
             "Ingress" => found.ingresses_elsewhere.push(typed(object)),
+            "Namespace" => found.labels = serde_json::from_value(object["metadata"]["labels"].clone()).unwrap(),
+            "EndpointSlice" => found.slices.push(typed(object)),
             "IngressClass" => found.ingress_classes.push(typed(object)),
             "Service" if own => found.services.push(typed(object)),
             "Service" => found.aliases.push(typed(object)),
@@ -146,7 +148,8 @@ fn the_chart_lets_a_reaper_list_every_kind_that_crosses_namespaces() {
         assert!(may("list", kind.group, kind.plural), "it may not list {}", kind.resource());
     }
     assert!(may("get", envoy::GROUP, envoy::PLURAL) && may("list", istio::GROUP, istio::PLURAL));
-    assert!(may("list", "networking.k8s.io", "ingressclasses") && may("list", "", "services"));
+    assert!(may("list", "networking.k8s.io", "ingressclasses") && may("list", "networking.k8s.io", "ingresses"));
+    assert!(may("list", "", "services") && may("list", "discovery.k8s.io", "endpointslices"));
     assert!(may("list", kinds::GATEWAY_API, "gatewayclasses") && may("get", kinds::GATEWAY_API, "gateways"));
     for rule in &rules {
         let verbs = rule["verbs"].as_array().unwrap();

@@ -19,7 +19,7 @@ const REASON: &str = "too-large";
 pub enum TooLarge {
     /// The review, which may have so many bytes.
     Review(usize),
-    /// hotdesk's own labels and annotations on the object.
+    /// hotdesk's own labels and annotations on the object, and those that name hosts in DNS.
     Marks,
     /// An object in which hotdesk looks for what is a neighbour's.
     Object,
@@ -81,8 +81,9 @@ impl Display for TooLarge {
                 bytes >> 20
             ),
             Self::Marks => f.write_str(
-                "the object has more labels and annotations that begin with hotdesk.dev/ than hotdesk reads, 2 MiB of \
-                 them: remove them, hotdesk writes its own. It can still be deleted",
+                "the object has more labels and annotations that begin with hotdesk.dev/, or that name hosts in DNS \
+                 (…/hostname, …/internal-hostname), than hotdesk reads, 2 MiB of them: remove them, hotdesk writes the \
+                 former itself. It can still be deleted",
             ),
             Self::Object => f.write_str(
                 "the object is too large for hotdesk to see whose hosts and addresses it takes, 2 MiB of it: split it \

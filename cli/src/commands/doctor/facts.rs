@@ -125,7 +125,9 @@ impl Facts {
             all(client, everything),
         );
         let cron_jobs: Seen<Vec<CronJob>> = cron_jobs;
-        let then = Then::gather(client, &deployments, &cron_jobs, &namespaces).await;
+        let mut then = Then::gather(client, &deployments, &cron_jobs, &namespaces).await;
+        then.ways_in =
+            then.ways_in.with(slots.as_deref().unwrap_or_default(), namespaces.as_deref().unwrap_or_default());
         let server = cluster.server.clone();
         Ok(Self {
             server,

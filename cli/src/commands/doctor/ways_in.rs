@@ -3,11 +3,15 @@
 //! What there is is asked for once for all slots, and judged by the code of the reaper, which judges its own slot by it at
 //! each run.
 
+use std::collections::BTreeMap;
+
 use futures::StreamExt as _;
+use hotdesk_slots::slot::Slot;
 use hotdesk_traffic::ways_in::kinds::{ALL, NETWORKING, looked_for};
 use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, WaysIn, unwatched};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::api::{ApiResource, DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
@@ -23,6 +27,7 @@ use super::usage;
 #[derive(Debug, Default)]
 pub(super) struct Everywhere {
     services: Vec<Service>,
+    slices: Vec<EndpointSlice>,
     pods: Vec<Pod>,
     ingress_classes: Vec<IngressClass>,
     routes: Vec<Route>,
@@ -37,6 +42,10 @@ pub(super) struct Everywhere {
     streams: Vec<ConfigMap>,
     /// Services that answer what no Ingress names.
     default_backends: Vec<(String, String)>,
+    /// The hosts of the Slots.
+    hosts: BTreeMap<String, String>,
+    /// The labels of namespaces.
+    labels: BTreeMap<String, BTreeMap<String, String>>,
     /// Why something could not be looked at.
     unseen: Vec<String>,
 }
@@ -46,8 +55,10 @@ impl Everywhere {
     pub(super) async fn ask(client: &Client, slots: &[String], controllers: &[Controller], known: &[Pod]) -> Self {
         let mut found = Self::default();
         let everything = &ListParams::default();
-        let (services, classes, kinds) = tokio::join!(all(client, everything), all(client, everything), kinds(client));
+        let (services, slices, classes, kinds) =
+            tokio::join!(all(client, everything), all(client, everything), all(client, everything), kinds(client));
         found.services = found.noted("Services", services);
+        found.slices = found.noted("EndpointSlices", slices);
         found.ingress_classes = found.noted("IngressClasses", classes);
         let pods = slots.iter().map(|slot| {
             let api: Api<Pod> = Api::namespaced(client.clone(), slot);
@@ -75,6 +86,14 @@ impl Everywhere {
             found.streams.extend(map);
         }
         found
+    }
+
+    /// The same, with what the Slots and their namespaces say of themselves.
+    pub(super) fn with(mut self, slots: &[Slot], namespaces: &[Namespace]) -> Self {
+        let labels = |namespace: &Namespace| namespace.metadata.labels.clone().unwrap_or_default();
+        self.labels = namespaces.iter().map(|namespace| (namespace.name_any(), labels(namespace))).collect();
+        self.hosts = slots.iter().filter_map(|slot| Some((slot.namespace()?, slot.spec.host.clone()?))).collect();
+        self
     }
 
     fn noted<T>(&mut self, what: &str, seen: Seen<Vec<T>>) -> Vec<T> {
@@ -128,6 +147,8 @@ impl Everywhere {
         settings.push(Settings { streams, default_backends, ..Settings::default() });
         WaysIn {
             slot: slot.to_owned(),
+            host: self.hosts.get(slot).cloned(),
+            labels: self.labels.get(slot).cloned(),
             ingresses: ingresses.iter().filter(|ingress| own(ingress.namespace())).cloned().collect(),
             services: self.services.iter().filter(|service| own(service.namespace())).cloned().collect(),
             pods: self.pods.iter().filter(|pod| own(pod.namespace())).cloned().collect(),
@@ -135,6 +156,7 @@ impl Everywhere {
             grants: self.grants.iter().filter(|grant| grant.namespace == slot).cloned().collect(),
             elsewhere: elsewhere.into_iter().filter(|route| route.kind.crosses()).collect(),
             aliases: self.services.clone(),
+            slices: self.slices.clone(),
             ingresses_elsewhere: ingresses.iter().filter(|ingress| !own(ingress.namespace())).cloned().collect(),
             ingress_classes: self.ingress_classes.clone(),
             gateway_classes: self.gateway_classes.clone(),

@@ -15,10 +15,11 @@ impl Names {
         self.is_one(served, |ip| self.addresses.contains(&ip))
     }
 
-    /// True if a Service of the slot was reached: its address is nobody else's, unlike a pod's, which may have been.
+    /// True if a Service of the slot was reached, or one elsewhere that has its addresses: these are nobody else's, unlike a
+    /// pod's, which may have been.
     pub(super) fn reached_a_service(&self, entry: &Entry<'_>) -> bool {
         let served = entry.served.as_deref();
-        served.is_some_and(|served| self.is_one(served, |ip| self.service_addresses.contains(&ip)))
+        served.is_some_and(|served| self.is_one(served, |ip| self.proving.contains(&ip)))
     }
 
     /// True if one of them is such an address, or spells the slot.
@@ -44,7 +45,7 @@ fn only_ipv4(text: &str) -> Option<IpAddr> {
 
 /// Each address of nginx' `$upstream_addr` (`10.0.0.7:80, 10.0.0.8:80 : 10.0.0.6:80`), of Traefik's `ServiceURL`
 /// (`http://10.0.0.7:80`) or of Envoy's `upstream_host`, without its port: an address, or the name of a host.
-pub(super) fn served(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn served(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', ' ']).filter(|piece| !matches!(*piece, "" | ":" | "-")).map(host)
 }
 
@@ -66,7 +67,7 @@ fn host(text: &str) -> &str {
 }
 
 /// The address that this is; one of IPv4 in the form of IPv6 is that of IPv4.
-pub(super) fn ip(host: &str) -> Option<IpAddr> {
+pub(crate) fn ip(host: &str) -> Option<IpAddr> {
     host.parse().ok().map(|ip: IpAddr| ip.to_canonical())
 }
 

@@ -88,6 +88,9 @@ impl Directory {
             Shape::Nobody | Shape::Strange => {}
             Shape::Address => self.of_addresses(upstream, add),
             Shape::Exact { namespace, .. } => self.named(namespace, add),
+            Shape::ByIngress(joined) => {
+                name::by_ingress(joined).flat_map(beginnings).for_each(|begin| self.named(begin, add));
+            }
             Shape::Joined(joined) => {
                 let served = backend(joined).into_iter();
                 let all = readings(joined).map(|(_, name)| name).chain(served);

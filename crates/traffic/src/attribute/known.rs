@@ -52,6 +52,8 @@ pub struct Known {
     pub routes: Vec<String>,
     /// The addresses of the slot's running pods, without those in the host's network.
     pub pods: Vec<IpAddr>,
+    /// Addresses of the slot that Services of other namespaces have as well.
+    pub lent: Vec<IpAddr>,
     /// The host under which the slot is reached.
     pub host: Option<String>,
     /// The hosts of its Ingresses and routes, and of routes elsewhere that lead into it, as they are written there.

@@ -1,11 +1,10 @@
 //! What is known of a slot, from the objects that were listed for it.
 
-use std::net::IpAddr;
-
-use k8s_openapi::api::core::v1::{Pod, Service as Object, ServicePort};
+use k8s_openapi::api::core::v1::{Service as Object, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{ForeignRoute, Known, Neighbour, Service, Streams};
+use crate::ways_in::target::{self, Target};
 use crate::ways_in::{Named, Route, WaysIn, elsewhere, hosts, routes};
 
 impl Known {
@@ -19,13 +18,15 @@ impl Known {
         // An object that is in no namespace is no name in a line.
         let named = |route: &&Route| !route.object.namespace.is_empty() && !routes::is_ciliums_own(route);
         let leading = ways.elsewhere.iter().filter(named);
-        let leading = leading.filter(|route| elsewhere::mentions(&route.object.body, &ways.slot));
+        let target = Target::of(ways);
+        let leading = leading.filter(|route| target.is_mentioned(&route.object.body));
         let foreign = leading
             .map(|route| ForeignRoute { namespace: route.object.namespace.clone(), name: route.object.name.clone() });
         Self {
             services: ways.services.iter().map(Service::of).collect(),
             routes: ingresses.chain(ways.routes.iter().map(|route| route.object.name.clone())).collect(),
-            pods: ways.pods.iter().flat_map(addresses).collect(),
+            pods: ways.pods.iter().flat_map(target::of_pod).filter_map(|address| address.parse().ok()).collect(),
+            lent: elsewhere::lent(ways),
             host: own.into_iter().find_map(|slot| slot.host),
             hosts: hosts::of(ways),
             slots: others,
@@ -61,15 +62,6 @@ fn ports(port: ServicePort) -> impl Iterator<Item = String> {
     [Some(port.port.to_string()), port.name, target].into_iter().flatten()
 }
 
-/// The addresses of a pod that runs. In the host's network it has that of its node, which others have as well.
-fn addresses(pod: &Pod) -> Vec<IpAddr> {
-    let in_the_host = pod.spec.as_ref().is_some_and(|spec| spec.host_network == Some(true));
-    let status = pod.status.as_ref().filter(|status| !in_the_host && status.phase.as_deref() == Some("Running"));
-    let Some(status) = status else { return Vec::new() };
-    let all = status.pod_ips.iter().flatten().map(|address| &address.ip);
-    all.chain(&status.pod_ip).filter_map(|address| address.parse().ok()).collect()
-}
-
 /// The namespaces whose routes a ReferenceGrant lets lead in.
 fn granted(grant: &Named) -> Vec<String> {
     let from = grant.body.pointer("/spec/from").and_then(|from| from.as_array()).into_iter().flatten();
@@ -90,6 +82,8 @@ fn streams(ways: &WaysIn) -> Streams {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use serde_json::json;
 
     use super::*;

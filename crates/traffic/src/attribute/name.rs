@@ -12,6 +12,9 @@ pub(super) const PAGES: &str = "custom-default-backend-";
 /// How long the hash is that Traefik puts behind the name of a route.
 const HASH: usize = 20;
 
+/// Behind the names of Traefik's provider for Ingresses of ingress-nginx.
+const LIKE_NGINX: &str = "@kubernetesingressnginx";
+
 /// A name, by its form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape<'a> {
@@ -24,12 +27,18 @@ pub(super) enum Shape<'a> {
     Exact { namespace: &'a str, service: &'a str, rest: &'a str },
     /// Joined by dashes.
     Joined(&'a str),
+    /// The same with the name of the Ingress in the middle, as Traefik writes it in the place of ingress-nginx.
+    ByIngress(&'a str),
     /// Anything else.
     Strange,
 }
 
 /// The form of a name.
 pub(super) fn shape(name: &str) -> Shape<'_> {
+    if let Some(name) = name.strip_suffix(LIKE_NGINX) {
+        let of_its_own = ["default-backend", "unavailable-service"].contains(&name);
+        return if of_its_own { Shape::Nobody } else { Shape::ByIngress(name) };
+    }
     if name == "upstream-default-backend" || name.ends_with("@internal") {
         return Shape::Nobody;
     }
@@ -92,6 +101,13 @@ fn three(name: &str, separator: char) -> Option<[&str; 3]> {
 pub(super) fn readings(name: &str) -> impl Iterator<Item = (Option<&'static str>, &str)> {
     let stripped = BEFORE.iter().find_map(|before| Some((Some(*before), name.strip_prefix(before)?)));
     [(None, name)].into_iter().chain(stripped)
+}
+
+/// A name with that of an Ingress in it, as it stands and without what stands before it for error pages, and without
+/// what stands behind for canaries.
+pub(super) fn by_ingress(name: &str) -> impl Iterator<Item = &str> {
+    let name = ["-canary", "-wrr"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    [Some(name), name.strip_prefix("default-backend-")].into_iter().flatten()
 }
 
 /// The Service that served, in a name that newer Traefiks give below a route: `httproute-…-HASH-svc-mew-web-0` is `mew-web`.

@@ -36,8 +36,8 @@ pub enum Dialect<'k> {
     Named(&'k Keys),
 }
 
-/// The providers under which Traefik serves Kubernetes' Services.
-const PROVIDERS: [&str; 4] = ["kubernetes", "kubernetescrd", "kubernetesgateway", "kubernetesingressnginx"];
+/// The providers under which Traefik serves Kubernetes' Services by their names alone.
+const PROVIDERS: [&str; 3] = ["kubernetes", "kubernetescrd", "kubernetesgateway"];
 
 /// Reads one line.
 #[must_use]

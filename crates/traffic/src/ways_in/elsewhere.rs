@@ -2,44 +2,49 @@
 //!
 //! Such a request is logged and counted by the name of the other namespace.
 
+use std::net::IpAddr;
+
 use hotdesk_slots::text::plain;
 use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
-use serde_json::Value;
 
 use super::kinds::{Reach, ServedBy};
 use super::routes::{by_settings, hides, is_ciliums_own, is_mesh_only};
+use super::target::Target;
 use super::{Route, Unwatched, WaysIn, called, hidden, snippets};
 use crate::sources::{Controller, Source};
 
+const FIX: &str = "take it away, and let people use the slot's own host";
+
 /// What there is, unless a source tells its requests by where they went.
 pub(super) fn judge(found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
-    let slot = found.slot.as_str();
+    let (slot, target) = (found.slot.as_str(), Target::of(found));
     let foreign = |route: &&Route| route.object.namespace != slot && route.kind.reach != Reach::Granted;
-    let names = |route: &Route| route.object.body.get("spec").is_some_and(|spec| mentions(spec, slot));
+    let names = |route: &Route| route.object.body.get("spec").is_some_and(|spec| target.is_mentioned(spec));
     let leading = |route: &&Route| !is_mesh_only(route) && !is_ciliums_own(route) && names(route);
     let routes =
         found.elsewhere.iter().filter(foreign).filter(leading).filter_map(|route| of_route(route, found, sources));
-    let aliases = found.aliases.iter().filter_map(|service| of_alias(service, found));
-    let ingresses = found.ingresses_elsewhere.iter().filter_map(|ingress| of_ingress(ingress, slot));
-    routes.chain(aliases).chain(ingresses).collect()
+    let aliases = found.aliases.iter().filter_map(|service| of_alias(service, &target));
+    let slices = found.slices.iter().filter_map(|slice| of_slice(slice, &target));
+    let ingresses = found.ingresses_elsewhere.iter().filter_map(|ingress| of_ingress(ingress, &target));
+    routes.chain(aliases).chain(slices).chain(ingresses).collect()
 }
 
 /// An Ingress leads into its own namespace alone, unless a snippet passes requests on, or an annotation sends them there.
-fn of_ingress(ingress: &Ingress, slot: &str) -> Option<Unwatched> {
+fn of_ingress(ingress: &Ingress, target: &Target<'_>) -> Option<Unwatched> {
+    let slot = target.slot();
     let namespace = ingress.metadata.namespace.as_deref().filter(|namespace| *namespace != slot)?;
     let leads = |(key, value): &(&String, &String)| match key.rsplit('/').next() {
-        Some("server-snippet" | "configuration-snippet" | "location-snippet" | "auth-snippet" | "stream-snippet") => {
-            snippets::passes_to(value, &|word| is_in(word, slot))
-        }
-        Some("auth-url" | "mirror-target") => is_in(value.trim(), slot),
+        Some(name) if name.ends_with("-snippet") || name.ends_with("-snippets") => snippets::leads_to(value, target),
+        Some("auth-url" | "mirror-target") => target.is(value.trim()),
         _ => false,
     };
     let (key, _) = ingress.metadata.annotations.iter().flatten().find(leads)?;
     let about = called("Ingress", namespace, ingress.metadata.name.as_deref().unwrap_or_default());
     let why =
         format!("leads into {slot} by {}, and its requests are told as those of {}", plain(key), plain(namespace));
-    Some(Unwatched::new(about, why, "take it away, and let people use the slot's own host"))
+    Some(Unwatched::new(about, why, FIX))
 }
 
 fn of_route(route: &Route, found: &WaysIn, sources: &[Source]) -> Option<Unwatched> {
@@ -62,88 +67,46 @@ fn of_route(route: &Route, found: &WaysIn, sources: &[Source]) -> Option<Unwatch
     Some(Unwatched::new(route.called(), why, "put the route into the slot, where its requests are the slot's"))
 }
 
-fn of_alias(service: &Service, found: &WaysIn) -> Option<Unwatched> {
-    let slot = found.slot.as_str();
+fn of_alias(service: &Service, target: &Target<'_>) -> Option<Unwatched> {
+    let slot = target.slot();
     let namespace = service.metadata.namespace.as_deref().unwrap_or_default();
     let spec = service.spec.as_ref().filter(|spec| spec.type_.as_deref() == Some("ExternalName"))?;
-    let host = spec
-        .external_name
-        .as_deref()
-        .filter(|host| namespace != slot && (is_in(host, slot) || is_address(host, found)))?;
+    let host = spec.external_name.as_deref().filter(|host| namespace != slot && target.is(host))?;
     let about = called("Service", namespace, service.metadata.name.as_deref().unwrap_or_default());
     let why = format!(
         "is another name of {}, so requests to {slot} may be told as those of {}",
         plain(host),
         plain(namespace)
     );
-    Some(Unwatched::new(about, why, "take it away, and let people use the slot's own host"))
+    Some(Unwatched::new(about, why, FIX))
 }
 
-/// True for an address of one of the slot's Services.
-fn is_address(host: &str, found: &WaysIn) -> bool {
-    let specs = found.services.iter().filter_map(|service| service.spec.as_ref());
-    specs.flat_map(|spec| spec.cluster_ips.iter().flatten().chain(&spec.cluster_ip)).any(|address| address == host)
+/// A Service without a selector has the addresses that its EndpointSlices list, whosever they are. Lines that say which
+/// address served tell its requests, but not those to a pod that is gone since.
+fn of_slice(slice: &EndpointSlice, target: &Target<'_>) -> Option<Unwatched> {
+    let slot = target.slot();
+    let namespace = slice.metadata.namespace.as_deref().filter(|namespace| *namespace != slot)?;
+    let address = slice.endpoints.iter().flat_map(|endpoint| &endpoint.addresses).find(|address| target.is(address));
+    let of_pod = || {
+        let mut pods = slice.endpoints.iter().filter_map(|endpoint| endpoint.target_ref.as_ref());
+        pods.find(|pod| pod.namespace.as_deref() == Some(slot))?.name.as_ref()
+    };
+    let listed = match address {
+        Some(address) => format!("the address {}", plain(address)),
+        None => format!("the pod {}", plain(of_pod()?)),
+    };
+    let about = called("EndpointSlice", namespace, slice.metadata.name.as_deref().unwrap_or_default());
+    let labels = slice.metadata.labels.as_ref();
+    let service = labels.and_then(|labels| labels.get("kubernetes.io/service-name"));
+    let by = service.map_or_else(String::new, |name| format!(" by the Service {}", plain(name)));
+    let why = format!("lists {listed} of {slot}, so requests to it{by} may be told as those of {}", plain(namespace));
+    Some(Unwatched::new(about, why, FIX))
 }
 
-/// True if anything in an object names the slot as the place where something is.
-pub(crate) fn mentions(value: &Value, slot: &str) -> bool {
-    match value {
-        Value::Object(fields) => fields.iter().any(|(key, value)| {
-            let named = key.to_ascii_lowercase().ends_with("namespace") && value == slot;
-            named || mentions(value, slot)
-        }),
-        Value::Array(items) => items.iter().any(|item| mentions(item, slot)),
-        Value::String(text) => is_in(text, slot),
-        _ => false,
-    }
-}
-
-/// True for the address of something in a namespace: `web.mew`, `http://web.mew.svc:80/x`, `db-0.db.mew.svc.cluster.local`,
-/// `mew/web`, and Kuma's `web_mew_svc_80`.
-fn is_in(text: &str, namespace: &str) -> bool {
-    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
-    if text.split_once('/').is_some_and(|(first, name)| first == namespace && !name.is_empty()) {
-        return true;
-    }
-    if text.split('_').collect::<Vec<_>>().windows(3).any(|parts| matches!(parts, [_, own, "svc"] if *own == namespace))
-    {
-        return true;
-    }
-    let host = text.split(['/', ':', '?']).next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
-    let labels: Vec<&str> = host.split('.').collect();
-    let inside = |pair: &[&str]| matches!(pair, [own, "svc" | "pod"] if *own == namespace);
-    matches!(labels.as_slice(), [_, own] if *own == namespace) || labels.windows(2).skip(1).any(inside)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_names_its_namespace_only_where_kubernetes_reads_it() {
-        for text in [
-            "web.mew",
-            "web.mew.svc",
-            "http://web.mew.svc:80/x",
-            "db-0.db.mew.svc.cluster.local.",
-            "mew/web",
-            "WEB.MEW.SVC",
-            "web_mew_svc_80",
-        ] {
-            assert!(is_in(text, "mew"), "{text}");
-        }
-        for text in [
-            "mew",
-            "mew.dev.example.com",
-            "web.mew.example.com",
-            "web.mewtwo.svc",
-            "mew.svc",
-            "edge/gw",
-            "/mew/web",
-            "mew_svc_80",
-            "",
-        ] {
-            assert!(!is_in(text, "mew"), "{text}");
-        }
-    }
+/// The addresses of the slot that Services of other namespaces have as well.
+pub(crate) fn lent(found: &WaysIn) -> Vec<IpAddr> {
+    let target = Target::of(found);
+    let elsewhere = |slice: &&EndpointSlice| slice.metadata.namespace.as_deref() != Some(found.slot.as_str());
+    let listed = found.slices.iter().filter(elsewhere).flat_map(|slice| &slice.endpoints);
+    listed.flat_map(|endpoint| &endpoint.addresses).filter_map(|address| target.address(address)).collect()
 }

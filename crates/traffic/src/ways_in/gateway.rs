@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use hotdesk_slots::text::plain;
 use serde_json::Value;
 
-use super::elsewhere::mentions;
 use super::kinds::{GATEWAY_API, ServedBy};
 use super::routes::has;
 use super::settings::{envoy, istio};
+use super::target::Target;
 use super::{From, Hides, Named, Route, Unwatched, WaysIn, add_source, called, hidden};
 use crate::sources::{Controller, ENVOY_GATEWAY, Kind, Source};
 
@@ -29,7 +29,8 @@ pub(super) fn judge(found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
 #[must_use]
 pub fn gateways(found: &WaysIn) -> BTreeSet<(String, String)> {
     let own = found.routes.iter();
-    let granted = found.elsewhere.iter().filter(|route| leads_into(route, &found.slot));
+    let target = Target::of(found);
+    let granted = found.elsewhere.iter().filter(|route| leads_into(route, &target));
     let by_gateway = own.chain(granted).filter(|route| route.kind.served_by == ServedBy::Gateway);
     let gateway = |parent: &Parent<'_>| parent.kind == "Gateway" && parent.group == GATEWAY_API;
     let named = |parent: Parent<'_>| (parent.namespace.to_owned(), parent.name.to_owned());
@@ -58,12 +59,41 @@ fn of_route(route: &Route, found: &WaysIn, sources: &[Source]) -> Vec<Unwatched>
     parents(route).filter_map(|parent| of_parent(route, &parent, found, sources)).collect()
 }
 
+/// The hosts of the listeners that a route is attached to: one without hosts of its own has these.
+pub(super) fn listening<'a>(route: &'a Route, found: &'a WaysIn) -> impl Iterator<Item = &'a str> {
+    parents(route).flat_map(move |parent| {
+        let gateway = found.gateways.iter().find(|gateway| parent.is(gateway));
+        let listeners = gateway.map_or(&[][..], |gateway| gateway.list("/spec/listeners"));
+        listeners
+            .iter()
+            .filter(move |listener| parent.takes(listener))
+            .filter_map(|listener| listener.get("hostname")?.as_str())
+    })
+}
+
 /// A parent of a route.
+#[derive(Clone, Copy)]
 struct Parent<'a> {
     group: &'a str,
     kind: &'a str,
     namespace: &'a str,
     name: &'a str,
+    /// What it says of listeners: the name and the port of those that it means.
+    section: Option<&'a Value>,
+    port: Option<&'a Value>,
+}
+
+impl Parent<'_> {
+    /// True if it means this Gateway.
+    fn is(&self, gateway: &Named) -> bool {
+        (gateway.namespace.as_str(), gateway.name.as_str()) == (self.namespace, self.name)
+    }
+
+    /// True if it means this listener of it.
+    fn takes(&self, listener: &Value) -> bool {
+        let same = |wanted: Option<&Value>, key: &str| wanted.is_none_or(|wanted| listener.get(key) == Some(wanted));
+        same(self.section, "name") && same(self.port, "port")
+    }
 }
 
 fn parents(route: &Route) -> impl Iterator<Item = Parent<'_>> {
@@ -74,6 +104,8 @@ fn parents(route: &Route) -> impl Iterator<Item = Parent<'_>> {
             kind: get("kind", "Gateway"),
             namespace: get("namespace", route.object.namespace.as_str()),
             name: get("name", ""),
+            section: parent.get("sectionName"),
+            port: parent.get("port"),
         }
     })
 }
@@ -91,9 +123,7 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
     if (parent.group, parent.kind) != (GATEWAY_API, "Gateway") {
         return unclear(format!("is attached to the {to}, which is no Gateway"));
     }
-    let same =
-        |gateway: &&Named| (gateway.namespace.as_str(), gateway.name.as_str()) == (parent.namespace, parent.name);
-    let Some(gateway) = found.gateways.iter().find(same) else {
+    let Some(gateway) = found.gateways.iter().find(|gateway| parent.is(gateway)) else {
         return unclear(format!("is attached to the {to}, which is not there"));
     };
     let class = gateway.text("/spec/gatewayClassName").unwrap_or_default();
@@ -165,7 +195,8 @@ fn of_grant(grant: &Named, found: &WaysIn, sources: &[Source]) -> Vec<Unwatched>
     // Where each line says which Service was reached, only routes that such a source does not see are ways in.
     let telling: Vec<Source> = sources.iter().filter(|source| source.names_backends()).cloned().collect();
     if !telling.is_empty() {
-        let led = found.elsewhere.iter().filter(|route| is_granted(route, grant) && leads_into(route, &found.slot));
+        let target = Target::of(found);
+        let led = found.elsewhere.iter().filter(|route| is_granted(route, grant) && leads_into(route, &target));
         return led.flat_map(|route| of_route(route, found, &telling)).collect();
     }
     let why = "lets routes of other namespaces lead into the slot, and their requests are told as those namespaces'";
@@ -181,6 +212,6 @@ fn is_granted(route: &Route, grant: &Named) -> bool {
 }
 
 /// True if a route has a backend in the slot, or mirrors to one.
-fn leads_into(route: &Route, slot: &str) -> bool {
-    route.object.list("/spec/rules").iter().any(|rule| mentions(rule, slot))
+fn leads_into(route: &Route, target: &Target<'_>) -> bool {
+    route.object.list("/spec/rules").iter().any(|rule| target.is_mentioned(rule))
 }

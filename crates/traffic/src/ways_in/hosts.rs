@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::networking::v1::Ingress;
 use serde_json::Value;
 
-use super::{WaysIn, elsewhere};
+use super::kinds::ServedBy;
+use super::target::Target;
+use super::{Route, WaysIn, gateway};
 
 /// Where the kinds of routes hold hosts, below `spec`; `*` stands for each member of a list.
 const PLACES: [&[&str]; 15] = [
@@ -34,11 +36,24 @@ const ANNOTATIONS: [&str; 3] = ["server-alias", "host-aliases", "hostname"];
 /// All hosts, each once, as they are written.
 #[must_use]
 pub fn of(found: &WaysIn) -> Vec<String> {
-    let leading = found.elsewhere.iter().filter(|route| elsewhere::mentions(&route.object.body, &found.slot));
+    let target = Target::of(found);
+    let leading = found.elsewhere.iter().filter(|route| target.is_mentioned(&route.object.body));
+    hosts(found, found.routes.iter().chain(leading))
+}
+
+/// Those of the slot's own objects.
+pub(super) fn own(found: &WaysIn) -> Vec<String> {
+    hosts(found, found.routes.iter())
+}
+
+fn hosts<'a>(found: &WaysIn, routes: impl Iterator<Item = &'a Route>) -> Vec<String> {
     let mut all = BTreeSet::new();
     found.ingresses.iter().for_each(|ingress| of_ingress(ingress, &mut all));
-    for route in found.routes.iter().chain(leading) {
+    for route in routes {
         of_route(&route.object.body, &mut all);
+        if route.kind.served_by == ServedBy::Gateway && route.object.list("/spec/hostnames").is_empty() {
+            all.extend(gateway::listening(route, found).map(str::to_owned));
+        }
         // Knative calls a mapping as its host.
         if route.kind.kind == "DomainMapping" {
             all.insert(route.object.name.clone());
@@ -94,8 +109,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::ways_in::Named;
     use crate::ways_in::kinds::{self, GATEWAY_API};
-    use crate::ways_in::{Named, Route};
 
     fn route(group: &str, kind: &str, namespace: &str, spec: &Value) -> Route {
         let (namespace, name) = (namespace.to_owned(), "x.test".to_owned());
@@ -131,6 +146,45 @@ mod tests {
         });
         let found = WaysIn { ingresses: vec![serde_json::from_value(ingress).unwrap()], ..WaysIn::default() };
         assert_eq!(of(&found), ["*.d.test", "a.test", "b.test", "c.test"]);
+    }
+
+    #[test]
+    fn a_route_without_hosts_has_those_of_the_listeners_that_it_is_attached_to() {
+        let gateway = Named {
+            namespace: "edge".to_owned(),
+            name: "gw".to_owned(),
+            body: json!({"spec": {"listeners": [
+                {"name": "a", "port": 80, "hostname": "a.test"},
+                {"name": "b", "port": 443, "hostname": "*.b.test"},
+                {"name": "c", "port": 80},
+            ]}}),
+            ..Named::default()
+        };
+        let other = Named { name: "other".to_owned(), ..gateway.clone() };
+        let hosts = |kind: &str, spec: &Value| {
+            let routes = vec![route(GATEWAY_API, kind, "mew", spec)];
+            of(&WaysIn { routes, gateways: vec![gateway.clone(), other.clone()], ..WaysIn::default() })
+        };
+        let parent = |more: Value| {
+            let mut parent = json!({"namespace": "edge", "name": "gw"});
+            json_merge(&mut parent, more);
+            json!({"parentRefs": [parent]})
+        };
+        for kind in ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"] {
+            assert_eq!(hosts(kind, &parent(json!({}))), ["*.b.test", "a.test"], "{kind}");
+        }
+        assert_eq!(hosts("HTTPRoute", &parent(json!({"sectionName": "a"}))), ["a.test"]);
+        assert_eq!(hosts("HTTPRoute", &parent(json!({"port": 443}))), ["*.b.test"]);
+        assert_eq!(hosts("HTTPRoute", &parent(json!({"sectionName": "c"}))), Vec::<String>::new());
+        assert_eq!(hosts("HTTPRoute", &parent(json!({"name": "third"}))), Vec::<String>::new());
+        let mut own = parent(json!({}));
+        own["hostnames"] = json!(["x.test"]);
+        assert_eq!(hosts("HTTPRoute", &own), ["x.test"]);
+    }
+
+    fn json_merge(into: &mut Value, from: Value) {
+        let (Value::Object(into), Value::Object(from)) = (into, from) else { return };
+        into.extend(from);
     }
 
     #[test]

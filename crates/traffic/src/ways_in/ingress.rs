@@ -9,7 +9,7 @@ use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use super::boolean::{is_off, is_on};
 use super::kinds::{ALL, NETWORKING, RouteKind};
 use super::settings::istio;
-use super::settings::traefik::Class;
+use super::settings::traefik::{Class, LikeNginx, Traefik};
 use super::snippets::{self, Place};
 use super::{From, Hides, Rules, Unwatched, WaysIn, add_source, hidden, own};
 use crate::sources::{Controller, INGRESS_NGINX, Source};
@@ -42,7 +42,13 @@ fn witnesses<'a>(
     if rules.name_classes() {
         let silent = |source: &&Source| source.product().is_none() && source.sees.kinds.is_empty();
         let readers: Vec<&Source> = of_ingresses.into_iter().chain(sources.iter().filter(silent)).collect();
-        return of_named(&classes, rules, &readers, about);
+        // Whatever classes they read, they read none in a namespace that they do not watch.
+        let elsewhere = |source: &Source| found.settings(source)?.watches_elsewhere(found);
+        let there: Vec<&Source> = readers.iter().copied().filter(|source| elsewhere(source).is_none()).collect();
+        return match readers.iter().find_map(|source| elsewhere(source)).filter(|_| there.is_empty()) {
+            Some(why) => Err(self::elsewhere(about, &why)),
+            None => of_named(&classes, rules, &there, about),
+        };
     }
     if of_ingresses.is_empty() && classes.is_empty() && found.ingress_classes.is_empty() {
         return Err(unread(about, &[]));
@@ -54,7 +60,7 @@ fn witnesses<'a>(
     let seen = |source: &&Source| served.iter().all(|served| refused(source, found, ingress, served).is_none());
     let witnesses: Vec<&Source> = of_ingresses.iter().copied().filter(seen).collect();
     if !witnesses.is_empty() {
-        return Ok(vec![witnesses]);
+        return Ok(apart(witnesses, found, &served));
     }
     let of_controller =
         |served: &Served<'_>| of_ingresses.iter().find_map(|source| refused(source, found, ingress, served)?);
@@ -137,7 +143,7 @@ fn of_no_class<'a>(
                 "give it the class of the controller that is read (spec.ingressClassName)",
             ));
         }
-        groups.push(group);
+        groups.extend(apart(group, found, &[served]));
     }
     if groups.is_empty() {
         groups.push(of_ingresses.to_vec());
@@ -158,6 +164,13 @@ impl Served<'_> {
             Class::Field(class) | Class::Annotation(class) => plain(class),
         }
     }
+}
+
+/// A Traefik in the place of ingress-nginx may serve a part of what that one serves: each has readers of its own.
+fn apart<'a>(readers: Vec<&'a Source>, found: &WaysIn, served: &[Served<'_>]) -> Vec<Vec<&'a Source>> {
+    let is_like = |source: &&Source| served.iter().any(|served| like_nginx(source, found, served).is_some());
+    let (like, others): (Vec<&Source>, Vec<&Source>) = readers.into_iter().partition(is_like);
+    [others, like].into_iter().filter(|group| !group.is_empty()).collect()
 }
 
 /// Which of several controllers serves a class is not said where classes are named: each has readers of its own.
@@ -226,6 +239,9 @@ fn elsewhere(about: String, why: &str) -> Unwatched {
 /// Nothing if a source reads the controller that serves an Ingress; else why the one that it reads does not serve it, if that
 /// is one of the same name.
 fn refused(source: &Source, found: &WaysIn, ingress: &Ingress, served: &Served<'_>) -> Option<Option<String>> {
+    if let Some(like) = like_nginx(source, found, served) {
+        return like.refuses(found, served.class).map(Some);
+    }
     if !reads(source, found, &served.controller) {
         return Some(None);
     }
@@ -239,10 +255,18 @@ fn refused(source: &Source, found: &WaysIn, ingress: &Ingress, served: &Served<'
         let labels = ingress.metadata.labels.as_ref();
         pair.is_some_and(|(key, value)| labels.and_then(|all| all.get(key)).is_some_and(|own| own == value))
     };
-    let by_nginx = settings.nginx.iter().find_map(|nginx| nginx.refuses(&found.slot, annotation));
+    let by_nginx = settings.nginx.iter().find_map(|nginx| nginx.refuses(found, annotation));
     let mut by_traefik = settings.traefik.iter();
     let by_traefik = by_traefik.find_map(|traefik| traefik.ingresses.refuses(&found.slot, Some(served.class), &has));
     by_nginx.or(by_traefik).map(Some)
+}
+
+/// How the Traefik of a source stands for a controller, if it does.
+fn like_nginx<'a>(source: &Source, found: &'a WaysIn, served: &Served<'_>) -> Option<&'a LikeNginx> {
+    let known = &found.settings(source)?.traefik;
+    let like =
+        |traefik: &'a Traefik| traefik.like_nginx.as_ref().filter(|like| like.reads(&served.controller, served.class));
+    if known.iter().all(|traefik| like(traefik).is_some()) { known.iter().find_map(like) } else { None }
 }
 
 /// Whether a source reads this controller. A controller's own flag says more than what its format does.

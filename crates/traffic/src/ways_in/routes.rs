@@ -47,14 +47,15 @@ fn refused(route: &Route, found: &WaysIn, source: &Source, rules: &Rules<'_>) ->
         return None;
     }
     let class = route.object.annotations.get(OLD_CLASS).map(String::as_str).unwrap_or_default();
+    let known = found.settings(source).map(|settings| settings.traefik.as_slice()).unwrap_or_default();
     if rules.classes.iter().any(|known| !class.is_empty() && known == class) {
-        return None;
+        // Whatever classes it reads, it reads none in a namespace that it does not watch.
+        return known.iter().find_map(|traefik| traefik.own.watches_elsewhere(&route.object.namespace));
     }
     let refuses = |provider: &Provider| {
         let has = |label: &str| has(&route.object, label);
         provider.refuses(&route.object.namespace, Some(Class::Annotation(class)), &has)
     };
-    let known = found.settings(source).map(|settings| settings.traefik.as_slice()).unwrap_or_default();
     if known.is_empty() {
         return refuses(&Provider::of_own_kinds());
     }

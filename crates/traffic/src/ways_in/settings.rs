@@ -6,6 +6,7 @@ pub mod envoy;
 pub mod istio;
 mod mounted;
 pub mod nginx;
+pub(crate) mod selector;
 pub mod traefik;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
@@ -13,7 +14,8 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use hotdesk_slots::text::plain;
 
 use self::nginx::Nginx;
-use self::traefik::Traefik;
+use self::traefik::{LikeNginx, Traefik};
+use super::target::Target;
 use super::{From, Hides, Unwatched, WaysIn, called};
 use crate::sources::{Controller, NAME_LABEL, Source};
 
@@ -181,6 +183,24 @@ pub(super) fn streams(found: &WaysIn) -> Vec<Unwatched> {
     all
 }
 
+/// What the settings of ingress-nginx send into the slot past its Ingresses.
+pub(super) fn snippets(found: &WaysIn) -> Vec<Unwatched> {
+    let target = Target::of(found);
+    let mut all: Vec<Unwatched> = Vec::new();
+    for config in found.controllers.iter().filter_map(|settings| settings.config.as_ref()) {
+        let (namespace, name) = place(config);
+        let about = format!("{} of the ingress controller", called("ConfigMap", namespace, name));
+        for key in nginx::leading(config, &target) {
+            let why = format!("leads into {} by {key}, and that is logged under no name of a slot", found.slot);
+            let one = Unwatched::new(about.clone(), why, nginx::fix(config, key));
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+    }
+    all
+}
+
 /// Whatever host or path nobody has, the controller sends to its default backend, and logs it so.
 pub(super) fn default_backends(found: &WaysIn) -> Vec<Unwatched> {
     let all = found.controllers.iter().flat_map(|settings| &settings.default_backends);
@@ -209,9 +229,30 @@ impl Settings {
             traefik: pods.iter().filter(of_traefik).map(|pod| Traefik::of(pod, files)).collect(),
             ..Self::default()
         };
+        let backends =
+            settings.traefik.iter().filter_map(|traefik| traefik.like_nginx.as_ref()?.default_backend.as_deref());
+        let backends: Vec<_> = backends.filter_map(|named| object(named, "")).collect();
+        settings.default_backends.extend(backends);
         settings.nginx.dedup();
         settings.traefik.dedup();
         settings
+    }
+
+    /// True if which namespaces it watches depends on their labels.
+    #[must_use]
+    pub fn selects_namespaces(&self) -> bool {
+        let like = self.traefik.iter().filter_map(|traefik| traefik.like_nginx.as_ref());
+        self.nginx.iter().any(Nginx::selects) || like.into_iter().any(LikeNginx::selects)
+    }
+
+    /// Why its pods take no Ingress of the slot at all.
+    pub(super) fn watches_elsewhere(&self, found: &WaysIn) -> Option<String> {
+        let by_traefik = |traefik: &Traefik| {
+            let elsewhere = traefik.ingresses.watches_elsewhere(&found.slot)?;
+            traefik.like_nginx.as_ref().map_or(Some(elsewhere), |like| like.watches_elsewhere(found))
+        };
+        let by_nginx = self.nginx.iter().find_map(|nginx| nginx.watches_elsewhere(found));
+        by_nginx.or_else(|| self.traefik.iter().find_map(by_traefik))
     }
 
     /// What of the controller's settings hides from a source what it serves. Error pages of an Ingress' own are told by name.

@@ -4,6 +4,7 @@
 //! requests on, does so under no name of a Service.
 
 use super::From;
+use super::target::Target;
 
 /// Where a snippet stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +40,22 @@ pub fn hides(snippet: &str, place: Place) -> Option<(String, From)> {
     }
 }
 
-/// True if it passes requests on to a place: by a directive such as `proxy_pass`, or by a variable for one.
-pub(super) fn passes_to(snippet: &str, is: &dyn Fn(&str) -> bool) -> bool {
-    let passes = |words: &Vec<String>| first(words).ends_with("_pass") || ["set", "mirror"].contains(&first(words));
-    directives(snippet).iter().filter(|words| passes(words)).flatten().any(|word| is(word))
+/// True if it passes requests on, and any of its words may mean the slot: a variable may hold what a directive passes them to.
+/// The paths of locations and the headers of answers lead nowhere.
+pub(super) fn leads_to(snippet: &str, target: &Target<'_>) -> bool {
+    let passes = |words: &Vec<String>| {
+        let name = first(words);
+        name.ends_with("_pass") || name.contains("_by_lua") || ["mirror", "upstream", "js_content"].contains(&name)
+    };
+    let silent = ["location", "add_header", "add_trailer", "more_set_headers", "access_log"];
+    let is_name = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let spelled = |words: &Vec<String>| {
+        // A call in Lua is one word.
+        let arguments = words.iter().skip(usize::from(is_name(first(words))));
+        !silent.contains(&first(words)) && arguments.into_iter().any(|word| target.is_spelled(word))
+    };
+    let found = directives(snippet);
+    found.iter().any(passes) && found.iter().any(spelled)
 }
 
 fn first(words: &[String]) -> &str {

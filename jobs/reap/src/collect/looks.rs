@@ -16,12 +16,14 @@ use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::tally::Watch;
 use hotdesk_traffic::sight::Traffic;
 use hotdesk_traffic::sources::{Kind, Source};
-use hotdesk_traffic::ways_in::{Rules, unwatched};
+use hotdesk_traffic::ways_in::{Rules, WaysIn, unwatched};
 
 /// What an older reaper has read does not count where this one sees more in the same lines: since 3, requests that a route of
 /// the slot took and something else answered; since 4, what an entry of nobody's says beside its name (a namespace alone, a
-/// second host or address, a URL, the host of an Ingress), later parts of names, and the addresses of the slot's Services.
-const READER: u8 = 4;
+/// second host or address, a URL, the host of an Ingress), later parts of names, and the addresses of the slot's Services;
+/// since 5, hosts in whatever place and capitals, those of a Gateway's listeners, and the names of Traefik's provider for
+/// Ingresses of ingress-nginx.
+const READER: u8 = 5;
 
 /// What is the same for all sources.
 pub struct Case {
@@ -149,9 +151,11 @@ impl Collector<'_> {
         self.cluster.check_clock(self.now).await?;
         let rules = Rules { classes: &self.args.ingress_class, ignore_direct: self.args.ignore_direct_traffic };
         let (cluster, slot, sources) = (self.cluster, self.slot, self.patterns.sources.as_slice());
-        let ways = Survey { cluster, slot, sources, rules }.collect().await?;
+        let slots = slots::all(cluster).await?;
+        let host = slots.iter().find(|known| known.namespace == slot).and_then(|known| known.host.clone());
+        let ways = WaysIn { host, ..Survey { cluster, slot, sources, rules }.collect().await? };
         let doubts = unwatched(&ways, sources, &rules).iter().map(ToString::to_string).collect();
-        let known = Known::of(&ways, slots::all(cluster).await?, &self.args.other_namespaces);
+        let known = Known::of(&ways, slots, &self.args.other_namespaces);
         let ago = |length: SignedDuration| now.saturating_sub(length).unwrap_or(Timestamp::MIN);
         let names = Names::of(self.slot, &known);
         let look_back = ago(window.max(self.args.look_back));

@@ -5,13 +5,16 @@
 
 pub(crate) mod served;
 
+use std::collections::BTreeMap;
+
 use hotdesk_traffic::sources::Source;
 use hotdesk_traffic::ways_in::gateway::{gateways, proxies};
 use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, Reach, ServedBy};
 use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
-use k8s_openapi::api::networking::v1::IngressClass;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, ListParams, ObjectList, TypeMeta};
@@ -62,9 +65,26 @@ impl Survey<'_> {
         let external = everything.clone().fields("spec.type=ExternalName");
         found.aliases =
             self.asked(&mut found, "the Services of other namespaces", "services", "", aliases.list(&external)).await;
+        let slices: Api<EndpointSlice> = Api::all(client());
+        let (what, right) = ("the EndpointSlices of other namespaces", "endpointslices.discovery.k8s.io");
+        found.slices = self.asked(&mut found, what, right, "", slices.list(&everything)).await;
+        found.ingresses_elsewhere = self.ingresses_elsewhere(&mut found).await;
         self.routes(&mut found).await;
         self.controllers(&mut found).await;
+        if found.controllers.iter().any(Settings::selects_namespaces) {
+            found.labels = self.labels(&mut found).await;
+        }
         Ok(found)
+    }
+
+    /// The Ingresses of other namespaces, by their metadata: what leads from there into the slot stands in annotations.
+    async fn ingresses_elsewhere(&self, found: &mut WaysIn) -> Vec<Ingress> {
+        let ingresses: Api<Ingress> = Api::all(self.cluster.client.clone());
+        let (everything, resource) = (ListParams::default(), "ingresses.networking.k8s.io");
+        let asked = ingresses.list_metadata(&everything);
+        let listed = self.asked(found, "the Ingresses of other namespaces", resource, "", asked).await;
+        let others = listed.into_iter().filter(|one| one.metadata.namespace.as_deref() != Some(self.slot));
+        others.map(|one| Ingress { metadata: one.metadata, ..Ingress::default() }).collect()
     }
 
     /// A list, or a note that it could not be had.
@@ -199,6 +219,19 @@ impl Survey<'_> {
                 settings.streams.extend(self.config_map(found, namespace, name).await);
             }
             found.controllers.push(settings);
+        }
+    }
+
+    /// The labels of the slot's namespace, by which a controller may choose what it watches.
+    async fn labels(&self, found: &mut WaysIn) -> Option<BTreeMap<String, String>> {
+        let api: Api<Namespace> = Api::all(self.cluster.client.clone());
+        match self.cluster.answer(ASKED, api.get(self.slot)).await {
+            Ok(namespace) => Some(namespace.metadata.labels.unwrap_or_default()),
+            Err(why) => {
+                let (what, right) = (format!("the namespace {}", self.slot), "get namespaces in the slot");
+                found.unread.push(Unwatched::unread(&what, right, reason(&why)));
+                None
+            }
         }
     }
 

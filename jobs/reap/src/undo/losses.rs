@@ -28,7 +28,8 @@ const MAX_NAMED: usize = 3;
 /// What is lost with an object, one line each; `shown` is its name.
 #[must_use]
 pub fn losses(live: &DynamicObject, shown: &str) -> Vec<String> {
-    let mut lost = edits(live, shown);
+    let mut lost: Vec<String> = volumes::claimed(live, shown).into_iter().collect();
+    lost.extend(edits(live, shown));
     lost.extend(assigned(live, shown));
     let active = live.data.pointer("/status/active").and_then(Value::as_i64).unwrap_or_default();
     let is_job = live.types.as_ref().is_some_and(|types| types.kind == "Job");

@@ -30,7 +30,7 @@ pub struct Prospect {
 /// Whether the reaper may delete an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// It may; and what goes with it beyond what the manifest says.
+    /// It may; and what goes with it, by the object as it is. One that is not there any more takes nothing along.
     Within(Vec<String>),
     /// It may not: the object is outside of the slot, or its administrators'.
     Outside,
@@ -67,10 +67,7 @@ pub fn prospect(
             continue;
         }
         match reach(&found) {
-            Reach::Within(lost) => {
-                result.lost.extend(data_of(&found, object));
-                result.lost.extend(lost);
-            }
+            Reach::Within(lost) => result.lost.extend(lost),
             Reach::Outside => outside.push(found),
             Reach::Others => {
                 result.out_of_reach.push(found.clone());
@@ -95,23 +92,6 @@ fn held(out_of_reach: &[ObjectRef], setting: ClusterScoped) -> Option<String> {
     let more = out_of_reach.len().saturating_sub(names.len());
     let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
     Some(format!("it holds {}{more}, which the reaper of a slot may not delete", list(&names)))
-}
-
-/// The data that goes with an object.
-fn data_of(found: &ObjectRef, object: &Value) -> Option<String> {
-    let at = |pointer: &str| object.pointer(pointer);
-    match found.kind.as_str() {
-        "PersistentVolumeClaim" => Some(format!("the data of {found}")),
-        "StatefulSet" => {
-            let has_volumes =
-                at("/spec/volumeClaimTemplates").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
-            let deletes =
-                at("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted").and_then(Value::as_str) == Some("Delete");
-            (has_volumes && deletes)
-                .then(|| format!("the data of the volumes of {found}, which says whenDeleted: Delete"))
-        }
-        _ => None,
-    }
 }
 
 /// A hook of the uninstall runs, and nothing takes back what it did.
@@ -233,28 +213,6 @@ mod tests {
     fn what_nobody_can_judge_stays_whatever_the_setting() {
         let found = of(&[object("Gadget", &json!({}))], &[], ClusterScoped::KeepObjects);
         assert_eq!((found.held.as_deref(), found.in_doubt), (Some("the cluster knows no Gadget"), true));
-    }
-
-    #[track_caller]
-    fn check_lost(object: &Value, expected: &[&str]) {
-        assert_eq!(of(std::slice::from_ref(object), &[], ClusterScoped::KeepRelease).lost, expected, "{object}");
-    }
-
-    #[test]
-    fn data_that_goes_is_named() {
-        let templates =
-            |policy: Value| json!({"volumeClaimTemplates": [{}], "persistentVolumeClaimRetentionPolicy": policy});
-        check_lost(&object("PersistentVolumeClaim", &json!({})), &["the data of PersistentVolumeClaim/x"]);
-        check_lost(&object("Deployment", &json!({})), &[]);
-        check_lost(&object("StatefulSet", &templates(json!({"whenDeleted": "Retain"}))), &[]);
-        check_lost(
-            &object("StatefulSet", &templates(json!({"whenDeleted": "Delete"}))),
-            &["the data of the volumes of StatefulSet/x, which says whenDeleted: Delete"],
-        );
-        check_lost(
-            &object("StatefulSet", &json!({"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}})),
-            &[],
-        );
     }
 
     #[test]

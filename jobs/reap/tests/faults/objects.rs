@@ -8,9 +8,13 @@ use crate::world::{World, missing};
 /// Kinds that need no object to be served.
 const ALWAYS: [(&str, &str); 2] = [("networking.k8s.io/v1", "IngressClass"), ("networking.k8s.io/v1", "Ingress")];
 
+/// The slot.
+const NAMESPACE: &str = "/api/v1/namespaces/mew";
+
 /// True for what is answered here.
 pub(crate) fn serves(path: &str) -> bool {
-    let of_core = ["/api/v1/services", "/api/v1/namespaces/mew/pods"].contains(&path) || path.contains("/configmaps/");
+    let of_core =
+        ["/api/v1/services", "/api/v1/namespaces/mew/pods", NAMESPACE].contains(&path) || path.contains("/configmaps/");
     of_core || path == "/apis" || read(path).is_some()
 }
 
@@ -30,6 +34,11 @@ pub(crate) fn answer(world: &World, path: &str, target: &str) -> Reply {
         let resources: Vec<Value> =
             kinds(world).iter().filter(|(of, _)| of == version).map(|(_, kind)| resource(kind)).collect();
         return Reply::Json(200, json!({"kind": "APIResourceList", "groupVersion": version, "resources": resources}));
+    }
+    if path == NAMESPACE {
+        let usual = json!({"metadata": {"name": "mew", "labels": {"kubernetes.io/metadata.name": "mew"}}});
+        let found = world.objects.iter().find(|object| object["kind"] == "Namespace");
+        return Reply::Json(200, found.cloned().unwrap_or(usual));
     }
     let Some(Asked { version, namespace, plural, name }) = read(path) else { return missing() };
     let external = |object: &Value| !target.contains("ExternalName") || object["spec"]["type"] == "ExternalName";
@@ -67,7 +76,7 @@ fn read(path: &str) -> Option<Asked<'_>> {
         }
     };
     let group = version.split_once('/').map_or("", |(group, _)| group);
-    if !["", "networking.k8s.io"].contains(&group) && !is_of_routes(group) {
+    if !["", "networking.k8s.io", "discovery.k8s.io"].contains(&group) && !is_of_routes(group) {
         return None;
     }
     let mut parts = rest.split('/');

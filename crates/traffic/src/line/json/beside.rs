@@ -27,6 +27,8 @@ enum By {
     Sender,
     /// It holds the host that was asked for.
     Host,
+    /// The same in an object of what the sender chose: all in it that is no query says a host, or nothing.
+    SentHost,
     /// The controller, in words that may quote the request.
     Message,
 }
@@ -45,16 +47,24 @@ impl Beside {
     fn take(&mut self, chosen: By, value: &Value) {
         match value {
             Value::Object(fields) => {
+                let header = ["name", "key"].iter().find_map(|key| fields.get(*key)?.as_str());
+                let chosen = of_header(chosen, header);
                 for (key, value) in fields {
-                    let inside = by(key, Dialect::Either.field(key));
-                    // Keys inside of what the sender chose may be the sender's as well.
-                    let inside = if chosen == By::Sender && inside != By::Host { By::Sender } else { inside };
                     self.text(chosen, key);
-                    self.take(inside, value);
+                    self.take(inside(chosen, key), value);
                 }
             }
-            Value::Array(items) => items.iter().for_each(|item| self.take(chosen, item)),
-            Value::String(text) => self.text(chosen, text),
+            Value::Array(items) => {
+                let header = items.first().and_then(Value::as_str).filter(|_| items.len() == 2);
+                let chosen = of_header(chosen, header);
+                items.iter().for_each(|item| self.take(chosen, item));
+            }
+            Value::String(text) => match text.split_once(':') {
+                Some((name, host)) if chosen == By::Sender && is_name(name) => {
+                    self.text(of_header(chosen, Some(name)), host.trim());
+                }
+                _ => self.text(chosen, text),
+            },
             _ => {}
         }
     }
@@ -63,12 +73,43 @@ impl Beside {
         let (into, mark) = match chosen {
             By::Controller => (&mut self.values, '\n'),
             By::Message if !text.contains(" HTTP/") => (&mut self.values, '\n'),
-            By::Host => (&mut self.hosts, ' '),
+            By::Host | By::SentHost => (&mut self.hosts, ' '),
             _ => return,
         };
         into.push(mark);
         into.push_str(text);
     }
+}
+
+/// Who chose what stands under a key of an object.
+fn inside(chosen: By, key: &str) -> By {
+    let found = by(key, Dialect::Either.field(key));
+    match chosen {
+        // Keys inside of what the sender chose may be the sender's as well.
+        By::Sender if found == By::Host || says_a_host(key) => By::SentHost,
+        By::Sender => By::Sender,
+        By::SentHost if found == By::Sender => By::Sender,
+        By::SentHost => By::SentHost,
+        _ => found,
+    }
+}
+
+/// The same of a header that stands beside its name.
+fn of_header(chosen: By, name: Option<&str>) -> By {
+    if chosen == By::Sender && name.is_some_and(says_a_host) { By::SentHost } else { chosen }
+}
+
+/// True for the name of a header.
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// True for a key or a header that has the host that was asked for, in whatever capitals.
+fn says_a_host(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let has = |word: &&str| key.contains(*word);
+    ["host", "domain", "authority", "url", "sni", "server_name", "servername", "server-name"].iter().any(has)
+        && !["refer", "cookie", "quer", "args", "user"].iter().any(has)
 }
 
 /// Who chose what stands under a key.

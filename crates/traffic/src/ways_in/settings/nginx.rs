@@ -7,7 +7,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
 use super::super::boolean::{is_off, is_on};
 use super::super::snippets::{self, Place};
-use super::super::{From, called};
+use super::super::target::Target;
+use super::super::{From, WaysIn, called};
+use super::selector::selects;
 use super::{Hidden, arguments, object, place, values};
 
 /// Where its log goes to the container's output.
@@ -23,6 +25,8 @@ pub struct Nginx {
     class: String,
     /// `--watch-namespace`; none: all.
     namespaces: Vec<String>,
+    /// `--watch-namespace-selector`; empty: all.
+    selector: String,
     /// False by `--enable-metrics=false`.
     pub counts: bool,
     /// True by `--metrics-per-host=false`: it counts requests to any host.
@@ -40,15 +44,16 @@ impl Nginx {
         Self {
             class: class.unwrap_or_else(|| DEFAULT_CLASS.to_owned()),
             namespaces: namespaces.collect(),
+            selector: values(&arguments, "watch-namespace-selector").pop().unwrap_or_default(),
             counts: !off("enable-metrics"),
             counts_any_host: off("metrics-per-host"),
         }
     }
 
     /// Why it does not take an Ingress of a slot, whose class is named by the old annotation alone, or not so.
-    pub(crate) fn refuses(&self, slot: &str, annotation: Option<&str>) -> Option<String> {
-        if let Some(only) = self.namespaces.iter().find(|only| *only != slot) {
-            return Some(format!("it watches {} alone (--watch-namespace)", plain(only)));
+    pub(crate) fn refuses(&self, found: &WaysIn, annotation: Option<&str>) -> Option<String> {
+        if let Some(elsewhere) = self.watches_elsewhere(found) {
+            return Some(elsewhere);
         }
         let other = annotation.filter(|class| !class.is_empty() && *class != self.class)?;
         Some(format!(
@@ -57,10 +62,24 @@ impl Nginx {
             plain(other)
         ))
     }
+
+    /// Why it takes nothing of the slot at all.
+    pub(super) fn watches_elsewhere(&self, found: &WaysIn) -> Option<String> {
+        if let Some(only) = self.namespaces.iter().find(|only| **only != found.slot) {
+            return Some(format!("it watches {} alone (--watch-namespace)", plain(only)));
+        }
+        (!selects(&self.selector, &found.slot, found.labels.as_ref()))
+            .then(|| format!("it watches namespaces with {} alone (--watch-namespace-selector)", plain(&self.selector)))
+    }
+
+    /// True if whether it watches the slot depends on labels.
+    pub(super) fn selects(&self) -> bool {
+        !self.selector.is_empty()
+    }
 }
 
 /// The command that takes a key out of a controller's ConfigMap.
-fn fix(config: &ConfigMap, key: &str) -> String {
+pub(super) fn fix(config: &ConfigMap, key: &str) -> String {
     let (namespace, name) = place(config);
     format!("kubectl -n {namespace} patch configmap {name} --type merge -p '{{\"data\":{{\"{key}\":null}}}}'")
 }
@@ -90,6 +109,15 @@ pub fn hidden(config: &ConfigMap) -> Vec<Hidden> {
             from,
         })
         .collect()
+}
+
+/// The settings that send requests to a slot.
+pub(super) fn leading(config: &ConfigMap, target: &Target<'_>) -> Vec<&'static str> {
+    let holds = |key: &str| config.data.as_ref().and_then(|data| data.get(key));
+    let snippets = ["main-snippet", "http-snippet", "server-snippet", "location-snippet", "stream-snippet"];
+    let leads = |key: &&str| holds(key).is_some_and(|snippet| snippets::leads_to(snippet, target));
+    let asks = holds("global-auth-url").is_some_and(|url| target.is(url.trim()));
+    snippets.into_iter().filter(leads).chain(asks.then_some("global-auth-url")).collect()
 }
 
 type Found = (&'static str, String, Option<From>);

@@ -12,6 +12,10 @@ use super::super::boolean::is_off;
 use super::mounted::{self, Mounted};
 use super::{Hidden, arguments, namespace};
 
+mod like_nginx;
+
+pub(crate) use like_nginx::LikeNginx;
+
 /// Where its log goes to the container's output.
 const OUTPUTS: [&str; 4] = ["", "/dev/stdout", "/dev/stderr", "/proc/1/fd/1"];
 
@@ -35,6 +39,8 @@ const OWN_KINDS: &str = "providers.kubernetescrd";
 pub struct Traefik {
     /// What it takes of Ingresses.
     pub(crate) ingresses: Provider,
+    /// The same in the place of ingress-nginx.
+    pub(crate) like_nginx: Option<LikeNginx>,
     /// What it takes of its own kinds.
     pub(crate) own: Provider,
     /// What it takes of routes of the Gateway API.
@@ -48,6 +54,8 @@ pub struct Traefik {
 pub(crate) struct Provider {
     /// How its flags begin: `providers.kubernetescrd`.
     name: &'static str,
+    /// True if it reads nothing.
+    off: bool,
     class: String,
     /// None: all.
     namespaces: Vec<String>,
@@ -69,6 +77,7 @@ impl Traefik {
         let written = Written::of(pod, files);
         Self {
             ingresses: written.provider("providers.kubernetesingress"),
+            like_nginx: LikeNginx::of(&written),
             own: written.provider(OWN_KINDS),
             gateways: written.provider("providers.kubernetesgateway"),
             hidden: written.hidden(&format!("the Traefik in {}", plain(namespace(pod)))),
@@ -95,10 +104,23 @@ impl Provider {
         class: Option<Class<'_>>,
         has: &dyn Fn(&str) -> bool,
     ) -> Option<String> {
+        self.watches_elsewhere(namespace).or_else(|| self.refuses_there(class, has))
+    }
+
+    /// Why it takes nothing of a namespace at all.
+    pub(crate) fn watches_elsewhere(&self, namespace: &str) -> Option<String> {
         let name = self.name;
+        if self.off {
+            return Some(format!("it reads no such objects (--{name} is not set)"));
+        }
         if !self.namespaces.is_empty() && !self.namespaces.iter().any(|known| known == namespace) {
             return Some(format!("it watches {} alone (--{name}.namespaces)", plain(&self.namespaces.join(","))));
         }
+        None
+    }
+
+    fn refuses_there(&self, class: Option<Class<'_>>, has: &dyn Fn(&str) -> bool) -> Option<String> {
+        let name = self.name;
         if !self.labels.is_empty() && !self.labels.split(',').all(|label| has(label.trim())) {
             return Some(format!("it takes objects with {} alone (--{name}.labelselector)", plain(&self.labels)));
         }
@@ -136,6 +158,8 @@ struct Written {
     pairs: Vec<(String, String)>,
     /// A file that cannot be seen.
     unseen: Option<String>,
+    /// True if there may be variables that cannot be seen.
+    open: bool,
 }
 
 impl Written {
@@ -154,17 +178,30 @@ impl Written {
             };
             let yaml = text.filter(|_| !path.ends_with(".toml")).and_then(|text| serde_saphyr::from_str(text).ok());
             match (yaml, text) {
-                (Some(yaml), _) => return Self { pairs: flat(&yaml), unseen: None },
+                (Some(yaml), _) => return Self { pairs: flat(&yaml), unseen: None, open: false },
                 (None, Some(_)) => unseen = Some(path),
                 (None, None) if named => unseen = Some(path),
                 (None, None) => {}
             }
         }
-        Self { pairs, unseen }
+        let open = pod.spec.iter().flat_map(|spec| &spec.containers).any(|container| container.env_from.is_some());
+        Self { pairs, unseen, open }
     }
 
     fn get(&self, key: &str) -> Option<&str> {
         self.pairs.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
+    /// True if a provider is on: by itself, or by any of its settings.
+    fn has(&self, name: &str) -> bool {
+        let below = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        self.get(name).map_or_else(|| self.pairs.iter().any(|(key, _)| below(key)), |value| !is_off(value))
+    }
+
+    /// True if a provider is off. Where no provider of Kubernetes is named at all, the settings are somewhere else.
+    fn lacks(&self, name: &str) -> bool {
+        let any = self.pairs.iter().any(|(key, _)| key.starts_with("providers.kubernetes"));
+        !self.has(name) && (self.get(name).is_some() || any && !self.open && self.unseen.is_none())
     }
 
     fn provider(&self, name: &'static str) -> Provider {
@@ -174,7 +211,8 @@ impl Written {
         let listed = format!("{name}.namespaces[");
         let each = self.pairs.iter().filter(|(key, _)| key.starts_with(&listed)).map(|(_, value)| value.as_str());
         let namespaces = all.chain(each).map(str::to_owned).collect();
-        Provider { name, class: get("ingressclass"), namespaces, labels: get("labelselector") }
+        let off = self.lacks(name);
+        Provider { name, off, class: get("ingressclass"), namespaces, labels: get("labelselector") }
     }
 
     fn hidden(&self, of: &str) -> Vec<Hidden> {

@@ -1,4 +1,4 @@
-//! Which data goes with the pods of an object, because their volumes do?
+//! Which data goes with an object, or with its pods, because their volumes do?
 
 use kube::api::DynamicObject;
 use serde_json::Value;
@@ -11,6 +11,21 @@ const PODS: [&str; 3] = ["/spec", "/spec/template/spec", "/spec/jobTemplate/spec
 /// Words in the name of an `emptyDir` that say that nobody will miss it. Nearly every chart has such volumes.
 const THROWN_AWAY: [&str; 12] =
     ["cache", "dshm", "empty", "lock", "log", "logs", "run", "scratch", "shm", "temp", "tmp", "tmpfs"];
+
+/// What is lost with an object that is data, or says that its data goes with it.
+pub(super) fn claimed(live: &DynamicObject, shown: &str) -> Option<String> {
+    let at = |pointer: &str| live.data.pointer(pointer);
+    match live.types.as_ref()?.kind.as_str() {
+        "PersistentVolumeClaim" => Some(format!("the data of {shown}")),
+        "StatefulSet" => {
+            let claims = at("/spec/volumeClaimTemplates").and_then(Value::as_array)?;
+            let when = at("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted")?;
+            (!claims.is_empty() && when == "Delete")
+                .then(|| format!("the data of the volumes of {shown}, which says whenDeleted: Delete"))
+        }
+        _ => None,
+    }
+}
 
 /// What is lost with the pods of an object, one line for each sort of volume.
 pub(super) fn lost(live: &DynamicObject, shown: &str) -> Vec<String> {
@@ -65,6 +80,22 @@ mod tests {
         let live = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "web"}, "spec": spec});
         let found = losses(&serde_json::from_value(live).unwrap(), &shown);
         assert_eq!(found, expected, "{kind}");
+    }
+
+    #[test]
+    fn data_that_goes_is_named_by_the_object_as_it_is() {
+        let policy = |when: &str| json!({"whenDeleted": when});
+        let templates =
+            |policy: Value| json!({"volumeClaimTemplates": [{}], "persistentVolumeClaimRetentionPolicy": policy});
+        check_volumes("PersistentVolumeClaim", &json!({}), &["the data of PersistentVolumeClaim/web"]);
+        check_volumes("Deployment", &templates(policy("Delete")), &[]);
+        check_volumes("StatefulSet", &templates(policy("Retain")), &[]);
+        check_volumes(
+            "StatefulSet",
+            &templates(policy("Delete")),
+            &["the data of the volumes of StatefulSet/web, which says whenDeleted: Delete"],
+        );
+        check_volumes("StatefulSet", &json!({"persistentVolumeClaimRetentionPolicy": policy("Delete")}), &[]);
     }
 
     #[test]

@@ -51,7 +51,8 @@ fn of_case(case: &Value) -> Row {
         world.log = log(format, "mewtwo");
     }
     if let Some(upstream) = case["line"].as_str() {
-        world.log.push_str(&line(20, upstream, "/", "curl/8.5"));
+        let server = case["server"].as_str().unwrap_or("10.244.0.7:8080");
+        world.log.push_str(&line(20, upstream, "/", "curl/8.5").replace("10.244.0.7:8080", server));
     }
     let (expect, parts) = match &case["must"] {
         Value::String(must) if must == "Idle" => (Expect::Reaped, Vec::new()),
@@ -113,6 +114,16 @@ fn unread() -> Vec<Row> {
             "w48",
         ),
         denied("/api/v1/services", "list services in all namespaces", "w48 Services of other namespaces"),
+        denied(
+            "/apis/discovery.k8s.io/v1/endpointslices",
+            "list endpointslices.discovery.k8s.io in all namespaces",
+            "w48 EndpointSlices",
+        ),
+        denied(
+            "/apis/networking.k8s.io/v1/ingresses",
+            "list ingresses.networking.k8s.io in all namespaces",
+            "w48 Ingresses of other namespaces",
+        ),
         denied(
             "/apis/networking.k8s.io/v1/ingressclasses",
             "list ingressclasses.networking.k8s.io in all namespaces",
