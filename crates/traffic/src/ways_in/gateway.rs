@@ -19,8 +19,9 @@ use crate::sources::{Controller, ENVOY_GATEWAY, Kind, Source};
 pub(super) fn judge(found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
     let own = found.routes.iter().filter(|route| route.kind.served_by == ServedBy::Gateway);
     let mut all: Vec<Unwatched> = own.flat_map(|route| of_route(route, found, sources)).collect();
-    for grant in found.grants.iter().filter(|grant| lets_routes_in(grant)) {
-        all.extend(of_grant(grant, found, sources));
+    for grant in found.grants.iter().filter(|grant| leads_in(grant)) {
+        all.extend(of_routes(grant, found, sources));
+        all.extend(of_policies(grant, found));
     }
     all
 }
@@ -153,15 +154,38 @@ fn dotted(route: &Route, source: &Source) -> Option<Hides> {
     })
 }
 
-/// True for a grant by which routes may lead to Services; many are for certificates only.
-fn lets_routes_in(grant: &Named) -> bool {
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let routes = |from: &Value| text(from, "group") == GATEWAY_API && text(from, "kind").ends_with("Route");
-    let services = |to: &Value| !["Secret", "ConfigMap"].contains(&text(to, "kind").as_str());
-    grant.list("/spec/from").iter().any(routes) && grant.list("/spec/to").iter().any(services)
+/// True for a grant to Services; many are for certificates only.
+pub(crate) fn leads_in(grant: &Named) -> bool {
+    let services = |to: &Value| !["Secret", "ConfigMap"].contains(&text(to, "kind"));
+    grant.list("/spec/to").iter().any(services)
 }
 
-fn of_grant(grant: &Named, found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn is_of_routes(from: &Value) -> bool {
+    text(from, "group") == GATEWAY_API && text(from, "kind").ends_with("Route")
+}
+
+/// What else asks Services of the slot, such as a policy that has them say who may pass. No source sees such a request.
+fn of_policies(grant: &Named, found: &WaysIn) -> Option<Unwatched> {
+    // A Gateway itself names certificates alone.
+    let asks = |from: &&Value| !is_of_routes(from) && !text(from, "kind").ends_with("Gateway");
+    let from = grant.list("/spec/from").iter().find(asks)?;
+    let why = format!(
+        "lets the kind {} of {} ask Services of the slot, and no log and no counter says so",
+        plain(text(from, "kind")),
+        plain(text(from, "namespace"))
+    );
+    let fix = "take it away, and let that ask a Service that is in no slot";
+    Some(Unwatched::new(called("ReferenceGrant", &found.slot, &grant.name), why, fix))
+}
+
+fn of_routes(grant: &Named, found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
+    if !grant.list("/spec/from").iter().any(is_of_routes) {
+        return Vec::new();
+    }
     // Where each line says which Service was reached, only routes that such a source does not see are ways in.
     let telling: Vec<Source> = sources.iter().filter(|source| source.names_backends()).cloned().collect();
     if !telling.is_empty() {

@@ -75,7 +75,7 @@ const OTHER_CLUSTERS: ServedBy = ServedBy::Product("the gateways of other cluste
 const CLOUDFLARE: ServedBy = ServedBy::Product("Cloudflare's tunnel");
 
 /// All of them.
-pub const ALL: [RouteKind; 68] = [
+pub const ALL: [RouteKind; 72] = [
     row(NETWORKING, "Ingress", "ingresses", ServedBy::Class, Reach::Own),
     row(GATEWAY_API, "HTTPRoute", "httproutes", ServedBy::Gateway, Reach::Granted),
     row(GATEWAY_API, "GRPCRoute", "grpcroutes", ServedBy::Gateway, Reach::Granted),
@@ -86,12 +86,15 @@ pub const ALL: [RouteKind; 68] = [
     row("traefik.io", "IngressRouteTCP", "ingressroutetcps", TRAEFIK, Reach::Any),
     row("traefik.io", "IngressRouteUDP", "ingressrouteudps", TRAEFIK, Reach::Any),
     row("traefik.io", "TraefikService", "traefikservices", TRAEFIK, Reach::Part),
+    row("traefik.io", "Middleware", "middlewares", TRAEFIK, Reach::Part),
     row("traefik.containo.us", "IngressRoute", "ingressroutes", TRAEFIK, Reach::Any),
     row("traefik.containo.us", "IngressRouteTCP", "ingressroutetcps", TRAEFIK, Reach::Any),
     row("traefik.containo.us", "IngressRouteUDP", "ingressrouteudps", TRAEFIK, Reach::Any),
     row("traefik.containo.us", "TraefikService", "traefikservices", TRAEFIK, Reach::Part),
+    row("traefik.containo.us", "Middleware", "middlewares", TRAEFIK, Reach::Part),
     row("networking.istio.io", "VirtualService", "virtualservices", ISTIO, Reach::Any),
     row("networking.istio.io", "ServiceEntry", "serviceentries", ISTIO, Reach::Part),
+    row("networking.istio.io", "EnvoyFilter", "envoyfilters", ISTIO, Reach::Part),
     row("projectcontour.io", "HTTPProxy", "httpproxies", CONTOUR, Reach::Own),
     row("contour.heptio.com", "IngressRoute", "ingressroutes", CONTOUR, Reach::Own),
     row("route.openshift.io", "Route", "routes", ServedBy::Product("OpenShift's router"), Reach::Own),
@@ -100,6 +103,7 @@ pub const ALL: [RouteKind; 68] = [
     row("apisix.apache.org", "ApisixRoute", "apisixroutes", ServedBy::Product("APISIX"), Reach::Own),
     row("getambassador.io", "Mapping", "mappings", EMISSARY, Reach::Any),
     row("getambassador.io", "TCPMapping", "tcpmappings", EMISSARY, Reach::Any),
+    row("getambassador.io", "AuthService", "authservices", EMISSARY, Reach::Part),
     row("k8s.nginx.org", "VirtualServer", "virtualservers", NGINX, Reach::Any),
     row("k8s.nginx.org", "VirtualServerRoute", "virtualserverroutes", NGINX, Reach::Any),
     row("k8s.nginx.org", "TransportServer", "transportservers", NGINX, Reach::Any),
