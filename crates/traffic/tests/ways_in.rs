@@ -41,7 +41,7 @@ fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
             "EnvoyProxy" => found.proxies.push(named()),
             "Telemetry" => found.telemetries.push(named()),
             "ConfigMap" if text("/metadata/name").ends_with("-services") => settings.streams.push(typed(object)),
-            "ConfigMap" => settings.config = Some(typed(object)),
+            "ConfigMap" => settings.configs.push(typed(object)),
             _ => {
                 let kind = kinds::of(group.split('/').next().unwrap(), &kind).unwrap();
                 let list = if own { &mut found.routes } else { &mut found.elsewhere };
@@ -52,7 +52,7 @@ fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
     let read = sources.iter().filter(|source| source.place().is_some());
     let of = |source: &Source| {
         let by_pods = Settings::of(source, &pods, &[]);
-        Settings { config: settings.config.clone(), streams: settings.streams.clone(), ..by_pods }
+        Settings { configs: settings.configs.clone(), streams: settings.streams.clone(), ..by_pods }
     };
     found.controllers = read.map(of).collect();
     found

@@ -118,9 +118,9 @@ impl Everywhere {
                 let place = source.place()?;
                 let controller = controllers.iter().find(|controller| controller.place == *place)?;
                 let by_pods = Settings::of(source, controller.pods.as_deref().unwrap_or_default(), &controller.files);
-                let config = controller.config.clone().and_then(Result::ok).flatten();
+                let configs = controller.configs.iter().filter_map(|config| config.clone().ok()?).collect();
                 // Below, those of all controllers.
-                Some(Settings { config, default_backends: Vec::new(), ..by_pods })
+                Some(Settings { configs, default_backends: Vec::new(), ..by_pods })
             })
             .collect();
         // A store of logs does not say which controller it is of: the ports of any of them count.

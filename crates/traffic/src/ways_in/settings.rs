@@ -26,8 +26,8 @@ pub struct Settings {
     pub products: Vec<String>,
     /// The controllers of IngressClasses that its flags name; none: the one of its product.
     pub controller_classes: Vec<String>,
-    /// The ConfigMap of its settings.
-    pub config: Option<ConfigMap>,
+    /// The ConfigMaps of the settings of its pods: a selector may take in several controllers.
+    pub configs: Vec<ConfigMap>,
     /// The ConfigMaps of ports that it passes on.
     pub streams: Vec<ConfigMap>,
     /// The Services, as namespace and name, that answer what no Ingress names.
@@ -216,7 +216,7 @@ impl Settings {
 
     /// What of the controller's settings hides from a source what it serves. Error pages of an Ingress' own are told by name.
     pub(super) fn hides(&self, source: &Source, own_pages: bool) -> Option<Hides> {
-        let by_config = self.config.iter().flat_map(nginx::hidden);
+        let by_config = self.configs.iter().flat_map(nginx::hidden);
         let by_flags = self.traefik.iter().flat_map(|traefik| traefik.hidden.iter().cloned());
         let pages = |hidden: &Hidden| own_pages && hidden.key == "custom-http-errors";
         by_config.chain(by_flags).filter(|hidden| !pages(hidden)).find_map(|hidden| hidden.from(source))

@@ -193,7 +193,7 @@ impl Survey<'_> {
             }
             let mut settings = Settings::of(source, &pods, &files);
             for (namespace, name) in &flags.configs {
-                settings.config = self.config_map(found, namespace, name).await.or(settings.config);
+                settings.configs.extend(self.config_map(found, namespace, name).await);
             }
             for (namespace, name) in &flags.streams {
                 settings.streams.extend(self.config_map(found, namespace, name).await);

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use super::super::boolean::{is_off, is_on};
 use super::super::snippets::{self, Place};
 use super::super::{From, called};
-use super::{Hidden, arguments, object, place, values};
+use super::{Hidden, arguments, place, values};
 
 /// Where its log goes to the container's output.
 const OUTPUTS: [&str; 3] = ["/var/log/nginx/access.log", "/dev/stdout", "/proc/1/fd/1"];
@@ -63,13 +63,6 @@ impl Nginx {
 fn fix(config: &ConfigMap, key: &str) -> String {
     let (namespace, name) = place(config);
     format!("kubectl -n {namespace} patch configmap {name} --type merge -p '{{\"data\":{{\"{key}\":null}}}}'")
-}
-
-/// The ConfigMap that `--configmap` of a pod names, as namespace and name.
-#[must_use]
-pub fn config_of(pod: &Pod) -> Option<(String, String)> {
-    let own = super::namespace(pod);
-    values(&arguments(pod), "configmap").iter().find_map(|named| object(named, own))
 }
 
 /// Every setting of it that hides requests.
