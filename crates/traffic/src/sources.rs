@@ -18,7 +18,7 @@ use crate::line::Format;
 pub(crate) use read::read_server;
 pub use read::{Defaults, read};
 pub use rights::{EVERYWHERE, Right};
-pub(crate) use sees::NAME_LABEL;
+pub(crate) use sees::{NAME_LABEL, TRAEFIK_INGRESSES};
 pub use sees::{ENVOY_GATEWAY, INGRESS_NGINX, Sees};
 pub(crate) use written::{Auth as WrittenAuth, Header};
 

@@ -12,7 +12,7 @@ use super::settings::istio;
 use super::settings::traefik::Class;
 use super::snippets::{self, Place};
 use super::{From, Hides, Rules, Unwatched, WaysIn, add_source, hidden, own};
-use crate::sources::{Controller, INGRESS_NGINX, Source};
+use crate::sources::{Controller, INGRESS_NGINX, Source, TRAEFIK_INGRESSES};
 
 /// The annotation that named the class before there was a field for it.
 pub(super) const OLD_CLASS: &str = "kubernetes.io/ingress.class";
@@ -274,7 +274,8 @@ fn hides(ingress: &Ingress, found: &WaysIn, source: &Source) -> Option<Hides> {
         }
         found.settings(source)?.hides(source, pages(ingress).is_some())
     };
-    by_annotation.or_else(|| uncounted(ingress, &about, found, source)).or_else(by_settings)
+    let by_spec = || uncounted(ingress, &about, found, source).or_else(|| by_default_router(ingress, &about, source));
+    by_annotation.or_else(by_spec).or_else(by_settings)
 }
 
 /// Why an annotation hides requests. The part before the `/` can be another one by the controller's flags.
@@ -303,6 +304,18 @@ fn pages(ingress: &Ingress) -> Option<&str> {
     let mut annotations = ingress.metadata.annotations.iter().flatten();
     let found = annotations.find(|(key, _)| key.rsplit('/').next() == Some("default-backend"))?;
     Some(found.1.trim()).filter(|name| !name.is_empty())
+}
+
+/// Traefik serves an Ingress without rules by a router of its own, whose names are the same for all of them.
+fn by_default_router(ingress: &Ingress, about: &str, source: &Source) -> Option<Hides> {
+    let spec = ingress.spec.as_ref()?;
+    let alone = spec.default_backend.is_some() && spec.rules.as_ref().is_none_or(Vec::is_empty);
+    (alone && source.sees.controller(TRAEFIK_INGRESSES)).then(|| Hides {
+        about: about.to_owned(),
+        why: "has a default backend and no rules, which Traefik names default-backend@kubernetes, and not by the slot".to_owned(),
+        fix: "give it a rule, with a host or without".to_owned(),
+        from: From::All,
+    })
 }
 
 /// ingress-nginx counts no request to a host that no Ingress names in full, unless its flags tell it to: what they say is
