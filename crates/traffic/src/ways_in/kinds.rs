@@ -71,11 +71,12 @@ const CONSUL: ServedBy = ServedBy::Product("Consul");
 const KUMA: ServedBy = ServedBy::Product("Kuma");
 const SKUPPER: ServedBy = ServedBy::Product("Skupper");
 const NGROK: ServedBy = ServedBy::Product("ngrok");
+const NETBIRD: ServedBy = ServedBy::Product("NetBird");
 const OTHER_CLUSTERS: ServedBy = ServedBy::Product("the gateways of other clusters");
 const CLOUDFLARE: ServedBy = ServedBy::Product("Cloudflare's tunnel");
 
 /// All of them.
-pub const ALL: [RouteKind; 72] = [
+pub const ALL: [RouteKind; 75] = [
     row(NETWORKING, "Ingress", "ingresses", ServedBy::Class, Reach::Own),
     row(GATEWAY_API, "HTTPRoute", "httproutes", ServedBy::Gateway, Reach::Granted),
     row(GATEWAY_API, "GRPCRoute", "grpcroutes", ServedBy::Gateway, Reach::Granted),
@@ -138,9 +139,12 @@ pub const ALL: [RouteKind; 72] = [
     row("ingress.k8s.ngrok.com", "Tunnel", "tunnels", NGROK, Reach::Any),
     row("ngrok.k8s.ngrok.com", "AgentEndpoint", "agentendpoints", NGROK, Reach::Any),
     row("ngrok.k8s.ngrok.com", "CloudEndpoint", "cloudendpoints", NGROK, Reach::Own),
+    row("netbird.io", "NetworkResource", "networkresources", NETBIRD, Reach::Own),
+    row("netbird.io", "NBResource", "nbresources", NETBIRD, Reach::Own),
     row("networking.cfargotunnel.com", "TunnelBinding", "tunnelbindings", CLOUDFLARE, Reach::Own),
     row("networking.cfargotunnel.com", "Tunnel", "tunnels", CLOUDFLARE, Reach::Own),
     row("multicluster.x-k8s.io", "ServiceExport", "serviceexports", OTHER_CLUSTERS, Reach::Own),
+    row("application-networking.k8s.aws", "ServiceExport", "serviceexports", OTHER_CLUSTERS, Reach::Own),
     row("net.gke.io", "ServiceExport", "serviceexports", OTHER_CLUSTERS, Reach::Own),
     row("networking.gke.io", "MultiClusterIngress", "multiclusteringresses", OTHER_CLUSTERS, Reach::Own),
     row("networking.gke.io", "MultiClusterService", "multiclusterservices", OTHER_CLUSTERS, Reach::Own),
