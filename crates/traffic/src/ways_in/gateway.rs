@@ -110,6 +110,7 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
         source.sees.kind(route.kind)
             && source.sees.controller(controller)
             && source.sees.gateway(parent.namespace, parent.name)
+            && is_read(gateway, class, found, source)
             && takes(route, class, found, source)
     };
     let witnesses: Vec<&Source> = sources.iter().filter(sees).collect();
@@ -132,6 +133,13 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
         found.settings(source)?.hides(source, false)
     };
     hidden(&witnesses, |source| dotted(route, source).or_else(|| by_settings(source)).or_else(|| by_proxy(source)))
+}
+
+/// True unless the pods that a source reads are the proxies of other Gateways. Where its selector, or the operator, names the
+/// Gateways, these say it.
+fn is_read(gateway: &Named, class: &Named, found: &WaysIn, source: &Source) -> bool {
+    let owners = found.settings(source).map(|settings| settings.owners.as_slice()).unwrap_or_default();
+    source.sees.gateways.is_some() || owners.is_empty() || owners.iter().any(|owner| owner.takes(gateway, class))
 }
 
 /// True unless the Traefik of a source watches other namespaces, or takes GatewayClasses with other labels.

@@ -32,6 +32,8 @@ pub struct Settings {
     pub streams: Vec<ConfigMap>,
     /// The Services, as namespace and name, that answer what no Ingress names.
     pub default_backends: Vec<(String, String)>,
+    /// Whose proxies its pods are, where Envoy Gateway made them.
+    pub owners: Vec<envoy::Owner>,
     /// What each pod of an ingress-nginx takes; alike ones once.
     pub nginx: Vec<Nginx>,
     /// What each pod of a Traefik takes and hides; alike ones once.
@@ -206,6 +208,7 @@ impl Settings {
             controller_classes: flags.controller_classes,
             default_backends: flags.default_backends,
             nginx: pods.iter().filter(of_nginx).map(Nginx::of).collect(),
+            owners: pods.iter().filter_map(envoy::Owner::of).collect(),
             traefik: pods.iter().filter(of_traefik).map(|pod| Traefik::of(pod, files)).collect(),
             ..Self::default()
         };
