@@ -212,6 +212,12 @@ fn hidden(witnesses: &[&Source], hides: impl Fn(&Source) -> Option<Hides>) -> Op
     first.map(|hides| Unwatched { about: hides.about, why: hides.why, fix: hides.fix })
 }
 
+/// Why none of the pods of a controller takes an object; nothing if one of them does, or where nothing is known of any.
+fn by_all(refusals: impl Iterator<Item = Option<String>>) -> Option<String> {
+    let all: Option<Vec<String>> = refusals.collect();
+    all?.into_iter().next()
+}
+
 /// How an object is called: `the Ingress mew/web`.
 fn called(kind: &str, namespace: &str, name: &str) -> String {
     let namespace = if namespace.is_empty() { String::new() } else { format!("{}/", plain(namespace)) };

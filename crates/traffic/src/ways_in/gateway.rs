@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::elsewhere::mentions;
 use super::kinds::{GATEWAY_API, ServedBy};
 use super::routes::has;
+use super::settings::traefik::Traefik;
 use super::settings::{envoy, istio};
-use super::{From, Hides, Named, Route, Unwatched, WaysIn, add_source, called, hidden};
+use super::{From, Hides, Named, Route, Unwatched, WaysIn, add_source, by_all, called, hidden};
 use crate::sources::{Controller, ENVOY_GATEWAY, Kind, Source};
 
 /// The routes that no source sees, and the grants that may bring some.
@@ -145,9 +146,8 @@ fn is_read(gateway: &Named, class: &Named, found: &WaysIn, source: &Source) -> b
 /// True unless the Traefik of a source watches other namespaces, or takes GatewayClasses with other labels.
 fn takes(route: &Route, class: &Named, found: &WaysIn, source: &Source) -> bool {
     let known = found.settings(source).map(|settings| settings.traefik.as_slice()).unwrap_or_default();
-    known
-        .iter()
-        .all(|traefik| traefik.gateways.refuses(&route.object.namespace, None, &|label| has(class, label)).is_none())
+    let refuses = |traefik: &Traefik| traefik.gateways.refuses(&route.object.namespace, None, &|label| has(class, label));
+    by_all(known.iter().map(refuses)).is_none()
 }
 
 /// Where a route's name holds a dot, Prometheus sees only half of the name that Envoy Gateway gives.

@@ -11,7 +11,7 @@ use super::kinds::{ALL, NETWORKING, RouteKind};
 use super::settings::istio;
 use super::settings::traefik::Class;
 use super::snippets::{self, Place};
-use super::{From, Hides, Rules, Unwatched, WaysIn, add_source, hidden, own};
+use super::{From, Hides, Rules, Unwatched, WaysIn, add_source, by_all, hidden, own};
 use crate::sources::{Controller, INGRESS_NGINX, Source, TRAEFIK_INGRESSES};
 
 /// The annotation that named the class before there was a field for it.
@@ -239,10 +239,10 @@ fn refused(source: &Source, found: &WaysIn, ingress: &Ingress, served: &Served<'
         let labels = ingress.metadata.labels.as_ref();
         pair.is_some_and(|(key, value)| labels.and_then(|all| all.get(key)).is_some_and(|own| own == value))
     };
-    let by_nginx = settings.nginx.iter().find_map(|nginx| nginx.refuses(&found.slot, annotation));
-    let mut by_traefik = settings.traefik.iter();
-    let by_traefik = by_traefik.find_map(|traefik| traefik.ingresses.refuses(&found.slot, Some(served.class), &has));
-    by_nginx.or(by_traefik).map(Some)
+    let by_nginx = by_all(settings.nginx.iter().map(|nginx| nginx.refuses(&found.slot, annotation)));
+    let by_traefik = settings.traefik.iter();
+    let by_traefik = by_traefik.map(|traefik| traefik.ingresses.refuses(&found.slot, Some(served.class), &has));
+    by_nginx.or_else(|| by_all(by_traefik)).map(Some)
 }
 
 /// Whether a source reads this controller. A controller's own flag says more than what its format does.

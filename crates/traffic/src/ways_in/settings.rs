@@ -109,6 +109,11 @@ fn name_label(pod: &Pod) -> Option<&str> {
     pod.metadata.labels.as_ref()?.get(NAME_LABEL).map(String::as_str)
 }
 
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
 fn namespace(pod: &Pod) -> &str {
     pod.metadata.namespace.as_deref().unwrap_or_default()
 }
@@ -200,15 +205,17 @@ impl Settings {
     pub fn of(source: &Source, pods: &[Pod], files: &[ConfigMap]) -> Self {
         let flags = Flags::of(pods);
         let product = source.product();
-        let of_traefik = |pod: &&Pod| is_traefik(pod) || product == Some(Controller::Traefik);
-        let of_nginx = |pod: &&Pod| !is_traefik(pod) && product == Some(Controller::IngressNginx);
+        // What has ended takes nothing any more.
+        let pods: Vec<&Pod> = pods.iter().filter(|pod| !has_ended(pod)).collect();
+        let of_traefik = |pod: &&&Pod| is_traefik(pod) || product == Some(Controller::Traefik);
+        let of_nginx = |pod: &&&Pod| !is_traefik(pod) && product == Some(Controller::IngressNginx);
         let mut settings = Self {
             source: source.name.clone(),
             products: flags.products,
             controller_classes: flags.controller_classes,
             default_backends: flags.default_backends,
-            nginx: pods.iter().filter(of_nginx).map(Nginx::of).collect(),
-            owners: pods.iter().filter_map(envoy::Owner::of).collect(),
+            nginx: pods.iter().filter(of_nginx).map(|pod| Nginx::of(pod)).collect(),
+            owners: pods.iter().filter_map(|pod| envoy::Owner::of(pod)).collect(),
             traefik: pods.iter().filter(of_traefik).map(|pod| Traefik::of(pod, files)).collect(),
             ..Self::default()
         };
