@@ -66,6 +66,8 @@ pub struct WaysIn {
     pub gateway_classes: Vec<Named>,
     /// The Gateways that routes name.
     pub gateways: Vec<Named>,
+    /// The ListenerSets that routes name in a Gateway's place.
+    pub listener_sets: Vec<Named>,
     /// The `EnvoyProxy` objects that Gateways and their classes name.
     pub proxies: Vec<Named>,
     /// The Telemetries of Istio, of all namespaces.

@@ -36,6 +36,7 @@ fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
             "Pod" if own => found.pods.push(typed(object)),
             "Pod" => pods.push(typed(object)),
             "Gateway" => found.gateways.push(named()),
+            "ListenerSet" | "XListenerSet" => found.listener_sets.push(named()),
             "GatewayClass" => found.gateway_classes.push(named()),
             "ReferenceGrant" => found.grants.push(named()),
             "EnvoyProxy" => found.proxies.push(named()),
@@ -147,6 +148,9 @@ fn the_chart_lets_a_reaper_list_every_kind_that_crosses_namespaces() {
     }
     assert!(may("get", envoy::GROUP, envoy::PLURAL) && may("list", istio::GROUP, istio::PLURAL));
     assert!(may("list", "networking.k8s.io", "ingressclasses") && may("list", "", "services"));
+    for (group, _, plural) in kinds::LISTENER_SETS {
+        assert!(may("get", group, plural), "{plural}");
+    }
     assert!(may("list", kinds::GATEWAY_API, "gatewayclasses") && may("get", kinds::GATEWAY_API, "gateways"));
     for rule in &rules {
         let verbs = rule["verbs"].as_array().unwrap();

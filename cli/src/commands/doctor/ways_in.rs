@@ -29,6 +29,7 @@ pub(super) struct Everywhere {
     grants: Vec<Named>,
     gateways: Vec<Named>,
     gateway_classes: Vec<Named>,
+    listener_sets: Vec<Named>,
     /// What Envoy Gateway is told of its proxies.
     pub(super) proxies: Vec<Named>,
     /// What Istio is told of its counters and logs.
@@ -91,6 +92,7 @@ impl Everywhere {
         match kind.plural.as_str() {
             "referencegrants" => self.grants.extend(objects),
             "gateways" => self.gateways.extend(objects),
+            "listenersets" | "xlistenersets" => self.listener_sets.extend(objects),
             "gatewayclasses" => self.gateway_classes.extend(objects),
             envoy::PLURAL => self.proxies.extend(objects),
             istio::PLURAL => self.telemetries.extend(objects),
@@ -139,6 +141,7 @@ impl Everywhere {
             ingress_classes: self.ingress_classes.clone(),
             gateway_classes: self.gateway_classes.clone(),
             gateways: self.gateways.clone(),
+            listener_sets: self.listener_sets.clone(),
             proxies: self.proxies.clone(),
             telemetries: self.telemetries.clone(),
             controllers: settings,

@@ -9,7 +9,7 @@ use hotdesk_slots::text::plain;
 use serde_json::Value;
 
 use super::elsewhere::mentions;
-use super::kinds::{GATEWAY_API, ServedBy};
+use super::kinds::{GATEWAY_API, LISTENER_SETS, ServedBy};
 use super::routes::has;
 use super::settings::traefik::Traefik;
 use super::settings::{envoy, istio};
@@ -35,7 +35,18 @@ pub fn gateways(found: &WaysIn) -> BTreeSet<(String, String)> {
     let by_gateway = own.chain(granted).filter(|route| route.kind.served_by == ServedBy::Gateway);
     let gateway = |parent: &Parent<'_>| parent.kind == "Gateway" && parent.group == GATEWAY_API;
     let named = |parent: Parent<'_>| (parent.namespace.to_owned(), parent.name.to_owned());
-    by_gateway.flat_map(|route| parents(route).filter(gateway).map(named)).collect()
+    by_gateway.flat_map(|route| parents(route, found).filter(gateway).map(named)).collect()
+}
+
+/// The ListenerSets by which the slot may be reached: the name of their kind in addresses of the API, namespace and name.
+#[must_use]
+pub fn listener_sets(found: &WaysIn) -> BTreeSet<(&'static str, String, String)> {
+    let routes = found.routes.iter().chain(&found.elsewhere).filter(|route| route.kind.served_by == ServedBy::Gateway);
+    let set = |parent: Parent<'_>| {
+        let plural = parent.listener_set()?;
+        Some((plural, parent.namespace.to_owned(), parent.name.to_owned()))
+    };
+    routes.flat_map(|route| named(route).filter_map(set)).collect()
 }
 
 /// The `EnvoyProxy` objects that the Gateways of Envoy Gateway and their classes name, as namespace and name.
@@ -57,7 +68,7 @@ fn of_route(route: &Route, found: &WaysIn, sources: &[Source]) -> Vec<Unwatched>
         let fix = "name its Gateways in parentRefs";
         return vec![Unwatched::new(route.called(), "is attached to the default Gateways, which nobody can tell", fix)];
     }
-    parents(route).filter_map(|parent| of_parent(route, &parent, found, sources)).collect()
+    parents(route, found).filter_map(|parent| of_parent(route, &parent, found, sources)).collect()
 }
 
 /// A parent of a route.
@@ -68,15 +79,41 @@ struct Parent<'a> {
     name: &'a str,
 }
 
-fn parents(route: &Route) -> impl Iterator<Item = Parent<'_>> {
-    route.object.list("/spec/parentRefs").iter().map(|parent| {
+impl<'a> Parent<'a> {
+    /// What an object of a namespace says of it.
+    fn of(parent: &'a Value, own: &'a str) -> Self {
         let get = |key: &str, default| parent.get(key).and_then(Value::as_str).unwrap_or(default);
-        Parent {
+        Self {
             group: get("group", GATEWAY_API),
             kind: get("kind", "Gateway"),
-            namespace: get("namespace", route.object.namespace.as_str()),
+            namespace: get("namespace", own),
             name: get("name", ""),
         }
+    }
+
+    /// The name of its kind in addresses of the API, if it is a ListenerSet.
+    fn listener_set(&self) -> Option<&'static str> {
+        let of_kind = |(group, kind, _): &&(&str, &str, &str)| (*group, *kind) == (self.group, self.kind);
+        LISTENER_SETS.iter().find(of_kind).map(|(.., plural)| *plural)
+    }
+
+    fn names(&self, object: &Named) -> bool {
+        (object.namespace.as_str(), object.name.as_str()) == (self.namespace, self.name)
+    }
+}
+
+/// The parents that a route names.
+fn named(route: &Route) -> impl Iterator<Item = Parent<'_>> {
+    route.object.list("/spec/parentRefs").iter().map(|parent| Parent::of(parent, &route.object.namespace))
+}
+
+/// The same, and in the place of a ListenerSet that is there its Gateway.
+fn parents<'a>(route: &'a Route, found: &'a WaysIn) -> impl Iterator<Item = Parent<'a>> {
+    named(route).flat_map(|parent| {
+        let sets = found.listener_sets.iter().filter(|set| parent.listener_set().is_some() && parent.names(set));
+        let gateways = sets.filter_map(|set| Some(Parent::of(set.body.pointer("/spec/parentRef")?, &set.namespace)));
+        let gateways: Vec<Parent<'a>> = gateways.collect();
+        if gateways.is_empty() { vec![parent] } else { gateways }
     })
 }
 
@@ -90,12 +127,13 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
         let fix = "repair the route or take it away; nobody can tell who serves it";
         Some(Unwatched::new(route.called(), why, fix))
     };
+    if parent.listener_set().is_some() {
+        return unclear(format!("is attached to the {to}, which is not there"));
+    }
     if (parent.group, parent.kind) != (GATEWAY_API, "Gateway") {
         return unclear(format!("is attached to the {to}, which is no Gateway"));
     }
-    let same =
-        |gateway: &&Named| (gateway.namespace.as_str(), gateway.name.as_str()) == (parent.namespace, parent.name);
-    let Some(gateway) = found.gateways.iter().find(same) else {
+    let Some(gateway) = found.gateways.iter().find(|gateway| parent.names(gateway)) else {
         return unclear(format!("is attached to the {to}, which is not there"));
     };
     let class = gateway.text("/spec/gatewayClassName").unwrap_or_default();

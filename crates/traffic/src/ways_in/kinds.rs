@@ -53,6 +53,13 @@ pub const NETWORKING: &str = "networking.k8s.io";
 /// The group of the Gateway API.
 pub const GATEWAY_API: &str = "gateway.networking.k8s.io";
 
+/// The group of what the Gateway API tries out.
+pub const GATEWAY_API_TRIALS: &str = "gateway.networking.x-k8s.io";
+
+/// By which routes name a Gateway that has listeners of its own elsewhere: group, kind, and name in addresses of the API.
+pub const LISTENER_SETS: [(&str, &str, &str); 2] =
+    [(GATEWAY_API, "ListenerSet", "listenersets"), (GATEWAY_API_TRIALS, "XListenerSet", "xlistenersets")];
+
 /// What routes of the Gateway API name.
 const PARENTS: [&str; 3] = ["referencegrants", "gateways", "gatewayclasses"];
 
@@ -198,7 +205,8 @@ pub fn looked_for(group: &str) -> impl Iterator<Item = &'static str> {
     let parents = PARENTS.iter().copied().filter(move |_| is(GATEWAY_API));
     let settings = [(envoy::GROUP, envoy::PLURAL), (istio::GROUP, istio::PLURAL)];
     let settings = settings.into_iter().filter(move |(of, _)| is(of)).map(|(_, plural)| plural);
-    ALL.iter().filter(move |kind| is(kind.group)).map(|kind| kind.plural).chain(parents).chain(settings)
+    let sets = LISTENER_SETS.iter().filter(move |(of, ..)| is(of)).map(|(.., plural)| *plural);
+    ALL.iter().filter(move |kind| is(kind.group)).map(|kind| kind.plural).chain(parents).chain(sets).chain(settings)
 }
 
 /// The kind of an object.
