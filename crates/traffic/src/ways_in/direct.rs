@@ -78,7 +78,9 @@ fn of_pod(pod: &Pod) -> Option<String> {
     }
     let networks = pod.metadata.annotations.iter().flatten().find(|(key, _)| *key == NETWORKS);
     if networks.is_some_and(|(_, networks)| !["", "[]"].contains(&networks.trim())) {
-        return Some(format!("is in another network as well ({NETWORKS}), where requests reach it past every controller"));
+        return Some(format!(
+            "is in another network as well ({NETWORKS}), where requests reach it past every controller"
+        ));
     }
     let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
     let ports: Vec<String> = containers

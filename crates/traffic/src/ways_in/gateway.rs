@@ -97,7 +97,8 @@ impl<'a> Parent<'a> {
         LISTENER_SETS.iter().find(of_kind).map(|(.., plural)| *plural)
     }
 
-    fn names(&self, object: &Named) -> bool {
+    /// True if it means this object.
+    fn is(&self, object: &Named) -> bool {
         (object.namespace.as_str(), object.name.as_str()) == (self.namespace, self.name)
     }
 }
@@ -110,7 +111,7 @@ fn named(route: &Route) -> impl Iterator<Item = Parent<'_>> {
 /// The same, and in the place of a ListenerSet that is there its Gateway.
 fn parents<'a>(route: &'a Route, found: &'a WaysIn) -> impl Iterator<Item = Parent<'a>> {
     named(route).flat_map(|parent| {
-        let sets = found.listener_sets.iter().filter(|set| parent.listener_set().is_some() && parent.names(set));
+        let sets = found.listener_sets.iter().filter(|set| parent.listener_set().is_some() && parent.is(set));
         let gateways = sets.filter_map(|set| Some(Parent::of(set.body.pointer("/spec/parentRef")?, &set.namespace)));
         let gateways: Vec<Parent<'a>> = gateways.collect();
         if gateways.is_empty() { vec![parent] } else { gateways }
@@ -133,7 +134,7 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
     if (parent.group, parent.kind) != (GATEWAY_API, "Gateway") {
         return unclear(format!("is attached to the {to}, which is no Gateway"));
     }
-    let Some(gateway) = found.gateways.iter().find(|gateway| parent.names(gateway)) else {
+    let Some(gateway) = found.gateways.iter().find(|gateway| parent.is(gateway)) else {
         return unclear(format!("is attached to the {to}, which is not there"));
     };
     let class = gateway.text("/spec/gatewayClassName").unwrap_or_default();
@@ -184,7 +185,8 @@ fn is_read(gateway: &Named, class: &Named, found: &WaysIn, source: &Source) -> b
 /// True unless the Traefik of a source watches other namespaces, or takes GatewayClasses with other labels.
 fn takes(route: &Route, class: &Named, found: &WaysIn, source: &Source) -> bool {
     let known = found.settings(source).map(|settings| settings.traefik.as_slice()).unwrap_or_default();
-    let refuses = |traefik: &Traefik| traefik.gateways.refuses(&route.object.namespace, None, &|label| has(class, label));
+    let refuses =
+        |traefik: &Traefik| traefik.gateways.refuses(&route.object.namespace, None, &|label| has(class, label));
     by_all(known.iter().map(refuses)).is_none()
 }
 

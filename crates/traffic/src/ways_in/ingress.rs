@@ -312,7 +312,8 @@ fn by_default_router(ingress: &Ingress, about: &str, source: &Source) -> Option<
     let alone = spec.default_backend.is_some() && spec.rules.as_ref().is_none_or(Vec::is_empty);
     (alone && source.sees.controller(TRAEFIK_INGRESSES)).then(|| Hides {
         about: about.to_owned(),
-        why: "has a default backend and no rules, which Traefik names default-backend@kubernetes, and not by the slot".to_owned(),
+        why: "has a default backend and no rules, which Traefik names default-backend@kubernetes, and not by the slot"
+            .to_owned(),
         fix: "give it a rule, with a host or without".to_owned(),
         from: From::All,
     })
