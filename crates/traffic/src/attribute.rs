@@ -138,13 +138,14 @@ impl Names {
             Named::OfSlot => Whose::Theirs,
             _ if entry.stream && named <= Named::Unknown => self.session(entry),
             Named::Nobody => self.unnamed(entry),
-            _ if self.served(entry) || self.is_by_our_route(entry) => Whose::Ours,
+            _ if self.served(entry) || self.begins_with_our_route(entry) => Whose::Ours,
             Named::Ambiguous => Whose::Ambiguous,
             Named::Orphan => Whose::Orphan,
             Named::Mentioned => Whose::Mentioned,
             Named::OfRoute | Named::Elsewhere | Named::Unknown if self.may_lead_in(entry) => Whose::LedIn,
             Named::Unknown if self.host_of_ours(entry).is_some() => Whose::Hosted,
             Named::Unknown if self.is_pointed_at_behind(entry) => Whose::Mentioned,
+            _ if self.may_be_by_our_route(entry) => Whose::Mentioned,
             // A route of the slot that is gone.
             _ if entry.route.as_deref().is_some_and(|route| begins(route, &self.slot) && self.mentions_us(route)) => {
                 Whose::Mentioned
@@ -309,7 +310,7 @@ impl Names {
         }
         if let Some(route) = entry.route.as_deref() {
             if self.mentions_us(route) {
-                return if self.is_by_our_route(entry) { Whose::Ours } else { Whose::Mentioned };
+                return if self.begins_with_our_route(entry) { Whose::Ours } else { Whose::Mentioned };
             }
             if self.may_lead_in(entry) {
                 return Whose::LedIn;

@@ -67,6 +67,8 @@ pub struct Entry<'a> {
     pub backend: Option<Cow<'a, str>>,
     /// The name of the route.
     pub route: Option<Cow<'a, str>>,
+    /// Traefik's entry point, which it may put before the name of the route.
+    pub entry_point: Option<Cow<'a, str>>,
     /// The addresses that were tried, as they were written, in order where one key holds them.
     pub served: Option<Cow<'a, str>>,
     /// The hosts that were asked for, with a blank between them where several keys hold some.

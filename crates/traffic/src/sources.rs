@@ -18,8 +18,8 @@ use crate::line::Format;
 pub(crate) use read::read_server;
 pub use read::{Defaults, read};
 pub use rights::{EVERYWHERE, Right};
-pub(crate) use sees::NAME_LABEL;
 pub use sees::{ENVOY_GATEWAY, INGRESS_NGINX, Sees};
+pub(crate) use sees::{NAME_LABEL, TRAEFIK_INGRESSES};
 pub(crate) use written::{Auth as WrittenAuth, Header};
 
 /// What is read where nobody says otherwise: the log of ingress-nginx, as its chart installs it.

@@ -75,6 +75,8 @@ pub struct WaysIn {
     pub gateway_classes: Vec<Named>,
     /// The Gateways that routes name.
     pub gateways: Vec<Named>,
+    /// The ListenerSets that routes name in a Gateway's place.
+    pub listener_sets: Vec<Named>,
     /// The `EnvoyProxy` objects that Gateways and their classes name.
     pub proxies: Vec<Named>,
     /// The Telemetries of Istio, of all namespaces.
@@ -223,6 +225,12 @@ fn hidden(witnesses: &[&Source], hides: impl Fn(&Source) -> Option<Hides>) -> Op
         first.get_or_insert(found);
     }
     first.map(|hides| Unwatched { about: hides.about, why: hides.why, fix: hides.fix })
+}
+
+/// Why none of the pods of a controller takes an object; nothing if one of them does, or where nothing is known of any.
+fn by_all(refusals: impl Iterator<Item = Option<String>>) -> Option<String> {
+    let all: Option<Vec<String>> = refusals.collect();
+    all?.into_iter().next()
 }
 
 /// How an object is called: `the Ingress mew/web`.

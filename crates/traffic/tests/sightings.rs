@@ -244,7 +244,10 @@ fn a_line_that_names_its_service_behind_a_route_or_only_its_route_is_its_slots_u
 
 /// What every line of Traefik's has.
 fn with_the_rest(line: &mut serde_json::Value) {
-    for (key, value) in [("DownstreamStatus", json!(200)), ("RequestPath", json!("/")), ("level", json!("info"))] {
+    let status = ("DownstreamStatus", json!(200));
+    for (key, value) in
+        [status, ("RequestPath", json!("/")), ("level", json!("info")), ("entryPointName", json!("websecure"))]
+    {
         line[key] = value;
     }
 }

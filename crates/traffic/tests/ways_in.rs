@@ -38,12 +38,13 @@ fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
             "Pod" if own => found.pods.push(typed(object)),
             "Pod" => pods.push(typed(object)),
             "Gateway" => found.gateways.push(named()),
+            "ListenerSet" | "XListenerSet" => found.listener_sets.push(named()),
             "GatewayClass" => found.gateway_classes.push(named()),
             "ReferenceGrant" => found.grants.push(named()),
             "EnvoyProxy" => found.proxies.push(named()),
             "Telemetry" => found.telemetries.push(named()),
             "ConfigMap" if text("/metadata/name").ends_with("-services") => settings.streams.push(typed(object)),
-            "ConfigMap" => settings.config = Some(typed(object)),
+            "ConfigMap" => settings.configs.push(typed(object)),
             _ => {
                 let kind = kinds::of(group.split('/').next().unwrap(), &kind).unwrap();
                 let list = if own { &mut found.routes } else { &mut found.elsewhere };
@@ -54,7 +55,7 @@ fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
     let read = sources.iter().filter(|source| source.place().is_some());
     let of = |source: &Source| {
         let by_pods = Settings::of(source, &pods, &[]);
-        Settings { config: settings.config.clone(), streams: settings.streams.clone(), ..by_pods }
+        Settings { configs: settings.configs.clone(), streams: settings.streams.clone(), ..by_pods }
     };
     found.controllers = read.map(of).collect();
     found
@@ -150,6 +151,9 @@ fn the_chart_lets_a_reaper_list_every_kind_that_crosses_namespaces() {
     assert!(may("get", envoy::GROUP, envoy::PLURAL) && may("list", istio::GROUP, istio::PLURAL));
     assert!(may("list", "networking.k8s.io", "ingressclasses") && may("list", "networking.k8s.io", "ingresses"));
     assert!(may("list", "", "services") && may("list", "discovery.k8s.io", "endpointslices"));
+    for (group, _, plural) in kinds::LISTENER_SETS {
+        assert!(may("get", group, plural), "{plural}");
+    }
     assert!(may("list", kinds::GATEWAY_API, "gatewayclasses") && may("get", kinds::GATEWAY_API, "gateways"));
     for rule in &rules {
         let verbs = rule["verbs"].as_array().unwrap();

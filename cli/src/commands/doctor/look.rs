@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hotdesk_traffic::sources::Place;
-use hotdesk_traffic::ways_in::settings::{Flags, nginx};
+use hotdesk_traffic::ways_in::settings::Flags;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{ListParams, LogParams};
@@ -35,8 +35,8 @@ pub(super) struct Controller {
     pub(super) pods: Seen<Vec<Pod>>,
     /// Of one pod, if there is one whose log is read.
     pub(super) sample: Option<Seen<Sample>>,
-    /// The ConfigMap that its arguments name.
-    pub(super) config: Option<Seen<Option<ConfigMap>>>,
+    /// The ConfigMaps that the arguments of its pods name.
+    pub(super) configs: Vec<Seen<Option<ConfigMap>>>,
     /// The ConfigMaps in which a Traefik has the file of its settings.
     pub(super) files: Vec<ConfigMap>,
     /// Of the newest log file, and whether the kubelet itself said so.
@@ -66,11 +66,11 @@ pub(super) async fn controller(client: &Client, place: &Place, uses: Uses) -> Co
         Some(sampled(&api, pod, &place.container).await)
     };
     let some = pods.as_ref().ok().and_then(|pods| pods.first());
-    let config = async { config_map(client, some?).await };
+    let configs = configs(client, pods.as_deref().unwrap_or_default());
     let node = some.and_then(|pod| pod.spec.as_ref()?.node_name.clone());
     let files = files(client, pods.as_deref().unwrap_or_default());
-    let (sample, config, files, log_limit) = tokio::join!(sample, config, files, log_limit(client, node.as_deref()));
-    Controller { place: place.clone(), uses, pods, sample, config, files, log_limit }
+    let (sample, configs, files, log_limit) = tokio::join!(sample, configs, files, log_limit(client, node.as_deref()));
+    Controller { place: place.clone(), uses, pods, sample, configs, files, log_limit }
 }
 
 /// Pods of well-known controllers, for whoever named the wrong ones.
@@ -133,11 +133,14 @@ fn per_minute(sample: &str, begins: Option<Timestamp>) -> u64 {
     (sample.len() as u64).saturating_mul(60_000) / millis
 }
 
-/// The ConfigMap that `--configmap=namespace/name` names.
-async fn config_map(client: &Client, pod: &Pod) -> Option<Seen<Option<ConfigMap>>> {
-    let (namespace, name) = nginx::config_of(pod)?;
-    let api: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
-    Some(timed(api.get_opt(&name)).await)
+/// The ConfigMaps that `--configmap=namespace/name` names.
+async fn configs(client: &Client, pods: &[Pod]) -> Vec<Seen<Option<ConfigMap>>> {
+    let mut found = Vec::new();
+    for (namespace, name) in Flags::of(pods).configs {
+        let api: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
+        found.push(timed(api.get_opt(&name)).await);
+    }
+    found
 }
 
 /// What cannot be had is told as a file that nobody sees.

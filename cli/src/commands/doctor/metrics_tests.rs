@@ -25,7 +25,7 @@ fn controller(arguments: &[&str]) -> Controller {
         uses: Uses { logs: false, metrics: true },
         pods: Ok(vec![serde_json::from_value(pod).unwrap()]),
         sample: None,
-        config: None,
+        configs: Vec::new(),
         files: vec![],
         log_limit: (10 << 20, true),
     }

@@ -32,7 +32,7 @@ fn controller(bytes_per_minute: u64, first: Option<&str>) -> Controller {
         uses: Uses { logs: true, metrics: false },
         pods: Ok(vec![]),
         sample: Some(Ok(sample)),
-        config: None,
+        configs: Vec::new(),
         files: vec![],
         log_limit: (10 << 20, true),
     }

@@ -14,18 +14,19 @@ pub(super) fn judge(controller: &Controller, proxies: &[Named]) -> Vec<Finding> 
     let (about, id) = (about(controller), Id::ControllerSettings);
     let mut findings = Vec::new();
     let mut hidden: Vec<Hidden> = Vec::new();
-    match controller.config.as_ref().filter(|_| controller.uses.logs) {
-        Some(Err(why)) => findings.push(Finding::unseen(id, &about, &format!("its ConfigMap: {why}"))),
-        Some(Ok(None)) => findings.push(
-            Finding::warning(
-                id,
-                &about,
-                "the ConfigMap that its --configmap names is not there, so its defaults are in force",
-            )
-            .mended_by("nothing, if that is meant so"),
-        ),
-        Some(Ok(Some(config))) => hidden.extend(nginx::hidden(config)),
-        None => {}
+    for config in controller.configs.iter().filter(|_| controller.uses.logs) {
+        match config {
+            Err(why) => findings.push(Finding::unseen(id, &about, &format!("its ConfigMap: {why}"))),
+            Ok(None) => findings.push(
+                Finding::warning(
+                    id,
+                    &about,
+                    "a ConfigMap that its --configmap names is not there, so its defaults are in force",
+                )
+                .mended_by("nothing, if that is meant so"),
+            ),
+            Ok(Some(config)) => hidden.extend(nginx::hidden(config)),
+        }
     }
     let pods = controller.pods.as_deref().unwrap_or_default();
     hidden.extend(pods.iter().filter(|pod| is_traefik(pod)).flat_map(|pod| traefik::hidden(pod, &controller.files)));

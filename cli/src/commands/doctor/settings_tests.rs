@@ -14,7 +14,7 @@ fn controller(labels: &Value, arguments: &[&str]) -> Controller {
         uses: Uses { logs: true, metrics: false },
         pods: Ok(vec![serde_json::from_value(pod).unwrap()]),
         sample: None,
-        config: None,
+        configs: Vec::new(),
         files: vec![],
         log_limit: (10 << 20, true),
     }
@@ -40,7 +40,7 @@ fn check_with(controller: &Controller, proxies: &[Named], expected: &[(&str, &st
 fn nginx_with(data: &Value, expected: &[(&str, &str)]) {
     let mut controller = controller(&json!({"app.kubernetes.io/name": "ingress-nginx"}), &[]);
     let config = json!({"metadata": {"namespace": "ingress", "name": "settings"}, "data": data});
-    controller.config = Some(Ok(Some(serde_json::from_value(config).unwrap())));
+    controller.configs = vec![Ok(Some(serde_json::from_value(config).unwrap()))];
     check(&controller, expected);
 }
 
@@ -112,7 +112,7 @@ fn what_hides_requests_in_envoy_gateway() {
 #[test]
 fn a_config_map_that_may_not_be_read_is_not_taken_for_well() {
     let mut unseen = controller(&json!({}), &[]);
-    unseen.config = Some(Err("forbidden".to_owned()));
+    unseen.configs = vec![Err("forbidden".to_owned())];
     let found = judge(&unseen, &[]);
     assert_eq!((found.len(), found[0].level), (1, Level::Unseen), "{found:?}");
     let metrics_only = Controller { uses: Uses { logs: false, metrics: true }, ..unseen };

@@ -217,8 +217,7 @@ fn restore(controller: &Controller, line: &str) -> String {
 }
 
 fn without_format(controller: &Controller) -> String {
-    let config = controller.config.as_ref().and_then(|config| config.as_ref().ok()).and_then(Option::as_ref);
-    match config {
+    match controller.configs.iter().find_map(|config| config.as_ref().ok()?.as_ref()) {
         Some(config) => format!(
             "kubectl -n {} patch configmap {} --type merge -p '{{\"data\":{{\"log-format-upstream\":null}}}}'",
             config.namespace().unwrap_or_default(),

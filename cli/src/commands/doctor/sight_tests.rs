@@ -43,7 +43,7 @@ fn controller(pods: Vec<Pod>, lines: &[&str]) -> Controller {
         uses: Uses { logs: true, metrics: false },
         pods: Ok(pods),
         sample: Some(Ok(Sample { lines, ..Sample::default() })),
-        config: None,
+        configs: Vec::new(),
         files: Vec::new(),
         log_limit: (10 << 20, true),
     }
@@ -206,7 +206,7 @@ fn a_format_that_the_reaper_is_told_wrongly_is_a_problem() {
 fn the_fix_names_the_config_map_where_it_is_known() {
     let mut controller = controller(vec![nginx()], &[BARE]);
     let config: Value = json!({"metadata": {"namespace": "ingress-nginx", "name": "settings"}});
-    controller.config = Some(Ok(Some(serde_json::from_value(config).unwrap())));
+    controller.configs = vec![Ok(Some(serde_json::from_value(config).unwrap()))];
     let fix =
         "kubectl -n ingress-nginx patch configmap settings --type merge -p '{\"data\":{\"log-format-upstream\":null}}'";
     format_is(&controller, "[{type: ingress-logs}]", Level::Problem, "text", fix);

@@ -34,6 +34,7 @@ pub(super) struct Everywhere {
     grants: Vec<Named>,
     gateways: Vec<Named>,
     gateway_classes: Vec<Named>,
+    listener_sets: Vec<Named>,
     /// What Envoy Gateway is told of its proxies.
     pub(super) proxies: Vec<Named>,
     /// What Istio is told of its counters and logs.
@@ -110,6 +111,7 @@ impl Everywhere {
         match kind.plural.as_str() {
             "referencegrants" => self.grants.extend(objects),
             "gateways" => self.gateways.extend(objects),
+            "listenersets" | "xlistenersets" => self.listener_sets.extend(objects),
             "gatewayclasses" => self.gateway_classes.extend(objects),
             envoy::PLURAL => self.proxies.extend(objects),
             istio::PLURAL => self.telemetries.extend(objects),
@@ -137,9 +139,9 @@ impl Everywhere {
                 let place = source.place()?;
                 let controller = controllers.iter().find(|controller| controller.place == *place)?;
                 let by_pods = Settings::of(source, controller.pods.as_deref().unwrap_or_default(), &controller.files);
-                let config = controller.config.clone().and_then(Result::ok).flatten();
+                let configs = controller.configs.iter().filter_map(|config| config.clone().ok()?).collect();
                 // Below, those of all controllers.
-                Some(Settings { config, default_backends: Vec::new(), ..by_pods })
+                Some(Settings { configs, default_backends: Vec::new(), ..by_pods })
             })
             .collect();
         // A store of logs does not say which controller it is of: the ports of any of them count.
@@ -161,6 +163,7 @@ impl Everywhere {
             ingress_classes: self.ingress_classes.clone(),
             gateway_classes: self.gateway_classes.clone(),
             gateways: self.gateways.clone(),
+            listener_sets: self.listener_sets.clone(),
             proxies: self.proxies.clone(),
             telemetries: self.telemetries.clone(),
             controllers: settings,

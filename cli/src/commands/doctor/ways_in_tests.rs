@@ -108,7 +108,7 @@ fn w44_a_setting_of_the_controller_is_named_for_each_slot_with_an_ingress() {
         uses: Uses { logs: true, metrics: false },
         pods: Ok(vec![]),
         sample: None,
-        config: Some(Ok(Some(config))),
+        configs: vec![Ok(Some(config))],
         files: vec![],
         log_limit: (10 << 20, true),
     };

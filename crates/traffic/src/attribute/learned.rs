@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{ForeignRoute, Known, Neighbour, Service, Streams};
 use crate::ways_in::target::{self, Target};
-use crate::ways_in::{Named, Route, WaysIn, elsewhere, hosts, routes};
+use crate::ways_in::{Named, Route, WaysIn, elsewhere, gateway, hosts, routes};
 
 impl Known {
     /// What the ways into a slot say, and the Slots. `namespaces` are no slots.
@@ -32,7 +32,7 @@ impl Known {
             slots: others,
             namespaces: namespaces.to_vec(),
             foreign: foreign.collect(),
-            granted: ways.grants.iter().flat_map(granted).collect(),
+            granted: ways.grants.iter().filter(|grant| gateway::leads_in(grant)).flat_map(granted).collect(),
             streams: streams(ways),
         }
     }
@@ -97,6 +97,10 @@ mod tests {
             }))
             .unwrap()
         };
+        let grant = |from: &str, to: &str| {
+            let body = json!({"spec": {"from": [{"namespace": from}], "to": [{"group": "", "kind": to}]}});
+            Named { body, ..Named::default() }
+        };
         let running = json!({"phase": "Running", "podIP": "10.244.0.7", "podIPs": [{"ip": "10.244.0.7"}]});
         let web = json!({"metadata": {"name": "web"}, "spec": {
             "clusterIP": "10.96.10.7", "ports": [{"port": 80, "name": "http", "targetPort": 8080}],
@@ -110,7 +114,8 @@ mod tests {
                 pod("b", json!({"phase": "Succeeded", "podIP": "10.244.0.8"}), false),
                 pod("c", running, true),
             ],
-            grants: vec![Named { body: json!({"spec": {"from": [{"namespace": "infra"}]}}), ..Named::default() }],
+            // The second is for certificates.
+            grants: vec![grant("infra", "Service"), grant("edge", "Secret")],
             controllers: vec![Settings { streams: vec![map], ..Settings::default() }],
             ..WaysIn::default()
         };

@@ -1,7 +1,7 @@
 //! Does a text that nobody can read as an entry say anything of the slot, or of another one?
 
 use super::host::Host;
-use super::name::{begins_with, is_within, readings};
+use super::name::{beginnings, begins_with, is_within, readings};
 use super::{Names, address};
 use crate::line::Entry;
 
@@ -36,19 +36,27 @@ impl Names {
         words(text, &self.slot, |byte| byte.is_ascii_alphanumeric()).any(|at| !self.is_anothers(text, at))
     }
 
-    /// True if a route of the slot took the request, no matter who answered it: Traefik names the route of each, as its `RouterName`.
-    pub(super) fn is_by_our_route(&self, entry: &Entry<'_>) -> bool {
-        let ours = |route: &str| self.routes.iter().any(|own| is_within(route, own)) && self.mentions_us(route);
-        entry.route.as_deref().is_some_and(ours)
+    /// True if a route of the slot took the request, no matter who answered it: Traefik names the route of each, as its
+    /// `RouterName`. Only at its beginning, or behind the entry point, the name of a route is certainly that.
+    pub(super) fn begins_with_our_route(&self, entry: &Entry<'_>) -> bool {
+        let own = |name: &str| self.routes.iter().any(|own| name == own || begins_with(name, own));
+        let is_ours = |route: &str| {
+            let router = router(route);
+            let behind = entry.entry_point.as_deref().and_then(|port| behind_entry_point(router, port));
+            let mut names = readings(router).map(|(_, name)| name).chain(behind);
+            names.any(own) && self.mentions_us(route)
+        };
+        !self.routes.is_empty() && entry.route.as_deref().is_some_and(is_ours)
     }
 
-    /// The same, where another slot's Service answered: only at its beginning the name of a route is certainly that.
-    pub(super) fn begins_with_our_route(&self, entry: &Entry<'_>) -> bool {
-        let ours = |route: &str| {
-            let own = |name: &str| self.routes.iter().any(|own| begins_with(name, own));
-            readings(route).any(|(_, name)| own(name)) && self.mentions_us(route)
+    /// True if the name of a route of the slot stands within that of the route, behind what may be an entry point.
+    pub(super) fn may_be_by_our_route(&self, entry: &Entry<'_>) -> bool {
+        let another = |router: &str| beginnings(router).any(|begin| self.is_namespace(begin));
+        let may_be = |route: &str| {
+            let within = self.routes.iter().any(|own| is_within(route, own)) && self.mentions_us(route);
+            within && (entry.entry_point.is_none() || !another(router(route)))
         };
-        !self.routes.is_empty() && entry.route.as_deref().is_some_and(ours)
+        entry.route.as_deref().is_some_and(may_be)
     }
 
     /// True if a text holds the name of another slot as a word, and nothing of this one.
@@ -87,6 +95,15 @@ impl Names {
             [piece, without_port].iter().filter_map(|piece| address::ip(piece)).any(|ip| self.addresses.contains(&ip))
         })
     }
+}
+
+/// The name of a router, without its provider.
+fn router(route: &str) -> &str {
+    route.split('@').next().unwrap_or_default()
+}
+
+fn behind_entry_point<'r>(router: &'r str, entry_point: &str) -> Option<&'r str> {
+    router.strip_prefix(entry_point)?.strip_prefix('-')
 }
 
 fn is_of_a_name(c: char) -> bool {

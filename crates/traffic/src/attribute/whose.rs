@@ -38,8 +38,9 @@ impl Whose {
                  its own, name it in --other-namespaces"
             ),
             Self::Mentioned => format!(
-                "traffic for {name}, which names no Service that exists and mentions {slot}: set --ingress-log-format, or \
-                 name the field that holds <namespace>-<service>-<port>"
+                "traffic for {name}, which names no Service that exists and mentions {slot}: if it is of a namespace that is \
+                 no slot, name that in --other-namespaces; else set --ingress-log-format, or name the field that holds \
+                 <namespace>-<service>-<port>"
             ),
             Self::Hosted => {
                 format!("a request for the host of {slot} ({name}) names no Service: was it for this slot?")

@@ -18,6 +18,8 @@ pub(crate) enum Field {
     TraefikRequest,
     /// Traefik's name of a route.
     Router,
+    /// Traefik's name of the port by which a request came.
+    EntryPoint,
     /// Envoy's.
     Route,
     Cluster,
@@ -96,6 +98,7 @@ pub(crate) fn field(key: &str) -> Option<Field> {
         "protocol" => Field::Protocol,
         "ServiceName" => Field::TraefikService,
         "RouterName" => Field::Router,
+        "entryPointName" => Field::EntryPoint,
         "providerName" => Field::Provider,
         "caller" => Field::Caller,
         "logger" | "v" | "controller" => Field::Logger,
@@ -104,7 +107,6 @@ pub(crate) fn field(key: &str) -> Option<Field> {
         | "err"
         | "stacktrace"
         | "errorVerbose"
-        | "entryPointName"
         | "component"
         | "version"
         | "middlewareName"
@@ -117,7 +119,7 @@ pub(crate) fn field(key: &str) -> Option<Field> {
         "DownstreamStatus" => Field::TraefikRequest,
         "msg" | "message" | "error" => Field::Message,
         "level" => Field::Level,
-        "time" | "timestamp" | "@timestamp" | "time_iso8601" => Field::Time,
+        "time" | "timestamp" | "@timestamp" | "time_iso8601" | "time_local" | "timeLocal" | "msec" => Field::Time,
         "request" | "method" | "remote_addr" | "remoteAddr" | "request_method" | "requestMethod" | "request_uri"
         | "request_id" | "requestId" | "ClientAddr" | "ClientHost" | "RequestMethod" => Field::Sent,
         "status" | "Duration" | "OriginStatus" | "RequestCount" | "StartUTC" | "response_code" | "response_flags"
@@ -133,6 +135,8 @@ pub(crate) enum Reading {
     Strict,
     /// Whatever it is: `"upstream_addr": ["10.0.0.7:80"]` takes nothing away from what the line says.
     Lenient,
+    /// The same, and a number as its digits.
+    Moment,
     /// Only that it is there.
     Presence,
 }
@@ -163,7 +167,8 @@ impl Field {
             Self::Request | Self::Sent | Self::TraefikRequest => Reading::Presence,
             Self::Plain | Self::Logger | Self::Caller | Self::Standard => Reading::Presence,
             _ if self.comes_several_times() => Reading::Lenient,
-            Self::Time | Self::Protocol => Reading::Lenient,
+            Self::Time => Reading::Moment,
+            Self::Protocol | Self::EntryPoint => Reading::Lenient,
             _ => Reading::Strict,
         }
     }

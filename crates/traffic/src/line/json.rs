@@ -108,7 +108,7 @@ fn of_nginx<'a>(found: &mut Found<'a>) -> Entry<'a> {
 }
 
 fn logged(time: Option<Cow<'_, str>>) -> Option<Timestamp> {
-    times::rfc3339(&time?)
+    times::in_json(&time?)
 }
 
 /// A route that is not named as Envoy Gateway names them could be anybody's.
@@ -182,7 +182,14 @@ fn of_traefik<'a>(found: &mut Found<'a>) -> Entry<'a> {
         Some(service) if service.ends_with(ERROR_PAGE) => (None, Some(service)),
         service => (service, None),
     };
-    Entry { upstream, extra: page, route: take(Field::Router), logged: logged(take(Field::Time)), ..plain(found) }
+    Entry {
+        upstream,
+        extra: page,
+        route: take(Field::Router),
+        entry_point: take(Field::EntryPoint),
+        logged: logged(take(Field::Time)),
+        ..plain(found)
+    }
 }
 
 /// What holds of every entry.
@@ -249,7 +256,8 @@ impl<'de> Visitor<'de> for Fields<'_> {
             };
             let value = match field.reading() {
                 Reading::Strict => map.next_value_seed(Text)?,
-                Reading::Lenient => map.next_value_seed(Anything)?,
+                Reading::Lenient => map.next_value_seed(Anything::<false>)?,
+                Reading::Moment => map.next_value_seed(Anything::<true>)?,
                 Reading::Presence => map.next_value::<IgnoredAny>().map(|_| Cow::Borrowed(""))?,
             };
             if !found.keep(field, value) {
@@ -295,10 +303,17 @@ impl<'de> Visitor<'de> for Text {
     }
 }
 
-/// The texts of any value, with a blank between them; of an object its `Host` alone, as of Traefik 2's `ServiceURL`.
-struct Anything;
+/// The texts of any value, with a blank between them, and numbers where they count; of an object its `Host` alone, as of
+/// Traefik 2's `ServiceURL`.
+struct Anything<const NUMBERS: bool>;
 
-impl<'de> DeserializeSeed<'de> for Anything {
+impl<const NUMBERS: bool> Anything<NUMBERS> {
+    fn number(number: impl fmt::Display) -> Cow<'static, str> {
+        if NUMBERS { Cow::Owned(number.to_string()) } else { Cow::Borrowed("") }
+    }
+}
+
+impl<'de, const NUMBERS: bool> DeserializeSeed<'de> for Anything<NUMBERS> {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -306,7 +321,7 @@ impl<'de> DeserializeSeed<'de> for Anything {
     }
 }
 
-impl<'de> Visitor<'de> for Anything {
+impl<'de, const NUMBERS: bool> Visitor<'de> for Anything<NUMBERS> {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -321,16 +336,16 @@ impl<'de> Visitor<'de> for Anything {
         Ok(Cow::Owned(text.to_owned()))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(""))
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Self::number(number))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
         Ok(Cow::Borrowed(""))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(""))
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Self::number(number))
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
@@ -343,7 +358,7 @@ impl<'de> Visitor<'de> for Anything {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut all = Cow::Borrowed("");
-        while let Some(item) = items.next_element_seed(Anything)? {
+        while let Some(item) = items.next_element_seed(Self)? {
             add(&mut all, item);
         }
         Ok(all)
@@ -353,7 +368,7 @@ impl<'de> Visitor<'de> for Anything {
         let mut host = Cow::Borrowed("");
         while let Some(key) = map.next_key::<String>()? {
             if key.eq_ignore_ascii_case("host") {
-                add(&mut host, map.next_value_seed(Anything)?);
+                add(&mut host, map.next_value_seed(Self)?);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }

@@ -17,6 +17,24 @@ pub fn nginx(text: &str) -> Option<Timestamp> {
     strtime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok()?.to_timestamp().ok()
 }
 
+/// Any way in which controllers write a time into JSON: as above, or as seconds since 1970 (nginx' `$msec`), or smaller units.
+#[must_use]
+pub fn in_json(text: &str) -> Option<Timestamp> {
+    rfc3339(text).or_else(|| nginx(text)).or_else(|| epoch(text))
+}
+
+/// The number of its digits says in which unit a number of this century is; a smaller one is a duration.
+fn epoch(text: &str) -> Option<Timestamp> {
+    let whole = text.split('.').next().filter(|whole| whole.bytes().all(|byte| byte.is_ascii_digit()))?;
+    match whole.len() {
+        10 => Timestamp::from_second(whole.parse().ok()?).ok(),
+        13 => Timestamp::from_millisecond(whole.parse().ok()?).ok(),
+        16 => Timestamp::from_microsecond(whole.parse().ok()?).ok(),
+        19 => Timestamp::from_nanosecond(whole.parse().ok()?).ok(),
+        _ => None,
+    }
+}
+
 /// A time as runtimes and controllers write nearly all of them; every line has one or two, which is why there is a way of its
 /// own for it. None of any other form, which says nothing of whether it is a time.
 fn utc(text: &str) -> Option<Timestamp> {
@@ -59,6 +77,20 @@ mod tests {
         assert_eq!(rfc3339("2024-02-29T23:59:59+01:00"), utc("2024-02-29T22:59:59Z"));
         assert_eq!(nginx("23/Nov/2026:15:04:05 +0000"), utc("2026-11-23T15:04:05Z"));
         assert_eq!(nginx("01/Mar/2100:00:00:00 +0530"), utc("2100-02-28T18:30:00Z"));
+    }
+
+    #[test]
+    fn a_number_is_a_time_by_its_digits() {
+        let time = |text: &str| Some(text.parse().unwrap());
+        assert_eq!(in_json("1795964645"), time("2026-11-29T15:04:05Z"));
+        assert_eq!(in_json("1795964645.123"), in_json("1795964645"));
+        assert_eq!(in_json("1795964645123"), time("2026-11-29T15:04:05.123Z"));
+        assert_eq!(in_json("1795964645123456"), time("2026-11-29T15:04:05.123456Z"));
+        assert_eq!(in_json("1795964645123456789"), time("2026-11-29T15:04:05.123456789Z"));
+        assert_eq!(in_json("29/Nov/2026:15:04:05 +0000"), in_json("1795964645"));
+        for text in ["0.004", "12", "", "-1795964645", "1e9", "17959646451"] {
+            assert_eq!(in_json(text), None, "{text}");
+        }
     }
 
     #[test]

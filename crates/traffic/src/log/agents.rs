@@ -5,11 +5,16 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 /// Health checkers, uptime services, scanners of the Internet and certificate agents: globs, comma-separated. Each begins or
 /// ends where the program's own name does, so that an agent that only resembles one is a person's.
 pub const DEFAULT: &str = "kube-probe/*,GoogleHC/*,ELB-HealthChecker/*,Amazon-Route53-Health-Check-Service*,\
-    GoogleStackdriverMonitoring-UptimeChecks*,Envoy/HC,Consul Health Check,check_http/*,Prometheus/*,Blackbox Exporter/*,Blackbox-Exporter/*,\
+    GoogleStackdriverMonitoring-UptimeChecks*,Edge Health Probe*,Load Balancer Agent*,Azure Traffic Manager Endpoint Monitor*,\
+    Mozilla/5.0 (compatible;Cloudflare-Healthchecks/*,Mozilla/5.0 (compatible; Cloudflare-Healthchecks/*,\
+    Mozilla/5.0 (compatible;Cloudflare-Traffic-Manager/*,Mozilla/5.0 (compatible; Cloudflare-Traffic-Manager/*,\
+    Envoy/HC,Consul Health Check,check_http/*,Prometheus/*,Blackbox Exporter/*,Blackbox-Exporter/*,\
     *UptimeRobot/*,Uptime-Kuma/*,Better Stack Better Uptime Bot*,Better Uptime Bot*,Pingdom.com_bot_version_*,\
     DatadogSynthetics*,Datadog/Synthetics*,StatusCake*,Site24x7*,Checkly/*,\
+    DigitalOcean Uptime Probe*,HetrixTools Uptime Monitoring Bot*,Elastic-Heartbeat/*,Gatus/*,\
     Mozilla/5.0 (compatible; CensysInspect/*,Mozilla/5.0 (compatible; InternetMeasurement/*,\
-    Mozilla/5.0 zgrab/*,cert-manager/*,cert-manager-challenges/*,\
+    Mozilla/5.0 zgrab/*,Mozilla/5.0 (compatible; Nmap Scripting Engine*,\
+    Expanse? a Palo Alto Networks company*,Hello from Palo Alto Networks*,cert-manager/*,cert-manager-challenges/*,\
     Mozilla/5.0 (compatible; Let's Encrypt validation server*";
 
 /// The same, compiled; a glob that is none is left out.

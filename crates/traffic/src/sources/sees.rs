@@ -22,7 +22,9 @@ pub(crate) const NAME_LABEL: &str = "app.kubernetes.io/name";
 
 /// ingress-nginx, as its chart installs it.
 pub const INGRESS_NGINX: &str = "k8s.io/ingress-nginx";
-const TRAEFIK: [&str; 2] = ["traefik.io/ingress-controller", "traefik.io/gateway-controller"];
+/// Traefik, of Ingresses.
+pub(crate) const TRAEFIK_INGRESSES: &str = "traefik.io/ingress-controller";
+const TRAEFIK: [&str; 2] = [TRAEFIK_INGRESSES, "traefik.io/gateway-controller"];
 /// Envoy Gateway, as it comes.
 pub const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io/gatewayclass-controller";
 const ENVOY: [&str; 1] = [ENVOY_GATEWAY];

@@ -11,7 +11,7 @@ const FIX: &str = "set reaper.ignoreDirectTraffic (--ignore-direct-traffic) if t
 type Is = fn(&str) -> bool;
 
 /// What makes a Service of any type reachable from outside, by a key and what its value must be.
-const EXPOSED: [(&str, Is, &str); 7] = [
+const EXPOSED: [(&str, Is, &str); 11] = [
     ("tailscale.com/expose", is_on, "Tailscale's operator"),
     ("skupper.io/proxy", is_set, "Skupper"),
     ("getambassador.io/config", is_set, "Emissary"),
@@ -19,7 +19,14 @@ const EXPOSED: [(&str, Is, &str); 7] = [
     ("service.cilium.io/global", is_on, "Cilium's cluster mesh"),
     ("io.cilium/global-service", is_on, "Cilium's cluster mesh"),
     ("mirror.linkerd.io/exported", is_set, "Linkerd's multicluster gateway"),
+    ("istio.io/global", is_on, "Istio's gateways between clusters"),
+    ("netbird.io/expose", is_on, "NetBird's operator"),
+    ("kube-service-exposer.sidero.dev/port", is_set, "Sidero's kube-service-exposer"),
+    ("omni-kube-service-exposer.sidero.dev/port", is_set, "Omni's kube-service-exposer"),
 ];
+
+/// By which Multus gives a pod further networks, such as that of the nodes.
+const NETWORKS: &str = "k8s.v1.cni.cncf.io/networks";
 
 fn is_set(value: &str) -> bool {
     !value.trim().is_empty()
@@ -68,6 +75,12 @@ fn of_pod(pod: &Pod) -> Option<String> {
     let spec = pod.spec.as_ref().filter(|_| !matches!(phase, Some("Succeeded" | "Failed")))?;
     if spec.host_network == Some(true) {
         return Some("is in the network of its node, where anybody may reach what it listens on".to_owned());
+    }
+    let networks = pod.metadata.annotations.iter().flatten().find(|(key, _)| *key == NETWORKS);
+    if networks.is_some_and(|(_, networks)| !["", "[]"].contains(&networks.trim())) {
+        return Some(format!(
+            "is in another network as well ({NETWORKS}), where requests reach it past every controller"
+        ));
     }
     let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
     let ports: Vec<String> = containers

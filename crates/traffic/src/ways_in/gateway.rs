@@ -8,19 +8,21 @@ use std::collections::BTreeSet;
 use hotdesk_slots::text::plain;
 use serde_json::Value;
 
-use super::kinds::{GATEWAY_API, ServedBy};
+use super::kinds::{GATEWAY_API, LISTENER_SETS, ServedBy};
 use super::routes::has;
+use super::settings::traefik::Traefik;
 use super::settings::{envoy, istio};
 use super::target::Target;
-use super::{From, Hides, Named, Route, Unwatched, WaysIn, add_source, called, hidden};
+use super::{From, Hides, Named, Route, Unwatched, WaysIn, add_source, by_all, called, hidden};
 use crate::sources::{Controller, ENVOY_GATEWAY, Kind, Source};
 
 /// The routes that no source sees, and the grants that may bring some.
 pub(super) fn judge(found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
     let own = found.routes.iter().filter(|route| route.kind.served_by == ServedBy::Gateway);
     let mut all: Vec<Unwatched> = own.flat_map(|route| of_route(route, found, sources)).collect();
-    for grant in found.grants.iter().filter(|grant| lets_routes_in(grant)) {
-        all.extend(of_grant(grant, found, sources));
+    for grant in found.grants.iter().filter(|grant| leads_in(grant)) {
+        all.extend(of_routes(grant, found, sources));
+        all.extend(of_policies(grant, found));
     }
     all
 }
@@ -34,7 +36,18 @@ pub fn gateways(found: &WaysIn) -> BTreeSet<(String, String)> {
     let by_gateway = own.chain(granted).filter(|route| route.kind.served_by == ServedBy::Gateway);
     let gateway = |parent: &Parent<'_>| parent.kind == "Gateway" && parent.group == GATEWAY_API;
     let named = |parent: Parent<'_>| (parent.namespace.to_owned(), parent.name.to_owned());
-    by_gateway.flat_map(|route| parents(route).filter(gateway).map(named)).collect()
+    by_gateway.flat_map(|route| parents(route, found).filter(gateway).map(named)).collect()
+}
+
+/// The ListenerSets by which the slot may be reached: the name of their kind in addresses of the API, namespace and name.
+#[must_use]
+pub fn listener_sets(found: &WaysIn) -> BTreeSet<(&'static str, String, String)> {
+    let routes = found.routes.iter().chain(&found.elsewhere).filter(|route| route.kind.served_by == ServedBy::Gateway);
+    let set = |parent: Parent<'_>| {
+        let plural = parent.listener_set()?;
+        Some((plural, parent.namespace.to_owned(), parent.name.to_owned()))
+    };
+    routes.flat_map(|route| named(route).filter_map(set)).collect()
 }
 
 /// The `EnvoyProxy` objects that the Gateways of Envoy Gateway and their classes name, as namespace and name.
@@ -56,14 +69,16 @@ fn of_route(route: &Route, found: &WaysIn, sources: &[Source]) -> Vec<Unwatched>
         let fix = "name its Gateways in parentRefs";
         return vec![Unwatched::new(route.called(), "is attached to the default Gateways, which nobody can tell", fix)];
     }
-    parents(route).filter_map(|parent| of_parent(route, &parent, found, sources)).collect()
+    parents(route, found).filter_map(|parent| of_parent(route, &parent, found, sources)).collect()
 }
 
 /// The hosts of the listeners that a route is attached to: one without hosts of its own has these.
 pub(super) fn listening<'a>(route: &'a Route, found: &'a WaysIn) -> impl Iterator<Item = &'a str> {
-    parents(route).flat_map(move |parent| {
-        let gateway = found.gateways.iter().find(|gateway| parent.is(gateway));
-        let listeners = gateway.map_or(&[][..], |gateway| gateway.list("/spec/listeners"));
+    named(route).flat_map(move |parent| {
+        let sets = found.listener_sets.iter().filter(move |_| parent.listener_set().is_some());
+        let gateways = found.gateways.iter().filter(move |_| parent.listener_set().is_none());
+        let listens = sets.chain(gateways).find(|object| parent.is(object));
+        let listeners = listens.map_or(&[][..], |object| object.list("/spec/listeners"));
         listeners
             .iter()
             .filter(move |listener| parent.takes(listener))
@@ -84,11 +99,6 @@ struct Parent<'a> {
 }
 
 impl Parent<'_> {
-    /// True if it means this Gateway.
-    fn is(&self, gateway: &Named) -> bool {
-        (gateway.namespace.as_str(), gateway.name.as_str()) == (self.namespace, self.name)
-    }
-
     /// True if it means this listener of it.
     fn takes(&self, listener: &Value) -> bool {
         let same = |wanted: Option<&Value>, key: &str| wanted.is_none_or(|wanted| listener.get(key) == Some(wanted));
@@ -96,17 +106,44 @@ impl Parent<'_> {
     }
 }
 
-fn parents(route: &Route) -> impl Iterator<Item = Parent<'_>> {
-    route.object.list("/spec/parentRefs").iter().map(|parent| {
+impl<'a> Parent<'a> {
+    /// What an object of a namespace says of it.
+    fn of(parent: &'a Value, own: &'a str) -> Self {
         let get = |key: &str, default| parent.get(key).and_then(Value::as_str).unwrap_or(default);
-        Parent {
+        Self {
             group: get("group", GATEWAY_API),
             kind: get("kind", "Gateway"),
-            namespace: get("namespace", route.object.namespace.as_str()),
+            namespace: get("namespace", own),
             name: get("name", ""),
             section: parent.get("sectionName"),
             port: parent.get("port"),
         }
+    }
+
+    /// The name of its kind in addresses of the API, if it is a ListenerSet.
+    fn listener_set(&self) -> Option<&'static str> {
+        let of_kind = |(group, kind, _): &&(&str, &str, &str)| (*group, *kind) == (self.group, self.kind);
+        LISTENER_SETS.iter().find(of_kind).map(|(.., plural)| *plural)
+    }
+
+    /// True if it means this object.
+    fn is(&self, object: &Named) -> bool {
+        (object.namespace.as_str(), object.name.as_str()) == (self.namespace, self.name)
+    }
+}
+
+/// The parents that a route names.
+fn named(route: &Route) -> impl Iterator<Item = Parent<'_>> {
+    route.object.list("/spec/parentRefs").iter().map(|parent| Parent::of(parent, &route.object.namespace))
+}
+
+/// The same, and in the place of a ListenerSet that is there its Gateway.
+fn parents<'a>(route: &'a Route, found: &'a WaysIn) -> impl Iterator<Item = Parent<'a>> {
+    named(route).flat_map(|parent| {
+        let sets = found.listener_sets.iter().filter(|set| parent.listener_set().is_some() && parent.is(set));
+        let gateways = sets.filter_map(|set| Some(Parent::of(set.body.pointer("/spec/parentRef")?, &set.namespace)));
+        let gateways: Vec<Parent<'a>> = gateways.collect();
+        if gateways.is_empty() { vec![parent] } else { gateways }
     })
 }
 
@@ -120,6 +157,9 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
         let fix = "repair the route or take it away; nobody can tell who serves it";
         Some(Unwatched::new(route.called(), why, fix))
     };
+    if parent.listener_set().is_some() {
+        return unclear(format!("is attached to the {to}, which is not there"));
+    }
     if (parent.group, parent.kind) != (GATEWAY_API, "Gateway") {
         return unclear(format!("is attached to the {to}, which is no Gateway"));
     }
@@ -139,6 +179,7 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
         source.sees.kind(route.kind)
             && source.sees.controller(controller)
             && source.sees.gateway(parent.namespace, parent.name)
+            && is_read(gateway, class, found, source)
             && takes(route, class, found, source)
     };
     let witnesses: Vec<&Source> = sources.iter().filter(sees).collect();
@@ -163,12 +204,19 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
     hidden(&witnesses, |source| dotted(route, source).or_else(|| by_settings(source)).or_else(|| by_proxy(source)))
 }
 
+/// True unless the pods that a source reads are the proxies of other Gateways. Where its selector, or the operator, names the
+/// Gateways, these say it.
+fn is_read(gateway: &Named, class: &Named, found: &WaysIn, source: &Source) -> bool {
+    let owners = found.settings(source).map(|settings| settings.owners.as_slice()).unwrap_or_default();
+    source.sees.gateways.is_some() || owners.is_empty() || owners.iter().any(|owner| owner.takes(gateway, class))
+}
+
 /// True unless the Traefik of a source watches other namespaces, or takes GatewayClasses with other labels.
 fn takes(route: &Route, class: &Named, found: &WaysIn, source: &Source) -> bool {
     let known = found.settings(source).map(|settings| settings.traefik.as_slice()).unwrap_or_default();
-    known
-        .iter()
-        .all(|traefik| traefik.gateways.refuses(&route.object.namespace, None, &|label| has(class, label)).is_none())
+    let refuses =
+        |traefik: &Traefik| traefik.gateways.refuses(&route.object.namespace, None, &|label| has(class, label));
+    by_all(known.iter().map(refuses)).is_none()
 }
 
 /// Where a route's name holds a dot, Prometheus sees only half of the name that Envoy Gateway gives.
@@ -183,15 +231,38 @@ fn dotted(route: &Route, source: &Source) -> Option<Hides> {
     })
 }
 
-/// True for a grant by which routes may lead to Services; many are for certificates only.
-fn lets_routes_in(grant: &Named) -> bool {
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let routes = |from: &Value| text(from, "group") == GATEWAY_API && text(from, "kind").ends_with("Route");
-    let services = |to: &Value| !["Secret", "ConfigMap"].contains(&text(to, "kind").as_str());
-    grant.list("/spec/from").iter().any(routes) && grant.list("/spec/to").iter().any(services)
+/// True for a grant to Services; many are for certificates only.
+pub(crate) fn leads_in(grant: &Named) -> bool {
+    let services = |to: &Value| !["Secret", "ConfigMap"].contains(&text(to, "kind"));
+    grant.list("/spec/to").iter().any(services)
 }
 
-fn of_grant(grant: &Named, found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn is_of_routes(from: &Value) -> bool {
+    text(from, "group") == GATEWAY_API && text(from, "kind").ends_with("Route")
+}
+
+/// What else asks Services of the slot, such as a policy that has them say who may pass. No source sees such a request.
+fn of_policies(grant: &Named, found: &WaysIn) -> Option<Unwatched> {
+    // A Gateway itself names certificates alone.
+    let asks = |from: &&Value| !is_of_routes(from) && !text(from, "kind").ends_with("Gateway");
+    let from = grant.list("/spec/from").iter().find(asks)?;
+    let why = format!(
+        "lets the kind {} of {} ask Services of the slot, and no log and no counter says so",
+        plain(text(from, "kind")),
+        plain(text(from, "namespace"))
+    );
+    let fix = "take it away, and let that ask a Service that is in no slot";
+    Some(Unwatched::new(called("ReferenceGrant", &found.slot, &grant.name), why, fix))
+}
+
+fn of_routes(grant: &Named, found: &WaysIn, sources: &[Source]) -> Vec<Unwatched> {
+    if !grant.list("/spec/from").iter().any(is_of_routes) {
+        return Vec::new();
+    }
     // Where each line says which Service was reached, only routes that such a source does not see are ways in.
     let telling: Vec<Source> = sources.iter().filter(|source| source.names_backends()).cloned().collect();
     if !telling.is_empty() {

@@ -11,8 +11,8 @@ use super::kinds::{ALL, NETWORKING, RouteKind};
 use super::settings::istio;
 use super::settings::traefik::{Class, LikeNginx, Traefik};
 use super::snippets::{self, Place};
-use super::{From, Hides, Rules, Unwatched, WaysIn, add_source, hidden, own};
-use crate::sources::{Controller, INGRESS_NGINX, Source};
+use super::{From, Hides, Rules, Unwatched, WaysIn, add_source, by_all, hidden, own};
+use crate::sources::{Controller, INGRESS_NGINX, Source, TRAEFIK_INGRESSES};
 
 /// The annotation that named the class before there was a field for it.
 pub(super) const OLD_CLASS: &str = "kubernetes.io/ingress.class";
@@ -255,10 +255,10 @@ fn refused(source: &Source, found: &WaysIn, ingress: &Ingress, served: &Served<'
         let labels = ingress.metadata.labels.as_ref();
         pair.is_some_and(|(key, value)| labels.and_then(|all| all.get(key)).is_some_and(|own| own == value))
     };
-    let by_nginx = settings.nginx.iter().find_map(|nginx| nginx.refuses(found, annotation));
-    let mut by_traefik = settings.traefik.iter();
-    let by_traefik = by_traefik.find_map(|traefik| traefik.ingresses.refuses(&found.slot, Some(served.class), &has));
-    by_nginx.or(by_traefik).map(Some)
+    let by_nginx = by_all(settings.nginx.iter().map(|nginx| nginx.refuses(found, annotation)));
+    let by_traefik = settings.traefik.iter();
+    let by_traefik = by_traefik.map(|traefik| traefik.ingresses.refuses(&found.slot, Some(served.class), &has));
+    by_nginx.or_else(|| by_all(by_traefik)).map(Some)
 }
 
 /// How the Traefik of a source stands for a controller, if it does.
@@ -298,7 +298,8 @@ fn hides(ingress: &Ingress, found: &WaysIn, source: &Source) -> Option<Hides> {
         }
         found.settings(source)?.hides(source, pages(ingress).is_some())
     };
-    by_annotation.or_else(|| uncounted(ingress, &about, found, source)).or_else(by_settings)
+    let by_spec = || uncounted(ingress, &about, found, source).or_else(|| by_default_router(ingress, &about, source));
+    by_annotation.or_else(by_spec).or_else(by_settings)
 }
 
 /// Why an annotation hides requests. The part before the `/` can be another one by the controller's flags.
@@ -327,6 +328,19 @@ fn pages(ingress: &Ingress) -> Option<&str> {
     let mut annotations = ingress.metadata.annotations.iter().flatten();
     let found = annotations.find(|(key, _)| key.rsplit('/').next() == Some("default-backend"))?;
     Some(found.1.trim()).filter(|name| !name.is_empty())
+}
+
+/// Traefik serves an Ingress without rules by a router of its own, whose names are the same for all of them.
+fn by_default_router(ingress: &Ingress, about: &str, source: &Source) -> Option<Hides> {
+    let spec = ingress.spec.as_ref()?;
+    let alone = spec.default_backend.is_some() && spec.rules.as_ref().is_none_or(Vec::is_empty);
+    (alone && source.sees.controller(TRAEFIK_INGRESSES)).then(|| Hides {
+        about: about.to_owned(),
+        why: "has a default backend and no rules, which Traefik names default-backend@kubernetes, and not by the slot"
+            .to_owned(),
+        fix: "give it a rule, with a host or without".to_owned(),
+        from: From::All,
+    })
 }
 
 /// ingress-nginx counts no request to a host that no Ingress names in full, unless its flags tell it to: what they say is

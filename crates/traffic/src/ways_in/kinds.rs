@@ -53,6 +53,13 @@ pub const NETWORKING: &str = "networking.k8s.io";
 /// The group of the Gateway API.
 pub const GATEWAY_API: &str = "gateway.networking.k8s.io";
 
+/// The group of what the Gateway API tries out.
+pub const GATEWAY_API_TRIALS: &str = "gateway.networking.x-k8s.io";
+
+/// By which routes name a Gateway that has listeners of its own elsewhere: group, kind, and name in addresses of the API.
+pub const LISTENER_SETS: [(&str, &str, &str); 2] =
+    [(GATEWAY_API, "ListenerSet", "listenersets"), (GATEWAY_API_TRIALS, "XListenerSet", "xlistenersets")];
+
 /// What routes of the Gateway API name.
 const PARENTS: [&str; 3] = ["referencegrants", "gateways", "gatewayclasses"];
 
@@ -71,11 +78,12 @@ const CONSUL: ServedBy = ServedBy::Product("Consul");
 const KUMA: ServedBy = ServedBy::Product("Kuma");
 const SKUPPER: ServedBy = ServedBy::Product("Skupper");
 const NGROK: ServedBy = ServedBy::Product("ngrok");
+const NETBIRD: ServedBy = ServedBy::Product("NetBird");
 const OTHER_CLUSTERS: ServedBy = ServedBy::Product("the gateways of other clusters");
 const CLOUDFLARE: ServedBy = ServedBy::Product("Cloudflare's tunnel");
 
 /// All of them.
-pub const ALL: [RouteKind; 68] = [
+pub const ALL: [RouteKind; 75] = [
     row(NETWORKING, "Ingress", "ingresses", ServedBy::Class, Reach::Own),
     row(GATEWAY_API, "HTTPRoute", "httproutes", ServedBy::Gateway, Reach::Granted),
     row(GATEWAY_API, "GRPCRoute", "grpcroutes", ServedBy::Gateway, Reach::Granted),
@@ -86,12 +94,15 @@ pub const ALL: [RouteKind; 68] = [
     row("traefik.io", "IngressRouteTCP", "ingressroutetcps", TRAEFIK, Reach::Any),
     row("traefik.io", "IngressRouteUDP", "ingressrouteudps", TRAEFIK, Reach::Any),
     row("traefik.io", "TraefikService", "traefikservices", TRAEFIK, Reach::Part),
+    row("traefik.io", "Middleware", "middlewares", TRAEFIK, Reach::Part),
     row("traefik.containo.us", "IngressRoute", "ingressroutes", TRAEFIK, Reach::Any),
     row("traefik.containo.us", "IngressRouteTCP", "ingressroutetcps", TRAEFIK, Reach::Any),
     row("traefik.containo.us", "IngressRouteUDP", "ingressrouteudps", TRAEFIK, Reach::Any),
     row("traefik.containo.us", "TraefikService", "traefikservices", TRAEFIK, Reach::Part),
+    row("traefik.containo.us", "Middleware", "middlewares", TRAEFIK, Reach::Part),
     row("networking.istio.io", "VirtualService", "virtualservices", ISTIO, Reach::Any),
     row("networking.istio.io", "ServiceEntry", "serviceentries", ISTIO, Reach::Part),
+    row("networking.istio.io", "EnvoyFilter", "envoyfilters", ISTIO, Reach::Part),
     row("projectcontour.io", "HTTPProxy", "httpproxies", CONTOUR, Reach::Own),
     row("contour.heptio.com", "IngressRoute", "ingressroutes", CONTOUR, Reach::Own),
     row("route.openshift.io", "Route", "routes", ServedBy::Product("OpenShift's router"), Reach::Own),
@@ -100,6 +111,7 @@ pub const ALL: [RouteKind; 68] = [
     row("apisix.apache.org", "ApisixRoute", "apisixroutes", ServedBy::Product("APISIX"), Reach::Own),
     row("getambassador.io", "Mapping", "mappings", EMISSARY, Reach::Any),
     row("getambassador.io", "TCPMapping", "tcpmappings", EMISSARY, Reach::Any),
+    row("getambassador.io", "AuthService", "authservices", EMISSARY, Reach::Part),
     row("k8s.nginx.org", "VirtualServer", "virtualservers", NGINX, Reach::Any),
     row("k8s.nginx.org", "VirtualServerRoute", "virtualserverroutes", NGINX, Reach::Any),
     row("k8s.nginx.org", "TransportServer", "transportservers", NGINX, Reach::Any),
@@ -134,9 +146,12 @@ pub const ALL: [RouteKind; 68] = [
     row("ingress.k8s.ngrok.com", "Tunnel", "tunnels", NGROK, Reach::Any),
     row("ngrok.k8s.ngrok.com", "AgentEndpoint", "agentendpoints", NGROK, Reach::Any),
     row("ngrok.k8s.ngrok.com", "CloudEndpoint", "cloudendpoints", NGROK, Reach::Own),
+    row("netbird.io", "NetworkResource", "networkresources", NETBIRD, Reach::Own),
+    row("netbird.io", "NBResource", "nbresources", NETBIRD, Reach::Own),
     row("networking.cfargotunnel.com", "TunnelBinding", "tunnelbindings", CLOUDFLARE, Reach::Own),
     row("networking.cfargotunnel.com", "Tunnel", "tunnels", CLOUDFLARE, Reach::Own),
     row("multicluster.x-k8s.io", "ServiceExport", "serviceexports", OTHER_CLUSTERS, Reach::Own),
+    row("application-networking.k8s.aws", "ServiceExport", "serviceexports", OTHER_CLUSTERS, Reach::Own),
     row("net.gke.io", "ServiceExport", "serviceexports", OTHER_CLUSTERS, Reach::Own),
     row("networking.gke.io", "MultiClusterIngress", "multiclusteringresses", OTHER_CLUSTERS, Reach::Own),
     row("networking.gke.io", "MultiClusterService", "multiclusterservices", OTHER_CLUSTERS, Reach::Own),
@@ -190,7 +205,8 @@ pub fn looked_for(group: &str) -> impl Iterator<Item = &'static str> {
     let parents = PARENTS.iter().copied().filter(move |_| is(GATEWAY_API));
     let settings = [(envoy::GROUP, envoy::PLURAL), (istio::GROUP, istio::PLURAL)];
     let settings = settings.into_iter().filter(move |(of, _)| is(of)).map(|(_, plural)| plural);
-    ALL.iter().filter(move |kind| is(kind.group)).map(|kind| kind.plural).chain(parents).chain(settings)
+    let sets = LISTENER_SETS.iter().filter(move |(of, ..)| is(of)).map(|(.., plural)| *plural);
+    ALL.iter().filter(move |kind| is(kind.group)).map(|kind| kind.plural).chain(parents).chain(sets).chain(settings)
 }
 
 /// The kind of an object.

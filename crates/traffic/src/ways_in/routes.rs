@@ -6,7 +6,7 @@ use super::ingress::OLD_CLASS;
 use super::kinds::{Reach, ServedBy};
 use super::settings::istio;
 use super::settings::traefik::{Class, Provider};
-use super::{From, Hides, Named, Route, Rules, Unwatched, WaysIn, hidden};
+use super::{From, Hides, Named, Route, Rules, Unwatched, WaysIn, by_all, hidden};
 use crate::sources::{Controller, Source};
 
 /// The routes of the slot that no source sees.
@@ -59,7 +59,7 @@ fn refused(route: &Route, found: &WaysIn, source: &Source, rules: &Rules<'_>) ->
     if known.is_empty() {
         return refuses(&Provider::of_own_kinds());
     }
-    known.iter().find_map(|traefik| refuses(&traefik.own))
+    by_all(known.iter().map(|traefik| refuses(&traefik.own)))
 }
 
 /// True for an object with a label, `key=value`.

@@ -28,12 +28,14 @@ pub struct Settings {
     pub products: Vec<String>,
     /// The controllers of IngressClasses that its flags name; none: the one of its product.
     pub controller_classes: Vec<String>,
-    /// The ConfigMap of its settings.
-    pub config: Option<ConfigMap>,
+    /// The ConfigMaps of the settings of its pods: a selector may take in several controllers.
+    pub configs: Vec<ConfigMap>,
     /// The ConfigMaps of ports that it passes on.
     pub streams: Vec<ConfigMap>,
     /// The Services, as namespace and name, that answer what no Ingress names.
     pub default_backends: Vec<(String, String)>,
+    /// Whose proxies its pods are, where Envoy Gateway made them.
+    pub owners: Vec<envoy::Owner>,
     /// What each pod of an ingress-nginx takes; alike ones once.
     pub nginx: Vec<Nginx>,
     /// What each pod of a Traefik takes and hides; alike ones once.
@@ -107,6 +109,11 @@ impl Flags {
 /// By which a pod tells what it is.
 fn name_label(pod: &Pod) -> Option<&str> {
     pod.metadata.labels.as_ref()?.get(NAME_LABEL).map(String::as_str)
+}
+
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 fn namespace(pod: &Pod) -> &str {
@@ -187,7 +194,7 @@ pub(super) fn streams(found: &WaysIn) -> Vec<Unwatched> {
 pub(super) fn snippets(found: &WaysIn) -> Vec<Unwatched> {
     let target = Target::of(found);
     let mut all: Vec<Unwatched> = Vec::new();
-    for config in found.controllers.iter().filter_map(|settings| settings.config.as_ref()) {
+    for config in found.controllers.iter().flat_map(|settings| &settings.configs) {
         let (namespace, name) = place(config);
         let about = format!("{} of the ingress controller", called("ConfigMap", namespace, name));
         for key in nginx::leading(config, &target) {
@@ -218,14 +225,17 @@ impl Settings {
     pub fn of(source: &Source, pods: &[Pod], files: &[ConfigMap]) -> Self {
         let flags = Flags::of(pods);
         let product = source.product();
-        let of_traefik = |pod: &&Pod| is_traefik(pod) || product == Some(Controller::Traefik);
-        let of_nginx = |pod: &&Pod| !is_traefik(pod) && product == Some(Controller::IngressNginx);
+        // What has ended takes nothing any more.
+        let pods: Vec<&Pod> = pods.iter().filter(|pod| !has_ended(pod)).collect();
+        let of_traefik = |pod: &&&Pod| is_traefik(pod) || product == Some(Controller::Traefik);
+        let of_nginx = |pod: &&&Pod| !is_traefik(pod) && product == Some(Controller::IngressNginx);
         let mut settings = Self {
             source: source.name.clone(),
             products: flags.products,
             controller_classes: flags.controller_classes,
             default_backends: flags.default_backends,
-            nginx: pods.iter().filter(of_nginx).map(Nginx::of).collect(),
+            nginx: pods.iter().filter(of_nginx).map(|pod| Nginx::of(pod)).collect(),
+            owners: pods.iter().filter_map(|pod| envoy::Owner::of(pod)).collect(),
             traefik: pods.iter().filter(of_traefik).map(|pod| Traefik::of(pod, files)).collect(),
             ..Self::default()
         };
@@ -257,7 +267,7 @@ impl Settings {
 
     /// What of the controller's settings hides from a source what it serves. Error pages of an Ingress' own are told by name.
     pub(super) fn hides(&self, source: &Source, own_pages: bool) -> Option<Hides> {
-        let by_config = self.config.iter().flat_map(nginx::hidden);
+        let by_config = self.configs.iter().flat_map(nginx::hidden);
         let by_flags = self.traefik.iter().flat_map(|traefik| traefik.hidden.iter().cloned());
         let pages = |hidden: &Hidden| own_pages && hidden.key == "custom-http-errors";
         by_config.chain(by_flags).filter(|hidden| !pages(hidden)).find_map(|hidden| hidden.from(source))

@@ -8,8 +8,8 @@ pub(crate) mod served;
 use std::collections::BTreeMap;
 
 use hotdesk_traffic::sources::Source;
-use hotdesk_traffic::ways_in::gateway::{gateways, proxies};
-use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, Reach, ServedBy};
+use hotdesk_traffic::ways_in::gateway::{gateways, listener_sets, proxies};
+use hotdesk_traffic::ways_in::kinds::{ALL, GATEWAY_API, LISTENER_SETS, Reach, ServedBy};
 use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service};
@@ -138,6 +138,15 @@ impl Survey<'_> {
 
     /// The Gateways that routes name, and their classes.
     async fn gateways(&self, found: &mut WaysIn, served: &Served) {
+        for (group, kind, plural) in LISTENER_SETS {
+            let Some(resource) = served.find(group, plural) else { continue };
+            for (_, namespace, name) in listener_sets(found).into_iter().filter(|(of, ..)| *of == plural) {
+                let api: Api<DynamicObject> = Api::namespaced_with(self.cluster.client.clone(), &namespace, resource);
+                let right = format!("{plural}.{group}");
+                let set = self.object(&mut found.unread, &api, (kind, &right), (&namespace, &name)).await;
+                found.listener_sets.extend(set);
+            }
+        }
         let wanted = gateways(found);
         let resources = (served.find(GATEWAY_API, "gateways"), served.find(GATEWAY_API, "gatewayclasses"));
         let (Some(gateways), Some(classes)) = resources else { return };
@@ -213,7 +222,7 @@ impl Survey<'_> {
             }
             let mut settings = Settings::of(source, &pods, &files);
             for (namespace, name) in &flags.configs {
-                settings.config = self.config_map(found, namespace, name).await.or(settings.config);
+                settings.configs.extend(self.config_map(found, namespace, name).await);
             }
             for (namespace, name) in &flags.streams {
                 settings.streams.extend(self.config_map(found, namespace, name).await);

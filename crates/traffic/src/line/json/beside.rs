@@ -120,7 +120,7 @@ fn by(key: &str, field: Option<Field>) -> By {
         Field::Message => By::Message,
         Field::Path | Field::Agent | Field::Sent | Field::Protocol => By::Sender,
         // The ports of Traefik have names that slots may have.
-        Field::Plain if key == "entryPointName" => By::Sender,
+        Field::EntryPoint => By::Sender,
         _ => By::Controller,
     }
 }

@@ -94,8 +94,10 @@ fn when_a_line_was_logged_is_read_where_it_says_so() {
         let line = format!(r#"{{"time":{time},"status":[200.5],"proxyUpstreamName":"mew-web-80"}}"#);
         access(&line, Dialect::Either).logged
     };
-    assert_eq!(read(r#""2026-11-23T16:04:05+01:00""#), Some("2026-11-23T15:04:05Z".parse().unwrap()));
-    for other in ["1795446245.123", "null", r#""23/Nov/2026:15:04:05 +0000""#, "{}"] {
+    for time in [r#""2026-11-23T16:04:05+01:00""#, "1795446245.123", r#""23/Nov/2026:15:04:05 +0000""#] {
+        assert_eq!(read(time), Some("2026-11-23T15:04:05Z".parse().unwrap()), "{time}");
+    }
+    for other in ["0.123", "-1795446245", "null", "true", "{}", r#""x""#] {
         assert_eq!(read(other), None, "{other}");
     }
 }

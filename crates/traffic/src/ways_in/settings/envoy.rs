@@ -1,5 +1,6 @@
 //! What does an `EnvoyProxy` of Envoy Gateway keep out of what is seen, and which one is in force?
 
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
 use hotdesk_slots::text::plain;
@@ -15,6 +16,33 @@ const KIND: &str = "EnvoyProxy";
 
 /// Where the log of requests goes to the container's output.
 const OUTPUTS: [&str; 3] = ["/dev/stdout", "/dev/stderr", "/proc/1/fd/1"];
+
+/// Whose requests a proxy of Envoy Gateway takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// Those of a Gateway, by its namespace and name.
+    Gateway(String, String),
+    /// Those of all Gateways of a class, which it merges.
+    Class(String),
+}
+
+impl Owner {
+    /// That of a pod, by the labels that Envoy Gateway gives it.
+    pub(super) fn of(pod: &Pod) -> Option<Self> {
+        let labels = pod.metadata.labels.as_ref()?;
+        let get = |name: &str| labels.get(&format!("{GROUP}/{name}")).cloned();
+        let of_gateway = || Some(Self::Gateway(get("owning-gateway-namespace")?, get("owning-gateway-name")?));
+        of_gateway().or_else(|| get("owning-gatewayclass").map(Self::Class))
+    }
+
+    /// True if requests to a Gateway of a class are among them.
+    pub(crate) fn takes(&self, gateway: &Named, class: &Named) -> bool {
+        match self {
+            Self::Gateway(namespace, name) => (namespace, name) == (&gateway.namespace, &gateway.name),
+            Self::Class(name) => *name == class.name,
+        }
+    }
+}
 
 /// The objects that a Gateway and its class name, as namespace and name.
 #[must_use]

@@ -10,7 +10,7 @@ use super::super::snippets::{self, Place};
 use super::super::target::Target;
 use super::super::{From, WaysIn, called};
 use super::selector::selects;
-use super::{Hidden, arguments, object, place, values};
+use super::{Hidden, arguments, place, values};
 
 /// Where its log goes to the container's output.
 const OUTPUTS: [&str; 3] = ["/var/log/nginx/access.log", "/dev/stdout", "/proc/1/fd/1"];
@@ -82,13 +82,6 @@ impl Nginx {
 pub(super) fn fix(config: &ConfigMap, key: &str) -> String {
     let (namespace, name) = place(config);
     format!("kubectl -n {namespace} patch configmap {name} --type merge -p '{{\"data\":{{\"{key}\":null}}}}'")
-}
-
-/// The ConfigMap that `--configmap` of a pod names, as namespace and name.
-#[must_use]
-pub fn config_of(pod: &Pod) -> Option<(String, String)> {
-    let own = super::namespace(pod);
-    values(&arguments(pod), "configmap").iter().find_map(|named| object(named, own))
 }
 
 /// Every setting of it that hides requests.
