@@ -96,6 +96,13 @@ fn what_was_claimed_outside_the_sheet_counts_too() {
     );
 }
 
+/// The claim stays, whatever the row says, so it is the holder's slot and not the row's.
+#[test]
+fn a_row_for_a_slot_that_was_claimed_outside_the_sheet_counts_for_nobody() {
+    let rows: &[&[&str]] = &[&["onix", "carol", "x"], &["mew", "bob@example.com", "x"], &["abra", "carol", "x"]];
+    compare(&judge_with(HEADER, rows, Some(1)), &["abra", "onix"], &["B3: bob@example.com holds onix already"]);
+}
+
 #[test]
 fn neither_a_lapsed_row_nor_a_cleared_slot_counts() {
     let rows: &[&[&str]] = &[&["mew", "alice", "x", "2026-11-01"], &["abra", "alice", "x"], &["eevee", "", ""]];
