@@ -29,7 +29,7 @@ pub(super) fn conflict(slot: &Slot, row: &Row, held: &ClaimView) -> Problem {
          release {name}){lapses}, so leave it until then, or delete it",
         holder(held)
     );
-    problem(slot, row, what)
+    problem(slot, &row.cell, what)
 }
 
 /// The row wants another host for it.
@@ -40,11 +40,11 @@ pub(super) fn keeps_host(slot: &Slot, row: &Row, held: &ClaimView, host: &str) -
         holder(held),
         plain(host)
     );
-    problem(slot, row, what)
+    problem(slot, &row.host_cell, what)
 }
 
-fn problem(slot: &Slot, row: &Row, what: String) -> Problem {
-    Problem { cell: row.cell.clone(), what, slot: Some(name_of(slot).to_owned()), kind: Kind::Conflict }
+fn problem(slot: &Slot, cell: &str, what: String) -> Problem {
+    Problem { cell: cell.to_owned(), what, slot: Some(name_of(slot).to_owned()), kind: Kind::Conflict }
 }
 
 fn holder(held: &ClaimView) -> String {
