@@ -4,7 +4,7 @@ use hotdesk_slots::Slot;
 use hotdesk_webhook::answer::{Answer, Context};
 use serde_json::Value;
 
-use super::oracle::{Asked, Claim, Facts, Part, Role, role, stamped};
+use super::oracle::{Asked, Facts, Part, Role, role, stamped};
 
 mod person;
 mod status;
@@ -162,9 +162,11 @@ fn sync(write: &Write<'_>) -> Result<(), String> {
     let held =
         write.was.held(write.now).filter(|_| !old.spec.claim.as_ref().is_some_and(hotdesk_slots::Claim::is_sheets));
     // Whether what runs is trusted is not the sync's to say, and does not make another claim.
-    let trust = |claim: &Claim| Claim { trust_workloads: false, ..claim.clone() };
-    let claims = [&old.spec.claim, &write.new.spec.claim].map(|claim| claim.as_ref().map(trust));
-    if held.is_some() && claims[0] != claims[1] {
+    let claim = |slot: &Slot| {
+        let claim = slot.spec.claim.clone();
+        claim.map(|claim| hotdesk_slots::Claim { trust_workloads: false, ..claim })
+    };
+    if held.is_some() && claim(old) != claim(&write.new) {
         return Err("the sync takes a slot from somebody who did not get it from the sheet".to_owned());
     }
     Ok(())
