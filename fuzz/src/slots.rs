@@ -4,7 +4,7 @@ use hotdesk_slots::Slot;
 use hotdesk_webhook::answer::{Answer, Context};
 use serde_json::Value;
 
-use super::oracle::{Asked, Claim, Facts, Part, Role, role, stamped};
+use super::oracle::{Asked, Facts, Part, Role, role, stamped};
 
 mod person;
 mod status;
@@ -161,9 +161,12 @@ fn sync(write: &Write<'_>) -> Result<(), String> {
     same("metadata.finalizers", &old.metadata.finalizers, &write.after.metadata.finalizers)?;
     let held =
         write.was.held(write.now).filter(|_| !old.spec.claim.as_ref().is_some_and(hotdesk_slots::Claim::is_sheets));
-    let owner = held.and_then(|claim| claim.users.first()).map(|owner| people(std::slice::from_ref(owner)));
-    let kept = |claim: &Claim| owner.as_ref().is_none_or(|owner| claim.has(owner));
-    if old.spec.claim != write.new.spec.claim && held.is_some() && !write.is.claim.as_ref().is_some_and(kept) {
+    // Whether what runs is trusted is not the sync's to say, and does not make another claim.
+    let claim = |slot: &Slot| {
+        let claim = slot.spec.claim.clone();
+        claim.map(|claim| hotdesk_slots::Claim { trust_workloads: false, ..claim })
+    };
+    if held.is_some() && claim(old) != claim(&write.new) {
         return Err("the sync takes a slot from somebody who did not get it from the sheet".to_owned());
     }
     Ok(())

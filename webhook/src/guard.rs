@@ -12,6 +12,7 @@ use crate::settings::Settings;
 
 pub(crate) mod clearing;
 mod handover;
+pub(crate) mod hosts;
 pub mod limit;
 pub(crate) mod marks;
 mod names;

@@ -75,6 +75,10 @@ pub enum Kind {
     Limit,
     /// Somebody holds the slot by a claim that was not made in the sheet.
     Conflict,
+    /// The host is another slot's.
+    Host,
+    /// A row of the list of people makes one person of two who hold slots.
+    People,
 }
 
 impl Table {
@@ -120,6 +124,8 @@ impl Problem {
             Kind::Error => "the spreadsheet shows an error instead of a value: mend the formula",
             Kind::Limit => "this is one slot too many for one person",
             Kind::Conflict => "the slot is held by a claim that was made elsewhere",
+            Kind::Host => "this is another slot's host, or one below or above it",
+            Kind::People => "this would make one person of two who hold slots",
         };
         format!("{}: {what}", self.cell)
     }
@@ -147,8 +153,18 @@ impl std::fmt::Display for Problem {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Slot, Self::Twice, Self::Name, Self::Date, Self::Text, Self::Error, Self::Limit, Self::Conflict];
+    pub const ALL: [Self; 10] = [
+        Self::Slot,
+        Self::Twice,
+        Self::Name,
+        Self::Date,
+        Self::Text,
+        Self::Error,
+        Self::Limit,
+        Self::Conflict,
+        Self::Host,
+        Self::People,
+    ];
 
     /// One word for metrics.
     #[must_use]
@@ -162,6 +178,8 @@ impl Kind {
             Self::Error => "error-cell",
             Self::Limit => "limit",
             Self::Conflict => "conflict",
+            Self::Host => "host",
+            Self::People => "people",
         }
     }
 }

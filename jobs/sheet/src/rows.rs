@@ -67,6 +67,8 @@ pub struct Row {
     pub claim: Option<Wanted>,
     /// The host, if the cell has one.
     pub host: Option<String>,
+    /// The cell of the host; empty where there is no such column.
+    pub host_cell: String,
     /// Until when the slot is kept, if the cell says.
     pub keep_until: Option<Timestamp>,
 }
@@ -192,7 +194,8 @@ impl Reader<'_> {
         });
         let problem = |(cell, kind, what)| Problem { cell, what, slot: slot.clone(), kind };
         let problems = faults.into_iter().map(problem).collect();
-        let row = Row { cell: line.address(columns.users), claim, host, keep_until };
+        let host_cell = columns.host.map(|column| line.address(column)).unwrap_or_default();
+        let row = Row { cell: line.address(columns.users), claim, host, host_cell, keep_until };
         let slot_cell = line.address(columns.slot);
         let number = line.number;
         (Entry { number, slot_cell, slot, named, names_everybody, row, problems, warnings: Vec::new() }, users)

@@ -1,9 +1,11 @@
 //! How are Slots read and written?
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use hotdesk_runtime::text::chain;
+use hotdesk_slots::ClaimView;
 use hotdesk_slots::slot::{SLOT_NAME, Slot};
 use hotdesk_slots::text::{harmless, plain};
 use jiff::Timestamp;
@@ -34,6 +36,10 @@ pub struct Listed {
     pub unreadable: Vec<(String, String)>,
     /// The names of those that the sheet is not for.
     pub beyond: Vec<String>,
+    /// The hosts of all of them, readable or not.
+    pub hosts: BTreeMap<String, String>,
+    /// The claims of all of them that can be read.
+    pub claims: Vec<(String, ClaimView)>,
 }
 
 /// Why something was not written.
@@ -91,8 +97,15 @@ impl Cluster {
         let mut listed = Listed::default();
         for object in found.items.into_iter().filter(|object| object.metadata.name.as_deref() == Some(SLOT_NAME)) {
             let namespace = object.metadata.namespace.clone().unwrap_or_default();
+            if let Some(host) = object.data.pointer("/spec/host").and_then(Value::as_str) {
+                listed.hosts.insert(namespace.clone(), host.to_owned());
+            }
             match object.try_parse::<Slot>() {
-                Ok(slot) => listed.slots.push(slot),
+                Ok(slot) => {
+                    let claim = slot.spec.claim.as_ref().map(ClaimView::lenient);
+                    listed.claims.extend(claim.map(|claim| (namespace, claim)));
+                    listed.slots.push(slot);
+                }
                 Err(error) => listed.unreadable.push((namespace, harmless(&error.to_string()))),
             }
         }

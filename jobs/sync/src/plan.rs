@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::plan::present::{Decision, Present};
 use crate::rows::{Holding, Judged};
 
+mod elsewhere;
 mod present;
 pub mod shown;
 

@@ -9,6 +9,9 @@ use serde_json::json;
 
 use crate::rows::Stray;
 
+#[path = "plan/elsewhere_tests.rs"]
+mod elsewhere;
+
 fn now() -> Timestamp {
     at("2026-11-23T15:00:00Z")
 }
@@ -143,28 +146,6 @@ fn a_released_claim_leaves_nothing_behind() {
     let ours = managed(kept, MANAGER, "Apply", json!({"f:keepUntil": {}}));
     let plan = make(&sheet(&[("abra", "")]), &[ours]);
     assert_eq!(only(&plan).remove, Some(json!({"claim": null, "keepUntil": null})));
-}
-
-#[test]
-fn a_claim_made_outside_the_sheet_stays() {
-    check(&sheet(&[("mew", "")]), &[claimed("mew", "alice")], "");
-    check(&sheet(&[("abra", "")]), &[claimed("mew", "alice"), free("abra")], "");
-    let plan = make(&sheet(&[("mew", "bob")]), &[claimed("mew", "alice")]);
-    assert!(plan.changes.is_empty());
-    let told: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        told,
-        ["B2: mew is held by alice, who claimed it outside the sheet: it can be had once they release it"]
-    );
-    assert!(matches!(&plan.sayings["mew"], Saying::Refused(why) if why.starts_with("B2: ")), "{:?}", plan.sayings);
-}
-
-#[test]
-fn the_sheet_takes_over_a_claim_of_the_same_person() {
-    let grouped = with(claimed("mew", "alice"), |s| s.spec.claim.as_mut().unwrap().groups = vec!["team".to_owned()]);
-    let plan = make(&sheet(&[("mew", "alice")]), &[grouped]);
-    assert_eq!(told(&plan), "mew changed");
-    assert_eq!(only(&plan).remove, Some(json!({"claim": {"groups": null}})));
 }
 
 #[test]

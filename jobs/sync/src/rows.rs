@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::rows::limits::refuse_beyond;
 
+mod hosts;
 mod limits;
 
 /// The operator's rules.

@@ -96,6 +96,65 @@ fn what_was_claimed_outside_the_sheet_counts_too() {
     );
 }
 
+fn with_hosts(hosts: &[(&str, &str)]) -> Judged {
+    let rows: Vec<[&str; 6]> = hosts.iter().map(|(slot, host)| [*slot, "bob", "x", "", "", *host]).collect();
+    let mut judged = judged(&rows.iter().map(<[&str; 6]>::as_slice).collect::<Vec<_>>());
+    let present = [("mewtwo", "mewtwo.dev.example.com"), ("abra", "abra.dev.example.com"), ("beyond", "x.example.org")];
+    judged.refuse_hosts_of_others(&present.into_iter().map(|(slot, host)| (slot.into(), host.into())).collect());
+    judged
+}
+
+#[test]
+fn a_row_gives_its_slot_no_host_of_another_slot() {
+    for (host, because) in [
+        ("mewtwo.dev.example.com", "F2: mewtwo.dev.example.com is the host of mewtwo: give each slot a host"),
+        ("MewTwo.dev.example.com", "F2: mewtwo.dev.example.com is the host of mewtwo"),
+        ("api.mewtwo.dev.example.com", "F2: api.mewtwo.dev.example.com is below the host of mewtwo"),
+        ("dev.example.com", "F2: dev.example.com is above the host of abra"),
+        ("example.org", "F2: example.org is above the host of beyond"),
+        ("com", "F2: \"com\" is no host name"),
+    ] {
+        let judged = with_hosts(&[("mew", host)]);
+        compare(&judged, &[], &[because]);
+        assert!(judged.refused.contains("mew"), "{host}");
+    }
+    for host in ["mew.dev.example.com", "wo.dev.example.com", "example.net", "tmewtwo.dev.example.com"] {
+        compare(&with_hosts(&[("mew", host)]), &["mew"], &[]);
+    }
+}
+
+#[test]
+fn a_slot_keeps_the_host_that_it_has_and_takes_one_below_it() {
+    for host in ["abra.dev.example.com", "api.abra.dev.example.com"] {
+        compare(&with_hosts(&[("abra", host)]), &["abra"], &[]);
+    }
+}
+
+#[test]
+fn of_two_rows_with_related_hosts_neither_is_better() {
+    compare(
+        &with_hosts(&[("mew", "new.example.com"), ("eevee", "api.new.example.com"), ("abra", "other.example.com")]),
+        &["abra"],
+        &[
+            "F3: api.new.example.com is below the host in the row of mew",
+            "F2: new.example.com is above the host in the row of eevee",
+        ],
+    );
+    // What a slot gives up is another's from the next pass on.
+    compare(
+        &with_hosts(&[("abra", "new.example.com"), ("mew", "abra.dev.example.com")]),
+        &["abra"],
+        &["F3: abra.dev.example.com is the host of abra"],
+    );
+}
+
+/// The claim stays, whatever the row says, so it is the holder's slot and not the row's.
+#[test]
+fn a_row_for_a_slot_that_was_claimed_outside_the_sheet_counts_for_nobody() {
+    let rows: &[&[&str]] = &[&["onix", "carol", "x"], &["mew", "bob@example.com", "x"], &["abra", "carol", "x"]];
+    compare(&judge_with(HEADER, rows, Some(1)), &["abra", "onix"], &["B3: bob@example.com holds onix already"]);
+}
+
 #[test]
 fn neither_a_lapsed_row_nor_a_cleared_slot_counts() {
     let rows: &[&[&str]] = &[&["mew", "alice", "x", "2026-11-01"], &["abra", "alice", "x"], &["eevee", "", ""]];

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use hotdesk_sheet::people::people;
+use hotdesk_sheet::people::people_apart;
+use hotdesk_slots::ClaimView;
 use hotdesk_slots::text::harmless;
 use jiff::Timestamp;
 
@@ -176,8 +177,6 @@ impl Sync {
 
     /// Judges what was read and writes what follows. An error means: it says nothing that can be trusted.
     async fn bring(&mut self, reading: &Reading) -> Result<Ended, SourceError> {
-        let people = people(reading.people.as_ref(), &self.settings.people)
-            .map_err(|problems| SourceError::Lasting(problems.join("; ")))?;
         let mut ended = Ended::Cluster;
         for _attempt in 0..ATTEMPTS {
             let listed = match self.slots().await {
@@ -188,8 +187,7 @@ impl Sync {
                 }
             };
             let now = (self.clock)();
-            let judged = judge(&reading.slots, &known(&listed, now), &people, &self.settings.rules, now)
-                .map_err(|error| SourceError::Lasting(format!("the sheet cannot be used: {error}")))?;
+            let judged = self.judged(reading, &listed, now).map_err(SourceError::Lasting)?;
             self.readable_again();
             let plan = plan(&judged, &listed.slots, &self.memory, self.settings.confirmed, now);
             let conflict;
@@ -199,6 +197,19 @@ impl Sync {
             }
         }
         Ok(ended)
+    }
+
+    /// What the rows come to, against all Slots that there are.
+    fn judged(&self, reading: &Reading, listed: &Listed, now: Timestamp) -> Result<Judged, String> {
+        let holders = listed.claims.iter().filter(|(_, claim)| claim.standing(now).held().is_some());
+        let holders: Vec<(&str, &ClaimView)> = holders.map(|(slot, claim)| (slot.as_str(), claim)).collect();
+        let (people, joined) = people_apart(reading.people.as_ref(), &self.settings.people, &holders)
+            .map_err(|problems| problems.join("; "))?;
+        let mut judged = judge(&reading.slots, &known(listed, now), &people, &self.settings.rules, now)
+            .map_err(|error| format!("the sheet cannot be used: {error}"))?;
+        judged.refuse_hosts_of_others(&listed.hosts);
+        judged.problems.extend(joined);
+        Ok(judged)
     }
 
     /// The Slots that the sheet is for, and the names of the others.

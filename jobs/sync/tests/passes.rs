@@ -249,6 +249,62 @@ async fn whoever_claims_at_the_same_time_is_not_overwritten() {
 }
 
 #[tokio::test]
+async fn naming_the_holder_beside_oneself_takes_no_slot() {
+    let mut stage = stage(&["mew"]).await;
+    stage.server.with(|state| state.put("mew", json!({"claim": {"users": ["alice@example.com"]}})));
+    for users in ["mallory@example.com, alice@example.com", "mallory@example.com"] {
+        assert_eq!(stage.pass(&[&["mew", users, "x"]]).await, Ended::Done(1), "{users}");
+        let claim = stage.server.with(|state| state.slots["mew"]["spec"]["claim"].clone());
+        assert_eq!(claim, json!({"users": ["alice@example.com"]}), "{users}");
+        assert!(stage.server.condition("mew").contains("mew is held by alice@example.com, who claimed it outside"));
+    }
+    assert_eq!(stage.pass(&[&["mew", "alice@example.com", "x"]]).await, Ended::Done(0));
+    stage.server.with(|state| state.put("mew", json!({})));
+    assert_eq!(stage.sync.pass().await, Ended::Done(0));
+    let claim = stage.server.with(|state| state.slots["mew"]["spec"]["claim"].clone());
+    assert_eq!(claim["source"], "sheet", "once they release it, the row counts");
+}
+
+#[tokio::test]
+async fn a_row_takes_no_host_of_a_slot_that_the_sheet_is_not_for() {
+    let mut stage = stage(&["pikachu", "mew"]).await;
+    stage.sync.settings.scope = hotdesk_sync::scope::Scope::of(&["pikachu".to_owned()]).unwrap();
+    stage.server.with(|state| state.put("mew", json!({"host": "mew.dev.example.com"})));
+    for host in ["mew.dev.example.com", "api.mew.dev.example.com", "example.com", "com"] {
+        for user in ["bob", ""] {
+            let header: &[&str] = &["Slot", "Emails", "Purpose", "Host"];
+            stage.google.tab("A:Z", &[header, &["pikachu", user, "x", host]]);
+            assert_eq!(stage.sync.pass().await, Ended::Done(1), "{host}");
+            let spec = stage.server.with(|state| state.slots["pikachu"]["spec"].clone());
+            assert_eq!(spec, json!({}), "{host} {user:?}");
+            assert!(stage.server.condition("pikachu").contains("False RowRefused: D2: "), "{host}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_people_makes_no_one_of_two_who_hold_slots() {
+    let mut stage = stage(&["pikachu", "mew"]).await;
+    let (file, people) = (stage._folder.path().join("slots.csv"), stage._folder.path().join("people.csv"));
+    std::fs::write(&file, "Slot,Users,Purpose\npikachu,mallory,x\nmew,bob,x\n").unwrap();
+    std::fs::write(&people, "").unwrap();
+    stage.sync.source = Source::File { slots: file.clone(), people: Some(people.clone()) };
+    assert_eq!(stage.sync.pass().await, Ended::Done(0));
+    std::fs::write(&people, "mallory,bob\n").unwrap();
+    assert_eq!(stage.sync.pass().await, Ended::Done(1));
+    assert_eq!((stage.server.users("pikachu"), stage.server.users("mew")), ("mallory".into(), "bob".into()));
+    let aliases = |slot: &str| stage.server.with(|state| state.slots[slot]["spec"]["claim"]["aliases"].clone());
+    assert_eq!((aliases("pikachu"), aliases("mew")), (json!([]), json!([])));
+    let notes = stage.notes();
+    assert!(notes.contains("people, row 1: it makes one person of mallory, who holds pikachu, and bob"), "{notes}");
+    assert_eq!(stage.metric("hotdesk_sync_problems{kind=\"people\"}"), "1");
+    std::fs::write(&file, "Slot,Users,Purpose\npikachu,mallory,x\nmew,,\n").unwrap();
+    assert_eq!(stage.sync.pass().await, Ended::Done(1));
+    assert_eq!(stage.sync.pass().await, Ended::Done(0), "bob holds nothing now");
+    assert_eq!(stage.server.with(|state| state.slots["pikachu"]["spec"]["claim"]["aliases"].clone()), json!(["bob"]));
+}
+
+#[tokio::test]
 async fn a_write_that_is_denied_is_told_and_tried_again() {
     let mut stage = stage(&["mew"]).await;
     stage.server.with(|state| state.deny = Some("admission webhook denied the request: no".to_owned()));

@@ -200,6 +200,16 @@ fn a_slot_whose_row_goes_is_freed_and_one_that_never_had_one_keeps_its_own_claim
     let conflict = format!("B2: {} is held by {BOB}, who claimed it outside the sheet", own.name());
     has_condition(&own, &["False RowRefused", &conflict], &sync);
     assert_eq!(holders(&own), BOB, "nobody loses a claim that was made by hand");
+    sheet.says(&[&[own.name(), &format!("{ALICE}, {BOB}"), "x"], stays]);
+    sync.passes_again(2);
+    has_condition(&own, &["False RowRefused", &conflict], &sync);
+    assert_eq!(holders(&own), BOB, "nor to those who name the holder beside themselves");
+    sheet.says(&[&[own.name(), BOB, "x"], stays]);
+    waits_for("the row to be in order", PATIENCE, &own, &sync, || condition(&own).is_empty());
+    assert!(own.object()["spec"]["claim"]["source"].is_null(), "it stays bob's own");
+    bob().hotdesk(&["release", own.name()]).succeeded();
+    becomes(&own, BOB, &sync);
+    assert_eq!(own.object()["spec"]["claim"]["source"], json!("sheet"), "docs/claims.md: how to hand it to the sheet");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::answer::{Answer, Context, Note, is_slot, refusal, requires_object};
 use crate::book::Look;
 use crate::guard::limit::{self, Gain};
-use crate::guard::{self, Asked, Moment, Writer, newcomers, sheet, status};
+use crate::guard::{self, Asked, Moment, Writer, hosts, newcomers, sheet, status};
 use crate::limiter::Refused;
 use crate::notes::Notes;
 use crate::reply::{Audit, Denial, Reply};
@@ -145,7 +145,9 @@ fn rule(
         old: old.as_ref(),
         new,
     };
-    let judged = guard::judge(&asked, context.settings, context.now);
+    let known = || context.book.is_synced(context.steady).then(|| context.book.hosts());
+    let judged = guard::judge(&asked, context.settings, context.now)
+        .and_then(|writer| hosts::against(writer, &asked, known).map_or(Ok(writer), |problem| Err(vec![problem])));
     // What is denied is put into form as a person's, for its other faults.
     let writer = judged.as_ref().copied().unwrap_or(Writer::Person);
     match (judged, formed(request, &asked, writer, uid, context)) {

@@ -43,13 +43,29 @@ pub(super) fn against_sync(old: &Slot, new: &Slot, now: Timestamp) -> Vec<String
         .filter(|(_, changed)| *changed)
         .map(|(field, _)| format!("{field}: hotdesk's sync does not change it"))
         .collect();
+    problems.extend(against_what_is_held_elsewhere(old, new, now));
     if !same_claim(was, is) {
-        let taken = in_force(was, now) && !is_sheets(was) && !keeps_owner(was, is);
+        let taken = in_force(was, now) && !is_sheets(was);
         problems.extend(taken.then(|| "spec.claim: it was not made in the sheet, and is in force".to_owned()));
         let foreign = is.is_some() && !is_sheets(is) && !gives_up(was, is);
         problems.extend(foreign.then(|| "spec.claim.source: hotdesk's sync writes `sheet` there".to_owned()));
     }
     problems
+}
+
+/// A slot that is held by a claim of its holder's own keeps its host, which would be the next row's once it is given up, and
+/// is kept as long as its holder said.
+fn against_what_is_held_elsewhere(old: &Slot, new: &Slot, now: Timestamp) -> Vec<String> {
+    let was = old.spec.claim.as_ref();
+    if !in_force(was, now) || is_sheets(was) {
+        return Vec::new();
+    }
+    let fields = [
+        ("spec.host", old.spec.host.is_some() && old.spec.host != new.spec.host),
+        ("spec.keepUntil", old.spec.keep_until != new.spec.keep_until),
+    ];
+    let changed = fields.into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(field, _)| format!("{field}: the slot is held by a claim that was not made in the sheet")).collect()
 }
 
 /// What an administrator is told who writes over a claim of the sheet.
@@ -104,13 +120,6 @@ fn in_force(claim: Option<&Claim>, now: Timestamp) -> bool {
 fn gives_up(was: Option<&Claim>, is: Option<&Claim>) -> bool {
     let given_up = was.filter(|claim| claim.is_sheets()).map(|claim| Claim { source: None, ..claim.clone() });
     given_up.is_some() && given_up.as_ref() == is
-}
-
-/// True if who owned the slot is still a claimant: the sheet took the claim over, and nobody lost it.
-fn keeps_owner(was: Option<&Claim>, is: Option<&Claim>) -> bool {
-    let views = (was.map(ClaimView::lenient), is.map(ClaimView::lenient));
-    let (Some(was), Some(is)) = views else { return false };
-    was.owner().is_some_and(|owner| is.names(owner))
 }
 
 #[cfg(test)]

@@ -59,6 +59,19 @@ impl HostIndex {
         taken_in.or_else(of_closest)
     }
 
+    /// Another slot that has this host, one above it, or one below it.
+    #[must_use]
+    pub fn related(&self, host: &str, asking: &str) -> Option<&Arc<str>> {
+        let mut node = self;
+        for label in host.rsplit('.') {
+            node = node.below.get(label)?;
+            if let Some(other) = node.slots.iter().find(|slot| ***slot != *asking) {
+                return Some(other);
+            }
+        }
+        node.other_below(asking)
+    }
+
     /// The domains in which slots have their hosts.
     #[must_use]
     pub fn domains(&self) -> Vec<String> {

@@ -161,3 +161,21 @@ fn a_host_of_two_slots_is_that_of_each_and_a_slot_that_is_gone_has_none() {
     assert_eq!(owner(&index, "x.mew.dev.example.com"), None);
     assert_eq!(owner(&index, "deep.mew.dev.example.com").as_deref(), Some("eevee"));
 }
+
+#[test]
+fn a_host_is_related_to_the_same_host_to_those_above_and_to_those_below() {
+    let related = |name: &str| index().related(name, "pikachu").map(ToString::to_string);
+    for (name, slot) in [
+        ("mew.dev.example.com", "mew"),
+        ("api.mew.dev.example.com", "mew"),
+        ("deep.mew.dev.example.com", "mew"),
+        ("dev.example.com", "mew"),
+        ("com", "mew"),
+    ] {
+        assert_eq!(related(name).as_deref(), Some(slot), "{name}");
+    }
+    for name in ["pikachu.dev.example.com", "api.pikachu.dev.example.com", "w.dev.example.com", "example.org", "ew.dev"]
+    {
+        assert_eq!(related(name), None, "{name}");
+    }
+}

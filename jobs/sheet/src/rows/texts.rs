@@ -54,7 +54,8 @@ pub(super) fn host(text: &str) -> Result<Option<String>, Fault> {
     if is_placeholder(&host) {
         return Err((Kind::Text, format!("{} is not a host name: leave the cell empty", quoted(text))));
     }
-    if is_host(&host) {
+    // What has no dot is above the hosts of others, or is nobody's.
+    if is_host(&host) && host.contains('.') {
         return Ok(Some(host));
     }
     Err((Kind::Text, format!("{} is no host name: write it as in mew.dev.example.com", quoted(text))))
@@ -79,6 +80,15 @@ fn is_made_of_label_signs(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_host_of_a_row_has_two_labels_at_least() {
+        assert_eq!(host("Mew.Example.com"), Ok(Some("mew.example.com".to_owned())));
+        for text in ["com", "mew", "localhost"] {
+            let (kind, what) = host(text).unwrap_err();
+            assert!(kind == Kind::Text && what.contains("is no host name: write it as in mew.dev"), "{text}: {what}");
+        }
+    }
 
     #[test]
     fn a_host_is_made_of_labels() {

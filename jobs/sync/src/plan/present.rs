@@ -1,14 +1,15 @@
 //! What becomes of one Slot, by its row and by what it holds?
 
-use hotdesk_sheet::{Kind, Problem, Row, Wanted};
+use hotdesk_sheet::{Problem, Row, Wanted};
 use hotdesk_slots::origin::{CONDITION, written_over_by};
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::list;
 use hotdesk_slots::{Claim, ClaimSource, ClaimView, Name};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ManagedFieldsEntry};
 use serde_json::{Map, Value, json};
 
+use super::elsewhere::{conflict, keeps_host, says_the_same};
 use super::{Change, MANAGER, Memory, What, name_of};
 use crate::rows::Judged;
 
@@ -51,19 +52,34 @@ impl Present<'_> {
     }
 
     fn follow(&self, row: &Row) -> Decision {
-        let held = self.held_elsewhere();
+        if let Some(held) = self.held_elsewhere() {
+            return self.leave_to(&held, row);
+        }
         match &row.claim {
             None if self.is_sheets() => Decision::Settle(self.change(What::Released, None, row)),
             None => self.settings(row, None).map_or(Decision::Leave, Decision::Settle),
             // What has lapsed claims nothing; if it was the sheet's, it goes on saying so.
             Some(wanted) if wanted.has_lapsed(self.now) && !self.is_sheets() => Decision::Leave,
-            Some(wanted) => match held.filter(|held| !keeps_owner(held, wanted)) {
-                Some(held) => Decision::Refuse(Some(self.conflict(row, &held))),
-                None if self.is_same(wanted) && self.stranger().is_none() => {
-                    Decision::Follow(self.settings(row, Some(wanted)))
-                }
-                None => Decision::Follow(Some(self.change(self.what(wanted), Some(wanted), row))),
-            },
+            Some(wanted) if self.is_same(wanted) && self.stranger().is_none() => {
+                Decision::Follow(self.settings(row, Some(wanted)))
+            }
+            Some(wanted) => Decision::Follow(Some(self.change(self.what(wanted), Some(wanted), row))),
+        }
+    }
+
+    /// A claim in force that was made elsewhere: the row may give the slot a host that has none, and nothing else.
+    fn leave_to(&self, held: &ClaimView, row: &Row) -> Decision {
+        if let Some(wanted) = &row.claim
+            && !wanted.has_lapsed(self.now)
+            && !says_the_same(held, wanted)
+        {
+            return Decision::Refuse(Some(conflict(self.slot, row, held)));
+        }
+        match (&self.slot.spec.host, &row.host) {
+            (Some(host), Some(other)) if host != other => {
+                Decision::Refuse(Some(keeps_host(self.slot, row, held, host)))
+            }
+            _ => self.settings(row, None).map_or(Decision::Leave, Decision::Settle),
         }
     }
 
@@ -91,14 +107,6 @@ impl Present<'_> {
         Some(format!("no row names it any more, but {} may be its row: mend that cell, or delete its row", stray.cell))
     }
 
-    fn conflict(&self, row: &Row, held: &ClaimView) -> Problem {
-        let name = name_of(self.slot);
-        let owner = held.owner().map_or_else(|| list(&held.groups), |owner| plain(owner.as_str()));
-        let what =
-            format!("{name} is held by {owner}, who claimed it outside the sheet: it can be had once they release it");
-        Problem { cell: row.cell.clone(), what, slot: Some(name.to_owned()), kind: Kind::Conflict }
-    }
-
     fn is_same(&self, wanted: &Wanted) -> bool {
         let stored = self.claim().is_some_and(|claim| is_stored(claim, wanted));
         let known = || self.memory.knows(name_of(self.slot), wanted, self.slot.metadata.generation);
@@ -111,14 +119,24 @@ impl Present<'_> {
         if owner.is_some() && owner == wanted.users.first() { What::Changed } else { What::Claimed }
     }
 
+    /// Whoever holds a slot by a claim of their own keeps its host: once given up, it would be the next row's.
+    fn judges_host(&self) -> bool {
+        self.judged.has_host && (self.slot.spec.host.is_none() || self.held_elsewhere().is_none())
+    }
+
+    /// How long their slot is kept is theirs to say as well.
+    fn judges_keep(&self) -> bool {
+        self.judged.has_keep_until && self.held_elsewhere().is_none()
+    }
+
     /// The host and how long the slot is kept, where only they differ.
     fn settings(&self, row: &Row, wanted: Option<&Wanted>) -> Option<Change> {
         let spec = &self.slot.spec;
         let keep = spec.keep_until.as_ref().map(|at| at.0);
         let differs =
             |has: bool, cell: bool, same: bool, field: &str| has && if cell { !same } else { self.owns(field) };
-        let host = differs(self.judged.has_host, row.host.is_some(), row.host == spec.host, "f:host");
-        let kept = differs(self.judged.has_keep_until, row.keep_until.is_some(), row.keep_until == keep, "f:keepUntil");
+        let host = differs(self.judges_host(), row.host.is_some(), row.host == spec.host, "f:host");
+        let kept = differs(self.judges_keep(), row.keep_until.is_some(), row.keep_until == keep, "f:keepUntil");
         (host || kept).then(|| self.change(What::Settings, wanted, row))
     }
 
@@ -128,9 +146,9 @@ impl Present<'_> {
             apply.insert("claim".to_owned(), applied(wanted));
         }
         let spec = &self.slot.spec;
-        let host = self.setting(self.judged.has_host, row.host.clone(), spec.host.clone(), "f:host");
+        let host = self.setting(self.judges_host(), row.host.clone(), spec.host.clone(), "f:host");
         let kept = spec.keep_until.as_ref().map(|at| at.0);
-        let kept = self.setting(self.judged.has_keep_until, row.keep_until, kept, "f:keepUntil");
+        let kept = self.setting(self.judges_keep(), row.keep_until, kept, "f:keepUntil");
         let kept = kept.filter(|_| what != What::Released || row.keep_until.is_some());
         apply.extend(host.map(|host| ("host".to_owned(), json!(host))));
         apply.extend(kept.map(|kept| ("keepUntil".to_owned(), json!(kept))));
@@ -231,9 +249,4 @@ fn is_stored(claim: &Claim, wanted: &Wanted) -> bool {
         && claim.groups.is_empty()
         && claim.purpose.as_deref().unwrap_or_default() == wanted.purpose
         && claim.until.as_ref().map(|until| until.0) == wanted.until
-}
-
-/// True if the owner of a claim is one of the people whom the sheet names: it takes the claim over, and nobody loses it.
-fn keeps_owner(held: &ClaimView, wanted: &Wanted) -> bool {
-    held.owner().is_some_and(|owner| wanted.users.contains(owner) || wanted.aliases.contains(owner))
 }

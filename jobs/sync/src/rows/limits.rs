@@ -15,7 +15,9 @@ pub(super) fn refuse_beyond(limit: usize, entries: &mut [Entry], present: &BTree
     let mut claims: Vec<(bool, usize, String, Name)> = Vec::new();
     for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.problems.is_empty()) {
         let claim = entry.row.claim.as_ref().filter(|claim| !claim.has_lapsed(now));
-        if let (Some(slot), Some(owner)) = (&entry.slot, claim.and_then(|claim| claim.users.first())) {
+        // What is held elsewhere stays so, and is counted there.
+        let slot = entry.slot.as_ref().filter(|slot| !matches!(present.get(*slot), Some(Holding::Elsewhere(_))));
+        if let (Some(slot), Some(owner)) = (slot, claim.and_then(|claim| claim.users.first())) {
             let new = present.get(slot).and_then(Holding::owner) != Some(owner);
             claims.push((new, at, slot.clone(), owner.clone()));
         }
@@ -37,17 +39,14 @@ pub(super) fn refuse_beyond(limit: usize, entries: &mut [Entry], present: &BTree
 
 /// Slots that stay whose they are, whatever the good rows say: claimed elsewhere, or in a row with a problem.
 fn held_otherwise(entries: &[Entry], present: &BTreeMap<String, Holding>) -> BTreeMap<Name, Vec<String>> {
-    let has = |good: bool| -> BTreeSet<&String> {
-        let some = entries.iter().filter(|entry| entry.problems.is_empty() == good);
-        some.filter_map(|entry| entry.slot.as_ref()).collect()
-    };
-    let (good, refused) = (has(true), has(false));
+    let refused = entries.iter().filter(|entry| !entry.problems.is_empty());
+    let refused: BTreeSet<&String> = refused.filter_map(|entry| entry.slot.as_ref()).collect();
     let mut held: BTreeMap<Name, Vec<String>> = BTreeMap::new();
     for (slot, holding) in present {
         let stays = match holding {
             Holding::Nobody | Holding::Beyond => false,
             Holding::Sheet(_) => refused.contains(slot),
-            Holding::Elsewhere(_) => !good.contains(slot),
+            Holding::Elsewhere(_) => true,
         };
         if let (true, Some(owner)) = (stays, holding.owner()) {
             held.entry(owner.clone()).or_default().push(slot.clone());

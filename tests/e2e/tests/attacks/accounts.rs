@@ -211,7 +211,7 @@ fn others() -> Vec<Row> {
         ),
         row("a155", "the sync", "writes in a slot what is no Event", "denied, each of it", |w| {
             let slot = w.own_accounts().name();
-            let sync = Actor::account("hotdesk", "hotdesk-sync").in_a_pod();
+            let sync = sync();
             let by_hand = core(slot, "configmaps/by-hand");
             let binding = group("rbac.authorization.k8s.io/v1", slot, "rolebindings/hotdesk-claimants");
             let asks = [
@@ -229,6 +229,32 @@ fn others() -> Vec<Row> {
                 "reportingInstance": "test", "eventTime": "2026-11-30T12:00:00.000000Z"});
             w.api.send(&sync, Ask::post(group("events.k8s.io/v1", slot, "events"), &event).dry()).done().map(drop)
         }),
+        row(
+            "a156",
+            "a sheet",
+            "gives a free slot alice's host, one below it, one above it",
+            "denied, each",
+            takes_host,
+        ),
+        row(
+            "a157",
+            "a sheet",
+            "names alice beside somebody else in her slot's row",
+            "denied: the claim is hers",
+            |w| {
+                let slot = TestSlot::held_by("alice@example.com");
+                let beside = json!({"users": ["mallory@example.com", "alice@example.com"], "source": "sheet"});
+                let aliased =
+                    json!({"users": ["mallory@example.com"], "aliases": ["alice@example.com"], "source": "sheet"});
+                let hers = json!({"users": ["alice@example.com"], "source": "sheet"});
+                w.unchanged(slot.name(), || {
+                    [beside, aliased, hers, Value::Null].iter().try_for_each(|claim| {
+                        let ask = Ask::merge(slot_of(slot.name()), &json!({"spec": {"claim": claim}}));
+                        w.api.send(&sync(), ask).denied(&["was not made in the sheet, and is in force"])
+                    })
+                })
+            },
+        ),
     ]
 }
 
@@ -266,6 +292,23 @@ fn goes_on_beside_the_next_holders(world: &World) -> Verdict {
     is_at(&carols);
     world.until_known("the revive of carol's claim", &reviver, name, true);
     world.api.send(&reviver, write()).done().map(drop)
+}
+
+fn sync() -> Actor {
+    Actor::account("hotdesk", "hotdesk-sync").in_a_pod()
+}
+
+fn takes_host(world: &World) -> Verdict {
+    let (slot, host) = (TestSlot::free(), world.street().host());
+    let give = |host: &str| {
+        let ask = Ask::merge(slot_of(slot.name()), &json!({"spec": {"host": host}}));
+        world.api.send(&sync(), ask.dry())
+    };
+    let above = host.split_once('.').map(|(_, above)| above.to_owned()).unwrap_or_default();
+    for foreign in [host.clone(), format!("api.{host}"), above, "com".to_owned()] {
+        give(&foreign).denied(&["spec.host", &foreign])?;
+    }
+    give(&format!("{}.example.com", slot.name())).done().map(drop)
 }
 
 fn gives_rights(world: &World) -> Verdict {

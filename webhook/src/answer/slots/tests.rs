@@ -10,13 +10,15 @@ use crate::limiter::Refused;
 use crate::settings::Settings;
 
 const ACCESS: &str = "system:serviceaccount:hotdesk:hotdesk-access";
+const SYNC: &str = "system:serviceaccount:hotdesk:hotdesk-sync";
 
 /// alice holds eevee and mew, and nobody onix; a person may hold two.
 fn answered(path: Path, request: &Value) -> Answer<'static> {
     let mut pages = Pages::default();
     for (slot, by) in [("eevee", Some("alice")), ("mew", Some("alice")), ("onix", None)] {
         let claim = by.map(|by| serde_json::from_value(json!({"users": [by]})).unwrap());
-        pages.put(slot, Page::new(slot, claim.as_ref().map(hotdesk_slots::ClaimView::lenient), None));
+        let page = Page::new(slot, claim.as_ref().map(hotdesk_slots::ClaimView::lenient), None);
+        pages.put(slot, page.host(Some(&format!("{slot}.dev.example.com"))));
     }
     let steady = Instant::now();
     let book = Book::new(steady);
@@ -24,6 +26,8 @@ fn answered(path: Path, request: &Value) -> Answer<'static> {
     let settings = Settings {
         max_slots: 2,
         controller_user: Some(ACCESS.to_owned()),
+        sync_user: Some(SYNC.to_owned()),
+        administrator_users: vec!["erin".to_owned()],
         break_glass_groups: vec!["system:masters".to_owned()],
         ..Settings::default()
     };
@@ -84,6 +88,38 @@ fn what_kubectl_noted_is_put_back_whatever_else_is_there() {
             let stored = stored_by_alice(&json!([old, was]), &json!([new, is]));
             assert_eq!(stored["metadata"]["annotations"][NOTED], old["annotations"][NOTED], "{old} {new} {was} {is}");
         }
+    }
+}
+
+#[test]
+fn the_sync_gives_a_slot_no_host_of_another() {
+    let write = |by: &str, was: Option<&str>, host: Option<&str>| {
+        let slot = |host: Option<&str>| {
+            json!({"apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot", "spec": {"host": host},
+                "metadata": {"name": "slot", "namespace": "onix", "resourceVersion": "7"}})
+        };
+        let request = json!({
+            "uid": "u", "operation": "UPDATE", "namespace": "onix", "name": "slot", "userInfo": {"username": by},
+            "kind": {"group": "hotdesk.dev", "version": "v1alpha1", "kind": "Slot"},
+            "resource": {"group": "hotdesk.dev", "version": "v1alpha1", "resource": "slots"},
+            "object": slot(host), "oldObject": slot(was),
+        });
+        answered(Path::Slots, &request).reply.denial.map(|denial| denial.message).unwrap_or_default()
+    };
+    let foreign = [
+        ("mew.dev.example.com", "spec.host: mew.dev.example.com is the host of slot \"mew\", or below or above it"),
+        ("api.mew.dev.example.com", "is the host of slot \"mew\""),
+        ("dev.example.com", "is the host of slot \"eevee\""),
+        ("com", "spec.host: com has no dot"),
+    ];
+    for (host, because) in foreign {
+        let told = write(SYNC, None, Some(host));
+        assert!(told.contains(because), "{host}: {told}");
+        assert_eq!(write("erin", None, Some(host)), "", "administrators say whose a host is");
+        assert_eq!(write(SYNC, Some(host), Some(host)), "", "what is there stays");
+    }
+    for host in [None, Some("onix.dev.example.com"), Some("api.onix.dev.example.com"), Some("x.example.com")] {
+        assert_eq!(write(SYNC, Some("old.example.com"), host), "", "{host:?}");
     }
 }
 

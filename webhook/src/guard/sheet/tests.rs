@@ -41,7 +41,7 @@ fn a67_a_person_never_claims_in_the_sheets_name() {
 fn the_sync_writes_what_is_the_sheets_and_nothing_else() {
     let sync = |old: &Slot, new: &Slot| update(SYNC, old, new);
     let (free, alice, bob) = (slot(&[]), sheets(&["alice@example.com"]), sheets(&["bob@example.com"]));
-    for (old, new) in [(&free, &alice), (&alice, &bob), (&alice, &free), (&alices(), &alice)] {
+    for (old, new) in [(&free, &alice), (&alice, &bob), (&alice, &free)] {
         assert_eq!(sync(old, new), Ok(Writer::Sync), "{old:?} -> {new:?}");
     }
     let given_up = with(alice.clone(), |s| s.spec.claim.as_mut().unwrap().source = None);
@@ -70,6 +70,37 @@ fn the_sync_writes_what_is_the_sheets_and_nothing_else() {
     for other in ["system:serviceaccount:hotdesk2:hotdesk-sync", "system:serviceaccount:hotdesk:hotdesk-sync2"] {
         assert!(update(other, &free, &alice).is_err(), "{other}");
     }
+}
+
+/// Naming the holder beside oneself would be the first half of taking the slot.
+#[test]
+fn the_sync_never_takes_over_a_claim_that_was_made_outside_the_sheet() {
+    let (mine, both) = (slot(&["alice@example.com"]), ["mallory@example.com", "alice@example.com"]);
+    let aliased = claim(sheets(&["mallory@example.com"]), |claim| claim.aliases = vec!["alice@example.com".to_owned()]);
+    for new in [sheets(&both), aliased, sheets(&["alice@example.com"]), slot(&[])] {
+        let problems = update(SYNC, &mine, &new).unwrap_err().join("; ");
+        assert!(problems.contains("was not made in the sheet, and is in force"), "{problems}");
+    }
+    assert_eq!(update(SYNC, &mine, &mine), Ok(Writer::Sync), "nothing of the claim changes");
+}
+
+#[test]
+fn the_sync_changes_neither_the_host_nor_the_time_of_a_slot_that_is_held_outside_the_sheet() {
+    let hosted = |slot: Slot, host: &str| with(slot, |s| s.spec.host = Some(host.to_owned()));
+    let held = hosted(alices(), "mew.example.com");
+    for new in [hosted(alices(), "x.example.com"), alices()] {
+        let problems = update(SYNC, &held, &new).unwrap_err().join("; ");
+        assert!(
+            problems.contains("spec.host: the slot is held by a claim that was not made in the sheet"),
+            "{problems}"
+        );
+    }
+    assert_eq!(update(SYNC, &alices(), &held), Ok(Writer::Sync), "it had none");
+    let sheets = hosted(sheets(&["alice@example.com"]), "mew.example.com");
+    assert_eq!(update(SYNC, &sheets, &hosted(sheets.clone(), "x.example.com")), Ok(Writer::Sync));
+    let kept = |at_: &str| with(alices(), |s| s.spec.keep_until = Some(Time(at(at_))));
+    let problems = update(SYNC, &kept("2026-11-25T00:00:00Z"), &kept("2026-11-24T00:00:00Z")).unwrap_err().join("; ");
+    assert!(problems.contains("spec.keepUntil: the slot is held by a claim that was not made"), "{problems}");
 }
 
 #[test]
