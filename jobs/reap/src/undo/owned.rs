@@ -19,7 +19,11 @@ type Above = BTreeMap<String, Option<Vec<OwnerReference>>>;
 ///
 /// # Errors
 /// When the claims or their owners cannot be read.
-pub(super) async fn lost(objects: &mut Objects<'_>, going: &[ObjectRef], told: &[String]) -> Result<Vec<String>, String> {
+pub(super) async fn lost(
+    objects: &mut Objects<'_>,
+    going: &[ObjectRef],
+    told: &[String],
+) -> Result<Vec<String>, String> {
     if going.is_empty() {
         return Ok(Vec::new());
     }
@@ -48,7 +52,8 @@ fn loss(
     let line = format!("the data of {claim}");
     // Those of pods, and those that a StatefulSet says it deletes, are told by their sort.
     let of_pods = owners.iter().all(|owner| ["Pod", "StatefulSet"].contains(&owner.kind.as_str()));
-    (!told.contains(&line) && !(of_pods && is_told(told, by))).then(|| format!("{line}, which goes with {by}"))
+    let is_known = told.contains(&line) || (of_pods && is_told(told, by));
+    (!is_known).then(|| format!("{line}, which goes with {by}"))
 }
 
 fn is_told(told: &[String], object: &ObjectRef) -> bool {
