@@ -34,7 +34,8 @@ use crate::row::Row;
 const ATTEMPTS: usize = 3;
 
 /// The kinds of use that no signal shows, so that nobody finds out by losing a slot.
-pub(crate) const UNSEEN: &str = "Not seen by any of them: kubectl logs -f and whatever only reads; calls from other pods of the cluster; \
+pub(crate) const UNSEEN: &str = "Not seen by any of them: kubectl logs -f and whatever only reads; calls from other pods of the cluster, or \
+                                 through a tunnel in a pod; the work of a Pod that no Job started, or of a workflow; \
                                  a connection that stays open, until it ends; a session that lasts longer than it counts.";
 
 /// What a command has to say.

@@ -69,16 +69,20 @@ fn shown(by: &str, decision: Decision) -> String {
     let role = match decision {
         Decision::Allow(Role::Claimant) if is_name => by,
         Decision::Allow(Role::Claimant) => "a claimant",
+        Decision::Allow(Role::Deployer) => "a deployer",
         Decision::Allow(_) => "an administrator",
         Decision::Tolerate(..) | Decision::Deny(_) | Decision::Forbid(_) => "a stranger",
     };
     role.to_owned()
 }
 
-/// Programs connect all the time, and need nobody's slot for that.
+/// Programs connect all the time, and need nobody's slot for that. A deployer is let in for who holds the slot, whose session it
+/// may be: a web terminal.
 fn is_persons(decision: Decision) -> bool {
     match decision {
-        Decision::Allow(role) => matches!(role, Role::Claimant | Role::Administrator | Role::BreakGlass),
+        Decision::Allow(role) => {
+            matches!(role, Role::Claimant | Role::Deployer | Role::Administrator | Role::BreakGlass)
+        }
         Decision::Tolerate(..) => true,
         Decision::Deny(_) | Decision::Forbid(_) => false,
     }
@@ -147,6 +151,7 @@ mod tests {
             ("\" is nobody; run: rm", Decision::Allow(Role::BreakGlass), "an administrator"),
             ("https://evil.example.com", Decision::Allow(Role::Administrator), "an administrator"),
             ("<!channel>", warned, "a stranger"),
+            ("system:serviceaccount:argocd:server", Decision::Allow(Role::Deployer), "a deployer"),
             ("\u{1b}[31m", warned, "a stranger"),
             ("", CLAIMANT, "a claimant"),
             (&"a".repeat(101), CLAIMANT, "a claimant"),
@@ -157,14 +162,15 @@ mod tests {
     }
 
     #[test]
-    fn only_people_who_are_let_in_have_sessions() {
+    fn only_people_and_who_works_for_them_have_sessions() {
         for (decision, counts) in [
             (Decision::Allow(Role::Administrator), true),
             (Decision::Allow(Role::BreakGlass), true),
             (Decision::Tolerate(Reason::Held, Mode::Warn), true),
             (Decision::Deny(Reason::Held), false),
             (Decision::Allow(Role::OwnServiceAccount), false),
-            (Decision::Allow(Role::Deployer), false),
+            // The web terminal of Argo CD, or a CI that looks into a pod: it is let in for who holds the slot.
+            (Decision::Allow(Role::Deployer), true),
             (Decision::Allow(Role::Machinery), false),
         ] {
             check(&json!({}), decision, counts.then_some("exec"));

@@ -225,7 +225,8 @@ mod tests {
              SIGNAL        SAYS       LAST SAW SOMETHING      WHAT\n\
              deploy        in use     14:48 UTC (12 min ago)  web (revision 3)\n\
              ingress-logs  not asked  -                       -\n\
-             Not seen by any of them: kubectl logs -f and whatever only reads; calls from other pods of the cluster; a connection \
+             Not seen by any of them: kubectl logs -f and whatever only reads; calls from other pods of the cluster, or through \
+             a tunnel in a pod; the work of a Pod that no Job started, or of a workflow; a connection \
              that stays open, until it ends; a session that lasts longer than it counts.\n\
              \nWhat a reap would do, as of 10 min ago:\n  \
              web (revision 3) goes\n    \
@@ -247,6 +248,8 @@ mod tests {
             ("e08", "kubectl logs -f"),
             ("e19", job),
             ("e21", "calls from other pods"),
+            ("a tunnel", "through a tunnel in a pod"),
+            ("a Pod, a workflow", "the work of a Pod that no Job started, or of a workflow"),
             ("e24", "a connection that stays open"),
         ] {
             assert!(told.contains(part), "{id}: {told}");

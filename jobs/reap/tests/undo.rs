@@ -57,7 +57,7 @@ fn manifest(data: &Value) -> String {
     serde_json::from_str::<Value>(&json).unwrap()["manifest"].as_str().unwrap().to_owned()
 }
 
-fn kinds() -> [(&'static str, Value); 4] {
+fn kinds() -> [(&'static str, Value); 6] {
     let resource = |name: &str, kind: &str| json!({"name": name, "singularName": "", "namespaced": true, "kind": kind, "verbs": ["get", "list", "create", "delete"]});
     let list = |version: &str, resources: Value| json!({"kind": "APIResourceList", "groupVersion": version, "resources": resources});
     [
@@ -68,11 +68,14 @@ fn kinds() -> [(&'static str, Value); 4] {
                 json!([
                     resource("services", "Service"),
                     resource("configmaps", "ConfigMap"),
-                    resource("secrets", "Secret")
+                    resource("secrets", "Secret"),
+                    resource("replicationcontrollers", "ReplicationController")
                 ]),
             ),
         ),
         ("/apis/apps/v1", list("apps/v1", json!([resource("deployments", "Deployment")]))),
+        ("/apis/argoproj.io/v1alpha1", list("argoproj.io/v1alpha1", json!([resource("rollouts", "Rollout")]))),
+        ("/apis/postgresql.cnpg.io/v1", list("postgresql.cnpg.io/v1", json!([resource("clusters", "Cluster")]))),
         ("/apis/batch/v1", list("batch/v1", json!([resource("jobs", "Job")]))),
         (
             "/apis/autoscaling/v2",
@@ -88,6 +91,14 @@ fn live(path: &str, spec: &Value) -> Value {
     let labels = json!({"app.kubernetes.io/managed-by": "Helm"});
     let metadata = json!({"name": name, "namespace": "mew", "uid": "o", "labels": labels, "annotations": marks});
     json!({"apiVersion": "v1", "kind": "X", "metadata": metadata, "spec": spec})
+}
+
+/// Volumes that an operator made for a cluster of its kind, and one that belongs to nobody.
+fn claims() -> Value {
+    let owner = json!([{"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "name": "web", "uid": "o"}]);
+    let claim = |name: &str, owners: &Value| json!({"metadata": {"name": name, "ownerReferences": owners}});
+    let items = [claim("web-1", &owner), claim("web-2", &owner), claim("upload", &json!([]))];
+    json!({"metadata": {}, "items": items})
 }
 
 /// A slot with these records, in which these objects are there, and what is written is remembered.
@@ -113,6 +124,9 @@ fn slot_with(records: Vec<Value>, objects: &[&'static str]) -> (World, Written) 
         }
         if let Some((_, kinds)) = kinds().into_iter().find(|(version, _)| *version == path) {
             return Some(Reply::Json(200, kinds));
+        }
+        if path == "/api/v1/namespaces/mew/persistentvolumeclaims" && objects.contains(&CLUSTER) {
+            return Some(Reply::Json(200, claims()));
         }
         if objects.contains(&path) {
             return Some(Reply::Json(200, live(path, &json!({"replicas": 3}))));
@@ -140,6 +154,9 @@ fn run(world: World, written: &Written) -> (Ran, Vec<String>) {
 
 const WEB: &str = "/api/v1/namespaces/mew/services/web";
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/mew/deployments/web";
+const CONTROLLER: &str = "/api/v1/namespaces/mew/replicationcontrollers/web";
+const ROLLOUT: &str = "/apis/argoproj.io/v1alpha1/namespaces/mew/rollouts/web";
+const CLUSTER: &str = "/apis/postgresql.cnpg.io/v1/namespaces/mew/clusters/web";
 const NOTE: &str = "# hotdesk has left documents out of this manifest while it uninstalls the release.\n";
 
 /// The record that helm gets, and, since the stand-in of helm removes nothing, what it is given back.
@@ -203,6 +220,32 @@ fn u07_the_replicas_of_the_moment_are_written_down() {
     let saved = of(&all, "POST", "/namespaces/hotdesk-saved/secrets");
     let about = saved[0]["metadata"]["annotations"]["reaped.hotdesk.dev/about"].as_str().unwrap();
     assert!(about.contains("\"replicas\":3}]"), "{about}");
+}
+
+/// What is saved of a release with this manifest.
+fn saved_of(manifest: &str, objects: &[&'static str]) -> Value {
+    let (world, written) = slot_with(vec![release(1, "deployed", manifest, &json!([]))], objects);
+    run(world, &written);
+    let all = written.lock().unwrap();
+    let saved = of(&all, "POST", "/namespaces/hotdesk-saved/secrets");
+    serde_json::from_str(saved[0]["metadata"]["annotations"]["reaped.hotdesk.dev/about"].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn u07_the_replicas_of_any_kind_are_written_down_whether_or_not_the_manifest_says_any() {
+    let manifest = "apiVersion: v1\nkind: ReplicationController\nmetadata: {name: web}\n---\n\
+                    apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\n";
+    let saved = saved_of(manifest, &[CONTROLLER, ROLLOUT]);
+    let replicas: Vec<(&Value, &Value)> =
+        saved["replicas"].as_array().unwrap().iter().map(|one| (&one["object"]["kind"], &one["replicas"])).collect();
+    assert_eq!(replicas, [(&json!("ReplicationController"), &json!(3)), (&json!("Rollout"), &json!(3))]);
+}
+
+#[test]
+fn the_volumes_that_an_operator_made_for_an_object_that_goes_are_told() {
+    let manifest = "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: web}\n";
+    let told = |name: &str| format!("the data of PersistentVolumeClaim/{name}, which goes with Cluster/web");
+    assert_eq!(saved_of(manifest, &[CLUSTER])["lost"], json!([told("web-1"), told("web-2")]));
 }
 
 #[track_caller]

@@ -51,10 +51,9 @@ pub fn made<O>(request: &Request<'_, O>, by: &str, decision: Decision, now: Time
     // Questions are asked by a CREATE as well, and what happened is told by one.
     let asks =
         matches!(group, "authorization.k8s.io" | "events.k8s.io" | "coordination.k8s.io") || resource == "events";
-    let stored = matches!(request.subresource(), "" | "scale" | "eviction") || is_proxied(request);
+    let stored = matches!(request.subresource(), "" | "scale" | "resize" | "eviction") || is_proxied(request);
     let by = match decision {
-        Decision::Allow(Role::Claimant) => shown(by, decision),
-        Decision::Allow(Role::Deployer) => "a deployer".to_owned(),
+        Decision::Allow(Role::Claimant | Role::Deployer) => shown(by, decision),
         _ => return None,
     };
     let on = RESOURCES.iter().find(|(name, _)| *name == resource).map_or("an object", |(_, shown)| shown);
@@ -136,6 +135,10 @@ mod tests {
     fn e10_e11_writes_of_claimants_and_their_deployers_are_use() {
         check("e10, set an env", &json!({}), CLAIMANT, Some("alice changed a Deployment"));
         check("e10, scale", &json!({"subResource": "scale"}), CLAIMANT, Some("alice changed a Deployment"));
+        let resize = json!({"subResource": "resize", "resource": {"group": "", "resource": "pods"}});
+        check("e10, resize a pod", &resize, CLAIMANT, Some("alice changed a Pod"));
+        check("e11, resize a pod", &resize, Decision::Allow(Role::Deployer), Some("a deployer changed a Pod"));
+        check("e14, resize a pod", &resize, Decision::Allow(Role::Machinery), None);
         let config = json!({"operation": "CREATE", "resource": {"group": "", "resource": "configmaps"}});
         check("e10, a ConfigMap", &config, CLAIMANT, Some("alice created a ConfigMap"));
         let pod = json!({"operation": "DELETE", "resource": {"group": "", "resource": "pods"}});

@@ -8,6 +8,8 @@ use hotdesk_slots::text::list;
 use hotdesk_slots::undo::ObjectRef;
 use serde_json::Value;
 
+use super::yaml::read;
+
 const POLICY: &str = "helm.sh/resource-policy";
 
 /// How a manifest begins that lacks documents. helm carries a manifest through its own updates of the record unchanged, and a
@@ -165,18 +167,6 @@ impl Document<'_> {
         let read = read(body.trim_start()).or_else(|error| read(body).map_err(|_| error));
         read.map(flat).map_err(|source| ManifestError::Unreadable { number, source: Box::new(source) })
     }
-}
-
-/// helm reads a key that comes twice as its last value, takes deep documents and as many aliases as somebody writes, and does not
-/// look into binary data. An error must not show the lines around it: they may be a Secret's.
-fn read(body: &str) -> Result<Value, serde_saphyr::Error> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: 256, enforce_alias_anchor_ratio: false },
-        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
-        ignore_binary_tag_for_string: true,
-        with_snippet: false,
-    };
-    serde_saphyr::from_str_with_options(body, options)
 }
 
 fn flat(object: Value) -> Vec<Value> {

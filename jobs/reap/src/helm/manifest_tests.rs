@@ -94,10 +94,19 @@ fn a_document_is_read_however_it_is_written() {
         "---kind: ConfigMap\nmetadata: {name: a}\n",
         "\n  ---\nkind: ConfigMap\nmetadata: {name: a}\n",
         "kind: ConfigMap\nmetadata: {name: a}\nbinaryData: {a: !!binary //4=}\ndata: {b: !!binary //4=}\n",
+        // What only helm's reader takes.
+        "kind: ConfigMap\nmetadata: {name: a, labels: {commit: 12e4567, é: -1e999}}\n",
+        "kind: ConfigMap\nmetadata: {name: a}\ndata: {a: \"echo \\'hi\\' \\\"\", b: \"\\'\"}\n",
+        "kind: \"ConfigMap\"#c\nmetadata: {name: 'a'}#c\ndata:\n  a: |#c\n    b\n",
     ] {
         assert_eq!(stay(manifest), ["ConfigMap/a"], "{manifest}");
         assert!(!cut(manifest).unwrap().contains("ConfigMap"), "{manifest}");
     }
+}
+
+#[test]
+fn a_name_is_read_as_helm_reads_it() {
+    assert_eq!(stay("kind: ConfigMap\nmetadata: {name: 12e4567}\n"), ["ConfigMap/12e4567"]);
 }
 
 #[test]

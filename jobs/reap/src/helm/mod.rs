@@ -1,7 +1,7 @@
 //! How is helm run? As a program with arguments, never through a shell, and never for ever.
 //!
 //! What it wrote down about a release: `record` reads and writes that, `release` says what is known of it, and `manifest` what
-//! its objects are and which of them stay.
+//! its objects are and which of them stay (`yaml` reads a document of it).
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
@@ -19,6 +19,7 @@ use crate::helm::release::{Driver, Release};
 pub mod manifest;
 pub mod record;
 pub mod release;
+mod yaml;
 
 /// What helm gets on top of its own time limit, which does not count every request that it makes.
 const GRACE: Duration = Duration::from_secs(60);

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::history::{History, Revision};
 use super::hooks;
 use super::objects::{Objects, Owner, owner};
+use super::owned;
 use super::prospect::{Prospect, Reach, Settings, prospect};
 use super::saved::secret_name;
 use super::store::Store;
@@ -20,9 +21,6 @@ use crate::collect::releases::Holder;
 use crate::helm::manifest::{ManifestError, is_noted, joined, objects, reference, survives, without};
 use crate::helm::record::Record;
 use crate::helm::release::{Driver, Release};
-
-/// Kinds whose replicas somebody, or an autoscaler, may have set without the manifest.
-const SCALED: [&str; 3] = ["Deployment", "ReplicaSet", "StatefulSet"];
 
 /// The most bytes that a Secret or ConfigMap holds, less what helm adds to a record when it uninstalls or rolls back.
 const MAX_RECORD: usize = 1_048_576 - 8 * 1024;
@@ -107,7 +105,10 @@ impl<'a> Keeper<'a> {
         let reach = self.objects.reach(&references, release).await;
         let settings = Settings { preserve: &self.args.preserve, cluster_scoped: self.args.undo.cluster_scoped };
         let unasked = || Reach::Unknown("an object of it was not asked for".to_owned());
-        let prospect = prospect(&found, &hooks, settings, |object| reach.get(object).cloned().unwrap_or_else(unasked));
+        let mut prospect =
+            prospect(&found, &hooks, settings, |object| reach.get(object).cloned().unwrap_or_else(unasked));
+        let going: Vec<ObjectRef> = references.into_iter().filter(|object| !prospect.kept.contains(object)).collect();
+        prospect.lost.extend(owned::lost(&mut self.objects, &going, &prospect.lost).await?);
         let hooks = hooks::problem(&mut self.objects, self.slot, &hooks).await?;
         let prospect = prospect.or_held(hooks);
         Ok(match for_helm(&manifests, &prospect.kept, self.slot) {
@@ -236,13 +237,12 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    /// How many replicas everything has that goes and has any.
+    /// How many replicas everything has that goes and has any: somebody, or an autoscaler, may have set them without the manifest.
     async fn replicas(&mut self, history: &History, prospect: &Prospect) -> Result<Vec<Replicas>, String> {
         let mut all = Vec::new();
         let written = self.union(&manifests(&history.live()?)?).map_err(|e| e.to_string())?;
-        for (object, written) in written {
-            let counts = written.pointer("/spec/replicas").is_some() || SCALED.contains(&object.kind.as_str());
-            if !counts || prospect.kept.contains(&object) {
+        for (object, _) in written {
+            if prospect.kept.contains(&object) {
                 continue;
             }
             let live = self.objects.get(&object).await?;

@@ -73,8 +73,7 @@ fn is_installers(entry: &ManagedFieldsEntry, written: &[String]) -> bool {
 
 fn is_anothers(entry: &ManagedFieldsEntry) -> bool {
     let manager = entry.manager.as_deref().unwrap_or_default();
-    // Those who scale say how many there are: that comes back.
-    let of_itself = entry.subresource.as_deref().is_some_and(|part| ["status", "scale"].contains(&part));
+    let of_itself = entry.subresource.as_deref() == Some("status");
     !of_itself && !manager.starts_with("helm") && !CONTROLLERS.contains(&manager)
 }
 
@@ -199,6 +198,18 @@ mod tests {
             entry("kube-controller-manager", None, &json!({"f:spec": {"f:z": {}}})),
         ];
         assert_eq!(deployment(&managed), Vec::<String>::new());
+    }
+
+    #[test]
+    fn u07_what_somebody_scaled_is_told_unless_it_comes_back() {
+        let scaled = |who: &str, field: &str| deployment(&[entry(who, Some("scale"), &json!({"f:spec": {field: {}}}))]);
+        assert_eq!(scaled("kubectl", "f:instances"), ["what kubectl changed of Deployment/web: spec.instances"]);
+        assert_eq!(scaled("kubectl", "f:replicas"), Vec::<String>::new());
+        assert_eq!(
+            scaled("kube-controller-manager", "f:instances"),
+            Vec::<String>::new(),
+            "an autoscaler does so again"
+        );
     }
 
     #[test]

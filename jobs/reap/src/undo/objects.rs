@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use hotdesk_slots::text::plain;
 use hotdesk_slots::undo::ObjectRef;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{ApiResource, GroupVersion};
 use kube::discovery::{ApiGroup, Scope, pinned_group};
 use kube::{Api, ResourceExt as _};
@@ -169,6 +171,38 @@ impl<'a> Objects<'a> {
         let Some(kind) = self.kind(object).await? else { return Ok(None) };
         let api = self.api(object, &kind);
         self.cluster.answer(&format!("{object} cannot be read"), api.get_opt(&object.name)).await
+    }
+
+    /// The claims of the slot, and what owns each.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub async fn claims(&self) -> Result<Vec<(ObjectRef, Vec<OwnerReference>)>, String> {
+        let api: Api<PersistentVolumeClaim> = Api::namespaced(self.cluster.client.clone(), self.slot);
+        let every = ListParams::default();
+        let listed = api.list_metadata(&every);
+        let found = self.cluster.all("the slot's PersistentVolumeClaims cannot be listed", listed).await?;
+        let claim = |name: String| ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: "PersistentVolumeClaim".to_owned(),
+            namespace: None,
+            name,
+        };
+        Ok(found.iter().map(|found| (claim(found.name_any()), found.owner_references().to_vec())).collect())
+    }
+
+    /// What owns an owner; none if that is gone. What is not in the slot stays, and so does what nobody knows.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn owners_of(&mut self, owner: &OwnerReference) -> Result<Option<Vec<OwnerReference>>, String> {
+        let OwnerReference { api_version, kind, name, .. } = owner.clone();
+        let object = ObjectRef { api_version, kind, namespace: None, name };
+        if !self.kind(&object).await?.is_some_and(|kind| kind.namespaced) {
+            return Ok(Some(Vec::new()));
+        }
+        let found = self.get(&object).await?.filter(|found| found.metadata.uid.as_ref() == Some(&owner.uid));
+        Ok(found.map(|found| found.owner_references().to_vec()))
     }
 
     /// Deletes an object if it is as it was found; true if it was there.

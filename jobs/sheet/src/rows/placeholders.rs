@@ -13,12 +13,12 @@ const WORDS: [&str; 22] = [
     "available blank empty free idle notassigned notinuse notused notyet open spare tobeannounced tobeassigned tobeconfirmed \
      tobedecided tobedefined tobedetermined unallocated unassigned unclaimed unoccupied unowned unused uptograbs vacant",
     // English: what became of the slot, or of its holder.
-    "blocked broken cleared closed decommissioned deleted disabled done ended expired finished freed gone inactive inuse later \
-     maintenance occupied offline pending released removed reserved retired returned shared standby taken unavailable",
+    "archived blocked broken canceled cancelled cleared closed decommissioned deleted disabled done ended expired finished freed gone inactive inuse later \
+     maintenance occupied offline pending released removed reserved retired returned shared soon standby taken unavailable wip",
     // What a template holds.
-    "placeholder username usernames youremail yourname",
+    "email emails login owner owners placeholder user username usernames users youremail yourname",
     // German.
-    "alle belegt defekt folgt frei freigegeben gesperrt irgendwer jeder jemand kein keine keineangabe keiner leer nichtbelegt \
+    "alle archiviert belegt defekt entfaellt entfällt folgt frei freigegeben geloescht gelöscht gesperrt irgendwer jeder jemand kein keine keineangabe keiner leer nichtbelegt \
      nichtvergeben nichts niemand nochoffen offen ohne reserviert spaeter später unbekannt unbelegt unbenutzt ungenutzt unvergeben \
      verfuegbar verfügbar wartung zurueckgegeben zurückgegeben",
     // French.

@@ -145,7 +145,8 @@ mod tests {
         // What says that a row is free, or not to be had, in the languages of those who write it.
         let words = "n.n. NN Nn. idle blank released RELEASED! keiner nadie Ninguno disponible not-in-use \
                      to_be_decided 000 XXXX nessuno ninguem ninguém ningue\u{301}m verfügbar geen ledig vapaa wolny hiçkimse \
-                     senki nimeni нет вільно κανένας 无 未定 없음 متاح פנוי kosong maintenance username";
+                     senki nimeni нет вільно κανένας 无 未定 없음 متاح פנוי kosong maintenance username \
+                     soon archived geloescht gelöscht entfällt ENTFAELLT wip W.I.P. user users email e-mail owner";
         for text in words.split_whitespace() {
             check(text, &[], "is not a person");
         }

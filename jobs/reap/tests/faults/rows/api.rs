@@ -10,13 +10,14 @@ use crate::world::{clock, idle};
 type Asks = fn(&Request) -> bool;
 
 pub(crate) fn rows() -> Vec<Row> {
-    let paths: [(&str, Asks); 9] = [
+    let paths: [(&str, Asks); 10] = [
         ("the clock", |r| r.path() == "/version"),
         ("the Slot", |r| r.method == "GET" && r.path().ends_with("/slots/slot")),
         ("the list of Slots", |r| r.path() == "/apis/hotdesk.dev/v1alpha1/slots"),
         ("helm's records", |r| r.path().ends_with("/mew/secrets")),
         ("the Services", |r| r.path().ends_with("/mew/services")),
         ("the Ingresses", |r| r.path().ends_with("/ingresses")),
+        ("the claims of volumes", |r| r.path().ends_with("/persistentvolumeclaims")),
         ("the controller's pods", |r| r.path().ends_with("/ingress-nginx/pods")),
         ("the controller's ReplicaSets", |r| r.path().ends_with("/replicasets")),
         ("the controller's log", |r| r.path().ends_with("/log")),
