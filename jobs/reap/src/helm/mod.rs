@@ -91,11 +91,11 @@ impl Helm {
         now.checked_add(self.timeout).and_then(|end| end.checked_add(GRACE)).unwrap_or(Timestamp::MAX)
     }
 
-    /// Uninstalls a release and waits until its objects are gone.
+    /// Uninstalls a release, with its hooks or without, and waits until its objects are gone.
     ///
     /// # Errors
     /// When helm cannot be run, says that it failed, or takes too long.
-    pub async fn uninstall(&self, release: &Release, reason: &str) -> Result<(), HelmError> {
+    pub async fn uninstall(&self, release: &Release, reason: &str, hooks: bool) -> Result<(), HelmError> {
         let limit = format!("{}s", self.timeout.as_secs().max(1));
         let mut command = self.command();
         command.env("HELM_DRIVER", release.driver.as_str());
@@ -109,6 +109,9 @@ impl Helm {
             "--description",
             reason,
         ]);
+        if !hooks {
+            command.arg("--no-hooks");
+        }
         command.args(["--", &release.name]);
         // Without it helm says that an uninstall failed, and not why.
         command.env("HELM_DEBUG", "true");
