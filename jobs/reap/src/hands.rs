@@ -154,7 +154,8 @@ impl RealHands<'_> {
             return Err(why.clone());
         }
         // As it is, before anything is left out.
-        let about = self.keeper.save(release, &history, &prospect, &self.reap, (self.collector.now)()).await?;
+        let goes = (&prospect, no_hooks.is_some());
+        let about = self.keeper.save(release, &history, goes, &self.reap, (self.collector.now)()).await?;
         self.saved.extend(about.map(|about| about.told()));
         let record = history.newest.record.as_ref().ok_or("its record cannot be read")?;
         let unwritable = |e: RecordError| format!("its record cannot be written: {e}");

@@ -5,6 +5,7 @@
 //! is older than the claim in force no hook runs, and in doubt none does.
 
 use hotdesk_slots::text::plain;
+use hotdesk_slots::undo::LABEL_WITHOUT_HOOKS;
 use hotdesk_slots::{ClaimView, Slot, Standing, keys};
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,6 +30,14 @@ pub fn no_hooks(slot: &Slot, history: &History, now: Timestamp) -> Option<String
         format!("before {owner} claimed the slot")
     };
     let newest = &history.newest;
+    // A revive makes the record's object again, so that does not say how old it is.
+    if newest.labels.get(LABEL_WITHOUT_HOOKS).is_some_and(|revision| *revision == newest.revision.to_string()) {
+        return Some("a former holder deployed it, and it was brought back".to_owned());
+    }
+    // An ExternalSecret that was left makes its Secret again whenever that is gone.
+    if newest.is_owned {
+        return Some("a controller made its record, and not helm".to_owned());
+    }
     let Some(created) = newest.created else { return Some("it is not known when its record was made".to_owned()) };
     // A record of theirs that is as old as their claim, to a clock's difference, they made in it.
     let theirs = newest.deployed_by.as_deref().is_some_and(|by| claim.admits([by], [""; 0]));
@@ -38,7 +47,10 @@ pub fn no_hooks(slot: &Slot, history: &History, now: Timestamp) -> Option<String
     }
     // helm takes the newest by what they say, whatever their names and hotdesk's reading.
     let left = history.strays.iter().find(|stray| stray.created.is_none_or(|at| at < later(began.at, CLOCKS)));
-    left.map(|stray| format!("{}, which helm reads as a record of it, was made {before}", plain(&stray.object)))
+    left.map(|stray| match stray.created {
+        Some(_) => format!("{}, which helm reads as a record of it, was made {before}", plain(&stray.object)),
+        None => format!("nobody knows who made {}, which helm reads as a record of it", plain(&stray.object)),
+    })
 }
 
 /// Since when those hold the slot who hold it now.

@@ -76,15 +76,15 @@ fn hooks_of_a_former_holder_never_run_and_in_doubt_none_do() {
 
 #[test]
 fn a_record_that_helm_alone_would_take_for_the_newest_runs_no_hooks() {
+    let old = "odd, which helm reads as a record of it, was made before bob claimed the slot";
+    let unknown = "nobody knows who made odd, which helm reads as a record of it";
     for (case, strays, expected) in [
-        ("made in this claim", vec![Some("13:00:00")], false),
-        ("from before it", vec![Some("13:00:00"), Some("09:00:00")], true),
-        ("nobody knows since when", vec![None], true),
+        ("made in this claim", vec![Some("13:00:00")], None),
+        ("from before it", vec![Some("13:00:00"), Some("09:00:00")], Some(old)),
+        ("nobody knows since when", vec![None], Some(unknown)),
     ] {
         let found = no_hooks(&slot(&json!({})), &history(Some("13:00:00"), Some("bob"), &strays), at("15:00:00"));
-        assert_eq!(found.is_some(), expected, "{case}: {found:?}");
-        let says = "odd, which helm reads as a record of it, was made before bob claimed the slot";
-        assert!(found.is_none_or(|found| found == says), "{case}");
+        assert_eq!(found.as_deref(), expected, "{case}");
     }
 }
 
@@ -100,4 +100,22 @@ fn a_plan_from_before_the_claim_says_nothing_of_hooks() {
     ] {
         assert_eq!(has_begun_since(&slot(&slot_is), at("13:00:00")), expected, "{slot_is}");
     }
+}
+
+#[test]
+fn what_came_back_runs_no_hooks_either_until_somebody_deploys_it() {
+    for (revision, expected) in [("1", Some("a former holder deployed it, and it was brought back")), ("0", None)] {
+        let mut back = history(Some("13:00:00"), Some("bob"), &[]);
+        back.newest.labels.insert(LABEL_WITHOUT_HOOKS.to_owned(), revision.to_owned());
+        let found = no_hooks(&slot(&json!({})), &back, at("15:00:00"));
+        assert_eq!(found.as_deref(), expected, "the mark of revision {revision}");
+    }
+}
+
+#[test]
+fn a_record_that_a_controller_made_is_as_old_as_what_it_made_it_of() {
+    let mut made = history(Some("13:00:00"), Some("system:serviceaccount:external-secrets:external-secrets"), &[]);
+    made.newest.is_owned = true;
+    let found = no_hooks(&slot(&json!({})), &made, at("15:00:00"));
+    assert_eq!(found.as_deref(), Some("a controller made its record, and not helm"));
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use hotdesk_slots::keys;
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ListParams, PartialObjectMeta};
 use kube::{Api, ResourceExt as _};
 
@@ -31,6 +32,8 @@ pub struct Revision {
     pub labels: BTreeMap<String, String>,
     /// When the object was made: the API server notes that, and no later write of it changes it.
     pub created: Option<Timestamp>,
+    /// True if it has an owner. helm gives none: a controller made it, of what somebody may have left.
+    pub is_owned: bool,
     /// Who deployed it, as the webhook noted.
     pub deployed_by: Option<String>,
     /// The value of `data.release`.
@@ -57,7 +60,7 @@ pub struct History {
 pub struct Stray {
     /// Its name.
     pub object: String,
-    /// When it was made.
+    /// When it was made; none where that says nothing.
     pub created: Option<Timestamp>,
 }
 
@@ -79,6 +82,7 @@ impl Revision {
             uid: meta.uid.clone().unwrap_or_default(),
             labels: labels.into_iter().filter(|(key, _)| !keys::is_reserved(key)).collect(),
             created: meta.creation_timestamp.as_ref().map(|time| time.0),
+            is_owned: is_owned(meta),
             deployed_by: meta.annotations.as_ref().and_then(|notes| notes.get(keys::DEPLOYED_BY)).cloned(),
             packed,
             phase,
@@ -169,7 +173,12 @@ impl History {
 }
 
 fn created(found: &PartialObjectMeta<impl Holder>) -> Option<Timestamp> {
-    found.metadata.creation_timestamp.as_ref().map(|time| time.0)
+    // How old a controller's is says nothing.
+    found.metadata.creation_timestamp.as_ref().map(|time| time.0).filter(|_| !is_owned(&found.metadata))
+}
+
+fn is_owned(metadata: &ObjectMeta) -> bool {
+    metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty())
 }
 
 /// Which of these, the newest first, worked last. What helm was about to uninstall had worked, unless an older one still does.

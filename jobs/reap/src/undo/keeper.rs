@@ -159,7 +159,7 @@ impl<'a> Keeper<'a> {
         &mut self,
         release: &Release,
         history: &History,
-        prospect: &Prospect,
+        (prospect, without_hooks): (&Prospect, bool),
         reap: &Reap,
         now: Timestamp,
     ) -> Result<Option<About>, String> {
@@ -182,6 +182,7 @@ impl<'a> Keeper<'a> {
             owner: reap.owner.clone(),
             reason: reap.reason.clone(),
             targets: reap.targets.clone(),
+            without_hooks,
             ..About::default()
         };
         // The newest last: where it is saved, the others are.
