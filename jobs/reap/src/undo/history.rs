@@ -127,7 +127,7 @@ impl History {
             object: object.to_owned(),
             created: listed.iter().find(|found| found.name_any() == object).and_then(created),
         };
-        let names = listed.iter().map(|found| found.name_any()).filter(|name| *name != release.object);
+        let names = listed.iter().map(kube::ResourceExt::name_any).filter(|name| *name != release.object);
         let (known, odd): (Vec<_>, Vec<_>) = names
             .map(|object| (revision(&object).filter(|revision| *revision < release.revision), object))
             .partition(|(revision, _)| revision.is_some());

@@ -112,7 +112,7 @@ fn h01_the_hooks_of_a_former_holder_do_not_run_and_it_is_said() {
         assert_eq!(helm.contains("--no-hooks"), why.is_some(), "{case}: {helm}");
         match why {
             Some(why) => {
-                assert!(ran.log.contains(&format!("uninstalling without hooks: {why}")), "{case}: {}", ran.log)
+                assert!(ran.log.contains(&format!("uninstalling without hooks: {why}")), "{case}: {}", ran.log);
             }
             None => assert!(!ran.log.contains("hooks:"), "{case}: {}", ran.log),
         }
