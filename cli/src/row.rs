@@ -166,6 +166,8 @@ pub(crate) struct PlannedRelease {
     pub(crate) revision: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) held: Option<String>,
+    #[serde(rename = "withoutHooks", skip_serializing_if = "Option::is_none")]
+    pub(crate) without_hooks: Option<String>,
     pub(crate) stays: Vec<String>,
     pub(crate) lost: Vec<String>,
 }
@@ -283,6 +285,7 @@ impl Planned {
             name: harmless(&found.name),
             revision: found.revision,
             held: found.held.as_deref().map(harmless),
+            without_hooks: found.without_hooks.as_deref().map(harmless),
             stays: all(&found.stays),
             lost: all(&found.lost),
         };

@@ -71,6 +71,9 @@ pub struct PlannedRelease {
     /// Its objects that would stay, as `Kind/name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stays: Vec<String>,
+    /// Why its hooks would not run, such as `pre-delete`; absent if they would, or if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_hooks: Option<String>,
     /// What could not be brought back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<String>,

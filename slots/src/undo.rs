@@ -24,6 +24,9 @@ const MAX_SAVED_BYTES: usize = 192 * 1024;
 pub const SECRET_TYPE: &str = "hotdesk.dev/reaped-release";
 /// Label: the release's name.
 pub const LABEL_RELEASE: &str = "reaped.hotdesk.dev/release";
+/// Label of helm's record of a release that came back: its revision, where that was reaped without its hooks. So they do not
+/// run later either; a newer revision is of whoever deploys it.
+pub const LABEL_WITHOUT_HOOKS: &str = "reaped.hotdesk.dev/without-hooks";
 /// Label: its revision.
 pub const LABEL_REVISION: &str = "reaped.hotdesk.dev/revision";
 /// Annotation: an [`About`], as JSON.
@@ -77,6 +80,9 @@ pub struct About {
     /// The older revisions that were saved with this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<EarlierRevision>,
+    /// True if its hooks did not run: a former holder had deployed it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_hooks: bool,
     /// True for such an older revision: a revive finds it by the newest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_earlier: bool,
@@ -142,7 +148,11 @@ impl About {
         let lost = self.lost.iter().map(|what| format!("not brought back: {}", plain(what)));
         let whose = self.owner.as_deref().filter(|old| Some(*old) != owner);
         let whose = whose.map(|old| format!("it was reaped while {} held the slot", plain(old)));
-        whose.into_iter().chain(lost).collect()
+        let hooks = self.without_hooks.then(|| {
+            "its hooks do not run, now or later: it was deployed before those claimed the slot who held it last"
+                .to_owned()
+        });
+        whose.into_iter().chain(hooks).chain(lost).collect()
     }
 
     /// As the Slot's status tells of it.
@@ -201,6 +211,8 @@ mod tests {
         let lost = "not brought back: the data of PersistentVolumeClaim/a";
         assert_eq!(about.reservations(Some("bob@example.com")), [lost]);
         assert_eq!(about.reservations(Some("eve")), ["it was reaped while bob@example.com held the slot", lost]);
+        let hookless = About { without_hooks: true, ..about };
+        assert!(hookless.reservations(Some("bob@example.com"))[0].starts_with("its hooks do not run"));
     }
 
     fn hour(hour: i64) -> Timestamp {

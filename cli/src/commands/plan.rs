@@ -146,6 +146,9 @@ fn planned(plan: &Planned, now: Timestamp) -> String {
         if !release.stays.is_empty() {
             let _infallible = writeln!(text, "    what stays: {}", list(&release.stays));
         }
+        if let Some(why) = &release.without_hooks {
+            let _infallible = writeln!(text, "    without its hooks: {why}");
+        }
         for lost in &release.lost {
             let _infallible = writeln!(text, "    cannot be brought back: {lost}");
         }
@@ -206,7 +209,8 @@ mod tests {
 
     #[test]
     fn the_plan_says_what_goes_what_stays_and_when() {
-        let web = json!({"name": "web", "revision": 3, "stays": ["ConfigMap/settings"], "lost": ["the data of PersistentVolumeClaim/c"]});
+        let web = json!({"name": "web", "revision": 3, "stays": ["ConfigMap/settings"],
+            "withoutHooks": "it was deployed before bob claimed the slot", "lost": ["the data of PersistentVolumeClaim/c"]});
         let api = json!({"name": "api\u{7}", "revision": 1, "held": "it holds ClusterRole/x"});
         let status = json!({
             "verdict": {"state": "Active", "reason": "release web was deployed", "at": "2026-11-23T14:50:00Z"},
@@ -231,6 +235,7 @@ mod tests {
              \nWhat a reap would do, as of 10 min ago:\n  \
              web (revision 3) goes\n    \
              what stays: ConfigMap/settings\n    \
+             without its hooks: it was deployed before bob claimed the slot\n    \
              cannot be brought back: the data of PersistentVolumeClaim/c\n  \
              api\u{fffd} (revision 1) stays: it holds ClusterRole/x\n  \
              roles stays: by its name\n",

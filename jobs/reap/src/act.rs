@@ -79,6 +79,17 @@ pub struct Outcome {
     pub stopped: Option<(String, VerdictState)>,
     /// Objects that were told to stay.
     pub preserved: Vec<String>,
+    /// Releases that helm was to uninstall without their hooks, and why.
+    pub without_hooks: Vec<(String, String)>,
+}
+
+/// What was found when a release was marked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marked {
+    /// The objects that will stay.
+    pub stays: Vec<String>,
+    /// Why its hooks do not run, if it has some and they do not.
+    pub without_hooks: Option<String>,
 }
 
 /// A release that could not be uninstalled.
@@ -114,8 +125,8 @@ pub struct Left {
 pub trait Hands {
     /// Looks at everything again.
     async fn look(&mut self) -> (Verdict, Evidence);
-    /// Marks what is to be preserved in the release's record; returns the objects that will stay.
-    async fn preserve(&mut self, release: &Release) -> Result<Vec<String>, String>;
+    /// Marks what is to be preserved in the release's record.
+    async fn preserve(&mut self, release: &Release) -> Result<Marked, String>;
     /// Runs helm once.
     async fn uninstall(&mut self, release: &Release) -> Result<(), HelmError>;
     /// True if the release's record is still there.
@@ -250,7 +261,10 @@ async fn attempt(
     outcome: &mut Outcome,
 ) -> Result<(), String> {
     let preserved = hands.preserve(release).await?;
-    outcome.note_preserved(preserved);
+    outcome.note_preserved(preserved.stays);
+    let unheard = !outcome.without_hooks.iter().any(|(name, _)| *name == release.name);
+    let why = preserved.without_hooks.filter(|_| unheard);
+    outcome.without_hooks.extend(why.map(|why| (release.name.clone(), why)));
     *progress = (*progress).max(Progress::Marked);
     match hands.uninstall(release).await {
         Err(HelmError::NotRun(why)) => return Err(why),

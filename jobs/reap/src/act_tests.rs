@@ -1,5 +1,4 @@
 //! What is done when the world changes between the verdict and each uninstall.
-
 use super::*;
 use crate::helm::release::{Driver, Phase, State};
 use crate::report::{Conclusion, Exit};
@@ -94,7 +93,7 @@ impl Hands for World {
         (verdict(self.state), evidence)
     }
 
-    async fn preserve(&mut self, release: &Release) -> Result<Vec<String>, String> {
+    async fn preserve(&mut self, release: &Release) -> Result<Marked, String> {
         if release.name == "broken" {
             return Err("document 1 of its manifest cannot be read".to_owned());
         }
@@ -102,7 +101,8 @@ impl Hands for World {
             return Err(why);
         }
         self.done.push(format!("mark {}", release.name));
-        Ok(vec![format!("ConfigMap/{}", release.name)])
+        let without_hooks = (release.name == "api").then(|| "old".to_owned());
+        Ok(Marked { stays: vec![format!("ConfigMap/{}", release.name)], without_hooks })
     }
 
     async fn uninstall(&mut self, release: &Release) -> Result<(), HelmError> {
@@ -159,7 +159,7 @@ fn releases_go_one_at_a_time_with_a_pause() {
     assert_eq!(world.done, ["mark web", "helm web", "wait", "mark api", "helm api"]);
     assert_eq!(outcome.gone, ["web", "api"]);
     assert_eq!(outcome.preserved, ["ConfigMap/web", "ConfigMap/api"]);
-    assert!(!outcome.is_unfinished());
+    assert!(!outcome.is_unfinished() && outcome.without_hooks == [("api".to_owned(), "old".to_owned())]);
 }
 
 #[track_caller]

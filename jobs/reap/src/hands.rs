@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::PostParams;
 
-use crate::act::{Hands, Left};
+use crate::act::{Hands, Left, Marked};
 use crate::collect::releases::Holder;
 use crate::collect::{Collector, Memory};
 use crate::decide::{Evidence, Verdict};
@@ -21,6 +21,7 @@ use crate::helm::{Helm, HelmError};
 use crate::judged::write_judged;
 use crate::report::uninstalling_patch;
 use crate::stop::{Heed, ended_by};
+use crate::undo::former::no_hooks;
 use crate::undo::history::History;
 use crate::undo::hooks;
 use crate::undo::keeper::{Keeper, Prepared, Reap};
@@ -62,6 +63,8 @@ pub struct AtWork {
     record: String,
     labels: Option<BTreeMap<String, String>>,
     manifest: String,
+    /// Why its hooks do not run, if so: as it was found first, for then this run and helm write the record themselves.
+    no_hooks: Option<String>,
 }
 
 impl Hands for RealHands<'_> {
@@ -73,7 +76,7 @@ impl Hands for RealHands<'_> {
         (verdict, evidence)
     }
 
-    async fn preserve(&mut self, release: &Release) -> Result<Vec<String>, String> {
+    async fn preserve(&mut self, release: &Release) -> Result<Marked, String> {
         match release.driver {
             Driver::Secret => self.mark::<Secret>(release).await,
             Driver::ConfigMap => self.mark::<ConfigMap>(release).await,
@@ -88,8 +91,11 @@ impl Hands for RealHands<'_> {
         let begun = uninstalling_patch(seen, std::mem::take(&mut self.saved), now, self.helm.done_by(now));
         let noted = write_judged(self.collector.cluster, self.collector.slot, seen, begun).await;
         noted.map_err(HelmError::NotRun)?;
-        tracing::info!(release = release.name, revision = release.revision, "uninstalling");
-        let uninstalled = self.heed.or(self.helm.uninstall(release, &self.reason)).await;
+        let no_hooks =
+            if self.at_work.release == release.name { self.at_work.no_hooks.as_deref() } else { Some("in doubt") };
+        let how = no_hooks.map(|why| format!(" without hooks: {why}")).unwrap_or_default();
+        tracing::info!(release = release.name, revision = release.revision, "uninstalling{how}");
+        let uninstalled = self.heed.or(self.helm.uninstall(release, &self.reason, no_hooks.is_none())).await;
         uninstalled.unwrap_or_else(|what| Err(HelmError::Failed(format!("helm was ended: {}", ended_by(what)))))
     }
 
@@ -137,16 +143,19 @@ impl RealHands<'_> {
         Api::namespaced(self.collector.cluster.client.clone(), self.collector.slot)
     }
 
-    async fn mark<K: Holder>(&mut self, release: &Release) -> Result<Vec<String>, String> {
+    async fn mark<K: Holder>(&mut self, release: &Release) -> Result<Marked, String> {
         let (api, cluster, slot) = (self.api::<K>(), self.collector.cluster, self.collector.slot);
         let mut holder = cluster.answer("its record cannot be read", api.get(&release.object)).await?;
         let history = History::read(cluster, slot, release, &holder, true).await?;
-        let Prepared { prospect, manifest } = self.keeper.prepare(&release.name, &history).await?;
+        let seen = self.seen.as_ref().ok_or("the Slot was not read")?;
+        let no_hooks = no_hooks(seen, &history, (self.collector.now)());
+        let Prepared { prospect, manifest, no_hooks } = self.keeper.prepare(&release.name, &history, no_hooks).await?;
         if let Some(why) = &prospect.held {
             return Err(why.clone());
         }
         // As it is, before anything is left out.
-        let about = self.keeper.save(release, &history, &prospect, &self.reap, (self.collector.now)()).await?;
+        let goes = (&prospect, no_hooks.is_some());
+        let about = self.keeper.save(release, &history, goes, &self.reap, (self.collector.now)()).await?;
         self.saved.extend(about.map(|about| about.told()));
         let record = history.newest.record.as_ref().ok_or("its record cannot be read")?;
         let unwritable = |e: RecordError| format!("its record cannot be written: {e}");
@@ -155,10 +164,15 @@ impl RealHands<'_> {
             self.at_work = AtWork {
                 release: release.name.clone(),
                 going: self.keeper.existing(goes).await?,
-                hooks: hooks::objects_of(&record.hooks().unwrap_or_default(), slot),
+                hooks: if no_hooks.is_some() {
+                    vec![]
+                } else {
+                    hooks::objects_of(&record.hooks().unwrap_or_default(), slot)
+                },
                 labels: holder.meta().labels.clone(),
                 record: String::from_utf8_lossy(&history.newest.packed).into_owned(),
                 manifest: record.manifest().map_err(unwritable)?,
+                no_hooks,
             };
         }
         if let Some(manifest) = manifest {
@@ -169,7 +183,8 @@ impl RealHands<'_> {
             let what = "documents cannot be left out of its record";
             cluster.answer(what, api.replace(&release.object, &PostParams::default(), &holder)).await?;
         }
-        Ok(prospect.kept.iter().map(ToString::to_string).collect())
+        let stays = prospect.kept.iter().map(ToString::to_string).collect();
+        Ok(Marked { stays, without_hooks: prospect.without_hooks })
     }
 
     /// Puts the record back as it was, if nothing of the release is gone: helm calls it uninstalled from its first hook on. Else

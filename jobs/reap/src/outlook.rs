@@ -173,6 +173,9 @@ pub fn told(plan: &ReapPlan) -> String {
     if !lost.is_empty() {
         told += &format!(" What could not be brought back: {}.", list(&lost));
     }
+    for line in hookless(plan, &going.iter().map(|release| release.name.clone()).collect::<Vec<_>>()) {
+        told += &format!(" {line}.");
+    }
     for (name, why) in plan.releases.iter().filter_map(|release| Some((&release.name, release.held.as_ref()?))) {
         told += &format!(" {} would stay: {why}.", plain(name));
     }
@@ -187,6 +190,17 @@ pub fn lost(plan: &ReapPlan, releases: &[String]) -> Vec<String> {
     let all: Vec<(String, String)> = going.flat_map(|release| -> Vec<_> { of(release) }).collect();
     let named = |(release, lost)| if releases.len() > 1 { format!("{lost} (of {release})") } else { lost };
     bounded(all.into_iter().map(named).collect())
+}
+
+/// Which of these releases would go without their hooks, and why.
+#[must_use]
+pub fn hookless(plan: &ReapPlan, releases: &[String]) -> Vec<String> {
+    let of = plan.releases.iter().filter(|release| release.held.is_none() && releases.contains(&release.name));
+    let told = |release: &PlannedRelease| {
+        let why = release.without_hooks.as_ref()?;
+        Some(format!("{} goes without its hooks: {}", plain(&release.name), plain(why)))
+    };
+    of.filter_map(told).collect()
 }
 
 /// Adds both to a change of the Slot's status. After a reap the plan is done with, and the next check makes another.

@@ -210,6 +210,19 @@ fn people_are_told_what_is_lost_of_what_goes() {
 }
 
 #[test]
+fn what_goes_without_its_hooks_is_told_with_why() {
+    let (targets, mut prospects) = planned();
+    for prospect in &mut prospects {
+        prospect.without_hooks = Some("it was deployed before bob claimed the slot".to_owned());
+    }
+    let plan = plan(&targets, &prospects, &targets, now());
+    let says = "web goes without its hooks: it was deployed before bob claimed the slot";
+    assert_eq!(hookless(&plan, &["web".to_owned(), "api".to_owned()]), [says], "api stays");
+    assert!(hookless(&plan, &["api".to_owned()]).is_empty());
+    assert!(told(&plan).contains(&format!(" {says}. api would stay:")), "{}", told(&plan));
+}
+
+#[test]
 fn a_slot_whose_releases_all_stay_is_kept_and_in_doubt_if_one_cannot_be_looked_into() {
     let held = [("api\u{7}".to_owned(), "it holds ClusterRole/x".to_owned())];
     let kept = kept_by(&held, false);

@@ -95,6 +95,10 @@ impl Conclusion {
             .leftovers
             .iter()
             .map(|(name, what)| format!(" {} is uninstalled, and not all of it is gone: {what}.", plain(name)));
+        let is_gone =
+            |name: &String| outcome.gone.contains(name) || outcome.leftovers.iter().any(|(left, _)| left == name);
+        let hookless = outcome.without_hooks.iter().filter(|(name, _)| is_gone(name));
+        message.extend(hookless.map(|(name, why)| format!(" {} went without its hooks: {why}.", plain(name))));
         let skipped = outcome.skipped.iter().map(|(name, why)| format!(" {} was left: {why}.", plain(name)));
         let stopped = outcome.stopped.iter().map(|(why, _)| format!(" The rest was left: {why}."));
         message.extend(failed.chain(troubled).chain(leftovers).chain(skipped).chain(stopped));

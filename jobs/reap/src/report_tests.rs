@@ -97,6 +97,13 @@ fn a_reap_says_what_stays_and_what_was_left_and_why() {
         "mew was idle: because. Uninstalled: web. What stays: ConfigMap/settings and Secret/keys. The rest was left: \
          somebody began a session in the slot meanwhile."
     );
+    let before = "it was deployed before bob claimed the slot".to_owned();
+    let hookless = vec![("web".to_owned(), before.clone()), ("api".to_owned(), before)];
+    assert_eq!(
+        told(Outcome { gone: vec!["web".to_owned()], without_hooks: hookless, ..Outcome::default() }),
+        "mew was idle: because. Uninstalled: web. web went without its hooks: it was deployed before bob claimed the slot.",
+        "and nothing of what did not go"
+    );
     let nothing = Outcome { preserved: vec!["Secret/keys".to_owned()], stopped, ..Outcome::default() };
     assert_eq!(
         told(nothing),

@@ -26,6 +26,7 @@ use crate::report::{
 };
 use crate::stop::Stop;
 use crate::times::{self, Known};
+use crate::undo::former::has_begun_since;
 use crate::undo::keeper::{Keeper, Reap};
 use crate::undo::prospect::Prospect;
 use crate::voice::{self, Found, Voice, speak};
@@ -176,12 +177,13 @@ impl Run<'_> {
         backoff::last(&status.failed_reaps, &mut targets);
         let before = status.plan.as_ref();
         let matters = verdict.state == VerdictState::Idle || self.args.dry_run;
-        if !matters && outlook::is_current(before, &targets, now) {
+        let holds = |plan: &ReapPlan| !has_begun_since(slot, plan.at.0);
+        if !matters && outlook::is_current(before, &targets, now) && before.is_some_and(holds) {
             return Ahead { going: targets, ..Ahead::default() };
         }
         let asked = self.args.request.is_somebodys();
         let waits = |release: &Release| backoff::held(&status.failed_reaps, release, asked, now);
-        let found = keeper.prospects(&targets).await.into_iter().zip(&targets);
+        let found = keeper.prospects(slot, &targets, now).await.into_iter().zip(&targets);
         let prospects: Vec<Prospect> = found.map(|(prospect, release)| prospect.or_held(waits(release))).collect();
         let (plan, held) = (outlook::plan(&targets, &prospects, releases, now), outlook::held(&targets, &prospects));
         let in_doubt = prospects.iter().any(|prospect| prospect.in_doubt);
@@ -354,10 +356,12 @@ impl Run<'_> {
         let status = slot.status.as_ref();
         let plan = ahead.plan.as_ref().or_else(|| status.and_then(|status| status.plan.as_ref()));
         let lost = plan.map(|plan| outlook::lost(plan, &releases)).unwrap_or_default();
+        let hookless = plan.map(|plan| outlook::hookless(plan, &releases)).unwrap_or_default();
+        let reason = [vec![verdict.reason.clone()], hookless].concat().join("; ");
         let (told, now) = (&ahead.voice.told, (self.now)());
         let news: Vec<News> = occasions
             .into_iter()
-            .map(|occasion| voice::news(occasion, slot, (&releases, &lost), &verdict.reason, told, now))
+            .map(|occasion| voice::news(occasion, slot, (&releases, &lost), &reason, told, now))
             .collect();
         for failure in hotdesk_notify::send::tell(&self.args.voice.notify, &news).await {
             tracing::warn!("{failure}");

@@ -92,11 +92,11 @@ impl Helm {
         now.checked_add(self.timeout).and_then(|end| end.checked_add(GRACE)).unwrap_or(Timestamp::MAX)
     }
 
-    /// Uninstalls a release and waits until its objects are gone.
+    /// Uninstalls a release, with its hooks or without, and waits until its objects are gone.
     ///
     /// # Errors
     /// When helm cannot be run, says that it failed, or takes too long.
-    pub async fn uninstall(&self, release: &Release, reason: &str) -> Result<(), HelmError> {
+    pub async fn uninstall(&self, release: &Release, reason: &str, hooks: bool) -> Result<(), HelmError> {
         let limit = format!("{}s", self.timeout.as_secs().max(1));
         let mut command = self.command();
         command.env("HELM_DRIVER", release.driver.as_str());
@@ -110,6 +110,9 @@ impl Helm {
             "--description",
             reason,
         ]);
+        if !hooks {
+            command.arg("--no-hooks");
+        }
         command.args(["--", &release.name]);
         // Without it helm says that an uninstall failed, and not why.
         command.env("HELM_DEBUG", "true");
@@ -119,15 +122,18 @@ impl Helm {
         Ok(())
     }
 
-    /// Makes the objects of a recorded revision, and waits until they are ready.
+    /// Makes the objects of a recorded revision, with its hooks or without, and waits until they are ready.
     ///
     /// # Errors
     /// When helm cannot be run, says that it failed, or takes too long.
-    pub async fn rollback(&self, name: &str, revision: i64, driver: Driver) -> Result<(), HelmError> {
+    pub async fn rollback(&self, name: &str, revision: i64, driver: Driver, hooks: bool) -> Result<(), HelmError> {
         let limit = format!("{}s", self.revive_timeout.as_secs().max(1));
         let mut command = self.command();
         command.env("HELM_DRIVER", driver.as_str());
         command.args(["rollback", "--namespace", &self.namespace, "--wait", "--timeout", &limit]);
+        if !hooks {
+            command.arg("--no-hooks");
+        }
         command.args(["--", name, &revision.to_string()]);
         let limit = Duration::try_from(self.revive_timeout).unwrap_or(VERSION_LIMIT) + GRACE;
         let output = self.run(command, limit).await?;

@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 
 use hotdesk_slots::keys;
-use kube::api::ListParams;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{ListParams, PartialObjectMeta};
 use kube::{Api, ResourceExt as _};
 
 use crate::api::Cluster;
 use crate::collect::releases::Holder;
-use crate::helm::record::Record;
+use crate::helm::record::{Hook, Record};
 use crate::helm::release::{Phase, Release};
 
 /// The most revisions that are read, the newest first; helm keeps ten.
@@ -28,6 +30,10 @@ pub struct Revision {
     pub uid: String,
     /// The object's labels, but for hotdesk's own.
     pub labels: BTreeMap<String, String>,
+    /// When the object was made: the API server notes that, and no later write of it changes it.
+    pub created: Option<Timestamp>,
+    /// True if it has an owner. helm gives none: a controller made it, of what somebody may have left.
+    pub is_owned: bool,
     /// Who deployed it, as the webhook noted.
     pub deployed_by: Option<String>,
     /// The value of `data.release`.
@@ -45,6 +51,17 @@ pub struct History {
     pub newest: Revision,
     /// The others.
     pub older: Vec<Revision>,
+    /// What helm reads as a record of the release, by its labels, and what is none by its name or what it says, or was not read.
+    pub strays: Vec<Stray>,
+}
+
+/// An object that helm may take for the newest record, whatever hotdesk takes for it.
+#[derive(Debug)]
+pub struct Stray {
+    /// Its name.
+    pub object: String,
+    /// When it was made; none where that says nothing.
+    pub created: Option<Timestamp>,
 }
 
 impl Revision {
@@ -64,11 +81,19 @@ impl Revision {
             object: meta.name.clone().unwrap_or_default(),
             uid: meta.uid.clone().unwrap_or_default(),
             labels: labels.into_iter().filter(|(key, _)| !keys::is_reserved(key)).collect(),
+            created: meta.creation_timestamp.as_ref().map(|time| time.0),
+            is_owned: is_owned(meta),
             deployed_by: meta.annotations.as_ref().and_then(|notes| notes.get(keys::DEPLOYED_BY)).cloned(),
             packed,
             phase,
             record,
         }
+    }
+
+    /// True if an uninstall runs something of it, or may.
+    fn has_hooks(&self) -> bool {
+        let hooks = self.record.as_ref().map(Record::hooks);
+        hooks.is_none_or(|hooks| hooks.is_ok_and(|hooks| hooks.iter().any(Hook::is_of_an_uninstall)))
     }
 
     fn phase(&self) -> Option<Phase> {
@@ -77,7 +102,7 @@ impl Revision {
 }
 
 impl History {
-    /// Reads the newest revision, and the others too if it did not work, or if all are wanted.
+    /// Reads the newest revision, and the others too if it did not work or has hooks, or if all are wanted.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -89,8 +114,8 @@ impl History {
         all: bool,
     ) -> Result<Self, String> {
         let newest = Revision::of(&release.name, release.revision, newest);
-        let mut history = Self { newest, older: Vec::new() };
-        if !all && history.newest.phase() == Some(Phase::Deployed) {
+        let mut history = Self { newest, older: Vec::new(), strays: Vec::new() };
+        if !all && history.newest.phase() == Some(Phase::Deployed) && !history.newest.has_hooks() {
             return Ok(history);
         }
         let api: Api<K> = Api::namespaced(cluster.client.clone(), slot);
@@ -98,14 +123,25 @@ impl History {
         let listed = cluster.all("its records cannot be listed", api.list_metadata(&filter)).await?;
         let prefix = format!("sh.helm.release.v1.{}.v", release.name);
         let revision = |object: &str| object.strip_prefix(&prefix)?.parse::<i64>().ok();
+        let stray = |object: &str| Stray {
+            object: object.to_owned(),
+            created: listed.iter().find(|found| found.name_any() == object).and_then(created),
+        };
+        let names = listed.iter().map(kube::ResourceExt::name_any).filter(|name| *name != release.object);
+        let (known, odd): (Vec<_>, Vec<_>) = names
+            .map(|object| (revision(&object).filter(|revision| *revision < release.revision), object))
+            .partition(|(revision, _)| revision.is_some());
         let mut older: Vec<(i64, String)> =
-            listed.iter().filter_map(|found| Some((revision(&found.name_any())?, found.name_any()))).collect();
-        older.retain(|(revision, _)| *revision < release.revision);
+            known.into_iter().filter_map(|(revision, object)| Some((revision?, object))).collect();
         older.sort_by_key(|(revision, _)| std::cmp::Reverse(*revision));
-        older.truncate(MAX_REVISIONS);
+        let unread = older.split_off(older.len().min(MAX_REVISIONS));
+        history.strays = odd.iter().map(|(_, o)| o).chain(unread.iter().map(|(_, o)| o)).map(|o| stray(o)).collect();
         for (revision, object) in older {
             let holder = cluster.answer("a record of it cannot be read", api.get(&object)).await?;
             let mut found = Revision::of(&release.name, revision, &holder);
+            if found.phase.is_err() {
+                history.strays.push(stray(&object));
+            }
             if history.all().any(|newer| newer.phase() == Some(Phase::Deployed)) {
                 found.record = None;
             }
@@ -134,6 +170,15 @@ impl History {
         let live = self.all().take(depth);
         Ok(live.filter_map(|revision| Some((revision, revision.record.as_ref()?))).collect())
     }
+}
+
+fn created(found: &PartialObjectMeta<impl Holder>) -> Option<Timestamp> {
+    // How old a controller's is says nothing.
+    found.metadata.creation_timestamp.as_ref().map(|time| time.0).filter(|_| !is_owned(&found.metadata))
+}
+
+fn is_owned(metadata: &ObjectMeta) -> bool {
+    metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty())
 }
 
 /// Which of these, the newest first, worked last. What helm was about to uninstall had worked, unless an older one still does.

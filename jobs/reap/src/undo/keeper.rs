@@ -1,5 +1,6 @@
 //! What would go with each release, and is it written down before it does?
 
+use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{list, plain};
 use hotdesk_slots::undo::{About, EarlierRevision, ObjectRef, Replicas};
 use jiff::Timestamp;
@@ -8,6 +9,7 @@ use kube::api::{DynamicObject, Preconditions};
 use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 
+use super::former::no_hooks;
 use super::history::{History, Revision};
 use super::hooks;
 use super::objects::{Objects, Owner, owner};
@@ -19,7 +21,7 @@ use crate::api::Cluster;
 use crate::args::Args;
 use crate::collect::releases::Holder;
 use crate::helm::manifest::{ManifestError, is_noted, joined, objects, reference, survives, without};
-use crate::helm::record::Record;
+use crate::helm::record::{Hook, Record};
 use crate::helm::release::{Driver, Release};
 
 /// The most bytes that a Secret or ConfigMap holds, less what helm adds to a record when it uninstalls or rolls back.
@@ -55,6 +57,8 @@ pub struct Prepared {
     pub prospect: Prospect,
     /// The manifest for helm; none where the release's own will do.
     pub manifest: Option<String>,
+    /// Why helm must not run its hooks, if so.
+    pub no_hooks: Option<String>,
 }
 
 impl<'a> Keeper<'a> {
@@ -65,7 +69,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// What an uninstall of each of these would mean. A release that cannot be read stays.
-    pub async fn prospects(&mut self, releases: &[Release]) -> Vec<Prospect> {
+    pub async fn prospects(&mut self, slot: &Slot, releases: &[Release], now: Timestamp) -> Vec<Prospect> {
         let mut all = Vec::new();
         for release in releases {
             let read = match release.driver {
@@ -73,7 +77,10 @@ impl<'a> Keeper<'a> {
                 Driver::ConfigMap => self.read::<ConfigMap>(release).await,
             };
             let found = match read {
-                Ok(history) => self.prepare(&release.name, &history).await.map(|prepared| prepared.prospect),
+                Ok(history) => {
+                    let no_hooks = no_hooks(slot, &history, now);
+                    self.prepare(&release.name, &history, no_hooks).await.map(|prepared| prepared.prospect)
+                }
                 Err(why) => Err(why),
             };
             all.push(found.unwrap_or_else(Prospect::unreadable));
@@ -87,19 +94,28 @@ impl<'a> Keeper<'a> {
         History::read(self.cluster, self.slot, release, &newest, false).await
     }
 
-    /// What the uninstall of a release means, and what helm gets for it.
+    /// What the uninstall of a release means, and what helm gets for it. `no_hooks` says why its hooks do not run, if so.
     ///
     /// # Errors
     /// When a record of it cannot be read.
-    pub async fn prepare(&mut self, release: &str, history: &History) -> Result<Prepared, String> {
+    pub async fn prepare(
+        &mut self,
+        release: &str,
+        history: &History,
+        no_hooks: Option<String>,
+    ) -> Result<Prepared, String> {
         let live = history.live()?;
         let manifests = manifests(&live)?;
         let found = match self.union(&manifests) {
             Ok(found) => found,
-            Err(why) => return Ok(Prepared { prospect: Prospect::kept(why.to_string()), manifest: None }),
+            Err(why) => return Ok(Prepared { prospect: Prospect::kept(why.to_string()), manifest: None, no_hooks }),
         };
         let hooks = live.first().map(|(_, newest)| newest.hooks()).transpose();
-        let hooks = hooks.map_err(|e| format!("its record cannot be read: {e}"))?.unwrap_or_default();
+        let mut hooks = hooks.map_err(|e| format!("its record cannot be read: {e}"))?.unwrap_or_default();
+        let without_hooks = no_hooks.clone().filter(|_| hooks.iter().any(Hook::is_of_an_uninstall));
+        if no_hooks.is_some() {
+            hooks.clear();
+        }
         let goes = found.iter().filter(|(_, object)| !survives(object, &self.args.preserve));
         let references: Vec<ObjectRef> = goes.map(|(found, _)| found.clone()).collect();
         let reach = self.objects.reach(&references, release).await;
@@ -110,14 +126,14 @@ impl<'a> Keeper<'a> {
         let going: Vec<ObjectRef> = references.into_iter().filter(|object| !prospect.kept.contains(object)).collect();
         prospect.lost.extend(owned::lost(&mut self.objects, &going, &prospect.lost).await?);
         let hooks = hooks::problem(&mut self.objects, self.slot, &hooks).await?;
-        let prospect = prospect.or_held(hooks);
+        let prospect = Prospect { without_hooks, ..prospect.or_held(hooks) };
         Ok(match for_helm(&manifests, &prospect.kept, self.slot) {
             Ok(manifest) => {
                 let manifest = manifests.first().filter(|own| **own != manifest).map(|_| manifest);
                 let large = too_large(&live, manifest.as_deref())?;
-                Prepared { prospect: prospect.or_held(large), manifest }
+                Prepared { prospect: prospect.or_held(large), manifest, no_hooks }
             }
-            Err(why) => Prepared { prospect: prospect.or_held(Some(why.to_string())), manifest: None },
+            Err(why) => Prepared { prospect: prospect.or_held(Some(why.to_string())), manifest: None, no_hooks },
         })
     }
 
@@ -144,7 +160,7 @@ impl<'a> Keeper<'a> {
         &mut self,
         release: &Release,
         history: &History,
-        prospect: &Prospect,
+        (prospect, without_hooks): (&Prospect, bool),
         reap: &Reap,
         now: Timestamp,
     ) -> Result<Option<About>, String> {
@@ -167,6 +183,7 @@ impl<'a> Keeper<'a> {
             owner: reap.owner.clone(),
             reason: reap.reason.clone(),
             targets: reap.targets.clone(),
+            without_hooks,
             ..About::default()
         };
         // The newest last: where it is saved, the others are.

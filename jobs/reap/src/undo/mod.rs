@@ -11,6 +11,7 @@
 //! Architecture Invariant: `judge`, `losses`, `prospect`, `purge` and `saved` have no client, clock, environment or file.
 
 pub mod args;
+pub mod former;
 pub mod history;
 pub mod hooks;
 pub mod judge;

@@ -25,6 +25,8 @@ pub struct Prospect {
     pub in_doubt: bool,
     /// What nobody can bring back.
     pub lost: Vec<String>,
+    /// Why its hooks do not run, if it has some and they do not.
+    pub without_hooks: Option<String>,
 }
 
 /// Whether the reaper may delete an object.
@@ -132,6 +134,7 @@ impl Prospect {
             } else {
                 bounded(self.kept.iter().map(ToString::to_string).collect())
             },
+            without_hooks: self.without_hooks.clone().filter(|_| self.held.is_none()),
             lost: if self.held.is_some() { Vec::new() } else { bounded(self.lost.clone()) },
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use hotdesk_slots::keys;
 use hotdesk_slots::text::plain;
-use hotdesk_slots::undo::{About, ObjectRef};
+use hotdesk_slots::undo::{About, LABEL_WITHOUT_HOOKS, ObjectRef};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, PostParams};
@@ -30,6 +30,12 @@ pub struct Restorer<'a> {
     cluster: &'a Cluster,
     slot: &'a str,
     objects: Objects<'a>,
+}
+
+/// The labels of a record that is put back.
+fn labels(about: &About) -> BTreeMap<String, String> {
+    let mark = about.without_hooks.then(|| (LABEL_WITHOUT_HOOKS.to_owned(), about.revision.to_string()));
+    about.labels.clone().into_iter().chain(mark).collect()
 }
 
 /// The manifest as it was, and as helm gets it.
@@ -139,7 +145,7 @@ impl<'a> Restorer<'a> {
             Driver::ConfigMap => self.put::<ConfigMap>(saved, &manifests).await?,
         }
         self.is_newest(saved).await?;
-        if let Err(error) = helm.rollback(&about.release, about.revision, driver).await {
+        if let Err(error) = helm.rollback(&about.release, about.revision, driver, !about.without_hooks).await {
             // Also then, for who deploys next compares with the manifest.
             self.put_right(saved, driver, &manifests).await?;
             return Err(error.to_string());
@@ -225,7 +231,7 @@ impl<'a> Restorer<'a> {
         }
     }
 
-    /// Writes a record as it was: its labels, and who deployed it.
+    /// Writes a record as it was: its labels, and who deployed it. The object is new, and what it holds may be a former holder's.
     async fn write<K: Holder + Blank>(&self, about: &About, packed: String) -> Result<(), String> {
         let (api, what) = (self.api::<K>(), "its record cannot be put back");
         let found = self.cluster.answer(what, api.get_opt(&about.object)).await?;
@@ -234,7 +240,7 @@ impl<'a> Restorer<'a> {
         let mut holder = K::blank();
         *holder.meta_mut() = ObjectMeta {
             name: Some(about.object.clone()),
-            labels: Some(about.labels.clone()),
+            labels: Some(labels(about)),
             annotations: (!annotations.is_empty()).then_some(annotations),
             // What is written at the same moment wins.
             resource_version: found.as_ref().and_then(|found| found.meta().resource_version.clone()),

@@ -10,11 +10,12 @@
     reason = "it is a test, and uses a part of the fault table's world"
 )]
 
-#[path = "faults/objects.rs"]
+mod hooks;
+#[path = "../faults/objects.rs"]
 mod objects;
-#[path = "support/pod_log.rs"]
+#[path = "../support/pod_log.rs"]
 mod pod_log;
-#[path = "faults/world.rs"]
+#[path = "../faults/world.rs"]
 mod world;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
