@@ -26,21 +26,35 @@ pub struct Host<'a> {
 const LONGEST: usize = 253;
 
 impl<'a> Asked<'a> {
-    /// Reads a text. A name without a dot is not a host that a slot could have.
+    /// Reads a text.
     #[must_use]
     pub fn read(text: &'a str) -> Self {
-        let text = without_port(without_namespace(text.trim()));
+        if let Some(host) = Host::read(text) {
+            return Self::Host(host);
+        }
+        let text = bare(text);
+        // What is not ASCII may be mapped to it by who reads it.
+        let is_pattern = !text.contains('/') && (text.contains(['*', '~', '^', '$', '\\', '(']) || !text.is_ascii());
+        if is_pattern { Self::Pattern } else { Self::Nothing }
+    }
+}
+
+impl<'a> Host<'a> {
+    /// Reads a text that is a host name. A name without a dot is not a host that a slot could have.
+    #[must_use]
+    pub fn read(text: &'a str) -> Option<Self> {
+        // Of a large object every text is asked about, and most have none.
+        if !text.contains('.') {
+            return None;
+        }
+        let text = bare(text);
         let (rest, is_wildcard) = match text.strip_prefix("*.").or_else(|| text.strip_prefix('.')) {
             Some(rest) => (rest, true),
             None => (text, false),
         };
         let name = rest.trim_end_matches('.');
-        if is_name(name) && (is_wildcard || name.contains('.')) {
-            return Self::Host(Host { name: in_lower_case(name), is_wildcard });
-        }
-        // What is not ASCII may be mapped to it by who reads it.
-        let is_pattern = !text.contains('/') && (text.contains(['*', '~', '^', '$', '\\', '(']) || !text.is_ascii());
-        if is_pattern { Self::Pattern } else { Self::Nothing }
+        let is_host = is_name(name) && (is_wildcard || name.contains('.'));
+        is_host.then(|| Host { name: in_lower_case(name), is_wildcard })
     }
 }
 
@@ -73,6 +87,10 @@ pub(super) fn host_of(url: &str) -> &str {
     let rest = rest.trim_start_matches(is_sign);
     let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
+fn bare(text: &str) -> &str {
+    without_port(without_namespace(text.trim()))
 }
 
 /// Istio writes a namespace before a host, or a sign in its place.

@@ -94,20 +94,18 @@ pub fn taken(
     before: Option<&Taken>,
 ) -> Taken {
     let mut reader = Reader { taken: Taken::default(), before, opened: 0, neighbours };
-    at(object, "metadata.annotations", &mut |all| {
-        each(all, &mut |key, value| reader.annotation(key, &|| text(value).unwrap_or_default().into_owned()));
+    let places = Places::of(group, kind);
+    // An object may be large, so it is gone through once.
+    each(object, &mut |field, value| match (field, places) {
+        ("metadata", _) => reader.metadata(value, places),
+        ("spec", Places::Route(route)) => reader.route(route, value),
+        ("spec", Places::Traefik) => reader.traefik(value),
+        ("apiVersion" | "kind" | "status", _) => {}
+        (_, Places::Anywhere) => reader.anything(value),
+        _ => {}
     });
-    if group.is_empty() {
-        return reader.taken;
-    }
-    if let Some(route) = ROUTES.iter().find(|route| route.group == group && route.kind == kind) {
-        at(object, "spec", &mut |spec| reader.route(route, spec));
-    } else if TRAEFIK.contains(&group) && matches!(kind, "IngressRoute" | "IngressRouteTCP") {
-        reader.traefik(object);
-    } else {
-        reader.anything(object);
-        let urls = URLS.iter().filter(|(of, kinds, _)| *of == group && kinds.contains(&kind));
-        urls.for_each(|(_, _, field)| at(object, field, &mut |url| reader.url(&text(url).unwrap_or_default(), field)));
+    for (_, _, field) in URLS.iter().filter(|(of, kinds, _)| *of == group && kinds.contains(&kind)) {
+        at(object, field, &mut |url| reader.url(&text(url).unwrap_or_default(), field));
     }
     reader.taken
 }
@@ -136,6 +134,27 @@ impl Display for Hosts {
     }
 }
 
+/// Where an object of a kind asks for hosts besides its annotations.
+#[derive(Clone, Copy)]
+enum Places {
+    Nowhere,
+    Route(&'static Route),
+    Traefik,
+    /// Any text but in what every object has may be a host, and so may the object's name.
+    Anywhere,
+}
+
+impl Places {
+    fn of(group: &str, kind: &str) -> Self {
+        match ROUTES.iter().find(|route| route.group == group && route.kind == kind) {
+            _ if group.is_empty() => Self::Nowhere,
+            Some(route) => Self::Route(route),
+            None if TRAEFIK.contains(&group) && matches!(kind, "IngressRoute" | "IngressRouteTCP") => Self::Traefik,
+            None => Self::Anywhere,
+        }
+    }
+}
+
 struct Reader<'r> {
     taken: Taken,
     before: Option<&'r Taken>,
@@ -145,6 +164,16 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
+    fn metadata(&mut self, metadata: &RawValue, places: Places) {
+        each(metadata, &mut |field, value| match field {
+            "annotations" => {
+                each(value, &mut |key, value| self.annotation(key, &|| text(value).unwrap_or_default().into_owned()));
+            }
+            "name" if matches!(places, Places::Anywhere) => self.name(text(value).as_deref().unwrap_or_default()),
+            _ => {}
+        });
+    }
+
     fn route(&mut self, route: &Route, spec: &RawValue) {
         for hosts in route.hosts.iter().filter(|hosts| hosts.of.is_empty()) {
             self.hosts(hosts, spec);
@@ -201,12 +230,11 @@ impl Reader<'_> {
     }
 
     fn owner(&self, name: &str) -> Option<Owner> {
-        let Asked::Host(host) = Asked::read(name) else { return None };
-        self.neighbours.owner_of_host(&host)
+        self.neighbours.owner_of_host(&Host::read(name)?)
     }
 
-    fn traefik(&mut self, object: &RawValue) {
-        at(object, "spec.routes[].match", &mut |rule| {
+    fn traefik(&mut self, spec: &RawValue) {
+        at(spec, "routes[].match", &mut |rule| {
             let rule = text(rule).unwrap_or_default();
             let read = traefik::read(&rule);
             read.texts.iter().for_each(|text| self.name(text));
@@ -214,24 +242,18 @@ impl Reader<'_> {
                 self.open(&format!("the rule {rule}"));
             }
         });
-        for path in ["spec.tls.domains[].main", "spec.tls.domains[].sans[]"] {
-            at(object, path, &mut |host| self.name(text(host).as_deref().unwrap_or_default()));
+        for path in ["tls.domains[].main", "tls.domains[].sans[]"] {
+            at(spec, path, &mut |host| self.name(text(host).as_deref().unwrap_or_default()));
         }
     }
 
-    /// A text anywhere but in what every object has may be a host, and so may the object's name.
-    fn anything(&mut self, object: &RawValue) {
-        at(object, "metadata.name", &mut |name| self.name(text(name).as_deref().unwrap_or_default()));
-        each(object, &mut |field, value| {
-            if !matches!(field, "apiVersion" | "kind" | "metadata" | "status") {
-                texts(value.get(), &mut |key, text| {
-                    let own = self.neighbours.own_priority_classes;
-                    if key == Some("priorityClassName") && super::is_reserved_priority(text, own) {
-                        self.priority(text);
-                    } else {
-                        self.name(text);
-                    }
-                });
+    fn anything(&mut self, value: &RawValue) {
+        texts(value.get(), &mut |key, text| {
+            let own = self.neighbours.own_priority_classes;
+            if key == Some("priorityClassName") && super::is_reserved_priority(text, own) {
+                self.priority(text);
+            } else {
+                self.name(text);
             }
         });
     }
@@ -258,7 +280,7 @@ impl Reader<'_> {
 
     /// A text that may be a host.
     fn name(&mut self, text: &str) {
-        if let Asked::Host(host) = Asked::read(text) {
+        if let Some(host) = Host::read(text) {
             self.asked(host);
         }
     }

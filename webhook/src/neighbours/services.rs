@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde_json::value::RawValue;
 
 use super::host::{Host, is_name};
-use super::raw::{at, text};
+use super::raw::{at, each, text};
 use super::{Neighbours, Owner};
 
 /// Of a Service: what concerns its neighbours.
@@ -34,10 +34,17 @@ impl<'a> Service<'a> {
     #[must_use]
     pub fn read(object: &'a RawValue) -> Self {
         let mut service = Self::default();
-        at(object, "spec.externalName", &mut |name| service.external_name = text(name));
-        for path in ["spec.externalIPs[]", "status.loadBalancer.ingress[].ip"] {
-            at(object, path, &mut |address| service.addresses.extend(text(address)));
-        }
+        // An object may be large, so it is gone through once.
+        each(object, &mut |field, value| match field {
+            "spec" => {
+                at(value, "externalName", &mut |name| service.external_name = text(name));
+                at(value, "externalIPs[]", &mut |address| service.addresses.extend(text(address)));
+            }
+            "status" => {
+                at(value, "loadBalancer.ingress[].ip", &mut |address| service.addresses.extend(text(address)));
+            }
+            _ => {}
+        });
         service
     }
 

@@ -116,5 +116,5 @@ fn without_escapes(yaml: &str) -> Cow<'_, str> {
         rest = after;
     }
     plain.extend_from_slice(rest.as_bytes());
-    String::from_utf8_lossy(&plain).into_owned().into()
+    String::from_utf8(plain).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()).into()
 }
