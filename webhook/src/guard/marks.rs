@@ -33,7 +33,9 @@ pub(super) fn against(old: &Slot, new: &Slot) -> Vec<String> {
     let changed = maps.into_iter().filter_map(|(map, was, is)| Some((map, changed(was, is)?)));
     let tools = changed.map(|(map, key)| {
         let key = quoted(key);
-        format!("metadata.{map} {key}: only administrators change it, for tools deploy and delete by keys with a domain")
+        format!(
+            "metadata.{map} {key}: only administrators change it, for tools deploy and delete by keys with a domain"
+        )
     });
     tools.chain(too_much(was, is)).collect()
 }

@@ -174,14 +174,20 @@ fn own() -> Vec<Row> {
             })
         })
         .collect();
-    rows.extend(["helm.sh/resource-policy", "app.kubernetes.io/managed-by", "argocd.argoproj.io/sync-options", "tanka.dev/environment"].map(
-        |key| {
+    rows.extend(
+        [
+            "helm.sh/resource-policy",
+            "app.kubernetes.io/managed-by",
+            "argocd.argoproj.io/sync-options",
+            "tanka.dev/environment",
+        ]
+        .map(|key| {
             row("a49", "alice", format!("annotates her own Slot with {key}"), ADMINISTRATORS, move |w| {
                 let patch = json!({"metadata": {"annotations": {key: "x"}}});
                 w.denied_saying(&alice(), &[key, "only administrators change it"], |h| Ask::merge(h.slot(), &patch))
             })
-        },
-    ));
+        }),
+    );
     rows.push(row(
         "a49",
         "alice",

@@ -18,7 +18,10 @@ const REQUESTS: &str = "certmanager.k8s.io/v1/certificaterequests";
 const GADGETS: &str = "attacks.hotdesk.test/v1/gadgets";
 
 pub fn rows() -> Vec<Row> {
-    [kinds(), spellings(), writers(), changes(), own(), warned(), precedence(), requests()].into_iter().flatten().collect()
+    [kinds(), spellings(), writers(), changes(), own(), warned(), precedence(), requests()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A write of bob's is denied, naming the host and alice's slot.
