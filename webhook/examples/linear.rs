@@ -72,6 +72,7 @@ const DATA: &str = r#""data":{}"#;
 const INGRESS: (&str, &str) = ("networking.k8s.io", "Ingress");
 const TRAEFIK: (&str, &str) = ("traefik.io", "IngressRoute");
 const OTHER: (&str, &str) = ("example.com", "Way");
+const RULE: &str = r#""spec":{"routes":[{"match":"MANY"}]}"#;
 const HOSTS: &str = r#""spec":{"rules":[MANY]}"#;
 const HOST: &str = r#"{"host":"N.mew.example"}"#;
 const POD_NAMES: &str = r#""annotations":{"external-dns.alpha.kubernetes.io/hostname":"MANY"}"#;
@@ -93,9 +94,12 @@ pub(crate) const KINDS: &[Kind] = &[
     kind(How::Stream, "groups, as a stream", GROUPS, r#""groups":[MANY]"#, r#""N""#),
     kind(How::Stream, "keys of extra, as a stream", EXTRA, r#""extra":{MANY}"#, r#""N":[]"#),
     route(How::Whole, INGRESS, "hosts of an Ingress", HOSTS, HOST),
-    route(How::Whole, TRAEFIK, "hosts of a rule", r#""spec":{"routes":[{"match":"MANY"}]}"#, "Host(`N.mew.example`)"),
+    route(How::Whole, TRAEFIK, "hosts of a rule", RULE, "Host(`N.mew.example`)"),
     route(How::Whole, OTHER, "texts of another kind", r#""spec":{MANY}"#, r#""a.N":"N.mew.example""#),
     route(How::Whole, OTHER, "priorities in another kind", r#""a":[MANY]"#, r#"{"priorityClassName":"system-N"}"#),
+    route(How::Whole, TRAEFIK, "alternatives of a rule", RULE, "(Host(`N.a`)||Path(`/`))"),
+    route(How::Whole, OTHER, "words of another kind", r#""spec":{"a":"MANY"}"#, "N.mew.example b.N"),
+    noted(How::Whole, INGRESS, "annotations of an Ingress", r#""annotations":{MANY}"#, r#""a/N":"N.mew.example x""#),
     route(How::Stream, INGRESS, "hosts, as a stream", HOSTS, r#"{"host":"N.mew"}"#),
     noted(How::Whole, ("", "Pod"), "names of a pod", POD_NAMES, "N.mew.example"),
     noted(How::Whole, ("", "Pod"), "annotations with names of a pod", r#""annotations":{MANY}"#, POD_NAME),

@@ -224,12 +224,15 @@ fn look(
 }
 
 /// Notes what is newly taken.
-fn note(Taken { priorities, foreign, open }: Taken, guards: &Guards, found: &mut Found) {
+fn note(Taken { priorities, foreign, open, others }: Taken, guards: &Guards, found: &mut Found) {
     if let Some(class) = priorities.into_iter().next() {
         found.note(guards, Finding::SystemPriority(class));
     }
     if let Some((host, owner)) = foreign.into_iter().next() {
         found.note(guards, Finding::Host(host, owner));
+    }
+    if let Some((_, finding)) = others.into_iter().next() {
+        found.note(guards, finding);
     }
     if guards.hosts != Switch::Allow {
         found.open.extend(open);
@@ -241,7 +244,7 @@ impl Finding {
     #[must_use]
     pub fn rule(&self) -> Rule {
         match self {
-            Self::Host(..) => Rule::NeighbourHost,
+            Self::Host(..) | Self::RuleBefore(_) | Self::Default(_) | Self::LongRequest => Rule::NeighbourHost,
             Self::ExternalName(..) => Rule::NeighbourExternalName,
             Self::ExternalIp(_) => Rule::ExternalIp,
             Self::SystemPriority(_) => Rule::SystemPriority,

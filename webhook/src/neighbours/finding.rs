@@ -12,6 +12,12 @@ use super::{Guards, Host, Owner, Switch};
 pub enum Finding {
     /// A host, and whose it is.
     Host(Host<'static>, Owner),
+    /// A rule for any host that goes before those of other slots.
+    RuleBefore(String),
+    /// What a controller takes for the default of all namespaces.
+    Default(String),
+    /// A request for a certificate that is too long to be looked through.
+    LongRequest,
     /// The external name of a Service, and where it leads.
     ExternalName(String, Leads),
     /// An address that nodes send to a Service.
@@ -71,6 +77,19 @@ impl Finding {
             Self::Host(host, owner) => (
                 format!("the host {} belongs to {owner}", plain(&host.to_string())),
                 "use the host of this slot, or one below it".to_owned(),
+                "hosts",
+            ),
+            Self::RuleBefore(rule) => (
+                format!("{} takes hosts of other slots, and may go before their own rules", plain(rule)),
+                "name the hosts in full, in each alternative, or leave out the priority".to_owned(),
+                "hosts",
+            ),
+            Self::Default(what) => {
+                (format!("{} holds for all slots", plain(what)), "give it another name".to_owned(), "hosts")
+            }
+            Self::LongRequest => (
+                "the certificate request is too long for hotdesk to tell whose hosts are in it".to_owned(),
+                "ask for fewer names at once".to_owned(),
                 "hosts",
             ),
             Self::ExternalName(name, leads) => (

@@ -10,9 +10,11 @@ use serde_json::value::RawValue;
 
 use super::host::{Asked, Host, host_of};
 use super::raw::{at, each, elements, text, texts};
-use super::{Neighbours, Owner, traefik};
+use super::{Finding, Neighbours, Owner};
 
 pub mod annotations;
+mod precedence;
+mod words;
 
 /// Where a kind holds the hosts that it asks for, below `spec`.
 struct Route {
@@ -68,6 +70,9 @@ const URLS: [(&str, &[&str], &str); 1] = [("ngrok.k8s.ngrok.com", &["AgentEndpoi
 
 const TRAEFIK: [&str; 2] = ["traefik.io", "traefik.containo.us"];
 
+/// The groups of cert-manager, whose `spec.request` is a request for a certificate.
+const CERT_MANAGER: [&str; 3] = ["cert-manager.io", "acme.cert-manager.io", "certmanager.k8s.io"];
+
 /// Of how many rules that could take any host is looked whether they are new.
 const MOST_OPEN: usize = 32;
 /// How much of such a rule is shown.
@@ -82,6 +87,8 @@ pub struct Taken {
     pub open: BTreeSet<String>,
     /// Priority classes of the cluster's own or hotdesk's, where an object of an unknown kind names one.
     pub priorities: BTreeSet<String>,
+    /// What else is not the slot's own matter, by all that makes it another one.
+    pub others: BTreeMap<String, Finding>,
 }
 
 /// What an object of this kind asks for. A Service takes hosts by its annotations alone. With what it asked for before, only
@@ -93,7 +100,7 @@ pub fn taken(
     neighbours: &Neighbours<'_>,
     before: Option<&Taken>,
 ) -> Taken {
-    let mut reader = Reader { taken: Taken::default(), before, opened: 0, neighbours };
+    let mut reader = Reader::new(neighbours, before);
     let places = Places::of(group, kind);
     // An object may be large, so it is gone through once.
     each(object, &mut |field, value| match (field, places) {
@@ -104,6 +111,13 @@ pub fn taken(
         (_, Places::Anywhere) => reader.anything(value),
         _ => {}
     });
+    reader.before_others();
+    if TRAEFIK.contains(&group) {
+        reader.default(kind, object);
+    } else if CERT_MANAGER.contains(&group) {
+        at(object, "spec.request", &mut |request| reader.certificate_request(&text(request).unwrap_or_default()));
+        at(object, "spec.literalSubject", &mut |subject| reader.subject(&text(subject).unwrap_or_default()));
+    }
     for (_, _, field) in URLS.iter().filter(|(of, kinds, _)| *of == group && kinds.contains(&kind)) {
         at(object, field, &mut |url| reader.url(&text(url).unwrap_or_default(), field));
     }
@@ -117,7 +131,7 @@ pub fn named<'a>(
     neighbours: &Neighbours<'_>,
     before: Option<&Taken>,
 ) -> Taken {
-    let mut reader = Reader { taken: Taken::default(), before, opened: 0, neighbours };
+    let mut reader = Reader::new(neighbours, before);
     annotations.for_each(|(key, value)| reader.annotation(key, &|| value.to_owned()));
     reader.taken
 }
@@ -160,21 +174,39 @@ struct Reader<'r> {
     before: Option<&'r Taken>,
     /// How many rules could take any host, so far.
     opened: usize,
+    /// The priority that an annotation gives to the rules of an Ingress.
+    priority_of_rules: Option<String>,
+    /// The first of an Ingress's rules that could take any host.
+    open_rule: Option<String>,
+    /// How long the shortest rule of another slot with a host is, once it was asked for.
+    shortest_rule: Option<usize>,
     neighbours: &'r Neighbours<'r>,
+}
+
+impl<'r> Reader<'r> {
+    fn new(neighbours: &'r Neighbours<'r>, before: Option<&'r Taken>) -> Self {
+        let taken = Taken::default();
+        Self { taken, before, opened: 0, priority_of_rules: None, open_rule: None, shortest_rule: None, neighbours }
+    }
 }
 
 impl Reader<'_> {
     fn metadata(&mut self, metadata: &RawValue, places: Places) {
         each(metadata, &mut |field, value| match field {
-            "annotations" => {
-                each(value, &mut |key, value| self.annotation(key, &|| text(value).unwrap_or_default().into_owned()));
-            }
+            "annotations" => self.annotations(value),
             "name" if matches!(places, Places::Anywhere) => self.name(text(value).as_deref().unwrap_or_default()),
             _ => {}
         });
     }
 
+    fn annotations(&mut self, all: &RawValue) {
+        each(all, &mut |key, value| self.annotation(key, &|| text(value).unwrap_or_default().into_owned()));
+    }
+
     fn route(&mut self, route: &Route, spec: &RawValue) {
+        if matches!(route.group, "networking.k8s.io" | GATEWAY_API) {
+            self.back_quotes(spec);
+        }
         for hosts in route.hosts.iter().filter(|hosts| hosts.of.is_empty()) {
             self.hosts(hosts, spec);
         }
@@ -184,6 +216,10 @@ impl Reader<'_> {
             }
             if route.rest == Some(field) && value.get() != "null" {
                 self.open(&format!("spec.{field}"));
+            }
+            if route.group == GATEWAY_API && field == "infrastructure" {
+                // They become those of the Service.
+                at(value, "annotations", &mut |all| self.annotations(all));
             }
         });
         if route.group == "route.openshift.io" {
@@ -201,7 +237,9 @@ impl Reader<'_> {
             }
         });
         if hosts.or_all && !names_any {
-            self.open(&format!("{} without {}", hosts.rule(), hosts.field));
+            let rule = format!("{} without {}", hosts.rule(), hosts.field);
+            self.open(&rule);
+            self.open_rule.get_or_insert(rule);
         }
     }
 
@@ -233,27 +271,16 @@ impl Reader<'_> {
         self.neighbours.owner_of_host(&Host::read(name)?)
     }
 
-    fn traefik(&mut self, spec: &RawValue) {
-        at(spec, "routes[].match", &mut |rule| {
-            let rule = text(rule).unwrap_or_default();
-            let read = traefik::read(&rule);
-            read.texts.iter().for_each(|text| self.name(text));
-            if read.is_open {
-                self.open(&format!("the rule {rule}"));
-            }
-        });
-        for path in ["tls.domains[].main", "tls.domains[].sans[]"] {
-            at(spec, path, &mut |host| self.name(text(host).as_deref().unwrap_or_default()));
-        }
-    }
-
     fn anything(&mut self, value: &RawValue) {
         texts(value.get(), &mut |key, text| {
             let own = self.neighbours.own_priority_classes;
             if key == Some("priorityClassName") && super::is_reserved_priority(text, own) {
                 self.priority(text);
             } else {
-                self.name(text);
+                self.words(text);
+                if let Some(key) = key.filter(|key| key.contains('/')) {
+                    self.annotation(key, &|| text.to_owned());
+                }
             }
         });
     }

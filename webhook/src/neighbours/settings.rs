@@ -34,7 +34,7 @@ impl Guards {
     #[must_use]
     pub fn of(&self, finding: &Finding) -> Switch {
         match finding {
-            Finding::Host(..) => self.hosts,
+            Finding::Host(..) | Finding::RuleBefore(_) | Finding::Default(_) | Finding::LongRequest => self.hosts,
             Finding::ExternalName(..) => self.external_names,
             Finding::ExternalIp(_) => self.external_ips,
             Finding::SystemPriority(_) => self.priority_classes,

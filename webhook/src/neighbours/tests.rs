@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod precedence;
 mod routes;
 mod services;
+mod words;
 
 const SLOTS: [&str; 4] = ["pikachu", "mew", "eevee", "hosts-nothing"];
 

@@ -1,4 +1,4 @@
-//! Which hosts does one of Traefik's rules name?
+//! Which hosts does one of Traefik's rules name, and does it name one wherever it could match?
 //!
 //! A rule is an expression in the syntax of Go: matchers in any case, blanks and comments anywhere, texts in back quotes, or in
 //! double quotes with escapes. So each text in it counts, whatever matcher it is handed to.
@@ -8,36 +8,166 @@
 pub struct Rule {
     /// The texts in it, as Traefik reads them.
     pub texts: Vec<String>,
-    /// True if it could take any host: it names none, has a regular expression for hosts, or takes what another rule does not.
+    /// True if it could take any host: in some alternative it names none, has a regular expression for hosts, or takes what
+    /// another rule does not.
     pub is_open: bool,
+    /// True if another alternative names hosts: its length, and so its priority, is that of a rule with a host.
+    pub is_mixed: bool,
+}
+
+/// The matchers whose texts are hosts in full.
+const HOSTS: [&str; 3] = ["host", "hostsni", "hostheader"];
+
+/// True for a priority that somebody set, so that the length of a rule no longer counts. A negative one comes after all others.
+#[must_use]
+pub fn is_priority(number: &str) -> bool {
+    let number = number.trim();
+    !matches!(number, "" | "0" | "null") && !number.starts_with('-')
 }
 
 /// Reads a rule.
 #[must_use]
 pub fn read(rule: &str) -> Rule {
-    let (mut texts, mut code) = (Vec::new(), String::new());
+    let mut reader = Reader::default();
     let mut rest = rule;
-    let mut is_whole = true;
-    while let Some(at) = rest.find(['`', '"', '\'']) {
-        code.extend(rest.get(..at));
-        let (quote, inside) = rest.get(at..).map_or(("", ""), |quoted| quoted.split_at(1));
-        let text = if quote == "`" { inside.split_once('`').map(raw) } else { escaped(inside, quote) };
-        let Some((text, behind)) = text else {
-            is_whole = false;
-            break;
+    while let Some(sign) = rest.chars().next() {
+        rest = match reader.step(sign, rest) {
+            Some(rest) => rest,
+            None => {
+                // Go does not read it either, so Traefik takes nothing by it.
+                return Rule { texts: reader.texts, is_open: true, is_mixed: false };
+            }
         };
-        texts.push(text);
-        rest = behind;
     }
-    code.push_str(rest);
-    let code: String = code.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
-    let names_hosts = ["host(", "hostsni(", "hostheader("].iter().any(|matcher| code.contains(matcher));
-    let is_open = !is_whole || !names_hosts || code.contains("regexp(") || code.contains("!host");
-    Rule { is_open: is_open || texts.iter().any(|text| text == "*"), texts }
+    reader.end()
 }
 
-fn raw<'r>((text, rest): (&str, &'r str)) -> (String, &'r str) {
-    (text.to_owned(), rest)
+/// An expression as it is read: no call for what is nested, for who writes it chooses how deep it is.
+#[derive(Default)]
+struct Reader {
+    texts: Vec<String>,
+    /// The name that ends here.
+    name: String,
+    /// The expressions around the one that is read.
+    around: Vec<Level>,
+    here: Level,
+    is_mixed: bool,
+    /// True if there is something in it that no rule has.
+    is_odd: bool,
+}
+
+/// What stands between parentheses, so far.
+#[derive(Default)]
+struct Level {
+    /// True in the parentheses of a matcher whose texts are hosts.
+    is_host: bool,
+    /// True in those of any matcher.
+    is_call: bool,
+    is_negated: bool,
+    /// Whether the alternatives so far name hosts, whichever there are.
+    with_hosts: bool,
+    without_hosts: bool,
+    /// True if the alternative that is read names hosts.
+    names_hosts: bool,
+    /// True if a text in a matcher of hosts is none.
+    is_any: bool,
+}
+
+impl Level {
+    fn factor(&mut self, names_hosts: bool) {
+        self.names_hosts |= names_hosts && !self.is_negated;
+        self.is_negated = false;
+    }
+
+    fn end_alternative(&mut self) {
+        let names_hosts = std::mem::take(&mut self.names_hosts);
+        self.with_hosts |= names_hosts;
+        self.without_hosts |= !names_hosts;
+        self.is_negated = false;
+    }
+}
+
+impl Reader {
+    /// Reads what begins with this sign, and gives back the rest. Nothing if Go would not take it.
+    fn step<'r>(&mut self, sign: char, rest: &'r str) -> Option<&'r str> {
+        let behind = rest.get(sign.len_utf8()..)?;
+        if sign.is_alphanumeric() || sign == '_' {
+            self.name.extend(sign.to_lowercase());
+            return Some(behind);
+        }
+        if let Some(comment) = rest.strip_prefix("/*") {
+            return comment.split_once("*/").map(|(_, behind)| behind);
+        }
+        if let Some(comment) = rest.strip_prefix("//") {
+            return Some(comment.find('\n').and_then(|end| comment.get(end..)).unwrap_or_default());
+        }
+        if sign == '`' {
+            // Go drops carriage returns here.
+            let (text, behind) = behind.split_once('`')?;
+            self.text(text.replace('\r', ""));
+            return Some(behind);
+        }
+        if matches!(sign, '"' | '\'') {
+            let (text, behind) = escaped(behind, rest.get(..1)?)?;
+            self.text(text);
+            return Some(behind);
+        }
+        if sign.is_whitespace() {
+            return Some(behind);
+        }
+        let name = std::mem::take(&mut self.name);
+        self.is_odd |= !name.is_empty() && sign != '(';
+        match sign {
+            '(' => self.begin(&name),
+            ')' => self.finish(),
+            '!' => self.here.is_negated = true,
+            '&' if behind.starts_with('&') => return behind.get(1..),
+            '|' if behind.starts_with('|') => {
+                self.here.end_alternative();
+                return behind.get(1..);
+            }
+            ',' => {}
+            _ => self.is_odd = true,
+        }
+        Some(behind)
+    }
+
+    fn begin(&mut self, name: &str) {
+        let below = Level { is_host: HOSTS.contains(&name), is_call: !name.is_empty(), ..Level::default() };
+        self.around.push(std::mem::replace(&mut self.here, below));
+    }
+
+    fn finish(&mut self) {
+        let Some(around) = self.around.pop() else {
+            self.is_odd = true;
+            return;
+        };
+        let mut ended = std::mem::replace(&mut self.here, around);
+        ended.end_alternative();
+        self.is_mixed |= ended.with_hosts && (ended.without_hosts || ended.is_any);
+        self.here.factor(ended.with_hosts && !ended.without_hosts && !ended.is_any);
+    }
+
+    fn text(&mut self, text: String) {
+        if self.here.is_host {
+            let is_any = matches!(text.trim(), "" | "*");
+            self.here.is_any |= is_any;
+            self.here.names_hosts |= !is_any;
+        } else {
+            self.is_odd |= !self.here.is_call;
+        }
+        self.texts.push(text);
+    }
+
+    fn end(mut self) -> Rule {
+        self.is_odd |= !self.name.is_empty() || !self.around.is_empty();
+        self.here.end_alternative();
+        let Level { with_hosts, without_hosts, .. } = self.here;
+        // What is odd may be read in another way by Traefik, so that it counts as mixed if it names a host anywhere.
+        let is_open = self.is_odd || without_hosts;
+        let is_mixed = self.is_mixed || with_hosts && without_hosts || self.is_odd && !self.texts.is_empty();
+        Rule { texts: self.texts, is_open, is_mixed: is_open && is_mixed }
+    }
 }
 
 /// A text in quotes, and what follows it. Nothing if Go would not take it.

@@ -174,14 +174,20 @@ fn own() -> Vec<Row> {
             })
         })
         .collect();
-    rows.extend(["helm.sh/resource-policy", "app.kubernetes.io/managed-by", "argocd.argoproj.io/sync-options"].map(
-        |key| {
+    rows.extend(
+        [
+            "helm.sh/resource-policy",
+            "app.kubernetes.io/managed-by",
+            "argocd.argoproj.io/sync-options",
+            "tanka.dev/environment",
+        ]
+        .map(|key| {
             row("a49", "alice", format!("annotates her own Slot with {key}"), ADMINISTRATORS, move |w| {
                 let patch = json!({"metadata": {"annotations": {key: "x"}}});
                 w.denied_saying(&alice(), &[key, "only administrators change it"], |h| Ask::merge(h.slot(), &patch))
             })
-        },
-    ));
+        }),
+    );
     rows.push(row(
         "a49",
         "alice",
@@ -233,10 +239,10 @@ fn noted(world: &World) -> Verdict {
     let slot = TestSlot::held_by("bob@example.com");
     let before = world.slot(slot.name())["metadata"]["annotations"][NOTED].clone();
     let forged = slot_object(&json!({"claim": {"users": ["bob@example.com"]}})).to_string();
-    let patch = json!({"metadata": {"annotations": {NOTED: forged, "example.com/own": "x"}}});
+    let patch = json!({"metadata": {"annotations": {NOTED: forged, "own": "x"}}});
     world.api.send(&bob(), Ask::merge(slot_of(slot.name()), &patch)).done()?;
     let annotations = world.slot(slot.name())["metadata"]["annotations"].clone();
-    held(annotations["example.com/own"] == "x" && annotations[NOTED] == before, || annotations.to_string())
+    held(annotations["own"] == "x" && annotations[NOTED] == before, || annotations.to_string())
 }
 
 /// Whoever owns a field by server-side apply stands in the way of the administrators' next upgrade.

@@ -153,10 +153,13 @@ pub struct Gadgets;
 
 impl Gadgets {
     pub const VERSION: &str = "attacks.hotdesk.test/v1";
-    const NAMES: [(&str, &str, &str); 4] = [
+    const NAMES: [(&str, &str, &str); 6] = [
         ("attacks.hotdesk.test", "gadgets", "Gadget"),
         ("attacks.hotdesk.test", "bindings", "Binding"),
         ("traefik.io", "ingressroutes", "IngressRoute"),
+        ("traefik.io", "tlsoptions", "TLSOption"),
+        // cert-manager's group of before; its own kinds may be installed by another test.
+        ("certmanager.k8s.io", "certificaterequests", "CertificateRequest"),
         ("gateway.networking.k8s.io", "httproutes", "HTTPRoute"),
     ];
 

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use super::Reader;
 use crate::neighbours::raw::texts;
-use crate::neighbours::traefik::escape;
+use crate::neighbours::traefik::{self, escape};
 
 /// The annotations whose values are further names, by what stands behind the slash: the prefix of a controller is a setting.
-const HOST_ANNOTATIONS: [&str; 9] = [
+const HOST_ANNOTATIONS: [&str; 11] = [
     "server-alias",       // ingress-nginx, haproxy-ingress
     "redirect-from",      // haproxy-ingress
     "hostname-extension", // Azure's Application Gateway
@@ -17,7 +17,28 @@ const HOST_ANNOTATIONS: [&str; 9] = [
     "common-name",        // cert-manager
     "alt-names",          // cert-manager
     "subject-alt-names",  // F5, Contour
+    "domain",             // ngrok
+    "dnsnames",           // Gardener
 ];
+
+/// How the annotations end that say where something leads, or how its answers are marked; and what kubectl notes.
+const OTHER_ANNOTATIONS: [&str; 9] = [
+    "upstream-vhost",
+    "proxy-ssl-name",
+    "proxy-ssl-server-name",
+    "host-header",
+    "backend-hostname",
+    "backend-server-name",
+    "cookie-domain",
+    "cookie-path",
+    "last-applied-configuration",
+];
+
+/// The matcher that Traefik writes into an Ingress's rules.
+const PATH_MATCHER: &str = "traefik.ingress.kubernetes.io/router.pathmatcher";
+
+/// What Traefik has instead of the length of an Ingress's rules.
+const PRIORITY: &str = "traefik.ingress.kubernetes.io/router.priority";
 
 /// Annotations of which there are several: Traefik numbers its domains, and AWS' load balancer has conditions by the action.
 const NUMBERED_HOST_ANNOTATIONS: [&str; 2] = ["router.tls.domains.", "conditions."];
@@ -51,6 +72,15 @@ impl Reader<'_> {
             self.open(&format!("{} in {key}", text()));
         } else if key == EMISSARY {
             self.emissary(&text());
+        } else if key == PRIORITY {
+            self.priority_of_rules = Some(text()).filter(|priority| traefik::is_priority(priority));
+        } else if key == PATH_MATCHER {
+            self.part_of_a_rule(&text(), char::is_alphanumeric);
+        } else if word.ends_with("literal-subject") {
+            self.subject(&text());
+        } else if !OTHER_ANNOTATIONS.iter().any(|other| word.ends_with(other)) {
+            // Controllers read more of them than anybody could list.
+            self.words(&text());
         }
     }
 
@@ -96,6 +126,7 @@ impl Reader<'_> {
     }
 }
 
+/// What stands between blanks, commas and quotes.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_between = |c: char| c.is_whitespace() || matches!(c, ',' | '"' | '\'' | '[' | ']' | '{' | '}');
     text.split(is_between).filter(|word| !word.is_empty())

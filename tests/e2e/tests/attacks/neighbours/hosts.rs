@@ -1,5 +1,7 @@
 //! The host of another slot.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hotdesk_e2e::people;
 use serde_json::{Value, json};
 
@@ -11,10 +13,15 @@ use crate::table::{Row, Verdict, held, right, row};
 const DENIED: &str = "denied: the host belongs to alice's slot";
 const TRAEFIK: &str = "traefik.io/v1/ingressroutes";
 const HTTP_ROUTES: &str = "gateway.networking.k8s.io/v1/httproutes";
+const TLS_OPTIONS: &str = "traefik.io/v1/tlsoptions";
+const REQUESTS: &str = "certmanager.k8s.io/v1/certificaterequests";
 const GADGETS: &str = "attacks.hotdesk.test/v1/gadgets";
 
 pub fn rows() -> Vec<Row> {
-    [kinds(), spellings(), writers(), changes(), own(), warned()].into_iter().flatten().collect()
+    [kinds(), spellings(), writers(), changes(), own(), warned(), precedence(), requests()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A write of bob's is denied, naming the host and alice's slot.
@@ -212,4 +219,51 @@ fn warned() -> Vec<Row> {
             })
         })
         .collect()
+}
+
+/// Rules that go before alice's own, and what holds for every slot.
+fn precedence() -> Vec<Row> {
+    type Make = fn(&Street) -> Value;
+    let tried: [(&str, &str, &str, &str, Make); 4] = [
+        ("a156", "takes any host by an alternative beside his own host", TRAEFIK, "the rule Host", |street| {
+            let rule = format!("Host(`{}`) || PathPrefix(`/`)", street.bobs_host());
+            custom("IngressRoute", "traefik.io/v1", &json!({"routes": [{"kind": "Rule", "match": rule}]}))
+        }),
+        ("a156", "takes any host by a rule with a priority", TRAEFIK, "priority 100000", |_| {
+            let route = json!({"kind": "Rule", "match": "PathPrefix(`/`)", "priority": 100_000});
+            custom("IngressRoute", "traefik.io/v1", &json!({"routes": [route]}))
+        }),
+        ("a156", "takes any host by an Ingress with a priority", INGRESSES, "priority 100000", |_| {
+            let mut open = with_annotation("traefik.ingress.kubernetes.io/router.priority", "100000");
+            open["spec"]["rules"][0].as_object_mut().unwrap().remove("host");
+            open
+        }),
+        ("a157", "sets Traefik's options of TLS for everybody", TLS_OPTIONS, "TLSOption default", |_| {
+            let mut option = custom("TLSOption", "traefik.io/v1", &json!({"minVersion": "VersionTLS10"}));
+            option["metadata"]["name"] = json!("default");
+            option
+        }),
+    ];
+    tried
+        .into_iter()
+        .map(|(id, what, collection, part, make)| {
+            row(id, "bob, in his own slot", what, "denied: it reaches other slots", move |w| {
+                let street = w.street();
+                let answer = street.post(w, &bob(), collection, &make(street), false);
+                answer.denied(&[part, "guard.hosts"])
+            })
+        })
+        .collect()
+}
+
+fn requests() -> Vec<Row> {
+    vec![row("a159", "bob, in his own slot", "requests a certificate for alice's host", DENIED, |w| {
+        let host = w.street().host();
+        // As it stands in a request: what it is, how long it is, and the name.
+        let name = [&[0x82, u8::try_from(host.len()).unwrap()], host.as_bytes()].concat();
+        let body = STANDARD.encode(name);
+        let pem = format!("-----BEGIN CERTIFICATE REQUEST-----\n{body}\n-----END CERTIFICATE REQUEST-----\n");
+        let spec = json!({"request": STANDARD.encode(pem), "issuerRef": {"name": "ours"}});
+        denied(w, REQUESTS, &custom("CertificateRequest", "certmanager.k8s.io/v1", &spec), &host)
+    })]
 }
