@@ -149,10 +149,14 @@ async fn records(client: &Client, slot: &str) -> Vec<(&'static str, Result<Vec<S
     let (labelled, typed) = (ListParams::default().labels(HELMS_LABEL), ListParams::default().fields(HELMS_TYPE));
     let (of_type, of_label, in_maps) =
         tokio::join!(secrets.list_metadata(&typed), secrets.list_metadata(&labelled), maps.list_metadata(&labelled));
-    vec![("Secret", of_type.map(named)), ("Secret", of_label.map(named)), ("ConfigMap", in_maps.map(named))]
+    vec![
+        ("Secret", of_type.map(|listed| named(&listed))),
+        ("Secret", of_label.map(|listed| named(&listed))),
+        ("ConfigMap", in_maps.map(|listed| named(&listed))),
+    ]
 }
 
-fn named<K: Clone>(listed: ObjectList<PartialObjectMeta<K>>) -> Vec<String>
+fn named<K: Clone>(listed: &ObjectList<PartialObjectMeta<K>>) -> Vec<String>
 where
     PartialObjectMeta<K>: ResourceExt,
 {
