@@ -145,12 +145,4 @@ fn a_new_claim_trusts_what_runs_only_where_nothing_does_or_where_its_holder_says
     let claimed = bob().hotdesk(&["claim", waits.name(), "--purpose", "search"]).succeeded();
     claimed.said(&["From before, there is in", "Deployment/left", "is not trusted", "--trust-workloads"]);
     assert!(!trusts(&waits), "a pod can be made of what was left");
-    // A record without any object of its release: its hooks would be made by an uninstall.
-    let hooked = TestSlot::free();
-    let record = json!({"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
-        "metadata": {"name": "sh.helm.release.v1.x.v1", "labels": {"owner": "helm", "name": "x", "version": "1"}}});
-    admin().apply(hooked.name(), &record.to_string()).succeeded();
-    let claimed = bob().hotdesk(&["claim", hooked.name(), "--purpose", "search"]).succeeded();
-    claimed.said(&["From before, there is in", "the helm release x", "is not trusted", "--trust-workloads"]);
-    assert!(!trusts(&hooked), "helm would make Pods of a hook that was left");
 }

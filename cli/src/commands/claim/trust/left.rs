@@ -1,17 +1,14 @@
 //! What is there from before that is a pod, or of which pods can be made?
 //!
 //! The person who left a Deployment whose service account is missing has no pod yet: it starts with the next holder's account. So every
-//! kind counts of which hotdesk does not know that nothing makes pods of it. So does a helm release: its record may hold hooks, which are
-//! Pods and Jobs that `helm uninstall` and `helm upgrade` make.
+//! kind counts of which hotdesk does not know that nothing makes pods of it. Of helm's records nothing is made by itself: the hooks of one
+//! that is older than the claim are left out when the slot is cleared.
 
 use futures::StreamExt as _;
-use std::collections::BTreeSet;
-
-use hotdesk_slots::release;
 use hotdesk_slots::text::{list, plain};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
-use kube::api::{ApiResource, DynamicObject, ListParams, ObjectList, PartialObjectMeta};
+use kube::api::{ApiResource, DynamicObject, ListParams};
 use kube::{Api, Client, Error, ResourceExt};
 
 /// How many of each are named.
@@ -20,7 +17,7 @@ const SHOWN: usize = 8;
 /// How many questions are under way at once.
 const AT_ONCE: usize = 16;
 
-/// The kinds of the core group of which nothing makes pods. Of Secrets and `ConfigMaps`, helm's records count all the same.
+/// The kinds of the core group of which nothing makes pods.
 const CORE_NO_PODS: [&str; 11] = [
     "bindings",
     "configmaps",
@@ -34,10 +31,6 @@ const CORE_NO_PODS: [&str; 11] = [
     "serviceaccounts",
     "services",
 ];
-
-/// How helm labels its records, and the type that it gives to its Secrets. It finds them by the label, whatever their type.
-const HELMS_LABEL: &str = "owner=helm";
-const HELMS_TYPE: &str = "type=helm.sh/release.v1";
 
 /// Kubernetes' own groups of which nothing makes pods, and hotdesk's.
 const NO_PODS: [&str; 16] = [
@@ -86,19 +79,6 @@ impl Left {
         }
     }
 
-    /// Objects that helm reads, or wrote, each list of them with the kind.
-    fn add_records(&mut self, lists: Vec<(&str, Result<Vec<String>, Error>)>) {
-        let (mut there, mut unseen) = (BTreeSet::new(), BTreeSet::new());
-        for (kind, listed) in lists {
-            match listed {
-                Ok(names) => there.extend(names.iter().map(|name| record(kind, name))),
-                Err(_) => drop(unseen.insert(format!("helm's releases ({})", kind.to_lowercase() + "s"))),
-            }
-        }
-        self.found.extend(there);
-        self.unseen.extend(unseen);
-    }
-
     /// A kind that is gone since it was offered has no objects.
     fn miss(&mut self, what: String, error: &Error) {
         let gone = matches!(error, Error::Api(status) if status.code == 404);
@@ -138,37 +118,7 @@ pub(super) async fn look(client: &Client, slot: &str) -> Left {
     for (kind, listed) in lists.buffered(AT_ONCE).collect::<Vec<_>>().await {
         left.add(&kind, listed);
     }
-    left.add_records(records(client, slot).await);
     left
-}
-
-/// What helm takes for the record of a release.
-async fn records(client: &Client, slot: &str) -> Vec<(&'static str, Result<Vec<String>, Error>)> {
-    let secrets: Api<Secret> = Api::namespaced(client.clone(), slot);
-    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), slot);
-    let (labelled, typed) = (ListParams::default().labels(HELMS_LABEL), ListParams::default().fields(HELMS_TYPE));
-    let (of_type, of_label, in_maps) =
-        tokio::join!(secrets.list_metadata(&typed), secrets.list_metadata(&labelled), maps.list_metadata(&labelled));
-    vec![
-        ("Secret", of_type.map(|listed| named(&listed))),
-        ("Secret", of_label.map(|listed| named(&listed))),
-        ("ConfigMap", in_maps.map(|listed| named(&listed))),
-    ]
-}
-
-fn named<K: Clone>(listed: &ObjectList<PartialObjectMeta<K>>) -> Vec<String>
-where
-    PartialObjectMeta<K>: ResourceExt,
-{
-    listed.items.iter().map(ResourceExt::name_any).collect()
-}
-
-/// The release that it is a record of; what is none by its name, as the object that it is.
-fn record(kind: &str, name: &str) -> String {
-    release::of_record(name).map_or_else(
-        || format!("{kind}/{}", plain(name)),
-        |(release, _)| format!("the helm release {}", plain(release)),
-    )
 }
 
 async fn names(client: &Client, slot: &str, kind: &ApiResource) -> Result<Vec<String>, Error> {

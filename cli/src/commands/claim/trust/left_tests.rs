@@ -118,27 +118,3 @@ fn a24_tokens_without_an_end_are_named_with_what_removes_them() {
     let told = tokens_told("mew", &names(SHOWN + 2)).unwrap();
     assert!(told.contains("2 more") && told.ends_with(" token-8"), "{told}");
 }
-
-#[test]
-fn a_helm_release_counts_for_its_record_may_hold_hooks() {
-    let names = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect());
-    let web = "sh.helm.release.v1.web.v";
-    let revisions = |numbers: &[i64]| Ok(numbers.iter().map(|number| format!("{web}{number}")).collect());
-    let release = "From before, there is in mew: the helm release web.";
-    let unseen = "Could not be looked at in mew, and may be there: helm's releases (secrets).";
-    let odd = "From before, there is in mew: Secret/odd.";
-    for (typed, labelled, in_maps, told) in [
-        (names(&[]), names(&[]), names(&[]), None),
-        (revisions(&[1, 2]), revisions(&[1, 2]), names(&[]), Some(release)),
-        // helm reads it for its labels, whatever its type or name, and somebody may label it later.
-        (names(&[]), names(&["odd"]), names(&[]), Some(odd)),
-        (names(&["odd"]), names(&[]), names(&[]), Some(odd)),
-        (names(&[]), names(&[]), revisions(&[3]), Some(release)),
-        (Err(failing(403)), Err(failing(403)), names(&[]), Some(unseen)),
-    ] {
-        let case = format!("{typed:?}, {labelled:?}, {in_maps:?}");
-        let mut left = Left::default();
-        left.add_records(vec![("Secret", typed), ("Secret", labelled), ("ConfigMap", in_maps)]);
-        assert_eq!(left.told("mew").as_deref(), told, "{case}");
-    }
-}
