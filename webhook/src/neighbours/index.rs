@@ -90,19 +90,6 @@ impl HostIndex {
         }
     }
 
-    /// How long the shortest host of a slot other than `asking` is.
-    #[must_use]
-    pub fn shortest(&self, asking: &str) -> Option<usize> {
-        let below = self.below.iter().filter_map(|(label, node)| {
-            if node.slots.iter().any(|slot| **slot != *asking) {
-                Some(label.len())
-            } else {
-                Some(label.len() + 1 + node.shortest(asking)?)
-            }
-        });
-        below.min()
-    }
-
     /// A slot other than `asking` whose host is below this one. No slot has more than one host, so few are passed over.
     fn other_below(&self, asking: &str) -> Option<&Arc<str>> {
         self.below.values().find_map(|node| {

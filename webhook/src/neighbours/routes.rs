@@ -178,15 +178,13 @@ struct Reader<'r> {
     priority_of_rules: Option<String>,
     /// The first of an Ingress's rules that could take any host.
     open_rule: Option<String>,
-    /// How long the shortest rule of another slot with a host is, once it was asked for.
-    shortest_rule: Option<usize>,
     neighbours: &'r Neighbours<'r>,
 }
 
 impl<'r> Reader<'r> {
     fn new(neighbours: &'r Neighbours<'r>, before: Option<&'r Taken>) -> Self {
         let taken = Taken::default();
-        Self { taken, before, opened: 0, priority_of_rules: None, open_rule: None, shortest_rule: None, neighbours }
+        Self { taken, before, opened: 0, priority_of_rules: None, open_rule: None, neighbours }
     }
 }
 

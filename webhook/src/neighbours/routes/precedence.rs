@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::{Reader, SHOWN};
 use crate::neighbours::raw::{at, each, text, texts};
-use crate::neighbours::{Finding, Neighbours, traefik};
+use crate::neighbours::{Finding, traefik};
 
 /// The kinds of Traefik's that hold for every namespace where an object has this name.
 const DEFAULTS: [&str; 2] = ["TLSOption", "TLSStore"];
@@ -32,18 +32,11 @@ impl Reader<'_> {
         let read = traefik::read(rule);
         read.texts.iter().for_each(|text| self.name(text));
         let is_set = traefik::is_priority(priority);
-        if read.is_open && (is_set || read.is_mixed || self.is_long(rule)) {
+        if read.is_open && (is_set || read.is_mixed) {
             self.rule_before(rule, is_set.then_some(priority));
         } else if read.is_open {
             self.open(&format!("the rule {rule}"));
         }
-    }
-
-    /// True for a rule as long as one of another slot for its host. Of two that match, Traefik takes the longer one.
-    fn is_long(&mut self, rule: &str) -> bool {
-        let Neighbours { hosts, slot, .. } = self.neighbours;
-        let of_others = || hosts.shortest(slot).map_or(usize::MAX, |host| host + "Host(``)".len());
-        rule.len() >= *self.shortest_rule.get_or_insert_with(of_others)
     }
 
     /// A rule for any host that goes before those of other slots.

@@ -93,17 +93,6 @@ fn a156_a_rule_for_any_host_with_a_priority_is_denied() {
 }
 
 #[test]
-fn a156_a_rule_for_any_host_as_long_as_anothers_with_a_host_is_denied() {
-    let shortest = "Host(`mew.dev.example.com`)".len();
-    let of = |long: usize| rule(&format!("Path(`/{}`)", "x".repeat(long - "Path(`/`)".len())));
-    check(ROUTE, &of(shortest), Some(("neighbour-host", "takes hosts of other slots")));
-    check(("traefik.io", "IngressRouteTCP"), &of(shortest + 50), Some(("neighbour-host", "the rule Path")));
-    assert!(open(ROUTE, &of(shortest - 1)).contains("the rule Path"));
-    let own = format!("Host(`pikachu.dev.example.com`) && {}", "Path(`/x`)".repeat(9));
-    assert_eq!(open(ROUTE, &first(&own, &Value::Null)), "");
-}
-
-#[test]
 fn a156_an_ingress_without_a_host_is_denied_a_priority_of_traefiks() {
     let ingress = |rules: Value, priority: &str| {
         let notes = json!({"traefik.ingress.kubernetes.io/router.priority": priority});
