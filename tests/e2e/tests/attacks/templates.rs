@@ -168,8 +168,11 @@ impl Gadgets {
             let any = json!({"x-kubernetes-preserve-unknown-fields": true});
             let schema = json!({"type": "object", "properties": {"spec": any, "status": any}});
             let scale = json!({"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"});
+            // One kind with a scale is enough: of some groups the API server cannot convert it, and refuses it unasked.
+            let subresources =
+                if kind == "Gadget" { json!({"status": {}, "scale": scale}) } else { json!({"status": {}}) };
             let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema},
-                "subresources": {"status": {}, "scale": scale}});
+                "subresources": subresources});
             let names = json!({"plural": plural, "singular": kind.to_lowercase(), "kind": kind, "listKind": format!("{kind}List")});
             // Kubernetes asks for this where a group is in its own domain.
             let approved = json!({"api-approved.kubernetes.io": "unapproved, for tests"});
