@@ -310,9 +310,13 @@ impl Reader<'_> {
         }
     }
 
+    /// True if a host of another slot was found that was not there before: one is enough for an answer.
+    fn has_enough(&self) -> bool {
+        self.before.is_some() && !self.taken.foreign.is_empty()
+    }
+
     fn asked(&mut self, host: Host<'_>) {
-        let is_enough = self.before.is_some() && !self.taken.foreign.is_empty();
-        if is_enough {
+        if self.has_enough() {
             return;
         }
         if let Some(owner) = self.neighbours.owner_of_host(&host) {

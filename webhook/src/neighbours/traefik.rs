@@ -92,7 +92,9 @@ impl Reader {
     fn step<'r>(&mut self, sign: char, rest: &'r str) -> Option<&'r str> {
         let behind = rest.get(sign.len_utf8()..)?;
         if sign.is_alphanumeric() || sign == '_' {
-            self.name.extend(sign.to_lowercase());
+            let is_end = |c: char| !(c.is_alphanumeric() || c == '_');
+            let (word, behind) = rest.split_at(rest.find(is_end).unwrap_or(rest.len()));
+            self.name.push_str(&word.to_lowercase());
             return Some(behind);
         }
         if let Some(comment) = rest.strip_prefix("/*") {

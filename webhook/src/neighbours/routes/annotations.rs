@@ -78,7 +78,7 @@ impl Reader<'_> {
             self.part_of_a_rule(&text(), char::is_alphanumeric);
         } else if word.ends_with("literal-subject") {
             self.subject(&text());
-        } else if !OTHER_ANNOTATIONS.iter().any(|other| word.ends_with(other)) {
+        } else if !self.has_enough() && !OTHER_ANNOTATIONS.iter().any(|other| word.ends_with(other)) {
             // Controllers read more of them than anybody could list.
             self.words(&text());
         }

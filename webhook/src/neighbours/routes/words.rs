@@ -23,7 +23,7 @@ impl Reader<'_> {
     /// A text that is a host, or in which hosts stand among other words. Of several words, a name in the cluster or one that
     /// begins with a dot says where something leads, or what a proxy leaves alone.
     pub(super) fn words(&mut self, text: &str) {
-        if !text.contains('.') {
+        if self.has_enough() || !text.contains('.') {
             return;
         }
         match Host::read(text) {
@@ -34,6 +34,9 @@ impl Reader<'_> {
 
     fn each_word<'t>(&mut self, words: impl Iterator<Item = &'t str>) {
         for word in words.filter(|word| !word.starts_with('.') && word.contains('.')) {
+            if self.has_enough() {
+                return;
+            }
             if let Some(host) = Host::read(word) {
                 self.slots_host(host);
             }
