@@ -41,7 +41,11 @@ pub fn no_hooks(slot: &Slot, history: &History, now: Timestamp) -> Option<String
     let Some(created) = newest.created else { return Some("it is not known when its record was made".to_owned()) };
     // A record of theirs that is as old as their claim, to a clock's difference, they made in it.
     let theirs = newest.deployed_by.as_deref().is_some_and(|by| claim.admits([by], [""; 0]));
-    let is_after = if theirs { later(created, WHOLE + CLOCKS) > began.at } else { created >= later(began.at, CLOCKS) };
+    // Before the claim with which a Slot was made, nobody held it.
+    let made = slot.metadata.creation_timestamp.as_ref().filter(|_| !began.by_loss);
+    let is_first = made.is_some_and(|made| later(made.0, WHOLE + CLOCKS) >= began.at);
+    let is_after =
+        if theirs || is_first { later(created, WHOLE + CLOCKS) > began.at } else { created >= later(began.at, CLOCKS) };
     if !is_after {
         return Some(format!("it was deployed {before}"));
     }

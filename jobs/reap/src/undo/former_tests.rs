@@ -41,6 +41,7 @@ fn hooks_of_a_former_holder_never_run_and_in_doubt_none_do() {
         slot["status"] = json!({"claimedAt": status});
         slot
     };
+    let made = |text: &str| json!({"metadata": {"creationTimestamp": text}});
     let before = Some("it was deployed before bob claimed the slot");
     let unknown = Some("it is not known when bob claimed the slot");
     let unshared = Some("it was deployed before somebody lost the slot that held it then");
@@ -54,6 +55,15 @@ fn hooks_of_a_former_holder_never_run_and_in_doubt_none_do() {
         ("right after a claim, by its holder", &plain, Some("12:00:00"), Some(" Bob@Example.com"), none),
         ("in the same moment, by its holder's faster clock", &plain, Some("11:59:58"), Some("bob"), none),
         ("right after a claim, by nobody knows whom", &plain, Some("12:00:01"), None, before),
+        (
+            "the same, in a Slot that was made with its claim",
+            &made("2026-11-30T11:59:59Z"),
+            Some("12:00:01"),
+            None,
+            none,
+        ),
+        ("the same, in a Slot that was there before", &made("2026-11-30T11:59:00Z"), Some("12:00:01"), None, before),
+        ("from before the Slot", &made("2026-11-30T11:59:59Z"), old, None, before),
         ("a little after a claim, by CI", &plain, Some("12:00:02"), Some("ci"), none),
         ("nobody knows when it was made", &plain, None, Some("bob"), Some("it is not known when its record was made")),
         ("nobody knows when it was claimed", &claimed(None), new, Some("bob"), unknown),
