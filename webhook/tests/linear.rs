@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use example::{KINDS, Kind, MANY, cost};
 
-/// In a released program it was 82 ms at most (docs/reliability.md), and without optimisation 1.15 s.
+/// In a released program it was 64 ms at most (docs/reliability.md), and without optimisation 1.15 s.
 const MOST: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_500 } else { 200 });
 /// Ten times as many things may take so many times as long: memory that is further away is slower.
 const FACTOR: u32 = 16;
