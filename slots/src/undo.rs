@@ -25,7 +25,7 @@ pub const SECRET_TYPE: &str = "hotdesk.dev/reaped-release";
 /// Label: the release's name.
 pub const LABEL_RELEASE: &str = "reaped.hotdesk.dev/release";
 /// Label of helm's record of a release that came back: its revision, where that was reaped without its hooks. So they do not
-/// run later either; a newer revision is of whoever deploys it.
+/// run later either; a newer revision is of who deploys it.
 pub const LABEL_WITHOUT_HOOKS: &str = "reaped.hotdesk.dev/without-hooks";
 /// Label: its revision.
 pub const LABEL_REVISION: &str = "reaped.hotdesk.dev/revision";

@@ -1,6 +1,6 @@
 //! Which host may the sync give a slot?
 //!
-//! A slot's host belongs to the slot, and so does every host below it. Administrators say whose a host is; whoever edits a
+//! A slot's host belongs to the slot, and so does every host below it. Administrators say whose a host is; an editor of a
 //! sheet gives a slot none that is another's, below one, or above one. The policy inside the API server knows one Slot only,
 //! and says nothing of it.
 

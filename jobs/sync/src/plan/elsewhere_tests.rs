@@ -68,7 +68,7 @@ fn a_row_that_says_what_was_claimed_outside_the_sheet_writes_nothing_and_adopts_
     assert_eq!((plan.changes.len(), plan.problems.len(), plan.sayings.len()), (0, 0, 0), "{plan:?}");
 }
 
-/// A slot whose host is gone has lost it to whoever names it next.
+/// A slot whose host is gone has lost it to the next that names it.
 #[test]
 fn neither_the_host_nor_the_time_of_a_slot_that_is_held_outside_the_sheet_is_changed() {
     let soon = Some(Time(at("2026-11-25T00:00:00Z")));

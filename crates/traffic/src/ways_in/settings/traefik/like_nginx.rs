@@ -17,7 +17,7 @@ pub(crate) struct LikeNginx {
     controller: String,
     /// The class that it takes by the old annotation.
     class: String,
-    /// True if it takes the IngressClass of that name as well, whoever its controller is.
+    /// True if it takes the IngressClass of that name as well, whichever controller it names.
     by_name: bool,
     /// True if it takes Ingresses without a class.
     without_class: bool,
