@@ -1,6 +1,6 @@
 //! What is a row told whose slot is held by a claim that was not made in the sheet?
 //!
-//! Such a claim is its holder's: no row adopts, changes or ends it, also where the row names the holder. Whoever can edit the
+//! Such a claim is its holder's: no row adopts, changes or ends it, also where the row names the holder. An editor of the
 //! sheet would else name them beside themselves, and leave them out the next time.
 
 use hotdesk_sheet::{Kind, Problem, Row, Wanted};

@@ -119,7 +119,7 @@ impl Present<'_> {
         if owner.is_some() && owner == wanted.users.first() { What::Changed } else { What::Claimed }
     }
 
-    /// Whoever holds a slot by a claim of their own keeps its host: once given up, it would be the next row's.
+    /// Who holds a slot by a claim of their own keeps its host: once given up, it would be the next row's.
     fn judges_host(&self) -> bool {
         self.judged.has_host && (self.slot.spec.host.is_none() || self.held_elsewhere().is_none())
     }
