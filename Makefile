@@ -26,7 +26,7 @@ chaos: ## Break hotdesk in every way under a hundred writes a second, and upgrad
 	@CHAOS_LONG=yes tests/run chaos
 
 soak: ## Two million reviews, and what is resident after them (5 min; first time 20)
-	@tests/bench/run soak
+	@bench/run soak
 
 loki: ## Ask a real Loki, and record its answers for the tests (8 min the first time)
 	@tests/run loki
@@ -37,19 +37,19 @@ attacks: ## The attack table and the sweep over all kinds (2 min, on the install
 	@tests/run attacks
 
 bench: ## Measure everything beside the peers and the limit, and write docs/performance.md (40 min; first time 55)
-	@tests/bench/run
+	@bench/run
 
 bench-kyverno: ## The same with Kyverno, which is built first (10 min more)
-	@tests/bench/run --kyverno
+	@bench/run --kyverno
 
 bench-largest: ## 100,000 Slots with 200 claimants each: takes 14 GiB and 8 min
-	@tests/bench/run growth-largest
+	@bench/run growth-largest
 
 bench-idle-check: ## What the check of an idle slot costs, beside the pipeline that it replaces (3 min)
-	@tests/bench/idle-check
+	@bench/idle-check
 
 bench-instructions: ## Count the instructions of an answer, and compare them with what they were (1 min)
-	@tests/bench/instructions
+	@bench/instructions
 
 fuzz: ## Ten million made-up reviews, each answer checked against rules of its own (about 20 min; first time 10 more)
 	@tests/fuzz

@@ -10,7 +10,7 @@ mod sheet;
 use std::io::Read as _;
 use std::path::Path;
 
-use hotdesk_fetch::retry::patiently;
+use hotdesk_http::retry::patiently;
 use hotdesk_sheet::csv;
 use hotdesk_slots::text::harmless;
 use hotdesk_slots::{ClaimView, NameRules};

@@ -1,5 +1,5 @@
 //! What does a controller's log in a file come to, for one slot? Reads it as a run reads the stream of a pod, and prints
-//! the tally and how long it took; the benchmark of the reaper (`tests/bench`) runs it.
+//! the tally and how long it took; the benchmark of the reaper (`bench`) runs it.
 //!
 //!     cargo run --release -p hotdesk-reap --example tally -- controller.log --slot mew --service web:80
 

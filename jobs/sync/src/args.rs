@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{ArgGroup, Parser};
-use hotdesk_fetch::google::{Access, Credential};
-use hotdesk_fetch::http::{Http, is_safe};
+use hotdesk_http::google::{Access, Credential};
+use hotdesk_http::http::{Http, is_safe};
 use hotdesk_runtime::duration::positive;
 use hotdesk_runtime::log::LogArgs;
 use hotdesk_slots::identity::{Accounts, NameRules, People};

@@ -9,8 +9,8 @@
 
 mod support;
 
-use hotdesk_fetch::google::Credential;
-use hotdesk_fetch::stand_in::google::EMAIL;
+use hotdesk_http::google::Credential;
+use hotdesk_http::stand_in::google::EMAIL;
 use hotdesk_sync::source::{Source, SourceError};
 use serde_json::json;
 use support::google::{Google, error, sheets};

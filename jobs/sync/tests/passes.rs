@@ -12,7 +12,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotdesk_fetch::google::Credential;
+use hotdesk_http::google::Credential;
 use hotdesk_slots::NameRules;
 use hotdesk_sync::metrics::Metrics;
 use hotdesk_sync::rows::Rules;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 /// Plans a file against slots that are all held by a claim of the sheet, and returns the slots whose rows have problems.
 fn planned(file: &str) -> (Plan, BTreeSet<String>) {
-    let path = format!("{}/../sheet/tests/sheets/{file}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../../crates/sheet/tests/sheets/{file}", env!("CARGO_MANIFEST_DIR"));
     let table = csv::parse(&std::fs::read(path).unwrap()).unwrap();
     let names: BTreeSet<String> = table.lines.iter().skip(1).map(|line| line.cell(0).to_owned()).collect();
     let slots: Vec<Slot> = names

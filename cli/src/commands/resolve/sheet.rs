@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn the_sheets_that_people_write_give_no_slot_to_somebody_else() {
         let resolved = |file: &str, user: &str| {
-            let path = format!("{}/../jobs/sheet/tests/sheets/{file}", env!("CARGO_MANIFEST_DIR"));
+            let path = format!("{}/../crates/sheet/tests/sheets/{file}", env!("CARGO_MANIFEST_DIR"));
             let candidates = rows(&std::fs::read_to_string(path).unwrap());
             let user = name(user);
             let sought = Sought { user: &user, slot: None, claim_url: None, program: "hotdesk" };

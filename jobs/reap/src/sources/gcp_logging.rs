@@ -4,10 +4,10 @@
 //! judged here, by Services that exist, and never by a pattern.
 
 use bytes::Bytes;
-use hotdesk_fetch::Error;
-use hotdesk_fetch::google::{Access, Credential};
-use hotdesk_fetch::http::{Answer, Http, is_safe};
-use hotdesk_fetch::retry::patiently;
+use hotdesk_http::Error;
+use hotdesk_http::google::{Access, Credential};
+use hotdesk_http::http::{Answer, Http, is_safe};
+use hotdesk_http::retry::patiently;
 use hotdesk_slots::text::human_time;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Request, StatusCode};

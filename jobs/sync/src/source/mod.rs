@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-pub use hotdesk_fetch::Error as SourceError;
+pub use hotdesk_http::Error as SourceError;
 use jiff::Timestamp;
 
 use crate::source::sheets::Sheets;

@@ -1,8 +1,8 @@
 //! What does a Google Sheet show?
 
 use bytes::Bytes;
-use hotdesk_fetch::google::Access;
-use hotdesk_fetch::http::{Answer, Http};
+use hotdesk_http::google::Access;
+use hotdesk_http::http::{Answer, Http};
 use hotdesk_sheet::Table;
 use hotdesk_slots::text::plain;
 use http::{Request, StatusCode, Uri};

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hotdesk_fetch::Error;
-use hotdesk_fetch::http::{Answer, Http};
-use hotdesk_fetch::retry::patiently;
+use hotdesk_http::Error;
+use hotdesk_http::http::{Answer, Http};
+use hotdesk_http::retry::patiently;
 use hotdesk_slots::text::plain;
 use hotdesk_traffic::pod_usage::pods::node;
 use hotdesk_traffic::pod_usage::{Costs, Kubelets, Probes, Sample, Summary};

@@ -1,6 +1,6 @@
 //! The API server fails.
 
-use hotdesk_fetch::stand_in::{Reply, Request};
+use hotdesk_http::stand_in::{Reply, Request};
 use jiff::SignedDuration;
 use serde_json::json;
 
