@@ -165,7 +165,7 @@ pub enum ModeArg {
 pub enum TokenSecretsArg {
     /// Only administrators write them
     Deny,
-    /// Whoever deploys in a slot may write them
+    /// Everybody who deploys in a slot can write them
     Allow,
 }
 

@@ -1,6 +1,6 @@
 //! Does a request come from an API server?
 //!
-//! A review says who asks for what, and nothing in it can be checked. So whoever sends one has to show that it is an API
+//! A review says who asks for what, and nothing in it can be checked. So the sender has to show that it is an API
 //! server, by the head of its request, before a byte of the body is kept. Today it shows a secret path. A client
 //! certificate, or the token that API servers are to send to webhooks (KEP-6060), would be further proofs.
 

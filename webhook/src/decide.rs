@@ -122,7 +122,7 @@ pub enum Decision {
     Tolerate(Reason, Mode),
     /// The write is denied.
     Deny(Reason),
-    /// The write is denied to everybody but administrators, whoever holds the slot.
+    /// The write is denied to everybody but administrators, the slot's holder too.
     Forbid(Rule),
 }
 
@@ -135,7 +135,7 @@ pub fn decide(facts: &Facts<'_>, slot: SlotView<'_>, settings: &Settings, now: T
     if settings.breaks_glass(facts.requester) {
         return Decision::Allow(Role::BreakGlass);
     }
-    // Before the Slot is looked at: whoever sets up a slot writes there before it has one.
+    // Before the Slot is looked at: an administrator who sets up a slot writes there before it has one.
     if settings.is_administrator(facts.requester) {
         return Decision::Allow(Role::Administrator);
     }

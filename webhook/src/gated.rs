@@ -101,7 +101,7 @@ impl Gated {
         self.tree.below(field)
     }
 
-    /// True for an object that is the administrators', whoever holds the slot.
+    /// True for an object that belongs to the administrators, not to the slot's holder.
     #[must_use]
     pub fn is_fixture(&self, group: &str, resource: &str, name: &str) -> bool {
         self.fixtures.iter().any(|fixtures| {

@@ -118,7 +118,7 @@ impl<'a> Asked<'a> {
     fn both(&self) -> Result<(&'a Slot, &'a Slot), Vec<String>> {
         match (self.old, self.new) {
             (Some(old), Some(new)) => Ok((old, new)),
-            _ => Err(vec!["the present Slot cannot be read: only an administrator can mend it".to_owned()]),
+            _ => Err(vec!["the present Slot cannot be read: only an administrator can fix it".to_owned()]),
         }
     }
 }

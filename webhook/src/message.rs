@@ -79,7 +79,7 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
             keys::SLOT
         ),
         Reason::UnreadableSlot => format!(
-            "the Slot of \"{slot}\" cannot be read, so nobody holds it. An administrator mends it: kubectl edit slot slot -n {slot}"
+            "the Slot of \"{slot}\" cannot be read, so nobody holds it. An administrator can fix it: kubectl edit slot slot -n {slot}"
         ),
         Reason::NoNamespace => {
             "hotdesk was asked about an object without a namespace, and judges slots only. An administrator \
@@ -95,8 +95,8 @@ pub fn rule(broken: Broken<'_>, facts: &Facts<'_>) -> String {
     let (slot, who) = (plain(facts.namespace), plain(&facts.requester.username));
     match broken {
         Broken::Fixture(name, resource) => format!(
-            "slot \"{slot}\": {name} ({resource}) belongs to hotdesk, whoever holds the slot: only its administrators change \
-             it, and you are {who}. Give what is yours another name."
+            "slot \"{slot}\": {name} ({resource}) belongs to hotdesk, not to the holder of the slot: only \
+             administrators of hotdesk can change it, and you are {who}. Give what is yours another name."
         ),
         Broken::TokenLifetime => format!(
             "slot \"{slot}\": a token of a slot's service account lasts an hour at most, for a slot changes hands. Leave out \

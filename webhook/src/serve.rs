@@ -35,7 +35,7 @@ pub mod strangers;
 
 use strangers::{Stranger, Strangers};
 
-/// API servers keep idle connections to a webhook for 90 s; whoever closes first must not be us, or a
+/// API servers keep idle connections to a webhook for 90 s; we must not be the first to close, or a
 /// request is lost now and then.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(120);
 /// A handshake is a matter of two round trips.

@@ -76,7 +76,7 @@ pub enum TokenSecrets {
     /// Nobody makes one in a slot, or changes one.
     #[default]
     Deny,
-    /// Whoever deploys in a slot may.
+    /// Everybody who deploys in a slot can.
     Allow,
 }
 

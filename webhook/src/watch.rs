@@ -1,6 +1,6 @@
 //! How do the Slots get into the book, and when do they count as known?
 //!
-//! One watch over all namespaces. It ends and begins anew every half minute, and each answer of the
+//! One watch over all namespaces. It ends and begins again every half minute, and each answer of the
 //! API server proves that it is there; silence for a minute means that claims may have changed unseen. The client is
 //! not that of `crates/runtime`: the call that streams the list may last longer than a watch, which a layer of its own says.
 

@@ -1,5 +1,5 @@
-//! What does whoever reaches the port get, and what can a review cause that no API server has made? The rows a85 to a94 and
-//! a97 of the attack table; a98 is in `tls_versions.rs`.
+//! What does a caller who reaches the port get, and what can a review cause that no API server has made? The rows a85 to a94
+//! and a97 of the attack table; a98 is in `tls_versions.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 mod support;

@@ -246,7 +246,7 @@ fn sigterm_makes_it_not_ready_and_lets_everything_under_way_end() {
     under_way.send(begun.as_bytes());
     webhook.signal("-TERM");
     wait_for("the webhook to say that it is leaving", || get(webhook.health, "/readyz").1.contains("shutting down"));
-    assert!(allowed(&webhook.client().post("/mutate", &body)), "it still answers whoever is sent here");
+    assert!(allowed(&webhook.client().post("/mutate", &body)), "it still answers every request that is sent here");
     wait_for("the port to close", || Client::try_connect(webhook.reviews, &webhook.issued).is_err());
     under_way.send(rest.as_bytes());
     assert!(allowed(&under_way.answer()), "what was under way is answered");

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::identity::{Name, NameError, trimmed};
 use crate::slot::{Claim, Mode};
 
-/// So many names or groups of a requester are compared with each of the claim's. Nearly everybody has fewer; whoever has
+/// So many names or groups of a requester are compared with each of the claim's. Nearly everybody has fewer; somebody with
 /// thousands is looked up instead.
 const FEW: usize = 16;
 
@@ -165,7 +165,7 @@ impl<'a> Standing<'a> {
 mod tests {
     use super::*;
 
-    /// The long way and the short one are the same to whoever asks.
+    /// The long way and the short one are the same to the caller.
     #[test]
     fn a_claimant_is_admitted_by_whichever_of_many_names_and_groups() {
         let claim = ClaimView {

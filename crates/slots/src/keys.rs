@@ -15,7 +15,7 @@ pub const CLAIMANTS: &str = "hotdesk.dev/claimants";
 /// Annotation: why the slot is claimed.
 pub const PURPOSE: &str = "hotdesk.dev/purpose";
 
-/// Annotation on helm's release records only: the name of whoever sent the request.
+/// Annotation on helm's release records only: the name of the user who sent the request.
 pub const DEPLOYED_BY: &str = "hotdesk.dev/deployed-by";
 
 /// Label that a trusted deployer which authenticates people may set, in the label-safe spelling: the person it deploys for.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod asker;
 
-/// For how long a request may wait to be carried out. After that it is void: whoever wrote it has gone on.
+/// For how long a request may wait to be carried out. After that it is void: the person who wrote it has gone on.
 pub const VALID_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 /// The shortest time between two requests of one kind in one slot: each becomes a Job.

@@ -119,7 +119,7 @@ pub struct Claim {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
 
-    /// Why the slot is held; shown to whoever wants it.
+    /// Why the slot is held; shown to everybody who wants the slot.
     #[schemars(length(max = 200), regex(pattern = r"^[^\x00-\x1f\x7f]*$"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,

@@ -1,6 +1,6 @@
 //! How long may a slot go unused before it counts as idle?
 //!
-//! Whoever reads settings reads time zones: their names are looked up while an [`OfficeHours`] is
+//! To read settings is to read time zones: their names are looked up while an [`OfficeHours`] is
 //! deserialized, so that judging a moment needs nothing but the moment.
 
 use jiff::civil::{Time, Weekday};

@@ -1,4 +1,4 @@
-//! What may nobody but administrators write in a slot, whoever holds it and whatever its mode is?
+//! What may only administrators write in a slot, never its holder, whatever its mode is?
 
 use std::collections::BTreeSet;
 

@@ -67,8 +67,8 @@ fn of_tools(entries: &Option<BTreeMap<String, String>>) -> Vec<(&String, &String
 fn untouched(write: &Write<'_>, old: &Slot) -> Result<(), String> {
     let was_trusted = write.was_trusted_unsaid();
     let problem = |what: &str| format!("somebody who does not hold the slot changes {what}");
-    // What the webhook itself writes down, whoever writes the Slot: a claim ends the wish to have the slot cleared, and says
-    // that it trusts what runs where that was so.
+    // What the webhook itself writes down, for every writer of the Slot: a claim ends the wish to have the slot cleared,
+    // and says that it trusts what runs where that was so.
     let spec = |slot: &Slot| {
         let clear_after = slot.spec.clear_after.clone().filter(|_| slot.spec.claim.is_none());
         let trust = |claim: Written| Written { trust_workloads: claim.trust_workloads || was_trusted, ..claim };

@@ -1,4 +1,4 @@
-//! In which form is a Slot stored, whoever wrote it?
+//! In which form is a Slot stored, for every writer?
 
 use std::collections::BTreeMap;
 

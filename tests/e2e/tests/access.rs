@@ -192,7 +192,8 @@ fn the_gate_knows_the_controller_by_name_and_object_whatever_rbac_says() {
     until("the right to be known", SOON, || annotate(CONTROLLER, "hotdesk-claimants").as_result());
     annotate(CONTROLLER, "hotdesk-view").failed_saying(&["is held by alice@example.com", CONTROLLER]);
     annotate("bob@example.com", "hotdesk-claimants").failed_saying(&["is held by alice@example.com"]);
-    annotate("alice@example.com", "hotdesk-claimants").failed_saying(&["belongs to hotdesk, whoever holds the slot"]);
+    annotate("alice@example.com", "hotdesk-claimants")
+        .failed_saying(&["belongs to hotdesk, not to the holder of the slot"]);
 }
 
 #[test]

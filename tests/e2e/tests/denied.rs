@@ -156,7 +156,7 @@ fn a36_a43_nobody_changes_what_hotdesk_put_into_a_slot_in_any_mode() {
                     &["create", "cronjob", "hotdesk-reaper", "--image=a", "--schedule=0 0 1 1 *", dry],
                 ),
             ] {
-                denial.failed_saying(&["belongs to hotdesk, whoever holds the slot", person.name]);
+                denial.failed_saying(&["belongs to hotdesk, not to the holder of the slot", person.name]);
             }
             slot.kubectl(person, &["create", "rolebinding", "mine", "--clusterrole=view", dry]).succeeded();
         }

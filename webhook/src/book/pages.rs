@@ -84,7 +84,7 @@ impl Pages {
         self.take_out(namespace)
     }
 
-    /// Notes the host that a slot has now. The index is written only if it is another: whoever reads it then has to be left a
+    /// Notes the host that a slot has now. The index is written only if it is another: its readers then have to be left a
     /// copy.
     fn put_host(&mut self, namespace: &str, host: Option<&str>) {
         let known = self.slots.get(namespace).and_then(|entry| entry.page.host.as_deref());

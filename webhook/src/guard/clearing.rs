@@ -1,6 +1,6 @@
 //! May a slot be taken over that is just being cleared, and what becomes of the wish to have it cleared?
 //!
-//! A run of the reaper is meant for whoever held the slot when it was judged. The reaper notes in the Slot, against
+//! A run of the reaper is meant for the person who held the slot when it was judged. The reaper notes in the Slot, against
 //! the version that it judged, until when it may be at work; here the Slot is read as it is stored, so of a claim
 //! and that note exactly one comes first.
 

@@ -33,7 +33,7 @@ pub(super) fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> R
     if problems.is_empty() { Ok(Writer::Person) } else { Err(problems) }
 }
 
-/// What a person may not change even of their own slot. Whoever could set an owner reference could have
+/// What a person may not change even of their own slot. A person who could set an owner reference could have
 /// the garbage collector delete the Slot.
 fn administrators_only(old: &Slot, new: &Slot) -> Vec<String> {
     let (was, is) = (&old.metadata, &new.metadata);
@@ -77,7 +77,7 @@ fn takes_from_another(asked: &Asked<'_>, mine: &[Name], old: &Slot, new: &Slot, 
 fn touches(old: &Slot, new: &Slot) -> bool {
     old.spec != new.spec
         || marks_differ(&old.metadata, &new.metadata)
-        // Whoever applies another's values again would own those fields too, and stand in the way of their next apply.
+        // A person who applies another's values again would own those fields too, and stand in the way of their next apply.
         || old.metadata.managed_fields != new.metadata.managed_fields
 }
 

@@ -20,7 +20,7 @@ pub(super) fn against_person(old: &Slot, new: &Slot, settings: &Settings, now: T
     if in_force(was, now) && is_sheets(was) {
         let sheet = settings.claim_url.as_deref().unwrap_or("the sheet");
         return Some(format!(
-            "spec.claim: it comes from a sheet, and is changed there, not here: edit {sheet}, or ask whoever may"
+            "spec.claim: it comes from a sheet, and is changed there, not here: edit {sheet}, or ask somebody who can"
         ));
     }
     // What a lapsed claim left behind is not the person's doing; `source` takes it away.

@@ -2,7 +2,7 @@
 //!
 //! Everything that would have to be worked out for each later request (names as they are compared, aliases, the Slot's own
 //! marks) is worked out here, once. What the write does not change stays as it is: an empty patch, a label or the same
-//! values again renew no claim, whoever sends them.
+//! values again renew no claim, no matter who sends them.
 
 use hotdesk_slots::claim::{Standing, trusts_workloads};
 use hotdesk_slots::identity::Name;

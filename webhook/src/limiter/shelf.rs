@@ -36,7 +36,7 @@ impl InCluster {
         config.connect_timeout = Some(TIMEOUT);
         config.read_timeout = Some(TIMEOUT);
         config.write_timeout = Some(TIMEOUT);
-        // The claim is tried again by whoever makes it.
+        // The person who makes the claim tries it again.
         config.default_retry = false;
         Ok(Self { client: Client::try_from(config)?, name: name.to_owned() })
     }
@@ -50,7 +50,7 @@ impl InCluster {
     }
 }
 
-/// What whoever refused it says, without the rest of the answer.
+/// What the part that refused it says, without the rest of the answer.
 fn reason(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => harmless(&status.message),

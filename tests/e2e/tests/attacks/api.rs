@@ -194,7 +194,7 @@ impl Ask {
         self.with_header("Connection", "Upgrade").with_header("Upgrade", "SPDY/3.1")
     }
 
-    /// Whoever owns a field is seen in the object afterwards.
+    /// The owner of a field is seen in the object afterwards.
     fn managed_by(self, manager: &str) -> Self {
         let writes = [Method::POST, Method::PUT, Method::PATCH].contains(&self.method);
         let connects = ["/proxy", "/exec", "/attach", "/portforward"].iter().any(|part| self.path.contains(part));

@@ -101,7 +101,7 @@ fn people() -> Vec<Row> {
 }
 
 fn roles() -> Vec<Row> {
-    const BELONGS: &str = "denied: it belongs to hotdesk, whoever holds the slot";
+    const BELONGS: &str = "denied: it belongs to hotdesk, not to the holder of the slot";
     vec![
         row("a43", "bob", "changes hotdesk's RoleBindings of his own slot, with RBAC admin there", BELONGS, |w| {
             let slot = TestSlot::held_by("bob@example.com");

@@ -226,7 +226,7 @@ fn at_the_gate() -> Vec<Row> {
     rows
 }
 
-/// What people read must not work on their terminal, whoever wrote it.
+/// What people read must not work on their terminal, no matter who wrote it.
 fn shown() -> Vec<Row> {
     vec![row("a71", "anybody", "reads a status that is full of escape sequences", "none reaches the terminal", |w| {
         let slot = TestSlot::held_by("alice@example.com");

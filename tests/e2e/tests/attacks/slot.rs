@@ -245,7 +245,7 @@ fn noted(world: &World) -> Verdict {
     held(annotations["own"] == "x" && annotations[NOTED] == before, || annotations.to_string())
 }
 
-/// Whoever owns a field by server-side apply stands in the way of the administrators' next upgrade.
+/// The owner of a field by server-side apply stands in the way of the administrators' next upgrade.
 fn co_owns(world: &World) -> Verdict {
     let slot = TestSlot::held_by("alice@example.com");
     let spec = json!({"host": "mew.dev.example.com"});

@@ -121,7 +121,7 @@ pub fn settled(world: &World, who: &Actor, namespace: &str) -> Answer {
 }
 
 /// What is said of what the charts put into a slot, in the singular and the plural.
-pub const OF_HOTDESK: &str = " to hotdesk, whoever holds the slot";
+pub const OF_HOTDESK: &str = " to hotdesk, not to the holder of the slot";
 
 const NOBODYS: &str = "denied, or there is no such account";
 

@@ -80,7 +80,7 @@ fn by_kubectl(world: &World, args: &[&str], stdin: &str) -> Verdict {
     world.unchanged(house.name(), || turned_away(&people::bob().kubectl_with(&args, stdin), &HELD))
 }
 
-/// Whoever owns an object, or keeps it from going, decides when it goes.
+/// The owner of an object, or the one who keeps it from going, decides when it goes.
 fn owns_everything(world: &World) -> Verdict {
     let house = world.alices();
     let owner = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "0d7e"}]);

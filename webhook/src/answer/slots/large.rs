@@ -57,8 +57,8 @@ pub(super) fn refused<'a>(
     denied(decided(uid, request, requester, Ok(unread)), TooLarge::Slot)
 }
 
-/// Answers a review of a Slot of which nothing but its metadata was kept: whoever may delete it does, and break-glass writes it
-/// as it is. The others are denied.
+/// Answers a review of a Slot of which nothing but its metadata was kept: a user who may delete it does, and break-glass
+/// writes it as it is. The others are denied.
 ///
 /// # Errors
 /// Where the review cannot be read.

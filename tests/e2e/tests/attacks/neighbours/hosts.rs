@@ -114,7 +114,7 @@ fn spellings() -> Vec<Row> {
         .collect()
 }
 
-/// Whoever bob lets work for him.
+/// The accounts that bob lets work for him.
 fn writers() -> Vec<Row> {
     vec![
         row("a99c", "a program in bob's slot that the claim trusts", "takes alice's host", DENIED, |w| {
