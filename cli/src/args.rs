@@ -100,7 +100,7 @@ pub(crate) enum Command {
     Resolve(Box<Resolve>),
     /// Bring the claims of a Google Sheet or a CSV file to the slots, once; for administrators.
     Sync(Box<Sync>),
-    /// Check the installation and every slot, and say how to mend what is wrong.
+    /// Check the installation and every slot, and say how to fix what is wrong.
     Doctor,
     /// Print a script that completes commands and flags in a shell.
     Completion(Completion),

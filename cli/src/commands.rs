@@ -29,7 +29,7 @@ use crate::me::Me;
 use crate::near;
 use crate::row::Row;
 
-/// How often a change is tried anew because the slot changed at the same moment. After each, the
+/// How often a change is tried again because the slot changed at the same moment. After each, the
 /// slot is read and judged again, so a slot that somebody else took is not fought over.
 const ATTEMPTS: usize = 3;
 
@@ -88,7 +88,7 @@ pub(crate) struct Changed {
     pub(crate) is: Slot,
 }
 
-/// Reads a slot, has a change of its spec judged, and makes it; anew if somebody else changed the slot
+/// Reads a slot, has a change of its spec judged, and makes it; again if somebody else changed the slot
 /// at the same moment. `judge` gives no change where there is nothing to do.
 pub(crate) async fn change<F>(cluster: &Cluster, typed: &str, judge: F) -> Result<Changed, Failure>
 where

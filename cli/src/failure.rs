@@ -37,7 +37,7 @@ impl Failure {
             // A 404 for a named object is told apart by its details; this one is for the whole kind.
             404 if status.details.as_ref().is_none_or(|d| d.name.is_empty()) => Self::NoCluster(format!(
                 "hotdesk is not installed in the cluster at {server}: it knows no slots.hotdesk.dev. \
-                 Whoever runs the cluster installs it with: helm install hotdesk charts/hotdesk -n hotdesk --create-namespace"
+                 The people who run the cluster install it with: helm install hotdesk charts/hotdesk -n hotdesk --create-namespace"
             )),
             409 => Self::Conflict,
             _ => Self::Refused(format!("cannot {tried}: {message}")),
@@ -68,13 +68,13 @@ pub(crate) fn misused(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// The words of whoever denied it, without what the layers between put around them.
+/// The words of the part that denied it, without what the layers between put around them.
 fn denied(tried: &str, message: &str) -> String {
     let by_admission = ["denied the request: ", "denied request: "];
     match by_admission.iter().find_map(|mark| message.split_once(mark)) {
         Some((_around, words)) => words.to_owned(),
         None => format!(
-            "Kubernetes does not let you {tried}: {message}. Ask whoever runs the cluster for that right (RBAC)"
+            "Kubernetes does not let you {tried}: {message}. Ask the people who run the cluster for that right (RBAC)"
         ),
     }
 }
@@ -119,7 +119,7 @@ mod tests {
     fn each_failure_says_what_to_do_and_ends_with_its_exit_code() {
         for (code, message, says, exit) in [
             (401, "Unauthorized", "log in", 3),
-            (403, "slots.hotdesk.dev is forbidden: User \"bob\" cannot patch", "Ask whoever runs the cluster", 1),
+            (403, "slots.hotdesk.dev is forbidden: User \"bob\" cannot patch", "Ask the people who run the cluster", 1),
             (404, "404 page not found", "helm install hotdesk", 3),
             (409, "the object has been modified", "try once more", 1),
             (500, "etcd is away", "etcd is away", 1),

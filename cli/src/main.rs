@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
 
 fn print(done: &Done) -> ExitCode {
     match output::show(&done.text) {
-        // Whoever reads has read enough, as in `hotdesk list | head -1`, or has it all.
+        // The reader has read enough, as in `hotdesk list | head -1`, or has it all.
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
             Failure::Refused(format!("cannot write the output: {e}")).report()
         }

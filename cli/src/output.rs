@@ -10,7 +10,7 @@ use crate::failure::Failure;
 /// Writes to standard output. Colours go to terminals only, and not where NO_COLOR is set.
 ///
 /// # Errors
-/// When whoever reads is gone, or there is no room.
+/// When the reader is gone, or there is no room.
 pub(crate) fn show(text: &str) -> std::io::Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())?;

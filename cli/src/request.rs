@@ -79,8 +79,8 @@ pub(crate) async fn ask(
     let id = wish_of(kind, &changed.is).and_then(|request| request.id.clone());
     id.ok_or_else(|| {
         Failure::Refused(format!(
-            "the request was written, and hotdesk's webhook did not note it, so nobody carries it out. Whoever runs the \
-             cluster sees which version is installed: helm -n hotdesk list; {} is {}",
+            "the request was written, and hotdesk's webhook did not note it, so nobody carries it out. The people \
+             who run the cluster see which version is installed: helm -n hotdesk list; {} is {}",
             cluster.program,
             env!("CARGO_PKG_VERSION")
         ))
@@ -182,7 +182,7 @@ impl Told {
         self.silent_looks += 1;
         if self.silent_looks == LOOKS_IN_SILENCE {
             let why = format!(
-                "hotdesk's {} does not answer. Whoever runs the cluster sees why: kubectl -n hotdesk get pods",
+                "hotdesk's {} does not answer. The people who run the cluster see why: kubectl -n hotdesk get pods",
                 if kind == RequestKind::Restamp { "restamper" } else { "controller" }
             );
             self.wait(why, tell);

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 fn hotdesk(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotdesk"));
-    // No cluster of whoever runs the tests: neither a kubeconfig nor a pod's service account.
+    // No cluster of the person who runs the tests: neither a kubeconfig nor a pod's service account.
     command.env_clear().env("KUBECONFIG", "/nonexistent/kubeconfig").env("HOME", "/nonexistent");
     command.args(args).output().unwrap()
 }

@@ -19,7 +19,7 @@ pub(crate) struct List {
     #[arg(long)]
     pub(crate) free: bool,
 
-    /// Stay, and show the slots anew whenever one changes; Ctrl-C ends it.
+    /// Stay, and show the slots again whenever one changes; Ctrl-C ends it.
     #[arg(long, short)]
     pub(crate) watch: bool,
 }
@@ -134,7 +134,7 @@ pub(crate) struct Claim {
     /// The slot, by its namespace.
     pub(crate) slot: String,
 
-    /// What you use it for; shown to whoever wants it. A new claim needs one.
+    /// What you use it for; shown to everybody who wants the slot. A new claim needs one.
     #[arg(long, short, value_parser = purpose)]
     pub(crate) purpose: Option<String>,
 
@@ -349,7 +349,7 @@ fn grace(text: &str) -> Result<SignedDuration, String> {
     if grace.is_negative() { Err("it is negative".to_owned()) } else { Ok(grace) }
 }
 
-/// Whoever it may be: they are only looked for.
+/// Any name will do: it is only looked for.
 fn anyone(text: &str) -> Result<Name, String> {
     Name::parse(text).map_err(|e| e.to_string())
 }

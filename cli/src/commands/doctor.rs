@@ -1,4 +1,4 @@
-//! `hotdesk doctor`: is everything in place, and how is what is not mended?
+//! `hotdesk doctor`: is everything in place, and how does one fix what is not?
 //!
 //! `facts` asks, `show` shows, `finding` is what both speak of; every other file judges one part of what was seen.
 

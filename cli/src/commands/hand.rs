@@ -91,8 +91,8 @@ fn say(was: &Row, is: &Row) -> String {
     let (slot, holders) = (&is.slot, is.holders());
     let mine = |row: &Row| row.mine == Some(true);
     let yours = match (mine(was), mine(is)) {
-        (true, false) => "You may not deploy there any more; whoever holds it can hand it back.\n",
-        (true, true) => "You may still deploy there.\n",
+        (true, false) => "You can't deploy there any more; its new holder can hand it back.\n",
+        (true, true) => "You can still deploy there.\n",
         (false, _) => "",
     };
     format!("{slot} is held by {holders} now. What is deployed there stays.\n{yours}")
@@ -172,12 +172,8 @@ mod tests {
     fn whoever_hands_over_is_told_what_it_means_for_them() {
         let rows = |users: &[&str]| Row::of(&held(users, &[], &[]), Some(&Me::test("alice")), now());
         for (was, is, says) in [
-            (
-                rows(&["alice"]),
-                rows(&["bob"]),
-                "You may not deploy there any more; whoever holds it can hand it back.\n",
-            ),
-            (rows(&["alice"]), rows(&["bob", "alice"]), "You may still deploy there.\n"),
+            (rows(&["alice"]), rows(&["bob"]), "You can't deploy there any more; its new holder can hand it back.\n"),
+            (rows(&["alice"]), rows(&["bob", "alice"]), "You can still deploy there.\n"),
             (rows(&["carol"]), rows(&["bob"]), "stays.\n"),
         ] {
             assert!(say(&was, &is).ends_with(says), "{}", say(&was, &is));

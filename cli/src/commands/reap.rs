@@ -48,7 +48,7 @@ pub(super) fn needs_reaper(slot: &Slot) -> Result<(), Failure> {
     // The controller has seen the slot, and no CronJob.
     if status.is_some_and(|status| status.phase.is_some() && status.reaper.is_none()) {
         return Err(Failure::Refused(format!(
-            "{} has no reaper. Whoever runs the cluster sets reaper.enabled for it in charts/slots",
+            "{} has no reaper. The people who run the cluster set reaper.enabled for it in charts/slots",
             slot_name(slot)
         )));
     }
@@ -109,7 +109,7 @@ mod tests {
             needs_reaper(&slot).map_err(|e| e.to_string())
         };
         let refused = with(json!({"phase": "Held"})).unwrap_err();
-        assert!(refused.contains("mew has no reaper. Whoever runs the cluster sets reaper.enabled"), "{refused}");
+        assert!(refused.contains("mew has no reaper. The people who run the cluster set reaper.enabled"), "{refused}");
         assert_eq!(with(json!({"phase": "Held", "reaper": {"schedule": "7 * * * *"}})), Ok(()));
         assert_eq!(with(json!({})), Ok(()), "no controller has seen it yet");
     }

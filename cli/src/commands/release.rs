@@ -41,7 +41,7 @@ pub(crate) async fn run(cluster: &Cluster, args: &Release, form: Form) -> Result
     let clear_after = args.clean.then(|| now.checked_add(args.grace).unwrap_or(Timestamp::MAX));
     let judged = |slot: &Slot, _: &[Slot]| {
         let judged = judge(slot, &me, args, cluster.program, now)?;
-        // What was to be kept was kept for whoever held it.
+        // What was to be kept was kept for its former holder.
         let given_back = json!({"claim": null, "keepUntil": null, "clearAfter": clear_after});
         Ok((judged == Judged::Release).then_some(given_back))
     };

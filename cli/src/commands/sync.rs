@@ -1,4 +1,4 @@
-//! `hotdesk sync`: one pass of the sync by hand, with the rights of whoever types it.
+//! `hotdesk sync`: one pass of the sync by hand, with the rights of the person who types it.
 //!
 //! It is hotdesk-sync itself: the same flags, the same reading of the sheet, the same plan.
 

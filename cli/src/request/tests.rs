@@ -70,7 +70,8 @@ fn what_it_waits_for_is_told_once() {
 #[test]
 fn a_controller_that_says_nothing_is_told_of_after_fifteen_looks() {
     let over = slot("r1", &json!({"id": "r0", "kind": "reap", "phase": "Succeeded", "exitCode": 0}));
-    let silent = "hotdesk's controller does not answer. Whoever runs the cluster sees why: kubectl -n hotdesk get pods";
+    let silent =
+        "hotdesk's controller does not answer. The people who run the cluster see why: kubectl -n hotdesk get pods";
     check(&vec![over.clone(); 14], &[], &Look::Silent);
     check(&vec![over; 40], &[silent], &Look::Silent);
 }

@@ -1,4 +1,4 @@
-//! What was found, how bad is it, and what mends it?
+//! What was found, how bad is it, and what fixes it?
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -13,7 +13,7 @@ pub(super) enum Level {
     Warning,
     /// It could not be looked at, which is not the same as well.
     Unseen,
-    /// It must be mended.
+    /// It must be fixed.
     Problem,
 }
 

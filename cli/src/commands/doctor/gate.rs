@@ -254,7 +254,7 @@ fn oddities(entry: &Entry<'_>) -> Vec<String> {
         odd.push(format!("its namespaceSelector is not that {} exists", keys::SLOT));
     }
     if entry.objects.is_some_and(|selector| *selector != LabelSelector::default()) {
-        odd.push("it has an objectSelector, so whoever labels an object can pass it by".to_owned());
+        odd.push("it has an objectSelector, so a person who labels an object can pass it by".to_owned());
     }
     match (entry.name, entry.failure_policy) {
         (MACHINERY, "Fail") => odd.push("its failurePolicy is Fail: without a webhook, controllers stop".to_owned()),

@@ -73,7 +73,7 @@ pub(super) async fn controller(client: &Client, place: &Place, uses: Uses) -> Co
     Controller { place: place.clone(), uses, pods, sample, configs, files, log_limit }
 }
 
-/// Pods of well-known controllers, for whoever named the wrong ones.
+/// Pods of well-known controllers, for people who named the wrong ones.
 pub(super) async fn known(client: &Client) -> Seen<Vec<Pod>> {
     items(&Api::all(client.clone()), &ListParams::default().labels(KNOWN)).await
 }

@@ -1,4 +1,4 @@
-//! May each of hotdesk's programs do what it is there for, and may whoever asks see the Slots?
+//! May each of hotdesk's programs do what it is there for, and may the person who asks see the Slots?
 
 use futures::StreamExt as _;
 use hotdesk_slots::session_records::CONFIG_MAP;

@@ -1,6 +1,6 @@
 //! Did an earlier version leave in a slot what it saved of reaped releases?
 //!
-//! Whoever could edit in the slot could write such a Secret. So nothing reads it but an administrator, who knows whom to trust.
+//! Everybody who could edit in the slot could write such a Secret. So only an administrator reads it, who knows whom to trust.
 
 use std::collections::BTreeMap;
 

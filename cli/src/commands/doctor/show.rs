@@ -1,4 +1,4 @@
-//! How do findings look, so that people see first what is to be mended?
+//! How do findings look, so that people see first what they have to fix?
 
 use anstyle::{AnsiColor, Style};
 use hotdesk_slots::text::list;
@@ -68,7 +68,7 @@ impl Line<'_> {
         let (word, style) = mark(self.finding.level);
         text.push_str(&format!("  {style}{word:<9}{style:#}  {:<width$}  {}\n", self.about(), self.says()));
         if let Some(fix) = &self.finding.fix {
-            text.push_str(&format!("  {:<9}  {:<width$}  to mend it: {fix}\n", "", ""));
+            text.push_str(&format!("  {:<9}  {:<width$}  to fix it: {fix}\n", "", ""));
         }
     }
 
@@ -88,7 +88,7 @@ impl Line<'_> {
     }
 }
 
-/// A sign for the eye, and a word for whoever has no such sign, or no colours.
+/// A sign for the eye, and a word for people who have no such sign, or no colours.
 fn mark(level: Level) -> (&'static str, Style) {
     let coloured = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
     match level {
@@ -155,13 +155,13 @@ mod tests {
 The installation
   ✓ ok       the cluster   Kubernetes v1.37.2
   ✗ PROBLEM  the webhook   no pod is ready
-                           to mend it: kubectl describe it
+                           to fix it: kubectl describe it
   ? unseen   the policies  could not be looked at: forbidden
 
 The slots
   ✓ ok       2 slots       mew and onix
   ! warning  2 slots       suspended (abra and eevee)
-                           to mend it: start abra
+                           to fix it: start abra
 
 7 checks, 1 problem, 2 warnings. 1 could not be looked at: run this as somebody who may read it all, such as an administrator.
 "

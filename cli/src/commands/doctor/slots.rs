@@ -24,7 +24,7 @@ const A_RUN: SignedDuration = SignedDuration::from_hours(1);
 const LONG: SignedDuration = SignedDuration::from_hours(25);
 
 /// Slots are there to be read.
-const EVERYBODY: &str = "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values --set slotReaders.enabled=true, by whoever runs the cluster";
+const EVERYBODY: &str = "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values --set slotReaders.enabled=true, by the people who run the cluster";
 
 /// What is known of one slot.
 struct Known<'a> {

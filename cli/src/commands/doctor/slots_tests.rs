@@ -71,7 +71,7 @@ fn check(case: &Case, expected: &[(Level, &str)]) {
     for (finding, (level, says)) in found.iter().zip(expected) {
         assert_eq!(finding.level, *level, "{finding:?}");
         assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
-        assert_eq!(finding.fix.is_some(), *level != Level::Ok, "what is wrong comes with how to mend it: {finding:?}");
+        assert_eq!(finding.fix.is_some(), *level != Level::Ok, "what is wrong comes with how to fix it: {finding:?}");
     }
 }
 

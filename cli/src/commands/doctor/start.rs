@@ -19,7 +19,7 @@ pub(super) enum Answer {
     Admitted,
     /// In the words of what refused it.
     Refused(String),
-    /// Whoever asks may not try it.
+    /// The person who asks may not try it.
     NotTried(String),
 }
 
@@ -58,7 +58,7 @@ fn pod(reaper: &Reaper) -> Pod {
     Pod { metadata, spec: reaper.template.spec.clone(), ..Pod::default() }
 }
 
-/// Whether it was the pod that was refused, or whoever asked for it.
+/// Whether it was the pod that was refused, or the person who asked for it.
 fn refused(message: &str) -> Answer {
     let of_the_pod =
         ["exceeded quota", "failed quota", "violates PodSecurity", "per Container", "per Pod", "serviceaccount"];

@@ -1,4 +1,4 @@
-//! `hotdesk list --watch`: when is the table shown anew, and how?
+//! `hotdesk list --watch`: when is the table shown again, and how?
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};

@@ -12,7 +12,7 @@ pub(super) struct Candidate {
     pub(super) slot: String,
     pub(super) host: Option<String>,
     pub(super) claim: Option<ClaimView>,
-    /// What is wrong with its row: it counts for nobody until that is mended.
+    /// What is wrong with its row: it counts for nobody until that is fixed.
     pub(super) problems: Vec<String>,
     /// What may not be meant so in its row.
     pub(super) warnings: Vec<String>,

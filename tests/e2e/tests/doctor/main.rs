@@ -1,4 +1,4 @@
-//! `hotdesk doctor` where something real is broken: it says what, and how to mend it.
+//! `hotdesk doctor` where something real is broken: it says what, and how to fix it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -95,7 +95,7 @@ fn the_installation_is_well_and_a_slot_that_strangers_may_write_in_is_not() {
     finds("slot-label", &slot(&ill), "problem", "everybody may write there", &fix);
     let ran = admin().hotdesk(&["doctor"]);
     assert_eq!(ran.code, Some(1), "{ran}");
-    ran.said(&["The installation", "What the reapers see by", "The slots", "✗ PROBLEM", "to mend it:", ill.name()]);
+    ran.said(&["The installation", "What the reapers see by", "The slots", "✗ PROBLEM", "to fix it:", ill.name()]);
 }
 
 #[test]
