@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Why a request to the API server did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// Somebody else wrote the object since it was read: read it again and decide anew.
+    /// Somebody else wrote the object since it was read: read it and decide again.
     #[error("{0}: somebody else wrote it at the same time")]
     Conflict(String),
     #[error("{0}")]

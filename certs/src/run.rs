@@ -42,7 +42,7 @@ pub(crate) async fn run(client: &Client, args: &Args, mut wanted: Wanted, now: T
     persistently(async || webhook_path(client, args, &mut wanted, now).await).await
 }
 
-/// Starts over, with everything read anew, when somebody else wrote.
+/// Starts over, and reads everything again, when somebody else wrote.
 async fn persistently(mut part: impl AsyncFnMut() -> Result<(), ApiError>) -> anyhow::Result<()> {
     for attempt in 1..=ATTEMPTS {
         match part().await {

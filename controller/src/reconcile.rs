@@ -160,7 +160,7 @@ impl Slots {
         if patch.is_empty() { Ok(()) } else { self.cluster.write_status(&slot.name, &patch.body()).await }
     }
 
-    /// Says how a request ended: to the log, the metrics, and whoever looks at the Slot's Events.
+    /// Says how a request ended: to the log, the metrics, and the people who look at the Slot's Events.
     async fn tell(&self, slot: &ReadSlot, open: &Open<'_>, status: &RequestStatus) {
         let (kind, by, id) = (open.kind.as_str(), open.by(), plain(open.id));
         let message = status.message.as_deref().unwrap_or_default();

@@ -13,7 +13,7 @@ pub enum Error {
         /// How long the server wants to be left alone.
         retry_after: Option<Duration>,
     },
-    /// Somebody has to mend it.
+    /// Somebody has to fix it.
     #[error("{0}")]
     Lasting(String),
 }

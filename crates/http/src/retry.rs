@@ -9,7 +9,7 @@ use crate::Error;
 /// The wait before the second time; each further one is twice as long.
 const FIRST: Duration = Duration::from_secs(1);
 
-/// No single wait is longer, whatever the server wishes: whoever asks has a limit of their own.
+/// No single wait is longer, whatever the server wishes: the caller has a limit of its own.
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// Asks until there is an answer, an error that lasts, or it was asked so many times more.

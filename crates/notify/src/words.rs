@@ -30,7 +30,7 @@ Why: {{ reason }}.
 
 const BLIND: &str = "\
 Nobody can tell whether {{ slot }}{{ holder }} is used, so it is never cleared: {{ reason }}.
-What to mend: hotdesk doctor";
+To see what to fix: hotdesk doctor";
 
 const KEPT: &str = "\
 {{ slot }}{{ holder }} has been kept from being cleared for {{ lasting }}, until {{ until }}.
@@ -174,7 +174,7 @@ mod tests {
         check(
             Occasion::Blind,
             "Nobody can tell whether mew (alice@example.com, \"checkout\") is used, so it is never cleared: no request \
-             for 1 h.\nWhat to mend: hotdesk doctor",
+             for 1 h.\nTo see what to fix: hotdesk doctor",
         );
         check(
             Occasion::Kept,

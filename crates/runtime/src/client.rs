@@ -37,7 +37,7 @@ pub fn asking(mut config: Config, timeout: Duration) -> anyhow::Result<Client> {
     config.write_timeout = Some(timeout);
     // Without this, the time that a connection lay idle would count as read time.
     config.reset_reader_on_write = true;
-    // Whoever asks decides whether it is still worth asking.
+    // The caller decides whether it is still worth asking.
     config.default_retry = false;
     Client::try_from(config).context(UNUSABLE)
 }

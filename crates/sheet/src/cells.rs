@@ -121,7 +121,7 @@ impl Problem {
             Kind::Name => "one of the names is neither an e-mail nor a login: separate people by commas",
             Kind::Date => "this cannot be read as a date: write 2026-12-01, or 2026-12-01 18:00",
             Kind::Text => "this is too long, or is not what the column is for",
-            Kind::Error => "the spreadsheet shows an error instead of a value: mend the formula",
+            Kind::Error => "the spreadsheet shows an error instead of a value: fix the formula",
             Kind::Limit => "this is one slot too many for one person",
             Kind::Conflict => "the slot is held by a claim that was made elsewhere",
             Kind::Host => "this is another slot's host, or one below or above it",
@@ -201,7 +201,7 @@ pub fn letters(column: usize) -> String {
 #[must_use]
 pub fn error_in(text: &str) -> Option<String> {
     let error = ERRORS.iter().find(|error| text.eq_ignore_ascii_case(error))?;
-    Some(format!("it shows {} instead of a value: mend the formula", plain(error)))
+    Some(format!("it shows {} instead of a value: fix the formula", plain(error)))
 }
 
 #[cfg(test)]

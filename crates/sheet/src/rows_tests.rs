@@ -123,7 +123,7 @@ fn every_problem_of_a_row_is_told_with_its_cell() {
         &["abra"],
         &[
             "B2: \"alice smith\" is no e-mail and no login",
-            "B2: #N/A is no name",
+            "B2: #N/A is not a name",
             "B2: the name \"a\u{fffd}b\" contains",
             "C2: it contains an invisible character",
             "D2: cannot read \"tomorrow\" as a date",

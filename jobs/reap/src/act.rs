@@ -169,7 +169,7 @@ fn changed_hands(before: &Slot, now: &Slot) -> Option<String> {
     let status = |slot: &Slot| slot.status.clone().unwrap_or_default();
     let (old, new) = (status(before), status(now));
     [
-        (before.metadata.uid != now.metadata.uid, "the Slot was made anew meanwhile"),
+        (before.metadata.uid != now.metadata.uid, "the Slot was created again since then"),
         (
             before.spec.claim != now.spec.claim || before.claimed_at() != now.claimed_at(),
             "the slot's claim changed meanwhile",

@@ -183,7 +183,7 @@ fn everything_stops_when_somebody_comes_back() {
         "claim changed",
     );
     check_stops(|world| world.slot.spec.keep_until = Some(Time(Timestamp::UNIX_EPOCH)), "asked to keep");
-    check_stops(|world| world.slot.metadata.uid = Some("new".to_owned()), "made anew");
+    check_stops(|world| world.slot.metadata.uid = Some("new".to_owned()), "created again");
     check_stops(
         |world| {
             let session =

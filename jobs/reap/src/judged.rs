@@ -1,6 +1,6 @@
 //! How is a note written that holds only for the Slot as it was judged?
 //!
-//! Whoever writes the Slot after it was judged wins: what they wrote may be a claim, or a sign of use. The controller alone
+//! A write of the Slot after it was judged wins: what it says may be a claim, or a sign of use. The controller alone
 //! says nothing of either: it tells what this very run does, line by line, so its writes come just when the note does.
 
 use hotdesk_slots::slot::{Slot, SlotStatus};

@@ -184,7 +184,7 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
 }
 
 /// The status while a reap is under way, so that the next run can finish what a killed one began, and so that nobody
-/// takes the slot over meanwhile. It holds only for the Slot as it was judged: whoever wrote it since then wins.
+/// takes the slot over until then. It holds only for the Slot as it was judged: a write since then wins.
 #[must_use]
 pub fn reaping_patch(judged: &Slot, targets: &[Release], now: Timestamp, until: Timestamp) -> Value {
     let releases =
@@ -245,8 +245,8 @@ fn still_reaping(before: Option<&Reaping>, evidence: &Evidence) -> Value {
     let there = |old: &&ReleaseRevision| {
         let is = |r: &Release| r.is_live() && r.name == old.name && r.revision == old.revision;
         // Who uninstalls and installs it again begins with the same revision.
-        let anew = |r: &Release| r.state.as_ref().is_ok_and(|state| state.last_deployed > before.since.0);
-        releases.iter().any(|r| is(r) && !anew(r))
+        let deployed_since = |r: &Release| r.state.as_ref().is_ok_and(|state| state.last_deployed > before.since.0);
+        releases.iter().any(|r| is(r) && !deployed_since(r))
     };
     let left: Vec<ReleaseRevision> = before.releases.iter().filter(there).cloned().collect();
     if left.is_empty() { Value::Null } else { not_at_work(&before.since, &left) }

@@ -279,7 +279,7 @@ fn what_was_saved_is_told_before_it_goes_and_until_it_is_over() {
         saved.iter().map(|saved| saved["release"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names(&patch), ["api", "web"]);
-    assert_eq!(patch["metadata"]["resourceVersion"], "7", "whoever wrote it since then wins");
+    assert_eq!(patch["metadata"]["resourceVersion"], "7", "a write since then wins");
     assert_eq!(patch["status"]["reaping"], json!({"until": "2026-11-23T16:00:00Z"}));
 
     let outdated = outdated_patch(&slot, now()).unwrap();

@@ -59,7 +59,7 @@ async fn any_request_within_the_window_is_use() {
     given("one lone request in a new series", [quiet(), vec![ours(minutes(40, 0, 1.0))]].concat(), "used").await;
     given("a new series that went again", [quiet(), vec![ours(vec![(40, 1.0)])]].concat(), "used").await;
     let reset = [minutes(120, 30, 7.0), minutes(29, 0, 2.0)].concat();
-    given("it began anew and grew", [quiet(), vec![ours(reset)]].concat(), "used").await;
+    given("it began again and grew", [quiet(), vec![ours(reset)]].concat(), "used").await;
     let old = [minutes(120, 70, 7.0), minutes(69, 0, 8.0)].concat();
     given("before the window", [quiet(), vec![ours(old)]].concat(), "quiet").await;
 }
@@ -78,7 +78,7 @@ async fn the_time_of_the_last_request_is_known() {
 async fn whatever_could_hide_a_request_is_a_doubt() {
     given("an empty answer", vec![], "an empty answer proves nothing").await;
     let reset = [minutes(120, 30, 7.0), minutes(29, 0, 0.0)].concat();
-    given("it began anew", [quiet(), vec![ours(reset)]].concat(), "began anew").await;
+    given("it began again", [quiet(), vec![ours(reset)]].concat(), "began again").await;
 
     let mut stale = quiet();
     for (_, samples) in &mut stale {

@@ -124,7 +124,7 @@ pub struct Names {
     pub claimant_account: Vec<String>,
 }
 
-/// A sheet, and how Google is asked for it. Whoever takes these flags has a flag --csv as well.
+/// A sheet, and how Google is asked for it. A command that takes these flags has a flag --csv as well.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Google {
     /// The Google Sheet: its address, or the long name in it

@@ -161,7 +161,7 @@ impl Plan {
         };
         let why = format!(
             "{emptied}, so nothing is changed. If that is meant, let one pass run with --confirm-clearing; if not, \
-             mend the sheet (File > Version history)"
+             fix the sheet (File > Version history)"
         );
         for change in cleared {
             self.sayings.insert(change.slot.clone(), Saying::Held(why.clone()));

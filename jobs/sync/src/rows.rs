@@ -34,7 +34,7 @@ pub enum Holding {
     Sheet(Option<Name>),
     /// This owner, by a claim that was made elsewhere.
     Elsewhere(Option<Name>),
-    /// Whoever it is: the sheet is not for this slot, and its row is passed over.
+    /// Any of those: the sheet is not for this slot, and its row is passed over.
     Beyond,
 }
 

@@ -37,7 +37,7 @@ const MAX_WAIT: Duration = Duration::from_mins(2);
 /// Writes at the same time.
 const AT_ONCE: usize = 8;
 
-/// A pass that meets a Slot which changed under it reads the Slots anew so many times.
+/// A pass that meets a Slot which changed under it reads the Slots again so many times.
 const ATTEMPTS: usize = 3;
 
 /// What the operator decided.

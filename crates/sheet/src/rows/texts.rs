@@ -17,7 +17,7 @@ const MAX_LABEL: usize = 63;
 pub(super) fn name(text: &str, rules: &NameRules) -> Result<Name, String> {
     let shown = plain(text);
     if error_in(text).is_some() {
-        return Err(format!("{shown} is no name: mend the formula"));
+        return Err(format!("{shown} is not a name: fix the formula"));
     }
     if text.contains(char::is_whitespace) {
         return Err(format!("{} is no e-mail and no login: separate people by commas", quoted(text)));
@@ -35,7 +35,7 @@ pub(super) fn purpose(text: &str) -> Result<String, Fault> {
     }
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.contains(is_harmful) {
-        return Err((Kind::Text, "it contains an invisible character: type it anew".to_owned()));
+        return Err((Kind::Text, "it contains an invisible character: type it again".to_owned()));
     }
     match line.chars().count() {
         0..=MAX_PURPOSE => Ok(line),

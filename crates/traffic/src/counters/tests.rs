@@ -44,7 +44,7 @@ fn gap(old: &[Sample], new: &[Sample], expected: &str) {
     let found = after(&before(old), new);
     assert_eq!(found.used, None);
     assert!(found.doubts.iter().any(|doubt| doubt.contains(expected)), "{expected}: {:?}", found.doubts);
-    assert_eq!(found.counted.since.0, at("15:00:00"), "what is joined up begins anew");
+    assert_eq!(found.counted.since.0, at("15:00:00"), "what is joined up begins again");
 }
 
 #[track_caller]

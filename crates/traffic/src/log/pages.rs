@@ -40,7 +40,7 @@ impl Page {
 }
 
 impl Newest {
-    /// A pipeline that has stopped shows nobody, whoever is there.
+    /// A pipeline that has stopped shows nobody, even while somebody is there.
     #[must_use]
     pub fn doubt(self, now: Timestamp, max_silence: SignedDuration, silence_is_fine: bool) -> Option<String> {
         match self.0 {

@@ -113,7 +113,7 @@ pub fn last_growth(series: &Series, since: Timestamp) -> Result<Option<Timestamp
         last = Some(*value);
     }
     match (growth, shrunk) {
-        (None, Some(at)) => Err(format!("a counter of the slot began anew at {}", seconds(at))),
+        (None, Some(at)) => Err(format!("a counter of the slot began again at {}", seconds(at))),
         _ => Ok(growth),
     }
 }
@@ -150,9 +150,10 @@ pub fn covers(series: &Series, since: Timestamp, now: Timestamp, gap: SignedDura
 /// Says when it restarted.
 pub fn same_process(series: &Series, since: Timestamp) -> Result<(), String> {
     let uptime = series.labels.get("__name__").is_some_and(|name| name.ends_with("uptime"));
-    let anew = |before: f64, after: f64| if uptime { after < before } else { (before - after).abs() > 1.0 };
+    let restarted_between =
+        |before: f64, after: f64| if uptime { after < before } else { (before - after).abs() > 1.0 };
     let restarted = series.samples.windows(2).find_map(|pair| match pair {
-        [(_, before), (time, after)] if anew(*before, *after) && *time > since => Some(*time),
+        [(_, before), (time, after)] if restarted_between(*before, *after) && *time > since => Some(*time),
         _ => None,
     });
     restarted.map_or(Ok(()), |at| {

@@ -157,7 +157,7 @@ pub fn read<K: Holder>(holder: &K, name: String, revision: i64, object: String) 
     Release { driver: K::DRIVER, name, revision, object, resource_version, deployed_by, state }
 }
 
-/// The time of a deploy is by the clock of whoever ran helm, which may be hours behind. A record is not older than
+/// The time of a deploy is by the clock of the machine that ran helm, which may be hours behind. A record is not older than
 /// its revision, and the API server says when it was made.
 fn not_before(state: State, metadata: &ObjectMeta) -> State {
     let created = metadata.creation_timestamp.as_ref().map(|time| time.0);

@@ -27,7 +27,7 @@ pub(crate) enum End<B> {
     Whole,
     /// In the middle of a line.
     WithinLine,
-    /// Whoever took the lines wanted no more.
+    /// The reader of the lines wanted no more.
     Enough(B),
 }
 

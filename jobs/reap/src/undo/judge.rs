@@ -179,7 +179,7 @@ fn obstacle(objects: &[Now]) -> Option<Step> {
         Some(Step::Leave(format!("the cluster no longer knows the kind of {}", list(&unknown))))
     } else if !forbidden.is_empty() {
         Some(Step::Leave(format!(
-            "the reviver may not make {}: install the release anew, or have revive.clusterRole widened",
+            "the reviver may not make {}: install the release again, or have revive.clusterRole widened",
             list(&forbidden)
         )))
     } else if leaving.is_empty() {

@@ -108,14 +108,14 @@ fn what_was_never_uninstalled_is_left_alone() {
 
 #[test]
 fn what_somebody_did_meanwhile_is_left_alone() {
-    let mut anew = record(1, Phase::Deployed);
-    anew.says = Ok(Says {
+    let mut installed_again = record(1, Phase::Deployed);
+    installed_again.says = Ok(Says {
         first_deployed: Timestamp::UNIX_EPOCH,
         phase: Phase::Deployed,
         rolling_back: false,
         rolled_back: false,
     });
-    check_left(&[anew], &there(), "was installed meanwhile (revision 1)");
+    check_left(&[installed_again], &there(), "was installed meanwhile (revision 1)");
     check_left(&[record(3, Phase::Deployed), record(4, Phase::Pending)], &there(), "somebody is deploying it");
     check_left(&[record(3, Phase::Superseded), record(4, Phase::Failed)], &there(), "tried to deploy it since");
     let unreadable = Present { says: Err("it is not base64".to_owned()), ..record(3, Phase::Deployed) };

@@ -17,7 +17,7 @@ use super::losses::losses;
 use super::prospect::Reach;
 use crate::api::Cluster;
 
-/// What limits a slot, and says whose it is: its administrators' alone, whoever's release holds it.
+/// What limits a slot, and says whose it is: its administrators' alone, even where a person's release holds it.
 const ADMINISTRATORS: [&str; 3] = ["ResourceQuota", "LimitRange", "Slot"];
 
 /// As whom replicas are set.

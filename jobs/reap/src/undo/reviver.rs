@@ -206,7 +206,7 @@ impl Reviver<'_> {
         }
     }
 
-    /// What is to be done, if whoever asked for it still holds the slot: one release may take minutes.
+    /// What is to be done, if the person who asked for it still holds the slot: one release may take minutes.
     async fn entitled_step(&mut self, saved: &Saved) -> Result<Step, String> {
         let step = self.step(saved).await?;
         let found = slots::own(self.cluster, self.slot).await?;

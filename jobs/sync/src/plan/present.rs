@@ -104,7 +104,7 @@ impl Present<'_> {
             None => true,
             Some(users) => users.iter().any(|user| view.names(user)),
         })?;
-        Some(format!("no row names it any more, but {} may be its row: mend that cell, or delete its row", stray.cell))
+        Some(format!("no row names it any more, but {} may be its row: fix that cell, or delete its row", stray.cell))
     }
 
     fn is_same(&self, wanted: &Wanted) -> bool {

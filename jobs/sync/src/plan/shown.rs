@@ -141,7 +141,7 @@ mod tests {
             "mew   stays as it is: it would be released\n\
              onix  stays as it is: it would be released\n\
              Held back: the sheet has no rows any more, so nothing is changed. If that is meant, let one pass run with \
-             --confirm-clearing; if not, mend the sheet (File > Version history)\n\
+             --confirm-clearing; if not, fix the sheet (File > Version history)\n\
              0 rows read: this would change nothing.\n",
         );
     }

@@ -35,7 +35,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Reads everything anew.
+    /// Reads everything again.
     ///
     /// # Errors
     /// When any of it cannot be read in full.

@@ -45,7 +45,7 @@ fn a_counter_that_began_anew_is_use_or_a_doubt_and_never_nothing() {
     grew(&[(3540, 7.0), (4000, 2.0), (4060, 2.0)], Some(4000));
     grew(&[(3540, 7.0), (4000, 0.0), (4060, 1.0)], Some(4060));
     let lost = last_growth(&series("requests", &[(3540, 7.0), (4000, 0.0), (4060, 0.0)]), at(SINCE));
-    assert!(lost.unwrap_err().contains("began anew at"));
+    assert!(lost.unwrap_err().contains("began again at"));
     grew(&[(3400, 7.0), (3500, 0.0), (4000, 0.0)], None);
 }
 
