@@ -1,7 +1,7 @@
 //! Against which API server is measured? One of its own on loopback: etcd and kube-apiserver, and nothing else.
 //!
 //! No controllers: nothing but the benchmark writes, and what it deletes is gone at once. No kubelet, so nothing that
-//! is created runs. Whoever comes with a token is whom the token names.
+//! is created runs. A request with a token comes from the user that the token names.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -72,7 +72,7 @@ pub enum Namespaces {
 /// A running API server. It ends, and its data goes, when this is dropped.
 #[derive(Debug)]
 pub struct ControlPlane {
-    // The API server before etcd: whoever loses its database ends slowly.
+    // The API server before etcd: an API server that loses its database ends slowly.
     api: Program,
     _etcd: Program,
     authority: Authority,

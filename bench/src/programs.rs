@@ -1,7 +1,7 @@
 //! How are the servers under test started, watched and ended?
 //!
 //! Every child is known by its own handle, and none outlives the run: they are killed when their handle goes, and
-//! all of them on the first SIGINT or SIGTERM; whoever waits for one then gets an error, so that destructors run.
+//! all of them on the first SIGINT or SIGTERM; code that waits for one then gets an error, so that destructors run.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -94,7 +94,7 @@ impl Program {
         memory(&self.proc("status")?).with_context(|| format!("{} has ended\n{}", self.name, self.last_lines()))
     }
 
-    /// From now on, its peak counts anew.
+    /// From now on, its peak counts from the start.
     ///
     /// # Errors
     /// If it has ended.

@@ -9,7 +9,7 @@ use crate::control_plane::slots::marks;
 /// The uid of all of them: wrk sends the same bytes again and again.
 pub const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
 
-/// A line of a configuration file as JSON writes it: whoever skips a body meets escapes in it.
+/// A line of a configuration file as JSON writes it: a reader that skips a body meets escapes in it.
 const LINE: &str = r#"server.endpoint = \"https://internal.example.com:8443/v1\"\n"#;
 
 /// What a review asks.

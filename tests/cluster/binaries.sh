@@ -12,7 +12,7 @@ KUBERNETES_VERSION=$(version_of k8s.io/kubernetes)
 HELM4_VERSION=$(version_of helm.sh/helm/v4)
 HELM3_VERSION=$(version_of helm.sh/helm/v3)
 
-# One directory per content of go.mod, go.sum and the toolchain: a change of any version builds anew.
+# One directory per content of go.mod, go.sum and the toolchain: a change of any version builds all of them again.
 BIN=$CACHE/bin-$(cd "$HERE/tools" && cat go.mod go.sum <(go env GOVERSION) | sha256sum | cut -c1-16)
 
 CLUSTER_PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy etcd)

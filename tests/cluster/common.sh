@@ -83,7 +83,7 @@ wait_for() {
   done
 }
 
-# Files written as root under sudo belong to whoever asked.
+# Files written as root under sudo belong to the user who ran sudo.
 give_to_caller() {
   [ -z "${SUDO_UID:-}" ] || chown -R -h "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$@"
 }

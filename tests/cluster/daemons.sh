@@ -37,7 +37,7 @@ is_ours() {
   return 1
 }
 
-# our_pids NAME…: the pids of our processes with these program names, whoever started them.
+# our_pids NAME…: the pids of our processes with these program names, of any user.
 our_pids() {
   local pid program name
   for pid in /proc/[0-9]*; do

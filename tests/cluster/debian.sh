@@ -20,7 +20,7 @@ with_libraries() {
   tr ' ' '\n' <<<"$seen" | sed '/^$/d' | sort
 }
 
-# package_versions PACKAGE…: what `unpack` would fetch; an image is made anew when this changes.
+# package_versions PACKAGE…: what `unpack` would fetch; an image is made again when this changes.
 package_versions() { apt-cache policy "$@" | awk '/^[^ ]/ { name = $1 } /Candidate:/ { print name $2 }'; }
 
 # asked_once COMMAND…: its answer, remembered until apt's lists change; apt-cache may take a second each time.

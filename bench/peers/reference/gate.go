@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
-// Whoever is in this group may do anything, as everywhere in Kubernetes.
+// A member of this group can do anything, as everywhere in Kubernetes.
 const breakGlassGroup = "system:masters"
 
 // gate is the first rule: only a slot's claimants and its own workloads may write there.

@@ -55,7 +55,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
          policy; `policy` is that policy alone. `reference` is followed by that policy as well; `reference-twice` is not: a second \
          call of its own judges what comes out, as controller-runtime's scaffolds have it.",
     );
-    results.note("API server CPU ms: its CPU time for one write, whoever else was busy.");
+    results.note("API server CPU ms: its CPU time for one write, no matter what else was busy.");
     for round in 0..bench.rounds {
         for object in objects::ALL {
             for variant in &setting.variants {

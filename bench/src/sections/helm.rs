@@ -117,7 +117,7 @@ fn set_up(bench: &Bench, plane: &ControlPlane) -> anyhow::Result<[Webhook; 3]> {
 }
 
 /// What hotdesk would answer: a stamp for what is created, nothing for what is changed, which carries its stamp still, and
-/// a stamp for helm's records, which are written anew each time, without annotations: another server's patch fits those.
+/// a stamp for helm's records, which helm writes again each time, without annotations: another server's patch fits those.
 fn constant_registration(annotated: [Value; 2], labelled: [Value; 2]) -> anyhow::Result<[Value; 4]> {
     let ([mut created, deleted], [mut records, _]) = (annotated, labelled);
     let mut changed = created.clone();

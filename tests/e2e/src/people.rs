@@ -72,7 +72,7 @@ pub fn ci() -> Person {
 }
 
 impl Person {
-    /// Whoever the API server takes this token for.
+    /// The user that the API server takes this token for.
     pub fn by_token(token: &str) -> Self {
         let mut config = admin().kubectl(&["config", "view", "--raw", "-o", "json"]).succeeded().json();
         config["users"][0]["user"] = json!({"token": token});

@@ -128,7 +128,7 @@ pub fn start_revive(slot: &TestSlot, releases: &[&str], env: &[(&str, &str)]) ->
     let object = slot.object();
     let claim = object["metadata"]["annotations"]["hotdesk.dev/claim-id"].as_str();
     let under = claim.map_or(("HOTDESK_ANY_CLAIM", "true"), |id| ("HOTDESK_CLAIM_ID", id));
-    // Whoever says otherwise means it.
+    // A test that says otherwise means it.
     let says = env.iter().any(|(key, _)| key.ends_with("_CLAIM_ID") || key.ends_with("_ANY_CLAIM"));
     let under = if says { vec![] } else { vec![under] };
     start_as(slot, &[&under[..], &[("HOTDESK_LOG_FORMAT", "text")], env].concat(), |pod| {

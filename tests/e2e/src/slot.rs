@@ -73,7 +73,7 @@ impl Wish {
         self
     }
 
-    /// Whoever holds the slot has rights there, and nobody else.
+    /// Only the holders of the slot have rights there.
     pub fn access_follows_the_claim(mut self) -> Self {
         self.access = "follow-claim";
         self

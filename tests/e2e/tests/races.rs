@@ -29,7 +29,7 @@ fn of_two_hundred_people_who_claim_a_slot_at_once_one_holds_it_and_the_others_ar
     let holders: Vec<&Told> = told.iter().filter(|told| told.code == 200).collect();
     let [holder] = holders[..] else { panic!("{} hold it: {holders:?}", holders.len()) };
     assert_eq!(slot.object()["spec"]["claim"]["users"], json!([holder.who]));
-    // A conflict says only that somebody was faster. Whoever meets one asks again, as `hotdesk claim` does.
+    // A conflict says only that somebody was faster. The one who meets it asks again, as `hotdesk claim` does.
     let (conflicts, denied): (Vec<&Told>, Vec<&Told>) =
         told.iter().filter(|told| told.code != 200).partition(|told| told.code == 409);
     let again: Vec<Write> = conflicts.iter().map(|told| Write::claim(&told.who, slot.name())).collect();

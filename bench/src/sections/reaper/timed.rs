@@ -1,6 +1,6 @@
 //! How much CPU time does a program take, to the millisecond?
 //!
-//! The kernel tells whoever waits for a child; bash says it in thousandths, where `/proc` has hundredths.
+//! The kernel tells the process that waits for a child; bash says it in thousandths, where `/proc` has hundredths.
 
 use std::process::{Command, Output};
 

@@ -136,7 +136,7 @@ fn a_reaper_and_a_reviver_are_nobody_in_another_slot_and_elsewhere() {
             ("POST", "/api/v1/namespaces".to_owned(), config_map(), NOT_ITS_SLOT),
         ];
         found.extend(wrong(&requests, who, &tries));
-        // Without a pod's token it is nobody at home either: whoever may impersonate it gains nothing.
+        // Without a pod's token it is nobody at home either: a person who can impersonate it gains nothing.
         let home = in_slot(&slot, "v1", "configmaps");
         let impersonated = ("POST", home, config_map(), "is held by alice@example.com");
         found.extend(wrong(&requests, Identity::person(&user), &[impersonated]));

@@ -91,7 +91,7 @@ const DELETIONS: &[(&str, &str, &str, &str)] = &[
     ("bob@example.com", "v1", "configmaps/for-nobody", "is held by alice@example.com"),
     ("bob@example.com", "v1", "configmaps/for-bob-at-example.com", "is held by alice@example.com"),
     ("bob@example.com", "v1", "configmaps", "is held by alice@example.com"),
-    // What a deployer does counts for the person whom the label names, whoever else the deployer is.
+    // What a deployer does counts for the person whom the label names, no matter who else the deployer is.
     ("deployer@example.com", "v1", "configmaps/for-nobody", ""),
     ("deployer@example.com", "v1", "configmaps/for-alice-at-example.com", ""),
     ("deployer@example.com", "v1", "configmaps/for-bob-at-example.com", "deploys for \"bob_at_example.com\""),
@@ -129,7 +129,7 @@ fn wrong_deployments(requests: &Requests, slot: &TestSlot) -> Vec<String> {
     found
 }
 
-/// Objects that carry the claim's marks, and break a rule that holds whoever the holder is.
+/// Objects that carry the claim's marks, and break a rule that holds for every holder.
 fn wrong_rules(requests: &Requests, slot: &TestSlot) -> Vec<String> {
     let (labels, annotations) = stamp(slot);
     let stamped = |mut object: Value, name: &str| {
