@@ -78,7 +78,7 @@ pub(crate) enum Command {
     /// Show every slot: who holds it, why, until when, and whether anyone uses it.
     #[command(visible_alias = "ls")]
     List(List),
-    /// Say in sentences how a slot stands, and why it was or was not cleared.
+    /// Explain the state of a slot, and why it was or was not cleared.
     Why(Why),
     /// Say what would be cleared in a slot and when, what stays, and what could not be brought back.
     Plan(Plan),

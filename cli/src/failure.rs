@@ -18,7 +18,7 @@ pub(crate) enum Failure {
     #[error("{0}")]
     NoCluster(String),
     /// The object changed since it was read; read it again.
-    #[error("somebody else changed the slot at the same moment, again and again: try once more")]
+    #[error("somebody else changed the slot at the same time, again and again: try once more")]
     Conflict,
 }
 

@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
         Err(e) => return failure::misused(&e),
     };
     // Two providers in one process would make rustls panic at first use; this one is ours. That one
-    // is installed already is no error.
+    // is installed already is not an error.
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
     match commands::run(&args).await {
         Ok(done) => print(&done),

@@ -15,7 +15,7 @@ pub(crate) fn parse(text: &str, now: &Zoned) -> Result<Timestamp, String> {
     let typed = text.trim();
     let moment = read(typed, now).ok_or_else(|| {
         format!(
-            "cannot read \"{}\" as a moment: write 4h, 2d, 18:00, 'Fri 18:00', 'tomorrow 18:00', 2026-12-01 \
+            "cannot read \"{}\" as a time: write 4h, 2d, 18:00, 'Fri 18:00', 'tomorrow 18:00', 2026-12-01 \
              or 2026-12-01T18:00:00Z",
             hotdesk_slots::text::plain(typed)
         )

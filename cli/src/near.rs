@@ -31,7 +31,7 @@ fn unknown(slots: &[Slot], wanted: &str, now: Timestamp) -> Failure {
     let mut message = format!("there is no slot \"{}\"", plain(wanted));
     let near: Vec<String> = near(slots, wanted).iter().map(|name| plain(name)).collect();
     if slots.is_empty() {
-        message.push_str("; there is none at all yet: the chart charts/slots makes them");
+        message.push_str("; there are no slots yet: the chart charts/slots makes them");
     } else if near.is_empty() {
         message.push_str(&format!(". {}", free(slots, now)));
     } else {

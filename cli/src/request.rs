@@ -79,7 +79,7 @@ pub(crate) async fn ask(
     let id = wish_of(kind, &changed.is).and_then(|request| request.id.clone());
     id.ok_or_else(|| {
         Failure::Refused(format!(
-            "the request was written, and hotdesk's webhook did not note it, so nobody carries it out. The people \
+            "the request was written, and hotdesk's webhook did not note it, so it is not carried out. The people \
              who run the cluster see which version is installed: helm -n hotdesk list; {} is {}",
             cluster.program,
             env!("CARGO_PKG_VERSION")
@@ -132,7 +132,7 @@ impl Told {
         match status {
             Some(status) if status.id == id => self.own(status, tell),
             _ if wish_of(kind, slot).and_then(|request| request.id.as_deref()) != Some(id) => Look::Refused(
-                "the request is void: somebody asked again, or the claim has changed. Ask again if you still wish it"
+                "the request is void: somebody asked again, or the claim has changed. Ask again if you still want it"
                     .to_owned(),
             ),
             Some(other) if !other.phase.is_over() => {

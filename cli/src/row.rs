@@ -273,7 +273,7 @@ impl Signal {
         match self.state {
             SignalState::InUse => "in use",
             SignalState::Quiet => "nobody",
-            SignalState::Blind => "cannot see",
+            SignalState::Blind => "inconclusive",
             SignalState::NotAsked => "not asked",
         }
     }

@@ -15,7 +15,7 @@ pub(crate) struct List {
     #[arg(long, conflicts_with = "free")]
     pub(crate) mine: bool,
 
-    /// Only the slots that anyone may claim.
+    /// Only the slots that anyone can claim.
     #[arg(long)]
     pub(crate) free: bool,
 
@@ -141,7 +141,7 @@ pub(crate) struct Claim {
     /// When the claim lapses: 4h, 2d, 18:00, 'Fri 18:00', 'tomorrow 18:00', 2026-12-01, or RFC 3339.
     /// Times of day are those of this machine's time zone. `never` takes an end away.
     /// [default: a new claim has no end]
-    #[arg(long, value_name = "MOMENT")]
+    #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
 
     /// Who holds it; may be given more than once, the owner first [default: you].
@@ -222,7 +222,7 @@ pub(crate) struct Keep {
 
     /// Until when nothing in it is cleared: 4h, 2d, 18:00, 'Fri 18:00', 'tomorrow 18:00', 2026-12-01, or RFC 3339.
     /// `off` takes an earlier wish back.
-    #[arg(value_name = "MOMENT")]
+    #[arg(value_name = "TIME")]
     pub(crate) until: String,
 
     /// Also if somebody else holds it; for administrators.

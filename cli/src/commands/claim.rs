@@ -63,7 +63,7 @@ fn judge(slot: &Slot, slots: &[Slot], me: &Me, args: &Claim, end: End, now: Time
 
 fn new_claim(me: &Me, args: &Claim, end: End) -> Result<Value, Failure> {
     let Some(purpose) = &args.purpose else {
-        return Err(Failure::Usage("say what for: --purpose 'payments refactor'".to_owned()));
+        return Err(Failure::Usage("a new claim needs a purpose: --purpose 'payments refactor'".to_owned()));
     };
     let users: Vec<&str> = match (args.users.as_slice(), me.name()) {
         ([], Some(name)) => vec![name.as_str()],
@@ -111,9 +111,9 @@ fn held_by_another(row: &Row, slots: &[Slot], now: Timestamp) -> Failure {
 fn next(row: &Row, program: &str, local: &TimeZone, now: Timestamp) -> String {
     let slot = &row.slot;
     let whose = if row.mine == Some(true) { "yours".to_owned() } else { format!("held by {}", row.holders()) };
-    let until = row.until.map_or("without an end".to_owned(), |at| format!("until {}", on_the_clock(at, local, now)));
+    let until = row.until.map_or("with no end date".to_owned(), |at| format!("until {}", on_the_clock(at, local, now)));
     let others: Vec<String> = row.users.iter().skip(1).cloned().collect();
-    let with = if others.is_empty() { String::new() } else { format!(" The others on it: {}.", list(&others)) };
+    let with = if others.is_empty() { String::new() } else { format!(" Shared with {}.", list(&others)) };
     format!(
         "{slot} is {whose}, {until}.{with}\n\
          \n\
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_new_claim_says_what_it_is_for() {
-        let expected = "say what for: --purpose 'payments refactor'";
+        let expected = "a new claim needs a purpose: --purpose 'payments refactor'";
         check(&slot("mew"), &args(None, &[]), End::AsItWas, Err(expected));
     }
 

@@ -32,7 +32,7 @@ fn judge(slot: &Slot, me: &Me, args: &Hand, program: &str, now: Timestamp) -> Re
     let row = Row::of(slot, Some(me), now);
     let Some(claim) = Standing::of(view.as_ref(), now).held() else {
         return Err(Failure::Refused(format!(
-            "nobody holds {slot}, so there is nothing to hand over. {user} claims it with: \
+            "{slot} is free, so there is nothing to hand over. {user} claims it with: \
              {program} claim {slot} --purpose …",
             slot = row.slot,
             user = args.user
@@ -162,8 +162,7 @@ mod tests {
 
     #[test]
     fn what_is_nobodys_or_theirs_already_is_said() {
-        let free =
-            "nobody holds mew, so there is nothing to hand over. bob claims it with: hotdesk claim mew --purpose …";
+        let free = "mew is free, so there is nothing to hand over. bob claims it with: hotdesk claim mew --purpose …";
         check(&slot("mew"), "bob", false, Err(free));
         check(&held(&["alice"], &[], &[]), "ALICE", false, Err("mew is held by alice already"));
     }

@@ -42,7 +42,7 @@ fn judge(slot: &Slot, me: &Me, args: &Keep, program: &str, now: Timestamp) -> Re
         Some(claim) if me.holds(claim) => Ok(()),
         Some(_) => Err(not_yours(&row, me, &format!("{program} keep {} '{}' --force", row.slot, shown(&args.until)))),
         None => Err(Failure::Refused(format!(
-            "nobody holds {slot}, so nobody can keep it. Claim it first: {program} claim {slot} --purpose …",
+            "{slot} is free, and only its holder can keep it. Claim it first: {program} claim {slot} --purpose …",
             slot = row.slot
         ))),
     }
@@ -55,12 +55,12 @@ fn shown(typed: &str) -> String {
 fn say(row: &Row, local: &TimeZone, now: Timestamp) -> String {
     let slot = &row.slot;
     let Some(keep) = row.keep_until.filter(|at| *at > now) else {
-        return format!("{slot} is not kept any more: if nobody uses it, it is cleared as every slot.\n");
+        return format!("{slot} is not kept any more: if nobody uses it, it is cleared like any other slot.\n");
     };
-    let kept = format!("Nothing in {slot} is cleared before {}.\n", on_the_clock(keep, local, now));
+    let kept = format!("{slot} won't be cleared before {}.\n", on_the_clock(keep, local, now));
     match row.until {
         Some(until) if until < keep => {
-            format!("{kept}Your claim lapses before that, at {}; then anyone may claim {slot}.\n", moment(until, now))
+            format!("{kept}Your claim lapses before that, at {}; then anyone can claim {slot}.\n", moment(until, now))
         }
         _ => kept,
     }
@@ -89,7 +89,7 @@ mod tests {
         check(&slot("mew"), true, Ok(()));
         let other = "mew is held by bob, and you are alice. If you run this cluster: hotdesk keep mew '4h' --force";
         check(&claimed("mew", "bob"), false, Err(other));
-        let free = "nobody holds mew, so nobody can keep it. Claim it first: hotdesk claim mew --purpose …";
+        let free = "mew is free, and only its holder can keep it. Claim it first: hotdesk claim mew --purpose …";
         check(&slot("mew"), false, Err(free));
     }
 
@@ -104,13 +104,13 @@ mod tests {
 
     #[test]
     fn the_moment_is_shown_and_what_ends_before_it() {
-        says(Some("2026-11-23T19:00:00Z"), None, "Nothing in mew is cleared before 19:00 UTC (in 4 h).\n");
+        says(Some("2026-11-23T19:00:00Z"), None, "mew won't be cleared before 19:00 UTC (in 4 h).\n");
         says(
             Some("2026-11-23T19:00:00Z"),
             Some("2026-11-23T18:00:00Z"),
-            "Nothing in mew is cleared before 19:00 UTC (in 4 h).\n\
-             Your claim lapses before that, at 18:00 UTC (in 3 h); then anyone may claim mew.\n",
+            "mew won't be cleared before 19:00 UTC (in 4 h).\n\
+             Your claim lapses before that, at 18:00 UTC (in 3 h); then anyone can claim mew.\n",
         );
-        says(None, None, "mew is not kept any more: if nobody uses it, it is cleared as every slot.\n");
+        says(None, None, "mew is not kept any more: if nobody uses it, it is cleared like any other slot.\n");
     }
 }

@@ -75,8 +75,8 @@ pub(super) async fn finish(
 }
 
 fn verdict(kind: RequestKind, ended: &Ended) -> String {
-    let said = if ended.message.is_empty() { "The job has ended without a word." } else { ended.message.as_str() };
-    // A restamp is no job, and its words say everything.
+    let said = if ended.message.is_empty() { "The job ended without a message." } else { ended.message.as_str() };
+    // A restamp is not a job, and its message says everything.
     if ended.code == 0 || kind == RequestKind::Restamp {
         said.to_owned()
     } else {
@@ -98,7 +98,7 @@ mod tests {
             verdict(RequestKind::Reap, &ended(3, "mew is not known.")),
             "mew is not known. (The job's exit code is 3.)"
         );
-        assert_eq!(verdict(RequestKind::Reap, &ended(0, "")), "The job has ended without a word.");
+        assert_eq!(verdict(RequestKind::Reap, &ended(0, "")), "The job ended without a message.");
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn judge(slot: &Slot, me: &Me, args: &Release, program: &str, now: Timestamp) ->
     match row.standing {
         _ if own || args.force && (claim.is_some() || args.clean) => Ok(Judged::Release),
         Stand::Free | Stand::Lapsed if args.clean => Err(Failure::Refused(format!(
-            "nobody holds {slot}, so it is not yours to have cleared: the reaper clears it once nobody uses it. If you \
+            "{slot} is free, so only an administrator can clear it; the reaper clears it once nobody uses it. If you \
              run this cluster: {program} release {slot} --clean --force",
             slot = row.slot
         ))),
@@ -141,7 +141,7 @@ mod tests {
     fn only_the_last_holder_or_an_administrator_has_a_slot_cleared() {
         check(&claimed("mew", "alice"), &args(false, true), Ok(Judged::Release));
         check(&lapsed("alice"), &args(false, true), Ok(Judged::Release));
-        let expected = "nobody holds mew, so it is not yours to have cleared: the reaper clears it once nobody uses it. \
+        let expected = "mew is free, so only an administrator can clear it; the reaper clears it once nobody uses it. \
                         If you run this cluster: hotdesk release mew --clean --force";
         check(&slot("mew"), &args(false, true), Err(expected));
         check(&lapsed("bob"), &args(false, true), Err(expected));

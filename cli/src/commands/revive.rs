@@ -34,7 +34,7 @@ pub(crate) async fn run(cluster: &Cluster, args: &Revive, form: Form) -> Result<
     }
     let doubtful = wanted.iter().any(|saved| !reservations(saved, owner.as_deref()).is_empty());
     let ask = doubtful && !args.dry_run && !args.yes && std::io::stdin().is_terminal();
-    if ask && !agreed("Bring them back so?", "--yes")? {
+    if ask && !agreed("Restore them anyway?", "--yes")? {
         return Ok(Done { text: "Nothing was brought back.\n".to_owned(), well: false });
     }
     let name = slot_name(slot);

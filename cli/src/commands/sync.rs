@@ -39,7 +39,7 @@ pub(crate) async fn run(global: &Global, pass: &Pass) -> Result<Done, Failure> {
     let mut sync = Sync::new(source, slots, settings, Arc::new(Metrics::new(now())), now);
     let ended = sync.pass().await;
     match ended {
-        Ended::Unreadable(_) | Ended::Cluster => Err(Failure::Refused("not everything was done: see above".to_owned())),
+        Ended::Unreadable(_) | Ended::Cluster => Err(Failure::Refused("some changes failed: see above".to_owned())),
         Ended::Done(problems) => Ok(Done { text: sync.shown, well: problems == 0 }),
         Ended::HeldBack => Ok(Done { text: sync.shown, well: false }),
     }

@@ -33,7 +33,7 @@ pub(crate) async fn run(cluster: &Cluster, args: &Why, form: Form) -> Result<Str
 fn tell(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> String {
     let mut lines = claim(row, slots, program, now);
     lines.extend(row.mode.and_then(|mode| mode_says(mode).map(str::to_owned)));
-    lines.extend(row.host.as_ref().map(|host| format!("It is reached at {host}.")));
+    lines.extend(row.host.as_ref().map(|host| format!("URL: https://{host}")));
     lines.extend(use_of(row, now));
     lines.extend(reaping(row, program, now));
     lines.extend(
@@ -51,7 +51,7 @@ fn claim(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> Vec<String
     let purpose = row.purpose.as_ref().map(|purpose| format!(" for {}", quoted(purpose))).unwrap_or_default();
     match row.standing {
         Stand::Free if follows_sheet(row) => vec![
-            format!("{slot} is free, for an administrator took the claim of the sheet away."),
+            format!("{slot} is free: an administrator removed the claim of the sheet."),
             "What the sheet says comes back when it is next read, unless the slot is taken out of the sheet."
                 .to_owned(),
         ],
@@ -64,15 +64,15 @@ fn claim(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> Vec<String
             ]
         }
         Stand::Held => {
-            let until = row.until.map_or(", without an end".to_owned(), |at| format!(", until {}", moment(at, now)));
+            let until = row.until.map_or(", with no end date".to_owned(), |at| format!(", until {}", moment(at, now)));
             let mut lines = vec![format!("{slot} is held by {}{purpose}{since}{until}.", row.holders())];
             if row.source == Some(ClaimSource::Sheet) {
                 lines.push("The claim was made in the sheet, and is changed there.".to_owned());
                 lines.extend(written_over(row));
             }
             match row.mine {
-                Some(true) => lines.push("That is you: you may deploy there.".to_owned()),
-                Some(false) => lines.push(format!("You may not deploy there. {}.", near::free(slots, now))),
+                Some(true) => lines.push("You hold it and can deploy.".to_owned()),
+                Some(false) => lines.push(format!("You can't deploy here. {}.", near::free(slots, now))),
                 None => {}
             }
             lines
@@ -97,8 +97,8 @@ fn written_over(row: &Row) -> Option<String> {
 fn mode_says(mode: Mode) -> Option<&'static str> {
     match mode {
         Mode::Enforce => None,
-        Mode::Warn => Some("Others may write there too, with a warning: its mode is warn."),
-        Mode::Audit => Some("Others may write there too, which is only recorded: its mode is audit."),
+        Mode::Warn => Some("Others can write there too, with a warning: its mode is warn."),
+        Mode::Audit => Some("Others can write there too, which is only recorded: its mode is audit."),
     }
 }
 
@@ -140,7 +140,7 @@ fn found(verdict: &Verdict, now: Timestamp) -> String {
 fn reaping(row: &Row, program: &str, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(at) = row.keep_until.filter(|at| *at > now) {
-        lines.push(format!("Nothing in it is cleared before {}: somebody asked to keep it.", moment(at, now)));
+        lines.push(format!("It won't be cleared before {}: somebody asked to keep it.", moment(at, now)));
     }
     if let Some(at) = row.clear_after.filter(|_| row.standing == Stand::Free) {
         let when = if at <= now { String::new() } else { format!(" after {}", moment(at, now)) };
@@ -191,9 +191,9 @@ mod tests {
 
     #[test]
     fn a_held_slot_says_whose_it_is_and_what_is_free() {
-        let held = "mew is held by bob for \"payments refactor\", without an end.";
-        check(&claimed("mew", "bob"), "alice", &[held, "You may not deploy there. Free: onix.", UNCHECKED]);
-        check(&claimed("mew", "bob"), "bob", &[held, "That is you: you may deploy there.", UNCHECKED]);
+        let held = "mew is held by bob for \"payments refactor\", with no end date.";
+        check(&claimed("mew", "bob"), "alice", &[held, "You can't deploy here. Free: onix.", UNCHECKED]);
+        check(&claimed("mew", "bob"), "bob", &[held, "You hold it and can deploy.", UNCHECKED]);
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
             "reason": "FromSheet", "message": "x", "lastTransitionTime": "2026-11-23T14:00:00Z"}]}))
             .unwrap();
         let told = tell(&Row::of(&slot, None, now()), &[slot], "hotdesk", now());
-        assert!(told.starts_with("mew is free, for an administrator took the claim of the sheet away.\n"), "{told}");
+        assert!(told.starts_with("mew is free: an administrator removed the claim of the sheet.\n"), "{told}");
     }
 
     #[test]
@@ -291,14 +291,14 @@ mod tests {
             &[
                 "mew is held by bob for \"payments refactor\", since Fri 09:00 UTC (3 d 6 h ago), \
                  until Fri 18:00 UTC (in 4 d 3 h).",
-                "That is you: you may deploy there.",
+                "You hold it and can deploy.",
                 "The check 10 min ago found it in use: 14 requests in the last hour.",
                 "It was last used at 14:48 UTC (12 min ago): traffic, 14 requests to web.",
                 "- session: nobody, last saw something at 12:00 UTC (3 h ago): bob used exec",
-                "- loki: cannot see: no answer",
+                "- loki: inconclusive: no answer",
                 UNSEEN,
                 "The last deploy was web by bob, at 12:00 UTC (3 h ago).",
-                "Nothing in it is cleared before 17:00 UTC (in 2 h): somebody asked to keep it.",
+                "It won't be cleared before 17:00 UTC (in 2 h): somebody asked to keep it.",
                 "If nobody uses it, it is cleared at 15:48 UTC (in 48 min).",
                 "It was last cleared at Thu 12:00 UTC (4 d 3 h ago): web and worker.",
                 "To have that back: hotdesk revive mew",

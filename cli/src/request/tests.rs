@@ -78,7 +78,7 @@ fn a_controller_that_says_nothing_is_told_of_after_fifteen_looks() {
 
 #[test]
 fn a_request_that_is_void_is_not_waited_for() {
-    let void = "the request is void: somebody asked again, or the claim has changed. Ask again if you still wish it";
+    let void = "the request is void: somebody asked again, or the claim has changed. Ask again if you still want it";
     check(&[slot("r2", &Value::Null)], &[], &Look::Refused(void.to_owned()));
     let refused = at("Refused", &json!({"message": "mew has no reaper"}));
     check(&[refused], &[], &Look::Refused("mew has no reaper".to_owned()));

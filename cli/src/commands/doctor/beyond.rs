@@ -86,19 +86,19 @@ const RIGHTS: [Right; 11] = [
         given_by: &[access(&["get", "create"], "", &["nodes/proxy"])],
         names: &[],
         by: Bindings::Cluster,
-        allows: "may run commands in every pod through the kubelet, which asks no gate (nodes/proxy)",
+        allows: "can run commands in every pod through the kubelet, which asks no gate (nodes/proxy)",
     },
     Right {
         given_by: &[access(&["impersonate"], "", &["users", "groups", "serviceaccounts"])],
         names: &[],
         by: Bindings::Cluster,
-        allows: "may act as other people, and so as the holder of a slot (impersonate)",
+        allows: "can act as other people, and so as the holder of a slot (impersonate)",
     },
     Right {
         given_by: &[access(&["create"], "", &["serviceaccounts/token"])],
         names: &[],
         by: Bindings::Cluster,
-        allows: "may have the token of every account, and so be the cluster's own controllers, which nobody gates \
+        allows: "can have the token of every account, and so be the cluster's own controllers, which are not gated \
                  (serviceaccounts/token)",
     },
     Right {
@@ -108,26 +108,26 @@ const RIGHTS: [Right; 11] = [
         ],
         names: &[],
         by: Bindings::KubeSystem,
-        allows: "may act as the accounts of kube-system, which are the cluster's own controllers, and nobody gates those \
+        allows: "can act as the accounts of kube-system, which are the cluster's own controllers, and these are not gated \
                  (impersonate, serviceaccounts/token in kube-system)",
     },
     Right {
         given_by: &[access(&["get", "list", "watch"], "", &["secrets"])],
         names: &[],
         by: Bindings::Either,
-        allows: "may read the tokens and keys of the cluster's own accounts (secrets in kube-system)",
+        allows: "can read the tokens and keys of the cluster's own accounts (secrets in kube-system)",
     },
     Right {
         given_by: WORKLOADS,
         names: &[],
         by: Bindings::Either,
-        allows: "may run what they like as the cluster's own accounts (pods, workloads and exec in kube-system)",
+        allows: "can run what they like as the cluster's own accounts (pods, workloads and exec in kube-system)",
     },
     Right {
         given_by: &[access(&["escalate", "bind"], "rbac.authorization.k8s.io", &["clusterroles", "roles"])],
         names: &[],
         by: Bindings::KubeSystem,
-        allows: "may give themselves any right in kube-system, and so act as its accounts (escalate, bind in kube-system)",
+        allows: "can give themselves any right in kube-system, and so act as its accounts (escalate, bind in kube-system)",
     },
     Right {
         given_by: &[access(&["approve", "sign"], "certificates.k8s.io", &["signers"])],
@@ -138,13 +138,13 @@ const RIGHTS: [Right; 11] = [
             "kubernetes.io/legacy-unknown",
         ],
         by: Bindings::Cluster,
-        allows: "may pass a certificate in anybody's name, and so be a holder or a controller (approve, sign on signers)",
+        allows: "can pass a certificate in anybody's name, and so be a holder or a controller (approve, sign on signers)",
     },
     Right {
         given_by: &[access(WRITE, "apiextensions.k8s.io", &["customresourcedefinitions"])],
         names: &[],
         by: Bindings::Cluster,
-        allows: "may delete all Slots, or have them read as they like (customresourcedefinitions)",
+        allows: "can delete all Slots, or have them read as they like (customresourcedefinitions)",
     },
     Right {
         given_by: &[access(
@@ -159,13 +159,13 @@ const RIGHTS: [Right; 11] = [
         )],
         names: &[],
         by: Bindings::Cluster,
-        allows: "may take the gate away (admissionregistration.k8s.io)",
+        allows: "can take the gate away (admissionregistration.k8s.io)",
     },
     Right {
         given_by: &[access(&["escalate", "bind"], "rbac.authorization.k8s.io", &["clusterroles", "roles"])],
         names: &[],
         by: Bindings::Cluster,
-        allows: "may give themselves any right (escalate, bind)",
+        allows: "can give themselves any right (escalate, bind)",
     },
 ];
 
@@ -185,8 +185,8 @@ pub(super) fn judge(grants: &Seen<Grants>) -> Vec<Finding> {
         }
     }
     if findings.is_empty() {
-        let says = "nobody but break-glass and the cluster's own may pass the gate by, or take it away, by a binding for the whole \
-                    cluster or in kube-system";
+        let says = "only break-glass and the cluster's own accounts can pass the gate by, or take it away, by a binding for the \
+                    whole cluster or in kube-system";
         findings.push(Finding::ok(Id::RightsBeyond, ABOUT, says));
     }
     findings

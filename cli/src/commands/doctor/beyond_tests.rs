@@ -45,14 +45,14 @@ fn who_may_pass_the_gate_by_is_named_with_what_it_allows() {
         (rule("get", "", "*/proxy"), Some("through the kubelet")),
         (rule("get", "", "nodes"), None),
         (rule("get", "", "pods/proxy"), None),
-        (rule("impersonate", "", "users"), Some("may act as other people")),
-        (rule("impersonate", "*", "*"), Some("may act as other people")),
+        (rule("impersonate", "", "users"), Some("can act as other people")),
+        (rule("impersonate", "*", "*"), Some("can act as other people")),
         (rule("list", "", "users"), None),
         (rule("create", "", "serviceaccounts/token"), Some("be the cluster's own controllers")),
         (rule("create", "", "serviceaccounts"), None),
         (rule("patch", "apiextensions.k8s.io", "customresourcedefinitions"), Some("have them read as they like")),
         (rule("list", "apiextensions.k8s.io", "customresourcedefinitions"), None),
-        (rule("patch", "admissionregistration.k8s.io", "validatingadmissionpolicies"), Some("may take the gate away")),
+        (rule("patch", "admissionregistration.k8s.io", "validatingadmissionpolicies"), Some("can take the gate away")),
         (rule("get", "admissionregistration.k8s.io", "validatingadmissionpolicies"), None),
         (rule("bind", "rbac.authorization.k8s.io", "clusterroles"), Some("give themselves any right")),
         (
@@ -112,14 +112,14 @@ fn who_may_not_look_is_told_so() {
 fn who_is_powerful_in_kube_system_is_named_and_how() {
     let rule = |verb: &str, group: &str, resource: &str| json!([{"verbs": [verb], "apiGroups": [group], "resources": [resource]}]);
     for (rules, says) in [
-        (rule("impersonate", "", "serviceaccounts"), Some("may act as the accounts of kube-system")),
-        (rule("create", "", "serviceaccounts/token"), Some("may act as the accounts of kube-system")),
-        (rule("list", "", "secrets"), Some("may read the tokens and keys")),
-        (rule("create", "", "pods"), Some("may run what they like as the cluster's own accounts")),
-        (rule("create", "", "pods/exec"), Some("may run what they like as the cluster's own accounts")),
-        (rule("patch", "apps", "deployments"), Some("may run what they like as the cluster's own accounts")),
-        (rule("create", "batch", "jobs"), Some("may run what they like as the cluster's own accounts")),
-        (rule("bind", "rbac.authorization.k8s.io", "roles"), Some("may give themselves any right in kube-system")),
+        (rule("impersonate", "", "serviceaccounts"), Some("can act as the accounts of kube-system")),
+        (rule("create", "", "serviceaccounts/token"), Some("can act as the accounts of kube-system")),
+        (rule("list", "", "secrets"), Some("can read the tokens and keys")),
+        (rule("create", "", "pods"), Some("can run what they like as the cluster's own accounts")),
+        (rule("create", "", "pods/exec"), Some("can run what they like as the cluster's own accounts")),
+        (rule("patch", "apps", "deployments"), Some("can run what they like as the cluster's own accounts")),
+        (rule("create", "batch", "jobs"), Some("can run what they like as the cluster's own accounts")),
+        (rule("bind", "rbac.authorization.k8s.io", "roles"), Some("can give themselves any right in kube-system")),
         (rule("list", "", "pods"), None),
         (rule("get", "apps", "deployments"), None),
         (rule("create", "", "secrets"), None),
@@ -166,7 +166,7 @@ fn who_approves_or_signs_certificates_for_clients_is_named() {
         (rule("list", &[]), false),
     ] {
         let said = said(&grants(rules.clone(), subject("User", "eve@example.com", None)));
-        let named = said.contains("eve@example.com may pass a certificate in anybody's name");
+        let named = said.contains("eve@example.com can pass a certificate in anybody's name");
         assert_eq!(named, is_named, "{rules}: {said}");
     }
 }

@@ -30,8 +30,9 @@ pub(super) struct Certificate {
 pub(super) fn read(bundle: &[u8]) -> Result<Vec<Certificate>, String> {
     let mut found = Vec::new();
     for pem in Pem::iter_from_buffer(bundle) {
-        let pem = pem.map_err(|e| format!("it is no PEM: {e}"))?;
-        let (_, parsed) = X509Certificate::from_der(&pem.contents).map_err(|e| format!("it is no certificate: {e}"))?;
+        let pem = pem.map_err(|e| format!("it is not PEM: {e}"))?;
+        let (_, parsed) =
+            X509Certificate::from_der(&pem.contents).map_err(|e| format!("it is not a certificate: {e}"))?;
         let (from, until) = (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
         found.push(Certificate { der: pem.contents.clone(), from, until });
     }

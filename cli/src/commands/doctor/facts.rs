@@ -106,7 +106,7 @@ impl Facts {
         let reapers = &own.clone().labels("app.kubernetes.io/part-of=hotdesk,app.kubernetes.io/component=reaper");
         let failed = &everything.clone().fields("involvedObject.kind=Job,reason=FailedCreate");
         let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
-        // Before the Slots: one that is made meanwhile is then left out, and not taken for one without its namespace.
+        // Before the Slots: one that is made between the two is then left out, and not taken for one without its namespace.
         let namespaces = all(client, everything).await;
         let (crd, mutating, validating, policies, bindings) = tokio::join!(
             timed(crds.get_opt(CRD)),

@@ -259,7 +259,7 @@ fn oddities(entry: &Entry<'_>) -> Vec<String> {
     match (entry.name, entry.failure_policy) {
         (MACHINERY, "Fail") => odd.push("its failurePolicy is Fail: without a webhook, controllers stop".to_owned()),
         (SLOTS, "Ignore") => {
-            odd.push("its failurePolicy is Ignore: without a webhook, anybody claims anything".to_owned());
+            odd.push("its failurePolicy is Ignore: without a webhook, anybody can claim any slot".to_owned());
         }
         _ => {}
     }

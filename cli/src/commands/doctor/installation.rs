@@ -129,7 +129,7 @@ fn deployments(facts: &Facts) -> Vec<Finding> {
         let missing = Finding::problem(
             Id::Programs,
             "the webhook",
-            "its Deployment is not there: nobody writes in a slot, or nothing is gated",
+            "its Deployment is missing: either no write in a slot succeeds, or nothing is gated",
         );
         findings.push(missing.mended_by("helm upgrade --install hotdesk charts/hotdesk -n hotdesk"));
     }

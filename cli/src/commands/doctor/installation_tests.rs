@@ -274,7 +274,7 @@ fn an_entry_that_lets_writes_past_is_a_problem() {
         (0, |hook| hook.namespace_selector = None, "its namespaceSelector is not"),
         (0, |hook| hook.object_selector = Some(from(json!({"matchLabels": {"a": "b"}}))), "it has an objectSelector"),
         (1, |hook| hook.failure_policy = Some("Fail".to_owned()), "without a webhook, controllers stop"),
-        (2, |hook| hook.failure_policy = Some("Ignore".to_owned()), "anybody claims anything"),
+        (2, |hook| hook.failure_policy = Some("Ignore".to_owned()), "anybody can claim any slot"),
     ];
     for (entry, change, says) in cases {
         check(of(entry, change), Level::Problem, says);

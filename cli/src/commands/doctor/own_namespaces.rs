@@ -113,7 +113,7 @@ fn of_binding(
     let take_away = if hotdesks.is_empty() { "delete" } else { "edit" };
     let name = for_a_shell(&name);
     let fix = format!(
-        "look at it: kubectl -n {place} get rolebinding {name} -o yaml; unless it is meant so, take the right away: \
+        "look at it: kubectl -n {place} get rolebinding {name} -o yaml; unless it is intended, take the right away: \
          kubectl -n {place} {take_away} rolebinding {name}"
     );
     Some(Finding::warning(Id::RightsBeyond, ABOUT, says).mended_by(fix))

@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn sources_that_nobody_can_read_are_said() {
         for (written, says) in [
-            ("[{type", "its sources cannot be read: --sources is no list"),
+            ("[{type", "its sources cannot be read: --sources is not a list"),
             ("[{type: ingress-logs, fields: {upstream: to}}]", "fields: they go with logFormat: json"),
         ] {
             let why = reaper(&[("HOTDESK_SOURCES", written)]).sources.unwrap_err();

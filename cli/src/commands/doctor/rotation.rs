@@ -73,14 +73,14 @@ impl Growth {
         let ago = lost.map(|ago| human_duration(SignedDuration::from_mins(ago.as_mins())));
         match (ago, busy) {
             (Some(ago), true) => format!(
-                "its log begins {ago} ago, within the window of {window}, for {file} holds {holds}: no slot is seen to be idle ({speed})"
+                "its log begins {ago} ago, within the window of {window}, for {file} holds {holds}: no slot is found idle ({speed})"
             ),
             (Some(ago), false) => format!(
                 "its log begins {ago} ago: it was rotated, or silent until then, and until the window of {window} is past that, no \
-                 slot is seen to be idle"
+                 slot is found idle"
             ),
             (None, true) => format!(
-                "{speed}, so {file} holds {holds}, and the window is {window}: most of the time no slot is seen to be idle"
+                "{speed}, so {file} holds {holds}, and the window is {window}: most of the time no slot is found idle"
             ),
             (None, false) => format!("its log reaches back far enough: {speed}, and {file} holds {holds}"),
         }

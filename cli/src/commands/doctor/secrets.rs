@@ -71,7 +71,7 @@ fn missing(wanted: &Wanted) -> Option<Finding> {
             Some(Finding::problem(Id::ReaperSecrets, about, says).mended_by(fix))
         }
         Place::InSlot => {
-            let says = format!("{says}; it is in the slot, where who deploys can read it");
+            let says = format!("{says}; it is in the slot, where everybody who deploys can read it");
             let fix = format!(
                 "kubectl -n {slot} get secret {name} -o yaml | grep -vE '^  (namespace|uid|resourceVersion|creationTimestamp):|\
                  ^    hotdesk.dev/' | kubectl -n {namespace} apply -f - && kubectl -n {slot} delete secret {name}"
@@ -109,7 +109,10 @@ mod tests {
             Some((Level::Problem, "google, which is not in hotdesk-jobs", "create secret generic google")),
         );
         let move_it = "kubectl -n hotdesk-jobs apply -f - && kubectl -n mew delete secret google";
-        check(Ok(Place::InSlot), Some((Level::Problem, "it is in the slot, where who deploys can read it", move_it)));
+        check(
+            Ok(Place::InSlot),
+            Some((Level::Problem, "it is in the slot, where everybody who deploys can read it", move_it)),
+        );
         check(Err("forbidden".to_owned()), Some((Level::Unseen, "forbidden", "")));
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn judge(controller: &Controller, proxies: &[Named]) -> Vec<Finding> 
                     &about,
                     "a ConfigMap that its --configmap names is not there, so its defaults are in force",
                 )
-                .mended_by("nothing, if that is meant so"),
+                .mended_by("nothing, if that is intended"),
             ),
             Ok(Some(config)) => hidden.extend(nginx::hidden(config)),
         }
@@ -39,7 +39,11 @@ pub(super) fn judge(controller: &Controller, proxies: &[Named]) -> Vec<Finding> 
     };
     findings.extend(hidden.iter().filter(concerns).map(told));
     if findings.is_empty() && controller.uses.logs && !pods.is_empty() {
-        findings.push(Finding::ok(id, about, "none of its settings that were seen keeps requests out of the log"));
+        findings.push(Finding::ok(
+            id,
+            about,
+            "its settings, as far as they can be read, keep no requests out of the log",
+        ));
     }
     findings
 }

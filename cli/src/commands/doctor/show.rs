@@ -37,7 +37,7 @@ pub(super) fn show(findings: &[Finding], wide: bool) -> String {
 fn heading(section: Section) -> &'static str {
     match section {
         Section::Installation => "The installation",
-        Section::Sight => "What the reapers see by",
+        Section::Sight => "Where the reapers observe traffic",
         Section::Slots => "The slots",
     }
 }
@@ -116,7 +116,7 @@ fn summary(findings: &[Finding]) -> String {
     let unseen = match unseen {
         0 => String::new(),
         n => {
-            format!(" {n} could not be looked at: run this as somebody who may read it all, such as an administrator.")
+            format!(" {n} could not be looked at: run this as somebody who can read it all, such as an administrator.")
         }
     };
     format!("{}.{unseen}", parts.join(", "))
@@ -163,7 +163,7 @@ The slots
   ! warning  2 slots       suspended (abra and eevee)
                            to fix it: start abra
 
-7 checks, 1 problem, 2 warnings. 1 could not be looked at: run this as somebody who may read it all, such as an administrator.
+7 checks, 1 problem, 2 warnings. 1 could not be looked at: run this as somebody who can read it all, such as an administrator.
 "
         );
     }

@@ -30,7 +30,8 @@ pub(super) fn pods(controller: &Controller, known: &Seen<Vec<Pod>>, slots: usize
         Err(why) => return vec![Finding::unseen(Id::ControllerPods, about, why)],
     };
     if pods.is_empty() {
-        let says = format!("no pod has the labels {}, so the reapers of {slots} slots are blind", place.selector);
+        let says =
+            format!("no pod has the labels {}, so the reapers of {slots} slots cannot observe traffic", place.selector);
         return vec![Finding::problem(Id::ControllerPods, about, says).mended_by(elsewhere(known))];
     }
     let containers: Vec<&str> = pods
@@ -52,7 +53,7 @@ pub(super) fn pods(controller: &Controller, known: &Seen<Vec<Pod>>, slots: usize
         pods.iter().filter(|pod| started(pod, &place.container).is_none()).map(ResourceExt::name_any).collect();
     if !down.is_empty() {
         let says = format!(
-            "{} of {} pods do not run ({}), so nobody knows what they served",
+            "{} of {} pods do not run ({}), so what they served is not known",
             down.len(),
             pods.len(),
             list(&down)

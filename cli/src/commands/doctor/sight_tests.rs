@@ -70,7 +70,7 @@ fn where_no_pod_matches_those_that_are_there_are_suggested() {
         &none(),
         vec![],
         Level::Problem,
-        "so the reapers of 12 slots are blind",
+        "so the reapers of 12 slots cannot observe traffic",
         "name your controller's in reaper.ingress",
     );
     for (there, fix) in [

@@ -75,7 +75,7 @@ pub(super) fn judge(
     if !unbound.is_empty() {
         let slots = if unbound.len() == 1 { "slot" } else { "the slots" };
         let says = format!(
-            "the policy {POLICY} is not bound for {slots} {}: a Job of hotdesk's controller may run anything as their accounts",
+            "the policy {POLICY} is not bound for {slots} {}: a Job of hotdesk's controller can run anything as their accounts",
             list(&unbound)
         );
         findings.push(problem(says));

@@ -100,7 +100,7 @@ fn one(known: &Known<'_>, program: &str, now: Timestamp) -> Vec<Finding> {
         _ => {}
     }
     let Some(slot) = known.slot else {
-        let says = "its namespace is labelled as a slot and has no Slot, so nobody writes there";
+        let says = "its namespace is labelled as a slot and has no Slot, so nobody can write there";
         return vec![Finding::problem(Id::SlotThere, about, says).mended_by(format!(
             "add {name} to the values of charts/slots and upgrade, or: kubectl label namespace {name} {key}-",
             name = known.name,
@@ -128,7 +128,7 @@ fn gated(known: &Known<'_>, about: &str) -> Option<Finding> {
     let says = match known.namespace??.labels().get(keys::SLOT) {
         Some(label) if label == name => return None,
         Some(label) => format!("its namespace's label {} is {label}, not {name}", keys::SLOT),
-        None => format!("its namespace has no label {}, so everybody may write there", keys::SLOT),
+        None => format!("its namespace has no label {}, so everybody can write there", keys::SLOT),
     };
     let fix = format!("kubectl label namespace {name} {}={name} --overwrite", keys::SLOT);
     Some(Finding::problem(Id::SlotLabel, about, says).mended_by(fix))
@@ -143,7 +143,7 @@ fn mode(slot: &Slot, about: &str) -> Option<Finding> {
     let fix =
         format!("kubectl -n {} patch slot slot --type merge -p '{{\"spec\":{{\"mode\":null}}}}'", slot_name(slot));
     Some(
-        Finding::warning(Id::SlotMode, about, format!("its mode is {word}, so strangers may write there"))
+        Finding::warning(Id::SlotMode, about, format!("its mode is {word}, so strangers can write there"))
             .mended_by(fix),
     )
 }
@@ -193,7 +193,7 @@ fn reaper(known: &Known<'_>, slot: &Slot, about: &str, program: &str, now: Times
 fn unreaped(outdated: bool, about: &str) -> Finding {
     if outdated {
         let says =
-            "nothing clears it: its CronJob hotdesk-reaper is of an earlier version, and may do nothing any more";
+            "nothing clears it: its CronJob hotdesk-reaper is of an earlier version, and can do nothing any more";
         let fix =
             "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values, with the chart of this version";
         return Finding::problem(Id::ReaperThere, about, says).mended_by(fix);
@@ -202,7 +202,7 @@ fn unreaped(outdated: bool, about: &str) -> Finding {
     none.mended_by("if it shall be cleared, set reaper.enabled for it in the values of charts/slots")
 }
 
-/// A reaper that cannot see clears nothing, for ever.
+/// A reaper that cannot see clears nothing, forever.
 fn blind(slot: &Slot, about: &str, program: &str, now: Timestamp) -> Option<Finding> {
     let status = slot.status.as_ref()?;
     let unknown = status.verdict.as_ref().filter(|verdict| verdict.state == VerdictState::Unknown);
@@ -211,7 +211,7 @@ fn blind(slot: &Slot, about: &str, program: &str, now: Timestamp) -> Option<Find
     let name = slot_name(slot);
     let fix = format!("what the reason names; {program} why {name} and kubectl -n {name} get events say more");
     let since = unsighted.map_or(String::new(), |c| format!(" since {}", relative(c.last_transition_time.0, now)));
-    let says = format!("its reaper cannot see{since}, so it is never cleared: {why}");
+    let says = format!("its reaper cannot observe traffic{since}, so it is never cleared: {why}");
     Some(Finding::problem(Id::ReaperSight, about, says).mended_by(fix))
 }
 

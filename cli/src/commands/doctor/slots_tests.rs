@@ -83,12 +83,12 @@ fn a_slot_in_order_says_how_it_was_found() {
 #[test]
 fn a_namespace_that_the_gate_does_not_see_is_a_problem_and_one_that_is_gone_is_none() {
     check(&Case { namespace: None, ..in_order() }, &[]);
-    check(&Case { namespace: Some(namespace(None)), ..in_order() }, &[(Level::Problem, "everybody may write there")]);
+    check(&Case { namespace: Some(namespace(None)), ..in_order() }, &[(Level::Problem, "everybody can write there")]);
     check(
         &Case { namespace: Some(namespace(Some("mewtwo"))), ..in_order() },
         &[(Level::Problem, "is mewtwo, not mew")],
     );
-    check(&Case { slot: None, ..in_order() }, &[(Level::Problem, "has no Slot, so nobody writes there")]);
+    check(&Case { slot: None, ..in_order() }, &[(Level::Problem, "has no Slot, so nobody can write there")]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_reaper_that_cannot_see_is_a_problem() {
     let slot = Some(with_status(&unsighted));
     check(
         &Case { slot, ..in_order() },
-        &[(Level::Problem, "cannot see since 1 h 52 min ago, so it is never cleared: the log")],
+        &[(Level::Problem, "cannot observe traffic since 1 h 52 min ago, so it is never cleared: the log")],
     );
 }
 

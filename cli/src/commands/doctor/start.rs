@@ -80,7 +80,10 @@ pub(super) fn judge(starts: &[Start]) -> Vec<Finding> {
             Answer::NotTried(_) => findings.push(Finding::unseen(
                 Id::ReaperStart,
                 about,
-                &format!("whether its reaper can start is tried by who may create pods in {}", start.namespace),
+                &format!(
+                    "whether its reaper can start is tried only for a user who can create pods in {}",
+                    start.namespace
+                ),
             )),
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn judge(facts: &Facts, now: Timestamp) -> Option<Finding> {
     }
     let installed = facts.deployments.as_ref().is_ok_and(|all| all.iter().any(is_sync));
     if !installed && !follow.is_empty() {
-        let says = format!("nobody reads it any more, and {} still follow it", names(&follow));
+        let says = format!("it is not read any more, and {} still follow it", names(&follow));
         let fix = "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values --set sync.enabled=true";
         return Some(Finding::problem(Id::SyncFresh, ABOUT, says).mended_by(fix));
     }
@@ -91,6 +91,6 @@ mod tests {
         let says = "cannot be read since 1 h ago: 403 PERMISSION_DENIED. Claims stay";
         check(true, &[("True", ""), ("Unknown", "403 PERMISSION_DENIED")], Some((Level::Problem, says)));
         check(true, &[("False", "B7: no such slot")], Some((Level::Warning, "not applied, for mew: B7: no such slot")));
-        check(false, &[("True", "")], Some((Level::Problem, "nobody reads it any more, and mew still follow it")));
+        check(false, &[("True", "")], Some((Level::Problem, "it is not read any more, and mew still follow it")));
     }
 }

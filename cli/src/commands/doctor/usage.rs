@@ -21,8 +21,8 @@ pub(super) fn judge(reaper: &Reaper, found: &WaysIn) -> Option<Finding> {
         Ok(None) => {
             let first = past_every_source(reaper, found).into_iter().next()?;
             let says = format!(
-                "{} {}. reaper.ignoreDirectTraffic says that this is nobody's use, so the slot is cleared while somebody uses it \
-                 in that way",
+                "{} {}. reaper.ignoreDirectTraffic says that this does not count as use, so the slot is cleared while \
+                 somebody uses it in that way",
                 first.about, first.why
             );
             Some(Finding::warning(Id::PodUsage, about, says).mended_by(FIX))

@@ -67,7 +67,7 @@ fn may(slot: &Slot, me: &Me, args: &Release, program: &str, now: Timestamp) -> R
         Stand::Held if own => Ok(()),
         Stand::Held => Err(not_yours(&row, me, &forced)),
         Stand::Free | Stand::Lapsed => Err(Failure::Refused(format!(
-            "nobody holds {slot}, so what was kept there is not yours to remove. Claim it first: {program} claim {slot} \
+            "{slot} is free, so you cannot remove what was kept there. Claim it first: {program} claim {slot} \
              --purpose …; if you run this cluster: {forced}",
             slot = row.slot
         ))),
@@ -123,7 +123,7 @@ mod tests {
             "mew is held by bob, and you are alice. If you run this cluster: hotdesk release mew --purge --force";
         check(&claimed("mew", "bob"), false, Err(expected));
         check(&claimed("mew", "bob"), true, Ok(()));
-        let expected = "nobody holds mew, so what was kept there is not yours to remove. Claim it first: hotdesk claim mew \
+        let expected = "mew is free, so you cannot remove what was kept there. Claim it first: hotdesk claim mew \
                         --purpose …; if you run this cluster: hotdesk release mew --purge --force";
         check(&slot("mew"), false, Err(expected));
         check(&slot("mew"), true, Ok(()));

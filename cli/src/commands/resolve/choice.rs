@@ -100,7 +100,7 @@ impl Choice {
 
 fn not_that_one(wanted: &str, held: &[&Candidate], sought: &Sought<'_>) -> String {
     let held: Vec<String> = held.iter().map(|candidate| harmless(&candidate.slot)).collect();
-    format!("{} does not hold slot \"{}\", but {}", sought.user, plain(wanted), list(&held))
+    format!("{} holds {}, not {}", sought.user, list(&held), plain(wanted))
 }
 
 fn none(
@@ -206,7 +206,7 @@ mod tests {
     fn the_first_of_several_is_taken_unless_one_is_named() {
         check("bob@example.com", None, Ok(("mew", &["onix"])));
         check("bob@example.com", Some("Onix"), Ok(("onix", &["mew"])));
-        check("bob@example.com", Some("abra"), Err("bob@example.com does not hold slot \"abra\", but mew and onix"));
+        check("bob@example.com", Some("abra"), Err("bob@example.com holds mew and onix, not abra"));
     }
 
     #[test]

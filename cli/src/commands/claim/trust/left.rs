@@ -99,8 +99,8 @@ pub(super) async fn endless_tokens(client: &Client, slot: &str) -> Option<String
 fn tokens_told(slot: &str, names: &[String]) -> Option<String> {
     (!names.is_empty()).then(|| {
         format!(
-            "From before, there are Secrets in {slot} with tokens that have no end: {}. Who knows one may read by it what the slot's \
-             service accounts may. Delete those that you do not need: kubectl -n {slot} delete secret {}",
+            "From before, there are Secrets in {slot} with tokens that have no end: {}. A person who knows one can read what the \
+             slot's service accounts can. Delete those that you do not need: kubectl -n {slot} delete secret {}",
             some(names),
             names.get(..SHOWN).unwrap_or(names).join(" ")
         )
