@@ -60,7 +60,7 @@ pub struct Args {
     /// What happens to a write by somebody who does not hold the slot, where the Slot itself does not say
     #[arg(long, env = "HOTDESK_MODE", value_enum, default_value_t = ModeArg::Enforce)]
     pub mode: ModeArg,
-    /// Group that may do anything in any slot, with a warning. An empty value: none. Repeat it, or separate by line breaks: a name may have commas
+    /// Group whose members can do anything in any slot, with a warning. An empty value: none. Repeat it, or separate by line breaks: a name may have commas
     #[arg(
         long,
         env = "HOTDESK_BREAK_GLASS_GROUP",
@@ -69,16 +69,16 @@ pub struct Args {
         value_name = "GROUP"
     )]
     pub break_glass_group: Vec<String>,
-    /// Exact user name that may write any Slot. Repeat it, or separate by line breaks: a name may have commas
+    /// Exact user name of somebody who can write any Slot. Repeat it, or separate by line breaks: a name may have commas
     #[arg(long, env = "HOTDESK_ADMINISTRATOR_USER", value_delimiter = '\n', value_name = "USER")]
     pub administrator_user: Vec<String>,
-    /// Group that may write any Slot. Repeat it, or separate by line breaks: a name may have commas
+    /// Group whose members can write any Slot. Repeat it, or separate by line breaks: a name may have commas
     #[arg(long, env = "HOTDESK_ADMINISTRATOR_GROUP", value_delimiter = '\n', value_name = "GROUP")]
     pub administrator_group: Vec<String>,
     /// Exact user name that is never gated, like the cluster's own controllers. Repeat it, or separate by line breaks: a name may have commas
     #[arg(long, env = "HOTDESK_MACHINERY_USER", value_delimiter = '\n', value_name = "USER")]
     pub machinery_user: Vec<String>,
-    /// A CI or GitOps tool that may deploy for claimants, as JSON: {"user": its exact user name, "slots": [SLOT…]}, or
+    /// A CI or GitOps tool that can deploy for claimants, as JSON: {"user": its exact user name, "slots": [SLOT…]}, or
     /// "people": [NAME…], or "authenticatesPeople": true; or a list of these. Repeat it, or separate by line breaks. A bare
     /// name authenticates people
     #[arg(
@@ -110,7 +110,7 @@ pub struct Args {
     /// Namespace of the reapers, whose service accounts are called reaper-SLOT and reviver-SLOT
     #[arg(long, env = "HOTDESK_JOBS_NAMESPACE", default_value = "hotdesk-jobs", value_name = "NAME")]
     pub jobs_namespace: String,
-    /// How many slots one person may hold at once. 0: any number
+    /// How many slots one person can hold at once. 0: any number
     #[arg(long, env = "HOTDESK_MAX_SLOTS_PER_PERSON", default_value = "0", value_name = "SLOTS")]
     pub max_slots_per_person: u16,
     /// ConfigMap in the webhook's own namespace in which all webhooks note the claims that they have just admitted. Only used with
@@ -138,10 +138,10 @@ pub struct Args {
     /// Names in claims may have letters beyond ASCII, each part of a name in one script (UTS 39)
     #[arg(long, env = "HOTDESK_UNICODE_NAMES")]
     pub unicode_names: bool,
-    /// How many people one claim may name
+    /// How many people one claim can name
     #[arg(long, env = "HOTDESK_MAX_USERS", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "USERS")]
     pub max_users: u16,
-    /// Exact name of a service account that a claim may name, besides the trusted deployers. Repeat it, or separate by line breaks
+    /// Exact name of a service account that a claim can name, besides the trusted deployers. Repeat it, or separate by line breaks
     #[arg(long, env = "HOTDESK_CLAIMANT_ACCOUNT", value_delimiter = '\n', value_name = "USER")]
     pub claimant_account: Vec<String>,
     /// What is logged, and how
@@ -160,7 +160,7 @@ pub enum ModeArg {
     Audit,
 }
 
-/// What becomes of Secrets that hold a token without an end.
+/// What becomes of Secrets that hold a token that never expires.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum TokenSecretsArg {
     /// Only administrators write them

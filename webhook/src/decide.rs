@@ -199,7 +199,7 @@ fn is_claimants(claim: &ClaimView, person: &str) -> bool {
 }
 
 /// A deployer acts for the person whom the object names, if it knows people; else where it is listed for the slot or for
-/// a claimant. Nothing for those who are no deployers, or hold the slot themselves.
+/// a claimant. Nothing for those who are not deployers, or hold the slot themselves.
 fn judge_deployer(facts: &Facts<'_>, standing: Standing<'_>, settings: &Settings) -> Option<Result<Role, Reason>> {
     let entries = settings.deployer(facts.requester);
     entries.clone().next()?;

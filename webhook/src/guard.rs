@@ -107,9 +107,9 @@ pub fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Result<W
         (Operation::Update, "") if settings.is_machinery(requester) && keeps_spec(asked) => Ok(Writer::Machinery),
         (Operation::Update, "") => person::judge(asked, settings, now),
         (Operation::Create | Operation::Delete, "") => {
-            Err(vec!["only administrators create and delete Slots".to_owned()])
+            Err(vec!["only administrators can create and delete Slots".to_owned()])
         }
-        _ => Err(vec![format!("nobody may {} slots/{}", asked.operation.word(), plain(asked.subresource))]),
+        _ => Err(vec![format!("nobody can {} slots/{}", asked.operation.word(), plain(asked.subresource))]),
     }
 }
 

@@ -70,8 +70,8 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
             keys::FOR,
         ),
         Reason::NotSynced => format!(
-            "hotdesk cannot see the Slots at the moment, so nothing may change in slot \"{slot}\". Try again in a minute; if it \
-             stays so, the log of the hotdesk webhook says why."
+            "hotdesk cannot see the Slots at the moment, so nothing can change in slot \"{slot}\". Try again in a minute; if \
+             it stays so, the log of the hotdesk webhook says why."
         ),
         Reason::NoSlot => format!(
             "namespace \"{slot}\" is labelled {} and has no Slot, so nobody can hold it. An administrator creates the Slot \
@@ -107,8 +107,8 @@ pub fn rule(broken: Broken<'_>, facts: &Facts<'_>) -> String {
              --bound-object-kind, or run in a pod what needs its token."
         ),
         Broken::TokenSecret => format!(
-            "slot \"{slot}\": a Secret of the type kubernetes.io/service-account-token holds a token without an end, and a slot \
-             changes hands. A pod has a token of its own; outside of pods, make one that ends: kubectl create token ACCOUNT -n \
+            "slot \"{slot}\": a Secret of the type kubernetes.io/service-account-token holds a token that never expires, and a \
+             slot changes hands. A pod has a token of its own; outside of pods, make one that ends: kubectl create token ACCOUNT -n \
              {slot}"
         ),
         Broken::ReservedKey(found) => format!(

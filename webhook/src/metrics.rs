@@ -100,7 +100,7 @@ impl Metrics {
     fn register(&mut self) {
         let r = &mut self.registry;
         r.register("decisions", "Reviews answered, by what was decided and why", self.decisions.clone());
-        r.register("refused_requests", "Requests that were no review that could be answered", self.refused.clone());
+        r.register("refused_requests", "Requests that were not a review that could be answered", self.refused.clone());
         r.register("break_glass", "Writes allowed to a break-glass group", self.break_glass.clone());
         r.register("in_flight", "Reviews being read or answered", self.in_flight.clone());
         r.register("slots", "Slots known", self.slots.clone());
@@ -139,7 +139,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a request that was no review.
+    /// Counts a request that was not a review.
     pub fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&Refused { reason }).inc();
     }

@@ -103,7 +103,7 @@ impl Notes {
         slots.into_iter().filter(|slot| **slot != gain.slot && is_held(slot)).cloned().collect()
     }
 
-    /// True if the write on which this gain rests comes too late: the Slot has been written meanwhile, and the API server
+    /// True if the write on which this gain rests comes too late: the Slot has been written since, and the API server
     /// stores nothing on a version that has passed.
     #[must_use]
     pub fn comes_too_late<P: AsRef<Page>>(gain: &Gain, page: Option<&P>) -> bool {

@@ -74,7 +74,7 @@ impl<'a> Reply<'a> {
         json
     }
 
-    /// A denial that is no decision about people.
+    /// A denial that is not a decision about people.
     #[must_use]
     pub fn refused(uid: Cow<'a, str>, code: u16, message: String) -> Self {
         let audit = Audit { decision: ("deny", "error"), ..Audit::default() };

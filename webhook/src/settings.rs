@@ -40,7 +40,7 @@ pub struct Settings {
     pub machinery_users: Vec<String>,
     /// Who may deploy for a claimant.
     pub trusted_deployers: Vec<Deployer>,
-    /// What becomes of Secrets that hold a token without an end.
+    /// What becomes of Secrets that hold a token that never expires.
     pub token_secrets: TokenSecrets,
     /// What becomes of writes that reach for a neighbour.
     pub guards: Guards,

@@ -35,7 +35,7 @@ struct Pair {
     expires: Timestamp,
 }
 
-/// Why a pair of files is no certificate to show.
+/// Why a pair of files is not a certificate to show.
 #[derive(Debug, thiserror::Error)]
 pub enum PairError {
     /// A file is not there, or may not be read.

@@ -75,10 +75,10 @@ impl Backoff for Pauses {
     }
 }
 
-/// Follows the Slots for ever.
+/// Follows the Slots forever.
 ///
 /// The list is streamed, one Slot at a time, from what the API server has in memory. In pages, each may cost it a reading of
-/// its database: a hundred thousand Slots were seen to take minutes. An API server that does not stream says so.
+/// its database: a hundred thousand Slots took minutes. An API server that does not stream says so.
 pub async fn follow(client: Client, book: Arc<Book>) {
     let slots: Api<Seen> = Api::all(client);
     let settings = watcher::Config::default().timeout(WATCH_SECONDS);

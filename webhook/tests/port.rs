@@ -208,7 +208,7 @@ fn a94_below_the_path_a_wrong_method_and_a_wrong_type_are_told() {
         let (head, _) = asked(&server, method, &format!("{PATH}{route}"), content_type, &body);
         assert_eq!(status(&head), expected, "{method} {route} {content_type}");
     }
-    // Bytes that were packed are no JSON, and nobody unpacks them: so a bomb is a few bytes.
+    // Bytes that were packed are not JSON, and nobody unpacks them: so a bomb is a few bytes.
     let mut packed = server.client();
     let head = head("POST", &format!("{PATH}/mutate"), "application/json", 4);
     packed.send(head.replace("\r\n\r\n", "\r\nContent-Encoding: gzip\r\n\r\n").as_bytes());
@@ -325,7 +325,7 @@ fn a92_a_depth_without_bound_ends_no_server() {
     let server = start(limits());
     let deep = |open: &str, close: &str, depth: usize| open.repeat(depth) + "1" + &close.repeat(depth);
     for nested in [deep("[", "]", 100_000), deep("{\"a\":", "}", 100_000)] {
-        // What is in an object is not looked into, so its depth is no matter: it is judged as any other.
+        // What is in an object is not looked into, so its depth does not matter: it is judged as any other.
         let object = review("bob@example.com").to_string().replacen(
             r#""metadata":{"#,
             &format!(r#""spec":{nested},"metadata":{{"#),

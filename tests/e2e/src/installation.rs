@@ -1,4 +1,4 @@
-//! Who may take hotdesk apart? One test at a time, and nobody else meanwhile.
+//! Who may take hotdesk apart? One test at a time, and nobody else while it runs.
 
 use std::fs::{File, OpenOptions};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

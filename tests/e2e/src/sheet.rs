@@ -22,7 +22,7 @@ use crate::{Ran, TestSlot, admin, until};
 /// What the header says, unless a test is about headers.
 pub const HEADER: &[&str] = &["Slot", "Usernames", "Purpose", "Until"];
 
-/// Long enough for a machine that builds something meanwhile; where time itself is tested, it is measured.
+/// Long enough for a machine that builds something at the same time; where time itself is tested, it is measured.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A sheet, and Google around it.

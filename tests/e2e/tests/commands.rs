@@ -55,7 +55,7 @@ fn a_holder_keeps_a_slot_for_a_while_and_nobody_else_does() {
     assert_eq!(kept.subsec_nanosecond(), 0, "{kept} is a whole second");
     bob().hotdesk(&["keep", slot.name(), "4h"]).failed_saying(&["is held by alice@example.com"]);
     let forced = bob().hotdesk(&["keep", slot.name(), "off", "--force"]);
-    forced.failed_saying(&["only its claimants and administrators change it"]);
+    forced.failed_saying(&["only its claimants and administrators can change it"]);
     alice().hotdesk(&["keep", slot.name(), "off"]).succeeded().said(&["not kept any more"]);
     assert_eq!(slot.object()["spec"]["keepUntil"], Value::Null);
     let free = TestSlot::free();
@@ -69,7 +69,7 @@ fn a_slot_is_handed_over_and_the_new_holder_deploys() {
     let slot = TestSlot::held_by("alice@example.com");
     bob().hotdesk(&["hand", slot.name(), "bob@example.com"]).failed_saying(&["is held by alice@example.com"]);
     let handed = alice().hotdesk(&["hand", slot.name(), "Bob@Example.com"]).succeeded();
-    handed.said(&["is held by bob@example.com now", "You may not deploy there any more"]);
+    handed.said(&["is held by bob@example.com now", "You can't deploy there any more"]);
     assert_eq!(slot.object()["spec"]["claim"]["users"], json!(["bob@example.com"]));
     assert_eq!(slot.object()["spec"]["claim"]["purpose"], "checkout", "the purpose stays");
     slot.wait_until_known();

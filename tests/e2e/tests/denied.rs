@@ -183,7 +183,7 @@ fn a22_a23_a35_no_token_outlasts_an_hour_in_any_mode() {
             let for_ever = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
                 "metadata": {"name": "t", "annotations": {"kubernetes.io/service-account.name": "default"}}});
             let create = ["-n", slot.name(), "create", "--dry-run=server", "-f", "-"];
-            person.kubectl_with(&create, &for_ever.to_string()).failed_saying(&["holds a token without an end"]);
+            person.kubectl_with(&create, &for_ever.to_string()).failed_saying(&["holds a token that never expires"]);
         }
     }
 }

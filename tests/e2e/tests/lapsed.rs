@@ -95,7 +95,7 @@ fn a_slot_is_claimed_only_when_its_clearing_is_done() {
     at_work(until(60));
     let claim = ["claim", slot.name(), "--purpose", "checkout"];
     bob().hotdesk(&claim).failed_saying(&["hotdesk is just clearing the slot", "claim it when that is done"]);
-    // A reaper that was killed stands in nobody's way for ever.
+    // A reaper that was killed stands in nobody's way forever.
     at_work(until(-1));
     bob().hotdesk(&claim).succeeded();
 }

@@ -159,7 +159,7 @@ fn who_asks_the_kubelets_may_read_metrics_of_nodes_and_nothing_else() {
         ("list", "slots.hotdesk.dev", asking.name()),
         ("patch", "slots.hotdesk.dev", asking.name()),
     ] {
-        // What everybody may, such as seeing who holds a slot, is no right of its own.
+        // What everybody can do, such as seeing who holds a slot, is not a right of its own.
         let everybodys = may("system:serviceaccount:default:nobody-in-particular", &[verb, what, "-n", place]);
         assert_eq!(may(ASKING, &[verb, what, "-n", place]), everybodys, "{verb} {what} in {place}");
     }

@@ -99,7 +99,7 @@ fn e01_somebody_at_a_breakpoint_keeps_a_slot_that_gets_no_request_and_e09_who_on
         reason.starts_with("alice@example.com used exec,") && reason.contains("may still be open, counts for 2 h"),
         "{reason}"
     );
-    // Looking is no use.
+    // Looking is not use.
     slot.kubectl(&alice(), &["get", "pods", "-w", "--request-timeout=1s"]);
     slot.kubectl(&alice(), &["describe", "deployment/web"]).succeeded();
     slot.kubectl(&alice(), &["logs", "deployment/web"]).succeeded();

@@ -237,7 +237,7 @@ fn a_status_is_written_although_the_object_carries_an_older_stamp() {
 
 #[test]
 fn no_controller_selects_its_pods_by_what_hotdesk_writes() {
-    // It would not know its pods again once they are stamped, and make new ones for ever.
+    // It would not know its pods again once they are stamped, and make new ones forever.
     let _held = installation::shared();
     let slot = TestSlot::held_by("alice@example.com");
     let replica_set = |selector: Value, labels: Value| {

@@ -175,7 +175,7 @@ fn an_administrators_change_is_shown_and_comes_back_unless_the_slot_is_taken_out
     patch(&slot, &admin(), &bobs).succeeded();
     sheet.says(&[row]);
     sheet.is_well();
-    waits_for("the claim to be no more the sheet's", PATIENCE, &slot, &sync, || {
+    waits_for("the claim to be the sheet's no more", PATIENCE, &slot, &sync, || {
         slot.object()["spec"]["claim"]["source"].is_null()
     });
     sync.passes_again(1);
@@ -222,7 +222,7 @@ fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     assert_eq!(plan.code, Some(3), "{plan}");
     let line = plan.stdout.lines().find(|line| line.starts_with(slot.name())).unwrap_or_else(|| panic!("{plan}"));
     assert!(line.contains("claim") && line.contains(ALICE) && line.contains("checkout"), "{plan}");
-    assert!(plan.stdout.contains("B3: \"bob smith\" is no e-mail"), "{plan}");
+    assert!(plan.stdout.contains("B3: \"bob smith\" is neither an e-mail nor a login"), "{plan}");
     assert_eq!(slot.object(), before, "nothing is written");
     sheet.once(&[&slot, &bad], &["--once"]);
     let plan = sheet.once(&[&slot], &["--dry-run"]);
@@ -241,7 +241,7 @@ fn hotdesk_sync_is_one_pass_by_hand_with_the_rights_of_whoever_types_it() {
     with(&admin(), "--dry-run")
         .succeeded()
         .said(&["claim for alice@example.com (\"by hand\")", "1 Slot would be written"]);
-    let told = ["not everything was done: see above", "spec.claim.source: only hotdesk's sync sets it"];
+    let told = ["some changes failed: see above", "spec.claim.source: only hotdesk's sync sets it"];
     with(&alice(), "--once").failed_saying(&told);
     assert_eq!(holders(&slot), "");
     with(&admin(), "--once").succeeded();

@@ -219,7 +219,7 @@ fn sentence_of(operation: Operation, namespace: &str, problems: &[String]) -> St
         Operation::Delete => "deleted",
         Operation::Update | Operation::Connect => "changed",
     };
-    format!("the Slot of \"{slot}\" may not be {verb}: {}", problems.join("; "))
+    format!("the Slot of \"{slot}\" cannot be {verb}: {}", problems.join("; "))
 }
 
 fn by_break_glass(writer: Writer, request: &SlotRequest<'_>) -> Option<String> {

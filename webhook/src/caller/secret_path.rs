@@ -1,7 +1,7 @@
 //! Which secret paths does the webhook answer, and how are they renewed without a restart?
 //!
 //! A mounted Secret holds the path that the webhook configurations show, and the one before it while API servers may still call
-//! that. It is read again on a timer, as the certificate is. What is no path is left aside, and the old ones stay.
+//! that. It is read again on a timer, as the certificate is. What is not a path is left aside, and the old ones stay.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};

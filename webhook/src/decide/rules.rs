@@ -16,7 +16,7 @@ use crate::settings::{Settings, TokenSecrets};
 /// For how long a token that somebody makes may last, in seconds.
 pub const TOKEN_SECONDS: i64 = 3600;
 
-/// Secrets of this type hold a token without an end.
+/// Secrets of this type hold a token that never expires.
 const TOKEN_SECRET: &str = "kubernetes.io/service-account-token";
 
 /// A rule that holds for everybody but administrators, in every mode.
@@ -28,7 +28,7 @@ pub enum Rule {
     TokenLifetime,
     /// Nobody but a kubelet makes the token of a pod.
     TokenOfPod,
-    /// No Secret holds a token without an end.
+    /// No Secret holds a token that never expires.
     TokenSecret,
     /// No template holds a key of hotdesk's.
     ReservedKey,
@@ -55,7 +55,7 @@ pub enum Broken<'a> {
     TokenLifetime,
     /// It makes a token that would pass for a pod's own.
     TokenOfPod,
-    /// It writes a Secret with a token without an end.
+    /// It writes a Secret with a token that never expires.
     TokenSecret,
     /// It brings a key of hotdesk's into a template.
     ReservedKey(Reserved<'a>),

@@ -93,8 +93,8 @@ pub(super) fn against(mine: &[Name], old: &Slot, new: &Slot, settings: &Settings
     let fine = stays_theirs || alone || mine.contains(owner);
     (!fine).then(|| {
         format!(
-            "spec.claim.users: here a person may hold {} at most, so a slot is handed over to one person alone: name {} and \
-             nobody else, no group either; they add whom they like",
+            "spec.claim.users: here a person can hold {} at most, so a slot is handed over to one person alone: name {} and \
+             nobody else, no group either; they can add others",
             match settings.max_slots {
                 1 => "1 slot".to_owned(),
                 most => format!("{most} slots"),

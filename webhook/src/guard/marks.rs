@@ -23,7 +23,7 @@ const MOST_APPLIERS: usize = 8;
 
 type Entries = BTreeMap<String, String>;
 
-/// What speaks against this write by a person. What kubectl notes is no fault: it is put back.
+/// What speaks against this write by a person. What kubectl notes is not a fault: it is put back.
 pub(super) fn against(old: &Slot, new: &Slot) -> Vec<String> {
     let (was, is) = (&old.metadata, &new.metadata);
     let maps = [
@@ -34,7 +34,7 @@ pub(super) fn against(old: &Slot, new: &Slot) -> Vec<String> {
     let tools = changed.map(|(map, key)| {
         let key = quoted(key);
         format!(
-            "metadata.{map} {key}: only administrators change it, for tools deploy and delete by keys with a domain"
+            "metadata.{map} {key}: only administrators can change it, for tools deploy and delete by keys with a domain"
         )
     });
     tools.chain(too_much(was, is)).collect()

@@ -31,7 +31,7 @@ pub(super) fn against(old: &Slot, new: &Slot) -> Vec<String> {
     gained
         .map(|(entry, (_, field))| {
             format!(
-                "{field}: only administrators own it, and the field manager {} would too: leave it out of what you apply",
+                "{field}: only administrators can own it, and the field manager {} would too: leave it out of what you apply",
                 quoted(entry.manager.as_deref().unwrap_or_default())
             )
         })

@@ -44,7 +44,7 @@ fn administrators_only(old: &Slot, new: &Slot) -> Vec<String> {
         ("metadata.finalizers", was.finalizers != is.finalizers),
     ];
     let changed = fields.into_iter().filter(|(_, changed)| *changed);
-    changed.map(|(field, _)| format!("{field}: only administrators change it")).collect()
+    changed.map(|(field, _)| format!("{field}: only administrators can change it")).collect()
 }
 
 fn takes_from_another(asked: &Asked<'_>, mine: &[Name], old: &Slot, new: &Slot, now: Timestamp) -> Option<String> {
@@ -57,7 +57,7 @@ fn takes_from_another(asked: &Asked<'_>, mine: &[Name], old: &Slot, new: &Slot, 
     if let Standing::Held(_) = Standing::of(was.as_ref(), now) {
         let context = Context { claim: was.as_ref(), listing: &Listing::default(), claim_url: None, now };
         let problem = format!(
-            "it is held by {}, and you are {who}: only its claimants and administrators change it",
+            "it is held by {}, and you are {who}: only its claimants and administrators can change it",
             holder(&context)
         );
         return (!was_mine).then_some(problem);

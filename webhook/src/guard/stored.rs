@@ -154,8 +154,8 @@ fn kept(asked: &Asked<'_>, writer: Writer, turn: &Turn) -> Option<Time> {
 fn no_longer_kept(asked: &Asked<'_>, kept: Option<&Time>) -> Option<String> {
     let was = asked.new?.spec.keep_until.as_ref().filter(|_| kept.is_none())?;
     Some(format!(
-        "spec.keepUntil of slot \"{slot}\", {was}, is removed, for who set it does not hold the slot any more. Who holds it sets it \
-         again: kubectl hotdesk keep {slot} 4h",
+        "spec.keepUntil of slot \"{slot}\", {was}, is removed, for the person who set it does not hold the slot any more. The \
+         holder can set it again: kubectl hotdesk keep {slot} 4h",
         slot = plain(asked.namespace),
         was = was.0,
     ))

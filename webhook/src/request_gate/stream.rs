@@ -2,7 +2,7 @@
 //!
 //! serde_json reads without waiting, so a thread of its own reads the pieces as they come, through a channel that holds a
 //! few. The thread never outlives the request by more than these few: when the request gives up, the channel ends, and
-//! what breaks off is no review.
+//! what breaks off is not a review.
 
 use std::io::{self, BufReader, Read};
 use std::str::from_utf8;

@@ -2,7 +2,7 @@
 //!
 //! As a stream. What the gate reads is copied into a much shorter review; the rest is checked and dropped as it passes. The
 //! shorter review is then read like any other, so whatever is odd about the longer one (a key that is there twice, a label
-//! that is no text) is as odd in the shorter one, and answered in the same way.
+//! that is not text) is as odd in the shorter one, and answered in the same way.
 //!
 //! serde_json does the reading here as it does elsewhere, so both ways of reading a review agree on what JSON is.
 

@@ -126,7 +126,7 @@ mod tests {
         let write = made(&parsed.request, "alice", decision, Timestamp::UNIX_EPOCH);
         let told = write.map(|write| match write.field {
             Field::Write(on) => format!("{} {} {on}", write.by, write.kind),
-            Field::Session => panic!("{id}: a write is no session"),
+            Field::Session => panic!("{id}: a write is not a session"),
         });
         assert_eq!(told.as_deref(), expected, "{id}");
     }

@@ -18,7 +18,7 @@ const MIB: usize = 1 << 20;
 const MEMORY_LIMIT: usize = 384 * MIB;
 const REPLICA_SETS: &str = "system:serviceaccount:kube-system:replicaset-controller";
 
-/// One at a time: each keeps every core busy, and some say how long others wait meanwhile.
+/// One at a time: each keeps every core busy, and some say how long others wait for it.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)

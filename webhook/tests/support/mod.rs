@@ -112,7 +112,7 @@ impl Client {
 
     /// True if the other side ends the connection, in time.
     pub(crate) fn ends(&mut self) -> bool {
-        // That the end is not announced by TLS is no matter here.
+        // That the end is not announced by TLS does not matter here.
         self.0.read(&mut [0]).map_or_else(|e| e.kind() != std::io::ErrorKind::WouldBlock, |read| read == 0)
     }
 }

@@ -209,7 +209,7 @@ fn others() -> Vec<Row> {
             "denied; alice has them",
             gives_rights,
         ),
-        row("a155", "the sync", "writes in a slot what is no Event", "denied, each of it", |w| {
+        row("a155", "the sync", "writes in a slot what is not an Event", "denied, each of it", |w| {
             let slot = w.own_accounts().name();
             let sync = sync();
             let by_hand = core(slot, "configmaps/by-hand");

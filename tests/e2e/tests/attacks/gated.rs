@@ -21,7 +21,7 @@ impl Gated {
         let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let table: Value = serde_saphyr::from_str(&text).unwrap();
         let list =
-            |field: &str| table[field].as_array().unwrap_or_else(|| panic!("{field} is no list in {text}")).clone();
+            |field: &str| table[field].as_array().unwrap_or_else(|| panic!("{field} is not a list in {text}")).clone();
         let word = |value: &Value| value.as_str().unwrap().to_owned();
         let entries = [list("heartbeats"), list("controllers")].concat();
         let chatter = entries.iter().map(|entry| (word(&entry["group"]), word(&entry["resource"]))).collect();

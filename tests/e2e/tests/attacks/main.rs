@@ -80,7 +80,7 @@ fn main() -> ExitCode {
         Trial::test(row.name(), move || table::judge(row, &world, &tally))
     });
     let listed = arguments.list;
-    // Nobody takes hotdesk apart meanwhile.
+    // Nobody takes hotdesk apart while it runs.
     let _held = (!listed).then(installation::shared);
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     if !listed {

@@ -184,7 +184,7 @@ fn with_the_path() -> Vec<Row> {
             }
             held(before == noted(), || noted().to_string())
         }),
-        row("a91", "a pod that knows the path", "sends bodies that are no reviews", NEVER, |w| {
+        row("a91", "a pod that knows the path", "sends bodies that are not reviews", NEVER, |w| {
             let good = config_map(w.alices().name(), "alice@example.com", &json!({"name": "x"})).to_string();
             never(w, malformed(&good))
         }),
@@ -329,7 +329,7 @@ fn through_the_api_server() -> Vec<Row> {
             "a96",
             "bob",
             "sends 60,000 labels, alone and four at once",
-            "denied in time, and others are answered meanwhile",
+            "denied in time, and others are answered at the same time",
             |w| {
                 let house = w.alices();
                 let labels: serde_json::Map<String, Value> =

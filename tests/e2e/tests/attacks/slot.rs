@@ -170,7 +170,9 @@ fn own() -> Vec<Row> {
         .into_iter()
         .map(|(what, patch, field)| {
             row("a49", "alice", format!("sets {what} of her own Slot"), ADMINISTRATORS, move |w| {
-                w.denied_saying(&alice(), &[field, "only administrators change it"], |h| Ask::merge(h.slot(), &patch))
+                w.denied_saying(&alice(), &[field, "only administrators can change it"], |h| {
+                    Ask::merge(h.slot(), &patch)
+                })
             })
         })
         .collect();
@@ -184,7 +186,7 @@ fn own() -> Vec<Row> {
         .map(|key| {
             row("a49", "alice", format!("annotates her own Slot with {key}"), ADMINISTRATORS, move |w| {
                 let patch = json!({"metadata": {"annotations": {key: "x"}}});
-                w.denied_saying(&alice(), &[key, "only administrators change it"], |h| Ask::merge(h.slot(), &patch))
+                w.denied_saying(&alice(), &[key, "only administrators can change it"], |h| Ask::merge(h.slot(), &patch))
             })
         }),
     );
@@ -286,8 +288,8 @@ fn status() -> Vec<Row> {
 }
 
 fn whole() -> Vec<Row> {
-    const ADMINISTRATORS: &str = "denied: only administrators create and delete Slots";
-    let says = ["only administrators create and delete Slots"];
+    const ADMINISTRATORS: &str = "denied: only administrators can create and delete Slots";
+    let says = ["only administrators can create and delete Slots"];
     vec![
         row("a53", "mallory", "deletes alice's Slot", ADMINISTRATORS, move |w| {
             w.denied_saying(&w.mallory(), &says, |h| Ask::delete(h.slot()))

@@ -66,7 +66,7 @@ fn a111_no_role_of_hotdesks_is_wider_than_it_says() {
         let binds = rule["resources"] == json!(["clusterroles"])
             && rule["resourceNames"].as_array().is_some_and(|names| names.len() == 1);
         assert!(!has("verbs", "bind") || binds && role.ends_with(" hotdesk-controller"), "{role}: {rule}");
-        // Continuous integration, which is no program of hotdesk's, may be the people whom the operator names.
+        // Continuous integration, which is not a program of hotdesk's, may be the people whom the operator names.
         assert!(!has("verbs", "impersonate") || role.starts_with("ci "), "{role}: {rule}");
         let wide = has("resources", "*") || has("apiGroups", "*");
         let verbs: Vec<&str> = rule["verbs"].as_array().unwrap().iter().map(|verb| verb.as_str().unwrap()).collect();

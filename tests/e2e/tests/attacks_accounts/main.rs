@@ -1,5 +1,6 @@
-//! hotdesk's own accounts are no way in: rows a25 to a31, a36 and a38 of the table of attacks are tried by somebody with the role `edit`
-//! in the slot, who may be every service account that lives there. What the installation gives, `installed` looks at.
+//! hotdesk's own accounts are not a way in: rows a25 to a31, a36 and a38 of the table of attacks are tried by somebody with
+//! the role `edit` in the slot, who may be every service account that lives there. What the installation gives, `installed`
+//! looks at.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -132,7 +133,7 @@ fn a28_a38_no_account_that_a_developer_may_be_reads_beyond_the_slot() {
     may.succeeded();
 }
 
-/// The status of a Slot but for what the restamper tells there, which is no evidence for a reaper.
+/// The status of a Slot but for what the restamper tells there, which is not evidence for a reaper.
 fn trusted(slot: &TestSlot) -> Value {
     let mut status = slot.object()["status"].clone();
     let fields = status.as_object_mut().unwrap();

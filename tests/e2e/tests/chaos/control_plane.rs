@@ -98,7 +98,7 @@ fn the_watch_of_one_webhook_is_broken_until_it_is_trusted_no_longer() {
     .holder_lost_nothing();
 }
 
-/// Claims may change meanwhile, so after a minute nobody is admitted; and soon after it is over everybody is who was before.
+/// Claims may change until then, so after a minute nobody is admitted; and soon after it is over everybody is who was before.
 #[test]
 fn the_watch_of_every_webhook_is_broken_for_five_minutes() {
     let _held = installation::exclusive();

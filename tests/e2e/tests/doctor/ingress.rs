@@ -45,7 +45,7 @@ fn a_log_that_was_rotated_within_the_window_is_said_with_what_sees_more() {
                 && f["about"] == about
                 && ["warning", "problem"].contains(&text("level").as_str())
                 && text("says").starts_with("its log begins ")
-                && text("says").contains("no slot is seen to be idle")
+                && text("says").contains("no slot is found idle")
                 && text("fix").contains("{type: ingress-metrics, controller: ingress-nginx} in reaper.sources")
         };
         findings(&report).iter().find(lost).map(|_| ()).ok_or_else(|| format!("{report:#}"))

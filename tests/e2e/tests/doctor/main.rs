@@ -92,10 +92,17 @@ fn the_installation_is_well_and_a_slot_that_strangers_may_write_in_is_not() {
     });
     admin().kubectl(&["label", "namespace", ill.name(), "hotdesk.dev/slot-"]).succeeded();
     let fix = format!("kubectl label namespace {0} hotdesk.dev/slot={0} --overwrite", ill.name());
-    finds("slot-label", &slot(&ill), "problem", "everybody may write there", &fix);
+    finds("slot-label", &slot(&ill), "problem", "everybody can write there", &fix);
     let ran = admin().hotdesk(&["doctor"]);
     assert_eq!(ran.code, Some(1), "{ran}");
-    ran.said(&["The installation", "What the reapers see by", "The slots", "✗ PROBLEM", "to fix it:", ill.name()]);
+    ran.said(&[
+        "The installation",
+        "Where the reapers observe traffic",
+        "The slots",
+        "✗ PROBLEM",
+        "to fix it:",
+        ill.name(),
+    ]);
 }
 
 #[test]
@@ -103,7 +110,7 @@ fn a_namespace_that_is_labelled_and_has_no_slot_is_closed_to_everybody_and_said(
     let _held = installation::shared();
     let hollow = Scratch::new("hollow", |name| json!({"hotdesk.dev/slot": name}));
     let fix = format!("kubectl label namespace {} hotdesk.dev/slot-", hollow.0);
-    finds("slot-there", &format!("slot {}", hollow.0), "problem", "has no Slot, so nobody writes there", &fix);
+    finds("slot-there", &format!("slot {}", hollow.0), "problem", "has no Slot, so nobody can write there", &fix);
 }
 
 #[test]
@@ -153,7 +160,7 @@ fn a_reaper_that_is_gone_suspended_or_blind_is_said() {
     blind.kubectl(&admin(), &patch).succeeded();
     let found =
         finds("reaper-sight", &slot(&blind), "problem", "so it is never cleared: the log is unreadable", "hotdesk why");
-    assert!(found["says"].as_str().unwrap().contains("cannot see since "), "{found}");
+    assert!(found["says"].as_str().unwrap().contains("cannot observe traffic since "), "{found}");
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn at_home(slot: &TestSlot) -> Vec<Try<'static>> {
         ("DELETE", at("v1", "serviceaccounts/sa"), none(), PROTECTED),
         ("DELETE", at(RBAC, "roles/r"), none(), PROTECTED),
         ("DELETE", at(RBAC, "rolebindings/hotdesk-edit"), none(), "hotdesk"),
-        ("DELETE", at("hotdesk.dev/v1alpha1", "slots/slot"), none(), "only administrators create and delete Slots"),
+        ("DELETE", at("hotdesk.dev/v1alpha1", "slots/slot"), none(), "only administrators can create and delete Slots"),
         ("DELETE", at("v1", "secrets/sh.helm.release.v1.web.v1"), none(), ""),
         ("PATCH", at("v1", "secrets/sh.helm.release.v1.web.v1"), uninstalling, ""),
         ("PATCH", at("v1", "secrets/sh.helm.release.v1.web.v1"), relabel, UNMARKED),

@@ -150,7 +150,7 @@ fn with_the_slot(slot: &TestSlot) -> Vec<Try<'static>> {
         ("PATCH", at("slots/slot/status"), status(json!({"reaping": {"since": now, "releases": []}})), denied),
         ("PATCH", at("slots/slot"), json!({"spec": {"claim": null}}), "held by alice@example.com"),
         ("PATCH", at("slots/slot"), json!({"spec": {"requests": {"restamp": {}}}}), "held by alice@example.com"),
-        ("DELETE", at("slots/slot"), Value::Null, "only administrators create and delete Slots"),
+        ("DELETE", at("slots/slot"), Value::Null, "only administrators can create and delete Slots"),
     ]
 }
 

@@ -141,7 +141,7 @@ fn wrong_rules(requests: &Requests, slot: &TestSlot) -> Vec<String> {
     let role = json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}});
     let of_pod = json!({"spec": {"boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": "web"}}});
     let rows = [
-        ("v1", "secrets", token, "a token without an end"),
+        ("v1", "secrets", token, "a token that never expires"),
         ("v1", "secrets", stamped(json!({"type": "Opaque"}), "t"), ""),
         ("v1", "serviceaccounts/default/token", json!({"spec": {"expirationSeconds": 3601}}), "an hour at most"),
         ("v1", "serviceaccounts/default/token", json!({"spec": {"expirationSeconds": 3600}}), ""),

@@ -1,4 +1,4 @@
-//! What was reaped comes back as it was, for those who hold the slot, whatever happened meanwhile.
+//! What was reaped comes back as it was, for those who hold the slot, whatever happened since.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

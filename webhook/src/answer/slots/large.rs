@@ -36,11 +36,11 @@ fn too_many(claim: &Claim) -> Option<String> {
     let lists = [&claim.users, &claim.aliases, &claim.groups].into_iter().zip(NAMES);
     let mut longer = lists.filter(|(list, (_, most))| list.len() > *most);
     let (list, (field, most)) = longer.next()?;
-    Some(format!("spec.claim.{field}: it has {} entries, and may have {most} at most", list.len()))
+    Some(format!("spec.claim.{field}: it has {} entries, and can have {most} at most", list.len()))
 }
 
 /// True if a Slot becomes larger than any Slot needs to be. What hotdesk's own accounts write into the status of one that is
-/// large already is no reason to deny them.
+/// large already is not a reason to deny them.
 pub(super) fn grows_too_large(request: &Request<'_, &RawValue>) -> bool {
     let length = |object: Option<&RawValue>| object.map_or(0, |raw| raw.get().len());
     let new = length(request.object);

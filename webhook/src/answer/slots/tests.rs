@@ -123,7 +123,7 @@ fn the_sync_gives_a_slot_no_host_of_another() {
     }
 }
 
-const FULL: &str = "the Slot of \"onix\" may not be changed: you hold eevee and mew, and the limit here is 2: release \
+const FULL: &str = "the Slot of \"onix\" cannot be changed: you hold eevee and mew, and the limit here is 2: release \
                     one first: kubectl hotdesk release eevee";
 
 #[test]

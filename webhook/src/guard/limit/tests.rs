@@ -1,4 +1,4 @@
-//! Who gains a slot: alice (also known as octocat) and bob, where a person may hold two.
+//! Who gains a slot: alice (also known as octocat) and bob, where a person can hold two.
 
 use hotdesk_slots::Requester;
 use hotdesk_slots::slot::SlotSpec;

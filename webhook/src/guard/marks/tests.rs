@@ -50,7 +50,7 @@ fn a49_what_tools_read_is_the_administrators() {
             for (what, old, new) in
                 [("adds", alices(), &old), ("changes", old.clone(), &other), ("takes", other.clone(), &alices())]
             {
-                let because = format!("{key}\": only administrators change it");
+                let because = format!("{key}\": only administrators can change it");
                 denies(ALICE, &old, new, &because);
                 assert!(write_at(NOW, "u", &administrator(), &old, new).is_ok(), "an administrator {what} {key}");
             }

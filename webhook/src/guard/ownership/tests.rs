@@ -7,10 +7,10 @@ use crate::guard::tests::{NOW, administrator, alices, allows, applied_by, denies
 #[test]
 fn a50_nobody_comes_to_own_the_administrators_fields_by_applying_their_values() {
     let old = applied_by(alices(), "helm", json!({"f:host": {}}));
-    let because = "spec.host: only administrators own it, and the field manager \"alice\" would too";
+    let because = "spec.host: only administrators can own it, and the field manager \"alice\" would too";
     let applied = |spec| applied_by(old.clone(), "alice", spec);
     denies("alice@example.com", &old, &applied(json!({"f:host": {}, "f:claim": {"f:users": {}}})), because);
-    denies("alice@example.com", &old, &applied(json!({"f:mode": {}})), "spec.mode: only administrators own it");
+    denies("alice@example.com", &old, &applied(json!({"f:mode": {}})), "spec.mode: only administrators can own it");
     allows("alice@example.com", &old, &applied(json!({"f:claim": {"f:users": {}}, "f:keepUntil": {}})));
     assert!(write_at(NOW, "u", &administrator(), &old, &applied(json!({"f:host": {}}))).is_ok());
 }
@@ -30,11 +30,11 @@ fn what_the_api_server_notes_of_a_slot_without_notes_is_not_the_writers_doing() 
         slot
     };
     allows("alice@example.com", &alices(), &noted("Update"));
-    denies("alice@example.com", &alices(), &noted("Apply"), "spec.host: only administrators own it");
+    denies("alice@example.com", &alices(), &noted("Apply"), "spec.host: only administrators can own it");
     let helms = applied_by(alices(), "helm", json!({"f:host": {}}));
     let mut both = noted("Update");
     both.metadata.managed_fields.as_mut().unwrap().extend(helms.metadata.managed_fields.clone().unwrap());
-    denies("alice@example.com", &helms, &both, "spec.host: only administrators own it");
+    denies("alice@example.com", &helms, &both, "spec.host: only administrators can own it");
 }
 
 #[test]

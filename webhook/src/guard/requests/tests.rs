@@ -59,7 +59,13 @@ fn who_forges_what_is_noted_asks_again_in_their_own_name() {
 fn only_who_holds_the_slot_asks() {
     let ask = json!({"reap": {}});
     let stranger = user("bob@example.com");
-    refuses(NOW, &stranger, &held(), &asking(held(), ask.clone()), "only its claimants and administrators change it");
+    refuses(
+        NOW,
+        &stranger,
+        &held(),
+        &asking(held(), ask.clone()),
+        "only its claimants and administrators can change it",
+    );
     refuses(NOW, &stranger, &slot(&[]), &asking(slot(&[]), ask.clone()), "claim it before you change it");
     let lapsed = until(held(), "2026-11-23T14:00:00Z");
     refuses(NOW, &user(ALICE), &lapsed, &asking(lapsed.clone(), ask), "the claim has lapsed");
@@ -180,7 +186,13 @@ fn a_purge_names_releases_and_only_a_purge_does_so_in_names() {
 fn a_purge_is_the_holders_alone_and_ends_with_the_claim() {
     let ask = json!({"purge": {}});
     let stranger = user("bob@example.com");
-    refuses(NOW, &stranger, &held(), &asking(held(), ask.clone()), "only its claimants and administrators change it");
+    refuses(
+        NOW,
+        &stranger,
+        &held(),
+        &asking(held(), ask.clone()),
+        "only its claimants and administrators can change it",
+    );
     refuses(NOW, &stranger, &slot(&[]), &asking(slot(&[]), ask.clone()), "claim it before you change it");
     // alice held it once, and bob holds it now.
     let bobs = marked(slot(&["bob@example.com"]), keys::CLAIM_ID, "c2");

@@ -147,7 +147,7 @@ async fn a87_what_can_never_be_written_is_tried_once_and_a_refusal_for_half_a_mi
 
 #[tokio::test(start_paused = true)]
 async fn a87_slots_that_fail_hold_up_no_other() {
-    // More than are written at the same time; each of them fails for ever.
+    // More than are written at the same time; each of them fails forever.
     let bad: Vec<String> = (0..4 * AT_ONCE).map(|i| format!("bad-{i:02}")).collect();
     let slots = Slots::failing(vec![passing(); 4 * AT_ONCE]);
     let (recorder, _task) = recorder(&slots);
