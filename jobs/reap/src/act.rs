@@ -1,4 +1,4 @@
-//! How is an idle slot reaped so that nobody who comes back meanwhile loses anything?
+//! How is an idle slot reaped so that nobody who comes back during the reap loses anything?
 //!
 //! One release at a time. Before each attempt everything is looked at again, and [`next_step`] says
 //! whether it still holds. Killed at any moment, the next run finishes: what was begun stands in the
@@ -156,7 +156,7 @@ pub fn next_step(plan: &Plan, target: &Release, progress: Progress, verdict: &Ve
     }
     // From then on this run and helm change the record themselves.
     if progress == Progress::Untouched && found.resource_version != target.resource_version {
-        return Step::Skip("its record has changed meanwhile".to_owned());
+        return Step::Skip("its record has changed".to_owned());
     }
     Step::Uninstall(found.clone())
 }
@@ -169,15 +169,15 @@ fn changed_hands(before: &Slot, now: &Slot) -> Option<String> {
     let status = |slot: &Slot| slot.status.clone().unwrap_or_default();
     let (old, new) = (status(before), status(now));
     [
-        (before.metadata.uid != now.metadata.uid, "the Slot was created again since then"),
+        (before.metadata.uid != now.metadata.uid, "the Slot has been created again"),
         (
             before.spec.claim != now.spec.claim || before.claimed_at() != now.claimed_at(),
-            "the slot's claim changed meanwhile",
+            "the slot's claim has changed",
         ),
-        (before.claim_id() != now.claim_id(), "the slot's claim changed hands meanwhile"),
-        (before.spec.keep_until != now.spec.keep_until, "somebody asked to keep the slot meanwhile"),
-        (before.spec.clear_after != now.spec.clear_after, "the wish to have the slot cleared changed meanwhile"),
-        (old.last_session != new.last_session, "somebody began a session in the slot meanwhile"),
+        (before.claim_id() != now.claim_id(), "the slot's claim has changed hands"),
+        (before.spec.keep_until != now.spec.keep_until, "somebody has asked to keep the slot"),
+        (before.spec.clear_after != now.spec.clear_after, "the wish to have the slot cleared has changed"),
+        (old.last_session != new.last_session, "somebody has begun a session in the slot"),
     ]
     .into_iter()
     .find_map(|(changed, text)| changed.then(|| text.to_owned()))
@@ -187,7 +187,7 @@ fn deployed_meanwhile(plan: &Plan, releases: &[Release]) -> Option<String> {
     let known =
         |release: &Release| plan.releases.iter().any(|old| is_same(old, release) && old.revision == release.revision);
     let new = releases.iter().find(|release| !known(release))?;
-    Some(format!("release {} was deployed meanwhile (revision {})", plain(&new.name), new.revision))
+    Some(format!("release {} has been deployed since (revision {})", plain(&new.name), new.revision))
 }
 
 /// Uninstalls the releases of a plan.
@@ -220,7 +220,7 @@ async fn one(hands: &mut impl Hands, plan: &Plan, target: &Release, retries: usi
         let found = match next_step(plan, target, progress, &verdict, &evidence) {
             Step::Uninstall(found) => found,
             Step::Gone if progress == Progress::Begun => return outcome.gone(hands, target, Some(said)).await,
-            Step::Gone => return outcome.skip(target, "somebody else uninstalled it meanwhile"),
+            Step::Gone => return outcome.skip(target, "somebody else has uninstalled it"),
             Step::Skip(why) => return outcome.skip(target, &why),
             Step::Stop(why, state) => return outcome.stop(hands, target, progress, why, state).await,
         };

@@ -183,7 +183,7 @@ fn everything_stops_when_somebody_comes_back() {
         "claim changed",
     );
     check_stops(|world| world.slot.spec.keep_until = Some(Time(Timestamp::UNIX_EPOCH)), "asked to keep");
-    check_stops(|world| world.slot.metadata.uid = Some("new".to_owned()), "created again");
+    check_stops(|world| world.slot.metadata.uid = Some("new".to_owned()), "has been created again");
     check_stops(
         |world| {
             let session =
@@ -192,10 +192,10 @@ fn everything_stops_when_somebody_comes_back() {
         },
         "began a session",
     );
-    check_stops(|world| world.releases.push(release("new")), "release new was deployed meanwhile");
+    check_stops(|world| world.releases.push(release("new")), "release new has been deployed since");
     check_stops(
         |world| world.releases.iter_mut().for_each(|r| r.revision = 2),
-        "release api was deployed meanwhile (revision 2)",
+        "release api has been deployed since (revision 2)",
     );
 }
 
@@ -211,7 +211,7 @@ fn a_release_whose_record_changed_is_left() {
     let mut world = world(&["web", "api"]).before_look(1, |world| world.releases[0].resource_version = "8".to_owned());
     let outcome = run(&mut world, &plan(&["web", "api"]));
     assert_eq!(outcome.gone, ["api"]);
-    assert_eq!(outcome.skipped, [("web".to_owned(), "its record has changed meanwhile".to_owned())]);
+    assert_eq!(outcome.skipped, [("web".to_owned(), "its record has changed".to_owned())]);
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn a_claim_that_changed_hands_stops_the_reap_whatever_else_it_says() {
     world.slot = named("c1");
     let outcome = run(&mut world, &plan);
     assert_eq!(outcome.gone, ["a"]);
-    let why = "the slot's claim changed hands meanwhile".to_owned();
+    let why = "the slot's claim has changed hands".to_owned();
     assert_eq!(outcome.stopped, Some((why, VerdictState::Active)));
 }
 

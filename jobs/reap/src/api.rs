@@ -16,7 +16,7 @@ use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client that never waits for ever.
+/// A client that never waits forever.
 #[derive(Clone)]
 pub struct Cluster {
     /// The client.

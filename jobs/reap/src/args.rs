@@ -25,7 +25,7 @@ use hotdesk_traffic::sources::{self, Defaults, Place, Source, default, share};
 
 /// Reaps one slot: asks the logs whether anyone used it and, if not, runs helm uninstall.
 ///
-/// Only a slot that is seen to be idle is reaped; whatever cannot be read counts as in use.
+/// Only a slot that is known to be idle is reaped; whatever cannot be read counts as in use.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "hotdesk-reap", version, after_help = EXIT_CODES)]
 pub struct Args {
@@ -64,7 +64,7 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_INGRESS_LOG_FORMAT", value_enum, default_value = "auto")]
     pub ingress_log_format: Format,
 
-    /// Namespaces that are no slots, and whose names begin with a slot's name and a dash: their traffic is told
+    /// Namespaces that are not slots, and whose names begin with a slot's name and a dash: their traffic is told
     /// apart by these names. Comma-separated.
     #[arg(long, env = "HOTDESK_OTHER_NAMESPACES", value_delimiter = ',')]
     pub other_namespaces: Vec<String>,
@@ -146,7 +146,7 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_PAUSE", default_value = "5s", value_parser = non_negative::<Duration>)]
     pub pause: Duration,
 
-    /// How long one uninstall may take, at most 12m: for so long nobody can take the slot over.
+    /// How long one uninstall may take, at most 12m: until it ends nobody can take the slot over.
     #[arg(long, env = "HOTDESK_UNINSTALL_TIMEOUT", default_value = "5m", value_parser = uninstall)]
     pub uninstall_timeout: SignedDuration,
 
@@ -337,7 +337,7 @@ fn too_wide(flag: &str, set: &GlobSet, patterns: &[String], anybody: &[&str]) ->
     let found = anybody.iter().flat_map(|text| set.matches(text)).next()?;
     let written = patterns.iter().map(|pattern| pattern.trim()).filter(|pattern| !pattern.is_empty());
     let pattern = written.skip(found).map(plain).next().unwrap_or_default();
-    Some(format!("{flag}: {pattern} takes in the requests of people, so nobody would be seen using a slot: narrow it"))
+    Some(format!("{flag}: {pattern} takes in the requests of people, so no use of a slot would be found: narrow it"))
 }
 
 /// An uninstall and its minute of grace must end before the slot's lock would be too long to be believed.

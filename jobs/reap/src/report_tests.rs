@@ -85,7 +85,7 @@ fn a_finished_reap_leaves_nothing_as_begun() {
 #[test]
 fn a_reap_says_what_stays_and_what_was_left_and_why() {
     let told = |outcome: Outcome| Conclusion::of_reap("mew", &verdict(VerdictState::Idle), &outcome).message;
-    let stopped = Some(("somebody began a session in the slot meanwhile".to_owned(), VerdictState::Active));
+    let stopped = Some(("somebody has begun a session in the slot".to_owned(), VerdictState::Active));
     let reaped = Outcome {
         gone: vec!["web".to_owned()],
         preserved: vec!["ConfigMap/settings".to_owned(), "Secret/keys".to_owned()],
@@ -95,7 +95,7 @@ fn a_reap_says_what_stays_and_what_was_left_and_why() {
     assert_eq!(
         told(reaped),
         "mew was idle: because. Uninstalled: web. What stays: ConfigMap/settings and Secret/keys. The rest was left: \
-         somebody began a session in the slot meanwhile."
+         somebody has begun a session in the slot."
     );
     let before = "it was deployed before bob claimed the slot".to_owned();
     let hookless = vec![("web".to_owned(), before.clone()), ("api".to_owned(), before)];
@@ -107,7 +107,7 @@ fn a_reap_says_what_stays_and_what_was_left_and_why() {
     let nothing = Outcome { preserved: vec!["Secret/keys".to_owned()], stopped, ..Outcome::default() };
     assert_eq!(
         told(nothing),
-        "mew was idle: because. Nothing was uninstalled. The rest was left: somebody began a session in the slot meanwhile."
+        "mew was idle: because. Nothing was uninstalled. The rest was left: somebody has begun a session in the slot."
     );
 }
 

@@ -1,7 +1,7 @@
 //! What is at work in the slot although nobody makes a request: Jobs, and what a deploy is still changing?
 //!
 //! A Job that no clock started has somebody who waits for its result; one that a CronJob started comes again by itself. Neither
-//! a Job nor a deploy keeps a slot for ever.
+//! a Job nor a deploy keeps a slot forever.
 
 use hotdesk_slots::text::{human_time, list, plain};
 use hotdesk_slots::{ClaimView, slot::Slot};

@@ -21,7 +21,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 #[derive(Default)]
 struct State {
     tokens: Tokens,
-    /// Answers to questions about the slot, page by page; the last one for ever.
+    /// Answers to questions about the slot, page by page; the last one forever.
     ours: VecDeque<Reply>,
     /// Answers to questions about anybody.
     anybody: VecDeque<Reply>,
@@ -201,8 +201,8 @@ async fn what_may_pass_is_asked_again() {
 #[tokio::test]
 async fn what_does_not_pass_is_told() {
     let busy = error(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Read requests'");
-    given("429 for ever", vec![busy], "429 Too Many Requests: RESOURCE_EXHAUSTED").await;
-    given("500 for ever", vec![error(500, "INTERNAL", "x")], "500 Internal Server Error").await;
+    given("429 forever", vec![busy], "429 Too Many Requests: RESOURCE_EXHAUSTED").await;
+    given("500 forever", vec![error(500, "INTERNAL", "x")], "500 Internal Server Error").await;
 }
 
 #[tokio::test]

@@ -141,7 +141,7 @@ async fn a_loki_that_never_comes_to_an_end_is_given_up() {
             json!({"status": "success", "data": {"resultType": "streams", "result": [{"stream": {}, "values": values}]}}),
         )
     };
-    check("one moment", &ask(LOKI, same).await, "more than 1000 lines are of the same moment");
+    check("one moment", &ask(LOKI, same).await, "more than 1000 lines have the same time");
 }
 
 #[tokio::test(start_paused = true)]

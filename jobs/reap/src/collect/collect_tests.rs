@@ -261,7 +261,7 @@ fn a_record_is_read_again_only_if_it_was_written() {
 #[test]
 fn a_request_while_a_long_log_is_read_is_seen() {
     let ask: fn(&mut World) = |world| world.log += &OURS.replace("19:55:00.5Z", "20:00:00.5Z");
-    // By a clock that is minutes behind, and by one that was set back meanwhile.
+    // By a clock that is minutes behind, and by one that was set back during the run.
     let late: fn(&mut World) = |world| world.log += OURS;
     let set_back: fn(&mut World) = |world| world.log += &OURS.replace("19:55:00.5Z", "19:01:00.5Z");
     let slow =

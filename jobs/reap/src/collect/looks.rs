@@ -1,7 +1,7 @@
 //! Which traffic sources are asked, and in which order?
 //!
-//! The logs come first, for they may take minutes and catch up with what was logged meanwhile; the others take seconds.
-//! Counters are sampled at every run, also where something else has settled the verdict: a later run needs them.
+//! The logs come first, for they may take minutes and catch up with what was logged while they were read; the others take
+//! seconds. Counters are sampled at every run, also where something else has settled the verdict: a later run needs them.
 
 use hotdesk_slots::counted::Counted;
 use jiff::{SignedDuration, Timestamp};

@@ -26,7 +26,7 @@ const RIGHTS: [(&str, &str); 3] =
 pub enum ManifestError {
     /// Nobody can tell what a document is.
     #[error(
-        "document {number} of its manifest cannot be read as YAML, so nobody can tell whether it may go: {source}. Fix the \
+        "document {number} of its manifest cannot be read as YAML, so it is not known whether it can go: {source}. Fix the \
          template and deploy it again"
     )]
     Unreadable {

@@ -1,4 +1,4 @@
-//! How is helm run? As a program with arguments, never through a shell, and never for ever.
+//! How is helm run? As a program with arguments, never through a shell, and never forever.
 //!
 //! What it wrote down about a release: `record` reads and writes that, `release` says what is known of it, and `manifest` what
 //! its objects are and which of them stay (`yaml` reads a document of it).

@@ -76,7 +76,7 @@ pub fn readable(pod: &Pod, container: &str, since: Timestamp) -> Result<Option<C
     Ok(Some(Controller { pod: name, started, before: before(found) }))
 }
 
-/// A pod that has ended takes its log with it, sooner or later. Before the window that is no loss.
+/// A pod that has ended takes its log with it, sooner or later. Before the window that is not a loss.
 fn ended(pod: &Pod, phase: &str, since: Timestamp) -> Result<(), String> {
     let name = pod.name_any();
     let Some(at) = end(pod) else {

@@ -146,7 +146,7 @@ impl Asked<'_> {
 
     async fn once(&self, filter: &str, size: u32, token: &str) -> Result<Answer, Error> {
         if !is_safe(&self.gcp.endpoint) {
-            return Err(Error::Lasting("its endpoint is no https:// address".to_owned()));
+            return Err(Error::Lasting("its endpoint is not an https:// address".to_owned()));
         }
         let header = self.access.header(self.now).await?;
         let body = json!({

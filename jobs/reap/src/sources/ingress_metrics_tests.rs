@@ -153,7 +153,7 @@ fn whatever_is_not_the_whole_of_it_is_a_doubt() {
     blind(|world| world.status = 404, "cannot be read");
     blind(|world| world.metrics.clear(), "it is empty");
     blind(|world| world.metrics.truncate(METRICS.len() - 5), "in the middle of a line");
-    blind(|world| world.metrics = METRICS.replace("} 7", "} NaN"), "its value is no count");
+    blind(|world| world.metrics = METRICS.replace("} 7", "} NaN"), "its value is not a count");
     blind(|world| world.metrics = METRICS.replace("namespace=\"mew\",", ""), "it has no label namespace");
     blind(|world| world.metrics = format!("{METRICS}{}\n", "x".repeat(300_000)), "a line that is too long");
     blind(|world| world.pods.clear(), "there is no ingress controller");

@@ -11,7 +11,7 @@ pub(crate) const MAX_LINE: usize = 256 * 1024;
 /// One line, without its line break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
-    /// What it says; bytes that are no text are replaced.
+    /// What it says; bytes that are not text are replaced.
     Line(&'a str),
     /// It was too long to be kept: its beginning and its end.
     Overlong(&'a str, &'a str),

@@ -53,7 +53,7 @@ pub fn no_hooks(slot: &Slot, history: &History, now: Timestamp) -> Option<String
     let left = history.strays.iter().find(|stray| stray.created.is_none_or(|at| at < later(began.at, CLOCKS)));
     left.map(|stray| match stray.created {
         Some(_) => format!("{}, which helm reads as a record of it, was made {before}", plain(&stray.object)),
-        None => format!("nobody knows who made {}, which helm reads as a record of it", plain(&stray.object)),
+        None => format!("it is not known who made {}, which helm reads as a record of it", plain(&stray.object)),
     })
 }
 

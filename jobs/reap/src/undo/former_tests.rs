@@ -67,7 +67,7 @@ fn hooks_of_a_former_holder_never_run_and_in_doubt_none_do() {
         ("a little after a claim, by CI", &plain, Some("12:00:02"), Some("ci"), none),
         ("nobody knows when it was made", &plain, None, Some("bob"), Some("it is not known when its record was made")),
         ("nobody knows when it was claimed", &claimed(None), new, Some("bob"), unknown),
-        ("the note of the claim is no time", &claimed(Some("today")), new, Some("bob"), unknown),
+        ("the note of the claim is not a time", &claimed(Some("today")), new, Some("bob"), unknown),
         ("and a sync has noted another", &synced(Some("today"), "2026-11-30T08:00:00Z"), new, Some("bob"), unknown),
         ("a sync alone has noted it", &synced(None, "2026-11-30T10:00:00Z"), new, None, none),
         ("a sync alone has noted it, after the deploy", &synced(None, "2026-11-30T10:00:00Z"), old, None, before),
@@ -87,7 +87,7 @@ fn hooks_of_a_former_holder_never_run_and_in_doubt_none_do() {
 #[test]
 fn a_record_that_helm_alone_would_take_for_the_newest_runs_no_hooks() {
     let old = "odd, which helm reads as a record of it, was made before bob claimed the slot";
-    let unknown = "nobody knows who made odd, which helm reads as a record of it";
+    let unknown = "it is not known who made odd, which helm reads as a record of it";
     for (case, strays, expected) in [
         ("made in this claim", vec![Some("13:00:00")], None),
         ("from before it", vec![Some("13:00:00"), Some("09:00:00")], Some(old)),

@@ -1,6 +1,6 @@
 //! What is to be done to bring one release back, given what is there now?
 //!
-//! A reviver may have been killed at any moment, and people may have deployed meanwhile. All revisions of one
+//! A reviver may have been killed at any moment, and people may have deployed since. All revisions of one
 //! installation have the moment of its first deploy in common, and no other installation has it: that tells what is ours
 //! to go on with from what must be left alone.
 
@@ -106,7 +106,7 @@ pub fn judge(first_deployed: Timestamp, revision: i64, present: &[Present], obje
         };
         if says.first_deployed != first_deployed {
             return Step::Leave(format!(
-                "a release of that name was installed meanwhile (revision {})",
+                "a release of that name has been installed since (revision {})",
                 newest.revision
             ));
         }

@@ -115,7 +115,7 @@ fn what_somebody_did_meanwhile_is_left_alone() {
         rolling_back: false,
         rolled_back: false,
     });
-    check_left(&[installed_again], &there(), "was installed meanwhile (revision 1)");
+    check_left(&[installed_again], &there(), "has been installed since (revision 1)");
     check_left(&[record(3, Phase::Deployed), record(4, Phase::Pending)], &there(), "somebody is deploying it");
     check_left(&[record(3, Phase::Superseded), record(4, Phase::Failed)], &there(), "tried to deploy it since");
     let unreadable = Present { says: Err("it is not base64".to_owned()), ..record(3, Phase::Deployed) };

@@ -42,7 +42,7 @@ pub async fn find(cluster: &Cluster, slot: &str) -> Result<Found, String> {
     Ok(found)
 }
 
-/// Events pass by themselves, and what cannot be deleted is no object.
+/// Events pass by themselves, and what cannot be deleted is not an object.
 fn may_be_kept(resource: &ApiResource, can: &ApiCapabilities) -> bool {
     let is_event = resource.kind == "Event" && ["", "events.k8s.io"].contains(&resource.group.as_str());
     can.scope == Scope::Namespaced

@@ -246,7 +246,7 @@ impl<'a> Objects<'a> {
             if self.cluster.answer(&what, written).await? {
                 return Ok(());
             }
-            // Its controller has written meanwhile.
+            // Its controller has written since.
             scaled = self.cluster.answer(&what, api.get(&object.name)).await?;
         }
         tracing::warn!("the replicas of {object} are set, and the next upgrade by helm 4 may ask whose they are");

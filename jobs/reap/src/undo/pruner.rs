@@ -61,7 +61,7 @@ async fn remove(
     let only = DeleteParams { preconditions: Some(seen), dry_run, ..DeleteParams::default() };
     let removed = async {
         match api.delete(&name, &only).await {
-            // Somebody has brought it back meanwhile.
+            // Somebody has brought it back since.
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             other => other.map(|_| ()),
         }

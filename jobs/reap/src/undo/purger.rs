@@ -119,7 +119,7 @@ impl<'a> Purger<'a> {
     async fn still_gone(&self, goes: &Goes) -> Result<(), String> {
         self.entitled().await?;
         let installed = releases::names(self.cluster, self.slot).await?.contains(&goes.release);
-        if installed { Err("it was installed meanwhile".to_owned()) } else { Ok(()) }
+        if installed { Err("it has been installed since".to_owned()) } else { Ok(()) }
     }
 
     async fn remove(&mut self, marked: &Marked, release: &str) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! How is one release brought back?
 //!
 //! The record of the revision that worked last is put back, and `helm rollback` makes the objects. What was kept is left out of
-//! that record meanwhile, so that helm does not touch it: people may have changed it, before the reap or since. When helm is
+//! that record while it works, so that helm does not touch it: people may have changed it, before the reap or since. When helm is
 //! done, every record is put back as it was saved, byte by byte, in place of the one that the rollback has made.
 
 use std::collections::BTreeMap;
@@ -180,11 +180,7 @@ impl<'a> Restorer<'a> {
     /// helm takes the newest record for what is there, and deletes what that names beyond the one that it rolls back to.
     async fn is_newest(&self, saved: &Saved) -> Result<(), String> {
         let newest = self.present(saved).await?.iter().map(|present| present.revision).max();
-        if newest == Some(saved.target().revision) {
-            Ok(())
-        } else {
-            Err("somebody has deployed it meanwhile".to_owned())
-        }
+        if newest == Some(saved.target().revision) { Ok(()) } else { Err("somebody has deployed it since".to_owned()) }
     }
 
     async fn remove(&self, driver: Driver, object: &str) -> Result<(), String> {
@@ -218,7 +214,7 @@ impl<'a> Restorer<'a> {
         let present = self.present_in::<K>(saved).await?;
         let newest_saved = saved.revisions.first().map_or(target, |newest| newest.about.revision);
         if present.iter().any(|present| present.revision > made.max(newest_saved)) {
-            return Err("somebody has deployed it meanwhile, so its older records stay as they are".to_owned());
+            return Err("somebody has deployed it since, so its older records stay as they are".to_owned());
         }
         for revision in saved.revisions.iter().rev().filter(|revision| revision.about.revision != made) {
             self.write::<K>(&revision.about, revision.packed.clone()).await?;

@@ -252,7 +252,7 @@ fn the_volumes_that_an_operator_made_for_an_object_that_goes_are_told() {
 #[track_caller]
 fn check_kept(id: &str, ran: &Ran, expected: &str) {
     assert!(ran.uninstalls.is_empty(), "{id}: {ran:?}");
-    assert_eq!(ran.code, Some(0), "{id}: it is kept, which is no error: {ran:?}");
+    assert_eq!(ran.code, Some(0), "{id}: it is kept, which is not an error: {ran:?}");
     assert!(ran.message.contains(expected), "{id}: {}", ran.message);
 }
 

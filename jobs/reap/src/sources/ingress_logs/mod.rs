@@ -29,7 +29,7 @@ use hotdesk_traffic::sources::Place;
 /// How long all logs together may take: longer than a gibibyte needs, shorter than a run's hour.
 const LOOK_LIMIT: Duration = Duration::from_secs(15 * 60);
 
-/// A reading that took no longer needs no second one of what was logged meanwhile.
+/// A reading that took no longer needs no second one of what was logged while it ran.
 const MOMENT: Duration = Duration::from_secs(10);
 
 /// How much of a log is read by two runs, so that they leave no gap: ours is one clock, the node's another, which is believed
@@ -210,7 +210,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Reading takes time, and somebody may come back in it: what was logged meanwhile is read as well, until that
+    /// Reading takes time, and somebody may come back in it: what was logged since its start is read as well, until that
     /// takes but a moment.
     async fn catch_up(&mut self, begun: Instant) {
         let mut read_at = Duration::ZERO;

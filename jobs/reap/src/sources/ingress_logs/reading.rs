@@ -29,7 +29,7 @@ impl Last {
     /// What the API server gives for the last line; none of an empty log.
     ///
     /// # Errors
-    /// Tells what it says, if that is no line of a log.
+    /// Tells what it says, if that is not a line of a log.
     pub(super) fn of(answer: &str) -> Result<Option<Self>, String> {
         let line = answer.trim_end_matches('\n');
         let first = line.split(' ').next().unwrap_or(line);

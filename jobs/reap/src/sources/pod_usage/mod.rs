@@ -46,7 +46,7 @@ impl Collector<'_> {
         match &settings.origin {
             Origin::Kubelets(kubelets) => {
                 let samples = kubelets::samples(self.cluster, kubelets, self.slot, &pods).await?;
-                // Answers take time, and counters that are read meanwhile are newer than the question.
+                // Answers take time, and counters that are read while it waits are newer than the question.
                 Ok(compare(&Asked { now: (self.now)().max(asked.now), ..*asked }, &samples))
             }
             Origin::Prometheus(store) => {

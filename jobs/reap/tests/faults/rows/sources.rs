@@ -84,7 +84,7 @@ pub(crate) fn rows() -> Vec<Row> {
     }
     let pages = Arc::new(Mutex::new(0_u32));
     rows.push(asked(
-        "gcp-logging: an empty page with a token, for ever".to_owned(),
+        "gcp-logging: an empty page with a token, forever".to_owned(),
         Expect::Unknown,
         GOOGLE,
         move |request| {

@@ -1,4 +1,4 @@
-//! Uses that are no ingress requests, and what is none: the rows that hold without a record of sessions.
+//! Uses that are not ingress requests, and what is none: the rows that hold without a record of sessions.
 
 use serde_json::json;
 
