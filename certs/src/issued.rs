@@ -38,7 +38,7 @@ impl Issued {
         let chain = Certificate::all_from_pem(get(TLS_CRT).unwrap_or_default()).map_err(Flaw::Unreadable)?;
         let cas = Certificate::all_from_pem(get(CA_CRT).unwrap_or_default()).map_err(Flaw::Unreadable)?;
         if cas.is_empty() {
-            let why = "its ca.crt is empty, so nobody can be told whom to trust: choose an issuer that names its CA, such as one of type CA or Vault";
+            let why = "its ca.crt is empty, so clients do not know which CA to trust: choose an issuer that names its CA, such as one of type CA or Vault";
             return Err(Flaw::Unreadable(why.to_owned()));
         }
         let data = [TLS_CRT, TLS_KEY, CA_CRT].map(|key| (key.to_owned(), get(key).unwrap_or_default().to_vec())).into();

@@ -151,7 +151,7 @@ fn a_patch_touches_the_paths_and_nothing_else() {
         expected["webhooks"][entry]["clientConfig"]["service"]["path"] = path(1).url(route).into();
     }
     assert_eq!(after, expected);
-    assert!(all_show(1)[0].show_path(&path(1)).is_none(), "nothing to do is no patch");
+    assert!(all_show(1)[0].show_path(&path(1)).is_none(), "nothing to do is not a patch");
 }
 
 /// What a cluster holds, and what its API servers and webhook pods have seen of it.

@@ -172,7 +172,7 @@ fn report(plan: &Plan, held: &Held, wanted: &Wanted) {
     }
 }
 
-/// Waits, and then makes sure that nobody took the new CA out of a configuration meanwhile.
+/// Waits, and then makes sure that nobody took the new CA out of a configuration while it waited.
 async fn settle(ca: &Certificate, configurations: &Configurations, args: &Args) -> Result<(), ApiError> {
     wait(args.settle, "every API server knows the new CA").await;
     let found = configurations.read().await?;

@@ -158,7 +158,7 @@ impl Cluster {
         let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
         let written = api.patch_status(SLOT_NAME, &parameters, &Patch::Merge(patch)).await;
         match written.map(drop).map_err(ClusterError::of("its status cannot be written")) {
-            // It was deleted meanwhile.
+            // It was deleted since it was read.
             Err(error) if error.is(404) => Ok(()),
             other => other,
         }

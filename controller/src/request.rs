@@ -216,7 +216,7 @@ impl Open<'_> {
                 self.pending(long.then(|| why.clone()))
             }
             Progress::Running => self.in_phase(RequestPhase::Running, None),
-            Progress::Gone(why) => self.ended(RequestPhase::Failed, &format!("its job ended without a word: {why}")),
+            Progress::Gone(why) => self.ended(RequestPhase::Failed, &format!("its job ended without a message: {why}")),
             Progress::Ended { code: 0, message } => {
                 let status = self.ended(RequestPhase::Succeeded, message);
                 RequestStatus { exit_code: Some(0), ..status }
@@ -238,7 +238,7 @@ impl Open<'_> {
     }
 
     fn ended(&self, phase: RequestPhase, message: &str) -> RequestStatus {
-        let message = if message.is_empty() { "its job has ended without a word" } else { message };
+        let message = if message.is_empty() { "its job ended without a message" } else { message };
         self.in_phase(phase, Some(message.to_owned()))
     }
 

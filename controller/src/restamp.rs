@@ -230,7 +230,7 @@ impl Restamper {
         let api: Api<Slot> = Api::namespaced(self.client.clone(), name);
         let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
         match api.patch_status(SLOT_NAME, &parameters, &Body::Merge(body)).await {
-            // It was deleted meanwhile.
+            // It was deleted since it was read.
             Err(Error::Api(status)) if status.is_not_found() => Ok(()),
             other => other.map(drop),
         }

@@ -40,7 +40,7 @@ pub fn within(client: Client, namespace: &str) -> Api<DynamicObject> {
 }
 
 impl ReadSlot {
-    /// Reads a Slot; none for what is no Slot of hotdesk's.
+    /// Reads a Slot; none for what is not a Slot of hotdesk's.
     ///
     /// # Errors
     /// What is wrong with it.

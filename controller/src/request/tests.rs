@@ -226,7 +226,7 @@ fn a_job_is_told_of_as_it_goes_on() {
         &ended(0, ""),
         None,
         11,
-        "Succeeded Some(0) 2 [\"before\"] Some(\"its job has ended without a word\")",
+        "Succeeded Some(0) 2 [\"before\"] Some(\"its job ended without a message\")",
     );
     let gone = Progress::Gone("evicted".to_owned());
     check_followed(&gone, None, 11, "Failed None 2 [\"before\"] Some(\"its job ended without a word: evicted\")");

@@ -84,7 +84,7 @@ pub struct Pass {
     /// The others are left alone, and their rows passed over
     #[arg(long, env = "HOTDESK_SLOTS", value_name = "NAMES", value_delimiter = ',')]
     pub slots: Vec<String>,
-    /// How many slots one person may own at once. Default: any number
+    /// How many slots one person can own at once. Default: any number
     #[arg(long, env = "HOTDESK_MAX_CLAIMS", value_name = "SLOTS", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_claims: Option<u16>,
     /// Which names a claim may hold.
@@ -116,10 +116,10 @@ pub struct Names {
     /// Names may have letters beyond ASCII, each part of a name in one script (UTS 39)
     #[arg(long, env = "HOTDESK_UNICODE_NAMES")]
     pub unicode_names: bool,
-    /// How many people one row may name
+    /// How many people one row can name
     #[arg(long, env = "HOTDESK_MAX_USERS", default_value = "16", value_name = "USERS", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub max_users: u16,
-    /// Exact name of a service account that a row may name. Repeat it, or separate by line breaks
+    /// Exact name of a service account that a row can name. Repeat it, or separate by line breaks
     #[arg(long, env = "HOTDESK_CLAIMANT_ACCOUNT", value_name = "USER", value_delimiter = '\n')]
     pub claimant_account: Vec<String>,
 }

@@ -20,7 +20,7 @@ use crate::plan::{Change, MANAGER};
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client that never waits for ever.
+/// A client that never waits forever.
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,

@@ -17,7 +17,7 @@ mod limits;
 /// The operator's rules.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// How many slots one person may own at once.
+    /// How many slots one person can own at once.
     pub limit: Option<usize>,
     /// Whose times of day the sheet shows.
     pub zone: TimeZone,

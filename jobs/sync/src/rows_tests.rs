@@ -112,7 +112,7 @@ fn a_row_gives_its_slot_no_host_of_another_slot() {
         ("api.mewtwo.dev.example.com", "F2: api.mewtwo.dev.example.com is below the host of mewtwo"),
         ("dev.example.com", "F2: dev.example.com is above the host of abra"),
         ("example.org", "F2: example.org is above the host of beyond"),
-        ("com", "F2: \"com\" is no host name"),
+        ("com", "F2: \"com\" is not a host name"),
     ] {
         let judged = with_hosts(&[("mew", host)]);
         compare(&judged, &[], &[because]);

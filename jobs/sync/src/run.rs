@@ -124,7 +124,7 @@ impl Sync {
         }
     }
 
-    /// Passes, for ever.
+    /// Passes, forever.
     pub async fn follow(&mut self) {
         let mut waits = waits_from(self.settings.poll);
         loop {
@@ -252,7 +252,7 @@ fn waits_from(poll: Duration) -> impl Iterator<Item = Duration> {
     waits.without_max_times().build()
 }
 
-/// A Slot that cannot be read is there all the same: its row is no mistake.
+/// A Slot that cannot be read is there all the same: its row is not a mistake.
 fn known(listed: &Listed, now: Timestamp) -> BTreeMap<String, Holding> {
     let mut known = holdings(&listed.slots, now);
     known.extend(listed.unreadable.iter().map(|(slot, _)| (slot.clone(), Holding::Nobody)));

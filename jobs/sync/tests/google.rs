@@ -175,7 +175,7 @@ async fn a_key_file_is_checked_before_it_is_used_and_never_quoted() {
             .to_string()
     };
     let cases = [
-        ("ya29 {".to_owned(), "is no JSON key"),
+        ("ya29 {".to_owned(), "is not a JSON key"),
         (json!({"type": "authorized_user", "refresh_token": "ya29"}).to_string(), "of the type \"authorized_user\""),
         (json!({"type": "service_account"}).to_string(), "has no client_email"),
         (key("http://oauth2.example.com/token", "x"), "does not begin with https://"),

@@ -129,7 +129,7 @@ async fn the_time_of_a_claim_outlasts_a_conflict_of_the_status() {
     let noted = claimed_at(&stage, "mew").expect("the next pass notes it");
     assert!(noted <= claimed_by, "{noted}: when the claim was made, not when it was noted");
     stage.pass(&[&["mew", "alice@example.com", "another purpose"]]).await;
-    assert_eq!(claimed_at(&stage, "mew"), Some(noted), "a change is no claim");
+    assert_eq!(claimed_at(&stage, "mew"), Some(noted), "a change is not a claim");
     stage.pass(&[&["mew", "bob", "x"]]).await;
     assert!(claimed_at(&stage, "mew").is_some_and(|at| at > claimed_by), "bob's claim has a time of its own");
 }

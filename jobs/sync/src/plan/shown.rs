@@ -115,7 +115,7 @@ mod tests {
              mew      claim for bob and carol (\"demo\")\n\
              onix     release, from bob\n\
              pikachu  stays as it is: its row has a problem\n\
-             Problem in B5: \"e v e\" is no e-mail and no login: separate people by commas\n\
+             Problem in B5: \"e v e\" is neither an e-mail nor a login: separate people by commas\n\
              5 rows read: 3 Slots would be written. This was a dry run.\n",
         );
     }

@@ -44,7 +44,7 @@ fn domains(host: &str) -> impl Iterator<Item = &str> {
 impl Judged {
     /// Refuses the rows whose host is another's. `present`: the hosts that the Slots have, all of the cluster.
     pub fn refuse_hosts_of_others(&mut self, present: &BTreeMap<String, String>) {
-        // What a slot has already is no news, no matter who gave it.
+        // What a slot has already is not news, no matter who gave it.
         let news = self.good.iter().filter(|(slot, row)| row.host.is_some() && row.host.as_ref() != present.get(*slot));
         let news: Vec<(&str, &str, &str)> = news
             .filter_map(|(slot, row)| Some((slot.as_str(), row.host.as_deref()?, row.host_cell.as_str())))

@@ -13,7 +13,7 @@ const MAX_BYTES: u64 = 16 << 20;
 /// Reads a file.
 ///
 /// # Errors
-/// When it cannot be read, or is no CSV file that can be trusted.
+/// When it cannot be read, or is not a CSV file that can be trusted.
 pub fn read(path: &Path) -> Result<Table, SourceError> {
     let shown = path.display();
     let mut bytes = Vec::new();
