@@ -178,7 +178,7 @@ impl Key {
         }
         // The parser's own words quote the file.
         let key: Self = serde_json::from_slice(&bytes)
-            .map_err(|error| format!("is no JSON key of a service account (line {})", error.line()))?;
+            .map_err(|error| format!("is not a JSON key of a service account (line {})", error.line()))?;
         match key.kind.as_deref() {
             Some("service_account") => Ok(key),
             other => Err(format!(
@@ -192,7 +192,7 @@ impl Key {
     fn assertion(&self, scope: &str, now: Timestamp) -> Result<(Uri, String), String> {
         let field = |value: &Option<String>, name: &str| value.clone().ok_or_else(|| format!("has no {name}"));
         let (email, token_uri) = (field(&self.client_email, "client_email")?, field(&self.token_uri, "token_uri")?);
-        let uri: Uri = token_uri.parse().map_err(|_| "has a token_uri that is no address".to_owned())?;
+        let uri: Uri = token_uri.parse().map_err(|_| "has a token_uri that is not an address".to_owned())?;
         if !is_safe(&uri) {
             return Err("has a token_uri that does not begin with https://".to_owned());
         }

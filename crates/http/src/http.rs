@@ -1,4 +1,4 @@
-//! How is a question sent, so that no answer is waited for for ever, and none fills the memory?
+//! How is a question sent, so that no answer is waited for forever, and none fills the memory?
 
 use std::path::Path;
 use std::time::Duration;
@@ -72,7 +72,7 @@ impl Http {
         let found = CertificateDer::pem_file_iter(file).map_err(|error| format!("{shown} cannot be read: {error}"))?;
         for certificate in found {
             let certificate =
-                certificate.map_err(|error| format!("{shown} is no PEM file of certificates: {error}"))?;
+                certificate.map_err(|error| format!("{shown} is not a PEM file of certificates: {error}"))?;
             roots
                 .add(certificate)
                 .map_err(|error| format!("{shown} holds a certificate that cannot be used: {error}"))?;

@@ -29,7 +29,7 @@ Why: {{ reason }}.
 {% endif %}To have it back: hotdesk revive {{ slot }}";
 
 const BLIND: &str = "\
-Nobody can tell whether {{ slot }}{{ holder }} is used, so it is never cleared: {{ reason }}.
+hotdesk cannot tell whether {{ slot }}{{ holder }} is used, so it is never cleared: {{ reason }}.
 To see what to fix: hotdesk doctor";
 
 const KEPT: &str = "\
@@ -173,7 +173,7 @@ mod tests {
         );
         check(
             Occasion::Blind,
-            "Nobody can tell whether mew (alice@example.com, \"checkout\") is used, so it is never cleared: no request \
+            "hotdesk cannot tell whether mew (alice@example.com, \"checkout\") is used, so it is never cleared: no request \
              for 1 h.\nTo see what to fix: hotdesk doctor",
         );
         check(

@@ -122,13 +122,13 @@ fn every_problem_of_a_row_is_told_with_its_cell() {
         &[bad, &["abra", "alice", "x"]],
         &["abra"],
         &[
-            "B2: \"alice smith\" is no e-mail and no login",
+            "B2: \"alice smith\" is neither an e-mail nor a login",
             "B2: #N/A is not a name",
             "B2: the name \"a\u{fffd}b\" contains",
             "C2: it contains an invisible character",
             "D2: cannot read \"tomorrow\" as a date",
             "E2: \"12/1/2026\" is not a date: it does not say which number is the month",
-            "F2: \"https://mew.example.com/\" is no host name",
+            "F2: \"https://mew.example.com/\" is not a host name",
         ],
     );
     let refused = read_rows(&[bad]).problems().all(|problem| problem.slot.as_deref() == Some("mew"));

@@ -84,7 +84,7 @@ fn chips_last_first_are_no_logins() {
         has_problem(file, row(&entries, number), 'B', "show the chip as its e-mail address");
         assert!(users(row(&entries, number)).is_empty(), "{file} B{number}");
     }
-    has_problem(file, row(&entries, 5), 'B', "\"Alice Doe\" is no e-mail and no login");
+    has_problem(file, row(&entries, 5), 'B', "\"Alice Doe\" is neither an e-mail nor a login");
     assert_eq!(users(row(&entries, 6)), ["alice@example.com"], "{file} B6");
 }
 

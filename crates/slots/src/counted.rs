@@ -21,7 +21,7 @@ pub struct Counted {
     pub since: Time,
     /// When the last sample was taken.
     pub through: Time,
-    /// When counters of the slot were last seen to have grown.
+    /// When counters of the slot last grew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_use: Option<Time>,
     /// The controller's pods.

@@ -5,7 +5,7 @@ use crate::text::plain;
 /// How the names of helm's records begin.
 pub const RECORD_PREFIX: &str = "sh.helm.release.v1.";
 
-/// Reads `sh.helm.release.v1.NAME.vREVISION`; an object of another name is no record of helm's.
+/// Reads `sh.helm.release.v1.NAME.vREVISION`; an object of another name is not a record of helm's.
 #[must_use]
 pub fn of_record(object: &str) -> Option<(&str, i64)> {
     let (name, revision) = object.strip_prefix(RECORD_PREFIX)?.rsplit_once(".v")?;

@@ -116,7 +116,7 @@ impl Records {
     /// Reads the entries of the `ConfigMap`.
     ///
     /// # Errors
-    /// If one of them is no record.
+    /// If one of them is not a record.
     pub fn parse(entries: &BTreeMap<String, String>) -> Result<Self, String> {
         let mut records = Self::default();
         for (entry, text) in entries {

@@ -1,7 +1,7 @@
 //! Which marks does an object in a slot carry, and which patch puts them there?
 //!
 //! The stamp is a pure function of the slot's claim, never of the requester: controllers dry-run
-//! through admission as themselves, and a stamp that depended on them would show as drift for ever.
+//! through admission as themselves, and a stamp that depended on them would show as drift forever.
 //! A lapsed claim still stamps: what is in the slot is still its holder's, and the policy inside the
 //! API server, which has no clock, must expect the same stamp as the webhook writes.
 

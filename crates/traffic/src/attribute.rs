@@ -56,7 +56,7 @@ pub struct Names {
 enum Named {
     Nobody,
     Unknown,
-    /// Of a namespace that exists and is no slot.
+    /// Of a namespace that exists and is not a slot.
     Elsewhere,
     /// A Service of another slot.
     OfSlot,

@@ -122,7 +122,7 @@ pub fn of_slot(gcp: &GcpLogging, names: &Names, since: Timestamp) -> String {
     format!("{} AND ({})", of_anybody(gcp, since), all.join(" OR "))
 }
 
-/// One of the things that are asked for of a slot. An entry is JSON or text: what is no JSON at all may still be a request.
+/// One of the things that are asked for of a slot. An entry is JSON or text: what is not JSON at all may still be a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
     /// A text, in whatever field it stands, in letters of either case.
@@ -131,7 +131,7 @@ pub enum Ask {
     Text(&'static str),
     /// A field of JSON that an expression matches.
     Field(&'static str, &'static str),
-    /// JSON that has none of these fields, which say who served, and is no message of a program: its level, and a text.
+    /// JSON that has none of these fields, which say who served, and is not a message of a program: its level, and a text.
     Unsaid(Vec<String>),
     /// Text that none of these expressions matches.
     Unreadable(Vec<&'static str>),

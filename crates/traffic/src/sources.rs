@@ -129,7 +129,7 @@ pub struct Prometheus {
     pub server: Server,
     /// What it is asked.
     pub question: Question,
-    /// The longest time without a sample that is no gap.
+    /// The longest time without a sample that is not a gap.
     pub gap: SignedDuration,
     /// True if requests to any host are counted.
     pub any_host: bool,
@@ -161,7 +161,7 @@ pub struct Loki {
     pub server: Server,
     /// What it is asked.
     pub question: LokiQuestion,
-    /// The longest time without any line that is no sign of a broken pipeline.
+    /// The longest time without any line that is not a sign of a broken pipeline.
     pub max_silence: SignedDuration,
 }
 
@@ -203,7 +203,7 @@ pub struct GcpLogging {
     pub endpoint: Uri,
     /// Where tokens are had without a key.
     pub metadata_host: String,
-    /// The longest time without any entry that is no sign of a broken pipeline.
+    /// The longest time without any entry that is not a sign of a broken pipeline.
     pub max_silence: SignedDuration,
 }
 

@@ -248,7 +248,7 @@ fn own(kind: &str, slot: &str, metadata: &ObjectMeta) -> String {
 fn add_source(controller: &str, kind: &RouteKind) -> String {
     let requests = ["Ingress", "HTTPRoute", "GRPCRoute"].contains(&kind.kind);
     let source = match controller {
-        // Connections that are no requests are in none of their logs.
+        // Connections that are not requests are in none of their logs.
         name if !requests => format!("sees: {{controllers: [{}], kinds: [{}]}}", plain(name), kind.name()),
         INGRESS_NGINX => "logFormat: nginx".to_owned(),
         name if name.starts_with("traefik.io/") => "logFormat: traefik-json".to_owned(),

@@ -20,7 +20,7 @@ pub(super) fn name(text: &str, rules: &NameRules) -> Result<Name, String> {
         return Err(format!("{shown} is not a name: fix the formula"));
     }
     if text.contains(char::is_whitespace) {
-        return Err(format!("{} is no e-mail and no login: separate people by commas", quoted(text)));
+        return Err(format!("{} is neither an e-mail nor a login: separate people by commas", quoted(text)));
     }
     if let Some(login) = text.strip_prefix('@') {
         return Err(format!("write {} without the @ before it", plain(login)));
@@ -58,7 +58,7 @@ pub(super) fn host(text: &str) -> Result<Option<String>, Fault> {
     if is_host(&host) && host.contains('.') {
         return Ok(Some(host));
     }
-    Err((Kind::Text, format!("{} is no host name: write it as in mew.dev.example.com", quoted(text))))
+    Err((Kind::Text, format!("{} is not a host name: write it as in mew.dev.example.com", quoted(text))))
 }
 
 /// True for what may be a Slot's host: labels with dots between them.
@@ -86,7 +86,10 @@ mod tests {
         assert_eq!(host("Mew.Example.com"), Ok(Some("mew.example.com".to_owned())));
         for text in ["com", "mew", "localhost"] {
             let (kind, what) = host(text).unwrap_err();
-            assert!(kind == Kind::Text && what.contains("is no host name: write it as in mew.dev"), "{text}: {what}");
+            assert!(
+                kind == Kind::Text && what.contains("is not a host name: write it as in mew.dev"),
+                "{text}: {what}"
+            );
         }
     }
 

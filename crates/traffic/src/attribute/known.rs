@@ -60,7 +60,7 @@ pub struct Known {
     pub hosts: Vec<String>,
     /// The other Slots.
     pub slots: Vec<Neighbour>,
-    /// Namespaces that are no slots.
+    /// Namespaces that are not slots.
     pub namespaces: Vec<String>,
     /// Routes of other namespaces that lead into the slot.
     pub foreign: Vec<ForeignRoute>,

@@ -8,14 +8,14 @@ use crate::ways_in::target::{self, Target};
 use crate::ways_in::{Named, Route, WaysIn, elsewhere, gateway, hosts, routes};
 
 impl Known {
-    /// What the ways into a slot say, and the Slots. `namespaces` are no slots.
+    /// What the ways into a slot say, and the Slots. `namespaces` are not slots.
     ///
     /// No Service and no pod of another namespace is needed: whose a name of theirs is, the names of the Slots tell.
     #[must_use]
     pub fn of(ways: &WaysIn, slots: Vec<Neighbour>, namespaces: &[String]) -> Self {
         let (own, others): (Vec<_>, Vec<_>) = slots.into_iter().partition(|found| found.namespace == ways.slot);
         let ingresses = ways.ingresses.iter().filter_map(|ingress| ingress.metadata.name.clone());
-        // An object that is in no namespace is no name in a line.
+        // An object that is in no namespace is not a name in a line.
         let named = |route: &&Route| !route.object.namespace.is_empty() && !routes::is_ciliums_own(route);
         let leading = ways.elsewhere.iter().filter(named);
         let target = Target::of(ways);

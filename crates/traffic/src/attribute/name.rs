@@ -131,7 +131,7 @@ pub(super) fn hashed(name: &str) -> Option<&str> {
     is_hash.then_some(route)
 }
 
-/// As Traefik writes a name: whatever is no letter and no digit becomes a dash.
+/// As Traefik writes a name: whatever is neither a letter nor a digit becomes a dash.
 pub(super) fn normalized(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-")

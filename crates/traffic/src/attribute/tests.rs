@@ -122,7 +122,7 @@ fn a_request_by_a_route_of_the_slot_is_ours_no_matter_who_answered_it() {
         ("mew-way-f615bb89fd6a6910552f@kubernetescrd", "infra-answers-errorpage-service@kubernetescrd"),
         ("mew-way-mew-test@kubernetes", "edge-answers-errorpage-service@kubernetescrd"),
         ("mew-way-mew-test@kubernetes", "pages@file"),
-        // A Service of a namespace that is no slot.
+        // A Service of a namespace that is not a slot.
         ("mew-way-f615bb89fd6a6910552f@kubernetescrd", "edge-web-80@kubernetescrd"),
     ] {
         let url = if service.is_empty() { "" } else { "http://10.213.64.127:8080" };

@@ -39,7 +39,7 @@ impl Whose {
             ),
             Self::Mentioned => format!(
                 "traffic for {name}, which names no Service that exists and mentions {slot}: if it is of a namespace that is \
-                 no slot, name that in --other-namespaces; else set --ingress-log-format, or name the field that holds \
+                 not a slot, name that in --other-namespaces; else set --ingress-log-format, or name the field that holds \
                  <namespace>-<service>-<port>"
             ),
             Self::Hosted => {

@@ -47,7 +47,7 @@ fn series<'a>(line: &'a str, rest: &'a str, controller: Controller, name: &str) 
     let mut after = after.split_whitespace();
     let value: f64 = after.next().and_then(|text| text.parse().ok()).ok_or("its value cannot be read")?;
     if !value.is_finite() || value < 0.0 {
-        return Err("its value is no count");
+        return Err("its value is not a count");
     }
     let label = |wanted: &str| labels.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.clone());
     let entry = entry(label, controller, name)?;

@@ -67,7 +67,7 @@ fn judge<'a>(found: &mut Found<'a>, dialect: Dialect<'_>) -> Line<'a> {
 }
 
 /// True for a line that only a controller writes of itself: Traefik names its provider, and what Go's libraries write has
-/// a caller. Such a line may name Services and namespaces, and is no request.
+/// a caller. Such a line may name Services and namespaces, and is not a request.
 fn is_own(found: &Found<'_>) -> bool {
     let has = |field| found.has(field);
     let by_library = has(Field::Caller) && has(Field::Logger) && !found.stranger;

@@ -31,7 +31,7 @@ fn is_frame(line: &str) -> bool {
     function.contains('.') && function.chars().all(name) && arguments.chars().all(argument)
 }
 
-/// Traefik's own log where it is no JSON: `time="2026-11-23T15:04:05Z" level=error msg="…" providerName=kubernetes`, and
+/// Traefik's own log where it is not JSON: `time="2026-11-23T15:04:05Z" level=error msg="…" providerName=kubernetes`, and
 /// `2026-11-23T15:04:05Z ERR … providerName=kubernetes` since its version 3, which colours it unless `log.noColor` is set.
 pub(super) fn is_traefiks(line: &str) -> bool {
     const LEVELS: [&str; 7] = ["TRC", "DBG", "INF", "WRN", "ERR", "FTL", "PNC"];

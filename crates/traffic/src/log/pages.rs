@@ -35,7 +35,7 @@ impl Page {
     pub fn next(&self, most: usize, end: Timestamp) -> Result<Option<Timestamp>, String> {
         let Some((oldest, _)) = self.lines.last().filter(|_| self.lines.len() >= most) else { return Ok(None) };
         let next = oldest.saturating_add(SignedDuration::from_nanos(1)).unwrap_or(*oldest);
-        if next < end { Ok(Some(next)) } else { Err(format!("more than {most} lines are of the same moment")) }
+        if next < end { Ok(Some(next)) } else { Err(format!("more than {most} lines have the same time")) }
     }
 }
 
@@ -47,7 +47,7 @@ impl Newest {
             _ if silence_is_fine => None,
             None => Some("it holds no line of anybody, which is also what one would see that gets none".to_owned()),
             Some(newest) if now.duration_since(newest) > max_silence => Some(format!(
-                "its newest line of anybody is of {}: has its pipeline stopped? If nobody asks for so long, set maxSilence",
+                "its newest line of anybody is of {}: has its pipeline stopped? If that is normal here, set maxSilence",
                 human_time(newest, now)
             )),
             Some(_) => None,

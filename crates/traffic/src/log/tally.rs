@@ -81,7 +81,7 @@ pub struct HeldBack {
 pub struct Tally {
     /// The first request of the slot within the window; no more is read after it.
     pub hit: Option<Hit>,
-    /// How long after the watch's `now` the present log was opened: a line of meanwhile is not from the future.
+    /// How long after the watch's `now` the present log was opened: a line that was written since is not from the future.
     pub opened_after: Duration,
     /// Entries within the look-back that name somebody who exists.
     pub samples: u64,
@@ -302,7 +302,7 @@ impl Tally {
             let named = self.stranger.as_ref().map_or_else(String::new, |name| format!(" (one names {name})"));
             format!(
                 "no line of the ingress log can be read as an access entry that says whom it was for, by a name that \
-                 exists{named}: set --ingress-log-format, or name the namespaces that are no slots in --other-namespaces"
+                 exists{named}: set --ingress-log-format, or name the namespaces that are not slots in --other-namespaces"
             )
         })
     }

@@ -50,7 +50,7 @@ pub struct Kubelets {
 pub struct Store {
     /// Where it is.
     pub server: Server,
-    /// The longest time without a sample that is no gap.
+    /// The longest time without a sample that is not a gap.
     pub gap: SignedDuration,
 }
 

@@ -88,14 +88,14 @@ fn series(row: Row) -> Result<Series, String> {
 #[expect(clippy::cast_possible_truncation, reason = "milliseconds of this era fit")]
 fn sample((time, value): (f64, String)) -> Result<(Timestamp, f64), String> {
     let time = Timestamp::from_millisecond((time * 1000.0).round() as i64).map_err(|_| "a sample has no time")?;
-    let number: f64 = value.parse().map_err(|_| format!("a sample is no number: {}", plain(&value)))?;
+    let number: f64 = value.parse().map_err(|_| format!("a sample is not a number: {}", plain(&value)))?;
     if !number.is_finite() || number < 0.0 {
-        return Err(format!("a sample is no count: {}", plain(&value)));
+        return Err(format!("a sample is not a count: {}", plain(&value)));
     }
     Ok((time, number))
 }
 
-/// When a counter was last seen to have grown since a moment.
+/// When a counter last grew since a given time.
 ///
 /// # Errors
 /// When it shrank and has not grown since: what it had counted in between went with it.

@@ -39,7 +39,7 @@ pub struct Defaults {
 /// Every problem, each with its place.
 pub fn read(text: &str, defaults: &Defaults) -> Result<Vec<Source>, Vec<String>> {
     let list: Vec<Json> = serde_saphyr::from_str(text)
-        .map_err(|error| vec![format!("--sources is no list of sources in YAML or JSON: {error}")])?;
+        .map_err(|error| vec![format!("--sources is not a list of sources in YAML or JSON: {error}")])?;
     let mut problems = Vec::new();
     let mut sources: Vec<Source> = Vec::new();
     for (index, written) in list.into_iter().enumerate() {
@@ -53,7 +53,7 @@ pub fn read(text: &str, defaults: &Defaults) -> Result<Vec<Source>, Vec<String>>
         problems.append(&mut reader.problems);
     }
     if sources.is_empty() && problems.is_empty() {
-        problems.push("--sources is empty: a slot whose traffic nobody sees would never be idle".to_owned());
+        problems.push("--sources is empty: without a traffic source, no slot would ever be idle".to_owned());
     }
     if problems.is_empty() { Ok(sources) } else { Err(problems) }
 }

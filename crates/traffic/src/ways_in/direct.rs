@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use super::boolean::is_on;
 use super::{Unwatched, WaysIn, own};
 
-const FIX: &str = "set reaper.ignoreDirectTraffic (--ignore-direct-traffic) if that is nobody's use";
+const FIX: &str = "set reaper.ignoreDirectTraffic (--ignore-direct-traffic) if that does not count as use";
 
 type Is = fn(&str) -> bool;
 
@@ -74,7 +74,7 @@ fn of_pod(pod: &Pod) -> Option<String> {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     let spec = pod.spec.as_ref().filter(|_| !matches!(phase, Some("Succeeded" | "Failed")))?;
     if spec.host_network == Some(true) {
-        return Some("is in the network of its node, where anybody may reach what it listens on".to_owned());
+        return Some("is in the network of its node, where anybody can reach what it listens on".to_owned());
     }
     let networks = pod.metadata.annotations.iter().flatten().find(|(key, _)| *key == NETWORKS);
     if networks.is_some_and(|(_, networks)| !["", "[]"].contains(&networks.trim())) {

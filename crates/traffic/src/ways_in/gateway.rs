@@ -154,14 +154,14 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
     }
     let to = format!("{} {}/{}", plain(parent.kind), plain(parent.namespace), plain(parent.name));
     let unclear = |why: String| {
-        let fix = "repair the route or take it away; nobody can tell who serves it";
+        let fix = "repair the route or take it away; it is not known what serves it";
         Some(Unwatched::new(route.called(), why, fix))
     };
     if parent.listener_set().is_some() {
         return unclear(format!("is attached to the {to}, which is not there"));
     }
     if (parent.group, parent.kind) != (GATEWAY_API, "Gateway") {
-        return unclear(format!("is attached to the {to}, which is no Gateway"));
+        return unclear(format!("is attached to the {to}, which is not a Gateway"));
     }
     let Some(gateway) = found.gateways.iter().find(|gateway| parent.is(gateway)) else {
         return unclear(format!("is attached to the {to}, which is not there"));

@@ -76,7 +76,7 @@ fn of_ingress(ingress: &Ingress, all: &mut BTreeSet<String>) {
 fn of_route(body: &Value, all: &mut BTreeSet<String>) {
     let Some(spec) = body.get("spec") else { return };
     PLACES.iter().for_each(|place| at(spec, place, all));
-    // Traefik's rules: whatever matcher a text in them is handed to, a path is no host.
+    // Traefik's rules: whatever matcher a text in them is handed to, a path is not a host.
     for rule in spec.get("routes").and_then(Value::as_array).into_iter().flatten() {
         let rule = rule.get("match").and_then(Value::as_str).unwrap_or_default();
         all.extend(rule.split(['`', '"', '\'']).skip(1).step_by(2).map(str::to_owned));

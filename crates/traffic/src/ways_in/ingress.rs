@@ -97,7 +97,7 @@ fn served_by<'a>(
         let known = |known: &&IngressClass| known.metadata.name.as_deref() == Some(*class);
         let Some(object) = found.ingress_classes.iter().find(known) else {
             let why = format!(
-                "is of class {}, of which there is no IngressClass, so nobody can tell who serves it",
+                "is of class {}, of which there is no IngressClass, so it is not known what serves it",
                 plain(class)
             );
             let fix = "if a source reads that controller, name the class in reaper.ingress.classes (--ingress-class)";

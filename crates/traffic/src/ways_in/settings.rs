@@ -215,7 +215,7 @@ pub(super) fn default_backends(found: &WaysIn) -> Vec<Unwatched> {
         all.filter(|(namespace, _)| *namespace == found.slot).map(|(_, name)| name.as_str()).collect();
     own.dedup();
     let why = "answers what no Ingress names (--default-backend-service), and that is logged under no name of a slot";
-    let fix = "let the controller send that to a namespace that is no slot";
+    let fix = "let the controller send that to a namespace that is not a slot";
     own.iter().map(|name| Unwatched::new(called("Service", &found.slot, name), why, fix)).collect()
 }
 

@@ -27,7 +27,7 @@ enum By {
     Sender,
     /// It holds the host that was asked for.
     Host,
-    /// The same in an object of what the sender chose: all in it that is no query says a host, or nothing.
+    /// The same in an object of what the sender chose: all in it that is not a query says a host, or nothing.
     SentHost,
     /// The controller, in words that may quote the request.
     Message,

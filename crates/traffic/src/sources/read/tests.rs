@@ -79,7 +79,7 @@ fn what_makes_no_sense_is_refused_with_its_place() {
     refused("type: gcp-logging, project: 'a b'", ".project: write its name alone");
     refused("type: gcp-logging, project: a, endpoint: 'http://example.com'", "only sent to https://");
     assert!(parse("[]").unwrap_err()[0].contains("--sources is empty"));
-    assert!(parse("nonsense").unwrap_err()[0].contains("is no list of sources"));
+    assert!(parse("nonsense").unwrap_err()[0].contains("is not a list of sources"));
 }
 
 #[test]
