@@ -21,7 +21,7 @@ pub struct Goal {
     pub theirs: Option<Side>,
     /// How much it must be.
     pub bound: Bound,
-    /// Of what, if it is no ratio.
+    /// Of what, if it is not a ratio.
     pub unit: &'static str,
 }
 

@@ -72,7 +72,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Says how far the run is. If nobody listens any more, that is no reason to stop.
+    /// Says how far the run is. If nobody listens any more, that is not a reason to stop.
     pub fn say(&self, text: &str) {
         let _unheard = writeln!(std::io::stderr(), "    {text}");
     }

@@ -1,4 +1,4 @@
--- Posts one file, and tells at the end what was measured. The request is made once: nothing runs in here meanwhile, unless
+-- Posts one file, and tells at the end what was measured. The request is made once: nothing runs in here until then, unless
 -- the reviews are spread over many slots; then each names another one.
 local parts, slots
 

@@ -157,7 +157,7 @@ pub fn finished(command: &mut Command) -> anyhow::Result<Output> {
         let mut child = lock(&child);
         (child.stdout.take(), child.stderr.take())
     };
-    // Both at once, for a program that fills the one while the other is read would wait for ever.
+    // Both at once, for a program that fills the one while the other is read would wait forever.
     let err = std::thread::spawn(move || drained(err));
     let stdout = drained(out)?;
     let stderr = err.join().map_err(|_| anyhow::anyhow!("a reader of stderr ended"))??;
@@ -198,7 +198,7 @@ pub fn stopped() -> bool {
 }
 
 /// Waits a little.
-#[expect(clippy::disallowed_methods, reason = "the driver has one thread and nothing else to do meanwhile")]
+#[expect(clippy::disallowed_methods, reason = "the driver has one thread and nothing else to do while it waits")]
 pub fn pause(time: Duration) {
     std::thread::sleep(time);
 }

@@ -170,7 +170,7 @@ mod tests {
         results.note("rough");
         results.save(dir.path()).unwrap();
         assert_eq!(Results::load(dir.path(), "api").unwrap(), Some(results));
-        assert_eq!(Results::load(dir.path(), "helm").unwrap(), None, "not measured is no error");
+        assert_eq!(Results::load(dir.path(), "helm").unwrap(), None, "not measured is not an error");
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub fn answered<'a>(
 }
 
 /// An answer, and how long it takes. What looks slower than all before is asked for again, and its CPU time counts: a busy
-/// machine is no fault of the answer's.
+/// machine is not a fault of the answer's.
 fn timed<T>(ask: impl Fn() -> T) -> (T, Duration) {
     let begun = Instant::now();
     let answer = ask();

@@ -84,7 +84,7 @@ write_kubelet_config() {
   # Watch, and a short syncFrequency: a mounted Secret changes within seconds, not minutes.
   # There is no DNS in this cluster. A pod's own loopback address refuses each query at once; with no address
   # the kubelet complains about every pod, and with any other a look-up takes seconds to fail.
-  # The eviction and image limits are absolute: a nearly full disk of a developer's machine is no emergency,
+  # The eviction and image limits are absolute: a nearly full disk of a developer's machine is not an emergency,
   # and an image that was imported cannot be pulled again.
   cat >"$STATE/kubelet.yaml" <<YAML
 apiVersion: kubelet.config.k8s.io/v1beta1

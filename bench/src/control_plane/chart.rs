@@ -24,7 +24,7 @@ impl Chart {
     /// Renders `charts/hotdesk` with its defaults.
     ///
     /// # Errors
-    /// If helm cannot, or writes what is no YAML.
+    /// If helm cannot, or writes what is not YAML.
     pub fn render(bench: &Bench) -> anyhow::Result<Self> {
         let chart = bench.root.join("charts/hotdesk");
         let mut helm = Command::new(bench.cluster_program("helm")?);

@@ -170,7 +170,7 @@ impl Variant {
         Ok(())
     }
 
-    /// For how many times as long it is measured, so that some requests are answered meanwhile.
+    /// For how many times as long it is measured, so that some requests are answered while it runs.
     fn patience(&self, bytes: usize) -> u64 {
         if bytes >= self.most { 3 } else { 1 }
     }

@@ -69,7 +69,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let mut results = bench.results("helm");
     results.note(
         "Wall time of install, upgrade (which changes every object) and uninstall of a chart of 60 objects, by a claimant, on an API \
-         server without controllers, without --wait. `none` is a namespace that is no slot. `constant` is asked as hotdesk is, answers \
+         server without controllers, without --wait. `none` is a namespace that is not a slot. `constant` is asked as hotdesk is, answers \
          creates always with the same stamp and everything else with yes, and is followed by the same policy.",
     );
     // helm's first run writes caches, and the API server's first write of each kind is slow.

@@ -46,7 +46,7 @@ pub fn is_empty(asked: &Asked) -> bool {
     asked.is_unchanged && wrong(asked).is_none()
 }
 
-/// An object without what a restamp may change. None of one without metadata, or with marks that are no texts.
+/// An object without what a restamp may change. None of one without metadata, or with marks that are not texts.
 fn rest(part: &Part) -> Option<Value> {
     let mut object = part.value()?.clone();
     let metadata = object.get_mut("metadata")?.as_object_mut()?;

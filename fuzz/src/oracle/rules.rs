@@ -95,7 +95,7 @@ fn token(asked: &Asked) -> Option<String> {
         }
         ("", "Secret") => {
             let is_token = asked.object.text("/type") == Some("kubernetes.io/service-account-token");
-            is_token.then(|| "writes a Secret that holds a token without an end".to_owned())
+            is_token.then(|| "writes a Secret that holds a token that never expires".to_owned())
         }
         _ => None,
     }

@@ -24,7 +24,7 @@ pub(super) struct Change {
     pub since_sending: Duration,
 }
 
-/// Gives a slot to Bob and back to Alice, and asks meanwhile, again and again, whether Bob may write there.
+/// Gives a slot to Bob and back to Alice, and asks again and again, until both are done, whether Bob may write there.
 pub(super) async fn measured(
     plane: &ControlPlane,
     webhook: &str,
