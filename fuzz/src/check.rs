@@ -55,7 +55,7 @@ pub struct Question<'a> {
     pub body: &'a [u8],
     /// True if the Slots are known.
     pub synced: bool,
-    /// True if a person may hold a few slots only.
+    /// True if a person can hold a few slots only.
     pub limited: bool,
 }
 
@@ -217,7 +217,7 @@ fn judge(asked: &Asked, answer: &Answer<'_>, question: &Question<'_>, world: &Wo
     stamp(asked, answer, question.path, role, claim, slot).map_err(|problem| format!("{problem}: {}", who()))
 }
 
-/// A session keeps a slot, so it is only noted of people who may begin one.
+/// A session keeps a slot, so it is only noted of people who can begin one.
 fn session(asked: &Asked, answer: &Answer<'_>, role: Option<Role>) -> Result<(), Problem> {
     let begins = match asked.target() {
         ("", "pods", "exec" | "attach" | "portforward") => asked.operation == "CONNECT",

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub const NOW: &str = "2026-11-29T12:00:00Z";
 /// Longer than the webhook may count its Slots as known after the API server fell silent.
 const SILENCE: Duration = Duration::from_secs(120);
-/// How many slots a person may hold where there is a limit.
+/// How many slots a person can hold where there is a limit.
 const LIMIT: usize = 2;
 
 /// The names that the settings know.

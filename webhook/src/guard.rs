@@ -1,6 +1,6 @@
 //! Who may write which Slot, and how is a claim spelled once it is written?
 //!
-//! Here is who may write as whom; each kind of writer and each rule has a file of its own.
+//! Here is who can write as whom; each kind of writer and each rule has a file of its own.
 
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::plain;

@@ -79,7 +79,7 @@ impl Limiter {
         Self { shelf: Box::new(shelf), most, turn: Mutex::new(()) }
     }
 
-    /// Notes the gain, if the person may have one more. It may take long: the caller gives up at the request's deadline.
+    /// Notes the gain, if the person can have one more. It may take long: the caller gives up at the request's deadline.
     ///
     /// # Errors
     /// If they hold enough, or that cannot be found out.

@@ -89,7 +89,7 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
     }
 }
 
-/// The denial of what nobody may write in a slot.
+/// The denial of what nobody can write in a slot.
 #[must_use]
 pub fn rule(broken: Broken<'_>, facts: &Facts<'_>) -> String {
     let (slot, who) = (plain(facts.namespace), plain(&facts.requester.username));

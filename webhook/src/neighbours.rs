@@ -137,7 +137,7 @@ impl Neighbours<'_> {
     }
 }
 
-/// True where these guards judge: what is let in, but for those who may write anything, and the controller.
+/// True where these guards judge: what is let in, but for those who can write anything, and the controller.
 fn judges(operation: Operation, decision: Decision) -> bool {
     let exempt = [Role::Machinery, Role::BreakGlass, Role::Administrator, Role::Controller];
     let is_judged = match decision {

@@ -38,7 +38,7 @@ struct Note {
     until: Timestamp,
 }
 
-/// How the Slots are known that a person may hold.
+/// How the Slots are known that a person can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
     /// By what the watch has said, which may be old: a note counts as long as it is kept.

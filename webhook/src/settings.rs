@@ -1,4 +1,4 @@
-//! What did the operator decide: who is machinery, who may break the glass, and how strict is the gate?
+//! What did the operator decide: who is machinery, who can break the glass, and how strict is the gate?
 
 use std::collections::HashSet;
 
@@ -62,7 +62,7 @@ pub struct Settings {
     pub controller_user: Option<String>,
     /// The exact user name of the restamper.
     pub restamper_user: Option<String>,
-    /// How many slots one person may hold at once; 0: any number.
+    /// How many slots one person can hold at once; 0: any number.
     pub max_slots: usize,
     /// The exact user name of what brings claims from a sheet.
     pub sync_user: Option<String>,
@@ -97,7 +97,7 @@ impl Settings {
         requester.in_any(&self.break_glass_groups)
     }
 
-    /// True for who may write any Slot.
+    /// True for who can write any Slot.
     #[must_use]
     pub fn is_administrator(&self, requester: &Requester<'_>) -> bool {
         self.breaks_glass(requester)

@@ -229,5 +229,5 @@ fn a_job_is_told_of_as_it_goes_on() {
         "Succeeded Some(0) 2 [\"before\"] Some(\"its job ended without a message\")",
     );
     let gone = Progress::Gone("evicted".to_owned());
-    check_followed(&gone, None, 11, "Failed None 2 [\"before\"] Some(\"its job ended without a word: evicted\")");
+    check_followed(&gone, None, 11, "Failed None 2 [\"before\"] Some(\"its job ended without a message: evicted\")");
 }

@@ -10,7 +10,7 @@ use k8s_openapi::api::rbac::v1::Subject;
 
 const API_GROUP: &str = "rbac.authorization.k8s.io";
 
-/// Kubernetes' own names begin so. A claim may hold any name, and the gate only lets in who may write anyway; here a name
+/// Kubernetes' own names begin so. A claim may hold any name, and the gate only lets in who can write anyway; here a name
 /// is a right, so `system:unauthenticated` in a claim must not open the slot to the world.
 const RESERVED: &str = "system:";
 /// Of those, a service account is somebody in particular, and may be a claimant.

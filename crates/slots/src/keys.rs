@@ -18,7 +18,7 @@ pub const PURPOSE: &str = "hotdesk.dev/purpose";
 /// Annotation on helm's release records only: the name of the user who sent the request.
 pub const DEPLOYED_BY: &str = "hotdesk.dev/deployed-by";
 
-/// Label that a trusted deployer which authenticates people may set, in the label-safe spelling: the person it deploys for.
+/// Label that a trusted deployer which authenticates people can set, in the label-safe spelling: the person it deploys for.
 pub const FOR: &str = "hotdesk.dev/for";
 
 /// Annotation on the Slot itself: the label-safe spelling of every name of the claim,

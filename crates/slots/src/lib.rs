@@ -1,4 +1,4 @@
-//! The vocabulary of hotdesk: what a slot is, who may use it, and what marks its objects.
+//! The vocabulary of hotdesk: what a slot is, who can use it, and what marks its objects.
 //!
 //! Everything here is data and pure functions. Time is an argument; there is no client, clock,
 //! environment or file, so every rule can be read and tested by itself.

@@ -358,7 +358,7 @@ pub struct Told {
     /// That the slot will be reaped.
     #[serde(default)]
     pub notice: Option<Notice>,
-    /// That nobody can see whether the slot is in use.
+    /// That it cannot be known whether the slot is in use.
     #[serde(default)]
     pub blind: Option<Lasting>,
     /// That somebody asked to keep it, long ago.

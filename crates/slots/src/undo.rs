@@ -1,6 +1,6 @@
 //! What is written down of a reaped release, so that it can be brought back?
 //!
-//! The reaper writes it next to the release's record, and the reviver acts on it. Neither is where a holder may look: what
+//! The reaper writes it next to the release's record, and the reviver acts on it. Neither is where a holder can look: what
 //! they may know stands in the Slot's status, as [`SavedRelease`].
 
 use std::collections::BTreeMap;

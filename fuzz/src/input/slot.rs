@@ -17,7 +17,7 @@ pub mod edit;
 #[derive(Debug, Clone, Arbitrary)]
 pub struct SlotReview {
     way: Way,
-    /// True if a person may hold a few slots only.
+    /// True if a person can hold a few slots only.
     pub limited: bool,
     deed: Deed,
     slot: u8,

@@ -1,4 +1,4 @@
-//! As whom may somebody write into a slot, if at all?
+//! As whom can somebody write into a slot, if at all?
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -194,7 +194,7 @@ fn deployed_for(asked: &Asked, claim: &Claim) -> Option<bool> {
     Some(claim.users.iter().chain(&claim.aliases).any(|user| label_safe(user) == person))
 }
 
-/// True for somebody who may write that an object is for this person: who knows for whom they deploy, and what brings back
+/// True for somebody who can write that an object is for this person: who knows for whom they deploy, and what brings back
 /// releases, for the people of the claim that it is under.
 #[must_use]
 pub fn may_name(asked: &Asked, role: Option<Role>, claim: Option<&Claim>, person: &str) -> bool {

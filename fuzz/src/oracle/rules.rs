@@ -1,4 +1,4 @@
-//! What may only administrators write in a slot, never its holder, whatever its mode is?
+//! What can only administrators write in a slot, never its holder, whatever its mode is?
 
 use std::collections::BTreeSet;
 

@@ -34,7 +34,7 @@ pub struct Args {
     pub namespace: Option<String>,
 
     /// Where traffic is seen: a list in YAML or JSON, each {type: ingress-logs, ingress-metrics, prometheus, loki or
-    /// gcp-logging, …}; see docs/sources.md. A slot is idle only if all of them can see and none saw anybody.
+    /// gcp-logging, …}; see docs/sources.md. A slot is idle only if all of them can observe traffic and none saw anybody.
     #[arg(long, env = "HOTDESK_SOURCES", default_value = default::SOURCES)]
     pub sources: String,
 

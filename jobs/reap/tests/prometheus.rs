@@ -196,7 +196,11 @@ async fn a_query_of_ones_own_is_asked_and_its_sight_proven() {
     );
     let server = holding(&quiet()).await;
     check("nobody", &ask(&server, &own("$namespace", "up{job=\"nginx\"}")).await, "quiet");
-    check("blind", &ask(&server, &own("$namespace", "up{job=\"other\"}")).await, "nothing shows that it could see");
+    check(
+        "blind",
+        &ask(&server, &own("$namespace", "up{job=\"other\"}")).await,
+        "nothing shows that it observed traffic",
+    );
     let wrong = |query: &str| format!("query: '{query}', sight: 'up{{job=\"nginx\"}}'");
     check("scalar", &ask(&server, &wrong("scalar(x{a=\"$namespace\"} offset $window)")).await, "sent a scalar");
     check("nonsense", &ask(&server, &wrong("sum(x{a=\"$namespace\"}[$window]")).await, "400 Bad Request: ");

@@ -111,7 +111,9 @@ fn who_gives_a_slot_back_has_removed_what_was_kept_and_saved_and_nothing_else() 
 
     // She holds it no more: nobody does, and then bob.
     ask(&slot, &alice(), &json!({})).failed_saying(&["claim it before you change it"]);
-    alice().hotdesk(&["release", slot.name(), "--purge"]).failed_saying(&["nobody holds", "not yours to remove"]);
+    alice()
+        .hotdesk(&["release", slot.name(), "--purge"])
+        .failed_saying(&["is free, so you cannot remove what was kept there"]);
     bob().hotdesk(&["claim", slot.name(), "--purpose", "mine now"]).succeeded();
     ask(&slot, &alice(), &json!({})).failed_saying(&["is held by bob@example.com"]);
 }

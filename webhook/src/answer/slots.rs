@@ -135,7 +135,7 @@ fn rule(
     uid: &str,
     context: &Context<'_>,
 ) -> Result<Ruled, Vec<String>> {
-    // What is stored and cannot be read stays away; then only administrators may write.
+    // What is stored and cannot be read stays away; then only administrators can write.
     let old = request.old_object.and_then(|raw| read(raw).ok());
     let asked = Asked {
         operation: request.operation,

@@ -36,7 +36,7 @@ pub fn unless_exempt<'a>(answer: Answer<'a>, review: &Condensed, limit: Option<u
         None if review.lacks_an_object() => missing,
         None => return answer,
     };
-    // A deployer may delete what it deployed for whom it deploys, and that stands on the object.
+    // A deployer can delete what it deployed for whom it deploys, and that stands on the object.
     let needs_object = review.lacks_an_object() && answer.note.reason == Role::Deployer.word();
     let deletes = answer.note.operation == Operation::Delete.word() && !needs_object;
     if answer.reply.denial.is_some() || deletes {

@@ -19,7 +19,7 @@ pub struct Page {
     pub has_claim_id: bool,
     /// The version of the Slot, where it is a number, as it is in every API server so far.
     pub version: Option<u64>,
-    /// False if the Slot could not be read. Then nobody holds it, and nobody may claim to.
+    /// False if the Slot could not be read. Then nobody holds it, and nobody can claim to.
     pub readable: bool,
     /// Made when first asked for: of many slots few are written to, and it takes as much room as all the rest.
     stamp: OnceLock<Box<Stamp>>,

@@ -1,4 +1,4 @@
-//! What may nobody write in a slot, not even its holder, whatever its mode is?
+//! What can nobody write in a slot, not even its holder, whatever its mode is?
 //!
 //! A slot changes hands. So nobody but its administrators changes what hotdesk put there, nobody takes along a token that
 //! outlasts the claim, and nobody has a controller write hotdesk's keys. The policy inside the API server says the same.

@@ -33,7 +33,7 @@ pub(super) fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> R
     if problems.is_empty() { Ok(Writer::Person) } else { Err(problems) }
 }
 
-/// What a person may not change even of their own slot. A person who could set an owner reference could have
+/// What a person cannot change even of their own slot. A person who could set an owner reference could have
 /// the garbage collector delete the Slot.
 fn administrators_only(old: &Slot, new: &Slot) -> Vec<String> {
     let (was, is) = (&old.metadata, &new.metadata);

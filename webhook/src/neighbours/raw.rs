@@ -1,6 +1,6 @@
 //! How are a few fields of a large object found without building the object?
 //!
-//! An object that anybody may write is as deep and as wide as they like. So nothing here calls itself for what is nested,
+//! An object that anybody can write is as deep and as wide as they like. So nothing here calls itself for what is nested,
 //! and nothing is kept but what is asked for.
 
 use std::borrow::Cow;

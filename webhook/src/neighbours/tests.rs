@@ -139,7 +139,7 @@ fn people_write_no_endpoints_and_may_mark_those_that_are_there() {
     let kind = ("discovery.k8s.io", "EndpointSlice");
     check(kind, &slice("10.1.2.3", "web", "a"), Some(("endpoints", "EndpointSlice written by hand")));
     check(("", "Endpoints"), &json!({"subsets": of("10.1.2.3")}), Some(("endpoints", "guard.endpointSlices")));
-    // Empty, they still could be filled by who may not read: nobody needs them.
+    // Empty, they still could be filled by who cannot read: nobody needs them.
     check(("", "Endpoints"), &json!({"metadata": {"name": "web"}}), Some(("endpoints", "give the Service a selector")));
     let old = slice("10.1.2.3", "web", "a");
     assert_eq!(denial(kind, &slice("10.1.2.3", "web", "b"), Some(&old)).0, "", "a label of their own");

@@ -42,7 +42,7 @@ struct Right {
     /// A rule that is limited to names counts if one of these is among them. Others are meant for what they name.
     names: &'static [&'static str],
     by: Bindings,
-    /// What its holder may do.
+    /// What its holder can do.
     allows: &'static str,
 }
 

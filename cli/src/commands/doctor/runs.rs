@@ -54,7 +54,7 @@ pub(super) fn judge(slot: &str, runs: Runs<'_>, now: Timestamp) -> Option<Findin
         format!("its reaper's last run failed{when} (exit code {}): {}", ended.exit_code, harmless(message.trim()));
     Some(
         Finding::problem(Id::ReaperRun, about, says)
-            .mended_by(format!("what the message names; kubectl -n {namespace} logs {}", pod.name_any())),
+            .mended_by(format!("change what the message names; kubectl -n {namespace} logs {}", pod.name_any())),
     )
 }
 

@@ -152,7 +152,7 @@ fn mode(slot: &Slot, about: &str) -> Option<Finding> {
 fn unstamped(slot: &Slot, about: &str) -> Option<Finding> {
     let mut conditions = slot.status.iter().flat_map(|status| &status.conditions);
     let refused = conditions.find(|c| c.type_ == STAMPED && c.status == "False")?;
-    let fix = format!("what the reason names; then: kubectl hotdesk restamp {}", slot_name(slot));
+    let fix = format!("change what the reason names; then: kubectl hotdesk restamp {}", slot_name(slot));
     Some(
         Finding::warning(
             Id::SlotStamps,
@@ -202,14 +202,14 @@ fn unreaped(outdated: bool, about: &str) -> Finding {
     none.mended_by("if it shall be cleared, set reaper.enabled for it in the values of charts/slots")
 }
 
-/// A reaper that cannot see clears nothing, forever.
+/// A reaper that cannot observe traffic never clears anything.
 fn blind(slot: &Slot, about: &str, program: &str, now: Timestamp) -> Option<Finding> {
     let status = slot.status.as_ref()?;
     let unknown = status.verdict.as_ref().filter(|verdict| verdict.state == VerdictState::Unknown);
     let unsighted = status.conditions.iter().find(|c| c.type_ == "Sighted" && c.status == "False");
     let why = unknown.map(|verdict| &verdict.reason).or(unsighted.map(|condition| &condition.message))?;
     let name = slot_name(slot);
-    let fix = format!("what the reason names; {program} why {name} and kubectl -n {name} get events say more");
+    let fix = format!("change what the reason names; {program} why {name} and kubectl -n {name} get events say more");
     let since = unsighted.map_or(String::new(), |c| format!(" since {}", relative(c.last_transition_time.0, now)));
     let says = format!("its reaper cannot observe traffic{since}, so it is never cleared: {why}");
     Some(Finding::problem(Id::ReaperSight, about, says).mended_by(fix))

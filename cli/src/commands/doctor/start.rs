@@ -99,8 +99,8 @@ pub(super) fn stopped(about: &str, slot: &str, namespace: &str, words: &str) -> 
         )
     } else if words.contains("PodSecurity") {
         format!(
-            "as the chart makes it, the pod satisfies every level: look what changes it (kubectl get mutatingwebhookconfigurations, such as for \
-             sidecars; kubectl -n {namespace} get {cron_jobs} -o yaml)"
+            "as the chart makes it, the pod satisfies every level: find out what changes it (kubectl get mutatingwebhookconfigurations, such as \
+             for sidecars; kubectl -n {namespace} get {cron_jobs} -o yaml)"
         )
     } else if words.contains(" per ") {
         format!(
@@ -134,7 +134,7 @@ mod tests {
             (
                 "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true",
                 "violates",
-                "look what changes it",
+                "find out what changes it",
             ),
             (
                 "pods \"x\" is forbidden: maximum memory usage per Container is 64Mi, but limit is 512Mi",

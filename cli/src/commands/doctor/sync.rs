@@ -28,11 +28,15 @@ pub(super) fn judge(facts: &Facts, now: Timestamp) -> Option<Finding> {
     if let Some((_, condition)) = unread.iter().min_by_key(|(_, c)| c.last_transition_time.0) {
         let since = relative(condition.last_transition_time.0, now);
         let says = format!("cannot be read since {since}: {}. Claims stay as they were", condition.message);
-        return Some(Finding::problem(Id::SyncFresh, ABOUT, says).mended_by(format!("what the reason names; {LOGS}")));
+        return Some(
+            Finding::problem(Id::SyncFresh, ABOUT, says).mended_by(format!("change what the reason names; {LOGS}")),
+        );
     }
     if let Some((_, condition)) = refused.first() {
         let says = format!("has rows that are not applied, for {}: {}", names(&refused), condition.message);
-        return Some(Finding::warning(Id::SyncFresh, ABOUT, says).mended_by(format!("the cell that it names; {LOGS}")));
+        return Some(
+            Finding::warning(Id::SyncFresh, ABOUT, says).mended_by(format!("change the cell that it names; {LOGS}")),
+        );
     }
     let installed = facts.deployments.as_ref().is_ok_and(|all| all.iter().any(is_sync));
     if !installed && !follow.is_empty() {

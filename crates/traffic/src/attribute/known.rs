@@ -15,7 +15,7 @@ pub struct Service {
     pub addresses: Vec<IpAddr>,
 }
 
-/// A Slot, by what everybody may know of it.
+/// A Slot, by what everybody can know of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Neighbour {
     /// Its namespace.

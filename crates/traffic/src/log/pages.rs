@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(page(&[1, 3, 2]).next(4, at(9)), Ok(None));
         let next = page(&[1, 3, 2]).next(3, at(9)).unwrap().unwrap();
         assert_eq!(next, at(1) + SignedDuration::from_nanos(1));
-        assert!(page(&[1, 1, 1]).next(3, next).unwrap_err().contains("same moment"));
+        assert!(page(&[1, 1, 1]).next(3, next).unwrap_err().contains("same time"));
     }
 
     #[test]

@@ -233,7 +233,7 @@ impl Reader<'_> {
             (None, Some(_), None) => {
                 self.problem(
                     "sight",
-                    "name the series whose samples show that this Prometheus can see, such as up{job=\"…\"}",
+                    "name the series whose samples show that this Prometheus observes traffic, such as up{job=\"…\"}",
                 );
                 None
             }
@@ -265,7 +265,7 @@ impl Reader<'_> {
                 Some(LokiQuestion::Own { query, sight })
             }
             _ => {
-                self.problem("", "write either a selector, or a query of your own and a query for sight");
+                self.problem("", "write either a selector, or a query of your own and a query in `sight`");
                 None
             }
         };

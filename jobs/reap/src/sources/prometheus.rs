@@ -180,7 +180,7 @@ impl Asked<'_> {
     async fn instances(&self, selector: &str, doubts: &mut Vec<String>) -> Result<Vec<String>, String> {
         let found = self.samples(selector).await?;
         if found.is_empty() {
-            doubts.push(format!("it has no samples of {}, so nothing shows that it could see", plain(selector)));
+            doubts.push(format!("it has no samples of {}, so nothing shows that it observed traffic", plain(selector)));
         }
         doubts.extend(found.iter().filter_map(|series| {
             let why = covers(series, self.case.since, self.now, self.gap).err()?;

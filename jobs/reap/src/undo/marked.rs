@@ -13,7 +13,7 @@ use crate::api::Cluster;
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 const HELM: &str = "Helm";
 
-/// What was found, and where nobody may look.
+/// What was found, and where nobody can look.
 #[derive(Debug, Default)]
 pub struct Found {
     /// The objects.

@@ -265,7 +265,7 @@ fn a_pod_that_pod_security_refuses_is_said() {
         &changed,
         &json!([{"op": "add", "path": "/spec/jobTemplate/spec/template/spec/hostNetwork", "value": true}]),
     );
-    finds("reaper-start", &slot(&changed), "problem", "violates PodSecurity \"restricted", "look what changes it");
+    finds("reaper-start", &slot(&changed), "problem", "violates PodSecurity \"restricted", "find out what changes it");
 }
 
 #[test]

@@ -200,7 +200,7 @@ fn what_only_looks_plainly_right_is_judged_in_full() {
     // The role edit does not know these.
     let _templates = Grant::to(&alice(), "", &["podtemplates"], &["create"]);
     prepare(&slot);
-    // A deployer may hold a slot, too.
+    // A deployer can hold a slot, too.
     let users = ["alice@example.com", "deployer@example.com"];
     slot.patch(&json!({"spec": {"claim": {"users": users, "purpose": "checkout"}}}));
     policy.adopt(&slot);

@@ -82,7 +82,7 @@ const OTHERS: &str = r#"{"claim": {"users": ["erin@example.com"]}}"#;
 const WARNING: &str = r#"{"mode": "warn", "claim": {"users": ["alice@example.com"]}}"#;
 const AUDITING: &str = r#"{"mode": "audit", "claim": {"users": ["alice@example.com"]}}"#;
 
-/// A state of the slot: its spec, who notices that it has come, and what they are told; nothing if they may write.
+/// A state of the slot: its spec, who notices that it has come, and what they are told; nothing if they can write.
 const STATES: &[(&str, &str, Row, &str)] = &[
     ("held", HELD, person("bob@example.com"), "is held by alice@example.com (\"a 'b\""),
     ("trusting", TRUSTING, in_a_pod("system:serviceaccount:@SLOT@:default"), ""),

@@ -57,7 +57,7 @@ pub(super) fn refused<'a>(
     denied(decided(uid, request, requester, Ok(unread)), TooLarge::Slot)
 }
 
-/// Answers a review of a Slot of which nothing but its metadata was kept: a user who may delete it does, and break-glass
+/// Answers a review of a Slot of which nothing but its metadata was kept: a user who can delete it does, and break-glass
 /// writes it as it is. The others are denied.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 const ACCESS: &str = "system:serviceaccount:hotdesk:hotdesk-access";
 const SYNC: &str = "system:serviceaccount:hotdesk:hotdesk-sync";
 
-/// alice holds eevee and mew, and nobody onix; a person may hold two.
+/// alice holds eevee and mew, and nobody onix; a person can hold two.
 fn answered(path: Path, request: &Value) -> Answer<'static> {
     let mut pages = Pages::default();
     for (slot, by) in [("eevee", Some("alice")), ("mew", Some("alice")), ("onix", None)] {

@@ -1,4 +1,4 @@
-//! Whom a trusted deployer may act for.
+//! For whom can a trusted deployer act?
 
 use super::*;
 

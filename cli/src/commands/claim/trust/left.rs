@@ -88,7 +88,7 @@ impl Left {
     }
 }
 
-/// What is said of Secrets with tokens that have no end, as far as this person may list them. Nobody writes with such a token, and
+/// What is said of Secrets with tokens that have no end, as far as this person can list them. Nobody writes with such a token, and
 /// who made it may go on reading with it.
 pub(super) async fn endless_tokens(client: &Client, slot: &str) -> Option<String> {
     let of_type = ListParams::default().fields("type=kubernetes.io/service-account-token");
@@ -107,7 +107,7 @@ fn tokens_told(slot: &str, names: &[String]) -> Option<String> {
     })
 }
 
-/// Looks, as far as this person may.
+/// Looks, as far as this person can.
 pub(super) async fn look(client: &Client, slot: &str) -> Left {
     let mut left = Left::default();
     let kinds = offered(client, &mut left).await;

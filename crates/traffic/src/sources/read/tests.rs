@@ -1,4 +1,4 @@
-//! What people may write as sources, and how they are told what is wrong with it.
+//! What people can write as sources, and how they are told what is wrong with it.
 
 use super::*;
 
