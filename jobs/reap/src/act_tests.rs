@@ -190,7 +190,7 @@ fn everything_stops_when_somebody_comes_back() {
                 LastSession { time: Time(Timestamp::UNIX_EPOCH), by: "alice".to_owned(), kind: "exec".to_owned() };
             world.slot.status.get_or_insert_default().last_session = Some(session);
         },
-        "began a session",
+        "begun a session",
     );
     check_stops(|world| world.releases.push(release("new")), "release new has been deployed since");
     check_stops(

@@ -59,7 +59,7 @@ fn a_holder_keeps_a_slot_for_a_while_and_nobody_else_does() {
     alice().hotdesk(&["keep", slot.name(), "off"]).succeeded().said(&["not kept any more"]);
     assert_eq!(slot.object()["spec"]["keepUntil"], Value::Null);
     let free = TestSlot::free();
-    alice().hotdesk(&["keep", free.name(), "4h"]).failed_saying(&["nobody holds", "claim"]);
+    alice().hotdesk(&["keep", free.name(), "4h"]).failed_saying(&["is free, and only its holder can keep it", "claim"]);
     alice().hotdesk(&["keep", &format!("{}x", slot.name()), "4h"]).failed_saying(&["Did you mean", slot.name()]);
 }
 

@@ -226,7 +226,7 @@ fn the_webhook_must_run() {
     };
     check(ready(0), Level::Problem, "none of 2 pods is ready");
     check(ready(1), Level::Warning, "1 of 2 pods are ready");
-    check(|f| f.deployments = Ok(vec![]), Level::Problem, "its Deployment is not there");
+    check(|f| f.deployments = Ok(vec![]), Level::Problem, "its Deployment is missing");
     check(
         |f| {
             drop(

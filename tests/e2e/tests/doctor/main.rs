@@ -298,8 +298,13 @@ fn a_secret_that_is_left_in_the_slot_is_said_and_the_fix_moves_it() {
         "create secret",
     );
     slot_of.kubectl(&alice(), &["create", "secret", "generic", &name, "--from-literal=key.json=x"]).succeeded();
-    let found =
-        finds("reaper-secrets", &slot(&slot_of), "problem", "it is in the slot, where who deploys", "delete secret");
+    let found = finds(
+        "reaper-secrets",
+        &slot(&slot_of),
+        "problem",
+        "it is in the slot, where everybody who deploys",
+        "delete secret",
+    );
     let fix = found["fix"].as_str().unwrap();
     admin().shell(fix).succeeded();
     let moved = reaper::kubectl(&["get", "secret", &name, "-o", "json"]).succeeded().json();

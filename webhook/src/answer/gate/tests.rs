@@ -60,7 +60,7 @@ fn a_rule_is_a_denial_with_a_reason_of_its_own_and_no_patch() {
     assert_eq!((&response["allowed"], response.get("patch")), (&json!(false), None));
     assert_eq!(response["status"]["code"], 403);
     assert_eq!(response["auditAnnotations"]["decision"], "deny token-secret");
-    assert!(response["status"]["message"].as_str().unwrap().contains("without an end"), "{response}");
+    assert!(response["status"]["message"].as_str().unwrap().contains("never expires"), "{response}");
 }
 
 #[test]
