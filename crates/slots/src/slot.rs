@@ -60,13 +60,13 @@ pub struct SlotSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
 
-    /// Nothing in the slot is reaped before this moment (RFC 3339).
+    /// Nothing in the slot is reaped before this time (RFC 3339).
     #[schemars(schema_with = "moment")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Time>,
 
-    /// From this moment on (RFC 3339) the next run of the reaper clears the slot, used or not, as its last holder asked
-    /// who gave it back (`hotdesk release --clean`). A claim removes it.
+    /// From this time on (RFC 3339) the next run of the reaper clears the slot, used or not, as its last holder asked
+    /// on giving it back (`hotdesk release --clean`). A claim removes it.
     #[schemars(schema_with = "moment")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clear_after: Option<Time>,
@@ -160,7 +160,7 @@ impl Claim {
     }
 }
 
-/// A moment that people write. The format `date-time` alone admits one without a time zone, which no reader of
+/// A time that people write. The format `date-time` alone admits one without a time zone, which no reader of
 /// ours could read: one such Slot would make every list of Slots fail.
 fn moment(_: &mut SchemaGenerator) -> Schema {
     let pattern = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$";
@@ -343,9 +343,9 @@ pub enum VerdictState {
 #[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Observed {
-    /// The earliest moment that the evidence covers without a gap.
+    /// The earliest time that the evidence covers without a gap.
     pub from: Time,
-    /// The latest moment.
+    /// The latest time.
     pub through: Time,
     /// Access log entries, of any slot, that were read.
     pub samples: u64,
@@ -372,7 +372,7 @@ pub struct Told {
 pub struct Notice {
     /// When it was given.
     pub at: Time,
-    /// The earliest moment of the reap.
+    /// The earliest time of the reap.
     pub reap_at: Time,
 }
 

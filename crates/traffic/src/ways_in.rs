@@ -118,7 +118,7 @@ pub struct Route {
 pub struct Rules<'a> {
     /// The classes of Ingress that the sources read; none: the IngressClasses say whose they are.
     pub classes: &'a [String],
-    /// Requests that come past every controller are nobody's use.
+    /// Requests that come past every controller do not count as use.
     pub ignore_direct: bool,
 }
 

@@ -87,7 +87,7 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_SESSION_GRACE", default_value = "4h", value_parser = positive::<SignedDuration>)]
     pub session_grace: SignedDuration,
 
-    /// Sessions that no webhook was there to note are nobody's use. Without it a slot is never known to be idle where hotdesk's
+    /// Sessions that no webhook noted do not count as use. Without it a slot is never known to be idle where hotdesk's
     /// webhook has not noted sessions without a gap.
     #[arg(long, env = "HOTDESK_IGNORE_UNNOTED_SESSIONS", default_value_t = false, num_args = 0..=1,
           default_missing_value = "true", action = clap::ArgAction::Set)]
@@ -115,8 +115,8 @@ pub struct Args {
           default_missing_value = "true", action = clap::ArgAction::Set)]
     pub silence_is_fine: bool,
 
-    /// Requests that reach a Service past the ingress controller (LoadBalancer, NodePort, external addresses) are nobody's
-    /// use. Without it a slot with such a Service is never known to be idle.
+    /// Requests that reach a Service past the ingress controller (LoadBalancer, NodePort, external addresses) do not
+    /// count as use. Without it a slot with such a Service is never known to be idle.
     #[arg(long, env = "HOTDESK_IGNORE_DIRECT_TRAFFIC", default_value_t = false, num_args = 0..=1,
           default_missing_value = "true", action = clap::ArgAction::Set)]
     pub ignore_direct_traffic: bool,
@@ -126,11 +126,11 @@ pub struct Args {
     #[arg(long, env = "HOTDESK_MAX_UNPARSED", default_value = default::MAX_UNPARSED, value_parser = share)]
     pub max_unparsed: f64,
 
-    /// User agents whose requests are nobody's use: globs, comma-separated.
+    /// User agents whose requests do not count as use: globs, comma-separated.
     #[arg(long, env = "HOTDESK_IGNORE_USER_AGENT", value_delimiter = ',', default_value = agents::DEFAULT)]
     pub ignore_user_agent: Vec<String>,
 
-    /// Paths that are nobody's use, for example health checks: globs, comma-separated.
+    /// Paths that do not count as use, for example health checks: globs, comma-separated.
     #[arg(long, env = "HOTDESK_IGNORE_PATH", value_delimiter = ',')]
     pub ignore_path: Vec<String>,
 

@@ -44,7 +44,7 @@ pub(super) struct Reaper {
     pub(super) max_unparsed: f64,
     /// The classes of Ingress that its sources read; none: the cluster's IngressClasses say.
     pub(super) classes: Vec<String>,
-    /// What comes past every controller is nobody's use.
+    /// What comes past every controller does not count as use.
     pub(super) ignore_direct: bool,
     /// For how long a session counts at least.
     pub(super) session_grace: SignedDuration,

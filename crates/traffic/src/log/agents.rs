@@ -1,4 +1,4 @@
-//! Which user agents are programs that look whether something is there, so that their requests are nobody's use?
+//! Which user agents are programs that look whether something is there, so that their requests do not count as use?
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 

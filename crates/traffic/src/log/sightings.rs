@@ -21,9 +21,9 @@ pub struct Lookout<'a> {
     pub since: Timestamp,
     /// When the run looks: what lies further ahead than clocks differ is not believed.
     pub now: Timestamp,
-    /// User agents whose requests are nobody's use.
+    /// User agents whose requests do not count as use.
     pub ignore_agents: GlobSet,
-    /// Paths that are nobody's use.
+    /// Paths that do not count as use.
     pub ignore_paths: GlobSet,
 }
 

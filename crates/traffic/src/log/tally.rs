@@ -34,9 +34,9 @@ pub struct Watch {
     pub look_back: Timestamp,
     /// When the run looks.
     pub now: Timestamp,
-    /// User agents whose requests are nobody's use.
+    /// User agents whose requests do not count as use.
     pub ignore_agents: GlobSet,
-    /// Paths that are nobody's use.
+    /// Paths that do not count as use.
     pub ignore_paths: GlobSet,
     /// The share of lines in the window that may be unparsed.
     pub max_unparsed: f64,
@@ -331,7 +331,7 @@ impl Tally {
     }
 }
 
-/// True if a request is nobody's use, no matter who served it.
+/// True if a request does not count as use, no matter who served it.
 pub(super) fn ignored(entry: &Entry<'_>, agents: &GlobSet, paths: &GlobSet) -> bool {
     let matches = |set: &GlobSet, text: Option<&str>| text.is_some_and(|text| set.is_match(text));
     matches(agents, entry.agent.as_deref()) || matches(paths, entry.path.as_deref())

@@ -70,7 +70,7 @@ fn endless(name: &str) -> Value {
 
 fn secrets() -> Vec<Row> {
     vec![
-        row("a23", "bob", "makes a Secret that becomes a token with no end date", "denied", |w| {
+        row("a23", "bob", "makes a Secret that becomes a token that never expires", "denied", |w| {
             let slot = w.bobs().name();
             w.unchanged(slot, || {
                 w.api

@@ -119,7 +119,7 @@ fn restamped(review: &Value, is_kept: bool) -> (Value, Value) {
         false => crate::answer::answer_condensed(Path::Mutate, &kept, None, &context),
     };
     let answered = answered.unwrap();
-    assert_eq!(answered.session, None, "it is nobody's use");
+    assert_eq!(answered.session, None, "it does not count as use");
     let response: Value = serde_json::from_slice(&answered.reply.to_json()).unwrap();
     (response["response"].clone(), patched(&review["request"]["object"], &response["response"]))
 }

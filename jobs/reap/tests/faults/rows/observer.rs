@@ -199,7 +199,7 @@ fn observing() -> Vec<Row> {
             ],
         ),
         writes("health checks are not use", of("mew-web-80", "/", "kube-probe/1.37"), &[]),
-        writes("a Service that is gone is nobody's use", of("mew-old-80", "/", "curl"), &[]),
+        writes("a Service that is gone does not count as use", of("mew-old-80", "/", "curl"), &[]),
         writes("what was before its reach is not use", line(26, "mew-web-80", "/", "curl"), &[]),
         writes("a namespace that is not a slot is told nothing", of("elsewhere-web-80", "/", "curl"), &[]),
         writes("half a line at the end is not read", of("mew-web-80", "/", "curl").trim_end().to_owned(), &[]),
