@@ -31,11 +31,11 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
             format!("slot \"{slot}\" is held by {} and you are {who}. {}", held_by(), elsewhere(context))
         }
         Reason::Free => format!(
-            "slot \"{slot}\" is free, and nobody deploys in a free slot; you are {who}. {}",
+            "slot \"{slot}\" is free, and only its holder can deploy there; you are {who}. {}",
             claim_it(&slot, context)
         ),
         Reason::Lapsed => format!(
-            "the claim of {} on slot \"{slot}\" has lapsed, so nobody deploys there, and you are {who}. {}",
+            "the claim of {} on slot \"{slot}\" has lapsed, so nobody can deploy there, and you are {who}. {}",
             held_by(),
             claim_it(&slot, context)
         ),

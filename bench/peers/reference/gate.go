@@ -53,7 +53,7 @@ func whyNot(claim *Claim, slot string, user authenticationv1.UserInfo, now time.
 	case strings.HasPrefix(user.Username, "system:serviceaccount:"+slot+":"):
 		return ""
 	case claim == nil || len(claim.Users) == 0:
-		return fmt.Sprintf("the slot %s is free, and nobody deploys in a free slot; you are %s", slot, user.Username)
+		return fmt.Sprintf("the slot %s is free, and only its holder can deploy there; you are %s", slot, user.Username)
 	case claim.Until != nil && !now.Before(claim.Until.Time):
 		return fmt.Sprintf("the claim of the slot %s has lapsed; you are %s", slot, user.Username)
 	case slices.Contains(claim.Users, name) || slices.Contains(claim.Aliases, name):

@@ -32,7 +32,7 @@ func TestOnlyClaimantsAndOwnWorkloadsPass(t *testing.T) {
 		{claim: nil, user: "root", groups: []string{breakGlassGroup}},
 		{claim: alices(), user: "alice", why: othersWhy + "alice"},
 		{claim: alices(), user: "system:serviceaccount:pikachu2:web", why: othersWhy + "system:serviceaccount:pikachu2:web"},
-		{claim: nil, user: "alice", why: "the slot pikachu is free, and nobody deploys in a free slot; you are alice"},
+		{claim: nil, user: "alice", why: "the slot pikachu is free, and only its holder can deploy there; you are alice"},
 		{claim: lapsed, user: "octocat", why: "the claim of the slot pikachu has lapsed; you are octocat"},
 	} {
 		user := authenticationv1.UserInfo{Username: row.user, Groups: row.groups}

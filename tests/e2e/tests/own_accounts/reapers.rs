@@ -251,7 +251,7 @@ fn the_observer_writes_the_evidence_of_slots_and_nothing_else() {
                 "POST",
                 in_slot(&slot, "v1", "configmaps"),
                 json!({"metadata": {"name": "x"}}),
-                "nobody deploys in a free slot",
+                "only its holder can deploy there",
             ),
             ("POST", path(SAVED, "v1", "secrets"), saved("x.web.v1", slot.name(), REAPED), nothing_else),
             ("POST", path(JOBS, "v1", "serviceaccounts/pruner/token"), json!({"spec": {}}), nothing_else),
