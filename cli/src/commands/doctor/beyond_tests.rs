@@ -70,7 +70,7 @@ fn who_may_pass_the_gate_by_is_named_with_what_it_allows() {
                     "{found:?}"
                 );
             }
-            None => assert!(said.contains("nobody"), "{rules}: {said}"),
+            None => assert!(said.contains("only break-glass"), "{rules}: {said}"),
         }
     }
 }
@@ -97,7 +97,7 @@ fn the_clusters_own_are_left_out_and_everybody_is_not() {
                 let given = RIGHTS.iter().filter(|right| right.by != Bindings::KubeSystem).count();
                 assert_eq!(said.matches(shown).count(), given, "{name}: {said}");
             }
-            None => assert!(said.contains("nobody"), "{name}: {said}"),
+            None => assert!(said.contains("only break-glass"), "{name}: {said}"),
         }
     }
 }
@@ -132,7 +132,7 @@ fn who_is_powerful_in_kube_system_is_named_and_how() {
                 Some(says) => {
                     assert!(said.contains("eve@example.com") && said.contains(says), "{kind} {rules}: {said}");
                 }
-                None => assert!(said.contains("nobody"), "{kind} {rules}: {said}"),
+                None => assert!(said.contains("only break-glass"), "{kind} {rules}: {said}"),
             }
         }
     }
@@ -149,7 +149,7 @@ fn what_is_bound_in_kube_system_alone_is_no_right_everywhere() {
     assert_eq!(said.matches("the account velero/backup").count(), given, "{said}");
     assert!(!said.contains("nodes/proxy") && !said.contains("take the gate away"), "{said}");
     let own = said_of("bootstrap-signer", Some("kube-system"));
-    assert!(own.contains("nobody"), "{own}");
+    assert!(own.contains("only break-glass"), "{own}");
 }
 
 #[test]
