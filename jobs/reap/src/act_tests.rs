@@ -177,10 +177,10 @@ fn everything_stops_when_somebody_comes_back() {
     check_stops(|world| world.state = VerdictState::Active, "it is Active");
     check_stops(|world| world.state = VerdictState::Unknown, "it is Unknown");
     check_stops(|world| world.state = VerdictState::Kept, "it is Kept");
-    check_stops(|world| world.slot.spec.claim = Some(Claim::default()), "claim changed");
+    check_stops(|world| world.slot.spec.claim = Some(Claim::default()), "claim has changed");
     check_stops(
         |world| world.slot.status.get_or_insert_default().claimed_at = Some(Time(Timestamp::UNIX_EPOCH)),
-        "claim changed",
+        "claim has changed",
     );
     check_stops(|world| world.slot.spec.keep_until = Some(Time(Timestamp::UNIX_EPOCH)), "asked to keep");
     check_stops(|world| world.slot.metadata.uid = Some("new".to_owned()), "has been created again");

@@ -138,7 +138,7 @@ fn quiet_hours_join_up_and_use_is_remembered() {
 #[test]
 fn what_cannot_be_counted_is_a_problem_of_the_pod() {
     let broken = pod(&[("mew-web-80", "NaN")]);
-    assert!(broken.tally.problem().unwrap().contains("no count"));
+    assert!(broken.tally.problem().unwrap().contains("not a count"));
     let twice = pod(&[("mew-web-80", "1"), ("mew-web-80", "1")]);
     assert!(twice.tally.problem().unwrap().contains("twice"));
     assert_eq!(pod(QUIET).tally.problem(), None);

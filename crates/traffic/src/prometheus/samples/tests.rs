@@ -113,10 +113,10 @@ fn a_whole_answer_is_read() {
 fn whatever_is_not_a_whole_and_good_answer_is_an_error() {
     let value = |text: &str| reply("", "vector", &format!(r#"[{{"metric":{{}},"value":[1,"{text}"]}}]"#));
     for (body, expected) in [
-        (value("NaN"), "no count: NaN"),
-        (value("+Inf"), "no count: +Inf"),
-        (value("-1"), "no count: -1"),
-        (value("x"), "no number: x"),
+        (value("NaN"), "not a count: NaN"),
+        (value("+Inf"), "not a count: +Inf"),
+        (value("-1"), "not a count: -1"),
+        (value("x"), "not a number: x"),
         (reply("", "scalar", r#"[1,"2"]"#), "sent a scalar where a vector was asked for"),
         (reply("", "matrix", "[]"), "sent a matrix where a vector"),
         (reply("", "vector", r#"{"a":1}"#), "cannot be read"),
