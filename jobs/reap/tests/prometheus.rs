@@ -127,7 +127,7 @@ async fn whatever_could_hide_a_request_is_a_doubt() {
     given("labels that somebody put over them", relabelled, "none of its counters names any slot").await;
 
     let nan = [minutes(120, 30, 7.0), vec![(29, f64::NAN)]].concat();
-    given("no number", [quiet(), vec![ours(nan)]].concat(), "no count: NaN").await;
+    given("no number", [quiet(), vec![ours(nan)]].concat(), "not a count: NaN").await;
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_query_of_ones_own_is_asked_and_its_sight_proven() {
     let wrong = |query: &str| format!("query: '{query}', sight: 'up{{job=\"nginx\"}}'");
     check("scalar", &ask(&server, &wrong("scalar(x{a=\"$namespace\"} offset $window)")).await, "sent a scalar");
     check("nonsense", &ask(&server, &wrong("sum(x{a=\"$namespace\"}[$window]")).await, "400 Bad Request: ");
-    check("NaN", &ask(&server, &wrong("vector(0/0) unless x{a=\"$namespace\"} offset $window")).await, "no count: NaN");
+    check("NaN", &ask(&server, &wrong("vector(0/0) unless x{a=\"$namespace\"} offset $window")).await, "not a count: NaN");
 }
 
 /// An exporter whose text a test changes.
