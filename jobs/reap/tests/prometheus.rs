@@ -204,7 +204,11 @@ async fn a_query_of_ones_own_is_asked_and_its_sight_proven() {
     let wrong = |query: &str| format!("query: '{query}', sight: 'up{{job=\"nginx\"}}'");
     check("scalar", &ask(&server, &wrong("scalar(x{a=\"$namespace\"} offset $window)")).await, "sent a scalar");
     check("nonsense", &ask(&server, &wrong("sum(x{a=\"$namespace\"}[$window]")).await, "400 Bad Request: ");
-    check("NaN", &ask(&server, &wrong("vector(0/0) unless x{a=\"$namespace\"} offset $window")).await, "not a count: NaN");
+    check(
+        "NaN",
+        &ask(&server, &wrong("vector(0/0) unless x{a=\"$namespace\"} offset $window")).await,
+        "not a count: NaN",
+    );
 }
 
 /// An exporter whose text a test changes.
