@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod interrupted;
+mod snapshot;
 mod stays;
 mod traps;
 
@@ -14,6 +15,8 @@ use hotdesk_e2e::reaper::{self, releases, verdict};
 use hotdesk_e2e::slot::{SAVED, Wish, test_image, unique};
 use hotdesk_e2e::{Helm, Person, TestSlot, admin, alice, bob, installation, until};
 use serde_json::{Value, json};
+
+use self::snapshot::{assert_same, snapshot};
 
 /// A controller that has served somebody else: it can see.
 #[must_use = "the controller is deleted when this is dropped"]
@@ -44,46 +47,10 @@ fn reap(slot: &TestSlot, who: &Person) -> reaper::Run {
     run
 }
 
-/// Every object that people deploy, without what each new object has of its own.
-fn snapshot(slot: &TestSlot) -> Value {
-    let kinds =
-        "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,persistentvolumeclaims,jobs,roles";
-    let listed = slot.kubectl(&admin(), &["get", kinds, "-o", "json"]).succeeded().json();
-    let mut all = serde_json::Map::new();
-    for mut object in listed["items"].as_array().unwrap().clone() {
-        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
-        // The cluster's own were there before the Slot, and may be stamped at any moment.
-        if name.starts_with("sh.helm.release.") || ["kube-root-ca.crt", "default"].contains(&name.as_str()) {
-            continue;
-        }
-        object.as_object_mut().unwrap().remove("status");
-        let metadata = object["metadata"].as_object_mut().unwrap();
-        for own in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"] {
-            metadata.remove(own);
-        }
-        if object["kind"] == "Service" {
-            for own in ["clusterIP", "clusterIPs"] {
-                object["spec"].as_object_mut().unwrap().remove(own);
-            }
-        }
-        all.insert(format!("{}/{name}", object["kind"].as_str().unwrap()), object);
-    }
-    Value::Object(all)
-}
-
 /// What helm says of a release.
 fn as_helm_says(slot: &TestSlot, who: &Person, helm: Helm, release: &str) -> Vec<String> {
     let get = |what: &str| who.helm(helm, &["get", what, release, "-n", slot.name()]).succeeded().stdout;
     ["values", "manifest", "hooks"].map(get).into()
-}
-
-#[track_caller]
-fn assert_same(before: &Value, after: &Value) {
-    let (before, after) = (before.as_object().unwrap(), after.as_object().unwrap());
-    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
-    for (name, object) in before {
-        assert_eq!(object, &after[name], "{name}");
-    }
 }
 
 /// The releases that are saved, and that the Slot's status tells of the same.
