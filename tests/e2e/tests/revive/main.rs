@@ -83,8 +83,9 @@ fn install(slot: &TestSlot, who: &Person, helm: Helm, release: &str, more: &[&st
 fn comes_back_as_it_was(helm: Helm, who: &Person) {
     let _held = installation::shared();
     let ingress = seeing();
-    let slot = slot(&ingress);
-    install(&slot, who, helm, "shop", &["--set", "greeting=hi", "--set", "cache.port=7777"]);
+    // The controller whose log is read serves the release's Ingress.
+    let slot = slot_with(&ingress, &json!({"ingress": {"namespace": ingress.namespace(), "classes": ["shop"]}}));
+    install(&slot, who, helm, "shop", &["--set", "podinfo=true,greeting=hi,cache.port=7777"]);
     // What people do by hand, with and without a number of replicas in the manifest.
     for name in ["shop-front", "shop-back"] {
         slot.kubectl(&alice(), &["scale", "deployment", name, "--replicas=2"]).succeeded();
@@ -114,22 +115,9 @@ fn comes_back_as_it_was(helm: Helm, who: &Person) {
     slot.kubectl(&alice(), &["patch", "configmap", "shop-settings", "--type=merge", "-p", &back]).succeeded();
     let image = format!("image={}", test_image("app"));
     let path = chart("shop");
-    let upgrade = [
-        "upgrade",
-        "--install",
-        "shop",
-        &path,
-        "-n",
-        first,
-        "--set",
-        &image,
-        "--set",
-        "greeting=hi",
-        "--set",
-        "cache.port=7778",
-        "--wait",
-    ];
-    who.helm(helm, &upgrade).succeeded();
+    let values = ["--set", &image, "--set", "podinfo=true,greeting=hi,cache.port=7778"];
+    let upgrade = ["upgrade", "--install", "shop", &path, "-n", first, "--wait"];
+    who.helm(helm, &[&upgrade[..], &values].concat()).succeeded();
     assert_eq!(slot.get("service", "shop-cache")["spec"]["ports"][0]["port"], 7778);
 }
 
