@@ -144,10 +144,19 @@ fn hooks_of_the_install_do_not_run_again_and_what_a_hook_of_the_uninstall_does_i
         let slot = slot(&ingress);
         slot.helm_install(&alice(), helm, "hooked", "hooked", &["--set", "hookSeconds=0"]).succeeded();
         let (before, said) = (snapshot(&slot), as_helm_says(&slot, &alice(), helm, "hooked"));
+        let trace = |event: &str| slot.get("configmap", &format!("hooked-saw-{event}"))["metadata"]["uid"].clone();
+        let installed = trace("post-install");
         reap(&slot, &alice());
         let revived = reaper::revive(&slot, &[]).succeeded();
-        revived.said(&["not brought back: what its uninstall hook Job/hooked-pre-delete does", "Back in"]);
-        assert_same(&before, &snapshot(&slot));
+        let undone = |event: &str| format!("what its uninstall hook Job/hooked-{event} does");
+        revived.said(&[&format!("not brought back: {}", undone("pre-delete")), &undone("post-delete"), "Back in"]);
+        assert_eq!(trace("post-install"), installed, "{helm:?}: it did not run again");
+        let mut after = snapshot(&slot);
+        for event in ["pre-rollback", "post-rollback"] {
+            let ran = after.as_object_mut().unwrap().remove(&format!("ConfigMap/hooked-saw-{event}"));
+            assert!(ran.is_some(), "{helm:?}: a revive is a rollback: {event}");
+        }
+        assert_same(&before, &after);
         assert_eq!(said, as_helm_says(&slot, &alice(), helm, "hooked"), "{helm:?}");
     }
 }
