@@ -19,6 +19,7 @@ pub mod ran;
 pub mod reaper;
 pub mod requests;
 pub mod runner;
+pub mod shared;
 pub mod sheet;
 pub mod slot;
 pub mod templates;

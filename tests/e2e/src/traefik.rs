@@ -1,10 +1,11 @@
 //! A real Traefik in the test cluster, which the tests of one program share, and the ways into a slot that it serves.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::shared::shared;
 use crate::slot::{test_image, unique};
 use crate::{Ran, TestSlot, admin, people, until};
 
@@ -21,16 +22,6 @@ struct Kinds;
 
 static RUNNING: Mutex<Weak<Traefik>> = Mutex::new(Weak::new());
 static KINDS: Mutex<Weak<Kinds>> = Mutex::new(Weak::new());
-
-/// What a lock holds, or another one if nobody holds that any more.
-fn shared<T>(held: &Mutex<Weak<T>>, make: impl FnOnce() -> T) -> Arc<T> {
-    let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-    held.upgrade().unwrap_or_else(|| {
-        let made = Arc::new(make());
-        *held = Arc::downgrade(&made);
-        made
-    })
-}
 
 impl Kinds {
     fn folder() -> String {

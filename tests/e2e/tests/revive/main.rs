@@ -7,21 +7,25 @@ mod snapshot;
 mod stays;
 mod traps;
 
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::people::chart;
 use hotdesk_e2e::reaper::{self, releases, verdict};
+use hotdesk_e2e::shared::shared;
 use hotdesk_e2e::slot::{SAVED, Wish, test_image, unique};
 use hotdesk_e2e::{Helm, Person, TestSlot, admin, alice, bob, installation, until};
 use serde_json::{Value, json};
 
 use self::snapshot::{assert_same, snapshot};
 
-/// A controller that has served somebody else: it can see.
-#[must_use = "the controller is deleted when this is dropped"]
-fn seeing() -> Ingress {
-    let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
+static SEEING: Mutex<Weak<Ingress>> = Mutex::new(Weak::new());
+
+/// The controller of all these tests, which has served somebody else: it can see.
+#[must_use = "the controller is deleted when the last of these is dropped"]
+fn seeing() -> Arc<Ingress> {
+    let ingress = shared(&SEEING, || Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]));
     ingress.request("/other-web-80").succeeded();
     ingress
 }
