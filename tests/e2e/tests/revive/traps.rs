@@ -251,3 +251,51 @@ fn u19_addresses_and_ports_that_were_assigned_are_told_before_and_after_and_the_
         assert_eq!(slot.get("service", "node")["spec"]["type"], "NodePort");
     }
 }
+
+/// What there was, without what was changed by hand.
+fn without_edits(mut before: Value) -> Value {
+    let web = &mut before["Deployment/web"];
+    web["metadata"]["annotations"].as_object_mut().unwrap().remove("note").unwrap();
+    // How many pod templates there have been.
+    web["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = json!("1");
+    web["metadata"]["labels"].as_object_mut().unwrap().remove("team").unwrap();
+    let container = web["spec"]["template"]["spec"]["containers"][0].as_object_mut().unwrap();
+    container.remove("env").unwrap();
+    container.remove("command").unwrap();
+    container.insert("resources".to_owned(), json!({})).unwrap();
+    before
+}
+
+#[test]
+fn u20_what_somebody_changed_by_hand_is_told_before_and_after_and_all_else_is_as_before() {
+    let _held = installation::shared();
+    let ingress = seeing();
+    let command = json!({"containers": [{"name": "app", "command": ["sleep", "86400"]}]});
+    let command = json!({"spec": {"template": {"spec": command}}}).to_string();
+    let told = [
+        "what kubectl-set changed of Deployment/web: spec.template.spec.containers[app].env[A]",
+        "spec.template.spec.containers[app].resources",
+        "what kubectl-annotate changed of Deployment/web: metadata.annotations.note",
+        "what kubectl-label changed of Deployment/web: metadata.labels.team",
+        "what kubectl-patch changed of Deployment/web: spec.template.spec.containers[app].command",
+    ];
+    for helm in Helm::BOTH {
+        let slot = slot(&ingress);
+        Trap::of(&["u20-hand-edits.yaml"])[0].helm(&slot, &alice(), helm, "install").succeeded();
+        for edit in [
+            &["set", "env", "deployment/web", "A=b"][..],
+            &["set", "resources", "deployment/web", "--requests=cpu=1m"],
+            &["annotate", "deployment/web", "note=by hand"],
+            &["label", "deployment/web", "team=shop"],
+            &["patch", "deployment/web", "-p", &command],
+        ] {
+            slot.kubectl(&alice(), edit).succeeded();
+        }
+        let before = snapshot(&slot);
+        reaper::run_with(&slot, &[("HOTDESK_WINDOW", "1h")]).succeeded();
+        alice().hotdesk(&["plan", slot.name()]).succeeded().said(&["web (revision 1) goes"]).said(&told);
+        reap(&slot, &alice());
+        reaper::revive(&slot, &[]).succeeded().said(&["Back in"]).said(&told);
+        assert_same(&without_edits(before), &snapshot(&slot));
+    }
+}
