@@ -8,6 +8,7 @@
 
 pub mod cert_manager;
 pub mod certs;
+pub mod cluster;
 pub mod crowd;
 pub mod github;
 pub mod grant;
