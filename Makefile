@@ -1,6 +1,6 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit e2e chaos attacks soak under-attack loki nightly bench bench-kyverno bench-largest bench-idle-check bench-instructions fuzz build cluster install down crd fmt deny clean
+.PHONY: help demo test check unit e2e chaos attacks soak under-attack loki nightly bench bench-kyverno bench-largest bench-idle-check bench-instructions fuzz build cluster install down crd fmt deny docs clean
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +73,9 @@ down: ## Stop the test cluster and remove what it made; the cache stays
 crd: ## Write the Slot's CustomResourceDefinition into the chart
 	cargo run --quiet --locked -p hotdesk-slots --example crd > target/crd-slots.yaml
 	mv target/crd-slots.yaml charts/hotdesk/templates/crd-slots.yaml
+
+docs: ## Write the pages of docs/reference that are made of code and charts
+	docs/reference/generate
 
 fmt: ## Format the code
 	cargo fmt --all
