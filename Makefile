@@ -1,6 +1,6 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit e2e chaos attacks soak loki nightly bench bench-kyverno bench-largest bench-idle-check bench-instructions fuzz build cluster install down crd fmt deny clean
+.PHONY: help demo test check unit e2e chaos attacks soak under-attack loki nightly bench bench-kyverno bench-largest bench-idle-check bench-instructions fuzz build cluster install down crd fmt deny docs clean
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -28,10 +28,13 @@ chaos: ## Break hotdesk in every way under a hundred writes a second, and upgrad
 soak: ## Two million reviews, and what is resident after them (5 min; first time 20)
 	@bench/run soak
 
+under-attack: ## Ordinary reviews while four of the largest are in flight: at most three times as slow (2 min; first time 20)
+	@bench/run attack
+
 loki: ## Ask a real Loki, and record its answers for the tests (8 min the first time)
 	@tests/run loki
 
-nightly: attacks chaos soak fuzz loki ## What is too long for every change
+nightly: attacks chaos soak under-attack fuzz loki ## What is too long for every change
 
 attacks: ## The attack table and the sweep over all kinds (2 min, on the installed cluster)
 	@tests/run attacks
@@ -70,6 +73,9 @@ down: ## Stop the test cluster and remove what it made; the cache stays
 crd: ## Write the Slot's CustomResourceDefinition into the chart
 	cargo run --quiet --locked -p hotdesk-slots --example crd > target/crd-slots.yaml
 	mv target/crd-slots.yaml charts/hotdesk/templates/crd-slots.yaml
+
+docs: ## Write the pages of docs/reference that are made of code and charts
+	docs/reference/generate
 
 fmt: ## Format the code
 	cargo fmt --all

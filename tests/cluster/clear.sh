@@ -76,7 +76,7 @@ remove_files() {
   for note in /var/lib/cni/results/*; do
     ! grep -qs "$STATE/" "$note" || rm -f "$note"
   done
-  for link in /var/log/containers/*; do
+  for link in "$USUAL_CONTAINERD_SOCKET" /var/log/containers/*; do
     case $(readlink "$link" || true) in "$STATE"/*) rm -f "$link" ;; esac
   done
   # The kubelet makes these wherever its own directories are; no other kubelet runs here.

@@ -41,6 +41,7 @@ ISSUER_PORT=26452
 NODE_PORTS=26500-26999
 
 CONTAINERD_SOCKET=$STATE/containerd.sock
+USUAL_CONTAINERD_SOCKET=/run/containerd/containerd.sock
 API_URL=https://$NODE_IP:$API_PORT
 PAUSE_IMAGE=docker.io/hotdesk-test/pause:1
 

@@ -122,8 +122,20 @@ maxPods: 200
 YAML
 }
 
+# The kubelet's cAdvisor counts what pods receive, and asks containerd which pod a cgroup is. It looks for the socket in its
+# usual place only. Whatever is there already stays: that is another containerd's.
+link_containerd_socket() {
+  if [ -e "$USUAL_CONTAINERD_SOCKET" ] || [ -L "$USUAL_CONTAINERD_SOCKET" ]; then
+    note "$USUAL_CONTAINERD_SOCKET is another containerd's, so the kubelet does not count what pods receive"
+    return 0
+  fi
+  mkdir -p "${USUAL_CONTAINERD_SOCKET%/*}"
+  ln -s "$CONTAINERD_SOCKET" "$USUAL_CONTAINERD_SOCKET"
+}
+
 start_kubelet() {
   write_kubelet_config
+  link_containerd_socket
   make_cgroups
   start kubelet "$BIN/kubelet" --config="$STATE/kubelet.yaml" --kubeconfig="$PKI/kubelet.kubeconfig" \
     --root-dir="$STATE/kubelet" --hostname-override="$NODE_NAME" --node-ip="$NODE_IP"

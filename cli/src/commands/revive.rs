@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use hotdesk_slots::requests::{RequestKind, SavedRelease};
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, plain, sentence};
 use hotdesk_slots::{ClaimView, Slot, Standing};
 use jiff::Timestamp;
 
@@ -110,7 +110,7 @@ fn beforehand(wanted: &[&SavedRelease], owner: Option<&str>, now: Timestamp) -> 
 fn reservations(saved: &SavedRelease, owner: Option<&str>) -> Vec<String> {
     let whose = saved.owner.as_deref().filter(|old| Some(*old) != owner);
     let whose = whose.map(|old| format!("it was cleared while {} held the slot", plain(old)));
-    let lost = saved.lost.iter().map(|what| format!("not brought back: {}", plain(what)));
+    let lost = saved.lost.iter().map(|what| format!("not brought back: {}", sentence(what)));
     whose.into_iter().chain(lost).collect()
 }
 

@@ -8,6 +8,9 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 /// The longest piece of user-written text that a message holds, in characters.
 const MAX_QUOTED: usize = 120;
 
+/// The longest sentence about one thing that is lost, or wrong.
+const MAX_SENTENCE: usize = 600;
+
 /// The longest text in quotes: a whole purpose.
 const MAX_PURPOSE: usize = 200;
 
@@ -15,6 +18,12 @@ const MAX_PURPOSE: usize = 200;
 #[must_use]
 pub fn plain(text: &str) -> String {
     plain_cow(text.into()).into_owned()
+}
+
+/// [`harmless`] text of one loss or problem, in which each piece of a person's is [`plain`] already: three fields of an object fit.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    cut(text, MAX_SENTENCE)
 }
 
 /// [`plain`] text that is kept as it is where nothing is to be done, as nearly always.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::outlook::bounded;
 use crate::requests::SavedRelease;
-use crate::text::plain;
+use crate::text::{plain, sentence};
 
 /// The most saved releases that a Slot's status tells of.
 pub const MAX_SAVED: usize = 50;
@@ -145,7 +145,7 @@ impl About {
     /// What a person should know before it is brought back, one line each. `owner` is who holds the slot now.
     #[must_use]
     pub fn reservations(&self, owner: Option<&str>) -> Vec<String> {
-        let lost = self.lost.iter().map(|what| format!("not brought back: {}", plain(what)));
+        let lost = self.lost.iter().map(|what| format!("not brought back: {}", sentence(what)));
         let whose = self.owner.as_deref().filter(|old| Some(*old) != owner);
         let whose = whose.map(|old| format!("it was reaped while {} held the slot", plain(old)));
         let hooks = self.without_hooks.then(|| {
@@ -211,6 +211,9 @@ mod tests {
         let lost = "not brought back: the data of PersistentVolumeClaim/a";
         assert_eq!(about.reservations(Some("bob@example.com")), [lost]);
         assert_eq!(about.reservations(Some("eve")), ["it was reaped while bob@example.com held the slot", lost]);
+        let fields = format!("what kubectl-set changed: {0}, {0} and {0}", "spec.template.spec.containers[app].resources");
+        let edited = About { lost: vec![fields.clone()], ..about.clone() };
+        assert_eq!(edited.reservations(Some("bob@example.com")), [format!("not brought back: {fields}")], "in full");
         let hookless = About { without_hooks: true, ..about };
         assert!(hookless.reservations(Some("bob@example.com"))[0].starts_with("its hooks do not run"));
     }

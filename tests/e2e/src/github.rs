@@ -1,6 +1,5 @@
 //! Who is a GitHub workflow? Tokens of GitHub's shape, signed by the key that the test cluster's API server trusts.
 
-use std::io::Write as _;
 use std::process::Command;
 
 use base64::Engine as _;
@@ -10,6 +9,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
+use crate::cluster;
 use crate::people::cluster_dir;
 use crate::slot::unique;
 
@@ -20,19 +20,13 @@ const ORGANISATION_ID: &str = "1234567";
 const KEY_ID: &str = "hotdesk-test";
 
 /// The key that signs; or nothing, with a line that says so, on a cluster whose API server does not know it.
-///
-/// The line goes past the test harness, which shows nothing of a test that passes; `tests/run` counts it.
 pub fn issuer() -> Option<Issuer> {
-    let settings = std::fs::read_to_string(cluster_dir().join("cluster.env")).unwrap();
-    if settings.lines().any(|line| line == "HOTDESK_CLUSTER=own") {
+    if cluster::is_own() {
         let path = cluster_dir().join("issuer.pk8");
         let key = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}; run tests/cluster/up", path.display()));
         return Some(Issuer(RsaKeyPair::from_pkcs8(&key).unwrap()));
     }
-    let thread = std::thread::current();
-    let name = thread.name().unwrap_or("a test");
-    let line = format!("NOT RUN {name}: this cluster's API server does not take tokens that the tests sign\n");
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    cluster::not_run("this cluster's API server does not take tokens that the tests sign");
     None
 }
 

@@ -8,6 +8,7 @@
 
 pub mod cert_manager;
 pub mod certs;
+pub mod cluster;
 pub mod crowd;
 pub mod github;
 pub mod grant;
@@ -19,6 +20,7 @@ pub mod ran;
 pub mod reaper;
 pub mod requests;
 pub mod runner;
+pub mod shared;
 pub mod sheet;
 pub mod slot;
 pub mod templates;

@@ -123,6 +123,43 @@ impl Ended {
     }
 }
 
+/// The same write of the holder, so many of them under way at any time, until it is ended.
+pub struct Flood {
+    answered: Arc<Mutex<Vec<Result<(), String>>>>,
+    runtime: Runtime,
+}
+
+impl Flood {
+    /// Begins to put `object` to `url`, in the name of `who`.
+    pub fn begin(at_a_time: usize, who: &str, url: &str, object: &Value) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (client, answered) = (runtime.block_on(client()), Arc::new(Mutex::new(Vec::new())));
+        let request = http::Request::put(url)
+            .header("Content-Type", "application/json")
+            .header("Impersonate-User", who)
+            .header("Impersonate-Group", "developers")
+            .body(object.to_string().into_bytes())
+            .unwrap();
+        for _ in 0..at_a_time {
+            let (client, answered, request) = (client.clone(), Arc::clone(&answered), request.clone());
+            runtime.spawn(async move {
+                loop {
+                    let answer = client.request::<Value>(request.clone()).await;
+                    let answer = answer.map(drop).map_err(|error| error.to_string());
+                    answered.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+                }
+            });
+        }
+        Self { answered, runtime }
+    }
+
+    /// Ends it, and says what was answered; what is still under way is not.
+    pub fn end(self) -> Vec<Result<(), String>> {
+        self.runtime.shutdown_background();
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 async fn client() -> Client {
     let kubeconfig = Kubeconfig::read_from(admin().kubeconfig()).unwrap();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();

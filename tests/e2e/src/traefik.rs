@@ -1,10 +1,11 @@
 //! A real Traefik in the test cluster, which the tests of one program share, and the ways into a slot that it serves.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::shared::shared;
 use crate::slot::{test_image, unique};
 use crate::{Ran, TestSlot, admin, people, until};
 
@@ -21,16 +22,6 @@ struct Kinds;
 
 static RUNNING: Mutex<Weak<Traefik>> = Mutex::new(Weak::new());
 static KINDS: Mutex<Weak<Kinds>> = Mutex::new(Weak::new());
-
-/// What a lock holds, or another one if nobody holds that any more.
-fn shared<T>(held: &Mutex<Weak<T>>, make: impl FnOnce() -> T) -> Arc<T> {
-    let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-    held.upgrade().unwrap_or_else(|| {
-        let made = Arc::new(make());
-        *held = Arc::downgrade(&made);
-        made
-    })
-}
 
 impl Kinds {
     fn folder() -> String {
@@ -63,6 +54,17 @@ pub enum Way {
     IngressRoute,
     HttpRoute,
     Tcp,
+}
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ingress => "ingress",
+            Self::IngressRoute => "ingressroute",
+            Self::HttpRoute => "httproute",
+            Self::Tcp => "tcp",
+        }
+    }
 }
 
 impl Traefik {
@@ -123,6 +125,19 @@ impl Traefik {
         times.iter().filter_map(|entry| entry["time"].as_str()?.parse().ok()).max()
     }
 
+    /// How many requests it has counted for the Services of its own whose names begin so.
+    pub fn counted(&self, service: &str) -> u64 {
+        let pod =
+            self.kubectl(&["get", "pods", "-l", "app.kubernetes.io/name=traefik", "-o", "name"]).succeeded().stdout;
+        let pod = pod.trim().trim_start_matches("pod/");
+        let path = format!("/api/v1/namespaces/{}/pods/{pod}:9100/proxy/metrics", self.namespace);
+        let metrics = admin().kubectl(&["get", "--raw", &path]).succeeded().stdout;
+        let label = format!("service=\"{service}");
+        let of_it =
+            metrics.lines().filter(|line| line.starts_with("traefik_service_requests_total{") && line.contains(&label));
+        of_it.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    }
+
     /// The source `ingress-logs`.
     pub fn logs(&self) -> Value {
         json!({"type": "ingress-logs", "namespace": self.namespace, "selector": "app.kubernetes.io/name=traefik",
@@ -135,9 +150,9 @@ impl Traefik {
             "selector": "app.kubernetes.io/name=traefik", "container": "traefik"})
     }
 
-    /// Opens a way to a Service of the slot, by the host of [`host`]; for an IngressRoute by these middlewares.
+    /// Opens a way to a Service of the slot, by its own host ([`host`]); for an IngressRoute by these middlewares.
     pub fn open(&self, slot: &TestSlot, way: Way, service: &str, middlewares: &[Value]) {
-        let host = host(slot);
+        let host = host(slot, way);
         let class = json!({"kubernetes.io/ingress.class": self.namespace});
         let own = json!({"name": "way", "annotations": class});
         let object = match way {
@@ -170,9 +185,9 @@ impl Traefik {
     }
 }
 
-/// The host of a slot.
-pub fn host(slot: &TestSlot) -> String {
-    format!("{}.test", slot.name())
+/// The host by which a slot is reached this way: one router serves each, and each Service is counted by itself.
+pub fn host(slot: &TestSlot, way: Way) -> String {
+    format!("{}.{}.test", way.name(), slot.name())
 }
 
 impl Drop for Traefik {

@@ -63,10 +63,10 @@ fn told_by_the_log(way: Way, service: impl Fn(&str) -> String) {
     let [mew, mewtwo] = &slots;
     for slot in &slots {
         traefik.open(slot, way, "web", &[]);
-        traefik.until_served(&host(slot));
+        traefik.until_served(&host(slot, way));
     }
     until_quiet(&traefik, &slots, 15);
-    traefik.request(&host(mewtwo), &format!("/index.html?{}-web-80", mew.name())).succeeded();
+    traefik.request(&host(mewtwo, way), &format!("/index.html?{}-web-80", mew.name())).succeeded();
     reaper::run(mewtwo).succeeded();
     reaper::run(mew).succeeded();
     assert_eq!(problems(&traefik), Vec::<Value>::new());
@@ -94,6 +94,23 @@ fn an_http_route_is_told_by_the_log() {
     told_by_the_log(Way::HttpRoute, |slot| format!("{slot}-web-http-80"));
 }
 
+/// The IngressRoute of a slot, as Traefik's log names it.
+fn router(slot: &TestSlot) -> String {
+    format!("{}-way-", slot.name())
+}
+
+/// Opens an IngressRoute to a slot by this middleware of a namespace, and waits until it answers.
+fn open_behind(traefik: &Traefik, slot: &TestSlot, namespace: &str, middleware: &Value, path: &str) {
+    let object = json!({"apiVersion": "traefik.io/v1alpha1", "kind": "Middleware", "metadata": {"name": "answers"},
+        "spec": middleware});
+    admin().apply(namespace, &object.to_string()).succeeded();
+    traefik.open(slot, Way::IngressRoute, "web", &[json!({"name": "answers", "namespace": namespace})]);
+    until("a request to be answered by the route", Duration::from_secs(60), || {
+        let _answered_so_or_so = traefik.request(&host(slot, Way::IngressRoute), path);
+        if traefik.log(&router(slot)).is_empty() { Err("no line names the route".to_owned()) } else { Ok(()) }
+    });
+}
+
 /// A request by a route with this middleware, of the slot or of Traefik's own namespace, is the slot's, though it answers in the
 /// Service's place. What its line says.
 fn answered_by(shared: bool, middleware: impl Fn(&Traefik) -> Value, path: &str) -> Value {
@@ -101,18 +118,10 @@ fn answered_by(shared: bool, middleware: impl Fn(&Traefik) -> Value, path: &str)
     let traefik = Traefik::shared();
     let mew = slot(&traefik, &unique("mew").replace('-', ""), &[traefik.logs()], "15s");
     let namespace = if shared { traefik.namespace() } else { mew.name() };
-    let object = json!({"apiVersion": "traefik.io/v1alpha1", "kind": "Middleware", "metadata": {"name": "answers"},
-        "spec": middleware(&traefik)});
-    admin().apply(namespace, &object.to_string()).succeeded();
-    traefik.open(&mew, Way::IngressRoute, "web", &[json!({"name": "answers", "namespace": namespace})]);
-    let router = format!("{}-way-", mew.name());
-    until("a request to be answered by the route", Duration::from_secs(60), || {
-        let _answered_so_or_so = traefik.request(&host(&mew), path);
-        if traefik.log(&router).is_empty() { Err("no line names the route".to_owned()) } else { Ok(()) }
-    });
+    open_behind(&traefik, &mew, namespace, &middleware(&traefik), path);
     until_quiet(&traefik, std::slice::from_ref(&mew), 15);
-    let _answered_so_or_so = traefik.request(&host(&mew), path);
-    let line = traefik.log(&router).pop().unwrap();
+    let _answered_so_or_so = traefik.request(&host(&mew, Way::IngressRoute), path);
+    let line = traefik.log(&router(&mew)).pop().unwrap();
     reaper::run(&mew).succeeded();
     assert_eq!((verdict(&mew).as_str(), releases(&mew)), ("Active", vec!["web".to_owned()]), "{line}");
     assert_eq!(mew.object()["status"]["lastActivity"]["signal"], "traffic");
@@ -149,12 +158,12 @@ fn a_granted_route_of_another_namespace_is_told_by_the_service_that_it_reached()
         "spec": {"from": from, "to": [{"group": "", "kind": "Service"}]}});
     let rule = json!({"backendRefs": [{"name": "web", "namespace": mew.name(), "port": 80}]});
     let route = json!({"apiVersion": format!("{group}/v1"), "kind": "HTTPRoute", "metadata": {"name": "granted"},
-        "spec": {"parentRefs": [{"name": "edge"}], "hostnames": [host(&mew)], "rules": [rule]}});
+        "spec": {"parentRefs": [{"name": "edge"}], "hostnames": [host(&mew, Way::HttpRoute)], "rules": [rule]}});
     admin().apply(mew.name(), &grant.to_string()).succeeded();
     admin().apply(own, &route.to_string()).succeeded();
-    traefik.until_served(&host(&mew));
+    traefik.until_served(&host(&mew, Way::HttpRoute));
     until_quiet(&traefik, std::slice::from_ref(&mew), 15);
-    traefik.request(&host(&mew), "/").succeeded();
+    traefik.request(&host(&mew, Way::HttpRoute), "/").succeeded();
     reaper::run(&mew).succeeded().said(&[&format!("was served by {}-web-http-80", mew.name())]);
     assert_eq!(verdict(&mew), "Active");
     until_quiet(&traefik, std::slice::from_ref(&mew), 15);
@@ -186,11 +195,21 @@ fn a_line_of_another_format_makes_a_slot_unknown() {
     let traefik = Traefik::logging("common");
     let mew = slot(&traefik, &unique("mew").replace('-', ""), &[traefik.logs()], "15s");
     traefik.open(&mew, Way::Ingress, "web", &[]);
-    traefik.until_served(&host(&mew));
+    traefik.until_served(&host(&mew, Way::Ingress));
     reaper::until_older(&mew, &alice(), 16);
-    traefik.request(&host(&mew), "/").succeeded();
+    traefik.request(&host(&mew, Way::Ingress), "/").succeeded();
     reaper::run(&mew).failed_saying(&["a line that mentions", "cannot be read as an access entry", "way-"]);
     assert_eq!((verdict(&mew).as_str(), releases(&mew)), ("Unknown", vec!["web".to_owned()]));
+}
+
+/// Waits until the reapers of these slots may read the counters.
+fn until_they_may_count(traefik: &Traefik, slots: &[TestSlot]) {
+    for slot in slots {
+        let who = format!("--as={}", reaper::account(slot));
+        until("the reaper's rights", Duration::from_secs(20), || {
+            traefik.kubectl(&["auth", "can-i", "get", "pods/x:9100", "--subresource=proxy", &who]).as_result()
+        });
+    }
 }
 
 #[test]
@@ -199,32 +218,64 @@ fn counters_tell_every_route_from_the_neighbours() {
     let traefik = Traefik::shared();
     let slots = pair(&traefik, &[traefik.metrics()], "15s");
     let [mew, mewtwo] = &slots;
-    let who = format!("--as={}", reaper::account(mewtwo));
-    until("the reaper's rights", Duration::from_secs(20), || {
-        traefik.kubectl(&["auth", "can-i", "get", "pods/x:9100", "--subresource=proxy", &who]).as_result()
-    });
+    until_they_may_count(&traefik, &slots);
+    let ways = [(Way::Ingress, "web-80"), (Way::IngressRoute, "way-"), (Way::HttpRoute, "web-http-80")];
     for slot in &slots {
-        for way in [Way::Ingress, Way::IngressRoute, Way::HttpRoute] {
+        for (way, _) in ways {
             traefik.open(slot, way, "web", &[]);
+            traefik.until_served(&host(slot, way));
         }
-        traefik.until_served(&host(slot));
     }
     until_quiet(&traefik, &slots, 15);
     for slot in &slots {
         reaper::run(slot).failed_saying(&["it is counted from now on"]);
         assert_eq!(verdict(slot), "Unknown");
     }
-    traefik.request(&host(mewtwo), "/").succeeded();
-    reaper::run(mewtwo).succeeded();
-    assert_eq!(verdict(mewtwo), "Active");
-    let activity = mewtwo.object()["status"]["lastActivity"].clone();
-    let detail = activity["detail"].as_str().unwrap_or_default();
-    let by = format!("a request was served by {}-", mewtwo.name());
-    assert!(detail.starts_with(&by) && detail.ends_with("(by its counter)"), "{detail}");
+    let counted = || ways.map(|(_, service)| traefik.counted(&format!("{}-{service}", mewtwo.name())));
+    let mut last = mewtwo.object()["status"]["lastActivity"].clone();
+    for (at, (way, _)) in ways.into_iter().enumerate() {
+        let mut expected = counted();
+        traefik.request(&host(mewtwo, way), "/").succeeded();
+        expected[at] += 1;
+        until(&format!("the Service of {way:?} alone to be counted"), Duration::from_secs(10), || {
+            let now = counted();
+            if now == expected { Ok(()) } else { Err(format!("{now:?}, and not {expected:?}")) }
+        });
+        reaper::run(mewtwo).succeeded();
+        assert_eq!(verdict(mewtwo), "Active", "{way:?}");
+        let activity = mewtwo.object()["status"]["lastActivity"].clone();
+        assert_eq!(activity["signal"], "traffic", "{way:?}");
+        assert_ne!(activity["time"], last["time"], "{way:?}: its counter grew since the run before");
+        let detail = activity["detail"].as_str().unwrap_or_default();
+        let by = format!("a request was served by {}-", mewtwo.name());
+        assert!(detail.starts_with(&by) && detail.ends_with("(by its counter)"), "{way:?}: {detail}");
+        last = activity;
+    }
     until("the neighbour to be idle", Duration::from_secs(120), || {
-        traefik.request(&host(mewtwo), "/").succeeded();
+        traefik.request(&host(mewtwo, Way::Ingress), "/").succeeded();
         let run = reaper::run(mew);
         if verdict(mew) == "Idle" { Ok(()) } else { Err(format!("{run:?}")) }
     });
     assert_eq!((releases(mew), releases(mewtwo)), (vec![], vec!["web".to_owned()]));
+}
+
+#[test]
+fn what_a_middleware_answers_is_in_no_counter_but_in_the_log() {
+    let _held = installation::shared();
+    let traefik = Traefik::shared();
+    let mew = slot(&traefik, &unique("mew").replace('-', ""), &[traefik.metrics()], "15s");
+    until_they_may_count(&traefik, std::slice::from_ref(&mew));
+    let away = json!({"redirectRegex": {"regex": ".*", "replacement": "http://elsewhere.invalid/"}});
+    open_behind(&traefik, &mew, mew.name(), &away, "/");
+    until_quiet(&traefik, std::slice::from_ref(&mew), 15);
+    reaper::run(&mew).failed_saying(&["it is counted from now on"]);
+    let before = traefik.log(&router(&mew)).len();
+    until("the slot to be idle by its counters", Duration::from_secs(120), || {
+        let _redirected = traefik.request(&host(&mew, Way::IngressRoute), "/");
+        let run = reaper::run_with(&mew, &[("HOTDESK_DRY_RUN", "true")]);
+        if run.message.contains("Would uninstall: web") { Ok(()) } else { Err(format!("{run:?}")) }
+    });
+    assert!(traefik.log(&router(&mew)).len() > before, "they are in its log");
+    assert_eq!(traefik.counted(&format!("{}-", mew.name())), 0, "and in no counter");
+    assert_ne!(mew.object()["status"]["lastActivity"]["signal"], "traffic");
 }

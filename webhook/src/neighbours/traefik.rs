@@ -3,11 +3,13 @@
 //! A rule is an expression in the syntax of Go: matchers in any case, blanks and comments anywhere, texts in back quotes, or in
 //! double quotes with escapes. So each text in it counts, whatever matcher it is handed to.
 
+use std::borrow::Cow;
+
 /// What a rule says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rule {
+pub struct Rule<'r> {
     /// The texts in it, as Traefik reads them.
-    pub texts: Vec<String>,
+    pub texts: Vec<Cow<'r, str>>,
     /// True if it could take any host: in some alternative it names none, has a regular expression for hosts, or takes what
     /// another rule does not.
     pub is_open: bool,
@@ -27,7 +29,7 @@ pub fn is_priority(number: &str) -> bool {
 
 /// Reads a rule.
 #[must_use]
-pub fn read(rule: &str) -> Rule {
+pub fn read(rule: &str) -> Rule<'_> {
     let mut reader = Reader::default();
     let mut rest = rule;
     while let Some(sign) = rest.chars().next() {
@@ -44,8 +46,8 @@ pub fn read(rule: &str) -> Rule {
 
 /// An expression as it is read: no call for what is nested, for who writes it chooses how deep it is.
 #[derive(Default)]
-struct Reader {
-    texts: Vec<String>,
+struct Reader<'r> {
+    texts: Vec<Cow<'r, str>>,
     /// The name that ends here.
     name: String,
     /// The expressions around the one that is read.
@@ -87,14 +89,14 @@ impl Level {
     }
 }
 
-impl Reader {
+impl<'r> Reader<'r> {
     /// Reads what begins with this sign, and gives back the rest. Nothing if Go would not take it.
-    fn step<'r>(&mut self, sign: char, rest: &'r str) -> Option<&'r str> {
+    fn step(&mut self, sign: char, rest: &'r str) -> Option<&'r str> {
         let behind = rest.get(sign.len_utf8()..)?;
         if sign.is_alphanumeric() || sign == '_' {
             let is_end = |c: char| !(c.is_alphanumeric() || c == '_');
             let (word, behind) = rest.split_at(rest.find(is_end).unwrap_or(rest.len()));
-            self.name.push_str(&word.to_lowercase());
+            self.name.extend(word.chars().flat_map(char::to_lowercase));
             return Some(behind);
         }
         if let Some(comment) = rest.strip_prefix("/*") {
@@ -106,35 +108,37 @@ impl Reader {
         if sign == '`' {
             // Go drops carriage returns here.
             let (text, behind) = behind.split_once('`')?;
-            self.text(text.replace('\r', ""));
+            self.text(if text.contains('\r') { text.replace('\r', "").into() } else { text.into() });
             return Some(behind);
         }
         if matches!(sign, '"' | '\'') {
             let (text, behind) = escaped(behind, rest.get(..1)?)?;
-            self.text(text);
+            self.text(text.into());
             return Some(behind);
         }
         if sign.is_whitespace() {
             return Some(behind);
         }
-        let name = std::mem::take(&mut self.name);
-        self.is_odd |= !name.is_empty() && sign != '(';
+        self.is_odd |= !self.name.is_empty() && sign != '(';
+        let mut rest = behind;
         match sign {
-            '(' => self.begin(&name),
+            '(' => self.begin(),
             ')' => self.finish(),
             '!' => self.here.is_negated = true,
-            '&' if behind.starts_with('&') => return behind.get(1..),
+            '&' if behind.starts_with('&') => rest = behind.get(1..)?,
             '|' if behind.starts_with('|') => {
                 self.here.end_alternative();
-                return behind.get(1..);
+                rest = behind.get(1..)?;
             }
             ',' => {}
             _ => self.is_odd = true,
         }
-        Some(behind)
+        self.name.clear();
+        Some(rest)
     }
 
-    fn begin(&mut self, name: &str) {
+    fn begin(&mut self) {
+        let name = self.name.as_str();
         let below = Level { is_host: HOSTS.contains(&name), is_call: !name.is_empty(), ..Level::default() };
         self.around.push(std::mem::replace(&mut self.here, below));
     }
@@ -150,7 +154,7 @@ impl Reader {
         self.here.factor(ended.with_hosts && !ended.without_hosts && !ended.is_any);
     }
 
-    fn text(&mut self, text: String) {
+    fn text(&mut self, text: Cow<'r, str>) {
         if self.here.is_host {
             let is_any = matches!(text.trim(), "" | "*");
             self.here.is_any |= is_any;
@@ -161,7 +165,7 @@ impl Reader {
         self.texts.push(text);
     }
 
-    fn end(mut self) -> Rule {
+    fn end(mut self) -> Rule<'r> {
         self.is_odd |= !self.name.is_empty() || !self.around.is_empty();
         self.here.end_alternative();
         let Level { with_hosts, without_hosts, .. } = self.here;

@@ -46,6 +46,7 @@ pub(super) enum Id {
     SlotThere,
     SlotLabel,
     SlotMode,
+    SlotPodSecurity,
     SlotIngress,
     SlotStamps,
     ReaperThere,

@@ -23,6 +23,9 @@ const A_RUN: SignedDuration = SignedDuration::from_hours(1);
 /// A reaper that has not looked for so long, at any schedule that makes sense, does not look any more.
 const LONG: SignedDuration = SignedDuration::from_hours(25);
 
+/// By this label Kubernetes refuses pods that reach the node.
+const POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
+
 /// Slots are there to be read.
 const EVERYBODY: &str = "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values --set slotReaders.enabled=true, by the people who run the cluster";
 
@@ -108,7 +111,10 @@ fn one(known: &Known<'_>, program: &str, now: Timestamp) -> Vec<Finding> {
         ))];
     };
     let mut findings: Vec<Finding> =
-        [gated(known, &about), mode(slot, &about), unstamped(slot, &about)].into_iter().flatten().collect();
+        [gated(known, &about), pod_security(known, &about), mode(slot, &about), unstamped(slot, &about)]
+            .into_iter()
+            .flatten()
+            .collect();
     findings.extend(reaper(known, slot, &about, program, now));
     let failed = slot.status.iter().flat_map(|status| &status.failed_reaps).map(FailedReap::of);
     let fix = format!("fix that, and then: {program} reap {}", known.name);
@@ -132,6 +138,22 @@ fn gated(known: &Known<'_>, about: &str) -> Option<Finding> {
     };
     let fix = format!("kubectl label namespace {name} {}={name} --overwrite", keys::SLOT);
     Some(Finding::problem(Id::SlotLabel, about, says).mended_by(fix))
+}
+
+/// Where Pod Security asks for nothing, who deploys in one slot can take its node over, and all slots with it.
+fn pod_security(known: &Known<'_>, about: &str) -> Option<Finding> {
+    let says = match known.namespace??.labels().get(POD_SECURITY).map(String::as_str) {
+        None => format!(
+            "its namespace has no label {POD_SECURITY}, so a pod there may take its node over, unless the API server has \
+             a default, which cannot be seen"
+        ),
+        Some("privileged") => {
+            format!("its namespace's {POD_SECURITY} is privileged, so a pod there may take its node over")
+        }
+        Some(_) => return None,
+    };
+    let fix = format!("kubectl label namespace {} {POD_SECURITY}=baseline --overwrite", known.name);
+    Some(Finding::warning(Id::SlotPodSecurity, about, says).mended_by(fix))
 }
 
 fn mode(slot: &Slot, about: &str) -> Option<Finding> {

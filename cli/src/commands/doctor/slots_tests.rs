@@ -12,7 +12,12 @@ fn now() -> Timestamp {
 }
 
 fn namespace(label: Option<&str>) -> Namespace {
-    let labels = label.map_or(json!({}), |label| json!({"hotdesk.dev/slot": label}));
+    secured(label, Some("baseline"))
+}
+
+fn secured(label: Option<&str>, level: Option<&str>) -> Namespace {
+    let labels = json!({"hotdesk.dev/slot": label, "pod-security.kubernetes.io/enforce": level});
+    let labels: Value = labels.as_object().unwrap().clone().into_iter().filter(|(_, value)| !value.is_null()).collect();
     serde_json::from_value(json!({"metadata": {"name": "mew", "labels": labels}})).unwrap()
 }
 
@@ -54,18 +59,22 @@ fn in_order() -> Case {
     }
 }
 
-#[track_caller]
-fn check(case: &Case, expected: &[(Level, &str)]) {
-    let reaper = case.cron_job.as_ref().and_then(|job| Reaper::read(job, &[]));
-    let known = Known {
+fn known_of(case: &Case) -> Known<'_> {
+    Known {
         name: "mew",
         slot: case.slot.as_ref(),
         namespace: Some(case.namespace.as_ref()),
         cron_job: Some(case.cron_job.as_ref()),
         outdated: case.outdated,
-        reaper: reaper.as_ref(),
+        reaper: None,
         runs: Runs { jobs: &[], pods: &[], events: &[] },
-    };
+    }
+}
+
+#[track_caller]
+fn check(case: &Case, expected: &[(Level, &str)]) {
+    let reaper = case.cron_job.as_ref().and_then(|job| Reaper::read(job, &[]));
+    let known = Known { reaper: reaper.as_ref(), ..known_of(case) };
     let found = one(&known, "hotdesk", now());
     assert_eq!(found.len(), expected.len(), "{found:?}");
     for (finding, (level, says)) in found.iter().zip(expected) {
@@ -89,6 +98,27 @@ fn a_namespace_that_the_gate_does_not_see_is_a_problem_and_one_that_is_gone_is_n
         &[(Level::Problem, "is mewtwo, not mew")],
     );
     check(&Case { slot: None, ..in_order() }, &[(Level::Problem, "has no Slot, so nobody can write there")]);
+}
+
+#[test]
+fn a103_a_namespace_whose_pods_may_take_the_node_over_is_a_warning() {
+    let at = |level| Case { namespace: Some(secured(Some("mew"), level)), ..in_order() };
+    check(
+        &at(None),
+        &[(Level::Warning, "no label pod-security.kubernetes.io/enforce, so a pod there may take its node")],
+    );
+    check(&at(None), &[(Level::Warning, "unless the API server has a default, which cannot be seen")]);
+    check(&at(Some("privileged")), &[(Level::Warning, "pod-security.kubernetes.io/enforce is privileged")]);
+    for level in ["baseline", "restricted"] {
+        check(&at(Some(level)), &[(Level::Ok, "Active")]);
+    }
+    // Where the namespace cannot be seen, nothing is said of its label.
+    let case = in_order();
+    let unseen = Known { namespace: None, ..known_of(&case) };
+    assert_eq!(pod_security(&unseen, "slot mew"), None);
+    let warned = Case { namespace: Some(secured(Some("mew"), Some("privileged"))), ..in_order() };
+    let fix = pod_security(&known_of(&warned), "slot mew").unwrap().fix.unwrap();
+    assert_eq!(fix, "kubectl label namespace mew pod-security.kubernetes.io/enforce=baseline --overwrite");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hotdesk_slots::outlook::bounded;
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{human_time, list, plain};
+use hotdesk_slots::text::{human_time, list, plain, sentence};
 use hotdesk_slots::undo::{ObjectRef, told_with};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -325,7 +325,7 @@ impl Outcome {
             parts.push(format!("{what} in {slot}: {}.", plain_names(&self.back)));
         }
         if !self.lost.is_empty() {
-            let lost: Vec<String> = bounded(self.lost.clone()).iter().map(|what| plain(what)).collect();
+            let lost: Vec<String> = bounded(self.lost.clone()).iter().map(|what| sentence(what)).collect();
             parts.push(format!("Not as before: {}.", lost.join("; ")));
         }
         parts.extend(self.there.iter().map(|(name, why)| format!("{}: {why}.", plain(name))));

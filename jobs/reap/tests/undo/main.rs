@@ -15,6 +15,7 @@ mod hooks;
 mod objects;
 #[path = "../support/pod_log.rs"]
 mod pod_log;
+mod stays;
 #[path = "../faults/world.rs"]
 mod world;
 

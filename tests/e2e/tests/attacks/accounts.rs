@@ -230,14 +230,14 @@ fn others() -> Vec<Row> {
             w.api.send(&sync, Ask::post(group("events.k8s.io/v1", slot, "events"), &event).dry()).done().map(drop)
         }),
         row(
-            "a156",
+            "a160",
             "a sheet",
             "gives a free slot alice's host, one below it, one above it",
             "denied, each",
             takes_host,
         ),
         row(
-            "a157",
+            "a161",
             "a sheet",
             "names alice beside somebody else in her slot's row",
             "denied: the claim is hers",

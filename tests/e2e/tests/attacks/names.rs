@@ -1,6 +1,7 @@
 //! Section 4, second part: what a claim may hold, and who is taken for whom.
 
-use hotdesk_e2e::{TestSlot, admin};
+use hotdesk_e2e::slot::unique;
+use hotdesk_e2e::{TestSlot, admin, people};
 use serde_json::{Value, json};
 
 use crate::api::{Actor, Ask, administrator, bob, carol, slot_of};
@@ -106,6 +107,26 @@ fn groups() -> Vec<Row> {
     rows.push(row("a63", "bob", "leaves a ghost in his place", "refused: only by a hand-over", |w| {
         refused(w, &json!({"users": ["ghost@example.com", "phantom@example.com"]}), &["kubectl hotdesk hand"])
     }));
+    rows.push(row(
+        "a63",
+        "bob",
+        "takes in somebody whom no claim names",
+        "admitted with a warning that says so",
+        |w| {
+            // Alice's claim is known before it is asked for.
+            let (slot, _alices, ghost) = (w.bobs().name(), w.alices(), unique("ghost"));
+            let takes_in = |name: &str| {
+                let claim = json!({"spec": {"claim": {"users": ["bob@example.com", name]}}}).to_string();
+                let patch = ["-n", slot, "patch", "slot", "slot", "--dry-run=server", "--type=merge", "-p", &claim];
+                people::bob().kubectl(&patch)
+            };
+            let ran = takes_in(&ghost);
+            let warned = format!("no claim names {ghost} yet, in any slot");
+            right(ran.ok() && ran.stderr.contains("Warning") && ran.stderr.contains(&warned), || ran.to_string())?;
+            let ran = takes_in("alice@example.com");
+            right(ran.ok() && !ran.stderr.contains("no claim names"), || ran.to_string())
+        },
+    ));
     rows
 }
 

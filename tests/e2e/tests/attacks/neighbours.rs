@@ -4,13 +4,16 @@ mod hosts;
 mod services;
 mod street;
 
-use hotdesk_e2e::slot::Wish;
-use hotdesk_e2e::until;
+use std::time::Duration;
+
+use hotdesk_e2e::slot::{Wish, test_image, unique};
+use hotdesk_e2e::{TestSlot, until};
 use serde_json::{Value, json};
 
 use crate::api::{Ask, alice, bob, core};
 use crate::kinds::idle_pod;
-use crate::table::{Row, held, right, row};
+use crate::stage::World;
+use crate::table::{Row, Verdict, held, right, row};
 
 pub use street::Street;
 
@@ -86,14 +89,83 @@ fn by_name() -> Vec<Row> {
                 w.unchanged(w.alices().name(), || w.api.send(&bob(), Ask::post(path, &scaler)).code_of(&[403, 422]))
             },
         ),
+        row(
+            "a104",
+            "bob",
+            "asks in a pod of his for a Secret of alice's slot",
+            "there is none of that name in his",
+            |w| {
+                // The name of the Secret in which helm keeps alice's release.
+                let secret = "sh.helm.release.v1.web.v1";
+                w.api.set_up(Ask::get(w.alices().core(&format!("secrets/{secret}"))));
+                let value = json!({"secretKeyRef": {"name": secret, "key": "release"}});
+                let container = json!({"name": "app", "image": test_image("app"), "imagePullPolicy": "IfNotPresent",
+                    "env": [{"name": "STOLEN", "valueFrom": value}]});
+                let pod = json!({"containers": [container]});
+                finds_nothing(w, w.alices().name(), &pod, &["secret", secret])
+            },
+        ),
+        row(
+            "a104",
+            "bob",
+            "asks in a pod of his for a volume of alice's slot",
+            "there is no claim of that name in his",
+            |w| {
+                let slot = TestSlot::held_by("alice@example.com");
+                let spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}});
+                let name = unique("data");
+                w.make(
+                    &core(slot.name(), "persistentvolumeclaims"),
+                    &json!({"metadata": {"name": name}, "spec": spec}),
+                );
+                let volume = json!({"name": "data", "persistentVolumeClaim": {"claimName": name}});
+                let container = json!({"name": "app", "image": test_image("app"), "imagePullPolicy": "IfNotPresent",
+                    "volumeMounts": [{"name": "data", "mountPath": "/data"}]});
+                let pod = json!({"containers": [container], "volumes": [volume]});
+                finds_nothing(w, slot.name(), &pod, &["persistentvolumeclaim", &name])
+            },
+        ),
+        row(
+            "a105",
+            "bob",
+            "reads alice's Secrets where access is shared",
+            "control: he reads them (docs/access.md)",
+            |w| {
+                for path in
+                    ["secrets/sh.helm.release.v1.web.v1", "secrets", "configmaps/kube-root-ca.crt", "configmaps"]
+                {
+                    w.api.send(&bob(), Ask::get(w.alices().core(path))).done()?;
+                }
+                Ok(())
+            },
+        ),
         row("a105", "bob", "reads alice's Secrets where access follows the claim", "he lacks the right", |w| {
             let slot = Wish::held_by(&["alice@example.com"]).access_follows_the_claim().make();
             let path = core(slot.name(), "secrets");
-            until("alice's rights", std::time::Duration::from_secs(20), || {
+            until("alice's rights", Duration::from_secs(20), || {
                 let answer = w.api.send(&alice(), Ask::get(&path));
                 if answer.ok() { Ok(()) } else { Err(answer.to_string()) }
             });
             w.api.send(&bob(), Ask::get(&path)).no_right()
         }),
     ]
+}
+
+/// Bob's pod waits for ever for a thing of this kind and name in his own slot, and alice's slot is as before.
+fn finds_nothing(world: &World, alices: &str, spec: &Value, [kind, name]: &[&str; 2]) -> Verdict {
+    let slot = world.desk().name();
+    let asks = format!("asks-{kind}");
+    let path = core(slot, &format!("pods/{asks}"));
+    world.unchanged(alices, || {
+        let pod = json!({"metadata": {"name": asks}, "spec": spec});
+        world.api.send(&bob(), Ask::post(core(slot, "pods"), &pod)).done()?;
+        let missing = format!("{kind} {name} not found");
+        let pod = until(&format!("{asks} to miss it, or to run"), Duration::from_secs(60), || {
+            let pod = world.api.set_up(Ask::get(&path));
+            let said = pod["status"].to_string().replace(['\\', '"'], "");
+            if pod["status"]["phase"] != "Pending" || said.contains(&missing) { Ok(pod) } else { Err(pod.to_string()) }
+        });
+        held(pod["status"]["phase"] == "Pending", || pod.to_string())?;
+        world.api.send(&bob(), Ask::delete(&path)).done().map(drop)
+    })
 }

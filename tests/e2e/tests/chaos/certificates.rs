@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hotdesk_e2e::cert_manager::CertManager;
+use hotdesk_e2e::certs::renew;
 use hotdesk_e2e::people::root;
 use hotdesk_e2e::slot::unique;
 use hotdesk_e2e::{Helm, Ran, admin, installation, until};
@@ -71,6 +72,7 @@ fn cert_manager_takes_over_replaces_its_authority_and_leaves_again() {
         more(AROUND);
     })
     .holder_lost_nothing();
+    under_load("path renewed with cert-manager", |_, _| renew("path").completed_within(240)).holder_lost_nothing();
     under_load("and back to the certs job", |_, more| {
         let before = shown().unwrap();
         upgrade_to("self-signed").succeeded();

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use hotdesk_e2e::people::root;
 use hotdesk_e2e::{Ran, admin, installation};
+use serde_json::Value;
 
 use crate::{PER_SECOND, in_hotdesk, not_run, under_load_in};
 
@@ -75,4 +76,22 @@ fn nothing_of_before_is_left() {
     assert!(!left.contains("hotdesk-reaper") && !left.contains("hotdesk-reviver"), "{left}");
     let access = in_hotdesk(&["get", "deployments,serviceaccounts", "-o", "name"]).succeeded().stdout;
     assert!(!access.contains("access"), "{access}");
+    let all = |kinds: &str| {
+        let list = admin().kubectl(&["get", kinds, "-A", "-o", "json"]).succeeded().json();
+        list["items"].as_array().unwrap().clone()
+    };
+    // Those of the release: what other tests leave behind is theirs.
+    let mut slots = all("slots.hotdesk.dev");
+    slots.retain(|slot| slot["metadata"]["annotations"]["meta.helm.sh/release-name"] == "slots");
+    let slots: Vec<Value> = slots.iter().map(|slot| slot["metadata"]["namespace"].clone()).collect();
+    assert!(slots.iter().any(|slot| slot == SLOT), "{slots:?}");
+    for binding in all("rolebindings,clusterrolebindings") {
+        let mut subjects = binding["subjects"].as_array().into_iter().flatten();
+        let of_a_slot = |s: &Value| s["kind"] == "ServiceAccount" && slots.contains(&s["namespace"]);
+        assert!(!subjects.any(of_a_slot), "{binding}");
+    }
+    for role in all("clusterroles,clusterrolebindings") {
+        let name = role["metadata"]["name"].as_str().unwrap();
+        assert!(!(name.contains("hotdesk") && name.ends_with("-access")), "{name}");
+    }
 }

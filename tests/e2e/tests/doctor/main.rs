@@ -114,6 +114,24 @@ fn a_namespace_that_is_labelled_and_has_no_slot_is_closed_to_everybody_and_said(
 }
 
 #[test]
+fn a103_a_slot_without_pod_security_is_said_and_the_fix_brings_it_back() {
+    let _held = installation::shared();
+    let open = TestSlot::free();
+    let warned =
+        |report: &Value| findings(report).iter().any(|f| f["id"] == "slot-pod-security" && f["about"] == slot(&open));
+    let before = doctor(&admin());
+    assert!(!warned(&before), "the chart asks for baseline: {before:#}");
+    admin().kubectl(&["label", "namespace", open.name(), "pod-security.kubernetes.io/enforce-"]).succeeded();
+    finds("slot-pod-security", &slot(&open), "warning", "which cannot be seen", "enforce=baseline");
+    let privileged = "pod-security.kubernetes.io/enforce=privileged";
+    admin().kubectl(&["label", "namespace", open.name(), privileged]).succeeded();
+    let found = finds("slot-pod-security", &slot(&open), "warning", "is privileged", "enforce=baseline");
+    admin().shell(found["fix"].as_str().unwrap()).succeeded();
+    let after = doctor(&admin());
+    assert!(!warned(&after), "{after:#}");
+}
+
+#[test]
 fn what_could_not_be_looked_at_is_not_well_and_names_the_right() {
     let _held = installation::shared();
     let ran = alice().hotdesk(&["doctor"]);

@@ -3,22 +3,29 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod interrupted;
+mod snapshot;
 mod stays;
 mod traps;
 
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::people::chart;
 use hotdesk_e2e::reaper::{self, releases, verdict};
+use hotdesk_e2e::shared::shared;
 use hotdesk_e2e::slot::{SAVED, Wish, test_image, unique};
 use hotdesk_e2e::{Helm, Person, TestSlot, admin, alice, bob, installation, until};
 use serde_json::{Value, json};
 
-/// A controller that has served somebody else: it can see.
-#[must_use = "the controller is deleted when this is dropped"]
-fn seeing() -> Ingress {
-    let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
+use self::snapshot::{assert_same, snapshot};
+
+static SEEING: Mutex<Weak<Ingress>> = Mutex::new(Weak::new());
+
+/// The controller of all these tests, which has served somebody else: it can see.
+#[must_use = "the controller is deleted when the last of these is dropped"]
+fn seeing() -> Arc<Ingress> {
+    let ingress = shared(&SEEING, || Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]));
     ingress.request("/other-web-80").succeeded();
     ingress
 }
@@ -44,46 +51,10 @@ fn reap(slot: &TestSlot, who: &Person) -> reaper::Run {
     run
 }
 
-/// Every object that people deploy, without what each new object has of its own.
-fn snapshot(slot: &TestSlot) -> Value {
-    let kinds =
-        "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,persistentvolumeclaims,jobs,roles";
-    let listed = slot.kubectl(&admin(), &["get", kinds, "-o", "json"]).succeeded().json();
-    let mut all = serde_json::Map::new();
-    for mut object in listed["items"].as_array().unwrap().clone() {
-        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
-        // The cluster's own were there before the Slot, and may be stamped at any moment.
-        if name.starts_with("sh.helm.release.") || ["kube-root-ca.crt", "default"].contains(&name.as_str()) {
-            continue;
-        }
-        object.as_object_mut().unwrap().remove("status");
-        let metadata = object["metadata"].as_object_mut().unwrap();
-        for own in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"] {
-            metadata.remove(own);
-        }
-        if object["kind"] == "Service" {
-            for own in ["clusterIP", "clusterIPs"] {
-                object["spec"].as_object_mut().unwrap().remove(own);
-            }
-        }
-        all.insert(format!("{}/{name}", object["kind"].as_str().unwrap()), object);
-    }
-    Value::Object(all)
-}
-
 /// What helm says of a release.
 fn as_helm_says(slot: &TestSlot, who: &Person, helm: Helm, release: &str) -> Vec<String> {
     let get = |what: &str| who.helm(helm, &["get", what, release, "-n", slot.name()]).succeeded().stdout;
     ["values", "manifest", "hooks"].map(get).into()
-}
-
-#[track_caller]
-fn assert_same(before: &Value, after: &Value) {
-    let (before, after) = (before.as_object().unwrap(), after.as_object().unwrap());
-    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
-    for (name, object) in before {
-        assert_eq!(object, &after[name], "{name}");
-    }
 }
 
 /// The releases that are saved, and that the Slot's status tells of the same.
@@ -116,8 +87,9 @@ fn install(slot: &TestSlot, who: &Person, helm: Helm, release: &str, more: &[&st
 fn comes_back_as_it_was(helm: Helm, who: &Person) {
     let _held = installation::shared();
     let ingress = seeing();
-    let slot = slot(&ingress);
-    install(&slot, who, helm, "shop", &["--set", "greeting=hi", "--set", "cache.port=7777"]);
+    // The controller whose log is read serves the release's Ingress.
+    let slot = slot_with(&ingress, &json!({"ingress": {"namespace": ingress.namespace(), "classes": ["shop"]}}));
+    install(&slot, who, helm, "shop", &["--set", "podinfo=true,greeting=hi,cache.port=7777"]);
     // What people do by hand, with and without a number of replicas in the manifest.
     for name in ["shop-front", "shop-back"] {
         slot.kubectl(&alice(), &["scale", "deployment", name, "--replicas=2"]).succeeded();
@@ -147,22 +119,9 @@ fn comes_back_as_it_was(helm: Helm, who: &Person) {
     slot.kubectl(&alice(), &["patch", "configmap", "shop-settings", "--type=merge", "-p", &back]).succeeded();
     let image = format!("image={}", test_image("app"));
     let path = chart("shop");
-    let upgrade = [
-        "upgrade",
-        "--install",
-        "shop",
-        &path,
-        "-n",
-        first,
-        "--set",
-        &image,
-        "--set",
-        "greeting=hi",
-        "--set",
-        "cache.port=7778",
-        "--wait",
-    ];
-    who.helm(helm, &upgrade).succeeded();
+    let values = ["--set", &image, "--set", "podinfo=true,greeting=hi,cache.port=7778"];
+    let upgrade = ["upgrade", "--install", "shop", &path, "-n", first, "--wait"];
+    who.helm(helm, &[&upgrade[..], &values].concat()).succeeded();
     assert_eq!(slot.get("service", "shop-cache")["spec"]["ports"][0]["port"], 7778);
 }
 
@@ -189,10 +148,19 @@ fn hooks_of_the_install_do_not_run_again_and_what_a_hook_of_the_uninstall_does_i
         let slot = slot(&ingress);
         slot.helm_install(&alice(), helm, "hooked", "hooked", &["--set", "hookSeconds=0"]).succeeded();
         let (before, said) = (snapshot(&slot), as_helm_says(&slot, &alice(), helm, "hooked"));
+        let trace = |event: &str| slot.get("configmap", &format!("hooked-saw-{event}"))["metadata"]["uid"].clone();
+        let installed = trace("post-install");
         reap(&slot, &alice());
         let revived = reaper::revive(&slot, &[]).succeeded();
-        revived.said(&["not brought back: what its uninstall hook Job/hooked-pre-delete does", "Back in"]);
-        assert_same(&before, &snapshot(&slot));
+        let undone = |event: &str| format!("what its uninstall hook Job/hooked-{event} does");
+        revived.said(&[&format!("not brought back: {}", undone("pre-delete")), &undone("post-delete"), "Back in"]);
+        assert_eq!(trace("post-install"), installed, "{helm:?}: it did not run again");
+        let mut after = snapshot(&slot);
+        for event in ["pre-rollback", "post-rollback"] {
+            let ran = after.as_object_mut().unwrap().remove(&format!("ConfigMap/hooked-saw-{event}"));
+            assert!(ran.is_some(), "{helm:?}: a revive is a rollback: {event}");
+        }
+        assert_same(&before, &after);
         assert_eq!(said, as_helm_says(&slot, &alice(), helm, "hooked"), "{helm:?}");
     }
 }

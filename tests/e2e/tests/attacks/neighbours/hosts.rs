@@ -18,7 +18,7 @@ const REQUESTS: &str = "certmanager.k8s.io/v1/certificaterequests";
 const GADGETS: &str = "attacks.hotdesk.test/v1/gadgets";
 
 pub fn rows() -> Vec<Row> {
-    [kinds(), spellings(), writers(), changes(), own(), warned(), precedence(), requests()]
+    [kinds(), spellings(), lists(), writers(), changes(), own(), warned(), precedence(), requests()]
         .into_iter()
         .flatten()
         .collect()
@@ -112,6 +112,45 @@ fn spellings() -> Vec<Row> {
             })
         })
         .collect()
+}
+
+/// Hosts that stand among others.
+fn lists() -> Vec<Row> {
+    vec![
+        row("a151", "bob, in his own slot", "takes alice's host in a list that is spelt with blanks", DENIED, |w| {
+            let host = w.street().host();
+            let letters: Vec<String> = host.chars().map(String::from).collect();
+            let service = |hosts: &str| {
+                let annotations = json!({"external-dns.alpha.kubernetes.io/hostname": hosts});
+                json!({"metadata": {"name": "theft", "annotations": annotations}, "spec": {"ports": [{"port": 80}]}})
+            };
+            // external-dns drops the blanks of the whole list; nginx ends a word at any blank.
+            for spelt in [format!("a.test, {}", letters.join(" ")), host.replace('.', ".\t")] {
+                denied(w, super::street::SERVICES, &service(&spelt), &host)?;
+            }
+            for blank in ['\r', '\u{b}', '\u{c}', '\u{a0}'] {
+                let alias =
+                    with_annotation("nginx.ingress.kubernetes.io/server-alias", &format!("a.test{blank}{host}"));
+                denied(w, INGRESSES, &alias, &host)?;
+            }
+            // The same list without her host is bob's to write.
+            w.street().post(w, &bob(), super::street::SERVICES, &service("a.test, b.test"), true).done().map(drop)
+        }),
+        row("a158", "bob, in his own slot", "takes alice's host by a word in a kind that nobody knows", DENIED, |w| {
+            let host = w.street().host();
+            let gadget = |text: &str| custom("Gadget", "attacks.hotdesk.test/v1", &json!({"entry": [{"point": text}]}));
+            let texts = [
+                format!("a.test,{host}"),
+                format!("a.test {host}:443"),
+                format!("x\n{host}"),
+                format!("Host(`{host}`)"),
+            ];
+            texts.iter().try_for_each(|text| denied(w, GADGETS, &gadget(text), &host))?;
+            // What a URL leads to is not what it takes.
+            let led = gadget(&format!("https://{host}/ https://a.test"));
+            w.street().post(w, &bob(), GADGETS, &led, true).done().map(drop)
+        }),
+    ]
 }
 
 /// The accounts that bob lets work for him.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod rendered;
+
 use std::time::Duration;
 
 use hotdesk_e2e::people::root;
