@@ -211,7 +211,8 @@ mod tests {
         let lost = "not brought back: the data of PersistentVolumeClaim/a";
         assert_eq!(about.reservations(Some("bob@example.com")), [lost]);
         assert_eq!(about.reservations(Some("eve")), ["it was reaped while bob@example.com held the slot", lost]);
-        let fields = format!("what kubectl-set changed: {0}, {0} and {0}", "spec.template.spec.containers[app].resources");
+        let fields =
+            format!("what kubectl-set changed: {0}, {0} and {0}", "spec.template.spec.containers[app].resources");
         let edited = About { lost: vec![fields.clone()], ..about.clone() };
         assert_eq!(edited.reservations(Some("bob@example.com")), [format!("not brought back: {fields}")], "in full");
         let hookless = About { without_hooks: true, ..about };
