@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use hotdesk_runtime::duration::{non_negative, positive};
 use hotdesk_runtime::log::LogArgs;
 use hotdesk_runtime::termination;
+use hotdesk_slots::duration::{non_negative, positive};
 use hotdesk_slots::slot::MAX_REAP_ANNOUNCED;
 use hotdesk_slots::text::plain;
 use hotdesk_slots::window::{OfficeHours, Windows};

@@ -1,7 +1,7 @@
 //! What does the operator want of undoing a reap?
 
 use clap::{Args, Subcommand, ValueEnum};
-use hotdesk_runtime::duration::positive;
+use hotdesk_slots::duration::positive;
 use jiff::SignedDuration;
 
 /// Settings of the reap that make it possible to undo it.
