@@ -1,9 +1,9 @@
 //! What can be set from outside?
 
 use clap::{Parser, ValueEnum};
-use hotdesk_runtime::duration::non_negative;
 use hotdesk_runtime::log::LogArgs;
 use hotdesk_runtime::termination;
+use hotdesk_slots::duration::non_negative;
 use jiff::SignedDuration;
 use rustls_pki_types::DnsName;
 

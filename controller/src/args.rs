@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use hotdesk_runtime::duration::positive;
 use hotdesk_runtime::log::LogArgs;
+use hotdesk_slots::duration::positive;
 
 /// Carries out what holders ask for, notes in each Slot whether its claim is in force, and keeps the rights of Kubernetes' own
 /// roles in a slot with its claimants.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
-use hotdesk_runtime::duration;
 use hotdesk_runtime::log::LogArgs;
+use hotdesk_slots::duration;
 use hotdesk_slots::identity::{Accounts, NameRules};
 use hotdesk_slots::{IdentitySettings, Mode, People};
 

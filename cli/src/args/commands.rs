@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use clap_complete::aot::Shell;
-use hotdesk_runtime::duration::positive;
+use hotdesk_slots::duration::positive;
 use hotdesk_slots::{Name, NameRules};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;

@@ -3,7 +3,6 @@
 //! - [`log`]: the flags `--log-format` and `--log-level`, and where log lines go;
 //! - [`process`]: what is set up before anything else, and the signals that end it;
 //! - [`termination`]: the sentence that a pod leaves for `kubectl describe`;
-//! - [`duration`]: lengths of time as people write them in flags;
 //! - [`text`]: an error with its causes, and texts cut to a size;
 //! - `health` (feature `health`): `/livez`, `/readyz` and `/metrics`;
 //! - `client`, `events` (feature `client`): clients of the API server that never wait forever, and Events.
@@ -12,7 +11,6 @@
 
 #[cfg(feature = "client")]
 pub mod client;
-pub mod duration;
 #[cfg(feature = "client")]
 pub mod events;
 #[cfg(feature = "health")]

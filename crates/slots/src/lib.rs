@@ -11,6 +11,7 @@ pub mod claim;
 pub mod counted;
 pub mod covered;
 pub mod crd;
+pub mod duration;
 pub mod evidence;
 pub mod identity;
 pub mod json;

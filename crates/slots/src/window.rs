@@ -88,6 +88,15 @@ impl Default for Windows {
     }
 }
 
+/// Reads a setting: a JSON list of [`OfficeHours`], or nothing for none.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn office_hours(text: &str) -> Result<Vec<OfficeHours>, String> {
+    let text = if text.trim().is_empty() { "[]" } else { text };
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
 impl Windows {
     /// The window at a moment: the longest of those that apply.
     #[must_use]
@@ -102,6 +111,12 @@ impl Windows {
     #[must_use]
     pub fn shortest(&self) -> SignedDuration {
         self.office.iter().map(|hours| hours.window).fold(self.always, std::cmp::min)
+    }
+
+    /// The longest that is ever in force.
+    #[must_use]
+    pub fn longest(&self) -> SignedDuration {
+        self.office.iter().map(|hours| hours.window).fold(self.always, std::cmp::max)
     }
 }
 

@@ -6,6 +6,7 @@ mod read;
 mod rights;
 mod sees;
 mod server;
+pub mod settings;
 mod written;
 
 use std::path::PathBuf;
@@ -17,12 +18,12 @@ use crate::line::Format;
 
 pub(crate) use read::read_server;
 pub use read::{Defaults, read};
-pub use rights::{EVERYWHERE, Right};
+pub use rights::{EVERYWHERE, IN_SLOT, OBSERVES, Right, SAVE, SESSIONS};
 pub use sees::{ENVOY_GATEWAY, INGRESS_NGINX, Sees};
 pub(crate) use sees::{NAME_LABEL, TRAEFIK_INGRESSES};
 pub(crate) use written::{Auth as WrittenAuth, Header};
 
-/// What is read where nobody says otherwise: the log of ingress-nginx, as its chart installs it.
+/// What holds where nobody says otherwise; what is read is the log of ingress-nginx, as its chart installs it.
 pub mod default {
     /// The sources.
     pub const SOURCES: &str = "[{type: ingress-logs}]";
@@ -32,8 +33,18 @@ pub mod default {
     pub const SELECTOR: &str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller";
     /// Their container that serves.
     pub const CONTAINER: &str = "controller";
+    /// How they log.
+    pub const LOG_FORMAT: &str = "auto";
     /// The share of log lines that may be unreadable.
     pub const MAX_UNPARSED: &str = "1%";
+    /// How long a slot may go unused.
+    pub const WINDOW: &str = "1h";
+    /// When it may go unused for longer.
+    pub const OFFICE_HOURS: &str = r#"[{"timeZone": "UTC", "from": "03:00", "to": "15:00", "window": "2h"}]"#;
+    /// For how long a session counts at least.
+    pub const SESSION_GRACE: &str = "4h";
+    /// Where releases are saved.
+    pub const SAVED_NAMESPACE: &str = "hotdesk-saved";
 }
 
 /// Reads a share: `1%` or `0.01`.

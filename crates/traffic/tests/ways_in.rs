@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
+use hotdesk_slots::session_records::CONFIG_MAP;
 use hotdesk_traffic::line::Format;
-use hotdesk_traffic::sources::{Defaults, Place, Right, Source, read};
+use hotdesk_traffic::sources::{Defaults, EVERYWHERE, IN_SLOT, OBSERVES, Place, Right, SAVE, SESSIONS, Source, read};
 use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn, kinds, unwatched};
 use k8s_openapi::api::core::v1::Pod;
@@ -181,12 +182,26 @@ fn the_chart_lets_a_reaper_and_the_observing_job_read_each_source() {
     gives(observer, &source("{type: ingress-logs}").rights_to_observe());
 }
 
+/// What they do in the slot, where releases and sessions are noted, and everywhere, the chart gives as well.
+#[test]
+fn the_chart_lets_a_reaper_and_the_observing_job_do_the_rest_of_their_work() {
+    gives(include_str!("../../../charts/slots/templates/reaper-role.yaml"), &IN_SLOT);
+    gives(include_str!("../../../charts/slots/templates/saved-reaper-role.yaml"), &[SAVE]);
+    let sessions = include_str!("../../../charts/slots/templates/reaper-role-sessions.yaml");
+    gives(sessions, &[SESSIONS]);
+    assert!(sessions.contains(&format!("resourceNames: [{CONFIG_MAP}]")), "{sessions}");
+    gives(include_str!("../../../charts/slots/templates/reaper-clusterrole.yaml"), &EVERYWHERE);
+    gives(include_str!("../../../charts/slots/templates/observer-clusterrole.yaml"), &OBSERVES);
+}
+
 #[track_caller]
 fn gives(chart: &str, rights: &[Right]) {
     let (_, rules) = chart.split_once("rules:\n").unwrap();
     let rules: Vec<Value> = serde_saphyr::from_str(rules.split("{{").next().unwrap()).unwrap();
     for (verb, group, resource) in rights {
-        let holds = |rule: &Value, key: &str, text: &str| rule[key].as_array().unwrap().iter().any(|one| one == text);
+        let holds = |rule: &Value, key: &str, text: &str| {
+            rule[key].as_array().unwrap().iter().any(|one| one == text || one == "*")
+        };
         let gives = |rule: &&Value| {
             holds(rule, "verbs", verb) && holds(rule, "apiGroups", group) && holds(rule, "resources", resource)
         };

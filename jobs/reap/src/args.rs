@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use clap::Parser;
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use hotdesk_runtime::duration::{non_negative, positive};
 use hotdesk_runtime::log::LogArgs;
 use hotdesk_runtime::termination;
+use hotdesk_slots::duration::{non_negative, positive};
 use hotdesk_slots::slot::MAX_REAP_ANNOUNCED;
 use hotdesk_slots::text::plain;
-use hotdesk_slots::window::{OfficeHours, Windows};
+use hotdesk_slots::window::{OfficeHours, Windows, office_hours};
 use jiff::SignedDuration;
 
 use crate::decide::Rules;
@@ -21,6 +21,7 @@ use crate::voice::args::Voice;
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::agents;
 use hotdesk_traffic::pod_usage;
+use hotdesk_traffic::sources::settings::variable;
 use hotdesk_traffic::sources::{self, Defaults, Place, Source, default, share};
 
 /// Reaps one slot: asks the logs whether anyone used it and, if not, runs helm uninstall.
@@ -35,33 +36,33 @@ pub struct Args {
 
     /// Where traffic is seen: a list in YAML or JSON, each {type: ingress-logs, ingress-metrics, prometheus, loki or
     /// gcp-logging, …}; see docs/sources.md. A slot is idle only if all of them can observe traffic and none saw anybody.
-    #[arg(long, env = "HOTDESK_SOURCES", default_value = default::SOURCES)]
+    #[arg(long, env = variable::SOURCES, default_value = default::SOURCES)]
     pub sources: String,
 
     /// What the slot's own pods received and used, as a veto: {from: kubelets or prometheus, …} in YAML or JSON; see
     /// docs/sources.md. It keeps a slot that the sources saw nobody use; empty: it is off.
-    #[arg(long, env = "HOTDESK_POD_USAGE", default_value = "")]
+    #[arg(long, env = variable::POD_USAGE, default_value = "")]
     pub pod_usage: String,
 
     /// The namespace of the ingress controller.
-    #[arg(long, env = "HOTDESK_INGRESS_NAMESPACE", default_value = default::NAMESPACE)]
+    #[arg(long, env = variable::INGRESS_NAMESPACE, default_value = default::NAMESPACE)]
     pub ingress_namespace: String,
 
     /// The labels of the ingress controller's pods.
-    #[arg(long, env = "HOTDESK_INGRESS_SELECTOR", default_value = default::SELECTOR)]
+    #[arg(long, env = variable::INGRESS_SELECTOR, default_value = default::SELECTOR)]
     pub ingress_selector: String,
 
     /// The container of those pods that writes the access log.
-    #[arg(long, env = "HOTDESK_INGRESS_CONTAINER", default_value = default::CONTAINER)]
+    #[arg(long, env = variable::INGRESS_CONTAINER, default_value = default::CONTAINER)]
     pub ingress_container: String,
 
     /// The classes of Ingress that this controller serves, comma-separated. A slot with an Ingress of another class is
     /// not judged. Default: any, but only one in a slot.
-    #[arg(long, env = "HOTDESK_INGRESS_CLASS", value_delimiter = ',')]
+    #[arg(long, env = variable::INGRESS_CLASS, value_delimiter = ',')]
     pub ingress_class: Vec<String>,
 
     /// The format of the access log.
-    #[arg(long, env = "HOTDESK_INGRESS_LOG_FORMAT", value_enum, default_value = "auto")]
+    #[arg(long, env = variable::INGRESS_LOG_FORMAT, value_enum, default_value = default::LOG_FORMAT)]
     pub ingress_log_format: Format,
 
     /// Namespaces that are not slots, and whose names begin with a slot's name and a dash: their traffic is told
@@ -70,7 +71,7 @@ pub struct Args {
     pub other_namespaces: Vec<String>,
 
     /// How long a slot may go unused, for example 1h or 90m.
-    #[arg(long, env = "HOTDESK_WINDOW", default_value = "1h", value_parser = positive::<SignedDuration>)]
+    #[arg(long, env = variable::WINDOW, default_value = default::WINDOW, value_parser = positive::<SignedDuration>)]
     pub window: SignedDuration,
 
     /// This is a trial: windows of less than a minute are allowed. They clear slots that somebody is using.
@@ -79,17 +80,17 @@ pub struct Args {
     pub trial: bool,
 
     /// When it may go unused for longer, as a JSON list of {timeZone, days, from, to, window}; the longest window wins.
-    #[arg(long, env = "HOTDESK_OFFICE_HOURS", value_parser = office_hours, default_value = DEFAULT_OFFICE_HOURS)]
+    #[arg(long, env = variable::OFFICE_HOURS, value_parser = hours, default_value = default::OFFICE_HOURS)]
     pub office_hours: Hours,
 
     /// For how long kubectl exec, attach, port-forward or debug count from their beginning, for example 4h, unless every pod
     /// of the slot is younger: when somebody leaves is not seen.
-    #[arg(long, env = "HOTDESK_SESSION_GRACE", default_value = "4h", value_parser = positive::<SignedDuration>)]
+    #[arg(long, env = variable::SESSION_GRACE, default_value = default::SESSION_GRACE, value_parser = positive::<SignedDuration>)]
     pub session_grace: SignedDuration,
 
     /// Sessions that no webhook noted do not count as use. Without it a slot is never known to be idle where hotdesk's
     /// webhook has not noted sessions without a gap.
-    #[arg(long, env = "HOTDESK_IGNORE_UNNOTED_SESSIONS", default_value_t = false, num_args = 0..=1,
+    #[arg(long, env = variable::IGNORE_UNNOTED_SESSIONS, default_value_t = false, num_args = 0..=1,
           default_missing_value = "true", action = clap::ArgAction::Set)]
     pub ignore_unnoted_sessions: bool,
 
@@ -117,13 +118,13 @@ pub struct Args {
 
     /// Requests that reach a Service past the ingress controller (LoadBalancer, NodePort, external addresses) do not
     /// count as use. Without it a slot with such a Service is never known to be idle.
-    #[arg(long, env = "HOTDESK_IGNORE_DIRECT_TRAFFIC", default_value_t = false, num_args = 0..=1,
+    #[arg(long, env = variable::IGNORE_DIRECT_TRAFFIC, default_value_t = false, num_args = 0..=1,
           default_missing_value = "true", action = clap::ArgAction::Set)]
     pub ignore_direct_traffic: bool,
 
     /// The share of log lines within the window that may be text, or JSON, of no known form, for example 1% or 0. A line
     /// that was certainly a request is a doubt in any case.
-    #[arg(long, env = "HOTDESK_MAX_UNPARSED", default_value = default::MAX_UNPARSED, value_parser = share)]
+    #[arg(long, env = variable::MAX_UNPARSED, default_value = default::MAX_UNPARSED, value_parser = share)]
     pub max_unparsed: f64,
 
     /// User agents whose requests do not count as use: globs, comma-separated.
@@ -200,7 +201,6 @@ pub struct Args {
 
 /// The shortest window that is meant for people.
 const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
-const DEFAULT_OFFICE_HOURS: &str = r#"[{"timeZone": "UTC", "from": "03:00", "to": "15:00", "window": "2h"}]"#;
 const DEFAULT_KINDS: &str = "ConfigMap,Secret,ExternalSecret,PersistentVolumeClaim";
 
 /// What people's programs call themselves.
@@ -347,9 +347,8 @@ fn uninstall(text: &str) -> Result<SignedDuration, String> {
     if length <= most { Ok(length) } else { Err(format!("it can be {}m at most", most.as_mins())) }
 }
 
-fn office_hours(text: &str) -> Result<Hours, String> {
-    let text = if text.trim().is_empty() { "[]" } else { text };
-    serde_json::from_str(text).map(Hours).map_err(|error| error.to_string())
+fn hours(text: &str) -> Result<Hours, String> {
+    office_hours(text).map(Hours)
 }
 
 fn kind(text: &str) -> Result<String, String> {

@@ -153,3 +153,35 @@ fn a_slot_is_named_and_never_guessed() {
         assert!(parse(args).unwrap().slot().unwrap_err().contains("--namespace"), "{args:?}");
     }
 }
+
+/// The doctor reads the variables of a CronJob by the same names, and takes and refuses the same.
+#[test]
+fn what_is_typed_is_taken_and_refused_as_what_a_doctor_reads() {
+    use hotdesk_traffic::sources::settings::TrafficSettings;
+    for (flag, value) in [
+        ("--sources", "[{type: ingress-logs}]"),
+        ("--sources", ""),
+        ("--pod-usage", ""),
+        ("--pod-usage", "{from: rumour}"),
+        ("--ingress-log-format", "apache"),
+        ("--ingress-log-format", "traefik-json"),
+        ("--window", "1d"),
+        ("--window", "soon"),
+        ("--window", ""),
+        ("--office-hours", ""),
+        ("--office-hours", "[{}]"),
+        ("--max-unparsed", "5%"),
+        ("--max-unparsed", "100%"),
+        ("--ignore-direct-traffic", "true"),
+        ("--ignore-direct-traffic", "yes"),
+        ("--session-grace", "0s"),
+        ("--ignore-unnoted-sessions", ""),
+    ] {
+        let arg = Args::command().get_arguments().find(|arg| arg.get_long() == flag.strip_prefix("--")).cloned();
+        let variable = arg.unwrap().get_env().unwrap().to_str().unwrap().to_owned();
+        let typed = parse(&[&format!("{flag}={value}")]).and_then(|args| args.rules().map(|(rules, _)| rules.windows));
+        let read = TrafficSettings::read(|name| (name == variable).then_some(value));
+        assert_eq!(typed.is_ok(), read.problems.is_empty(), "{flag} {value:?}: {typed:?} {:?}", read.problems);
+        assert!(typed.is_err() || typed == Ok(read.windows), "{flag} {value:?}");
+    }
+}

@@ -22,8 +22,8 @@ use super::installation::{CRD, service};
 use super::look::{self, Controller};
 use super::offered::{self, Offered};
 use super::own_namespaces::{self, OwnNamespace};
-use super::places::{Observer, Reaper, Uses, reaps};
 use super::probe::{self, Probe};
+use super::reapers::{Observer, Reaper, Uses, reaps};
 use super::rights::{self, Asked};
 use super::saved::{self, Saved};
 use super::secrets::{self, Wanted};
@@ -292,7 +292,7 @@ async fn served(client: &Client, webhook: Option<&Deployment>) -> Seen<Vec<Serve
 
 /// Asked for only where a reaper asks a Prometheus; a cluster without the kinds has none.
 async fn monitors(client: &Client, reapers: &[Reaper]) -> Vec<Value> {
-    let mut sources = reapers.iter().flat_map(|reaper| reaper.sources.iter().flatten());
+    let mut sources = reapers.iter().flat_map(|reaper| &reaper.settings.sources);
     if !sources.any(|source| matches!(source.kind, Kind::Prometheus(_))) {
         return Vec::new();
     }

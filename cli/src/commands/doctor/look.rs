@@ -11,7 +11,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
 use super::ask::{Seen, items, timed};
-use super::places::Uses;
+use super::reapers::Uses;
 
 /// How much of a log is read to see how fast it grows.
 const SAMPLE_SECONDS: i64 = 300;

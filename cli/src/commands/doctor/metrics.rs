@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::finding::{Finding, Id};
 use super::look::Controller;
-use super::places::Reaper;
+use super::reapers::Reaper;
 
 /// What the judgement is made from.
 pub(super) struct Counted<'a> {
@@ -28,7 +28,7 @@ pub(super) fn judge(counted: &Counted<'_>) -> Vec<Finding> {
 fn switched(controller: &Controller, reapers: &[Reaper]) -> Option<Finding> {
     let pods = controller.pods.as_ref().ok()?;
     let flags: Vec<Nginx> = pods.iter().map(Nginx::of).collect();
-    let sources = reapers.iter().flat_map(|reaper| reaper.sources.iter().flatten());
+    let sources = reapers.iter().flat_map(|reaper| &reaper.settings.sources);
     let metrics = sources.filter_map(|source| match &source.kind {
         Kind::IngressMetrics(metrics) if metrics.controller == Counting::IngressNginx => Some(metrics),
         _ => None,
@@ -52,7 +52,7 @@ fn switched(controller: &Controller, reapers: &[Reaper]) -> Option<Finding> {
 
 /// A query of the operator's own that asks for a label that `honorLabels` renames.
 fn labels(counted: &Counted<'_>) -> Option<Finding> {
-    let sources = counted.reapers.iter().flat_map(|reaper| reaper.sources.iter().flatten());
+    let sources = counted.reapers.iter().flat_map(|reaper| &reaper.settings.sources);
     let mut queries = sources.filter_map(|source| match &source.kind {
         Kind::Prometheus(Prometheus { question: Question::Own { query, .. }, .. }) => Some(query),
         _ => None,

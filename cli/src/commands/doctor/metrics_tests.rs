@@ -4,7 +4,7 @@ use hotdesk_traffic::sources::Place;
 use serde_json::{Value, json};
 
 use super::super::finding::Level;
-use super::super::places::Uses;
+use super::super::reapers::Uses;
 use super::*;
 
 fn reaper(sources: &str) -> Reaper {

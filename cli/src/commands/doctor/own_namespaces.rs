@@ -14,7 +14,7 @@ use kube::{Api, Client, ResourceExt};
 use super::ask::{Seen, items};
 use super::beyond::{Access, Grants, RUN, WORKLOADS, access, is_the_clusters_own, rules, shown};
 use super::finding::{Finding, Id};
-use super::places::Reaper;
+use super::reapers::Reaper;
 
 const ABOUT: &str = "hotdesk's own namespaces";
 const PART_OF: (&str, &str) = ("app.kubernetes.io/part-of", "hotdesk");
@@ -36,7 +36,8 @@ pub(super) fn names(namespaces: &[Namespace], deployments: &[Deployment], reaper
         labels.get(PART_OF.0).is_some_and(|part| part == PART_OF.1) && !labels.contains_key(keys::SLOT)
     };
     let labelled = namespaces.iter().filter(is_own).map(ResourceExt::name_any);
-    let of_reapers = reapers.iter().flat_map(|reaper| [reaper.namespace.clone(), reaper.saved.clone()]);
+    let of_reapers =
+        reapers.iter().flat_map(|reaper| [reaper.namespace.clone(), reaper.settings.saved_namespace.clone()]);
     labelled.chain(deployments.iter().filter_map(ResourceExt::namespace)).chain(of_reapers).collect()
 }
 

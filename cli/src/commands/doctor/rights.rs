@@ -10,9 +10,9 @@ use kube::{Api, Client, ResourceExt};
 
 use super::ask::{AT_ONCE, Seen, timed};
 use super::finding::{Finding, Id};
-use super::places::{Observer, Reaper};
+use super::reapers::{Observer, Reaper};
 use hotdesk_traffic::pod_usage::{Origin, Settings};
-use hotdesk_traffic::sources::{EVERYWHERE, Right, Source};
+use hotdesk_traffic::sources::{EVERYWHERE, IN_SLOT, OBSERVES, Right, SAVE, SESSIONS, Source};
 
 /// One right that somebody needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,31 +48,8 @@ const PROGRAMS: [(&str, &[Right]); 3] = [
     ("sync", &[("list", SLOTS, "slots"), ("patch", SLOTS, "slots"), ("patch", SLOTS, "slots/status")]),
     ("controller", &[("list", SLOTS, "slots"), ("watch", SLOTS, "slots"), ("patch", SLOTS, "slots/status")]),
 ];
-/// What a reaper does in its slot.
-const IN_SLOT: [Right; 10] = [
-    ("list", "", "secrets"),
-    ("update", "", "secrets"),
-    ("list", "", "configmaps"),
-    ("list", "", "services"),
-    ("list", "", "pods"),
-    ("list", "networking.k8s.io", "ingresses"),
-    ("get", SLOTS, "slots"),
-    ("patch", SLOTS, "slots/status"),
-    ("delete", "apps", "deployments"),
-    ("create", "events.k8s.io", "events"),
-];
-/// How it writes down what it is about to uninstall.
-const SAVE: Right = ("create", "", "secrets");
-
 /// Under which name the job is shown that reads for all slots.
 const OBSERVING: &str = "the observing job";
-/// What that job does everywhere.
-const OBSERVES: [Right; 4] = [
-    ("list", SLOTS, "slots"),
-    ("patch", SLOTS, "slots/status"),
-    ("list", "", "services"),
-    ("list", "networking.k8s.io", "ingresses"),
-];
 
 /// Everything that anybody needs.
 pub(super) fn needed(deployments: &[Deployment], reapers: &[Reaper]) -> Vec<Need> {
@@ -95,7 +72,7 @@ pub(super) fn of_observer(observer: &Observer) -> Vec<Need> {
     let account = (observer.namespace.clone(), observer.account.clone());
     let need = |rule: &Right, place: Option<&str>| need(OBSERVING.to_owned(), Id::Rights, &account, *rule, place);
     let mut needs: Vec<Need> = OBSERVES.iter().map(|rule| need(rule, None)).collect();
-    let sources = observer.sources.as_deref().unwrap_or_default();
+    let sources = &observer.settings.sources;
     needs.extend(of_places(sources, Source::rights_to_observe).iter().map(|(rule, place)| need(rule, Some(place))));
     needs
 }
@@ -106,14 +83,14 @@ fn of_reaper(reaper: &Reaper) -> Vec<Need> {
         need(format!("slot {}", reaper.slot), Id::ReaperRights, &account, rule, place)
     };
     let mut needs: Vec<Need> = IN_SLOT.iter().map(|rule| need(*rule, Some(&reaper.slot))).collect();
-    needs.push(need(SAVE, Some(&reaper.saved)));
-    if !reaper.ignores_sessions {
-        let records = need(("get", "", "configmaps"), Some(&reaper.namespace));
+    needs.push(need(SAVE, Some(&reaper.settings.saved_namespace)));
+    if !reaper.settings.ignores_sessions {
+        let records = need(SESSIONS, Some(&reaper.namespace));
         needs.push(Need { name: Some(CONFIG_MAP.to_owned()), ..records });
     }
     needs.extend(EVERYWHERE.iter().map(|rule| need(*rule, None)));
     let of_source = |(rule, place): &(Right, &str)| Need { of_source: true, ..need(*rule, Some(place)) };
-    needs.extend(of_places(reaper.sources.as_deref().unwrap_or_default(), Source::rights).iter().map(of_source));
+    needs.extend(of_places(&reaper.settings.sources, Source::rights).iter().map(of_source));
     needs.extend(of_kubelets(reaper));
     needs
 }
@@ -133,7 +110,9 @@ fn of_places(sources: &[Source], rights: fn(&Source) -> Vec<Right>) -> Vec<(Righ
 
 /// What the source `pod-usage` needs: the reaper to find the kubelets and to have a token for them, its account to ask them.
 fn of_kubelets(reaper: &Reaper) -> Vec<Need> {
-    let Ok(Some(Settings { origin: Origin::Kubelets(kubelets), .. })) = &reaper.pod_usage else { return Vec::new() };
+    let Some(Settings { origin: Origin::Kubelets(kubelets), .. }) = &reaper.settings.pod_usage else {
+        return Vec::new();
+    };
     let (own, asking) =
         ((reaper.namespace.clone(), reaper.account.clone()), (kubelets.namespace.clone(), kubelets.account.clone()));
     let about = format!("slot {}", reaper.slot);

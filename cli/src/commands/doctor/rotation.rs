@@ -10,7 +10,7 @@ use kube::ResourceExt;
 
 use super::finding::{Finding, Id};
 use super::look::Controller;
-use super::places::Reaper;
+use super::reapers::Reaper;
 use super::sight::{about, kind, sample};
 
 /// A container that began no longer than this before its first line has lost none; reapers go by the same.
@@ -20,7 +20,7 @@ const ENOUGH: u64 = 2;
 
 /// Whether the log reaches back, and the pods were there, as far as the reapers look.
 pub(super) fn judge(controller: &Controller, reapers: &[&Reaper], now: Timestamp) -> Vec<Finding> {
-    let Some(window) = reapers.iter().map(|reaper| reaper.window).max() else { return Vec::new() };
+    let Some(window) = reapers.iter().map(|reaper| reaper.settings.windows.longest()).max() else { return Vec::new() };
     let rotated = rotated(controller, window, now);
     rotated.into_iter().chain(replaced(controller, reapers, window, now)).collect()
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::finding::Level;
 use super::super::look::Sample;
-use super::super::places::Uses;
+use super::super::reapers::Uses;
 use super::*;
 
 const NOW: &str = "2026-11-23T15:00:00Z";

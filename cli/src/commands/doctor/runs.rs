@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 use kube::ResourceExt;
 
 use super::finding::{Finding, Id};
-use super::places::slot_of;
+use super::reapers::slot_of;
 use super::slots::ABOUT;
 use super::start::stopped;
 use crate::commands::relative;

@@ -6,7 +6,7 @@ use kube::{Api, Client};
 
 use super::ask::{AT_ONCE, Seen, timed};
 use super::finding::{Finding, Id};
-use super::places::Reaper;
+use super::reapers::Reaper;
 use super::slots::ABOUT;
 
 /// A Secret that a slot's reaper needs.

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 
 use super::ask::{Seen, timed};
 use super::finding::{Finding, Id};
-use super::places::Reaper;
+use super::reapers::Reaper;
 
 const ABOUT: &str = "the webhooks' record of sessions";
 /// A gap that is younger is one of now.
@@ -33,9 +33,9 @@ pub(super) struct Kept {
 /// Asks for them.
 pub(super) async fn ask(client: &Client, reapers: &[Reaper]) -> Noted {
     let mut longest: BTreeMap<&str, SignedDuration> = BTreeMap::new();
-    for reaper in reapers.iter().filter(|reaper| !reaper.ignores_sessions) {
+    for reaper in reapers.iter().filter(|reaper| !reaper.settings.ignores_sessions) {
         let of_namespace = longest.entry(&reaper.namespace).or_default();
-        *of_namespace = reaper.session_grace.max(reaper.window).max(*of_namespace);
+        *of_namespace = reaper.settings.session_grace.max(reaper.settings.windows.longest()).max(*of_namespace);
     }
     let mut noted = Noted::new();
     for (namespace, look_back) in longest {

@@ -6,7 +6,7 @@ use hotdesk_traffic::ways_in::{From, Named};
 
 use super::finding::{Finding, Id};
 use super::look::Controller;
-use super::places::Uses;
+use super::reapers::Uses;
 use super::sight::about;
 
 /// What hides requests, of a controller that is read. `proxies` are the `EnvoyProxy` objects that there are.

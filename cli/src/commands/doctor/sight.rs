@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::ask::Seen;
 use super::finding::{Finding, Id};
 use super::look::{Controller, Sample, started};
-use super::places::Reaper;
+use super::reapers::Reaper;
 
 /// How much of a strange line is shown.
 const SHOWN: usize = 100;
@@ -120,7 +120,7 @@ pub(super) fn format(controller: &Controller, reapers: &[&Reaper]) -> Option<Fin
         Ok(sample) => sample,
         Err(why) => return Some(Finding::unseen(Id::LogFormat, about, &format!("its log: {why}"))),
     };
-    let mut sources = reapers.iter().flat_map(|reaper| reaper.sources.iter().flatten());
+    let mut sources = reapers.iter().flat_map(|reaper| &reaper.settings.sources);
     let expected = sources.find_map(|source| format_of(source, controller))?;
     let judged = sample.lines.iter().map(|line| (line.as_str(), read(line, expected)));
     let requests: Vec<(&str, Line<'_>)> = judged.filter(|(_, read)| *read != Line::Noise).collect();
@@ -147,7 +147,7 @@ pub(super) fn format(controller: &Controller, reapers: &[&Reaper]) -> Option<Fin
                 .mended_by("set reaper.ingress.logFormat: auto in the values of charts/slots"),
         );
     }
-    let bearable = reapers.iter().map(|reaper| reaper.max_unparsed).fold(1.0, f64::min);
+    let bearable = reapers.iter().map(|reaper| reaper.settings.max_unparsed).fold(1.0, f64::min);
     Some(illegible(controller, &odd, requests.len(), bearable))
 }
 

@@ -12,7 +12,7 @@ use kube::ResourceExt;
 
 use super::finding::{Finding, Id};
 use super::own_namespaces::OwnNamespace;
-use super::places::reaps;
+use super::reapers::reaps;
 
 /// The policy. Its name is the same in every installation, for another chart binds it.
 pub(super) const POLICY: &str = "hotdesk-jobs-as-cronjob";

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use hotdesk_slots::requests::STAMPED;
 use hotdesk_slots::{Mode, Slot, VerdictState, keys};
+use hotdesk_traffic::sources::settings::variable;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::Namespace;
@@ -11,7 +12,7 @@ use kube::ResourceExt;
 
 use super::facts::Facts;
 use super::finding::{Finding, Id};
-use super::places::{Reaper, reaps};
+use super::reapers::{Reaper, reaps};
 use super::runs::{self, Runs};
 use crate::commands::relative;
 use crate::row::{FailedReap, slot_name};
@@ -203,13 +204,20 @@ fn reaper(known: &Known<'_>, slot: &Slot, about: &str, program: &str, now: Times
         let fix = "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values --set reaper.dryRun=false, when you agree with it";
         findings.push(Finding::warning(Id::ReaperDryRun, about, says).mended_by(fix));
     }
-    if let Some(Err(why)) = known.reaper.map(|reaper| &reaper.sources) {
-        let fix = "set reaper.sources in the values of charts/slots to what the reaper takes (docs/sources.md)";
-        findings.push(Finding::problem(Id::ReaperSettings, about, why.clone()).mended_by(fix));
-    }
+    findings.extend(known.reaper.and_then(|reaper| unreadable(reaper, about)));
     findings.extend(runs::judge(known.name, known.runs, now));
     findings.extend(blind(slot, about, program, now).or_else(|| silent(known.name, slot, cron_job, about, now)));
     findings
+}
+
+/// What its reaper refuses to start with; `pod-usage` has a finding of its own.
+fn unreadable(reaper: &Reaper, about: &str) -> Option<Finding> {
+    let problems = reaper.settings.problems.iter().filter(|problem| problem.variable != variable::POD_USAGE);
+    let told: Vec<String> = problems.map(ToString::to_string).collect();
+    let says = format!("its reaper cannot read its settings: {}", told.join("; "));
+    let fix = "set what these variables are made from (reaper.* in the values of charts/slots) to what the reaper takes \
+               (docs/sources.md, hotdesk-reap --help)";
+    (!told.is_empty()).then(|| Finding::problem(Id::ReaperSettings, about, says).mended_by(fix))
 }
 
 fn unreaped(outdated: bool, about: &str) -> Finding {

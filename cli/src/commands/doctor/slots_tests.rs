@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::finding::Level;
-use super::super::places::Reaper;
+use super::super::reapers::Reaper;
 use super::*;
 use crate::row::tests::slot;
 
@@ -30,6 +30,24 @@ fn cron_job(suspend: bool, dry_run: bool, last: Option<&str>) -> CronJob {
         "status": {"lastScheduleTime": last},
     }))
     .unwrap()
+}
+
+#[test]
+fn what_a_reaper_refuses_to_start_with_is_named_with_its_variable() {
+    let mut case = in_order();
+    let cron_job = case.cron_job.as_mut().unwrap();
+    let mut written = serde_json::to_value(&cron_job).unwrap();
+    let env = json!([
+        {"name": "HOTDESK_WINDOW", "value": "soon"},
+        {"name": "HOTDESK_MAX_UNPARSED", "value": "all"},
+        // It has a finding of its own.
+        {"name": "HOTDESK_POD_USAGE", "value": "{from: rumour}"},
+    ]);
+    written["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["env"] = env;
+    *cron_job = serde_json::from_value(written).unwrap();
+    let says = "its reaper cannot read its settings: HOTDESK_WINDOW: write it like 90s, 5m or 1h, not \"soon\"; \
+                HOTDESK_MAX_UNPARSED: write it like 1% or 0.01";
+    check(&case, &[(Level::Problem, says)]);
 }
 
 fn with_status(status: &Value) -> Slot {

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 
 use super::ask::AT_ONCE;
 use super::finding::{Finding, Id};
-use super::places::Reaper;
+use super::reapers::Reaper;
 use super::slots::ABOUT;
 
 /// What was made of it.

@@ -19,7 +19,7 @@ use kube::{Api, Client, ResourceExt};
 use super::ask::{AT_ONCE, Seen, all, items, timed};
 use super::finding::{Finding, Id};
 use super::look::Controller;
-use super::places::Reaper;
+use super::reapers::Reaper;
 use super::slots::ABOUT;
 use super::usage;
 
@@ -132,9 +132,9 @@ impl Everywhere {
         let (routes, elsewhere): (Vec<Route>, Vec<Route>) =
             self.routes.iter().cloned().partition(|route| route.object.namespace == slot);
         let mut settings: Vec<Settings> = reaper
+            .settings
             .sources
             .iter()
-            .flatten()
             .filter_map(|source| {
                 let place = source.place()?;
                 let controller = controllers.iter().find(|controller| controller.place == *place)?;
@@ -211,8 +211,8 @@ pub(super) fn judge(
 ) -> Vec<Finding> {
     let unseen = found.unseen.iter().map(|why| Finding::unseen(Id::SlotIngress, "the ways into the slots", why));
     let of_slot = |reaper: &Reaper| {
-        let sources = reaper.sources.as_deref().unwrap_or_default();
-        let rules = Rules { classes: &reaper.classes, ignore_direct: reaper.ignore_direct };
+        let sources = reaper.settings.sources.as_slice();
+        let rules = Rules { classes: &reaper.settings.classes, ignore_direct: reaper.settings.ignore_direct };
         let judged = match sources {
             // It reads nothing at all, which is said elsewhere.
             [] => Vec::new(),

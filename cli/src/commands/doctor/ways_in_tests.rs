@@ -4,7 +4,7 @@ use hotdesk_traffic::ways_in::kinds;
 use serde_json::{Value, json};
 
 use super::super::finding::Level;
-use super::super::places::{Reaper, Uses};
+use super::super::reapers::{Reaper, Uses};
 use super::*;
 
 fn reaper(slot: &str, env: &[(&str, &str)]) -> Reaper {

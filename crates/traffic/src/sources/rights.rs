@@ -10,7 +10,37 @@ pub type Right = (&'static str, &'static str, &'static str);
 /// What is looked at everywhere: whose slot a name is, who serves it, and what elsewhere leads into it. Routes of the kinds
 /// that the cluster serves come on top.
 pub const EVERYWHERE: [Right; 3] =
-    [("list", "hotdesk.dev", "slots"), ("list", "networking.k8s.io", "ingressclasses"), ("list", "", "services")];
+    [("list", SLOTS, "slots"), ("list", "networking.k8s.io", "ingressclasses"), ("list", "", "services")];
+
+const SLOTS: &str = "hotdesk.dev";
+
+/// What a reaper does in its slot.
+pub const IN_SLOT: [Right; 10] = [
+    ("list", "", "secrets"),
+    ("update", "", "secrets"),
+    ("list", "", "configmaps"),
+    ("list", "", "services"),
+    ("list", "", "pods"),
+    ("list", "networking.k8s.io", "ingresses"),
+    ("get", SLOTS, "slots"),
+    ("patch", SLOTS, "slots/status"),
+    ("delete", "apps", "deployments"),
+    ("create", "events.k8s.io", "events"),
+];
+
+/// How it writes down what it is about to uninstall, where that is saved.
+pub const SAVE: Right = ("create", "", "secrets");
+
+/// How it reads over which time sessions were noted: the one ConfigMap of that, where the reapers are.
+pub const SESSIONS: Right = ("get", "", "configmaps");
+
+/// What the job that reads for all slots does everywhere.
+pub const OBSERVES: [Right; 4] = [
+    ("list", SLOTS, "slots"),
+    ("patch", SLOTS, "slots/status"),
+    ("list", "", "services"),
+    ("list", "networking.k8s.io", "ingresses"),
+];
 
 const PODS: Right = ("list", "", "pods");
 const LOG: Right = ("get", "", "pods/log");

@@ -1,7 +1,7 @@
 //! How does the observing job read?
 
 use clap::Args;
-use hotdesk_runtime::duration::positive;
+use hotdesk_slots::duration::positive;
 use jiff::SignedDuration;
 
 /// Settings of the observing job. What counts as use follows from those of the reaper.

@@ -1,14 +1,16 @@
 //! What does the operator want of undoing a reap?
 
 use clap::{Args, Subcommand, ValueEnum};
-use hotdesk_runtime::duration::positive;
+use hotdesk_slots::duration::positive;
+use hotdesk_traffic::sources::default;
+use hotdesk_traffic::sources::settings::variable;
 use jiff::SignedDuration;
 
 /// Settings of the reap that make it possible to undo it.
 #[derive(Debug, Clone, Args)]
 pub struct Undo {
     /// The namespace of what was reaped and can be brought back.
-    #[arg(long, env = "HOTDESK_SAVED_NAMESPACE", default_value = "hotdesk-saved")]
+    #[arg(long, env = variable::SAVED_NAMESPACE, default_value = default::SAVED_NAMESPACE)]
     pub saved_namespace: String,
 
     /// How long a reaped release can be brought back, for example 336h (14 days).

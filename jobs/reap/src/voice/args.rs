@@ -2,7 +2,7 @@
 
 use clap::Args;
 use hotdesk_notify::Settings;
-use hotdesk_runtime::duration::{non_negative, positive};
+use hotdesk_slots::duration::{non_negative, positive};
 use jiff::SignedDuration;
 
 use super::Manners;
