@@ -25,7 +25,7 @@ pub(crate) enum Expect {
     Reaped,
     /// It is not reaped.
     Kept,
-    /// It is not reaped, and the run says that it cannot know: exit code 3.
+    /// It is not reaped, and the run says that it cannot know: exit code 3, and Unknown in the status if it can be written.
     Unknown,
     /// It is idle, and its reap cannot finish: the run says so, exit code 4, and the Slot remembers it.
     Unfinished,
