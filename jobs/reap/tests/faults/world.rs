@@ -63,7 +63,7 @@ pub(crate) struct World {
     /// The program is killed when this many requests have come.
     pub kill_at: Option<usize>,
     pub args: Vec<String>,
-    /// What helm does beyond noting that it was asked to uninstall.
+    /// What helm does beyond noting that it was asked to uninstall; nothing: it is not there.
     pub helm: &'static str,
     /// The version of the Slot.
     version: u64,
@@ -307,7 +307,7 @@ impl World {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.block_on(async move {
             let folder = tempfile::tempdir().unwrap();
-            write_helm(folder.path(), self.helm);
+            let _made = (!self.helm.is_empty()).then(|| write_helm(folder.path(), self.helm));
             let (args, world) = (self.args.clone(), Arc::new(Mutex::new(self)));
             let (kill, killed) = tokio::sync::watch::channel(false);
             let shared = world.clone();
