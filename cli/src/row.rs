@@ -100,6 +100,15 @@ pub(crate) struct Reaped {
     pub(crate) restored_by: Option<String>,
 }
 
+impl Reaped {
+    /// That all of it is back, if it is.
+    pub(crate) fn back(&self, now: Timestamp) -> Option<String> {
+        let at = human_time(self.restored_at?, now);
+        let by = self.restored_by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+        Some(format!("All of that was brought back{by} at {at}."))
+    }
+}
+
 /// A release whose uninstall has failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

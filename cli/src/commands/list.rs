@@ -119,7 +119,12 @@ fn verdict(row: &Row) -> Cell {
     };
     // `why` says which, and why.
     let failed = row.failed_reaps.len();
-    let name = if failed == 0 { name.to_owned() } else { format!("{name} ({failed} failed)") };
+    let back = row.last_reap.as_ref().is_some_and(|reap| reap.restored_at.is_some());
+    let name = match failed {
+        0 if back => format!("{name} (brought back)"),
+        0 => name.to_owned(),
+        _ => format!("{name} ({failed} failed)"),
+    };
     Cell::new(name).styled(Style::new().fg_color(Some(colour.into())))
 }
 
@@ -183,6 +188,18 @@ mod tests {
         .unwrap();
         let text = show(&rows(&[stuck], None, &ALL, now()), false, now());
         assert!(anstream::adapter::strip_str(&text).to_string().contains("Kept (1 failed)"), "{text}");
+    }
+
+    #[test]
+    fn what_was_brought_back_shows_in_the_verdict() {
+        let mut back = claimed("mew", "alice@example.com");
+        back.status = serde_json::from_value(serde_json::json!({
+            "verdict": {"state": "Active", "reason": "x", "at": "2026-11-23T14:50:00Z"},
+            "lastReap": {"time": "2026-11-23T12:00:00Z", "releases": ["web"], "restoredAt": "2026-11-23T13:00:00Z"},
+        }))
+        .unwrap();
+        let text = show(&rows(&[back], None, &ALL, now()), false, now());
+        assert!(anstream::adapter::strip_str(&text).to_string().contains("Active (brought back)"), "{text}");
     }
 
     #[test]

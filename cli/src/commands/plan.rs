@@ -81,11 +81,16 @@ fn tell(row: &Row, runs: Option<&Runs>, program: &str, now: Timestamp) -> String
     for failed in &row.failed_reaps {
         let _infallible = writeln!(text, "{}", failed.told(&row.slot, program, now));
     }
-    let _infallible = writeln!(
-        text,
-        "\nKeep it: {program} keep {slot} 4h.  Check it now: {program} reap {slot} --dry-run.  Undo: {program} revive {slot}",
-        slot = row.slot
-    );
+    let reaped = row.last_reap.as_ref().and_then(|reap| Some((reap, reap.back(now)?)));
+    if let Some((reap, back)) = &reaped {
+        let _infallible =
+            writeln!(text, "\nIt was last cleared at {}: {}. {back}", moment(reap.time, now), list(&reap.releases));
+    }
+    let slot = &row.slot;
+    // What is back is not offered again.
+    let undo = if reaped.is_none() { format!("  Undo: {program} revive {slot}") } else { String::new() };
+    let _infallible =
+        writeln!(text, "\nKeep it: {program} keep {slot} 4h.  Check it now: {program} reap {slot} --dry-run.{undo}");
     text
 }
 
@@ -259,6 +264,22 @@ mod tests {
         ] {
             assert!(told.contains(part), "{id}: {told}");
         }
+    }
+
+    #[test]
+    fn what_came_back_is_told_and_not_offered_again() {
+        let told = |reap: serde_json::Value| {
+            let mut slot = slot("mew");
+            slot.status = serde_json::from_value(json!({"lastReap": reap})).unwrap();
+            tell(&Row::of(&slot, None, now()), None, "hotdesk", now())
+        };
+        let mut reap = json!({"time": "2026-11-23T12:00:00Z", "releases": ["web"]});
+        assert!(told(reap.clone()).contains("Undo: hotdesk revive mew"));
+        reap["restoredAt"] = json!("2026-11-23T13:00:00Z");
+        reap["restoredBy"] = json!("bob");
+        let text = told(reap);
+        let back = "It was last cleared at 12:00 UTC (3 h ago): web. All of that was brought back by bob at 13:00 UTC.";
+        assert!(text.contains(back) && !text.contains("revive"), "{text}");
     }
 
     #[test]

@@ -155,9 +155,8 @@ fn reaping(row: &Row, program: &str, now: Timestamp) -> Vec<String> {
     if let Some(reap) = &row.last_reap {
         let when = moment(reap.time, now);
         lines.push(format!("It was last cleared at {when}: {}.", list(&reap.releases)));
-        if let Some(restored) = reap.restored_at {
-            let by = reap.restored_by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
-            lines.push(format!("All of that was brought back{by} at {}.", moment(restored, now)));
+        if let Some(back) = reap.back(now) {
+            lines.push(back);
         } else if now.duration_since(reap.time) < SAVED_FOR {
             lines.push(format!("To have that back: {program} revive {}", row.slot));
         }

@@ -59,6 +59,7 @@ pub mod hands;
 pub mod helm;
 pub mod judged;
 pub mod lapse;
+pub mod misused;
 pub mod observe;
 pub mod outlook;
 pub mod report;

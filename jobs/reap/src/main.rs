@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use hotdesk_reap::args::Args;
+use hotdesk_reap::misused::misused;
 use hotdesk_reap::observe::observe;
 use hotdesk_reap::report::{Conclusion, Exit};
 use hotdesk_reap::run::run;
@@ -52,7 +53,7 @@ async fn conclude(args: &Args, stop: &Stop) -> Conclusion {
     process::prepare();
     let (rules, patterns) = match args.rules() {
         Ok(checked) => checked,
-        Err(message) => return Conclusion { exit: Exit::Usage, message },
+        Err(message) => return misused(args, message, clock()).await,
     };
     match &args.command {
         None => run(args, (&rules, &patterns), stop, clock).await,

@@ -264,7 +264,9 @@ impl Run<'_> {
             Err(why) => {
                 let message = format!("{} is idle, and cannot be reaped: {why}. Nothing was uninstalled.", self.slot);
                 let conclusion = Conclusion { exit: Exit::Error, message };
-                self.report(verdict, evidence, None, &conclusion, ahead).await;
+                // An Idle would promise a reap at the next run, which cannot do it either.
+                let verdict = Verdict::unknown(&format!("it is idle, and cannot be reaped: {why}"));
+                self.report(&verdict, evidence, None, &conclusion, ahead).await;
                 return conclusion;
             }
         };

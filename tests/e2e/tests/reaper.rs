@@ -274,6 +274,10 @@ fn uninstalls_nothing_when_helm_is_missing() {
     install(&slot, Helm::V4, "web");
     reaper::until_older(&slot, &alice(), 1);
     blind(&slot, reaper::run_with(&slot, &[("HOTDESK_HELM", "/nowhere/helm")]), &["/nowhere/helm"]);
+    let status = &slot.object()["status"];
+    let (state, reason) = (&status["verdict"]["state"], status["verdict"]["reason"].as_str().unwrap());
+    assert_eq!((state, &status["nextReapAt"]), (&json!("Unknown"), &Value::Null), "{status}");
+    assert!(reason.starts_with("it is idle, and cannot be reaped: ") && reason.contains("/nowhere/helm"), "{reason}");
 }
 
 #[test]

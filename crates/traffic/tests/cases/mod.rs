@@ -274,12 +274,12 @@ const DOUBTS: [(&str, &str); 42] = [
     ("hold-2", "mew-two-web-80 could be this slot's or another's"),
     ("hold-9", "holds its log back"),
     ("hold-10", "mew-old-80, which matches no Service"),
-    ("shape-3", "-"),
-    ("shape-4", "-"),
-    ("shape-5", "-"),
-    ("shape-6", "-"),
-    ("shape-7", "-"),
-    ("shape-10", "-"),
+    ("shape-3", "outbound|80||web.mew.svc.cluster.local"),
+    ("shape-4", "mew/web/80/da39a3ee5e"),
+    ("shape-5", "mew_web_80"),
+    ("shape-6", "mew.web.80"),
+    ("shape-7", "be_http:mew:web"),
+    ("shape-10", "mew_web_80"),
 ];
 
 /// How long a line may be that is kept as a whole.

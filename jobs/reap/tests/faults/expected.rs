@@ -1,4 +1,5 @@
-//! What each row says, and with which exit code: `expected.txt`, one row a line, for people to read.
+//! What each row says, with which exit code, and which verdict the Slot's status has then (`-`: none): `expected.txt`, one row
+//! a line, for people to read.
 //!
 //! `UPDATE_EXPECTED=yes cargo test -p hotdesk-reap --test faults` writes it; the diff is then to be read.
 
@@ -43,7 +44,8 @@ pub(crate) fn told(ran: &Ran) -> String {
     let code = ran.code.map_or_else(|| "killed".to_owned(), |code| format!("exit {code}"));
     let message = ran.message.split_whitespace().collect::<Vec<_>>().join(" ");
     let masked = VARIES.iter().fold(message, |text, (varies, mask)| varies.replace_all(&text, *mask).into_owned());
-    format!("{code} | {masked}")
+    let verdict = ran.verdict.as_deref().unwrap_or("-");
+    format!("{code} | {verdict} | {masked}")
 }
 
 /// True if the table is to be written.

@@ -25,8 +25,10 @@ pub(crate) enum Expect {
     Reaped,
     /// It is not reaped.
     Kept,
-    /// It is not reaped, and the run says that it cannot know: exit code 3.
+    /// It is not reaped, and the run says that it cannot know: exit code 3, and Unknown in the status if it can be written.
     Unknown,
+    /// It is not reaped, for something else than the slot is wrong: this exit code, and the status does not know.
+    Failed(i32),
     /// It is idle, and its reap cannot finish: the run says so, exit code 4, and the Slot remembers it.
     Unfinished,
 }
@@ -52,6 +54,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(acts::meanwhile());
     rows.extend(acts::logs_before_the_act());
     rows.extend(acts::helm());
+    rows.extend(acts::unfit());
     rows.extend(acts::killed());
     rows.extend(acts::requests());
     rows.extend(acts::saves());

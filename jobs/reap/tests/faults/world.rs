@@ -26,6 +26,8 @@ pub(crate) struct Ran {
     pub message: String,
     pub log: String,
     pub uninstalls: Vec<String>,
+    /// What the Slot's status says afterwards; none if it was never written.
+    pub verdict: Option<String>,
 }
 
 /// What happens to a world.
@@ -61,7 +63,7 @@ pub(crate) struct World {
     /// The program is killed when this many requests have come.
     pub kill_at: Option<usize>,
     pub args: Vec<String>,
-    /// What helm does beyond noting that it was asked to uninstall.
+    /// What helm does beyond noting that it was asked to uninstall; nothing: it is not there.
     pub helm: &'static str,
     /// The version of the Slot.
     version: u64,
@@ -206,6 +208,10 @@ impl World {
         })
     }
 
+    fn verdict(&self) -> Option<String> {
+        self.status["verdict"]["state"].as_str().map(str::to_owned)
+    }
+
     /// Somebody has written the Slot.
     pub(crate) fn written(&mut self) {
         self.version += 1;
@@ -301,7 +307,7 @@ impl World {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.block_on(async move {
             let folder = tempfile::tempdir().unwrap();
-            write_helm(folder.path(), self.helm);
+            let _made = (!self.helm.is_empty()).then(|| write_helm(folder.path(), self.helm));
             let (args, world) = (self.args.clone(), Arc::new(Mutex::new(self)));
             let (kill, killed) = tokio::sync::watch::channel(false);
             let shared = world.clone();
@@ -314,8 +320,9 @@ impl World {
                 world.answer(request)
             })
             .await;
+            let judged = |ran: Ran| Ran { verdict: world.lock().unwrap().verdict(), ..ran };
             let first = program(folder.path(), &address, &args, killed.clone()).await;
-            let Some(between) = between else { return first };
+            let Some(between) = between else { return judged(first) };
             let args = {
                 let mut world = world.lock().unwrap();
                 world.kill_at = None;
@@ -324,7 +331,7 @@ impl World {
             };
             std::fs::write(folder.path().join("uninstalls"), "").unwrap();
             let (_never, never) = tokio::sync::watch::channel(false);
-            program(folder.path(), &address, &args, never).await
+            judged(program(folder.path(), &address, &args, never).await)
         })
     }
 }
@@ -388,5 +395,5 @@ async fn program(folder: &Path, address: &str, args: &[String], mut kill: tokio:
     };
     let read = |name: &str| std::fs::read_to_string(path(name)).unwrap_or_default();
     let uninstalls = read("uninstalls").lines().map(str::to_owned).collect();
-    Ran { code, message: read("message"), log: log.await.unwrap(), uninstalls }
+    Ran { code, message: read("message"), log: log.await.unwrap(), uninstalls, verdict: None }
 }

@@ -10,11 +10,11 @@ impl Trap {
         files.iter().map(|file| Self::from(&template(file))).collect()
     }
 
-    fn from(template: &str) -> Self {
+    fn from(trap: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("templates")).unwrap();
-        std::fs::write(folder.path().join("Chart.yaml"), "apiVersion: v2\nname: trap\nversion: 0.1.0\n").unwrap();
-        std::fs::write(folder.path().join("templates/trap.yaml"), template).unwrap();
+        std::fs::write(folder.path().join("Chart.yaml"), template("Chart.yaml")).unwrap();
+        std::fs::write(folder.path().join("templates/trap.yaml"), trap).unwrap();
         Self(folder)
     }
 

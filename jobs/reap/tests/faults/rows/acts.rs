@@ -166,6 +166,19 @@ pub(crate) fn helm() -> Vec<Row> {
     rows.into()
 }
 
+/// The program cannot do its work, whatever the slot is.
+pub(crate) fn unfit() -> Vec<Row> {
+    // An older verdict must not outlive it.
+    let before = |world: &mut World| {
+        world.status["verdict"] = json!({"state": "Idle", "reason": "as before", "at": second(ago(60))});
+        world.status["nextReapAt"] = json!(second(ago(5)));
+    };
+    vec![
+        row("helm is not there", Expect::Failed(1), idle().with(before).with(|world| world.helm = "")),
+        row("its sources cannot be read", Expect::Failed(2), idle().with(before).args(&["--sources=[{type: losgs}]"])),
+    ]
+}
+
 /// Killed at each request, and then somebody came back before the next run.
 pub(crate) fn killed() -> Vec<Row> {
     let comes_back = |world: &mut World| world.log.push_str(&line(0, "mew-web-80", "/", "curl"));
