@@ -63,7 +63,7 @@ fn what_the_chart_leaves_empty_is_nothing() {
 #[test]
 fn each_value_that_cannot_be_read_is_named_with_its_variable() {
     for (name, value, says) in [
-        (variable::SOURCES, "[{type", "HOTDESK_SOURCES: --sources is no list"),
+        (variable::SOURCES, "[{type", "HOTDESK_SOURCES: --sources is not a list"),
         (variable::SOURCES, "[{type: ingress-logs, fields: {upstream: to}}]", "fields: they go with logFormat: json"),
         (variable::POD_USAGE, "{from: rumour}", "HOTDESK_POD_USAGE: --pod-usage.from: write kubelets or prometheus"),
         (variable::INGRESS_LOG_FORMAT, "apache", "HOTDESK_INGRESS_LOG_FORMAT: there is no such format; write auto, "),
