@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::text::{human_time, plain};
+use crate::text::{human_time, plain, sentence};
 
 /// The `ConfigMap`, in the namespace of the reapers.
 pub const CONFIG_MAP: &str = "hotdesk-sessions";
@@ -259,7 +259,7 @@ impl Gap {
             from => format!("from {} ", human_time(from, now)),
         };
         let until = if from.is_empty() { "until" } else { "to" };
-        format!("sessions were not noted {from}{until} {to}: {}", plain(&self.why))
+        format!("sessions were not noted {from}{until} {to}: {}", sentence(&self.why))
     }
 }
 
