@@ -50,7 +50,7 @@ fn in_a_workflow(scratch: &Scratch, kubeconfig: &Path, args: &[&str]) -> Ran {
 fn a_holder_keeps_a_slot_for_a_while_and_nobody_else_does() {
     let _held = installation::shared();
     let slot = TestSlot::held_by("alice@example.com");
-    alice().hotdesk(&["keep", slot.name(), "4h"]).succeeded().said(&["Nothing in", "(in "]);
+    alice().hotdesk(&["keep", slot.name(), "4h"]).succeeded().said(&["won't be cleared before", "(in "]);
     let kept: jiff::Timestamp = slot.object()["spec"]["keepUntil"].as_str().unwrap().parse().unwrap();
     assert_eq!(kept.subsec_nanosecond(), 0, "{kept} is a whole second");
     bob().hotdesk(&["keep", slot.name(), "4h"]).failed_saying(&["is held by alice@example.com"]);
