@@ -1,11 +1,10 @@
 //! Many people at the same moment, through the real API server, as identities that exist by impersonation alone.
 
 use futures::future::join_all;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::Client;
 use serde_json::{Value, json};
 
-use crate::admin;
+use crate::objects;
 
 /// A way to the API server for any number of people.
 pub struct Crowd {
@@ -48,15 +47,8 @@ impl Write {
 impl Crowd {
     /// People in the group `developers`, whom the administrator of the cluster impersonates.
     pub fn gather() -> Self {
-        // One provider for everything: without a default, rustls panics at its first use.
-        let _already_installed = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let kubeconfig = Kubeconfig::read_from(admin().kubeconfig()).unwrap();
-        let client = runtime.block_on(async {
-            let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-            config.default_retry = false;
-            Client::try_from(config).unwrap()
-        });
+        let client = runtime.block_on(objects::client(|_| ()));
         Self { client, runtime }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::slot::unique;
-use crate::{Person, admin, until};
+use crate::{Person, objects, until};
 
 /// A cluster-wide right, taken back when the test ends.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Grant {
             let mut object =
                 json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": name}});
             object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            admin().kubectl_with(&["apply", "-f", "-"], &object.to_string()).succeeded();
+            objects::create("", &object);
         };
         object("ClusterRole", &json!({"rules": [{"apiGroups": [group], "resources": resources, "verbs": verbs}]}));
         let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name});
@@ -46,6 +46,7 @@ impl Grant {
 
 impl Drop for Grant {
     fn drop(&mut self) {
-        drop(admin().kubectl(&["delete", "clusterrole,clusterrolebinding", &self.name]));
+        objects::delete("", "clusterroles", &self.name);
+        objects::delete("", "clusterrolebindings", &self.name);
     }
 }

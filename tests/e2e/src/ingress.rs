@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::slot::{test_image, unique};
-use crate::{Ran, admin, until};
+use crate::{Ran, admin, objects, until};
 
 /// How the controller writes its access log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +68,7 @@ impl Ingress {
     /// Starts a controller, and waits until it answers.
     pub fn start(format: LogFormat, routes: &[Route]) -> Self {
         let ingress = Self { namespace: unique("ingress") };
-        let namespace = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {}}}\n", ingress.namespace);
-        admin().kubectl_with(&["apply", "-f", "-"], &namespace).succeeded();
+        objects::create("", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ingress.namespace}}));
         admin().apply(&ingress.namespace, &manifest(format, routes)).succeeded();
         until("nginx to answer", Duration::from_secs(90), || ingress.request("/healthz").as_result());
         ingress
@@ -79,11 +80,7 @@ impl Ingress {
 
     /// A real request, through the API server's proxy so that it works in any cluster.
     pub fn request(&self, path: &str) -> Ran {
-        admin().kubectl(&[
-            "get",
-            "--raw",
-            &format!("/api/v1/namespaces/{}/services/http:controller:80/proxy{path}", self.namespace),
-        ])
+        objects::raw(&format!("/api/v1/namespaces/{}/services/http:controller:80/proxy{path}", self.namespace))
     }
 
     /// Real requests of 7 KB each, until the kubelet has put the log aside (10 MiB by default).
@@ -111,7 +108,7 @@ impl Ingress {
 
 impl Drop for Ingress {
     fn drop(&mut self) {
-        drop(admin().kubectl(&["delete", "namespace", &self.namespace, "--wait=false", "--ignore-not-found"]));
+        objects::delete("", "namespaces", &self.namespace);
     }
 }
 

@@ -15,6 +15,7 @@ pub mod grant;
 pub mod ingress;
 pub mod installation;
 pub mod load;
+pub mod objects;
 pub mod people;
 pub mod ran;
 pub mod reaper;

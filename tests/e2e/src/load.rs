@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::Client;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::admin;
+use crate::objects;
 
 /// Between two writes of one person: fifty a second each.
 const PACE: Duration = Duration::from_millis(20);
@@ -45,8 +44,6 @@ impl Load {
     /// Begins: `holder` and `stranger` write ConfigMaps into the slot, as dry runs, which admission judges as any other
     /// write and which fill no disk.
     pub fn begin(slot: &str, holder: &str, stranger: &str) -> Self {
-        // One provider for everything: without a default, rustls panics at its first use.
-        let _already_installed = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let tally = Arc::new(Tally::default());
         let (client, begun) = (runtime.block_on(client()), Instant::now());
@@ -161,11 +158,7 @@ impl Flood {
 }
 
 async fn client() -> Client {
-    let kubeconfig = Kubeconfig::read_from(admin().kubeconfig()).unwrap();
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    config.default_retry = false;
-    config.read_timeout = Some(TIMEOUT);
-    Client::try_from(config).unwrap()
+    objects::client(|config| config.read_timeout = Some(TIMEOUT)).await
 }
 
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::ingress::Ingress;
 use crate::slot::{JOBS, SAVED, unique};
-use crate::{Person, TestSlot, admin, until};
+use crate::{Person, TestSlot, admin, objects, until};
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -54,16 +54,18 @@ pub fn reading(ingress: &Ingress, window: &str) -> Value {
 
 /// Waits until the API server knows of the reaper's rights, which the test has only just made.
 pub fn until_it_may_read(slot: &TestSlot, ingress: &Ingress) {
-    let who = format!("--as={}", account(slot));
+    let rights = [
+        ("list", ingress.namespace(), "", "pods", ""),
+        ("list", ingress.namespace(), "apps", "replicasets", ""),
+        ("list", slot.name(), "", "secrets", ""),
+        ("create", SAVED, "", "secrets", ""),
+        ("get", JOBS, "", "configmaps", "hotdesk-sessions"),
+    ];
     until("the reaper's rights", Duration::from_secs(20), || {
-        let list = |what: &str| ingress.kubectl(&["auth", "can-i", "list", what, &who]).as_result();
-        list("pods")
-            .and(list("replicasets.apps"))
-            .and_then(|_| slot.kubectl(&admin(), &["auth", "can-i", "list", "secrets", &who]).as_result())
-            .and_then(|_| admin().kubectl(&["-n", SAVED, "auth", "can-i", "create", "secrets", &who]).as_result())
-            .and_then(|_| {
-                admin().kubectl(&["-n", JOBS, "auth", "can-i", "get", "configmaps/hotdesk-sessions", &who]).as_result()
-            })
+        let missing = rights.iter().find(|(verb, namespace, group, resource, name)| {
+            !objects::may(&account(slot), verb, namespace, group, resource, name)
+        });
+        missing.map_or(Ok(()), |right| Err(format!("it may not {right:?}")))
     });
 }
 
@@ -73,17 +75,20 @@ pub struct Observer;
 impl Observer {
     /// Runs it to its end.
     pub fn run(&self) -> Run {
-        let name = unique("observe");
-        kubectl(&["create", "job", &name, "--from=cronjob/observer"]).succeeded();
-        finished(&name)
+        let job = job_of("observer", "observe");
+        objects::create(JOBS, &job);
+        finished(job["metadata"]["name"].as_str().unwrap())
     }
 }
 
 impl Drop for Observer {
     fn drop(&mut self) {
         let own = "app.kubernetes.io/component=observer";
-        drop(kubectl(&["delete", "cronjobs,jobs,serviceaccounts", "-l", own, "--wait=false"]));
-        drop(admin().kubectl(&["delete", "clusterroles,clusterrolebindings", "-l", own, "--wait=false"]));
+        for kind in ["cronjobs", "jobs", "serviceaccounts"] {
+            objects::delete_all(JOBS, kind, own);
+        }
+        objects::delete_all("", "clusterroles", own);
+        objects::delete_all("", "clusterrolebindings", own);
     }
 }
 
@@ -109,8 +114,7 @@ pub fn start(slot: &TestSlot, env: &[(&str, &str)]) -> String {
 
 /// The same, with other changes of the pod.
 fn start_as(slot: &TestSlot, env: &[(&str, &str)], change: impl FnOnce(&mut Value)) -> String {
-    let (name, from) = (unique("run"), format!("--from=cronjob/{}", cron_job(slot)));
-    let mut job = kubectl(&["create", "job", &name, &from, "--dry-run=client", "-o", "json"]).succeeded().json();
+    let mut job = job_of(&cron_job(slot), "run");
     let pod = &mut job["spec"]["template"]["spec"];
     let container = &mut pod["containers"][0];
     let list = container["env"].as_array().cloned().unwrap_or_default();
@@ -119,8 +123,20 @@ fn start_as(slot: &TestSlot, env: &[(&str, &str)], change: impl FnOnce(&mut Valu
     list.extend(env.iter().map(|(key, value)| json!({"name": key, "value": value})));
     container["env"] = json!(list);
     change(pod);
-    admin().apply(JOBS, &job.to_string()).succeeded();
-    name
+    objects::create(JOBS, &job);
+    job["metadata"]["name"].as_str().unwrap().to_owned()
+}
+
+/// What `kubectl create job --from` makes of a CronJob.
+fn job_of(cron_job: &str, prefix: &str) -> Value {
+    let cron_job = objects::get(JOBS, "cronjobs", cron_job);
+    let (template, name) = (&cron_job["spec"]["jobTemplate"], unique(prefix));
+    let mut annotations = template["metadata"]["annotations"].clone();
+    annotations["cronjob.kubernetes.io/instantiate"] = json!("manual");
+    let owner = json!({"apiVersion": "batch/v1", "kind": "CronJob", "name": cron_job["metadata"]["name"],
+        "uid": cron_job["metadata"]["uid"]});
+    json!({"apiVersion": "batch/v1", "kind": "Job", "spec": template["spec"],
+        "metadata": {"name": name, "annotations": annotations, "labels": template["metadata"]["labels"], "ownerReferences": [owner]}})
 }
 
 /// Starts what brings back releases, as the controller does on a holder's wish: under the present claim.
@@ -150,8 +166,7 @@ pub fn revive_with(slot: &TestSlot, releases: &[&str], env: &[(&str, &str)]) -> 
 /// The Secrets in which releases of the slot are saved.
 pub fn saved(slot: &TestSlot) -> Vec<Value> {
     let own = format!("hotdesk.dev/slot={}", slot.name());
-    let listed = admin().kubectl(&["-n", SAVED, "get", "secrets", "-l", &own, "-o", "json"]).succeeded().json();
-    listed["items"].as_array().unwrap().clone()
+    objects::list(SAVED, "secrets", &own)
 }
 
 /// Runs the reaper to its end.
@@ -168,8 +183,8 @@ pub fn run_with(slot: &TestSlot, env: &[(&str, &str)]) -> Run {
 pub fn finished(job: &str) -> Run {
     let selector = format!("job-name={job}");
     let pod = until(&format!("job {job} to end"), Duration::from_secs(180), || {
-        let pods = kubectl(&["get", "pods", "-l", &selector, "-o", "json"]).succeeded().json();
-        let pod = &pods["items"][0];
+        let pods = objects::list(JOBS, "pods", &selector);
+        let pod = pods.first().unwrap_or(&Value::Null);
         let ended = !pod["status"]["containerStatuses"][0]["state"]["terminated"].is_null();
         if ended { Ok(pod.clone()) } else { Err(pod["status"].to_string()) }
     });
@@ -178,7 +193,7 @@ pub fn finished(job: &str) -> Run {
     Run {
         exit_code: terminated["exitCode"].as_i64().unwrap(),
         message: terminated["message"].as_str().unwrap_or_default().to_owned(),
-        log: kubectl(&["logs", name]).stdout,
+        log: objects::logs(JOBS, name),
     }
 }
 

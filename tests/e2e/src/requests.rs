@@ -1,10 +1,9 @@
 //! One request to the API server as somebody who exists by impersonation alone, quicker than a kubectl for each.
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::Client;
 use serde_json::Value;
 
-use crate::admin;
+use crate::objects;
 
 /// Gives the right to do anything, as far as Kubernetes' roles go, to the identities of [`Identity`].
 pub const WRITERS: &str = "e2e-writers";
@@ -70,15 +69,8 @@ pub fn is_hotdesks_denial(message: &str) -> bool {
 
 impl Requests {
     pub fn start() -> Self {
-        // One provider for everything: without a default, rustls panics at its first use.
-        let _already_installed = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let kubeconfig = Kubeconfig::read_from(admin().kubeconfig()).unwrap();
-        let client = runtime.block_on(async {
-            let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-            config.default_retry = false;
-            Client::try_from(config).unwrap()
-        });
+        let client = runtime.block_on(objects::client(|_| ()));
         Self { client, runtime }
     }
 

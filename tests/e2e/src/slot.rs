@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::people::{cluster_dir, root};
-use crate::{Person, Ran, admin, until};
+use crate::{Person, Ran, objects, until};
 
 /// Where the reapers live, as the charts have it.
 pub const JOBS: &str = "hotdesk-jobs";
@@ -138,25 +138,18 @@ impl TestSlot {
         let chart = root().join("charts/slots");
         template.args(["template", "slots", "-n", "hotdesk", "-f", "-"]).arg(chart);
         let manifest = Ran::run(template, &values.to_string()).succeeded().stdout;
-        let apply = || admin().kubectl_with(&["apply", "-f", "-"], &manifest);
-        // The roles where a controller is are all slots': two tests that make them at the same time both find none.
-        let first = apply();
-        if first.stderr.contains("(AlreadyExists)") {
-            apply().succeeded();
-        } else {
-            first.succeeded();
-        }
+        let objects: Vec<Value> = serde_saphyr::from_multiple(&manifest).unwrap();
+        objects::apply(&objects);
     }
 
     /// Changes the Slot object, as the administrator.
     pub fn patch(&self, patch: &Value) {
-        let patch = patch.to_string();
-        admin().kubectl(&["-n", &self.name, "patch", "slot", "slot", "--type=merge", "-p", &patch]).succeeded();
+        objects::patch(&self.name, "slots", "slot", patch);
     }
 
     /// The Slot object.
     pub fn object(&self) -> Value {
-        admin().kubectl(&["-n", &self.name, "get", "slot", "slot", "-o", "json"]).succeeded().json()
+        self.get("slots", "slot")
     }
 
     /// Waits until a probe is answered from the Slot as it is now, by the webhook and by the policy.
@@ -174,19 +167,18 @@ impl TestSlot {
 
     /// A write that is judged and not done.
     pub fn probe(&self, who: &str) -> Ran {
-        let create = ["-n", &self.name, "create", "configmap", "probe", "--dry-run=server"];
-        admin().kubectl(&[&create[..], &["--as", who, "--as-group", "developers"]].concat())
+        objects::probe(&self.name, who)
     }
 
     /// An object of the slot as the administrator sees it.
     pub fn get(&self, kind: &str, name: &str) -> Value {
-        admin().kubectl(&["-n", &self.name, "get", kind, name, "-o", "json"]).succeeded().json()
+        objects::get(&self.name, kind, name)
     }
 
     /// The names of all objects of a kind.
     pub fn names(&self, kind: &str) -> Vec<String> {
-        let listed = admin().kubectl(&["-n", &self.name, "get", kind, "-o", "name"]).succeeded().stdout;
-        listed.lines().filter_map(|line| line.split_once('/')).map(|(_, name)| name.to_owned()).collect()
+        let names = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
+        objects::list(&self.name, kind, "").iter().map(names).collect()
     }
 
     /// kubectl in this slot.
@@ -205,18 +197,16 @@ impl TestSlot {
 impl Drop for TestSlot {
     fn drop(&mut self) {
         // The deletion goes on by itself; a namespace that is left over harms no other test.
-        drop(admin().kubectl(&["delete", "namespace", &self.name, "--wait=false", "--ignore-not-found"]));
+        objects::delete("", "namespaces", &self.name);
         // What is hotdesk's own stands outside of it.
         let own = format!("hotdesk.dev/slot={}", self.name);
-        let delete = |place: &[&str], kinds: &str| {
-            drop(admin().kubectl(&[place, &["delete", kinds, "-l", &own, "--wait=false"]].concat()));
-        };
-        delete(&["-n", JOBS], "cronjobs,jobs,serviceaccounts");
-        delete(&["-n", SAVED], "secrets");
-        delete(&["-A"], "rolebindings");
-        delete(&[], "clusterrolebindings");
-        let binding = format!("slots-jobs-{}", self.name);
-        drop(admin().kubectl(&["delete", "validatingadmissionpolicybinding", &binding, "--ignore-not-found"]));
+        for kind in ["cronjobs", "jobs", "serviceaccounts"] {
+            objects::delete_all(JOBS, kind, &own);
+        }
+        objects::delete_all(SAVED, "secrets", &own);
+        objects::delete_all("", "rolebindings", &own);
+        objects::delete_all("", "clusterrolebindings", &own);
+        objects::delete("", "validatingadmissionpolicybindings", &format!("slots-jobs-{}", self.name));
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::shared::shared;
 use crate::slot::{test_image, unique};
-use crate::{Ran, TestSlot, admin, people, until};
+use crate::{Ran, TestSlot, admin, objects, people, until};
 
 /// A controller, which goes with its last user.
 #[derive(Debug)]
@@ -127,11 +127,10 @@ impl Traefik {
 
     /// How many requests it has counted for the Services of its own whose names begin so.
     pub fn counted(&self, service: &str) -> u64 {
-        let pod =
-            self.kubectl(&["get", "pods", "-l", "app.kubernetes.io/name=traefik", "-o", "name"]).succeeded().stdout;
-        let pod = pod.trim().trim_start_matches("pod/");
+        let pods = objects::list(&self.namespace, "pods", "app.kubernetes.io/name=traefik");
+        let pod = pods[0]["metadata"]["name"].as_str().unwrap();
         let path = format!("/api/v1/namespaces/{}/pods/{pod}:9100/proxy/metrics", self.namespace);
-        let metrics = admin().kubectl(&["get", "--raw", &path]).succeeded().stdout;
+        let metrics = objects::raw(&path).succeeded().stdout;
         let label = format!("service=\"{service}");
         let of_it =
             metrics.lines().filter(|line| line.starts_with("traefik_service_requests_total{") && line.contains(&label));
