@@ -90,7 +90,7 @@ impl Hands for RealHands<'_> {
         // What nobody is told of, nobody would bring back: without this note nothing is uninstalled.
         let begun = uninstalling_patch(seen, std::mem::take(&mut self.saved), now, self.helm.done_by(now));
         let noted = write_judged(self.collector.cluster, self.collector.slot, seen, begun).await;
-        noted.map_err(HelmError::NotRun)?;
+        noted.map_err(|error| HelmError::NotRun(error.why()))?;
         let no_hooks =
             if self.at_work.release == release.name { self.at_work.no_hooks.as_deref() } else { Some("in doubt") };
         let how = no_hooks.map(|why| format!(" without hooks: {why}")).unwrap_or_default();

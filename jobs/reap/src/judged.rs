@@ -13,11 +13,30 @@ use crate::report::write_status;
 /// How often a note is tried; the controller writes once a second at most.
 const ATTEMPTS: usize = 5;
 
+/// Why a note is not written.
+#[derive(Debug)]
+pub enum NotWritten {
+    /// Somebody else has written the Slot, which may be a claim or a sign of use.
+    Changed(String),
+    /// The API server does not take it.
+    Failed(String),
+}
+
+impl NotWritten {
+    /// In words.
+    #[must_use]
+    pub fn why(self) -> String {
+        match self {
+            Self::Changed(why) | Self::Failed(why) => why,
+        }
+    }
+}
+
 /// Writes to the status of the Slot as it was judged, if nobody but the controller has written it since.
 ///
 /// # Errors
 /// When somebody has, or it cannot be written.
-pub async fn write_judged(cluster: &Cluster, slot: &str, judged: &Slot, mut patch: Value) -> Result<(), String> {
+pub async fn write_judged(cluster: &Cluster, slot: &str, judged: &Slot, mut patch: Value) -> Result<(), NotWritten> {
     let mut version = judged.metadata.resource_version.clone();
     let mut attempt = 1;
     loop {
@@ -25,9 +44,12 @@ pub async fn write_judged(cluster: &Cluster, slot: &str, judged: &Slot, mut patc
             *tied = json!(version);
         }
         let Err(why) = write_status(cluster, slot, &patch).await else { return Ok(()) };
-        let now = slots::own(cluster, slot).await?;
-        if attempt == ATTEMPTS || now.metadata.resource_version == version || !is_as_judged(judged, &now) {
-            return Err(why);
+        let now = slots::own(cluster, slot).await.map_err(NotWritten::Failed)?;
+        if !is_as_judged(judged, &now) {
+            return Err(NotWritten::Changed(why));
+        }
+        if attempt == ATTEMPTS || now.metadata.resource_version == version {
+            return Err(NotWritten::Failed(why));
         }
         version = now.metadata.resource_version;
         attempt += 1;

@@ -18,7 +18,7 @@ use crate::decide::{Evidence, Rules, Verdict, targets};
 use crate::hands::{AtWork, RealHands};
 use crate::helm::release::Release;
 use crate::helm::{Helm, HelmError};
-use crate::judged::write_judged;
+use crate::judged::{NotWritten, write_judged};
 use crate::lapse;
 use crate::outlook;
 use crate::report::{
@@ -35,6 +35,9 @@ use hotdesk_traffic::sight::Traffic;
 
 /// How often it is looked whether another run has ended.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+
+/// How often a slot is judged in one run, if its Slot changes each time before the reap can be noted there.
+const LOOKS: usize = 3;
 
 /// Checks the slot once and, if it is idle, reaps it.
 pub async fn run(
@@ -58,34 +61,13 @@ pub async fn run(
         return conclusion;
     }
     let collector = Collector { cluster: &cluster, args, rules, patterns, slot, now };
-    let mut learned = Learned { memory: Memory::default(), keeper: Keeper::new(&cluster, args, slot) };
-    let (mut verdict, mut evidence) = collector.verdict(&mut learned.memory).await;
-    if !args.dry_run && !args.observe && verdict.state == VerdictState::Idle && run.wait_for_another(&evidence).await {
-        (verdict, evidence) = collector.verdict(&mut learned.memory).await;
-    }
-    // It was read again behind the logs, and each later look is compared with that.
-    if let Some(conclusion) = evidence.slot.as_ref().and_then(|found| run.void(found.as_ref().ok()?)) {
-        return conclusion;
-    }
-    tell_doubts(&evidence);
-    tracing::info!(slot, state = ?verdict.state, "{}", verdict.reason);
-    let verdict = times::told(verdict, &evidence, rules, args.voice.notice, now());
-    if args.observe && !args.dry_run {
-        return run.observe(&verdict, &evidence).await;
-    }
-    let mut ahead = run.ahead(&verdict, &evidence, &mut learned.keeper).await;
-    let verdict = ahead.judge(verdict);
-    if args.dry_run {
-        return run.rehearse(&verdict, &ahead);
-    }
-    ahead.voice = run.voice(&verdict, &evidence);
-    match &evidence {
-        Evidence { slot: Some(Ok(_)), .. } if ahead.voice.wait.is_some() => run.wait(&verdict, &evidence, &ahead).await,
-        Evidence { slot: Some(Ok(found)), releases: Some(Ok(releases)), .. } if verdict.state == VerdictState::Idle => {
-            let plan = Plan { slot: found.clone(), releases: releases.clone(), targets: ahead.going.clone() };
-            run.reap(&collector, learned, &verdict, &evidence, &plan, &ahead).await
+    let mut looks = 1;
+    loop {
+        match run.judge_and_act(&collector, looks == LOOKS).await {
+            Ok(conclusion) => return conclusion,
+            Err(why) => tracing::info!(slot, "the Slot has changed since it was judged, and is judged again: {why}"),
         }
-        _ => run.leave(&verdict, &evidence, &ahead).await,
+        looks += 1;
     }
 }
 
@@ -122,6 +104,16 @@ impl Ahead {
     }
 }
 
+/// An idle slot, and what is to become of it.
+struct Judged<'a> {
+    verdict: &'a Verdict,
+    evidence: &'a Evidence,
+    plan: &'a Plan,
+    ahead: &'a Ahead,
+    /// Whether the slot is left to the next run if it has changed meanwhile.
+    last: bool,
+}
+
 struct Run<'a> {
     cluster: &'a Cluster,
     args: &'a Args,
@@ -132,6 +124,50 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Judges the slot, and reaps it if it is idle. If the Slot has changed meanwhile, which may be use or a claim, nothing is
+    /// done, and the error says what; but for the last look, which leaves the slot to the next run.
+    async fn judge_and_act(&self, collector: &Collector<'_>, last: bool) -> Result<Conclusion, String> {
+        let (args, rules) = (self.args, self.rules);
+        let mut learned = Learned { memory: Memory::default(), keeper: Keeper::new(self.cluster, args, self.slot) };
+        let (mut verdict, mut evidence) = collector.verdict(&mut learned.memory).await;
+        if !args.dry_run
+            && !args.observe
+            && verdict.state == VerdictState::Idle
+            && self.wait_for_another(&evidence).await
+        {
+            (verdict, evidence) = collector.verdict(&mut learned.memory).await;
+        }
+        // It was read again behind the logs, and each later look is compared with that.
+        if let Some(conclusion) = evidence.slot.as_ref().and_then(|found| self.void(found.as_ref().ok()?)) {
+            return Ok(conclusion);
+        }
+        tell_doubts(&evidence);
+        tracing::info!(slot = self.slot, state = ?verdict.state, "{}", verdict.reason);
+        let verdict = times::told(verdict, &evidence, rules, args.voice.notice, (self.now)());
+        if args.observe && !args.dry_run {
+            return Ok(self.observe(&verdict, &evidence).await);
+        }
+        let mut ahead = self.ahead(&verdict, &evidence, &mut learned.keeper).await;
+        let verdict = ahead.judge(verdict);
+        if args.dry_run {
+            return Ok(self.rehearse(&verdict, &ahead));
+        }
+        ahead.voice = self.voice(&verdict, &evidence);
+        Ok(match &evidence {
+            Evidence { slot: Some(Ok(_)), .. } if ahead.voice.wait.is_some() => {
+                self.wait(&verdict, &evidence, &ahead).await
+            }
+            Evidence { slot: Some(Ok(found)), releases: Some(Ok(releases)), .. }
+                if verdict.state == VerdictState::Idle =>
+            {
+                let plan = Plan { slot: found.clone(), releases: releases.clone(), targets: ahead.going.clone() };
+                let judged = Judged { verdict: &verdict, evidence: &evidence, plan: &plan, ahead: &ahead, last };
+                self.reap(collector, learned, &judged).await?
+            }
+            _ => self.leave(&verdict, &evidence, &ahead).await,
+        })
+    }
+
     /// What is said of a run that somebody asked for, and that is void before anything else was read.
     async fn void_at_once(&self) -> Option<Conclusion> {
         if !self.args.request.is_somebodys() {
@@ -243,7 +279,8 @@ impl Run<'_> {
     async fn leave(&self, verdict: &Verdict, evidence: &Evidence, ahead: &Ahead) -> Conclusion {
         let seen = evidence.slot.as_ref().and_then(|found| found.as_ref().ok());
         if let Some((seen, patch)) = seen.and_then(|seen| Some((seen, outdated_patch(seen, (self.now)())?))) {
-            complain(write_judged(self.cluster, self.slot, seen, patch).await);
+            let written = write_judged(self.cluster, self.slot, seen, patch).await;
+            complain(written.map_err(NotWritten::why));
         }
         let conclusion = Conclusion::of_verdict(self.slot, verdict);
         self.report(verdict, evidence, None, &conclusion, ahead).await;
@@ -254,30 +291,25 @@ impl Run<'_> {
         &self,
         collector: &Collector<'_>,
         learned: Learned<'_>,
-        verdict: &Verdict,
-        evidence: &Evidence,
-        plan: &Plan,
-        ahead: &Ahead,
-    ) -> Conclusion {
+        judged: &Judged<'_>,
+    ) -> Result<Conclusion, String> {
+        let Judged { verdict, evidence, plan, ahead, last } = *judged;
         let helm = match self.working_helm().await {
             Ok(helm) => helm,
-            Err(why) => {
-                let message = format!("{} is idle, and cannot be reaped: {why}. Nothing was uninstalled.", self.slot);
-                let conclusion = Conclusion { exit: Exit::Error, message };
-                // An Idle would promise a reap at the next run, which cannot do it either.
-                let verdict = Verdict::unknown(&format!("it is idle, and cannot be reaped: {why}"));
-                self.report(&verdict, evidence, None, &conclusion, ahead).await;
-                return conclusion;
-            }
+            Err(why) => return Ok(self.cannot_reap(evidence, ahead, &why).await),
         };
         // A signal that ends this run from here on waits until the Slot says what is left.
         let heed = self.stop.heed();
         let now = (self.now)();
         let begun = reaping_patch(&plan.slot, &plan.targets, now, helm.done_by(now));
-        if let Err(why) = write_judged(self.cluster, self.slot, &plan.slot, begun).await {
-            let message =
-                format!("{} was idle, and is left until the next run: {why}. Nothing was uninstalled.", self.slot);
-            return Conclusion { exit: Exit::Unknown, message };
+        match write_judged(self.cluster, self.slot, &plan.slot, begun).await {
+            Ok(()) => {}
+            Err(NotWritten::Changed(why)) if !last => return Err(why),
+            Err(NotWritten::Changed(why) | NotWritten::Failed(why)) => {
+                let message =
+                    format!("{} was idle, and is left until the next run: {why}. Nothing was uninstalled.", self.slot);
+                return Ok(Conclusion { exit: Exit::Unknown, message });
+            }
         }
         let Learned { memory, keeper } = learned;
         let owner = plan.slot.spec.claim.as_ref().and_then(|claim| claim.users.first().cloned());
@@ -297,6 +329,16 @@ impl Run<'_> {
         outcome.skipped.extend(ahead.held.clone());
         let conclusion = Conclusion::of_reap(self.slot, verdict, &outcome);
         self.report(verdict, evidence, Some(&outcome), &conclusion, ahead).await;
+        Ok(conclusion)
+    }
+
+    /// The slot is idle, and helm does not work.
+    async fn cannot_reap(&self, evidence: &Evidence, ahead: &Ahead, why: &str) -> Conclusion {
+        let message = format!("{} is idle, and cannot be reaped: {why}. Nothing was uninstalled.", self.slot);
+        let conclusion = Conclusion { exit: Exit::Error, message };
+        // An Idle would promise a reap at the next run, which cannot do it either.
+        let verdict = Verdict::unknown(&format!("it is idle, and cannot be reaped: {why}"));
+        self.report(&verdict, evidence, None, &conclusion, ahead).await;
         conclusion
     }
 

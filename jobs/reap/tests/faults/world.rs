@@ -41,8 +41,8 @@ pub(crate) type Fault = Arc<dyn Fn(&mut World, &Request) -> Option<Reply> + Send
 pub(crate) struct World {
     pub spec: Value,
     pub status: Value,
-    /// The id of the slot's claim.
-    pub claim_id: &'static str,
+    /// The Slot's annotations: the id of its claim among them.
+    pub annotations: Value,
     pub records: Vec<Value>,
     pub services: Vec<Value>,
     /// Whatever else there is, in any namespace.
@@ -160,7 +160,7 @@ pub(crate) fn idle() -> World {
     World {
         spec: json!({}),
         status: json!({}),
-        claim_id: "c1",
+        annotations: json!({"hotdesk.dev/claim-id": "c1"}),
         records: vec![record(1, "deployed", 300)],
         services: vec![json!({"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}})],
         objects: vec![],
@@ -199,11 +199,10 @@ impl World {
 
     fn slot(&self) -> Value {
         let version = self.version.to_string();
-        let annotations = json!({"hotdesk.dev/claim-id": self.claim_id});
         json!({
             "apiVersion": "hotdesk.dev/v1alpha1", "kind": "Slot", "spec": self.spec, "status": self.status,
             "metadata": {
-                "name": "slot", "namespace": "mew", "uid": "s", "resourceVersion": version, "annotations": annotations,
+                "name": "slot", "namespace": "mew", "uid": "s", "resourceVersion": version, "annotations": self.annotations,
             },
         })
     }

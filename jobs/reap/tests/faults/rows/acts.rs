@@ -43,7 +43,7 @@ pub(crate) fn meanwhile() -> Vec<Row> {
     vec![
         happens("a deploy", |world| world.records = vec![record(1, "superseded", 300), record(2, "deployed", 0)]),
         happens("an install under way", |world| world.records.push(record(2, "pending-upgrade", 0))),
-        happens("the slot changes hands", |world| world.claim_id = "c2"),
+        happens("the slot changes hands", |world| world.annotations["hotdesk.dev/claim-id"] = json!("c2")),
         happens("a claim", |world| world.spec = json!({"claim": {"users": ["bob"]}})),
         happens("a keep", |world| world.spec = json!({"keepUntil": second(ago(-60))})),
         happens("a session", |world| {
@@ -58,10 +58,16 @@ pub(crate) fn meanwhile() -> Vec<Row> {
         written("the controller tells of a step of this run", Expect::Reaped, |world| {
             world.status["request"] = json!({"id": "r1", "kind": "reap", "phase": "Running", "steps": ["mew is idle"]});
         }),
-        written("a session is noted", Expect::Unknown, |world| {
+        // What was written is judged as well.
+        written("a session is noted", Expect::Kept, |world| {
             world.status["lastSession"] = json!({"time": second(ago(0)), "by": "a", "kind": "exec"});
         }),
-        written("somebody claims it", Expect::Unknown, |world| world.spec = json!({"claim": {"users": ["bob"]}})),
+        written("somebody claims it", Expect::Kept, |world| {
+            world.spec = json!({"claim": {"users": ["bob"]}});
+            world.annotations = json!({"hotdesk.dev/claim-id": "c2", "hotdesk.dev/claimed-at": second(ago(0))});
+        }),
+        written("somebody keeps it", Expect::Kept, |world| world.spec = json!({"keepUntil": second(ago(-60))})),
+        written("nothing that is use", Expect::Reaped, |world| world.spec = json!({"host": "mew.example.com"})),
     ]
 }
 
@@ -196,7 +202,7 @@ pub(crate) fn requests() -> Vec<Row> {
     let asked = |under: &str| idle().args(&["--request-id=r1", &format!("--claim-id={under}")]);
     let while_it_reads = asked("c1").fault(|world, request| {
         if request.path().ends_with("/log") {
-            world.claim_id = "c2";
+            world.annotations["hotdesk.dev/claim-id"] = json!("c2");
         }
         None
     });
