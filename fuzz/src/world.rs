@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::{ClaimView, IdentitySettings, Name, People};
 use hotdesk_webhook::answer::Context;
-use hotdesk_webhook::book::{Book, Page, Pages};
 use hotdesk_webhook::settings::{Deployer, Settings};
+use hotdesk_webhook::slot_cache::{SlotCache, SlotEntry, SlotIndex};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -45,9 +45,9 @@ pub mod names {
 #[derive(Debug)]
 pub struct World {
     settings: [Settings; 2],
-    book: Book,
+    slot_cache: SlotCache,
     now: Timestamp,
-    steady: Instant,
+    monotonic: Instant,
     slots: BTreeMap<String, Value>,
 }
 
@@ -62,28 +62,28 @@ impl World {
     }
 
     fn new() -> Result<Self, String> {
-        let steady = Instant::now();
-        let (mut pages, mut slots) = (Pages::default(), BTreeMap::new());
+        let monotonic = Instant::now();
+        let (mut index, mut slots) = (SlotIndex::default(), BTreeMap::new());
         for slot in slots_as_stored() {
             let namespace = slot.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default().to_owned();
             let read: Slot = serde_json::from_value(slot.clone()).map_err(|e| format!("{namespace}: {e}"))?;
             let claim = read.spec.claim.as_ref().map(ClaimView::lenient);
-            pages.put(&namespace, Page::new(&namespace, claim, read.spec.mode));
+            index.put(&namespace, SlotEntry::new(&namespace, claim, read.spec.mode));
             slots.insert(namespace, slot);
         }
-        pages.put(UNREADABLE, Page::unreadable(UNREADABLE));
-        let book = Book::new(steady);
-        book.replace(pages, steady);
+        index.put(UNREADABLE, SlotEntry::unreadable(UNREADABLE));
+        let slot_cache = SlotCache::new(monotonic);
+        slot_cache.replace(index, monotonic);
         let now = NOW.parse().map_err(|e| format!("{NOW}: {e}"))?;
-        Ok(Self { settings: [settings(0)?, settings(LIMIT)?], book, now, steady, slots })
+        Ok(Self { settings: [settings(0)?, settings(LIMIT)?], slot_cache, now, monotonic, slots })
     }
 
     /// What the webhook knows when it is asked.
     #[must_use]
     pub fn context(&self, synced: bool, limited: bool) -> Context<'_> {
         let [free, limit] = &self.settings;
-        let steady = if synced { self.steady } else { self.steady + SILENCE };
-        Context { settings: if limited { limit } else { free }, book: &self.book, now: self.now, steady }
+        let monotonic = if synced { self.monotonic } else { self.monotonic + SILENCE };
+        Context { settings: if limited { limit } else { free }, slot_cache: &self.slot_cache, now: self.now, monotonic }
     }
 
     /// The Slot of a namespace, as it is stored.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use hotdesk_slots::{ClaimView, IdentitySettings, Name};
 use hotdesk_webhook::answer::{Context, Path, answer, answer_condensed};
-use hotdesk_webhook::book::{Book, Page, Pages};
 use hotdesk_webhook::review::condense::condense;
 use hotdesk_webhook::settings::Settings;
+use hotdesk_webhook::slot_cache::{SlotCache, SlotEntry, SlotIndex};
 use rustix::time::{ClockId, clock_gettime};
 
 /// How many there are.
@@ -123,11 +123,11 @@ pub(crate) fn cost(kind: &Kind, many: usize) -> Duration {
 
 fn answered(kind: &Kind, review: &str) -> Duration {
     let began = Instant::now();
-    let book = book(began);
+    let slot_cache = slot_cache(began);
     let identity = IdentitySettings { extra_keys: vec!["names".to_owned()], ..IdentitySettings::default() };
     let settings = Settings { identity, max_slots: 3, ..Settings::default() };
     let now = "2026-11-23T15:00:00Z".parse().unwrap();
-    let context = Context { settings: &settings, book: &book, now, steady: began };
+    let context = Context { settings: &settings, slot_cache: &slot_cache, now, monotonic: began };
     let before = cpu_time();
     let json = match kind.how {
         How::Whole => answer(Path::Mutate, review.as_bytes(), &context).unwrap().reply.to_json(),
@@ -143,19 +143,19 @@ fn answered(kind: &Kind, review: &str) -> Duration {
 }
 
 /// Slots that alice and many others hold: a claim has up to 256 names.
-fn book(now: Instant) -> Book {
-    let mut pages = Pages::default();
+fn slot_cache(now: Instant) -> SlotCache {
+    let mut index = SlotIndex::default();
     for slot in ["pikachu", "mew", "onix"] {
         let others = (0..255).map(|i| format!("colleague-{i}@example.com"));
         let users = std::iter::once("alice".to_owned()).chain(others).map(|name| Name::parse(&name).unwrap()).collect();
         let groups = (0..64).map(|i| format!("team-{i}")).collect();
         let host = format!("{slot}.example");
-        let page = Page::new(slot, Some(ClaimView { users, groups, ..ClaimView::default() }), None);
-        pages.put(slot, page.host(Some(&host)));
+        let entry = SlotEntry::new(slot, Some(ClaimView { users, groups, ..ClaimView::default() }), None);
+        index.put(slot, entry.host(Some(&host)));
     }
-    let book = Book::new(now);
-    book.replace(pages, now);
-    book
+    let slot_cache = SlotCache::new(now);
+    slot_cache.replace(index, now);
+    slot_cache
 }
 
 fn review(kind: &Kind) -> String {

@@ -11,13 +11,13 @@ use hotdesk_slots::Requester;
 use hotdesk_slots::text::{harmless, plain, plain_cow};
 use jiff::Timestamp;
 
-use crate::book::Book;
-use crate::guard::limit::Gain;
 use crate::reply::Reply;
 use crate::review::condense::Condensed;
 use crate::review::{GateReview, Operation, Request, Text, Unreadable};
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::slot_cache::SlotCache;
+use crate::slot_validation::limit::Acquisition;
 
 pub mod gate;
 pub mod slots;
@@ -32,11 +32,11 @@ pub struct Context<'a> {
     /// The operator's settings.
     pub settings: &'a Settings,
     /// The Slots.
-    pub book: &'a Book,
+    pub slot_cache: &'a SlotCache,
     /// The time on the wall, for claims that lapse.
     pub now: Timestamp,
     /// The time that never jumps, for how long the API server was silent.
-    pub steady: Instant,
+    pub monotonic: Instant,
 }
 
 /// The way on which a question came.
@@ -56,16 +56,16 @@ pub struct Answer<'a> {
     /// What the API server gets.
     pub reply: Reply<'a>,
     /// What happened.
-    pub note: Note<'a>,
+    pub note: DecisionRecord<'a>,
     /// Who gains a slot by it, which is still to be counted before it is allowed.
-    pub gain: Option<Gain>,
+    pub acquisition: Option<Acquisition>,
     /// Somebody who begins to work in a pod by it, or writes something.
     pub session: Option<Session>,
 }
 
 /// What the log and the metrics shall know of an answer. The texts are sanitised; the words come from small fixed sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Note<'a> {
+pub struct DecisionRecord<'a> {
     /// `CREATE`, `UPDATE`, `DELETE`, `CONNECT`; empty if it could not be read.
     pub operation: &'static str,
     /// `allow`, `warn`, `audit`, `deny`.
@@ -135,15 +135,15 @@ pub fn refusal<'a>(uid: Cow<'a, str>, code: u16, reason: &'static str, what: &st
     // What is wrong may be quoted, in whatever length.
     let what: String = harmless(&what.chars().take(MAX_REASON).collect::<String>());
     let message = format!("hotdesk cannot judge this request, so it is denied: {what}");
-    let note = Note { decision: "deny", reason, ..Note::default() };
-    Answer { reply: Reply::refused(uid, code, message), note, gain: None, session: None }
+    let note = DecisionRecord { decision: "deny", reason, ..DecisionRecord::default() };
+    Answer { reply: Reply::refused(uid, code, message), note, acquisition: None, session: None }
 }
 
-impl<'a> Note<'a> {
+impl<'a> DecisionRecord<'a> {
     fn of<O>(request: Request<'a, O>, requester: Requester<'a>) -> Self {
         let text = |text: Option<Text<'a>>| text.unwrap_or_default().0;
         Self {
-            operation: request.operation.word(),
+            operation: request.operation.as_str(),
             slot: plain_cow(text(request.namespace)),
             requester: plain_cow(requester.username),
             target: Target {

@@ -227,7 +227,7 @@ fn soften(judged: Result<Role, Reason>, mode: Mode) -> Decision {
 impl Role {
     /// One word for metrics and audit logs.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Machinery => "machinery",
             Self::BreakGlass => "break-glass",
@@ -247,7 +247,7 @@ impl Role {
 impl Reason {
     /// One word for metrics and audit logs.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::NoNamespace => "no-namespace",
             Self::NotSynced => "not-synced",
@@ -271,7 +271,7 @@ impl Decision {
 
     /// One word for metrics and audit logs.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Allow(_) => "allow",
             Self::Tolerate(_, Mode::Warn) => Self::WARN,
@@ -284,9 +284,9 @@ impl Decision {
     #[must_use]
     pub fn why(self) -> &'static str {
         match self {
-            Self::Allow(role) => role.word(),
-            Self::Tolerate(reason, _) | Self::Deny(reason) => reason.word(),
-            Self::Forbid(rule) => rule.word(),
+            Self::Allow(role) => role.as_str(),
+            Self::Tolerate(reason, _) | Self::Deny(reason) => reason.as_str(),
+            Self::Forbid(rule) => rule.as_str(),
         }
     }
 

@@ -10,13 +10,13 @@ use crate::serve::Shared;
 
 /// Why no reviews should be sent here; empty if they should.
 #[must_use]
-pub fn reasons_against(shared: &Shared, now: Timestamp, steady: Instant) -> Vec<&'static str> {
-    let book = &shared.book;
+pub fn reasons_against(shared: &Shared, now: Timestamp, monotonic: Instant) -> Vec<&'static str> {
+    let slot_cache = &shared.slot_cache;
     let (expires, unproven) = (shared.certificates.expires(), shared.caller.missing());
     let reasons = [
         (shared.leaving.load(Ordering::Acquire), "shutting down"),
-        (!book.was_read(), "the Slots have not been read yet"),
-        (book.was_read() && !book.hears(steady), "the API server has not been heard of for 50 seconds"),
+        (!slot_cache.was_read(), "the Slots have not been read yet"),
+        (slot_cache.was_read() && !slot_cache.hears(monotonic), "the API server has not been heard of for 50 seconds"),
         (unproven.is_some(), unproven.unwrap_or_default()),
         (expires.is_none(), "there is no certificate yet"),
         (expires.is_some_and(|end| end <= now), "the certificate has expired"),
@@ -39,6 +39,6 @@ impl Health for Shared {
     }
 
     fn metrics(&self) -> Result<String, std::fmt::Error> {
-        self.metrics.encode(&self.book, self.certificates.expires(), Instant::now())
+        self.metrics.encode(&self.slot_cache, self.certificates.expires(), Instant::now())
     }
 }

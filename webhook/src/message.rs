@@ -4,9 +4,9 @@ use hotdesk_slots::text::{human_time, list, plain, quoted, shown_name};
 use hotdesk_slots::{ClaimView, keys};
 use jiff::Timestamp;
 
-use crate::book::{Listing, Some5};
 use crate::decide::rules::Broken;
 use crate::decide::{Facts, Reason};
+use crate::slot_cache::{Listing, Truncated};
 
 /// What a denial may mention besides the request itself.
 #[derive(Debug, Clone, Copy)]
@@ -165,7 +165,7 @@ fn listed_at(context: &Context<'_>) -> String {
     context.claim_url.map_or_else(String::new, |url| format!("; who holds what: {url}"))
 }
 
-fn some(slots: &Some5) -> String {
+fn some(slots: &Truncated) -> String {
     let names: Vec<String> = slots.names.iter().map(|name| plain(name)).collect();
     match (names.len(), slots.more) {
         (0, _) => "none".to_owned(),

@@ -11,10 +11,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::answer::{Note, Path};
-use crate::book::Book;
+use crate::answer::{DecisionRecord, Path};
 use crate::decide::Role;
 use crate::review::Operation;
+use crate::slot_cache::SlotCache;
 
 /// From a tenth of a millisecond, which a small review takes, to the few seconds that an API server waits.
 const BUCKETS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
@@ -126,9 +126,9 @@ impl Metrics {
     }
 
     /// Counts an answer.
-    pub fn answered(&self, path: Path, note: &Note<'_>, took: Duration) {
-        let allowed =
-            (note.decision == "allow" && note.reason == Role::Claimant.word()).then(|| self.allowed.by(note.operation));
+    pub fn answered(&self, path: Path, note: &DecisionRecord<'_>, took: Duration) {
+        let allowed = (note.decision == "allow" && note.reason == Role::Claimant.as_str())
+            .then(|| self.allowed.by(note.operation));
         match allowed.flatten() {
             Some(counter) => counter.inc(),
             None => self.decisions.get_or_create(&Decided::of(note)).inc(),
@@ -157,13 +157,13 @@ impl Metrics {
     /// Never for a text in memory; the encoder asks for it.
     pub fn encode(
         &self,
-        book: &Book,
+        slot_cache: &SlotCache,
         expires: Option<jiff::Timestamp>,
         now: std::time::Instant,
     ) -> Result<String, std::fmt::Error> {
-        self.slots.set(i64::try_from(book.len()).unwrap_or(i64::MAX));
-        self.synced.set(i64::from(book.is_synced(now)));
-        self.age.set(book.age(now).as_secs_f64());
+        self.slots.set(i64::try_from(slot_cache.len()).unwrap_or(i64::MAX));
+        self.synced.set(i64::from(slot_cache.is_synced(now)));
+        self.age.set(slot_cache.age(now).as_secs_f64());
         self.expiry.set(expires.map_or(0, jiff::Timestamp::as_second));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
@@ -172,7 +172,7 @@ impl Metrics {
 }
 
 impl Decided {
-    fn of(note: &Note<'_>) -> Self {
+    fn of(note: &DecisionRecord<'_>) -> Self {
         let operation = if note.operation.is_empty() { "unknown" } else { note.operation };
         Self { operation, decision: note.decision, reason: note.reason }
     }
@@ -181,7 +181,7 @@ impl Decided {
 impl Allowed {
     fn of(decisions: &Family<Decided, Counter>) -> Self {
         let counter = |operation: Operation| {
-            let decided = Decided { operation: operation.word(), decision: "allow", reason: Role::Claimant.word() };
+            let decided = Decided { operation: operation.as_str(), decision: "allow", reason: Role::Claimant.as_str() };
             decisions.get_or_create_owned(&decided)
         };
         Self {
@@ -207,7 +207,7 @@ impl Default for Durations {
     fn default() -> Self {
         let all: Family<Answered, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(BUCKETS));
-        let of = |path: Path| all.get_or_create_owned(&Answered { path: path.word() });
+        let of = |path: Path| all.get_or_create_owned(&Answered { path: path.as_str() });
         let (mutate, validate, slots) = (of(Path::Mutate), of(Path::Validate), of(Path::Slots));
         Self { all, mutate, validate, slots }
     }
@@ -232,7 +232,7 @@ impl Drop for InFlight<'_> {
 impl Path {
     /// One word for metrics and logs.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Mutate => "mutate",
             Self::Validate => "validate",

@@ -194,7 +194,7 @@ impl Text<'_> {
 impl Operation {
     /// As the API server writes it.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "CREATE",
             Self::Update => "UPDATE",

@@ -14,14 +14,14 @@ use hotdesk_runtime::process::{End, Signals};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::args::Args;
-use crate::book::Book;
 use crate::caller::SecretPaths;
 use crate::limiter::Limiter;
-use crate::limiter::shelf::InCluster;
+use crate::limiter::store::InCluster;
 use crate::request_gate::{Limits, RequestGate};
 use crate::serve::Shared;
 use crate::session::record::keeper::RecordKeeper;
 use crate::session::recorder::{SessionRecorder, status};
+use crate::slot_cache::SlotCache;
 use crate::tls::Certificates;
 use crate::{serve, watch};
 
@@ -42,22 +42,24 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     let config = kube::Config::infer()
         .await
         .context("no cluster to read Slots from: run in a pod with a service account, or set KUBECONFIG")?;
-    let book = Arc::new(Book::new(Instant::now()));
+    let slot_cache = Arc::new(SlotCache::new(Instant::now()));
     let most = settings.max_slots;
     let limiter = (most > 0).then(|| InCluster::new(config.clone(), &args.claims_config_map)).transpose();
     let limiter = limiter.context("the cluster's address or certificate cannot be used")?;
     let statuses = settings.session_user.is_some().then(|| status::InCluster::new(config.clone())).transpose();
     let statuses = statuses.context("the cluster's address or certificate cannot be used")?;
     let of_records = config.clone();
-    let client = watch::client(config, book.clone()).context("the cluster's address or certificate cannot be used")?;
+    let client =
+        watch::client(config, slot_cache.clone()).context("the cluster's address or certificate cannot be used")?;
     let certificates = Arc::new(Certificates::new(&args.tls_cert, &args.tls_key));
     let paths = Arc::new(SecretPaths::new(&args.path_dir));
     let tls = certificates.server_config()?;
     let gate = RequestGate::new(Limits { review: args.max_review_bytes, budget: args.body_budget_bytes });
-    let shared = Shared::new(settings, book.clone(), certificates.clone(), paths.clone(), gate);
+    let shared = Shared::new(settings, slot_cache.clone(), certificates.clone(), paths.clone(), gate);
     let recorder = statuses.is_some().then(|| Arc::new(SessionRecorder::default()));
     let write_recorder = statuses.is_some().then(|| Arc::new(SessionRecorder::default()));
-    let shared = shared.counting(limiter.map(|shelf| Limiter::new(shelf, most))).noting(recorder.clone());
+    let shared =
+        shared.with_limiter(limiter.map(|store| Limiter::new(store, most))).with_session_recorder(recorder.clone());
     let shared = shared.noting_writes(write_recorder.clone());
     let shared = Arc::new(shared);
     let keeper = keeper(of_records, args, &shared).context("the cluster's address or certificate cannot be used")?;
@@ -70,7 +72,7 @@ pub async fn run(args: &Args) -> anyhow::Result<End> {
     let reviews = serve::reviews(shared.clone(), listener, tls, args.workers.into(), args.shutdown_timeout)?;
     tracing::info!(reviews = %reviews_at, health = %health_at, version = env!("CARGO_PKG_VERSION"), "listening");
 
-    tokio::spawn(watch::follow(client, book));
+    tokio::spawn(watch::follow(client, slot_cache));
     let writes = write_recorder.zip(statuses.as_ref().map(status::InCluster::of_writes));
     let recording =
         [("sessions", recorder.zip(statuses)), ("writes", writes)].into_iter().filter_map(|(of, recording)| {
@@ -156,7 +158,7 @@ async fn until_signal(
     health: Server,
     signals: &mut Signals,
     shared: &Shared,
-    noting: Noting,
+    with_session_recorder: Noting,
     args: &Args,
 ) -> anyhow::Result<End> {
     let handles = (reviews.handle(), health.handle());
@@ -178,7 +180,7 @@ async fn until_signal(
             handles.0.stop(false).await;
         }
         let last = until.max(tokio::time::Instant::now() + LAST_SESSIONS);
-        noting.end(last, drained.is_ok()).await;
+        with_session_recorder.end(last, drained.is_ok()).await;
         handles.1.stop(false).await;
     };
     // The servers must be polled to drain; that they end is not the news here.

@@ -18,7 +18,6 @@ use jiff::Timestamp;
 use rustls::ServerConfig;
 
 use crate::answer::{Answer, Context, Path, answer, answer_condensed, refusal, slots};
-use crate::book::Book;
 use crate::caller::CallerProof;
 use crate::deadline::Deadline;
 use crate::limiter::{self, Limiter};
@@ -29,6 +28,7 @@ use crate::session::Field;
 use crate::session::recorder::SessionRecorder;
 use crate::session::write::changes;
 use crate::settings::Settings;
+use crate::slot_cache::SlotCache;
 use crate::tls::Certificates;
 
 pub mod strangers;
@@ -53,7 +53,7 @@ pub struct Shared {
     /// The operator's settings.
     pub settings: Settings,
     /// The Slots.
-    pub book: Arc<Book>,
+    pub slot_cache: Arc<SlotCache>,
     /// The certificate that is shown.
     pub certificates: Arc<Certificates>,
     /// Tells API servers from everybody else.
@@ -79,7 +79,7 @@ impl Shared {
     #[must_use]
     pub fn new(
         settings: Settings,
-        book: Arc<Book>,
+        slot_cache: Arc<SlotCache>,
         certificates: Arc<Certificates>,
         caller: Arc<dyn CallerProof>,
         gate: RequestGate,
@@ -88,7 +88,7 @@ impl Shared {
         let strangers = Arc::default();
         Self {
             settings,
-            book,
+            slot_cache,
             certificates,
             caller,
             strangers,
@@ -103,13 +103,13 @@ impl Shared {
 
     /// The same, with somebody who counts the slots of a person.
     #[must_use]
-    pub fn counting(self, limiter: Option<Limiter>) -> Self {
+    pub fn with_limiter(self, limiter: Option<Limiter>) -> Self {
         Self { limiter, ..self }
     }
 
     /// The same, with somewhere to note sessions.
     #[must_use]
-    pub fn noting(self, recorder: Option<Arc<SessionRecorder>>) -> Self {
+    pub fn with_session_recorder(self, recorder: Option<Arc<SessionRecorder>>) -> Self {
         Self { recorder, ..self }
     }
 
@@ -212,7 +212,7 @@ async fn review(
             shared.metrics.answered(path, &answer.note, began.elapsed());
             log(&answer);
             let mut response = HttpResponse::Ok();
-            if sends_away(shared.leaving.load(Ordering::Relaxed), &shared.book, began) {
+            if sends_away(shared.leaving.load(Ordering::Relaxed), &shared.slot_cache, began) {
                 response.force_close();
             }
             response.content_type("application/json").body(answer.reply.to_json())
@@ -227,8 +227,8 @@ async fn review(
 
 /// So that the API server keeps no connection to a server that is taken from its Service: a request on one that is closed at the
 /// same moment would be lost, and one that hears nothing any more will soon have to deny.
-fn sends_away(leaving: bool, book: &Book, now: Instant) -> bool {
-    leaving || !book.hears(now)
+fn sends_away(leaving: bool, slot_cache: &SlotCache, now: Instant) -> bool {
+    leaving || !slot_cache.hears(now)
 }
 
 /// A denial where the request's uid is known. An HTTP status alone would count as a webhook that cannot be reached, and
@@ -248,7 +248,8 @@ fn safely<'a>(path: Path, body: &'a Body<'_>, shared: &Shared) -> Result<Answer<
     guarded(uid, || {
         #[expect(clippy::disallowed_methods, reason = "the edge: a request's time is read here, once")]
         let now = Timestamp::now();
-        let context = Context { settings: &shared.settings, book: &shared.book, now, steady: Instant::now() };
+        let context =
+            Context { settings: &shared.settings, slot_cache: &shared.slot_cache, now, monotonic: Instant::now() };
         let answered = match body {
             Body::Whole(bytes, _) => answer(path, bytes, &context),
             Body::Condensed(review, exceeded, _) => answer_condensed(path, review, *exceeded, &context),
@@ -260,7 +261,7 @@ fn safely<'a>(path: Path, body: &'a Body<'_>, shared: &Shared) -> Result<Answer<
 /// Leaves a session or a write to be noted, if there is such a slot. Whether that works is none of the answer's business.
 fn note_session(answer: &mut Answer<'_>, body: Option<&Body<'_>>, shared: &Shared) {
     let Some(session) = answer.session.take() else { return };
-    let is_slots = || shared.book.knows(&session.slot);
+    let is_slots = || shared.slot_cache.knows(&session.slot);
     match (session.field, &shared.recorder, &shared.write_recorder) {
         (Field::Session, Some(recorder), _) if is_slots() => recorder.leave(session),
         (Field::Write(_), _, Some(recorder)) => {
@@ -276,13 +277,13 @@ fn note_session(answer: &mut Answer<'_>, body: Option<&Body<'_>>, shared: &Share
 
 /// The answer, denied after all if somebody would hold too many slots by it.
 async fn counted<'a>(mut answer: Answer<'a>, shared: &Shared, deadline: Deadline) -> Answer<'a> {
-    let Some(gain) = answer.gain.take() else { return answer };
+    let Some(acquisition) = answer.acquisition.take() else { return answer };
     #[expect(clippy::disallowed_methods, reason = "the edge: a request's time is read here, once")]
     let now = Timestamp::now();
     let admitted = match &shared.limiter {
         Some(limiter) => {
-            let counting = limiter.admit(&gain, &shared.book, now, Instant::now());
-            deadline.within(counting).await.unwrap_or_else(|_| Err(uncounted("it took too long")))
+            let with_limiter = limiter.admit(&acquisition, &shared.slot_cache, now, Instant::now());
+            deadline.within(with_limiter).await.unwrap_or_else(|_| Err(uncounted("it took too long")))
         }
         None => Err(uncounted("there is nothing to count with")),
     };
@@ -290,9 +291,9 @@ async fn counted<'a>(mut answer: Answer<'a>, shared: &Shared, deadline: Deadline
         Ok(()) => answer,
         Err(refused) => {
             if let limiter::Refused::Uncounted(why) = &refused {
-                tracing::error!(slot = %gain.slot, error = %harmless(why), "a claim could not be counted");
+                tracing::error!(slot = %acquisition.slot, error = %harmless(why), "a claim could not be counted");
             }
-            slots::beyond(answer, &gain, &refused, &shared.settings)
+            slots::beyond(answer, &acquisition, &refused, &shared.settings)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How do the Slots get into the book, and when do they count as known?
+//! How do the Slots get into the cache, and when do they count as known?
 //!
 //! One watch over all namespaces. It ends and begins again every half minute, and each answer of the
 //! API server proves that it is there; silence for a minute means that claims may have changed unseen. The client is
@@ -17,14 +17,14 @@ use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use tower::util::{MapRequestLayer, MapResponseLayer};
 
-use crate::book::Book;
+use crate::slot_cache::SlotCache;
 
-mod patience;
-pub(crate) mod seen;
+mod list_timeout;
+pub(crate) mod slot_meta;
 
-use seen::Seen;
+use slot_meta::SlotMeta;
 
-/// For how long one watch call may last. Well below [`crate::book::TRUSTED_FOR`]: its renewal is the
+/// For how long one watch call may last. Well below [`crate::slot_cache::TRUSTED_FOR`]: its renewal is the
 /// proof that the API server is there even if no Slot changes.
 const WATCH_SECONDS: u32 = 25;
 /// Longer than a watch call, so that it strikes only where the connection is dead.
@@ -32,15 +32,15 @@ const READ_TIMEOUT: Duration = Duration::from_secs(40);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest pause before a failed watch is tried again. The library's half minute is half of [`crate::book::TRUSTED_FOR`],
+/// The longest pause before a failed watch is tried again. The library's half minute is half of [`crate::slot_cache::TRUSTED_FOR`],
 /// for which a webhook that hears nothing still answers.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// A client for the watch alone, which notes in the book whenever the API server answers.
+/// A client for the watch alone, which notes in the cache whenever the API server answers.
 ///
 /// # Errors
 /// If the configuration cannot be used, for example for an unreadable certificate.
-pub fn client(mut config: kube::Config, book: Arc<Book>) -> kube::Result<Client> {
+pub fn client(mut config: kube::Config, slot_cache: Arc<SlotCache>) -> kube::Result<Client> {
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
     config.write_timeout = Some(WRITE_TIMEOUT);
@@ -49,12 +49,12 @@ pub fn client(mut config: kube::Config, book: Arc<Book>) -> kube::Result<Client>
     config.default_retry = false;
     let heard = MapResponseLayer::new(move |response: http::Response<_>| {
         if response.status().is_success() {
-            book.hear(Instant::now());
+            slot_cache.hear(Instant::now());
         }
         response
     });
-    let patience = MapRequestLayer::new(patience::patient);
-    Ok(ClientBuilder::try_from(config)?.with_layer(&heard).with_layer(&patience).build())
+    let list_timeout = MapRequestLayer::new(list_timeout::with_list_timeout);
+    Ok(ClientBuilder::try_from(config)?.with_layer(&heard).with_layer(&list_timeout).build())
 }
 
 /// The library's pauses, up to the longest.
@@ -79,19 +79,19 @@ impl Backoff for Pauses {
 ///
 /// The list is streamed, one Slot at a time, from what the API server has in memory. In pages, each may cost it a reading of
 /// its database: a hundred thousand Slots took minutes. An API server that does not stream says so.
-pub async fn follow(client: Client, book: Arc<Book>) {
-    let slots: Api<Seen> = Api::all(client);
+pub async fn follow(client: Client, slot_cache: Arc<SlotCache>) {
+    let slots: Api<SlotMeta> = Api::all(client);
     let settings = watcher::Config::default().timeout(WATCH_SECONDS);
     let streamed = watcher(slots.clone(), settings.clone().streaming_lists()).backoff(Pauses::default());
-    keep(until_refused(streamed), &book).await;
+    keep(until_refused(streamed), &slot_cache).await;
     tracing::info!("the API server does not stream lists: the Slots are read in pages");
-    keep(watcher(slots, settings).backoff(Pauses::default()), &book).await;
+    keep(watcher(slots, settings).backoff(Pauses::default()), &slot_cache).await;
 }
 
-/// Writes what a watch says into the book.
-pub async fn keep<S>(events: S, book: &Book)
+/// Writes what a watch says into the cache.
+pub async fn keep<S>(events: S, slot_cache: &SlotCache)
 where
-    S: Stream<Item = watcher::Result<Event<Seen>>>,
+    S: Stream<Item = watcher::Result<Event<SlotMeta>>>,
 {
     let mut events = std::pin::pin!(events);
     let mut failing = false;
@@ -101,8 +101,8 @@ where
                 if std::mem::take(&mut failing) {
                     tracing::info!("the watch on Slots is back");
                 }
-                book.hear(Instant::now());
-                note(event, book);
+                slot_cache.hear(Instant::now());
+                note(event, slot_cache);
             }
             Err(error) => {
                 // The first is worth a line; the rest are the same outage.
@@ -116,9 +116,9 @@ where
 }
 
 /// What a watch says until the API server knows no streamed lists, or may not serve them: it calls the request invalid.
-fn until_refused<S>(events: S) -> impl Stream<Item = watcher::Result<Event<Seen>>>
+fn until_refused<S>(events: S) -> impl Stream<Item = watcher::Result<Event<SlotMeta>>>
 where
-    S: Stream<Item = watcher::Result<Event<Seen>>>,
+    S: Stream<Item = watcher::Result<Event<SlotMeta>>>,
 {
     events.take_while(|event| {
         let refused = match event {
@@ -129,21 +129,21 @@ where
     })
 }
 
-fn note(event: Event<Seen>, book: &Book) {
+fn note(event: Event<SlotMeta>, slot_cache: &SlotCache) {
     match event {
-        Event::Init => book.begin_list(),
+        Event::Init => slot_cache.begin_list(),
         Event::InitApply(slot) | Event::Apply(slot) => {
-            if let Some(page) = slot.page() {
-                book.put(page);
+            if let Some(entry) = slot.entry() {
+                slot_cache.put(entry);
             }
         }
         Event::InitDone => {
-            book.end_list(Instant::now());
-            tracing::info!(slots = book.len(), "read all Slots");
+            slot_cache.end_list(Instant::now());
+            tracing::info!(slots = slot_cache.len(), "read all Slots");
         }
         Event::Delete(slot) => {
             if let Some(namespace) = slot.slot() {
-                book.remove(namespace);
+                slot_cache.remove(namespace);
             }
         }
     }

@@ -47,7 +47,7 @@ fn start_noting() -> (Running, Arc<SessionRecorder>, Statuses) {
             session_user: Some("system:serviceaccount:hotdesk:hotdesk-webhook".to_owned()),
             ..Settings::default()
         };
-        Shared { settings, ..shared.noting(Some(recorder.clone())) }
+        Shared { settings, ..shared.with_session_recorder(Some(recorder.clone())) }
     };
     let running = start_with(limits(), change);
     let (written, writer) = (recorder.clone(), statuses.clone());

@@ -9,8 +9,8 @@ use hotdesk_bench::control_plane::slots;
 use hotdesk_bench::reviews::{Question, review};
 use hotdesk_slots::ClaimView;
 use hotdesk_webhook::answer::{Answer, Context, Path, answer};
-use hotdesk_webhook::book::{Book, Page};
 use hotdesk_webhook::settings::Settings;
+use hotdesk_webhook::slot_cache::{SlotCache, SlotEntry};
 use jiff::Timestamp;
 
 /// As many as in the company that all this is for.
@@ -35,10 +35,10 @@ fn main() -> anyhow::Result<()> {
     let review = review(question, &name(0), args.bytes);
     let settings = Settings { break_glass_groups: vec!["system:masters".to_owned()], ..Settings::default() };
     let began = Instant::now();
-    let book = book(began);
+    let slot_cache = slot_cache(began);
     // One time for all: the clock is the kernel's, and is not counted.
     let now: Timestamp = "2026-11-23T15:00:00Z".parse()?;
-    let context = Context { settings: &settings, book: &book, now, steady: began };
+    let context = Context { settings: &settings, slot_cache: &slot_cache, now, monotonic: began };
     for _ in 0..args.times {
         let answer = answer(path, review.as_bytes(), &context)?;
         check(question, &answer)?;
@@ -62,14 +62,14 @@ fn name(number: usize) -> String {
 }
 
 /// Every other slot is Alice's, the others are free.
-fn book(now: Instant) -> Book {
-    let book = Book::new(now);
-    book.begin_list();
+fn slot_cache(now: Instant) -> SlotCache {
+    let slot_cache = SlotCache::new(now);
+    slot_cache.begin_list();
     for number in 0..SLOTS {
         let slot = slots::slot(&name(number), &slots::claimants(2));
         let claim = slot.spec.claim.as_ref().filter(|_| number % 2 == 0).map(ClaimView::lenient);
-        book.put(Page::new(&name(number), claim, None));
+        slot_cache.put(SlotEntry::new(&name(number), claim, None));
     }
-    book.end_list(now);
-    book
+    slot_cache.end_list(now);
+    slot_cache
 }

@@ -154,7 +154,7 @@ impl Review {
         let object = self.object.json(&self.old);
         let old = self.old.json(&self.object);
         let mut request = json!({
-            "uid": "u-1", "operation": self.operation.word(),
+            "uid": "u-1", "operation": self.operation.as_str(),
             "kind": {"group": kind_group, "version": "v1", "kind": kind},
             "resource": {"group": group, "version": "v1", "resource": resource},
             "userInfo": self.who.json(&self.namespace.text().unwrap_or_default()),
@@ -184,7 +184,7 @@ impl Review {
 
 impl Operation {
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "CREATE",
             Self::Update => "UPDATE",

@@ -163,7 +163,7 @@ impl Deed {
                     Part::Status => "status".to_owned(),
                     Part::Text(text) => text.text(),
                 };
-                (operation.word(), part)
+                (operation.as_str(), part)
             }
         }
     }

@@ -6,8 +6,7 @@ use hotdesk_slots::stamp::{self, Change, Marks};
 use hotdesk_slots::text::plain;
 use hotdesk_slots::{Mode, Requester, keys, release};
 
-use crate::answer::{Answer, Context, Note, Path, is_slot, refusal, requires_object, slots};
-use crate::book::{Listing, Look, Page};
+use crate::answer::{Answer, Context, DecisionRecord, Path, is_slot, refusal, requires_object, slots};
 use crate::decide::rules::{Broken, broken, names};
 use crate::decide::{Decision, Facts, OwnWrite, Reason, Role, decide, restamp};
 use crate::gated::Gated;
@@ -18,6 +17,7 @@ use crate::review::object::{Entries, Object};
 use crate::review::{GateRequest, GateReview, Operation, SlotReview, Unreadable};
 use crate::session;
 use crate::settings::Settings;
+use crate::slot_cache::{Listing, Lookup, SlotEntry};
 
 /// The type of helm's release Secrets.
 const RELEASE_TYPE: &str = "helm.sh/release.v1";
@@ -59,15 +59,15 @@ pub(super) fn judged<'a>(
     if requires_object(request.operation) && request.object.is_none() {
         return Ok(refusal(uid, 400, "unreadable", "request.object is missing"));
     }
-    let look = context.book.look(request.namespace(), context.steady);
+    let lookup = context.slot_cache.lookup(request.namespace(), context.monotonic);
     let facts = Facts {
         namespace: request.namespace(),
         requester: &requester,
         deployed_for: deployed_for(request),
         own: own_write(request),
     };
-    let judged = decide(&facts, look.view(), context.settings, context.now);
-    let claim = look.page().and_then(|page| page.claim.as_ref());
+    let judged = decide(&facts, lookup.view(), context.settings, context.now);
+    let claim = lookup.entry().and_then(|entry| entry.claim.as_ref());
     let broken = broken(request, judged, &requester, claim, context.settings);
     let broken = broken.or_else(|| no_restamp(request, judged, body));
     let decision = broken.map_or(judged, |broken| Decision::Forbid(broken.rule()));
@@ -76,19 +76,19 @@ pub(super) fn judged<'a>(
     let stamps = path == Path::Mutate && decision.admits();
     let denial = match &found.denied {
         Some(finding) => Some(Denial { code: 403, message: finding.message(facts.namespace) }),
-        None => denied(request, decision, broken, &facts, &look, context),
+        None => denied(request, decision, broken, &facts, &lookup, context),
     };
-    let patch = if stamps { patch(request, decision, &requester, look.page(), context.settings) } else { None };
-    let mut warnings = warnings(request, decision, &facts, &look, context);
+    let patch = if stamps { patch(request, decision, &requester, lookup.entry(), context.settings) } else { None };
+    let mut warnings = warnings(request, decision, &facts, &lookup, context);
     if denial.is_none() {
         warnings.extend(found.warnings(facts.namespace));
     }
     let begun = session::begun(request, &requester.username, decision, context.now);
     let session = begun.or_else(|| session::write::made(request, &requester.username, decision, context.now));
     let words = words(decision, &found);
-    let note = Note { decision: words.0, reason: words.1, ..Note::of(review.request, requester) };
-    let audit = audit(words, note.slot.clone(), look.page());
-    Ok(Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain: None, session })
+    let note = DecisionRecord { decision: words.0, reason: words.1, ..DecisionRecord::of(review.request, requester) };
+    let audit = audit(words, note.slot.clone(), lookup.entry());
+    Ok(Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, acquisition: None, session })
 }
 
 /// What the write brings that is a neighbour's.
@@ -99,10 +99,10 @@ fn found(
     context: &Context<'_>,
 ) -> Result<Found, Unreadable> {
     let (Body::Whole(body) | Body::Kept(body)) = body;
-    let is_slot = |namespace: &str| context.book.knows(namespace);
+    let is_slot = |namespace: &str| context.slot_cache.knows(namespace);
     neighbours::judge(request, body, decision, context.settings, || Neighbours {
         slot: request.namespace(),
-        hosts: context.book.hosts(),
+        hosts: context.slot_cache.hosts(),
         is_slot: &is_slot,
         own_namespaces: &context.settings.own_namespaces,
         own_priority_classes: &context.settings.own_priority_classes,
@@ -112,8 +112,8 @@ fn found(
 /// The decision, and as whom or why not. What a switch lets in with a warning is told as that.
 fn words(decision: Decision, found: &Found) -> (&'static str, &'static str) {
     match (decision, found.warned.first()) {
-        (Decision::Allow(_), Some(finding)) => (Decision::WARN, finding.rule().word()),
-        _ => (decision.word(), decision.why()),
+        (Decision::Allow(_), Some(finding)) => (Decision::WARN, finding.rule().as_str()),
+        _ => (decision.as_str(), decision.why()),
     }
 }
 
@@ -156,12 +156,12 @@ fn denied(
     decision: Decision,
     broken: Option<Broken<'_>>,
     facts: &Facts<'_>,
-    look: &Look,
+    lookup: &Lookup,
     context: &Context<'_>,
 ) -> Option<Denial> {
     let message = match (decision, broken) {
         (Decision::Deny(reason), _) => {
-            let message = explain(reason, facts, look, context);
+            let message = explain(reason, facts, lookup, context);
             match way_on(request, facts.namespace) {
                 Some(way_on) => format!("{}; {way_on}", message.trim_end_matches('.')),
                 None => message,
@@ -184,19 +184,19 @@ fn way_on(request: &GateRequest<'_>, slot: &str) -> Option<String> {
 }
 
 /// The sentences. Only here are the slots of a person and the free ones looked up.
-fn explain(reason: Reason, facts: &Facts<'_>, look: &Look, context: &Context<'_>) -> String {
+fn explain(reason: Reason, facts: &Facts<'_>, lookup: &Lookup, context: &Context<'_>) -> String {
     let listing = if reason == Reason::Held {
         let names = facts.requester.names(&context.settings.identity);
-        context.book.listing(&names, &facts.requester.groups, context.now)
+        context.slot_cache.listing(&names, &facts.requester.groups, context.now)
     } else {
         Listing::default()
     };
-    denial(reason, facts, &told(look, &listing, context))
+    denial(reason, facts, &told(lookup, &listing, context))
 }
 
-fn told<'a>(look: &'a Look, listing: &'a Listing, context: &Context<'a>) -> message::Context<'a> {
+fn told<'a>(lookup: &'a Lookup, listing: &'a Listing, context: &Context<'a>) -> message::Context<'a> {
     message::Context {
-        claim: look.page().and_then(|page| page.claim.as_ref()),
+        claim: lookup.entry().and_then(|entry| entry.claim.as_ref()),
         listing,
         claim_url: context.settings.claim_url.as_deref(),
         now: context.now,
@@ -207,21 +207,21 @@ fn warnings(
     request: &GateRequest<'_>,
     decision: Decision,
     facts: &Facts<'_>,
-    look: &Look,
+    lookup: &Lookup,
     context: &Context<'_>,
 ) -> Vec<String> {
     match decision {
         // `helm uninstall` keeps every error to itself, also that of its first write, which marks the record. It shows
         // warnings, so the person learns why.
         Decision::Deny(reason) if request.operation == Operation::Update && is_release(request) => {
-            vec![explain(reason, facts, look, context)]
+            vec![explain(reason, facts, lookup, context)]
         }
         Decision::Tolerate(reason, Mode::Warn) => {
-            vec![format!("hotdesk would deny this: {}", explain(reason, facts, look, context))]
+            vec![format!("hotdesk would deny this: {}", explain(reason, facts, lookup, context))]
         }
         Decision::Allow(role @ (Role::BreakGlass | Role::Administrator)) => {
             let slot = plain(facts.namespace);
-            let held_by = holder(&told(look, &Listing::default(), context));
+            let held_by = holder(&told(lookup, &Listing::default(), context));
             let by = if role == Role::BreakGlass { "by a break-glass group" } else { "as an administrator" };
             vec![format!("hotdesk let you into slot \"{slot}\" {by}; it is held by {held_by}")]
         }
@@ -229,8 +229,8 @@ fn warnings(
     }
 }
 
-fn audit<'a>(decision: (&'static str, &'static str), slot: Cow<'a, str>, page: Option<&Page>) -> Audit<'a> {
-    let owner = page.and_then(|page| page.claim.as_ref()).and_then(|claim| claim.owner());
+fn audit<'a>(decision: (&'static str, &'static str), slot: Cow<'a, str>, entry: Option<&SlotEntry>) -> Audit<'a> {
+    let owner = entry.and_then(|entry| entry.claim.as_ref()).and_then(|claim| claim.owner());
     Audit { slot, owner: owner.map_or_else(String::new, |name| plain(name.as_str())), decision }
 }
 
@@ -238,23 +238,23 @@ fn patch(
     request: &GateRequest<'_>,
     decision: Decision,
     requester: &Requester<'_>,
-    page: Option<&Page>,
+    entry: Option<&SlotEntry>,
     settings: &Settings,
 ) -> Option<Vec<u8>> {
     let object = request.object.as_ref().filter(|_| is_stamped(request, decision))?;
-    let page = page?;
+    let entry = entry?;
     // An object without metadata has no room for a stamp; the policy in the API server will say so.
     let metadata = object.metadata.as_ref()?;
     let role = if let Decision::Allow(role) = decision { Some(role) } else { None };
     let (mut labels, mut annotations) =
         (Entries::marks(metadata.labels.as_ref()), Entries::marks(metadata.annotations.as_ref()));
-    let may_name = |person: &str| names(person, role, requester, page.claim.as_ref(), settings);
+    let may_name = |person: &str| names(person, role, requester, entry.claim.as_ref(), settings);
     let old = request.old_object.as_ref().and_then(|old| old.metadata.as_ref());
     unname(metadata.labels.as_ref(), old.and_then(|old| old.labels.as_ref()), &may_name, &mut labels);
     unname(metadata.annotations.as_ref(), old.and_then(|old| old.annotations.as_ref()), &may_name, &mut annotations);
     match deployed_by(request, role, requester).filter(|_| is_release_record(request, object)) {
-        Some(by) => written(&page.stamp().clone().with_deployed_by(&by).changes(&labels, &annotations)),
-        None => written(&page.stamp().changes(&labels, &annotations)),
+        Some(by) => written(&entry.stamp().clone().with_deployed_by(&by).changes(&labels, &annotations)),
+        None => written(&entry.stamp().changes(&labels, &annotations)),
     }
 }
 

@@ -8,15 +8,15 @@ use hotdesk_slots::{Name, Requester};
 use json_patch::Patch;
 use serde_json::value::RawValue;
 
-use crate::answer::{Answer, Context, Note, is_slot, refusal, requires_object};
-use crate::book::Look;
-use crate::guard::limit::{self, Gain};
-use crate::guard::{self, Asked, Moment, Writer, hosts, newcomers, sheet, status};
+use crate::answer::{Answer, Context, DecisionRecord, is_slot, refusal, requires_object};
 use crate::limiter::Refused;
-use crate::notes::Notes;
 use crate::reply::{Audit, Denial, Reply};
+use crate::reservations::Reservations;
 use crate::review::{Operation, Request, SlotReview, Unreadable};
 use crate::settings::Settings;
+use crate::slot_cache::Lookup;
+use crate::slot_validation::limit::{self, Acquisition};
+use crate::slot_validation::{self, Asked, Moment, Writer, hosts, newcomers, sheet, status};
 
 pub(super) mod large;
 mod patch;
@@ -27,7 +27,7 @@ type SlotRequest<'a> = Request<'a, &'a RawValue>;
 struct Ruled {
     writer: Writer,
     patch: Patch,
-    gain: Option<Gain>,
+    acquisition: Option<Acquisition>,
     warnings: Vec<String>,
 }
 
@@ -80,19 +80,19 @@ fn decided<'a>(
     result: Result<Ruled, Vec<String>>,
 ) -> Answer<'a> {
     let result = result.and_then(|ruled| Ok((written(&ruled.patch)?, ruled)));
-    let (patch, gain, warnings, denial, decision) = match result {
-        Ok((patch, Ruled { writer, gain, warnings, .. })) => {
+    let (patch, acquisition, warnings, denial, decision) = match result {
+        Ok((patch, Ruled { writer, acquisition, warnings, .. })) => {
             let warnings = by_break_glass(writer, &request).into_iter().chain(warnings).collect();
-            (patch, gain, warnings, None, ("allow", writer.word()))
+            (patch, acquisition, warnings, None, ("allow", writer.as_str()))
         }
         Err(problems) => {
             let denial = Denial { code: 403, message: sentence(&request, &problems) };
             (None, None, Vec::new(), Some(denial), ("deny", "guard"))
         }
     };
-    let note = Note { decision: decision.0, reason: decision.1, ..Note::of(request, requester) };
+    let note = DecisionRecord { decision: decision.0, reason: decision.1, ..DecisionRecord::of(request, requester) };
     let audit = Audit { slot: note.slot.clone(), owner: String::new(), decision };
-    Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, gain, session: None }
+    Answer { reply: Reply { uid, denial, patch, warnings, audit }, note, acquisition, session: None }
 }
 
 /// A Slot that could not be put into form must not be stored as it was sent.
@@ -107,22 +107,22 @@ fn written(patch: &Patch) -> Result<Option<Vec<u8>>, Vec<String>> {
 
 /// The same answer, denied because the person holds enough slots, or because that could not be found out.
 #[must_use]
-pub fn beyond<'a>(answer: Answer<'a>, gain: &Gain, refused: &Refused, settings: &Settings) -> Answer<'a> {
+pub fn beyond<'a>(answer: Answer<'a>, acquisition: &Acquisition, refused: &Refused, settings: &Settings) -> Answer<'a> {
     let problem = match refused {
-        Refused::Over(held) => gain.refusal(held, settings.max_slots, settings.claim_url.as_deref()),
+        Refused::Over(held) => acquisition.refusal(held, settings.max_slots, settings.claim_url.as_deref()),
         Refused::Uncounted(why) => format!(
             "hotdesk could not count the slots of {}: {}. Try again; if it stays so, the log of the hotdesk webhook says why",
-            shown_name(gain.owner.as_str()),
+            shown_name(acquisition.owner.as_str()),
             harmless(why)
         ),
     };
-    let reason = refused.word();
-    let denial = Denial { code: 403, message: sentence_of(Operation::Update, &gain.slot, &[problem]) };
+    let reason = refused.as_str();
+    let denial = Denial { code: 403, message: sentence_of(Operation::Update, &acquisition.slot, &[problem]) };
     let audit = Audit { decision: ("deny", reason), ..answer.reply.audit };
     Answer {
         reply: Reply { uid: answer.reply.uid, denial: Some(denial), audit, ..Reply::default() },
-        note: Note { decision: "deny", reason, ..answer.note },
-        gain: None,
+        note: DecisionRecord { decision: "deny", reason, ..answer.note },
+        acquisition: None,
         session: None,
     }
 }
@@ -145,21 +145,21 @@ fn rule(
         old: old.as_ref(),
         new,
     };
-    let known = || context.book.is_synced(context.steady).then(|| context.book.hosts());
-    let judged = guard::judge(&asked, context.settings, context.now)
+    let known = || context.slot_cache.is_synced(context.monotonic).then(|| context.slot_cache.hosts());
+    let judged = slot_validation::judge(&asked, context.settings, context.now)
         .and_then(|writer| hosts::against(writer, &asked, known).map_or(Ok(writer), |problem| Err(vec![problem])));
     // What is denied is put into form as a person's, for its other faults.
     let writer = judged.as_ref().copied().unwrap_or(Writer::Person);
     match (judged, formed(request, &asked, writer, uid, context)) {
         (Ok(writer), Ok((patch, mut warnings))) => {
-            let gain = limit::gain(writer, &asked, context.settings, context.now);
+            let acquisition = limit::acquisition(writer, &asked, context.settings, context.now);
             // What is not stored is not noted, only judged by what is known here.
-            let gain = if request.dry_run == Some(true) { within(gain, context)? } else { gain };
+            let acquisition = if request.dry_run == Some(true) { within(acquisition, context)? } else { acquisition };
             let says = |new| sheet::lasts_until_the_next_sync(writer, asked.old, new, context.settings, context.now);
             warnings.extend(new.and_then(says));
-            let is_named = |names: &[Name]| !context.book.owned(names).is_empty();
+            let is_named = |names: &[Name]| !context.slot_cache.owned(names).is_empty();
             warnings.extend(newcomers::warning(writer, &asked, context.settings, is_named));
-            Ok(Ruled { writer, patch, gain, warnings })
+            Ok(Ruled { writer, patch, acquisition, warnings })
         }
         (judged, formed) => Err(judged.err().into_iter().chain(formed.err()).flatten().collect()),
     }
@@ -177,21 +177,22 @@ fn formed(
     if !asked.subresource.is_empty() {
         return Ok((patch::of_status(status::conditions(asked, writer)), Vec::new()));
     }
-    let stored = guard::stored(asked, writer, context.settings, Moment { now: context.now, uid })?;
+    let stored = slot_validation::stored(asked, writer, context.settings, Moment { now: context.now, uid })?;
     Ok((patch::of_slot(request.object, new, &stored), stored.warnings))
 }
 
-fn within(gain: Option<Gain>, context: &Context<'_>) -> Result<Option<Gain>, Vec<String>> {
-    let Some(gain) = gain else { return Ok(None) };
-    let look = |slot: &str| match context.book.look(slot, context.steady) {
-        Look::Found(page) => Some(page),
-        Look::Missing | Look::NotSynced => None,
+fn within(acquisition: Option<Acquisition>, context: &Context<'_>) -> Result<Option<Acquisition>, Vec<String>> {
+    let Some(acquisition) = acquisition else { return Ok(None) };
+    let lookup = |slot: &str| match context.slot_cache.lookup(slot, context.monotonic) {
+        Lookup::Found(entry) => Some(entry),
+        Lookup::Missing | Lookup::NotSynced => None,
     };
-    let held = Notes::default().held(&gain, &context.book.owned(&gain.names), look, context.now);
+    let held =
+        Reservations::default().held(&acquisition, &context.slot_cache.owned(&acquisition.names), lookup, context.now);
     if held.len() < context.settings.max_slots {
         return Ok(None);
     }
-    Err(vec![gain.refusal(&held, context.settings.max_slots, context.settings.claim_url.as_deref())])
+    Err(vec![acquisition.refusal(&held, context.settings.max_slots, context.settings.claim_url.as_deref())])
 }
 
 fn read(raw: &RawValue) -> Result<Slot, String> {

@@ -7,9 +7,9 @@ use hotdesk_slots::{ClaimView, Name, People, keys};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::book::{Page, Pages};
 use crate::review::condense::condense;
 use crate::settings::Deployer;
+use crate::slot_cache::{SlotEntry, SlotIndex};
 
 mod any_text;
 mod unreadable;
@@ -25,14 +25,14 @@ fn alices() -> ClaimView {
     }
 }
 
-/// A book with `pikachu`, which alice holds, and the free `mew`. Each has a host.
-pub(super) fn book(opened: Instant) -> Book {
-    let mut pages = Pages::default();
-    pages.put("pikachu", Page::new("pikachu", Some(alices()), None).host(Some("pikachu.dev.example.com")));
-    pages.put("mew", Page::new("mew", None, None).host(Some("mew.dev.example.com")));
-    let book = Book::new(opened);
-    book.replace(pages, opened);
-    book
+/// A cache with `pikachu`, which alice holds, and the free `mew`. Each has a host.
+pub(super) fn slot_cache(opened: Instant) -> SlotCache {
+    let mut index = SlotIndex::default();
+    index.put("pikachu", SlotEntry::new("pikachu", Some(alices()), None).host(Some("pikachu.dev.example.com")));
+    index.put("mew", SlotEntry::new("mew", None, None).host(Some("mew.dev.example.com")));
+    let slot_cache = SlotCache::new(opened);
+    slot_cache.replace(index, opened);
+    slot_cache
 }
 
 pub(super) fn settings() -> Settings {
@@ -73,9 +73,9 @@ pub(super) fn with(pointer: &str, value: Value) -> Value {
 /// The answer, as JSON. A review is asked about whole, and as a large one would be: but for Slots, which are always read whole,
 /// both get the same answer.
 fn ask(path: Path, body: &str) -> Result<Value, Unreadable> {
-    let steady = Instant::now();
-    let (settings, book) = (settings(), book(steady));
-    let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
+    let monotonic = Instant::now();
+    let (settings, slot_cache) = (settings(), slot_cache(monotonic));
+    let context = Context { settings: &settings, slot_cache: &slot_cache, now: NOW.parse().unwrap(), monotonic };
     let whole = answer(path, body.as_bytes(), &context);
     if path != Path::Slots && !body.contains("hotdesk.dev/v1alpha1") {
         agrees(&whole, path, body, &context);
@@ -241,10 +241,10 @@ fn a_delete_is_judged_by_the_old_objects_label() {
     review["request"]["object"] = Value::Null;
     review["request"]["oldObject"] = json!({"metadata": {"labels": {"hotdesk.dev/for": "bob_at_example.com"}}});
     review["request"]["userInfo"] = json!({"username": "ci"});
-    let steady = Instant::now();
+    let monotonic = Instant::now();
     let settings = Settings { trusted_deployers: Deployer::parse("ci").unwrap(), ..settings() };
-    let book = book(steady);
-    let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
+    let slot_cache = slot_cache(monotonic);
+    let context = Context { settings: &settings, slot_cache: &slot_cache, now: NOW.parse().unwrap(), monotonic };
     let review = review.to_string();
     let answer = answer(Path::Validate, review.as_bytes(), &context).unwrap();
     assert_eq!((answer.note.decision, answer.note.reason), ("deny", "for-stranger"));
@@ -253,14 +253,14 @@ fn a_delete_is_judged_by_the_old_objects_label() {
 #[test]
 fn a_stale_book_denies_and_a_refreshed_one_does_not() {
     let opened = Instant::now();
-    let (settings, book) = (settings(), book(opened));
+    let (settings, slot_cache) = (settings(), slot_cache(opened));
     let decision = |seconds| {
-        let steady = opened + Duration::from_secs(seconds);
-        let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
+        let monotonic = opened + Duration::from_secs(seconds);
+        let context = Context { settings: &settings, slot_cache: &slot_cache, now: NOW.parse().unwrap(), monotonic };
         answer(Path::Mutate, review().to_string().as_bytes(), &context).unwrap().note.reason
     };
     assert_eq!((decision(59), decision(60)), ("claimant", "not-synced"));
-    book.hear(opened + Duration::from_secs(70));
+    slot_cache.hear(opened + Duration::from_secs(70));
     assert_eq!(decision(100), "claimant");
 }
 

@@ -37,11 +37,11 @@ pub fn unless_exempt<'a>(answer: Answer<'a>, review: &Condensed, limit: Option<u
         None => return answer,
     };
     // A deployer can delete what it deployed for whom it deploys, and that stands on the object.
-    let needs_object = review.lacks_an_object() && answer.note.reason == Role::Deployer.word();
-    let deletes = answer.note.operation == Operation::Delete.word() && !needs_object;
+    let needs_object = review.lacks_an_object() && answer.note.reason == Role::Deployer.as_str();
+    let deletes = answer.note.operation == Operation::Delete.as_str() && !needs_object;
     if answer.reply.denial.is_some() || deletes {
         answer
-    } else if answer.note.reason == Role::BreakGlass.word() {
+    } else if answer.note.reason == Role::BreakGlass.as_str() {
         told_if_unstamped(answer, review, missing)
     } else {
         denied(answer, what)
@@ -65,7 +65,7 @@ pub fn denied(answer: Answer<'_>, what: TooLarge) -> Answer<'_> {
     Answer {
         reply: Reply { uid: answer.reply.uid, denial, audit, ..Reply::default() },
         note,
-        gain: None,
+        acquisition: None,
         session: None,
     }
 }

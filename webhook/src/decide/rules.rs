@@ -165,7 +165,7 @@ impl Broken<'_> {
 impl Rule {
     /// One word for metrics and audit logs.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Fixture => "fixture",
             Self::TokenLifetime => "token-lifetime",

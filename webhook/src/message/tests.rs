@@ -3,8 +3,8 @@ use hotdesk_slots::{Name, Requester};
 use super::*;
 use crate::review::templates::Reserved;
 
-fn some(names: &[&str], more: usize) -> Some5 {
-    Some5 { names: names.iter().map(|n| (*n).to_owned()).collect(), more }
+fn some(names: &[&str], more: usize) -> Truncated {
+    Truncated { names: names.iter().map(|n| (*n).to_owned()).collect(), more }
 }
 
 fn bobs() -> ClaimView {

@@ -6,11 +6,11 @@ use super::*;
 fn shown(answers: &[(&'static str, &'static str, &'static str, Path, u32)]) -> String {
     let metrics = Metrics::default();
     for (operation, decision, reason, path, times) in answers.iter().copied() {
-        let note = Note { operation, decision, reason, ..Note::default() };
+        let note = DecisionRecord { operation, decision, reason, ..DecisionRecord::default() };
         (0..times).for_each(|_| metrics.answered(path, &note, Duration::ZERO));
     }
     let now = Instant::now();
-    metrics.encode(&Book::new(now), None, now).unwrap()
+    metrics.encode(&SlotCache::new(now), None, now).unwrap()
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn found(kind: (&str, &str), new: &Value, old: Option<&Value>) -> Found {
 /// The word of what is denied, and what is said of it; empty if nothing is.
 fn denial(kind: (&str, &str), new: &Value, old: Option<&Value>) -> (&'static str, String) {
     let finding = found(kind, new, old).denied;
-    finding.map(|finding| (finding.rule().word(), finding.message("pikachu"))).unwrap_or_default()
+    finding.map(|finding| (finding.rule().as_str(), finding.message("pikachu"))).unwrap_or_default()
 }
 
 /// An object of pikachu is denied for this reason and says this, or is not denied. Either way it is let in if it was there.
@@ -104,7 +104,7 @@ fn each_guard_has_a_switch_of_its_own() {
         set(&mut allowing, Switch::Allow);
         let warned = found_with(&warning, kind, &object, None);
         assert_eq!(warned.denied, None, "{word}");
-        let words: Vec<_> = warned.warned.iter().map(|finding| finding.rule().word()).collect();
+        let words: Vec<_> = warned.warned.iter().map(|finding| finding.rule().as_str()).collect();
         assert_eq!(words, [word]);
         let said = warned.warnings("pikachu").concat();
         assert!(said.starts_with("hotdesk would deny this: slot \"pikachu\": "), "{said}");
@@ -112,7 +112,7 @@ fn each_guard_has_a_switch_of_its_own() {
         // The others are of no help to it.
         let mut alone = all(Switch::Allow);
         set(&mut alone, Switch::Deny);
-        assert_eq!(found_with(&alone, kind, &object, None).denied.map(|finding| finding.rule().word()), Some(word));
+        assert_eq!(found_with(&alone, kind, &object, None).denied.map(|finding| finding.rule().as_str()), Some(word));
         let reads = Reads::of(kind.0, kind.1).unwrap();
         assert!(alone.ask_for(reads) && !all(Switch::Allow).ask_for(reads), "{word}");
     }

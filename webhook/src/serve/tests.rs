@@ -33,11 +33,11 @@ fn what_is_refused_is_denied_in_the_form_of_a_review_wherever_its_uid_is_known()
 #[test]
 fn api_servers_are_sent_away_by_who_leaves_and_by_who_will_soon_have_to_deny() {
     let begun = Instant::now();
-    let book = Book::new(begun);
+    let slot_cache = SlotCache::new(begun);
     let after = |seconds| begun + Duration::from_secs(seconds);
-    assert!(!sends_away(false, &book, after(49)));
-    assert!(sends_away(true, &book, after(1)));
-    assert!(sends_away(false, &book, after(50)), "ten seconds before it denies");
-    book.hear(after(45));
-    assert!(!sends_away(false, &book, after(60)), "it was heard of since");
+    assert!(!sends_away(false, &slot_cache, after(49)));
+    assert!(sends_away(true, &slot_cache, after(1)));
+    assert!(sends_away(false, &slot_cache, after(50)), "ten seconds before it denies");
+    slot_cache.hear(after(45));
+    assert!(!sends_away(false, &slot_cache, after(60)), "it was heard of since");
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use hotdesk_runtime::health;
 use hotdesk_slots::{ClaimView, Name};
-use hotdesk_webhook::book::{Book, Page, Pages};
 use hotdesk_webhook::caller::SecretPaths;
 use hotdesk_webhook::request_gate::{Limits, RequestGate};
 use hotdesk_webhook::serve::{Shared, reviews};
 use hotdesk_webhook::settings::Settings;
+use hotdesk_webhook::slot_cache::{SlotCache, SlotEntry, SlotIndex};
 use hotdesk_webhook::tls::Certificates;
 
 use super::{ALICE, Client, Issued, allowed, get, issue, review, write_path};
@@ -58,9 +58,9 @@ fn start_empty_with(limits: Limits, change: impl FnOnce(Shared) -> Shared) -> Ru
     let dir = tempfile::tempdir().unwrap();
     let certificates = Arc::new(Certificates::new(dir.path().join("tls.crt"), dir.path().join("tls.key")));
     let paths = Arc::new(SecretPaths::new(dir.path()));
-    let book = Arc::new(Book::new(Instant::now()));
+    let slot_cache = Arc::new(SlotCache::new(Instant::now()));
     let tls = certificates.server_config().unwrap();
-    let shared = Shared::new(Settings::default(), book, certificates, paths.clone(), RequestGate::new(limits));
+    let shared = Shared::new(Settings::default(), slot_cache, certificates, paths.clone(), RequestGate::new(limits));
     let shared = Arc::new(change(shared));
     let [tls_port, plain_port] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     let addresses = (tls_port.local_addr().unwrap(), plain_port.local_addr().unwrap());
@@ -92,10 +92,10 @@ impl Running {
     }
 
     pub(crate) fn read_slots(&self) {
-        let mut pages = Pages::default();
+        let mut index = SlotIndex::default();
         let claim = ClaimView { users: vec![Name::parse(ALICE).unwrap()], ..ClaimView::default() };
-        pages.put("pikachu", Page::new("pikachu", Some(claim), None));
-        self.shared.book.replace(pages, Instant::now());
+        index.put("pikachu", SlotEntry::new("pikachu", Some(claim), None));
+        self.shared.slot_cache.replace(index, Instant::now());
     }
 
     pub(crate) fn metric(&self, name: &str) -> String {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::answer::answer;
-use crate::answer::tests::{ALICE, NOW, book, mutate, patched, settings, with};
+use crate::answer::tests::{ALICE, NOW, mutate, patched, settings, slot_cache, with};
 use crate::settings::Deployer;
 
 mod neighbours;
@@ -19,11 +19,11 @@ fn named(user: &str, new: &Value, old: &Value) -> (Value, Value) {
         review["request"]["operation"] = json!("UPDATE");
         review["request"]["oldObject"] = metadata(old);
     }
-    let steady = Instant::now();
+    let monotonic = Instant::now();
     let deployers = r#"[{"user": "ci", "authenticatesPeople": true}, {"user": "flux", "slots": ["pikachu"]}]"#;
     let settings = Settings { trusted_deployers: Deployer::parse(deployers).unwrap(), ..settings() };
-    let book = book(steady);
-    let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
+    let slot_cache = slot_cache(monotonic);
+    let context = Context { settings: &settings, slot_cache: &slot_cache, now: NOW.parse().unwrap(), monotonic };
     let body = review.to_string();
     let reply = answer(Path::Mutate, body.as_bytes(), &context).unwrap().reply;
     assert_eq!(reply.denial, None);
@@ -109,9 +109,10 @@ fn hotdesks_own_accounts_are_not_who_deployed_a_release() {
 fn restamped(review: &Value, is_kept: bool) -> (Value, Value) {
     let mut review = review.clone();
     review["request"]["userInfo"] = json!({"username": "restamper"});
-    let steady = Instant::now();
-    let (settings, book) = (Settings { restamper_user: Some("restamper".to_owned()), ..settings() }, book(steady));
-    let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
+    let monotonic = Instant::now();
+    let (settings, slot_cache) =
+        (Settings { restamper_user: Some("restamper".to_owned()), ..settings() }, slot_cache(monotonic));
+    let context = Context { settings: &settings, slot_cache: &slot_cache, now: NOW.parse().unwrap(), monotonic };
     let body = review.to_string();
     let kept = crate::review::condense::condense(body.as_bytes()).unwrap();
     let answered = match is_kept {

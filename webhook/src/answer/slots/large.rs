@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 
 use crate::answer::too_large::{TooLarge, denied};
 use crate::answer::{Answer, Context, is_slot};
-use crate::guard::Writer;
 use crate::review::{Operation, Request, SlotReview, Unreadable};
+use crate::slot_validation::Writer;
 
 use super::{Ruled, decided, misdirected, rule};
 
@@ -53,7 +53,7 @@ pub(super) fn refused<'a>(
     request: Request<'a, &'a RawValue>,
     requester: Requester<'a>,
 ) -> Answer<'a> {
-    let unread = Ruled { writer: Writer::Person, patch: Patch::default(), gain: None, warnings: Vec::new() };
+    let unread = Ruled { writer: Writer::Person, patch: Patch::default(), acquisition: None, warnings: Vec::new() };
     denied(decided(uid, request, requester, Ok(unread)), TooLarge::Slot)
 }
 
@@ -80,7 +80,8 @@ pub(in crate::answer) fn answer<'a>(body: &'a [u8], context: &Context<'_>) -> Re
         return Ok(refused(uid, review.request, requester));
     }
     let warning = "the Slot is so large that hotdesk did not put it into form".to_owned();
-    let ruled = Ruled { writer: Writer::BreakGlass, patch: Patch::default(), gain: None, warnings: vec![warning] };
+    let ruled =
+        Ruled { writer: Writer::BreakGlass, patch: Patch::default(), acquisition: None, warnings: vec![warning] };
     Ok(decided(uid, review.request, requester, Ok(ruled)))
 }
 

@@ -8,9 +8,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::guard::marks::LAST_APPLIED;
-use crate::guard::{Stored, clearing};
 use crate::review::object::{Entries, Object};
+use crate::slot_validation::marks::LAST_APPLIED;
+use crate::slot_validation::{Stored, reap_lock};
 
 /// The operations that turn what was written into what is stored. What the types do not know is left alone.
 pub(super) fn of_slot(object: Option<&RawValue>, new: &Slot, stored: &Stored) -> Patch {
@@ -24,7 +24,7 @@ pub(super) fn of_slot(object: Option<&RawValue>, new: &Slot, stored: &Stored) ->
     if stored.keep_until != new.spec.keep_until {
         operations.push(set(&["spec", "keepUntil"], stored.keep_until.as_ref().map(|until| json!(until))));
     }
-    if clearing::is_over(new) {
+    if reap_lock::is_over(new) {
         operations.push(set(&["spec", "clearAfter"], None));
     }
     let object: Object<'_> = object.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();

@@ -5,24 +5,24 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Context, Path, answer};
-use crate::book::{Book, Page, Pages};
 use crate::limiter::Refused;
 use crate::settings::Settings;
+use crate::slot_cache::{SlotCache, SlotEntry, SlotIndex};
 
 const ACCESS: &str = "system:serviceaccount:hotdesk:hotdesk-access";
 const SYNC: &str = "system:serviceaccount:hotdesk:hotdesk-sync";
 
 /// alice holds eevee and mew, and nobody onix; a person can hold two.
 fn answered(path: Path, request: &Value) -> Answer<'static> {
-    let mut pages = Pages::default();
+    let mut index = SlotIndex::default();
     for (slot, by) in [("eevee", Some("alice")), ("mew", Some("alice")), ("onix", None)] {
         let claim = by.map(|by| serde_json::from_value(json!({"users": [by]})).unwrap());
-        let page = Page::new(slot, claim.as_ref().map(hotdesk_slots::ClaimView::lenient), None);
-        pages.put(slot, page.host(Some(&format!("{slot}.dev.example.com"))));
+        let entry = SlotEntry::new(slot, claim.as_ref().map(hotdesk_slots::ClaimView::lenient), None);
+        index.put(slot, entry.host(Some(&format!("{slot}.dev.example.com"))));
     }
-    let steady = Instant::now();
-    let book = Book::new(steady);
-    book.replace(pages, steady);
+    let monotonic = Instant::now();
+    let slot_cache = SlotCache::new(monotonic);
+    slot_cache.replace(index, monotonic);
     let settings = Settings {
         max_slots: 2,
         controller_user: Some(ACCESS.to_owned()),
@@ -31,7 +31,12 @@ fn answered(path: Path, request: &Value) -> Answer<'static> {
         break_glass_groups: vec!["system:masters".to_owned()],
         ..Settings::default()
     };
-    let context = Context { settings: &settings, book: &book, now: "2026-11-23T15:00:00Z".parse().unwrap(), steady };
+    let context = Context {
+        settings: &settings,
+        slot_cache: &slot_cache,
+        now: "2026-11-23T15:00:00Z".parse().unwrap(),
+        monotonic,
+    };
     let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
     answer(path, review.to_string().leak().as_bytes(), &context).unwrap()
 }
@@ -129,19 +134,19 @@ const FULL: &str = "the Slot of \"onix\" cannot be changed: you hold eevee and m
 #[test]
 fn a_dry_run_is_judged_by_what_is_known_and_leaves_nothing_to_be_noted() {
     let answer = claim("alice", true);
-    assert_eq!((answer.reply.denial.unwrap().message.as_str(), answer.gain), (FULL, None));
+    assert_eq!((answer.reply.denial.unwrap().message.as_str(), answer.acquisition), (FULL, None));
     let answer = claim("bob", true);
-    assert_eq!((answer.reply.denial, answer.gain), (None, None));
+    assert_eq!((answer.reply.denial, answer.acquisition), (None, None));
 }
 
 #[test]
 fn a_claim_is_still_to_be_counted_and_then_denied_in_the_same_words() {
     let mut answer = claim("alice", false);
-    let gain = answer.gain.take().unwrap();
-    assert_eq!((gain.slot.as_str(), gain.version, answer.note.decision), ("onix", Some(7), "allow"));
+    let acquisition = answer.acquisition.take().unwrap();
+    assert_eq!((acquisition.slot.as_str(), acquisition.version, answer.note.decision), ("onix", Some(7), "allow"));
     let settings = Settings { max_slots: 2, ..Settings::default() };
     let held = Refused::Over(vec!["eevee".to_owned(), "mew".to_owned()]);
-    let denied = super::beyond(answer, &gain, &held, &settings);
+    let denied = super::beyond(answer, &acquisition, &held, &settings);
     assert_eq!((denied.note.decision, denied.note.reason), ("deny", "limit"));
     let denial = denied.reply.denial.unwrap();
     assert_eq!((denial.code, denial.message.as_str()), (403, FULL));

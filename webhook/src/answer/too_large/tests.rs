@@ -4,12 +4,12 @@ use hotdesk_slots::{ClaimView, Name};
 use serde_json::{Value, json};
 
 use super::unless_exempt;
-use crate::answer::{Answer, Context, Note, Path, answer_condensed};
-use crate::book::{Book, Page, Pages};
+use crate::answer::{Answer, Context, DecisionRecord, Path, answer_condensed};
 use crate::decide::Role;
 use crate::reply::Reply;
 use crate::review::condense::condense;
 use crate::settings::Settings;
+use crate::slot_cache::{SlotCache, SlotEntry, SlotIndex};
 
 const CONTROLLER: &str = "system:serviceaccount:kube-system:replicaset-controller";
 
@@ -30,17 +30,22 @@ fn review(user: &str, group: &str, operation: &str, marks: usize) -> String {
 /// The decision, the code of a denial, and whether it is stamped.
 fn asked(body: &str, limit: Option<usize>) -> (&'static str, Option<u16>, bool) {
     let claim = ClaimView { users: vec![Name::parse("alice").unwrap()], ..ClaimView::default() };
-    let mut pages = Pages::default();
-    pages.put("pikachu", Page::new("pikachu", Some(claim), None));
-    let steady = Instant::now();
-    let book = Book::new(steady);
-    book.replace(pages, steady);
+    let mut index = SlotIndex::default();
+    index.put("pikachu", SlotEntry::new("pikachu", Some(claim), None));
+    let monotonic = Instant::now();
+    let slot_cache = SlotCache::new(monotonic);
+    slot_cache.replace(index, monotonic);
     let settings = Settings {
         break_glass_groups: vec!["system:masters".to_owned()],
         administrator_groups: vec!["admins".to_owned()],
         ..Settings::default()
     };
-    let context = Context { settings: &settings, book: &book, now: "2026-11-23T15:00:00Z".parse().unwrap(), steady };
+    let context = Context {
+        settings: &settings,
+        slot_cache: &slot_cache,
+        now: "2026-11-23T15:00:00Z".parse().unwrap(),
+        monotonic,
+    };
     let short = condense(body.as_bytes()).unwrap();
     let answer = answer_condensed(Path::Mutate, &short, limit, &context).unwrap();
     let code = answer.reply.denial.as_ref().map(|denial| denial.code);
@@ -87,8 +92,13 @@ fn an_object_whose_marks_are_not_known_is_never_let_in_without_a_stamp_but_by_br
 
 #[test]
 fn a_deployer_deletes_nothing_of_which_it_is_not_known_for_whom_it_was_deployed() {
-    let note = Note { operation: "DELETE", decision: "allow", reason: Role::Deployer.word(), ..Note::default() };
-    let answer = Answer { reply: Reply::default(), note, gain: None, session: None };
+    let note = DecisionRecord {
+        operation: "DELETE",
+        decision: "allow",
+        reason: Role::Deployer.as_str(),
+        ..DecisionRecord::default()
+    };
+    let answer = Answer { reply: Reply::default(), note, acquisition: None, session: None };
     for (marks, reason) in [(10, "deployer"), (MANY, "too-large")] {
         let short = condense(review("ci", "", "DELETE", marks).as_bytes()).unwrap();
         assert_eq!(unless_exempt(answer.clone(), &short, None).note.reason, reason);

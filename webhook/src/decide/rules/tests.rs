@@ -25,7 +25,7 @@ fn found(request: &Value, decision: Decision, user: &str, settings: &Settings) -
     let mut review = GateReview::parse(review.as_bytes()).unwrap();
     let requester = review.request.take_requester();
     let claim = ClaimView { users: vec![Name::parse("bob").unwrap()], ..ClaimView::default() };
-    broken(&review.request, decision, &requester, Some(&claim), settings).map_or("", |broken| broken.rule().word())
+    broken(&review.request, decision, &requester, Some(&claim), settings).map_or("", |broken| broken.rule().as_str())
 }
 
 #[track_caller]

@@ -95,8 +95,8 @@ fn a156_a_rule_for_any_host_with_a_priority_is_denied() {
 #[test]
 fn a156_an_ingress_without_a_host_is_denied_a_priority_of_traefiks() {
     let ingress = |rules: Value, priority: &str| {
-        let notes = json!({"traefik.ingress.kubernetes.io/router.priority": priority});
-        json!({"spec": {"rules": rules}, "metadata": {"annotations": notes}})
+        let reservations = json!({"traefik.ingress.kubernetes.io/router.priority": priority});
+        json!({"spec": {"rules": rules}, "metadata": {"annotations": reservations}})
     };
     check(INGRESS, &ingress(json!([{"http": {}}]), "1000"), Some(("neighbour-host", "priority 1000")));
     check(INGRESS, &ingress(json!([{"host": "a.test"}, {"host": ""}]), "7"), Some(("neighbour-host", "priority 7")));
@@ -112,8 +112,8 @@ fn a156_an_ingress_without_a_host_is_denied_a_priority_of_traefiks() {
 fn a156_an_ingress_brings_nothing_but_its_path_into_a_rule_of_traefiks() {
     let path = |path: &str| json!({"spec": {"rules": [{"host": "a.test", "http": {"paths": [{"path": path}]}}]}});
     let matcher = |text: &str| {
-        let notes = json!({"traefik.ingress.kubernetes.io/router.pathmatcher": text});
-        json!({"spec": {"rules": [{"host": "a.test"}]}, "metadata": {"annotations": notes}})
+        let reservations = json!({"traefik.ingress.kubernetes.io/router.pathmatcher": text});
+        json!({"spec": {"rules": [{"host": "a.test"}]}, "metadata": {"annotations": reservations}})
     };
     let denied = Some(("neighbour-host", "takes hosts of other slots"));
     check(INGRESS, &path("/`) || PathPrefix(`/"), denied);

@@ -16,8 +16,8 @@ fn annotated(key: &str, value: &str) -> Value {
 fn a158_the_annotations_that_a_gateway_gives_to_its_service_count() {
     let kind = ("gateway.networking.k8s.io", "Gateway");
     let of = |host: &str| {
-        let notes = json!({"external-dns.alpha.kubernetes.io/hostname": host});
-        json!({"spec": {"listeners": [{"hostname": "a.test"}], "infrastructure": {"annotations": notes}}})
+        let reservations = json!({"external-dns.alpha.kubernetes.io/hostname": host});
+        json!({"spec": {"listeners": [{"hostname": "a.test"}], "infrastructure": {"annotations": reservations}}})
     };
     check(kind, &of("a.test,mew.dev.example.com"), MEW);
     check(kind, &of("m ew.dev.example.com"), MEW);
@@ -36,8 +36,8 @@ fn a158_each_word_of_a_text_in_an_unknown_kind_may_be_a_host() {
     ] {
         check(("x.io", "Y"), &json!({"spec": {"deep": [{"names": text}]}}), MEW);
     }
-    let notes = json!({"external-dns.alpha.kubernetes.io/hostname": "m ew.dev.example.com"});
-    check(("x.io", "Y"), &json!({"spec": {"service": {"annotations": notes}}}), MEW);
+    let reservations = json!({"external-dns.alpha.kubernetes.io/hostname": "m ew.dev.example.com"});
+    check(("x.io", "Y"), &json!({"spec": {"service": {"annotations": reservations}}}), MEW);
     for text in [
         "https://mew.dev.example.com/ https://a.test",
         "mew@mew.dev.example.com, x",

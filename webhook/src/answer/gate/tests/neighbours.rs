@@ -55,7 +55,7 @@ fn by(review: &Value, user: &str, in_a_pod: bool) -> Value {
 
 /// The answer where pikachu is in this mode, trusts what runs, and the switches are all like this.
 fn ask(review: &Value, mode: Mode, switch: Switch) -> Value {
-    let steady = Instant::now();
+    let monotonic = Instant::now();
     let guards = crate::neighbours::Guards {
         hosts: switch,
         external_names: switch,
@@ -71,13 +71,13 @@ fn ask(review: &Value, mode: Mode, switch: Switch) -> Value {
         trusted_deployers: Deployer::parse(deployers).unwrap(),
         ..settings()
     };
-    let book = book(steady);
-    let Look::Found(page) = book.look("pikachu", steady) else { panic!("pikachu is there") };
-    let mut page = (*page).clone();
-    page.claim.as_mut().unwrap().trust_workloads = true;
-    page.mode = Some(mode);
-    book.put(page);
-    let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
+    let slot_cache = slot_cache(monotonic);
+    let Lookup::Found(entry) = slot_cache.lookup("pikachu", monotonic) else { panic!("pikachu is there") };
+    let mut entry = (*entry).clone();
+    entry.claim.as_mut().unwrap().trust_workloads = true;
+    entry.mode = Some(mode);
+    slot_cache.put(entry);
+    let context = Context { settings: &settings, slot_cache: &slot_cache, now: NOW.parse().unwrap(), monotonic };
     let body = review.to_string();
     let answer = answer(Path::Mutate, body.as_bytes(), &context).unwrap();
     let short = condense(body.as_bytes()).unwrap();
@@ -223,9 +223,9 @@ fn a_large_review_is_judged_alike() {
 
 /// The answer to the text of a review that was condensed.
 fn ask_condensed(body: &str) -> String {
-    let steady = Instant::now();
-    let (settings, book) = (settings(), book(steady));
-    let context = Context { settings: &settings, book: &book, now: NOW.parse().unwrap(), steady };
+    let monotonic = Instant::now();
+    let (settings, slot_cache) = (settings(), slot_cache(monotonic));
+    let context = Context { settings: &settings, slot_cache: &slot_cache, now: NOW.parse().unwrap(), monotonic };
     let short = condense(body.as_bytes()).unwrap();
     let answer = answer_condensed(Path::Mutate, &short, None, &context).unwrap();
     let said = answer.reply.denial.map_or_else(String::new, |denial| denial.message);
@@ -248,9 +248,9 @@ fn what_cannot_be_told_of_a_large_review_is_denied() {
 }
 
 /// Kinds whose pods external-dns reads, and an object of each with these annotations.
-fn with_pods(notes: &Value) -> Vec<Value> {
-    let metadata = json!({"name": "web", "annotations": notes});
-    let template = json!({"metadata": {"annotations": notes}, "spec": {"hostNetwork": true}});
+fn with_pods(reservations: &Value) -> Vec<Value> {
+    let metadata = json!({"name": "web", "annotations": reservations});
+    let template = json!({"metadata": {"annotations": reservations}, "spec": {"hostNetwork": true}});
     let of = |spec: Value| json!({"metadata": {"name": "web"}, "spec": spec});
     let mut all = vec![
         write("", "Pod", json!({"metadata": metadata, "spec": {"hostNetwork": true}})),
@@ -291,8 +291,11 @@ fn a_dns_name_of_a_pod_is_denied_where_it_is_anothers() {
             assert_eq!(ask(&review, Mode::Enforce, Switch::Deny)["allowed"], true, "{review}");
         }
     }
-    for notes in [json!({"x": "mew.dev.example.com"}), json!({"x/myhostname": "mew.dev.example.com"}), Value::Null] {
-        for review in with_pods(&notes).into_iter().filter(|review| review["request"]["kind"]["group"] != "argoproj.io")
+    for reservations in
+        [json!({"x": "mew.dev.example.com"}), json!({"x/myhostname": "mew.dev.example.com"}), Value::Null]
+    {
+        for review in
+            with_pods(&reservations).into_iter().filter(|review| review["request"]["kind"]["group"] != "argoproj.io")
         {
             assert_eq!(ask(&review, Mode::Enforce, Switch::Deny)["allowed"], true, "{review}");
         }

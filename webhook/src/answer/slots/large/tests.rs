@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::answer::{Path, answer as answer_whole, answer_condensed};
-use crate::book::{Book, Page, Pages};
 use crate::review::condense::condense;
 use crate::settings::Settings;
+use crate::slot_cache::{SlotCache, SlotEntry, SlotIndex};
 
 /// alice writes the Slot of pikachu, which she holds.
 fn review(by: &str, group: &str, operation: &str, new: usize, old: usize) -> Value {
@@ -27,17 +27,22 @@ fn review(by: &str, group: &str, operation: &str, new: usize, old: usize) -> Val
 /// The reason of the answer, and the code of a denial.
 fn asked(review: &Value, condensed: bool) -> (&'static str, Option<u16>) {
     let claim = ClaimView { users: vec![Name::parse("alice").unwrap()], ..ClaimView::default() };
-    let mut pages = Pages::default();
-    pages.put("pikachu", Page::new("pikachu", Some(claim), None));
-    let steady = Instant::now();
-    let book = Book::new(steady);
-    book.replace(pages, steady);
+    let mut index = SlotIndex::default();
+    index.put("pikachu", SlotEntry::new("pikachu", Some(claim), None));
+    let monotonic = Instant::now();
+    let slot_cache = SlotCache::new(monotonic);
+    slot_cache.replace(index, monotonic);
     let settings = Settings {
         break_glass_groups: vec!["system:masters".to_owned()],
         administrator_groups: vec!["admins".to_owned()],
         ..Settings::default()
     };
-    let context = Context { settings: &settings, book: &book, now: "2026-11-23T15:00:00Z".parse().unwrap(), steady };
+    let context = Context {
+        settings: &settings,
+        slot_cache: &slot_cache,
+        now: "2026-11-23T15:00:00Z".parse().unwrap(),
+        monotonic,
+    };
     let body = review.to_string();
     let short = condense(body.as_bytes()).unwrap();
     let answer = if condensed {
