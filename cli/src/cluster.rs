@@ -17,11 +17,11 @@ use serde_json::Value;
 
 use crate::args::Global;
 use crate::failure::Failure;
-use crate::me::Me;
-use crate::row::slot_name;
+use crate::identity::Identity;
+use crate::view::slot_name;
 
 /// Longer than any answer takes that a person would wait for.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For how long one watch lasts before it is renewed, in seconds; and what is longer than that, so that it
 /// strikes only where the connection is dead.
@@ -51,9 +51,9 @@ impl Cluster {
     /// When no kubeconfig is found, or what is in it cannot be used.
     pub(crate) async fn find(global: &Global, program: &'static str) -> Result<Self, Failure> {
         let mut config = config(global).await?;
-        config.connect_timeout = Some(PATIENCE);
-        config.read_timeout = Some(PATIENCE);
-        config.write_timeout = Some(PATIENCE);
+        config.connect_timeout = Some(TIMEOUT);
+        config.read_timeout = Some(TIMEOUT);
+        config.write_timeout = Some(TIMEOUT);
         // A person waits: say soon what is wrong, rather than try again in silence.
         config.default_retry = false;
         let server = harmless(&config.cluster_url.to_string()).trim_end_matches('/').to_owned();
@@ -101,12 +101,12 @@ impl Cluster {
     ///
     /// # Errors
     /// Why it does not say.
-    pub(crate) async fn me(&self) -> Result<Me, Failure> {
+    pub(crate) async fn identity(&self) -> Result<Identity, Failure> {
         let reviews: Api<SelfSubjectReview> = Api::all(self.client.clone());
         let review = reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await;
         let review = review.map_err(|e| Failure::of("ask who you are", &self.server, &e))?;
         let user = review.status.and_then(|status| status.user_info).unwrap_or_default();
-        Ok(Me::of(&Requester {
+        Ok(Identity::of(&Requester {
             username: user.username.unwrap_or_default().into(),
             groups: user.groups.unwrap_or_default().into_iter().map(Into::into).collect(),
             ..Requester::default()

@@ -3,7 +3,6 @@
 mod claim;
 mod completion;
 mod doctor;
-mod hand;
 mod keep;
 mod list;
 mod plan;
@@ -13,6 +12,7 @@ mod resolve;
 mod restamp;
 mod revive;
 mod sync;
+mod transfer;
 mod why;
 
 use std::io::{BufRead as _, Write as _};
@@ -25,9 +25,9 @@ use serde_json::Value;
 use crate::args::{Args, Command, Form};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
-use crate::me::Me;
-use crate::near;
-use crate::row::Row;
+use crate::identity::Identity;
+use crate::suggest;
+use crate::view::SlotView;
 
 /// How often a change is tried again because the slot changed at the same moment. After each, the
 /// slot is read and judged again, so a slot that somebody else took is not fought over.
@@ -77,7 +77,7 @@ pub(crate) async fn run(args: &Args) -> Result<Done, Failure> {
         Command::Why(why) => why::run(&Cluster::find(global, program).await?, why, form).await,
         Command::Claim(claim) => claim::run(&Cluster::find(global, program).await?, claim, form).await,
         Command::Keep(keep) => keep::run(&Cluster::find(global, program).await?, keep, form).await,
-        Command::Hand(hand) => hand::run(&Cluster::find(global, program).await?, hand, form).await,
+        Command::Hand(hand) => transfer::run(&Cluster::find(global, program).await?, hand, form).await,
     };
     text.map(Done::from)
 }
@@ -96,7 +96,7 @@ where
 {
     for _attempt in 0..ATTEMPTS {
         let slots = cluster.slots().await?;
-        let was = near::find(&slots, typed, cluster.now.timestamp())?;
+        let was = suggest::find(&slots, typed, cluster.now.timestamp())?;
         let changed = match judge(was, &slots)? {
             None => Ok(was.clone()),
             Some(spec) => cluster.change(was, &spec).await,
@@ -112,8 +112,8 @@ where
 }
 
 /// Somebody else's slot, and what an administrator would type.
-fn not_yours(row: &Row, me: &Me, forced: &str) -> Failure {
-    let (slot, holders, who) = (&row.slot, row.holders(), plain(&me.username));
+fn not_yours(view: &SlotView, identity: &Identity, forced: &str) -> Failure {
+    let (slot, holders, who) = (&view.slot, view.holders(), plain(&identity.username));
     Failure::Refused(format!("{slot} is held by {holders}, and you are {who}. If you run this cluster: {forced}"))
 }
 
@@ -127,13 +127,13 @@ fn agreed(question: &str, flag: &str) -> Result<bool, Failure> {
 }
 
 /// `Fri 18:00 UTC (in 2 d 3 h)`, `16:48 UTC (12 min ago)`.
-fn moment(at: Timestamp, now: Timestamp) -> String {
+fn datetime(at: Timestamp, now: Timestamp) -> String {
     format!("{} ({})", human_time(at, now), relative(at, now))
 }
 
 /// The moment, and what the clock on this wall will show then, if it is not UTC.
 fn on_the_clock(at: Timestamp, local: &TimeZone, now: Timestamp) -> String {
-    let shown = moment(at, now);
+    let shown = datetime(at, now);
     let here = at.to_zoned(local.clone());
     if here.offset().is_zero() { shown } else { format!("{shown}, which is {} here", here.strftime("%a %H:%M")) }
 }

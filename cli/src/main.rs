@@ -3,14 +3,14 @@
 mod args;
 mod cluster;
 mod commands;
+mod datetime;
 mod failure;
-mod me;
-mod moment;
-mod near;
+mod identity;
 mod output;
 mod request;
-mod row;
+mod suggest;
 mod table;
+mod view;
 
 use std::process::ExitCode;
 

@@ -100,10 +100,10 @@ pub(crate) async fn follow(
     cluster: &Cluster,
     slot: &str,
     (kind, id): (RequestKind, &str),
-    patience: SignedDuration,
+    timeout: SignedDuration,
     mut tell: impl FnMut(&str),
 ) -> Result<Ended, Failure> {
-    let limit = Duration::try_from(patience).unwrap_or(Duration::MAX);
+    let limit = Duration::try_from(timeout).unwrap_or(Duration::MAX);
     let mut told = Told::default();
     let followed = tokio::time::timeout(limit, async {
         loop {

@@ -55,7 +55,7 @@ pub(crate) struct Wait {
 
 impl Wait {
     /// How long to follow it; not at all if none.
-    pub(crate) fn patience(&self) -> Option<SignedDuration> {
+    pub(crate) fn timeout(&self) -> Option<SignedDuration> {
         (self.wait && !self.no_wait).then_some(self.timeout)
     }
 }

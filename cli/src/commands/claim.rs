@@ -9,13 +9,13 @@ use serde_json::{Map, Value, json};
 
 use crate::args::{Claim, Form};
 use crate::cluster::Cluster;
-use crate::commands::{change, moment, on_the_clock};
+use crate::commands::{change, datetime, on_the_clock};
+use crate::datetime as datetimes;
 use crate::failure::Failure;
-use crate::me::Me;
-use crate::moment as moments;
-use crate::near;
+use crate::identity::Identity;
 use crate::output::machine;
-use crate::row::Row;
+use crate::suggest;
+use crate::view::SlotView;
 
 /// When a claim shall end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,37 +35,46 @@ pub(crate) async fn run(cluster: &Cluster, args: &Claim, form: Form) -> Result<S
     let end = match args.until.as_deref() {
         None => End::AsItWas,
         Some("never") => End::Never,
-        Some(text) => End::At(moments::parse(text, &cluster.now).map_err(|e| Failure::Usage(format!("--until: {e}")))?),
+        Some(text) => {
+            End::At(datetimes::parse(text, &cluster.now).map_err(|e| Failure::Usage(format!("--until: {e}")))?)
+        }
     };
-    let me = cluster.me().await?;
-    let trust = trust::decided(cluster, args, &me).await?;
+    let identity = cluster.identity().await?;
+    let trust = trust::decided(cluster, args, &identity).await?;
     let judged = |slot: &Slot, slots: &[Slot]| {
-        judge(slot, slots, &me, args, end, now).map(|claim| Some(json!({"claim": trust::with(claim, trust)})))
+        judge(slot, slots, &identity, args, end, now).map(|claim| Some(json!({"claim": trust::with(claim, trust)})))
     };
     let mut changed = change(cluster, &args.slot, judged).await?;
     if let Some(is) = trust::after(cluster, &changed.is, trust).await {
         changed.is = is;
     }
-    let row = Row::of(&changed.is, Some(&me), now);
+    let view = SlotView::of(&changed.is, Some(&identity), now);
     let local = cluster.now.time_zone();
-    Ok(machine(&row, form)?.unwrap_or_else(|| next(&row, cluster.program, local, now)))
+    Ok(machine(&view, form)?.unwrap_or_else(|| next(&view, cluster.program, local, now)))
 }
 
 /// The claim to write, as a JSON merge patch, or who stands in the way.
-fn judge(slot: &Slot, slots: &[Slot], me: &Me, args: &Claim, end: End, now: Timestamp) -> Result<Value, Failure> {
-    let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
-    match Standing::of(view.as_ref(), now).held() {
-        None => new_claim(me, args, end),
-        Some(claim) if me.holds(claim) => changed_claim(slot, args, end),
-        Some(_) => Err(held_by_another(&Row::of(slot, Some(me), now), slots, now)),
+fn judge(
+    slot: &Slot,
+    slots: &[Slot],
+    identity: &Identity,
+    args: &Claim,
+    end: End,
+    now: Timestamp,
+) -> Result<Value, Failure> {
+    let claim_view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    match Standing::of(claim_view.as_ref(), now).held() {
+        None => new_claim(identity, args, end),
+        Some(claim) if identity.holds(claim) => changed_claim(slot, args, end),
+        Some(_) => Err(held_by_another(&SlotView::of(slot, Some(identity), now), slots, now)),
     }
 }
 
-fn new_claim(me: &Me, args: &Claim, end: End) -> Result<Value, Failure> {
+fn new_claim(identity: &Identity, args: &Claim, end: End) -> Result<Value, Failure> {
     let Some(purpose) = &args.purpose else {
         return Err(Failure::Usage("a new claim needs a purpose: --purpose 'payments refactor'".to_owned()));
     };
-    let users: Vec<&str> = match (args.users.as_slice(), me.name()) {
+    let users: Vec<&str> = match (args.users.as_slice(), identity.name()) {
         ([], Some(name)) => vec![name.as_str()],
         ([], None) => return Err(Failure::Usage("your user name cannot be a claim's: pass --user NAME".to_owned())),
         (users, _) => users.iter().map(Name::as_str).collect(),
@@ -92,7 +101,7 @@ fn changed_claim(slot: &Slot, args: &Claim, end: End) -> Result<Value, Failure> 
         changes.insert("aliases".to_owned(), Value::Null);
     }
     if changes.is_empty() && args.trust.said().is_none() {
-        let slot = crate::row::slot_name(slot);
+        let slot = crate::view::slot_name(slot);
         return Err(Failure::Refused(format!(
             "{slot} is yours already. To change the claim, say what: --until, --purpose, --user, or \
              --trust-workloads"
@@ -101,18 +110,24 @@ fn changed_claim(slot: &Slot, args: &Claim, end: End) -> Result<Value, Failure> 
     Ok(Value::Object(changes))
 }
 
-fn held_by_another(row: &Row, slots: &[Slot], now: Timestamp) -> Failure {
-    let purpose = row.purpose.as_ref().map(|purpose| format!(" for {}", quoted(purpose))).unwrap_or_default();
-    let until = row.until.map(|at| format!(", until {}", moment(at, now))).unwrap_or_default();
-    Failure::Refused(format!("{} is held by {}{purpose}{until}. {}", row.slot, row.holders(), near::free(slots, now)))
+fn held_by_another(view: &SlotView, slots: &[Slot], now: Timestamp) -> Failure {
+    let purpose = view.purpose.as_ref().map(|purpose| format!(" for {}", quoted(purpose))).unwrap_or_default();
+    let until = view.until.map(|at| format!(", until {}", datetime(at, now))).unwrap_or_default();
+    Failure::Refused(format!(
+        "{} is held by {}{purpose}{until}. {}",
+        view.slot,
+        view.holders(),
+        suggest::free(slots, now)
+    ))
 }
 
 /// What was done, and what to do next.
-fn next(row: &Row, program: &str, local: &TimeZone, now: Timestamp) -> String {
-    let slot = &row.slot;
-    let whose = if row.mine == Some(true) { "yours".to_owned() } else { format!("held by {}", row.holders()) };
-    let until = row.until.map_or("with no end date".to_owned(), |at| format!("until {}", on_the_clock(at, local, now)));
-    let others: Vec<String> = row.users.iter().skip(1).cloned().collect();
+fn next(view: &SlotView, program: &str, local: &TimeZone, now: Timestamp) -> String {
+    let slot = &view.slot;
+    let whose = if view.mine == Some(true) { "yours".to_owned() } else { format!("held by {}", view.holders()) };
+    let until =
+        view.until.map_or("with no end date".to_owned(), |at| format!("until {}", on_the_clock(at, local, now)));
+    let others: Vec<String> = view.users.iter().skip(1).cloned().collect();
     let with = if others.is_empty() { String::new() } else { format!(" Shared with {}.", list(&others)) };
     format!(
         "{slot} is {whose}, {until}.{with}\n\
@@ -126,7 +141,7 @@ fn next(row: &Row, program: &str, local: &TimeZone, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::tests::{claimed, slot};
+    use crate::view::tests::{claimed, slot};
 
     fn now() -> Timestamp {
         "2026-11-23T15:00:00Z".parse().unwrap()
@@ -144,8 +159,8 @@ mod tests {
 
     #[track_caller]
     fn check(slot: &Slot, args: &Claim, end: End, expected: Result<Value, &str>) {
-        let slots = [slot.clone(), crate::row::tests::slot("onix")];
-        let judged = judge(slot, &slots, &Me::test("Alice"), args, end, now());
+        let slots = [slot.clone(), crate::view::tests::slot("onix")];
+        let judged = judge(slot, &slots, &Identity::test("Alice"), args, end, now());
         assert_eq!(judged.map_err(|e| e.to_string()), expected.map_err(str::to_owned));
     }
 
@@ -195,7 +210,7 @@ mod tests {
         let mut mine = claimed("mew", "alice");
         mine.spec.claim.as_mut().unwrap().until = serde_json::from_value("2026-11-27T18:00:00Z".into()).unwrap();
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
-        let text = next(&Row::of(&mine, Some(&Me::test("alice")), now()), "kubectl hotdesk", &berlin, now());
+        let text = next(&SlotView::of(&mine, Some(&Identity::test("alice")), now()), "kubectl hotdesk", &berlin, now());
         assert!(
             text.starts_with("mew is yours, until Fri 18:00 UTC (in 4 d 3 h), which is Fri 19:00 here.\n"),
             "{text}"

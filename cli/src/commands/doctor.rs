@@ -1,12 +1,11 @@
 //! `hotdesk doctor`: is everything in place, and how does one fix what is not?
 //!
-//! `facts` asks, `show` shows, `finding` is what both speak of; every other file judges one part of what was seen.
+//! `snapshot` asks, `show` shows, `finding` is what both speak of; every other file judges one part of what was seen.
 
 mod ask;
 mod beyond;
 mod certificates;
 mod deployers;
-mod facts;
 mod finding;
 mod gate;
 mod installation;
@@ -28,6 +27,7 @@ mod show;
 mod sight;
 mod slot_policies;
 mod slots;
+mod snapshot;
 mod start;
 mod sync;
 mod usage;
@@ -37,10 +37,10 @@ use hotdesk_slots::text::harmless;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use self::facts::Facts;
 use self::finding::{Finding, Level};
 use self::look::Controller;
 use self::reapers::Reaper;
+use self::snapshot::Snapshot;
 use crate::args::Form;
 use crate::cluster::Cluster;
 use crate::commands::Done;
@@ -59,8 +59,8 @@ struct Report<'a> {
 /// # Errors
 /// When the cluster cannot be asked at all.
 pub(crate) async fn run(cluster: &Cluster, form: Form) -> Result<Done, Failure> {
-    let facts = Facts::gather(cluster).await?;
-    let findings = judge(&facts, cluster.program, cluster.now.timestamp());
+    let snapshot = Snapshot::gather(cluster).await?;
+    let findings = judge(&snapshot, cluster.program, cluster.now.timestamp());
     let well = findings.iter().all(|finding| finding.level <= Level::Warning);
     let report = Report { well, findings: &findings };
     let text = machine(&report, form)?.unwrap_or_else(|| show::show(&findings, form == Form::Wide));
@@ -68,40 +68,40 @@ pub(crate) async fn run(cluster: &Cluster, form: Form) -> Result<Done, Failure> 
 }
 
 /// Every finding, with nothing in it that could harm a terminal.
-fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding> {
-    let then = &facts.then;
-    let mut findings = installation::judge(facts);
-    findings.extend(offered::judge(facts));
+fn judge(snapshot: &Snapshot, program: &str, now: Timestamp) -> Vec<Finding> {
+    let then = &snapshot.then;
+    let mut findings = installation::judge(snapshot);
+    findings.extend(offered::judge(snapshot));
     findings.extend(beyond::judge(&then.grants));
     findings.extend(own_namespaces::judge(&then.own_namespaces, &then.grants));
-    findings.extend(deployers::judge(facts.deployments.as_deref().unwrap_or_default()));
+    findings.extend(deployers::judge(snapshot.deployments.as_deref().unwrap_or_default()));
     if let Some(certificate) = &then.certificate {
-        findings.extend(certificates::judge(&gate::bundles(facts), certificate, now));
+        findings.extend(certificates::judge(&gate::bundles(snapshot), certificate, now));
         findings.extend(served::judge(&then.served, certificate, now));
     }
-    findings.extend(probe::judge(facts));
-    findings.extend(sync::judge(facts, now));
+    findings.extend(probe::judge(snapshot));
+    findings.extend(sync::judge(snapshot, now));
     findings.extend(rights::judge(&then.rights));
     findings.extend(sessions::judge(&then.sessions, now));
-    findings.extend(then.controllers.iter().flat_map(|controller| sight(controller, facts, now)));
+    findings.extend(then.controllers.iter().flat_map(|controller| sight(controller, snapshot, now)));
     findings.extend(metrics::judge(&metrics::Counted {
         reapers: &then.reapers,
         controllers: &then.controllers,
         monitors: &then.monitors,
     }));
-    let ingresses = facts.ingresses.as_deref().unwrap_or_default();
+    let ingresses = snapshot.ingresses.as_deref().unwrap_or_default();
     findings.extend(ways_in::judge(&then.ways_in, &then.reapers, &then.controllers, ingresses));
     findings.extend(ways_in::second_witness(&then.ways_in, &then.reapers, &then.controllers, ingresses));
     findings.extend(start::judge(&then.starts));
     findings.extend(secrets::judge(&then.secrets));
     findings.extend(saved::judge(&then.saved));
-    findings.extend(slots::judge(facts, program, now));
+    findings.extend(slots::judge(snapshot, program, now));
     // A slot that another judgement has something against is not in order.
-    let amiss: Vec<String> = findings.iter().filter(|f| f.level != Level::Ok).map(|f| f.about.clone()).collect();
-    findings.retain(|finding| finding.id != finding::Id::Slot || !amiss.contains(&finding.about));
+    let amiss: Vec<String> = findings.iter().filter(|f| f.level != Level::Ok).map(|f| f.subject.clone()).collect();
+    findings.retain(|finding| finding.id != finding::Id::Slot || !amiss.contains(&finding.subject));
     for finding in &mut findings {
-        finding.about = harmless(&finding.about);
-        finding.says = harmless(&finding.says);
+        finding.subject = harmless(&finding.subject);
+        finding.message = harmless(&finding.message);
         finding.fix = finding.fix.take().map(|fix| harmless(&fix));
     }
     // As they are shown, and each slot's together.
@@ -110,11 +110,11 @@ fn judge(facts: &Facts, program: &str, now: Timestamp) -> Vec<Finding> {
 }
 
 /// Everything about one ingress controller.
-fn sight(controller: &Controller, facts: &Facts, now: Timestamp) -> Vec<Finding> {
+fn sight(controller: &Controller, snapshot: &Snapshot, now: Timestamp) -> Vec<Finding> {
     let reads = |reaper: &&Reaper| reaper.places().iter().any(|(place, _)| *place == controller.place);
-    let readers: Vec<&Reaper> = facts.then.reapers.iter().filter(reads).collect();
-    let mut findings = sight::pods(controller, &facts.then.known, readers.len());
-    findings.extend(settings::judge(controller, &facts.then.ways_in.proxies));
+    let readers: Vec<&Reaper> = snapshot.then.reapers.iter().filter(reads).collect();
+    let mut findings = sight::pods(controller, &snapshot.then.known, readers.len());
+    findings.extend(settings::judge(controller, &snapshot.then.ways_in.proxies));
     findings.extend(sight::format(controller, &readers));
     findings.extend(rotation::judge(controller, &readers, now));
     findings
@@ -127,6 +127,6 @@ mod tests {
     #[test]
     fn what_could_not_be_seen_is_not_well() {
         let well = |level: Level| level <= Level::Warning;
-        assert!(well(Level::Ok) && well(Level::Warning) && !well(Level::Unseen) && !well(Level::Problem));
+        assert!(well(Level::Ok) && well(Level::Warning) && !well(Level::Unknown) && !well(Level::Problem));
     }
 }

@@ -6,12 +6,12 @@ use serde_json::json;
 
 use crate::args::{Form, Keep};
 use crate::cluster::Cluster;
-use crate::commands::{change, moment, not_yours, on_the_clock};
+use crate::commands::{change, datetime, not_yours, on_the_clock};
+use crate::datetime as datetimes;
 use crate::failure::Failure;
-use crate::me::Me;
-use crate::moment as moments;
+use crate::identity::Identity;
 use crate::output::machine;
-use crate::row::Row;
+use crate::view::SlotView;
 
 /// Keeps a slot from being cleared until a moment, or takes that wish back.
 ///
@@ -21,29 +21,31 @@ pub(crate) async fn run(cluster: &Cluster, args: &Keep, form: Form) -> Result<St
     let now = cluster.now.timestamp();
     let until = match args.until.trim() {
         "off" => None,
-        text => Some(moments::parse(text, &cluster.now).map_err(Failure::Usage)?),
+        text => Some(datetimes::parse(text, &cluster.now).map_err(Failure::Usage)?),
     };
-    let me = cluster.me().await?;
+    let identity = cluster.identity().await?;
     let judged = |slot: &Slot, _: &[Slot]| {
-        judge(slot, &me, args, cluster.program, now)?;
+        judge(slot, &identity, args, cluster.program, now)?;
         Ok(Some(json!({"keepUntil": until})))
     };
     let changed = change(cluster, &args.slot, judged).await?;
-    let row = Row::of(&changed.is, Some(&me), now);
-    Ok(machine(&row, form)?.unwrap_or_else(|| say(&row, cluster.now.time_zone(), now)))
+    let view = SlotView::of(&changed.is, Some(&identity), now);
+    Ok(machine(&view, form)?.unwrap_or_else(|| say(&view, cluster.now.time_zone(), now)))
 }
 
 /// The server decides what is allowed; this is against slips of the hand.
-fn judge(slot: &Slot, me: &Me, args: &Keep, program: &str, now: Timestamp) -> Result<(), Failure> {
-    let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
-    let row = Row::of(slot, Some(me), now);
-    match Standing::of(view.as_ref(), now).held() {
+fn judge(slot: &Slot, identity: &Identity, args: &Keep, program: &str, now: Timestamp) -> Result<(), Failure> {
+    let claim_view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let view = SlotView::of(slot, Some(identity), now);
+    match Standing::of(claim_view.as_ref(), now).held() {
         _ if args.force => Ok(()),
-        Some(claim) if me.holds(claim) => Ok(()),
-        Some(_) => Err(not_yours(&row, me, &format!("{program} keep {} '{}' --force", row.slot, shown(&args.until)))),
+        Some(claim) if identity.holds(claim) => Ok(()),
+        Some(_) => {
+            Err(not_yours(&view, identity, &format!("{program} keep {} '{}' --force", view.slot, shown(&args.until))))
+        }
         None => Err(Failure::Refused(format!(
             "{slot} is free, and only its holder can keep it. Claim it first: {program} claim {slot} --purpose …",
-            slot = row.slot
+            slot = view.slot
         ))),
     }
 }
@@ -52,15 +54,15 @@ fn shown(typed: &str) -> String {
     hotdesk_slots::text::plain(typed.trim())
 }
 
-fn say(row: &Row, local: &TimeZone, now: Timestamp) -> String {
-    let slot = &row.slot;
-    let Some(keep) = row.keep_until.filter(|at| *at > now) else {
+fn say(view: &SlotView, local: &TimeZone, now: Timestamp) -> String {
+    let slot = &view.slot;
+    let Some(keep) = view.keep_until.filter(|at| *at > now) else {
         return format!("{slot} is not kept any more: if nobody uses it, it is cleared like any other slot.\n");
     };
     let kept = format!("{slot} won't be cleared before {}.\n", on_the_clock(keep, local, now));
-    match row.until {
+    match view.until {
         Some(until) if until < keep => {
-            format!("{kept}Your claim lapses before that, at {}; then anyone can claim {slot}.\n", moment(until, now))
+            format!("{kept}Your claim lapses before that, at {}; then anyone can claim {slot}.\n", datetime(until, now))
         }
         _ => kept,
     }
@@ -69,7 +71,7 @@ fn say(row: &Row, local: &TimeZone, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::tests::{claimed, slot};
+    use crate::view::tests::{claimed, slot};
 
     fn now() -> Timestamp {
         "2026-11-23T15:00:00Z".parse().unwrap()
@@ -78,7 +80,7 @@ mod tests {
     #[track_caller]
     fn check(slot: &Slot, force: bool, expected: Result<(), &str>) {
         let args = Keep { slot: "mew".to_owned(), until: "4h".to_owned(), force };
-        let judged = judge(slot, &Me::test("alice"), &args, "hotdesk", now());
+        let judged = judge(slot, &Identity::test("alice"), &args, "hotdesk", now());
         assert_eq!(judged.map_err(|e| e.to_string()), expected.map_err(str::to_owned));
     }
 
@@ -99,7 +101,7 @@ mod tests {
         let time = |text: Option<&str>| serde_json::from_value(json!(text)).unwrap();
         slot.spec.keep_until = time(keep);
         slot.spec.claim.as_mut().unwrap().until = time(until);
-        assert_eq!(say(&Row::of(&slot, None, now()), &TimeZone::UTC, now()), expected);
+        assert_eq!(say(&SlotView::of(&slot, None, now()), &TimeZone::UTC, now()), expected);
     }
 
     #[test]

@@ -12,10 +12,10 @@ use crate::args::{Form, List};
 use crate::cluster::Cluster;
 use crate::commands::relative;
 use crate::failure::Failure;
-use crate::me::Me;
+use crate::identity::Identity;
 use crate::output::machine;
-use crate::row::{Row, Stand};
 use crate::table::{self, Cell};
+use crate::view::{SlotView, Stand};
 
 /// A longer purpose is cut, so that a line fits a screen; `wide` shows it whole.
 const PURPOSE: usize = 40;
@@ -30,29 +30,29 @@ pub(crate) async fn run(cluster: &Cluster, args: &List, form: Form) -> Result<St
     }
     let slots = cluster.slots().await?;
     // Not to know who asks spoils nothing but `--mine`.
-    let me = match cluster.me().await {
-        Ok(me) => Some(me),
+    let identity = match cluster.identity().await {
+        Ok(identity) => Some(identity),
         Err(failure) if args.mine => return Err(failure),
         Err(_no_matter) => None,
     };
     if args.watch {
-        return watch::run(cluster, slots, me.as_ref(), args, form).await;
+        return watch::run(cluster, slots, identity.as_ref(), args, form).await;
     }
     let now = cluster.now.timestamp();
-    let rows = rows(&slots, me.as_ref(), args, now);
+    let rows = rows(&slots, identity.as_ref(), args, now);
     match form {
         Form::Csv => sheet::write(&rows),
         _ => Ok(machine(&rows, form)?.unwrap_or_else(|| table(&rows, &slots, args, form, cluster.program, now))),
     }
 }
 
-fn table(rows: &[Row], slots: &[Slot], args: &List, form: Form, program: &str, now: Timestamp) -> String {
+fn table(rows: &[SlotView], slots: &[Slot], args: &List, form: Form, program: &str, now: Timestamp) -> String {
     if rows.is_empty() { nothing(slots, args, program) } else { show(rows, form == Form::Wide, now) }
 }
 
-fn rows(slots: &[Slot], me: Option<&Me>, args: &List, now: Timestamp) -> Vec<Row> {
-    let all = slots.iter().map(|slot| Row::of(slot, me, now));
-    all.filter(|row| (!args.mine || row.mine == Some(true)) && (!args.free || row.is_free())).collect()
+fn rows(slots: &[Slot], identity: Option<&Identity>, args: &List, now: Timestamp) -> Vec<SlotView> {
+    let all = slots.iter().map(|slot| SlotView::of(slot, identity, now));
+    all.filter(|view| (!args.mine || view.mine == Some(true)) && (!args.free || view.is_free())).collect()
 }
 
 fn nothing(slots: &[Slot], args: &List, program: &str) -> String {
@@ -65,52 +65,52 @@ fn nothing(slots: &[Slot], args: &List, program: &str) -> String {
     }
 }
 
-fn show(rows: &[Row], wide: bool, now: Timestamp) -> String {
+fn show(rows: &[SlotView], wide: bool, now: Timestamp) -> String {
     let mut header = vec!["SLOT", "OWNER", "PURPOSE", "UNTIL", "LAST ACTIVITY", "VERDICT", "REAP AT"];
     if wide {
         header.extend(["USERS", "KEEP UNTIL", "HOST", "REASON"]);
     }
-    let lines: Vec<Vec<Cell>> = rows.iter().map(|row| line(row, wide, now)).collect();
+    let lines: Vec<Vec<Cell>> = rows.iter().map(|view| line(view, wide, now)).collect();
     table::render(&header, &lines)
 }
 
-fn line(row: &Row, wide: bool, now: Timestamp) -> Vec<Cell> {
+fn line(view: &SlotView, wide: bool, now: Timestamp) -> Vec<Cell> {
     let time = |at: Option<Timestamp>| Cell::new(at.map(|at| human_time(at, now)).unwrap_or_default());
-    let purpose = row.purpose.clone().unwrap_or_default();
+    let purpose = view.purpose.clone().unwrap_or_default();
     let mut cells = vec![
-        Cell::new(&row.slot).styled(if row.mine == Some(true) { Style::new().bold() } else { Style::new() }),
-        owner(row),
+        Cell::new(&view.slot).styled(if view.mine == Some(true) { Style::new().bold() } else { Style::new() }),
+        owner(view),
         Cell::new(if wide { purpose } else { cut(&purpose) }),
-        time(row.until),
-        Cell::new(row.last_activity.as_ref().map(|seen| relative(seen.time, now)).unwrap_or_default()),
-        verdict(row),
-        reap_at(row, now),
+        time(view.until),
+        Cell::new(view.last_activity.as_ref().map(|seen| relative(seen.time, now)).unwrap_or_default()),
+        verdict(view),
+        reap_at(view, now),
     ];
     if wide {
-        let reason = row.verdict.as_ref().map(|verdict| verdict.reason.clone()).unwrap_or_default();
-        let users = row.users.iter().cloned().chain(row.groups.iter().map(|group| format!("group:{group}")));
+        let reason = view.verdict.as_ref().map(|verdict| verdict.reason.clone()).unwrap_or_default();
+        let users = view.users.iter().cloned().chain(view.groups.iter().map(|group| format!("group:{group}")));
         cells.push(Cell::new(users.collect::<Vec<_>>().join(",")));
-        cells.extend([time(row.keep_until), Cell::new(row.host.clone().unwrap_or_default()), Cell::new(reason)]);
+        cells.extend([time(view.keep_until), Cell::new(view.host.clone().unwrap_or_default()), Cell::new(reason)]);
     }
     cells
 }
 
 /// The owner, and how many share the slot.
-fn owner(row: &Row) -> Cell {
-    let mut name = row.users.first().or(row.groups.first()).cloned().unwrap_or_default();
-    if row.users.len() > 1 {
-        name = format!("{name} +{}", row.users.len() - 1);
+fn owner(view: &SlotView) -> Cell {
+    let mut name = view.users.first().or(view.groups.first()).cloned().unwrap_or_default();
+    if view.users.len() > 1 {
+        name = format!("{name} +{}", view.users.len() - 1);
     }
-    match row.standing {
+    match view.standing {
         Stand::Free => Cell::new("(free)").styled(Style::new().fg_color(Some(AnsiColor::Green.into()))),
         Stand::Lapsed => Cell::new(format!("{name} (lapsed)")).styled(Style::new().dimmed()),
-        Stand::Held if row.mine == Some(true) => Cell::new(format!("{name} (you)")).styled(Style::new().bold()),
+        Stand::Held if view.mine == Some(true) => Cell::new(format!("{name} (you)")).styled(Style::new().bold()),
         Stand::Held => Cell::new(name),
     }
 }
 
-fn verdict(row: &Row) -> Cell {
-    let Some(verdict) = &row.verdict else { return Cell::new("") };
+fn verdict(view: &SlotView) -> Cell {
+    let Some(verdict) = &view.verdict else { return Cell::new("") };
     let (name, colour) = match verdict.state {
         VerdictState::Active => ("Active", AnsiColor::Green),
         VerdictState::Idle => ("Idle", AnsiColor::Yellow),
@@ -118,8 +118,8 @@ fn verdict(row: &Row) -> Cell {
         VerdictState::Unknown => ("Unknown", AnsiColor::Red),
     };
     // `why` says which, and why.
-    let failed = row.failed_reaps.len();
-    let back = row.last_reap.as_ref().is_some_and(|reap| reap.restored_at.is_some());
+    let failed = view.failed_reaps.len();
+    let back = view.last_reap.as_ref().is_some_and(|reap| reap.restored_at.is_some());
     let name = match failed {
         0 if back => format!("{name} (brought back)"),
         0 => name.to_owned(),
@@ -129,8 +129,8 @@ fn verdict(row: &Row) -> Cell {
 }
 
 /// A reap that should have been by now is said to be due: the reaper runs once an hour.
-fn reap_at(row: &Row, now: Timestamp) -> Cell {
-    Cell::new(match row.reap_at {
+fn reap_at(view: &SlotView, now: Timestamp) -> Cell {
+    Cell::new(match view.reap_at {
         None => String::new(),
         Some(at) if at <= now => format!("due for {}", human_duration(now.duration_since(at))),
         Some(at) => human_time(at, now),
@@ -147,7 +147,7 @@ fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::tests::{claimed, slot};
+    use crate::view::tests::{claimed, slot};
     use hotdesk_slots::SlotStatus;
 
     fn now() -> Timestamp {
@@ -171,8 +171,8 @@ mod tests {
     }
 
     fn shown(args: &List, wide: bool) -> String {
-        let me = Me::test("alice@example.com");
-        let text = show(&rows(&slots(), Some(&me), args, now()), wide, now());
+        let identity = Identity::test("alice@example.com");
+        let text = show(&rows(&slots(), Some(&identity), args, now()), wide, now());
         anstream::adapter::strip_str(&text).to_string()
     }
 
@@ -224,8 +224,8 @@ onix  (free)                      -                  -          -              -
     #[test]
     fn free_shows_what_may_be_claimed_and_mine_what_i_hold() {
         let names = |args: &List| -> Vec<String> {
-            let me = Me::test("alice@example.com");
-            rows(&slots(), Some(&me), args, now()).into_iter().map(|row| row.slot).collect()
+            let identity = Identity::test("alice@example.com");
+            rows(&slots(), Some(&identity), args, now()).into_iter().map(|view| view.slot).collect()
         };
         assert_eq!(names(&List { mine: false, free: true, watch: false }), ["abra", "onix"]);
         assert_eq!(names(&List { mine: true, free: false, watch: false }), ["mew"]);
@@ -235,7 +235,7 @@ onix  (free)                      -                  -          -              -
     fn an_escape_sequence_in_a_purpose_does_not_reach_the_terminal() {
         let mut evil = claimed("mew", "alice@example.com");
         evil.spec.claim.as_mut().unwrap().purpose = Some("\u{1b}]0;owned\u{7}\u{9b}2J".to_owned());
-        let text = show(&[Row::of(&evil, None, now())], true, now());
+        let text = show(&[SlotView::of(&evil, None, now())], true, now());
         let text = anstream::adapter::strip_str(&text).to_string();
         assert!(text.contains("\u{fffd}]0;owned\u{fffd}\u{fffd}2J"), "{text:?}");
         assert!(!text.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{text:?}");

@@ -10,12 +10,12 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::args::{Form, Plan};
 use crate::cluster::Cluster;
-use crate::commands::{UNSEEN, moment, relative};
+use crate::commands::{UNSEEN, datetime, relative};
 use crate::failure::Failure;
-use crate::near;
 use crate::output::machine;
-use crate::row::{Planned, PlannedRelease, Row, Signal};
+use crate::suggest;
 use crate::table::{Cell, render};
+use crate::view::{Planned, PlannedRelease, Signal, SlotView};
 
 /// Tells what the slot's reaper would do.
 ///
@@ -24,9 +24,9 @@ use crate::table::{Cell, render};
 pub(crate) async fn run(cluster: &Cluster, args: &Plan, form: Form) -> Result<String, Failure> {
     let slots = cluster.slots().await?;
     let now = cluster.now.timestamp();
-    let slot = near::find(&slots, &args.slot, now)?;
-    let (row, runs) = (Row::of(slot, None, now), slot.status.as_ref().and_then(Runs::of));
-    Ok(machine(&row, form)?.unwrap_or_else(|| tell(&row, runs.as_ref(), cluster.program, now)))
+    let slot = suggest::find(&slots, &args.slot, now)?;
+    let (view, runs) = (SlotView::of(slot, None, now), slot.status.as_ref().and_then(Runs::of));
+    Ok(machine(&view, form)?.unwrap_or_else(|| tell(&view, runs.as_ref(), cluster.program, now)))
 }
 
 /// When the reaper runs.
@@ -68,25 +68,26 @@ impl Runs {
     }
 }
 
-fn tell(row: &Row, runs: Option<&Runs>, program: &str, now: Timestamp) -> String {
-    let mut text = format!("{}\n", when(row, runs, now));
-    if !row.signals.is_empty() {
-        let checked = row.verdict.as_ref().map(|verdict| format!(" {}", relative(verdict.at, now))).unwrap_or_default();
-        let _infallible = writeln!(text, "\nWhat the check{checked} saw:\n{}{UNSEEN}\n", signals(&row.signals, now));
+fn tell(view: &SlotView, runs: Option<&Runs>, program: &str, now: Timestamp) -> String {
+    let mut text = format!("{}\n", when(view, runs, now));
+    if !view.signals.is_empty() {
+        let checked =
+            view.verdict.as_ref().map(|verdict| format!(" {}", relative(verdict.at, now))).unwrap_or_default();
+        let _infallible = writeln!(text, "\nWhat the check{checked} saw:\n{}{UNSEEN}\n", signals(&view.signals, now));
     }
-    match &row.plan {
+    match &view.plan {
         Some(plan) => text += &planned(plan, now),
         None => text += "What would be cleared is not known until the next check.\n",
     }
-    for failed in &row.failed_reaps {
-        let _infallible = writeln!(text, "{}", failed.told(&row.slot, program, now));
+    for failed in &view.failed_reaps {
+        let _infallible = writeln!(text, "{}", failed.told(&view.slot, program, now));
     }
-    let reaped = row.last_reap.as_ref().and_then(|reap| Some((reap, reap.back(now)?)));
+    let reaped = view.last_reap.as_ref().and_then(|reap| Some((reap, reap.back(now)?)));
     if let Some((reap, back)) = &reaped {
         let _infallible =
-            writeln!(text, "\nIt was last cleared at {}: {}. {back}", moment(reap.time, now), list(&reap.releases));
+            writeln!(text, "\nIt was last cleared at {}: {}. {back}", datetime(reap.time, now), list(&reap.releases));
     }
-    let slot = &row.slot;
+    let slot = &view.slot;
     // What is back is not offered again.
     let undo = if reaped.is_none() { format!("  Undo: {program} revive {slot}") } else { String::new() };
     let _infallible =
@@ -94,19 +95,19 @@ fn tell(row: &Row, runs: Option<&Runs>, program: &str, now: Timestamp) -> String
     text
 }
 
-fn when(row: &Row, runs: Option<&Runs>, now: Timestamp) -> String {
-    let slot = &row.slot;
-    let Some(verdict) = &row.verdict else {
+fn when(view: &SlotView, runs: Option<&Runs>, now: Timestamp) -> String {
+    let slot = &view.slot;
+    let Some(verdict) = &view.verdict else {
         return format!("Nobody has checked yet whether {slot} is in use. {}", runs_say(runs, now));
     };
     let reason = verdict.reason.trim_end_matches('.');
-    let due = row.reap_at.unwrap_or(now).max(now);
+    let due = view.reap_at.unwrap_or(now).max(now);
     match verdict.state {
-        VerdictState::Active | VerdictState::Kept if row.reap_at.is_some() => {
-            let run = runs.and_then(|runs| runs.next(due)).map(|at| format!(", by the run of {}", moment(at, now)));
+        VerdictState::Active | VerdictState::Kept if view.reap_at.is_some() => {
+            let run = runs.and_then(|runs| runs.next(due)).map(|at| format!(", by the run of {}", datetime(at, now)));
             let run = run.unwrap_or_else(|| format!(". {}", runs_say(runs, now)));
             let still = if verdict.state == VerdictState::Active { "in use" } else { "kept" };
-            format!("{slot} is {still}: {reason}.\nIf nobody uses it, it is cleared after {}{run}", moment(due, now))
+            format!("{slot} is {still}: {reason}.\nIf nobody uses it, it is cleared after {}{run}", datetime(due, now))
         }
         VerdictState::Active | VerdictState::Kept => {
             format!("{slot} is not cleared: {reason}. {}", runs_say(runs, now))
@@ -126,7 +127,7 @@ fn runs_say(runs: Option<&Runs>, now: Timestamp) -> String {
         Some(Runs::At(schedule)) => format!("The reaper runs at: {schedule}"),
         Some(hourly @ Runs::Hourly(_)) => {
             let next = now.checked_add(SignedDuration::from_secs(1)).ok().and_then(|from| hourly.next(from));
-            next.map(|at| format!("The next check is at {}.", moment(at, now))).unwrap_or_default()
+            next.map(|at| format!("The next check is at {}.", datetime(at, now))).unwrap_or_default()
         }
     }
 }
@@ -135,7 +136,7 @@ fn signals(signals: &[Signal], now: Timestamp) -> String {
     let rows: Vec<Vec<Cell>> = signals
         .iter()
         .map(|signal| {
-            let seen = signal.last_seen.map(|at| moment(at, now)).unwrap_or_default();
+            let seen = signal.last_seen.map(|at| datetime(at, now)).unwrap_or_default();
             [signal.name.clone(), signal.state_in_words().to_owned(), seen, signal.detail.clone()].map(Cell::new).into()
         })
         .collect();
@@ -174,7 +175,7 @@ fn planned(plan: &Planned, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::tests::slot;
+    use crate::view::tests::slot;
     use serde_json::json;
 
     fn now() -> Timestamp {
@@ -206,7 +207,7 @@ mod tests {
     fn check(status: serde_json::Value, runs: &Runs, expected: &str) {
         let mut slot = slot("mew");
         slot.status = serde_json::from_value(status).unwrap();
-        let told = tell(&Row::of(&slot, None, now()), Some(runs), "hotdesk", now());
+        let told = tell(&SlotView::of(&slot, None, now()), Some(runs), "hotdesk", now());
         let hint =
             "\nKeep it: hotdesk keep mew 4h.  Check it now: hotdesk reap mew --dry-run.  Undo: hotdesk revive mew\n";
         assert_eq!(anstream::adapter::strip_str(&told).to_string(), format!("{expected}{hint}"));
@@ -253,7 +254,7 @@ mod tests {
         let signals = json!([{"name": "jobs", "state": "Quiet", "lastSeen": "2026-11-23T14:55:00Z", "detail": job}]);
         let mut slot = slot("mew");
         slot.status = serde_json::from_value(json!({"signals": signals})).unwrap();
-        let told = tell(&Row::of(&slot, None, now()), None, "hotdesk", now());
+        let told = tell(&SlotView::of(&slot, None, now()), None, "hotdesk", now());
         for (id, part) in [
             ("e08", "kubectl logs -f"),
             ("e19", job),
@@ -271,7 +272,7 @@ mod tests {
         let told = |reap: serde_json::Value| {
             let mut slot = slot("mew");
             slot.status = serde_json::from_value(json!({"lastReap": reap})).unwrap();
-            tell(&Row::of(&slot, None, now()), None, "hotdesk", now())
+            tell(&SlotView::of(&slot, None, now()), None, "hotdesk", now())
         };
         let mut reap = json!({"time": "2026-11-23T12:00:00Z", "releases": ["web"]});
         assert!(told(reap.clone()).contains("Undo: hotdesk revive mew"));

@@ -9,10 +9,10 @@ use crate::args::{Form, Reap};
 use crate::cluster::Cluster;
 use crate::commands::Done;
 use crate::failure::Failure;
-use crate::near;
 use crate::output::machine;
 use crate::request::{self, Ended};
-use crate::row::slot_name;
+use crate::suggest;
+use crate::view::slot_name;
 
 /// What became of a request; the form of `-o json`.
 #[derive(Debug, Serialize)]
@@ -32,11 +32,11 @@ struct Told<'a> {
 /// Who says no, in their words; that there is no reaper; that it does not end.
 pub(crate) async fn run(cluster: &Cluster, args: &Reap, form: Form) -> Result<Done, Failure> {
     let slots = cluster.slots().await?;
-    let slot = near::find(&slots, &args.slot, cluster.now.timestamp())?;
+    let slot = suggest::find(&slots, &args.slot, cluster.now.timestamp())?;
     needs_reaper(slot)?;
     let name = slot_name(slot);
     let id = request::ask(cluster, name, RequestKind::Reap, args.dry_run, &[]).await?;
-    finish(cluster, name, (RequestKind::Reap, &id), args.wait.patience(), form).await
+    finish(cluster, name, (RequestKind::Reap, &id), args.wait.timeout(), form).await
 }
 
 /// Says early what the controller would say: that there is no reaper.
@@ -60,15 +60,15 @@ pub(super) async fn finish(
     cluster: &Cluster,
     slot: &str,
     (kind, id): (RequestKind, &str),
-    patience: Option<SignedDuration>,
+    timeout: Option<SignedDuration>,
     form: Form,
 ) -> Result<Done, Failure> {
     let told = Told { slot, request: id, exit_code: None, message: None };
-    let Some(patience) = patience else {
+    let Some(timeout) = timeout else {
         let text = format!("hotdesk was asked to {} {slot}. Follow it: {}\n", kind.as_str(), request::by_kubectl(slot));
         return Ok(Done { text: machine(&told, form)?.unwrap_or(text), well: true });
     };
-    let ended = request::follow(cluster, slot, (kind, id), patience, request::on_stderr).await?;
+    let ended = request::follow(cluster, slot, (kind, id), timeout, request::on_stderr).await?;
     let told = Told { exit_code: Some(ended.code), message: Some(&ended.message), ..told };
     let text = machine(&told, form)?.unwrap_or_else(|| format!("{}\n", verdict(kind, &ended)));
     Ok(Done { text, well: ended.code == 0 })
@@ -87,7 +87,7 @@ fn verdict(kind: RequestKind, ended: &Ended) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::tests::slot;
+    use crate::view::tests::slot;
     use serde_json::json;
 
     #[test]

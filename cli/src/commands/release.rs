@@ -6,12 +6,12 @@ use serde_json::json;
 
 use crate::args::{Form, Release};
 use crate::cluster::Cluster;
-use crate::commands::{Done, change, moment, not_yours};
+use crate::commands::{Done, change, datetime, not_yours};
 use crate::failure::Failure;
-use crate::me::Me;
+use crate::identity::Identity;
 use crate::output::machine;
 use crate::request;
-use crate::row::{Row, Stand};
+use crate::view::{SlotView, Stand};
 
 use purge::Purged;
 
@@ -33,22 +33,22 @@ enum Judged {
 /// Whose it is, or whatever the server says against it.
 pub(crate) async fn run(cluster: &Cluster, args: &Release, form: Form) -> Result<Done, Failure> {
     let now = cluster.now.timestamp();
-    let me = cluster.me().await?;
-    let purged = match purge::first(cluster, args, &me, form).await? {
+    let identity = cluster.identity().await?;
+    let purged = match purge::first(cluster, args, &identity, form).await? {
         Purged::Stop(done) => return Ok(done),
         Purged::GoOn(said) => said,
     };
     let clear_after = args.clean.then(|| now.checked_add(args.grace).unwrap_or(Timestamp::MAX));
     let judged = |slot: &Slot, _: &[Slot]| {
-        let judged = judge(slot, &me, args, cluster.program, now)?;
+        let judged = judge(slot, &identity, args, cluster.program, now)?;
         // What was to be kept was kept for its former holder.
         let given_back = json!({"claim": null, "keepUntil": null, "clearAfter": clear_after});
         Ok((judged == Judged::Release).then_some(given_back))
     };
     let changed = change(cluster, &args.slot, judged).await?;
-    let was = Row::of(&changed.was, Some(&me), now);
-    let row = Row::of(&changed.is, Some(&me), now);
-    let text = machine(&row, form)?;
+    let was = SlotView::of(&changed.was, Some(&identity), now);
+    let view = SlotView::of(&changed.is, Some(&identity), now);
+    let text = machine(&view, form)?;
     if let (Some(said), Some(_)) = (&purged, &text) {
         // Machines get the slot, and people still read what went.
         request::on_stderr(said);
@@ -59,26 +59,26 @@ pub(crate) async fn run(cluster: &Cluster, args: &Release, form: Form) -> Result
 }
 
 /// The server decides what is allowed; this is against slips of the hand.
-fn judge(slot: &Slot, me: &Me, args: &Release, program: &str, now: Timestamp) -> Result<Judged, Failure> {
-    let row = Row::of(slot, Some(me), now);
+fn judge(slot: &Slot, identity: &Identity, args: &Release, program: &str, now: Timestamp) -> Result<Judged, Failure> {
+    let view = SlotView::of(slot, Some(identity), now);
     let claim = slot.spec.claim.as_ref().map(ClaimView::lenient);
-    let own = claim.as_ref().is_some_and(|claim| me.holds(claim));
-    match row.standing {
+    let own = claim.as_ref().is_some_and(|claim| identity.holds(claim));
+    match view.standing {
         _ if own || args.force && (claim.is_some() || args.clean) => Ok(Judged::Release),
         Stand::Free | Stand::Lapsed if args.clean => Err(Failure::Refused(format!(
             "{slot} is free, so only an administrator can clear it; the reaper clears it once nobody uses it. If you \
              run this cluster: {program} release {slot} --clean --force",
-            slot = row.slot
+            slot = view.slot
         ))),
         Stand::Free | Stand::Lapsed => Ok(Judged::FreeAlready),
-        Stand::Held => Err(not_yours(&row, me, &format!("{program} release {} --force", row.slot))),
+        Stand::Held => Err(not_yours(&view, identity, &format!("{program} release {} --force", view.slot))),
     }
 }
 
-fn say(was: &Row, clear_after: Option<Timestamp>, program: &str, now: Timestamp) -> String {
+fn say(was: &SlotView, clear_after: Option<Timestamp>, program: &str, now: Timestamp) -> String {
     let slot = &was.slot;
     if let Some(at) = clear_after {
-        let when = if at <= now { String::new() } else { format!(" after {}", moment(at, now)) };
+        let when = if at <= now { String::new() } else { format!(" after {}", datetime(at, now)) };
         return format!(
             "{slot} is free again. The reaper's next run{when} uninstalls what is deployed there, used or not, but for \
              what always stays.\nIf you change your mind before: {program} claim {slot} --purpose …\n"
@@ -98,7 +98,7 @@ fn say(was: &Row, clear_after: Option<Timestamp>, program: &str, now: Timestamp)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::tests::{claimed, slot};
+    use crate::view::tests::{claimed, slot};
     use jiff::SignedDuration;
 
     fn now() -> Timestamp {
@@ -112,7 +112,7 @@ mod tests {
 
     #[track_caller]
     fn check(slot: &Slot, args: &Release, expected: Result<Judged, &str>) {
-        let judged = judge(slot, &Me::test("alice"), args, "hotdesk", now());
+        let judged = judge(slot, &Identity::test("alice"), args, "hotdesk", now());
         assert_eq!(judged.map_err(|e| e.to_string()), expected.map_err(str::to_owned));
     }
 
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn says_when_it_is_cleared_and_how_to_prevent_that() {
-        let was = Row::of(&claimed("mew", "alice"), None, now());
+        let was = SlotView::of(&claimed("mew", "alice"), None, now());
         let said = say(&was, Some("2026-11-23T15:10:00Z".parse().unwrap()), "hotdesk", now());
         assert!(said.contains("The reaper's next run after 15:10 UTC (in 10 min) uninstalls"), "{said}");
         assert!(said.contains("hotdesk claim mew"), "{said}");

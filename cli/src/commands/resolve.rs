@@ -24,7 +24,7 @@ use crate::args::{Form, Global, Resolve};
 use crate::cluster::{self, Cluster};
 use crate::failure::Failure;
 use crate::output::machine;
-use crate::row::slot_name;
+use crate::view::slot_name;
 
 /// A sheet of a thousand rows has a hundredth of it; more is not a sheet of slots.
 const MAX_FILE: u64 = 8 * 1024 * 1024;

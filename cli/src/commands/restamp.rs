@@ -7,9 +7,9 @@ use crate::args::{Form, Restamp};
 use crate::cluster::Cluster;
 use crate::commands::Done;
 use crate::failure::Failure;
-use crate::near;
 use crate::request;
-use crate::row::slot_name;
+use crate::suggest;
+use crate::view::slot_name;
 
 /// Has everything in the slot restamped, and follows that to its end.
 ///
@@ -17,7 +17,7 @@ use crate::row::slot_name;
 /// Who says no, in their words; that it does not end.
 pub(crate) async fn run(cluster: &Cluster, args: &Restamp, form: Form) -> Result<Done, Failure> {
     let slots = cluster.slots().await?;
-    let name = slot_name(near::find(&slots, &args.slot, cluster.now.timestamp())?);
+    let name = slot_name(suggest::find(&slots, &args.slot, cluster.now.timestamp())?);
     let id = request::ask(cluster, name, RequestKind::Restamp, false, &[]).await?;
-    finish(cluster, name, (RequestKind::Restamp, &id), args.wait.patience(), form).await
+    finish(cluster, name, (RequestKind::Restamp, &id), args.wait.timeout(), form).await
 }

@@ -12,9 +12,9 @@ use crate::args::{Form, Revive};
 use crate::cluster::Cluster;
 use crate::commands::{Done, agreed, relative};
 use crate::failure::Failure;
-use crate::near;
 use crate::request;
-use crate::row::slot_name;
+use crate::suggest;
+use crate::view::slot_name;
 
 /// How many of the objects that stay are named.
 const KEPT_SHOWN: usize = 8;
@@ -25,7 +25,7 @@ const KEPT_SHOWN: usize = 8;
 /// Who says no, in their words; that nothing is saved; that it does not end.
 pub(crate) async fn run(cluster: &Cluster, args: &Revive, form: Form) -> Result<Done, Failure> {
     let (slots, now) = (cluster.slots().await?, cluster.now.timestamp());
-    let slot = near::find(&slots, &args.slot, now)?;
+    let slot = suggest::find(&slots, &args.slot, now)?;
     needs_reaper(slot)?;
     let wanted = wanted(slot, &args.releases, now).map_err(Failure::Refused)?;
     let owner = owner(slot, now);
@@ -39,7 +39,7 @@ pub(crate) async fn run(cluster: &Cluster, args: &Revive, form: Form) -> Result<
     }
     let name = slot_name(slot);
     let id = request::ask(cluster, name, RequestKind::Revive, args.dry_run, &args.releases).await?;
-    finish(cluster, name, (RequestKind::Revive, &id), args.wait.patience(), form).await
+    finish(cluster, name, (RequestKind::Revive, &id), args.wait.timeout(), form).await
 }
 
 /// The newest save of each release that is asked for; of none in particular, those of the last reap.
@@ -115,15 +115,15 @@ fn reservations(saved: &SavedRelease, owner: Option<&str>) -> Vec<String> {
 }
 
 fn owner(slot: &Slot, now: Timestamp) -> Option<String> {
-    let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
-    let held = Standing::of(view.as_ref(), now).held();
+    let claim_view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let held = Standing::of(claim_view.as_ref(), now).held();
     held.and_then(|claim| claim.users.first()).map(ToString::to_string)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::tests::claimed;
+    use crate::view::tests::claimed;
     use serde_json::{Value, json};
 
     fn now() -> Timestamp {

@@ -7,11 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::args::{Form, Why};
 use crate::cluster::Cluster;
-use crate::commands::{UNSEEN, moment, relative};
+use crate::commands::{UNSEEN, datetime, relative};
 use crate::failure::Failure;
-use crate::near;
 use crate::output::machine;
-use crate::row::{Row, Signal, Stand, Verdict};
+use crate::suggest;
+use crate::view::{Signal, SlotView, Stand, Verdict};
 
 /// For how long what was cleared can be brought back, if nobody has set another time.
 const SAVED_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -23,56 +23,57 @@ const SAVED_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
 pub(crate) async fn run(cluster: &Cluster, args: &Why, form: Form) -> Result<String, Failure> {
     let slots = cluster.slots().await?;
     let now = cluster.now.timestamp();
-    let slot = near::find(&slots, &args.slot, now)?;
+    let slot = suggest::find(&slots, &args.slot, now)?;
     // Not to know who asks costs one sentence.
-    let me = cluster.me().await.ok();
-    let row = Row::of(slot, me.as_ref(), now);
-    Ok(machine(&row, form)?.unwrap_or_else(|| tell(&row, &slots, cluster.program, now)))
+    let identity = cluster.identity().await.ok();
+    let view = SlotView::of(slot, identity.as_ref(), now);
+    Ok(machine(&view, form)?.unwrap_or_else(|| tell(&view, &slots, cluster.program, now)))
 }
 
-fn tell(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> String {
-    let mut lines = claim(row, slots, program, now);
-    lines.extend(row.mode.and_then(|mode| mode_says(mode).map(str::to_owned)));
-    lines.extend(row.host.as_ref().map(|host| format!("URL: https://{host}")));
-    lines.extend(use_of(row, now));
-    lines.extend(reaping(row, program, now));
+fn tell(view: &SlotView, slots: &[Slot], program: &str, now: Timestamp) -> String {
+    let mut lines = claim(view, slots, program, now);
+    lines.extend(view.mode.and_then(|mode| mode_says(mode).map(str::to_owned)));
+    lines.extend(view.host.as_ref().map(|host| format!("URL: https://{host}")));
+    lines.extend(use_of(view, now));
+    lines.extend(reaping(view, program, now));
     lines.extend(
-        row.conditions
-            .iter()
-            .map(|c| format!("{} is {} since {}: {}: {}", c.kind, c.status, moment(c.since, now), c.reason, c.message)),
+        view.conditions.iter().map(|c| {
+            format!("{} is {} since {}: {}: {}", c.kind, c.status, datetime(c.since, now), c.reason, c.message)
+        }),
     );
     lines.join("\n") + "\n"
 }
 
-fn claim(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> Vec<String> {
-    let slot = &row.slot;
+fn claim(view: &SlotView, slots: &[Slot], program: &str, now: Timestamp) -> Vec<String> {
+    let slot = &view.slot;
     let claim_it = format!("Claim it: {program} claim {slot} --purpose …");
-    let since = row.claimed_at.map(|at| format!(", since {}", moment(at, now))).unwrap_or_default();
-    let purpose = row.purpose.as_ref().map(|purpose| format!(" for {}", quoted(purpose))).unwrap_or_default();
-    match row.standing {
-        Stand::Free if follows_sheet(row) => vec![
+    let since = view.claimed_at.map(|at| format!(", since {}", datetime(at, now))).unwrap_or_default();
+    let purpose = view.purpose.as_ref().map(|purpose| format!(" for {}", quoted(purpose))).unwrap_or_default();
+    match view.standing {
+        Stand::Free if follows_sheet(view) => vec![
             format!("{slot} is free: an administrator removed the claim of the sheet."),
             "What the sheet says comes back when it is next read, unless the slot is taken out of the sheet."
                 .to_owned(),
         ],
         Stand::Free => vec![format!("{slot} is free. {claim_it}")],
         Stand::Lapsed => {
-            let ended = row.until.map(|at| moment(at, now)).unwrap_or_default();
+            let ended = view.until.map(|at| datetime(at, now)).unwrap_or_default();
             vec![
-                format!("{slot} was held by {}{purpose}; the claim lapsed at {ended}.", row.holders()),
+                format!("{slot} was held by {}{purpose}; the claim lapsed at {ended}.", view.holders()),
                 format!("So it is free. {claim_it}"),
             ]
         }
         Stand::Held => {
-            let until = row.until.map_or(", with no end date".to_owned(), |at| format!(", until {}", moment(at, now)));
-            let mut lines = vec![format!("{slot} is held by {}{purpose}{since}{until}.", row.holders())];
-            if row.source == Some(ClaimSource::Sheet) {
+            let until =
+                view.until.map_or(", with no end date".to_owned(), |at| format!(", until {}", datetime(at, now)));
+            let mut lines = vec![format!("{slot} is held by {}{purpose}{since}{until}.", view.holders())];
+            if view.source == Some(ClaimSource::Sheet) {
                 lines.push("The claim was made in the sheet, and is changed there.".to_owned());
-                lines.extend(written_over(row));
+                lines.extend(written_over(view));
             }
-            match row.mine {
+            match view.mine {
                 Some(true) => lines.push("You hold it and can deploy.".to_owned()),
-                Some(false) => lines.push(format!("You can't deploy here. {}.", near::free(slots, now))),
+                Some(false) => lines.push(format!("You can't deploy here. {}.", suggest::free(slots, now))),
                 None => {}
             }
             lines
@@ -81,13 +82,13 @@ fn claim(row: &Row, slots: &[Slot], program: &str, now: Timestamp) -> Vec<String
 }
 
 /// True if the sync last found that the sheet claims the slot.
-fn follows_sheet(row: &Row) -> bool {
-    row.conditions.iter().any(|condition| condition.kind == origin::CONDITION && condition.status == "True")
+fn follows_sheet(view: &SlotView) -> bool {
+    view.conditions.iter().any(|condition| condition.kind == origin::CONDITION && condition.status == "True")
 }
 
 /// What an administrator changed here, until the sheet is next read.
-fn written_over(row: &Row) -> Option<String> {
-    let by = (!row.written_over_by.is_empty()).then(|| list(&row.written_over_by))?;
+fn written_over(view: &SlotView) -> Option<String> {
+    let by = (!view.written_over_by.is_empty()).then(|| list(&view.written_over_by))?;
     Some(format!(
         "But it was changed here since, by an administrator ({by}): what the sheet says comes back when it is next read, \
          unless the slot is taken out of the sheet."
@@ -102,27 +103,27 @@ fn mode_says(mode: Mode) -> Option<&'static str> {
     }
 }
 
-fn use_of(row: &Row, now: Timestamp) -> Vec<String> {
+fn use_of(view: &SlotView, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
-    match &row.verdict {
+    match &view.verdict {
         Some(verdict) => lines.push(found(verdict, now)),
         None => lines.push("Nobody has checked yet whether it is in use: the reaper has not run there.".to_owned()),
     }
-    if let Some(seen) = &row.last_activity {
-        lines.push(format!("It was last used at {}: {}, {}.", moment(seen.time, now), seen.signal, seen.detail));
+    if let Some(seen) = &view.last_activity {
+        lines.push(format!("It was last used at {}: {}, {}.", datetime(seen.time, now), seen.signal, seen.detail));
     }
-    lines.extend(row.signals.iter().map(|signal| sees(signal, now)));
-    lines.extend((!row.signals.is_empty()).then(|| UNSEEN.to_owned()));
-    if let Some(deploy) = &row.last_deploy {
+    lines.extend(view.signals.iter().map(|signal| sees(signal, now)));
+    lines.extend((!view.signals.is_empty()).then(|| UNSEEN.to_owned()));
+    if let Some(deploy) = &view.last_deploy {
         let by = deploy.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
-        lines.push(format!("The last deploy was {}{by}, at {}.", deploy.release, moment(deploy.time, now)));
+        lines.push(format!("The last deploy was {}{by}, at {}.", deploy.release, datetime(deploy.time, now)));
     }
     lines
 }
 
 /// One line of a list: what a signal said, and what it saw last.
 fn sees(signal: &Signal, now: Timestamp) -> String {
-    let last = signal.last_seen.map(|at| format!(", last saw something at {}", moment(at, now))).unwrap_or_default();
+    let last = signal.last_seen.map(|at| format!(", last saw something at {}", datetime(at, now))).unwrap_or_default();
     let what = if signal.detail.is_empty() { String::new() } else { format!(": {}", signal.detail) };
     format!("- {}: {}{last}{what}", signal.name, signal.state_in_words())
 }
@@ -137,28 +138,28 @@ fn found(verdict: &Verdict, now: Timestamp) -> String {
     format!("The check {} found it {state}: {}.", relative(verdict.at, now), verdict.reason.trim_end_matches('.'))
 }
 
-fn reaping(row: &Row, program: &str, now: Timestamp) -> Vec<String> {
+fn reaping(view: &SlotView, program: &str, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(at) = row.keep_until.filter(|at| *at > now) {
-        lines.push(format!("It won't be cleared before {}: somebody asked to keep it.", moment(at, now)));
+    if let Some(at) = view.keep_until.filter(|at| *at > now) {
+        lines.push(format!("It won't be cleared before {}: somebody asked to keep it.", datetime(at, now)));
     }
-    if let Some(at) = row.clear_after.filter(|_| row.standing == Stand::Free) {
-        let when = if at <= now { String::new() } else { format!(" after {}", moment(at, now)) };
+    if let Some(at) = view.clear_after.filter(|_| view.standing == Stand::Free) {
+        let when = if at <= now { String::new() } else { format!(" after {}", datetime(at, now)) };
         lines.push(format!("Its last holder gave it back to be cleared: the reaper's next run{when} does so."));
     }
-    match row.reap_at {
+    match view.reap_at {
         Some(at) if at <= now => lines.push("It is due to be cleared at the reaper's next run.".to_owned()),
-        Some(at) => lines.push(format!("If nobody uses it, it is cleared at {}.", moment(at, now))),
+        Some(at) => lines.push(format!("If nobody uses it, it is cleared at {}.", datetime(at, now))),
         None => {}
     }
-    lines.extend(row.failed_reaps.iter().map(|failed| failed.told(&row.slot, program, now)));
-    if let Some(reap) = &row.last_reap {
-        let when = moment(reap.time, now);
+    lines.extend(view.failed_reaps.iter().map(|failed| failed.told(&view.slot, program, now)));
+    if let Some(reap) = &view.last_reap {
+        let when = datetime(reap.time, now);
         lines.push(format!("It was last cleared at {when}: {}.", list(&reap.releases)));
         if let Some(back) = reap.back(now) {
             lines.push(back);
         } else if now.duration_since(reap.time) < SAVED_FOR {
-            lines.push(format!("To have that back: {program} revive {}", row.slot));
+            lines.push(format!("To have that back: {program} revive {}", view.slot));
         }
     }
     lines
@@ -167,17 +168,17 @@ fn reaping(row: &Row, program: &str, now: Timestamp) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::me::Me;
-    use crate::row::tests::{claimed, slot};
+    use crate::identity::Identity;
+    use crate::view::tests::{claimed, slot};
 
     fn now() -> Timestamp {
         "2026-11-23T15:00:00Z".parse().unwrap()
     }
 
     #[track_caller]
-    fn check(slot: &Slot, me: &str, expected: &[&str]) {
-        let slots = [slot.clone(), crate::row::tests::slot("onix")];
-        let told = tell(&Row::of(slot, Some(&Me::test(me)), now()), &slots, "hotdesk", now());
+    fn check(slot: &Slot, identity: &str, expected: &[&str]) {
+        let slots = [slot.clone(), crate::view::tests::slot("onix")];
+        let told = tell(&SlotView::of(slot, Some(&Identity::test(identity)), now()), &slots, "hotdesk", now());
         assert_eq!(told.lines().collect::<Vec<_>>(), expected);
     }
 
@@ -199,7 +200,7 @@ mod tests {
     fn a_claim_of_the_sheet_says_where_it_is_changed() {
         let mut slot = claimed("mew", "bob");
         slot.spec.claim.as_mut().unwrap().source = Some(ClaimSource::Sheet);
-        let told = tell(&Row::of(&slot, Some(&Me::test("bob")), now()), &[slot], "hotdesk", now());
+        let told = tell(&SlotView::of(&slot, Some(&Identity::test("bob")), now()), &[slot], "hotdesk", now());
         assert!(told.contains("\nThe claim was made in the sheet, and is changed there.\n"), "{told}");
     }
 
@@ -216,7 +217,7 @@ mod tests {
             managed("kubectl-edit", "f:users")
         ]))
         .unwrap();
-        let told = tell(&Row::of(&slot, None, now()), &[slot], "hotdesk", now());
+        let told = tell(&SlotView::of(&slot, None, now()), &[slot], "hotdesk", now());
         assert!(told.contains("\nBut it was changed here since, by an administrator (kubectl-edit): what"), "{told}");
     }
 
@@ -227,7 +228,7 @@ mod tests {
             serde_json::from_value(serde_json::json!({"conditions": [{"type": "ClaimSource", "status": "True",
             "reason": "FromSheet", "message": "x", "lastTransitionTime": "2026-11-23T14:00:00Z"}]}))
             .unwrap();
-        let told = tell(&Row::of(&slot, None, now()), &[slot], "hotdesk", now());
+        let told = tell(&SlotView::of(&slot, None, now()), &[slot], "hotdesk", now());
         assert!(told.starts_with("mew is free: an administrator removed the claim of the sheet.\n"), "{told}");
     }
 
@@ -242,7 +243,7 @@ mod tests {
             ],
         }))
         .unwrap();
-        let told = tell(&Row::of(&slot, None, now()), std::slice::from_ref(&slot), "hotdesk", now());
+        let told = tell(&SlotView::of(&slot, None, now()), std::slice::from_ref(&slot), "hotdesk", now());
         assert!(
             told.contains(
                 "\nweb could not be cleared at 14:30 UTC: job web-before failed. It is tried again from 15:30 UTC on.\n"
@@ -259,7 +260,7 @@ mod tests {
         let mut slot = claimed("mew", "bob");
         let reap = serde_json::json!({"time": "2026-11-23T12:00:00Z", "releases": ["web"], "restoredAt": "2026-11-23T13:00:00Z", "restoredBy": "bob"});
         slot.status = serde_json::from_value(serde_json::json!({"lastReap": reap})).unwrap();
-        let told = tell(&Row::of(&slot, None, now()), std::slice::from_ref(&slot), "hotdesk", now());
+        let told = tell(&SlotView::of(&slot, None, now()), std::slice::from_ref(&slot), "hotdesk", now());
         assert!(
             told.contains("All of that was brought back by bob at 13:00 UTC") && !told.contains("revive"),
             "{told}"

@@ -50,7 +50,7 @@ fn problems(traefik: &Traefik) -> Vec<Value> {
     let report = admin().hotdesk(&["doctor", "-o", "json"]).json();
     let about = format!("the controller in {}", traefik.namespace());
     let findings = report["findings"].as_array().unwrap().iter();
-    let of_ours: Vec<&Value> = findings.filter(|finding| finding["about"] == *about).collect();
+    let of_ours: Vec<&Value> = findings.filter(|finding| finding["subject"] == *about).collect();
     assert!(!of_ours.is_empty(), "{report:#}");
     of_ours.into_iter().filter(|finding| finding["level"] == "problem").cloned().collect()
 }

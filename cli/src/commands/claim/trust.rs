@@ -14,10 +14,10 @@ use crate::args::Claim;
 use crate::cluster::Cluster;
 use crate::commands::{agreed, change};
 use crate::failure::Failure;
-use crate::me::Me;
-use crate::near;
+use crate::identity::Identity;
 use crate::request::on_stderr;
-use crate::row::slot_name;
+use crate::suggest;
+use crate::view::slot_name;
 
 /// Why it matters. docs/access.md says it in the same words.
 const WHY: &str = "The people who left pods, or anything that pods can be made of, could write in your slot by them";
@@ -26,15 +26,15 @@ const WHY: &str = "The people who left pods, or anything that pods can be made o
 ///
 /// # Errors
 /// When the slot cannot be found, or nobody can be asked.
-pub(super) async fn decided(cluster: &Cluster, args: &Claim, me: &Me) -> Result<Option<bool>, Failure> {
+pub(super) async fn decided(cluster: &Cluster, args: &Claim, identity: &Identity) -> Result<Option<bool>, Failure> {
     if let Some(said) = args.trust.said() {
         return Ok(Some(said));
     }
     let (slots, now) = (cluster.slots().await?, cluster.now.timestamp());
-    let slot = near::find(&slots, &args.slot, now)?;
-    let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let slot = suggest::find(&slots, &args.slot, now)?;
+    let claim_view = slot.spec.claim.as_ref().map(ClaimView::lenient);
     // Somebody else's is refused in a moment.
-    if Standing::of(view.as_ref(), now).held().is_some() {
+    if Standing::of(claim_view.as_ref(), now).held().is_some() {
         return Ok(None);
     }
     let name = slot_name(slot);
@@ -46,7 +46,7 @@ pub(super) async fn decided(cluster: &Cluster, args: &Claim, me: &Me) -> Result<
         return Ok(Some(true));
     };
     on_stderr(&told);
-    if std::io::stdin().is_terminal() && me.name().is_some() {
+    if std::io::stdin().is_terminal() && identity.name().is_some() {
         let question = format!("{WHY}. Trust what is there?");
         return agreed(&question, "--trust-workloads or --no-trust-workloads").map(Some);
     }

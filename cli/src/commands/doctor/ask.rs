@@ -10,7 +10,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
 /// What was seen, or why it was not: not to be allowed to look is an answer too.
-pub(super) type Seen<T> = Result<T, String>;
+pub(super) type Answered<T> = Result<T, String>;
 
 /// Longer than any one answer takes that a person would wait for.
 const LIMIT: Duration = Duration::from_secs(12);
@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(12);
 pub(super) const AT_ONCE: usize = 16;
 
 /// The answer, unless it takes too long.
-pub(super) async fn timed<T>(question: impl Future<Output = Result<T, kube::Error>>) -> Seen<T> {
+pub(super) async fn timed<T>(question: impl Future<Output = Result<T, kube::Error>>) -> Answered<T> {
     match tokio::time::timeout(LIMIT, question).await {
         Ok(answer) => answer.map_err(|e| why(&e)),
         Err(_) => Err(format!("no answer within {} s", LIMIT.as_secs())),
@@ -54,7 +54,7 @@ fn forbidden(message: &str) -> String {
 }
 
 /// Everything of a kind, in all namespaces.
-pub(super) async fn all<K>(client: &Client, which: &ListParams) -> Seen<Vec<K>>
+pub(super) async fn all<K>(client: &Client, which: &ListParams) -> Answered<Vec<K>>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
@@ -62,7 +62,7 @@ where
 }
 
 /// Everything of a kind that an API lists.
-pub(super) async fn items<K>(api: &Api<K>, which: &ListParams) -> Seen<Vec<K>>
+pub(super) async fn items<K>(api: &Api<K>, which: &ListParams) -> Answered<Vec<K>>
 where
     K: Clone + DeserializeOwned + Debug,
 {

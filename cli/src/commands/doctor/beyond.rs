@@ -5,10 +5,10 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Ro
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
-use super::ask::{Seen, all, items};
+use super::ask::{Answered, all, items};
 use super::finding::{Finding, Id};
 
-const ABOUT: &str = "rights beyond the gate";
+const SUBJECT: &str = "rights beyond the gate";
 /// Whose accounts are the cluster's own controllers.
 const KUBE_SYSTEM: &str = "kube-system";
 
@@ -22,7 +22,7 @@ pub(super) struct Grants {
 }
 
 /// Asks for it.
-pub(super) async fn ask(client: &Client) -> Seen<Grants> {
+pub(super) async fn ask(client: &Client) -> Answered<Grants> {
     let everything = &ListParams::default();
     let (there, bound_there) =
         (Api::namespaced(client.clone(), KUBE_SYSTEM), Api::namespaced(client.clone(), KUBE_SYSTEM));
@@ -170,24 +170,24 @@ const RIGHTS: [Right; 11] = [
 ];
 
 /// Who has which of them.
-pub(super) fn judge(grants: &Seen<Grants>) -> Vec<Finding> {
+pub(super) fn judge(grants: &Answered<Grants>) -> Vec<Finding> {
     let grants = match grants {
         Ok(grants) => grants,
-        Err(why) => return vec![Finding::unseen(Id::RightsBeyond, ABOUT, why)],
+        Err(why) => return vec![Finding::unknown(Id::RightsBeyond, SUBJECT, why)],
     };
     let mut findings = Vec::new();
     for right in &RIGHTS {
         let who = who(right, grants);
         if !who.is_empty() {
-            let says = format!("{} {}", list(&who), right.allows);
+            let message = format!("{} {}", list(&who), right.allows);
             let fix = format!("see that each of them needs it: kubectl get {} -o wide", right.by.shown());
-            findings.push(Finding::warning(Id::RightsBeyond, ABOUT, says).mended_by(fix));
+            findings.push(Finding::warning(Id::RightsBeyond, SUBJECT, message).with_fix(fix));
         }
     }
     if findings.is_empty() {
-        let says = "only break-glass and the cluster's own accounts can pass the gate by, or take it away, by a binding for the \
+        let message = "only break-glass and the cluster's own accounts can pass the gate by, or take it away, by a binding for the \
                     whole cluster or in kube-system";
-        findings.push(Finding::ok(Id::RightsBeyond, ABOUT, says));
+        findings.push(Finding::ok(Id::RightsBeyond, SUBJECT, message));
     }
     findings
 }

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 #[allow(clippy::needless_pass_by_value)] // as it is written in the tables
-fn grants(rules: serde_json::Value, subjects: serde_json::Value) -> Seen<Grants> {
+fn grants(rules: serde_json::Value, subjects: serde_json::Value) -> Answered<Grants> {
     let role = json!({"metadata": {"name": "r"}, "rules": rules});
     let binding = json!({"metadata": {"name": "b"}, "roleRef": {"apiGroup": "", "kind": "ClusterRole", "name": "r"}, "subjects": subjects});
     Ok(Grants {
@@ -15,7 +15,7 @@ fn grants(rules: serde_json::Value, subjects: serde_json::Value) -> Seen<Grants>
 
 /// The same, bound in `kube-system`: a Role of it, or a `ClusterRole`.
 #[allow(clippy::needless_pass_by_value)] // as it is written in the tables
-fn grants_there(kind: &str, rules: serde_json::Value, subjects: serde_json::Value) -> Seen<Grants> {
+fn grants_there(kind: &str, rules: serde_json::Value, subjects: serde_json::Value) -> Answered<Grants> {
     let role = json!({"metadata": {"name": "r", "namespace": "kube-system"}, "rules": rules});
     let binding = json!({"metadata": {"name": "b", "namespace": "kube-system"}, "roleRef": {"apiGroup": "", "kind": kind, "name": "r"}, "subjects": subjects});
     let of_cluster = (kind == "ClusterRole").then(|| serde_json::from_value(role.clone()).unwrap());
@@ -28,8 +28,8 @@ fn grants_there(kind: &str, rules: serde_json::Value, subjects: serde_json::Valu
     })
 }
 
-fn said(grants: &Seen<Grants>) -> String {
-    judge(grants).iter().map(|finding| finding.says.as_str()).collect::<Vec<_>>().join("\n")
+fn said(grants: &Answered<Grants>) -> String {
+    judge(grants).iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("\n")
 }
 
 fn subject(kind: &str, name: &str, namespace: Option<&str>) -> serde_json::Value {
@@ -39,7 +39,7 @@ fn subject(kind: &str, name: &str, namespace: Option<&str>) -> serde_json::Value
 #[test]
 fn who_may_pass_the_gate_by_is_named_with_what_it_allows() {
     let rule = |verb: &str, group: &str, resource: &str| json!([{"verbs": [verb], "apiGroups": [group], "resources": [resource]}]);
-    for (rules, says) in [
+    for (rules, message) in [
         (rule("get", "", "nodes/proxy"), Some("through the kubelet")),
         (rule("create", "", "nodes/*"), Some("through the kubelet")),
         (rule("get", "", "*/proxy"), Some("through the kubelet")),
@@ -61,10 +61,10 @@ fn who_may_pass_the_gate_by_is_named_with_what_it_allows() {
         ),
     ] {
         let found = judge(&grants(rules.clone(), subject("User", "eve@example.com", None)));
-        let said = found.iter().map(|finding| finding.says.as_str()).collect::<Vec<_>>().join("\n");
-        match says {
-            Some(says) => {
-                assert!(said.contains("eve@example.com") && said.contains(says), "{rules}: {said}");
+        let said = found.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("\n");
+        match message {
+            Some(message) => {
+                assert!(said.contains("eve@example.com") && said.contains(message), "{rules}: {said}");
                 assert!(
                     found.iter().all(|finding| finding.level == super::super::finding::Level::Warning),
                     "{found:?}"
@@ -91,7 +91,7 @@ fn the_clusters_own_are_left_out_and_everybody_is_not() {
         ("Group", "system:serviceaccounts:mew", None, Some("the group system:serviceaccounts:mew")),
     ] {
         let said: String =
-            judge(&grants(all.clone(), subject(kind, name, namespace))).iter().map(|f| f.says.clone()).collect();
+            judge(&grants(all.clone(), subject(kind, name, namespace))).iter().map(|f| f.message.clone()).collect();
         match shown {
             Some(shown) => {
                 let given = RIGHTS.iter().filter(|right| right.by != Bindings::KubeSystem).count();
@@ -105,13 +105,13 @@ fn the_clusters_own_are_left_out_and_everybody_is_not() {
 #[test]
 fn who_may_not_look_is_told_so() {
     let found = judge(&Err("Kubernetes does not let you list clusterroles".to_owned()));
-    assert!(found.iter().any(|finding| finding.says.contains("could not be looked at")), "{found:?}");
+    assert!(found.iter().any(|finding| finding.message.contains("could not be looked at")), "{found:?}");
 }
 
 #[test]
 fn who_is_powerful_in_kube_system_is_named_and_how() {
     let rule = |verb: &str, group: &str, resource: &str| json!([{"verbs": [verb], "apiGroups": [group], "resources": [resource]}]);
-    for (rules, says) in [
+    for (rules, message) in [
         (rule("impersonate", "", "serviceaccounts"), Some("can act as the accounts of kube-system")),
         (rule("create", "", "serviceaccounts/token"), Some("can act as the accounts of kube-system")),
         (rule("list", "", "secrets"), Some("can read the tokens and keys")),
@@ -128,9 +128,9 @@ fn who_is_powerful_in_kube_system_is_named_and_how() {
     ] {
         for kind in ["Role", "ClusterRole"] {
             let said = said(&grants_there(kind, rules.clone(), subject("User", "eve@example.com", None)));
-            match says {
-                Some(says) => {
-                    assert!(said.contains("eve@example.com") && said.contains(says), "{kind} {rules}: {said}");
+            match message {
+                Some(message) => {
+                    assert!(said.contains("eve@example.com") && said.contains(message), "{kind} {rules}: {said}");
                 }
                 None => assert!(said.contains("only break-glass"), "{kind} {rules}: {said}"),
             }

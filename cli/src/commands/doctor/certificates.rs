@@ -68,14 +68,14 @@ pub(super) fn judge(bundles: &[Bundle], served: &Result<Vec<u8>, String>, now: T
         Ok(Err(why)) => {
             findings.push(
                 Finding::problem(Id::WebhookCertificate, SERVED, format!("its Secret cannot be used: {why}"))
-                    .mended_by(RENEW),
+                    .with_fix(RENEW),
             );
             None
         }
         Err(why) => {
             findings.push(
-                Finding::unseen(Id::WebhookCertificate, SERVED, why)
-                    .mended_by("run this with the right to get the Secrets of hotdesk's namespace"),
+                Finding::unknown(Id::WebhookCertificate, SERVED, why)
+                    .with_fix("run this with the right to get the Secrets of hotdesk's namespace"),
             );
             None
         }
@@ -91,8 +91,8 @@ fn trusted(bundles: &[Bundle], leaf: Option<&Certificate>, now: Timestamp) -> Ve
     for bundle in bundles {
         match read(&bundle.pem) {
             Err(why) => {
-                let says = format!("the CA bundle of {} cannot be used: {why}", bundle.entry);
-                findings.push(Finding::problem(Id::WebhookTrust, TRUSTED, says).mended_by(RENEW));
+                let message = format!("the CA bundle of {} cannot be used: {why}", bundle.entry);
+                findings.push(Finding::problem(Id::WebhookTrust, TRUSTED, message).with_fix(RENEW));
             }
             Ok(cas) => match leaf.map(|leaf| cas.iter().find(|ca| ca.signed(leaf))) {
                 Some(None) => wrong.push(bundle.entry.as_str()),
@@ -103,11 +103,11 @@ fn trusted(bundles: &[Bundle], leaf: Option<&Certificate>, now: Timestamp) -> Ve
         }
     }
     if !wrong.is_empty() {
-        let says = format!(
+        let message = format!(
             "the CA bundle of {} did not sign the certificate that the webhook serves, so the API server does not trust it",
             hotdesk_slots::text::list(&wrong)
         );
-        findings.push(Finding::problem(Id::WebhookTrust, TRUSTED, says).mended_by(RENEW));
+        findings.push(Finding::problem(Id::WebhookTrust, TRUSTED, message).with_fix(RENEW));
     }
     if findings.is_empty() {
         findings.extend(
@@ -121,20 +121,20 @@ fn trusted(bundles: &[Bundle], leaf: Option<&Certificate>, now: Timestamp) -> Ve
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share of a lifetime, for a judgement")]
-fn lasts(id: Id, about: &str, certificate: &Certificate, now: Timestamp, signs: bool) -> Finding {
+fn lasts(id: Id, subject: &str, certificate: &Certificate, now: Timestamp, signs: bool) -> Finding {
     let (left, whole) = (certificate.until - now.as_second(), certificate.until - certificate.from);
     let days = left / 86_400;
     if certificate.from > now.as_second() {
-        Finding::problem(id, about, "is not valid yet: a clock is wrong").mended_by("set the clocks of the nodes")
+        Finding::problem(id, subject, "is not valid yet: a clock is wrong").with_fix("set the clocks of the nodes")
     } else if left <= 0 {
-        Finding::problem(id, about, format!("expired {} days ago, so no write in a slot is admitted", -days))
-            .mended_by(RENEW)
+        Finding::problem(id, subject, format!("expired {} days ago, so no write in a slot is admitted", -days))
+            .with_fix(RENEW)
     } else if (left as f64) < whole as f64 * LATE {
-        Finding::warning(id, about, format!("expires in {days} days, and should have been renewed by now"))
-            .mended_by(RENEW)
+        Finding::warning(id, subject, format!("expires in {days} days, and should have been renewed by now"))
+            .with_fix(RENEW)
     } else {
         let more = if signs { " and signed what is served" } else { "" };
-        Finding::ok(id, about, format!("is valid for {days} days{more}"))
+        Finding::ok(id, subject, format!("is valid for {days} days{more}"))
     }
 }
 

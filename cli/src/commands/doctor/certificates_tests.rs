@@ -30,9 +30,9 @@ fn bundle(cas: &[&Ca]) -> Vec<Bundle> {
 fn check(bundles: &[Bundle], served: &Result<Vec<u8>, String>, at: &str, expected: &[(Id, Level, &str)]) {
     let found = judge(bundles, served, at.parse().unwrap());
     assert_eq!(found.len(), expected.len(), "{found:?}");
-    for (finding, (id, level, says)) in found.iter().zip(expected) {
+    for (finding, (id, level, message)) in found.iter().zip(expected) {
         assert_eq!((finding.id, finding.level), (*id, *level), "{finding:?}");
-        assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+        assert!(finding.message.contains(message), "{finding:?} does not say {message:?}");
         assert_eq!(finding.fix.is_some(), *level != Level::Ok, "{finding:?}");
     }
 }
@@ -65,8 +65,8 @@ fn another_ca_is_not_trusted_also_one_of_the_same_name() {
 #[test]
 fn a_certificate_that_nobody_renews_is_told_in_time() {
     let ours = ca("ours");
-    let at = |day: &str, level: Level, says: &str| {
-        check(&bundle(&[&ours]), &Ok(leaf(&ours)), day, &[(LEAF, level, says), (CA, Level::Ok, "valid")]);
+    let at = |day: &str, level: Level, message: &str| {
+        check(&bundle(&[&ours]), &Ok(leaf(&ours)), day, &[(LEAF, level, message), (CA, Level::Ok, "valid")]);
     };
     at("2027-01-10T00:00:00Z", Level::Warning, "expires in 20 days");
     at("2027-02-02T00:00:00Z", Level::Problem, "expired 3 days ago");
@@ -81,6 +81,6 @@ fn a_certificate_that_nobody_renews_is_told_in_time() {
 #[test]
 fn a_secret_that_may_not_be_read_is_said_and_the_ca_still_judged() {
     let found = judge(&bundle(&[&ca("ours")]), &Err("forbidden".to_owned()), NOW.parse().unwrap());
-    assert_eq!(found[0].level, Level::Unseen, "{found:?}");
+    assert_eq!(found[0].level, Level::Unknown, "{found:?}");
     assert_eq!((found[1].id, found[1].level), (CA, Level::Ok), "{found:?}");
 }

@@ -7,10 +7,10 @@ use hotdesk_slots::text::{list, quoted};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Container;
 
-use super::facts::is_webhook;
 use super::finding::{Finding, Id};
+use super::snapshot::is_webhook;
 
-const ABOUT: &str = "trusted deployers";
+const SUBJECT: &str = "trusted deployers";
 const FLAG: &str = "--trusted-deployer";
 const ENVIRONMENT: &str = "HOTDESK_TRUSTED_DEPLOYER";
 
@@ -21,14 +21,14 @@ pub(super) fn judge(deployments: &[Deployment]) -> Vec<Finding> {
     let (named, bound): (Vec<&String>, Vec<&String>) = entries.iter().partition(|entry| !entry.starts_with(['{', '[']));
     let findings: Vec<Finding> = named.into_iter().map(|name| bare(name)).collect();
     if findings.is_empty() && !bound.is_empty() {
-        let says = "each entry says which slots or people it is for, or that it authenticates people";
-        return vec![Finding::ok(Id::TrustedDeployers, ABOUT, says)];
+        let message = "each entry says which slots or people it is for, or that it authenticates people";
+        return vec![Finding::ok(Id::TrustedDeployers, SUBJECT, message)];
     }
     findings
 }
 
 fn bare(name: &str) -> Finding {
-    let says = format!(
+    let message = format!(
         "the entry {} is a name alone: the webhook believes it, in every slot, for whom it deploys, and the next version \
          refuses the entry",
         quoted(name)
@@ -41,7 +41,7 @@ fn bare(name: &str) -> Finding {
          helm upgrade hotdesk charts/hotdesk -n hotdesk -f VALUES",
         list(&forms)
     );
-    Finding::warning(Id::TrustedDeployers, ABOUT, says).mended_by(fix)
+    Finding::warning(Id::TrustedDeployers, SUBJECT, message).with_fix(fix)
 }
 
 fn containers(deployment: &Deployment) -> impl Iterator<Item = &Container> {
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(found.len(), expected.len(), "{found:?}");
         for (finding, name) in found.iter().zip(expected) {
             assert_eq!(finding.level, Level::Warning, "{finding:?}");
-            assert!(finding.says.contains(&format!("the entry \"{name}\" is a name alone")), "{finding:?}");
+            assert!(finding.message.contains(&format!("the entry \"{name}\" is a name alone")), "{finding:?}");
         }
     }
 

@@ -12,7 +12,7 @@ pub(super) enum Level {
     /// It may be meant so.
     Warning,
     /// It could not be looked at, which is not the same as well.
-    Unseen,
+    Unknown,
     /// It must be fixed.
     Problem,
 }
@@ -81,8 +81,8 @@ pub(super) struct Finding {
     pub(super) id: Id,
     pub(super) section: Section,
     pub(super) level: Level,
-    pub(super) about: String,
-    pub(super) says: String,
+    pub(super) subject: String,
+    pub(super) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fix: Option<String>,
 }
@@ -100,27 +100,27 @@ impl Id {
 }
 
 impl Finding {
-    fn new(level: Level, id: Id, about: impl Into<String>, says: impl Into<String>) -> Self {
-        Self { id, section: id.section(), level, about: about.into(), says: says.into(), fix: None }
+    fn new(level: Level, id: Id, subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { id, section: id.section(), level, subject: subject.into(), message: message.into(), fix: None }
     }
 
-    pub(super) fn ok(id: Id, about: impl Into<String>, says: impl Into<String>) -> Self {
-        Self::new(Level::Ok, id, about, says)
+    pub(super) fn ok(id: Id, subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Level::Ok, id, subject, message)
     }
 
-    pub(super) fn warning(id: Id, about: impl Into<String>, says: impl Into<String>) -> Self {
-        Self::new(Level::Warning, id, about, says)
+    pub(super) fn warning(id: Id, subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Level::Warning, id, subject, message)
     }
 
-    pub(super) fn problem(id: Id, about: impl Into<String>, says: impl Into<String>) -> Self {
-        Self::new(Level::Problem, id, about, says)
+    pub(super) fn problem(id: Id, subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Level::Problem, id, subject, message)
     }
 
-    pub(super) fn unseen(id: Id, about: impl Into<String>, why: &str) -> Self {
-        Self::new(Level::Unseen, id, about, format!("could not be looked at: {why}"))
+    pub(super) fn unknown(id: Id, subject: impl Into<String>, why: &str) -> Self {
+        Self::new(Level::Unknown, id, subject, format!("could not be looked at: {why}"))
     }
 
-    pub(super) fn mended_by(self, fix: impl Into<String>) -> Self {
+    pub(super) fn with_fix(self, fix: impl Into<String>) -> Self {
         Self { fix: Some(fix.into()), ..self }
     }
 }
@@ -141,6 +141,6 @@ mod tests {
 
     #[test]
     fn what_could_not_be_seen_is_worse_than_what_may_be_meant_so() {
-        assert!(Level::Ok < Level::Warning && Level::Warning < Level::Unseen && Level::Unseen < Level::Problem);
+        assert!(Level::Ok < Level::Warning && Level::Warning < Level::Unknown && Level::Unknown < Level::Problem);
     }
 }

@@ -11,10 +11,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
 
 use super::certificates::{Bundle, RENEW};
-use super::facts::Facts;
 use super::finding::{Finding, Id};
 use super::installation::{SWITCH_ON, UPGRADE, fullname};
 use super::slot_policies;
+use super::snapshot::Snapshot;
 
 pub(super) const GATE: &str = "gate.hotdesk.dev";
 const MACHINERY: &str = "machinery.hotdesk.dev";
@@ -34,8 +34,8 @@ struct Entry<'a> {
     mutates: bool,
 }
 
-fn mutating(facts: &Facts) -> Vec<Entry<'_>> {
-    let configurations = facts.mutating.iter().flatten();
+fn mutating(snapshot: &Snapshot) -> Vec<Entry<'_>> {
+    let configurations = snapshot.mutating.iter().flatten();
     let hooks = configurations.flat_map(|c| c.webhooks.iter().flatten().map(|hook| (c.name_any(), hook)));
     hooks
         .map(|(configuration, hook): (String, &MutatingWebhook)| Entry {
@@ -51,8 +51,8 @@ fn mutating(facts: &Facts) -> Vec<Entry<'_>> {
         .collect()
 }
 
-fn validating(facts: &Facts) -> Vec<Entry<'_>> {
-    let configurations = facts.validating.iter().flatten();
+fn validating(snapshot: &Snapshot) -> Vec<Entry<'_>> {
+    let configurations = snapshot.validating.iter().flatten();
     let hooks = configurations.flat_map(|c| c.webhooks.iter().flatten().map(|hook| (c.name_any(), hook)));
     hooks
         .map(|(configuration, hook): (String, &ValidatingWebhook)| Entry {
@@ -69,8 +69,8 @@ fn validating(facts: &Facts) -> Vec<Entry<'_>> {
 }
 
 /// The CA bundles of hotdesk's entries.
-pub(super) fn bundles(facts: &Facts) -> Vec<Bundle> {
-    let all = mutating(facts).into_iter().chain(validating(facts));
+pub(super) fn bundles(snapshot: &Snapshot) -> Vec<Bundle> {
+    let all = mutating(snapshot).into_iter().chain(validating(snapshot));
     let ours = all.filter(|entry| MUTATING.contains(&entry.name) && entry.client.url.is_none());
     let bundle = |entry: Entry<'_>| {
         let what = if entry.mutates { "mutating" } else { "validating" };
@@ -81,17 +81,17 @@ pub(super) fn bundles(facts: &Facts) -> Vec<Bundle> {
 }
 
 /// The webhook configurations.
-pub(super) fn webhooks(facts: &Facts) -> Vec<Finding> {
+pub(super) fn webhooks(snapshot: &Snapshot) -> Vec<Finding> {
     let mut findings = Vec::new();
-    match &facts.mutating {
-        Err(why) => findings.push(Finding::unseen(Id::WebhookEntries, "the mutating webhooks", why)),
-        Ok(_) => findings.extend(entries("the mutating webhooks", &mutating(facts), &MUTATING)),
+    match &snapshot.mutating {
+        Err(why) => findings.push(Finding::unknown(Id::WebhookEntries, "the mutating webhooks", why)),
+        Ok(_) => findings.extend(entries("the mutating webhooks", &mutating(snapshot), &MUTATING)),
     }
-    match &facts.validating {
-        Err(why) => findings.push(Finding::unseen(Id::WebhookEntries, "the validating webhook", why)),
-        Ok(_) => findings.extend(entries("the validating webhook", &validating(facts), &[GATE])),
+    match &snapshot.validating {
+        Err(why) => findings.push(Finding::unknown(Id::WebhookEntries, "the validating webhook", why)),
+        Ok(_) => findings.extend(entries("the validating webhook", &validating(snapshot), &[GATE])),
     }
-    findings.extend(one_path(&[mutating(facts), validating(facts)].concat()));
+    findings.extend(one_path(&[mutating(snapshot), validating(snapshot)].concat()));
     findings
 }
 
@@ -103,8 +103,8 @@ fn one_path(entries: &[Entry<'_>]) -> Option<Finding> {
             paths.push(path);
         }
     }
-    let says = "they do not all show the same path: a run of the certs job was cut off";
-    (paths.len() > 1).then(|| Finding::warning(Id::WebhookEntries, "the path of the webhooks", says).mended_by(RENEW))
+    let message = "they do not all show the same path: a run of the certs job was cut off";
+    (paths.len() > 1).then(|| Finding::warning(Id::WebhookEntries, "the path of the webhooks", message).with_fix(RENEW))
 }
 
 /// The secret part of the path by which the API server calls an entry.
@@ -134,8 +134,8 @@ pub(super) struct Rule {
 }
 
 /// The two entries and the policy of the gate, as far as they are there.
-pub(super) fn judges(facts: &Facts) -> Vec<Judge> {
-    let entries = mutating(facts).into_iter().chain(validating(facts)).filter(|entry| entry.name == GATE);
+pub(super) fn judges(snapshot: &Snapshot) -> Vec<Judge> {
+    let entries = mutating(snapshot).into_iter().chain(validating(snapshot)).filter(|entry| entry.name == GATE);
     let webhooks = entries.map(|entry| Judge {
         name: format!("the {} webhook", if entry.mutates { "mutating" } else { "validating" }),
         operations: if entry.mutates { &["CREATE", "UPDATE"] } else { &["DELETE", "CONNECT"] },
@@ -146,7 +146,7 @@ pub(super) fn judges(facts: &Facts) -> Vec<Judge> {
             .collect(),
         leaves_out: Vec::new(),
     });
-    let policies = facts.policies.iter().flatten().filter(|policy| policy.name_any().ends_with("-gate"));
+    let policies = snapshot.policies.iter().flatten().filter(|policy| policy.name_any().ends_with("-gate"));
     let constraints = policies.filter_map(|policy| policy.spec.as_ref()?.match_constraints.as_ref());
     let policies = constraints.map(|constraints| {
         let rules = |rules: &Option<Vec<k8s_openapi::api::admissionregistration::v1::NamedRuleWithOperations>>| {
@@ -179,35 +179,36 @@ fn namespaced(scope: Option<&str>, operations: &Words, groups: &Words, resources
     })
 }
 
-fn entries(about: &str, entries: &[Entry<'_>], expected: &[&str]) -> Vec<Finding> {
+fn entries(subject: &str, entries: &[Entry<'_>], expected: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let of = |name: &str| entries.iter().filter(|entry| entry.name == name).collect::<Vec<_>>();
     let missing: Vec<&str> = expected.iter().copied().filter(|name| of(name).is_empty()).collect();
     if !missing.is_empty() {
-        let says = format!("{} not there: that is not gated", are(&missing));
-        findings.push(Finding::problem(Id::WebhookEntries, about, says).mended_by(SWITCH_ON));
+        let message = format!("{} not there: that is not gated", are(&missing));
+        findings.push(Finding::problem(Id::WebhookEntries, subject, message).with_fix(SWITCH_ON));
     }
     let found: Vec<&Entry<'_>> = expected.iter().flat_map(|name| of(name)).collect();
     let untrusted: Vec<&str> = found.iter().filter(|entry| !has_ca(entry.client)).map(|entry| entry.name).collect();
     if !untrusted.is_empty() {
-        let says = format!("{} without a CA bundle: the API server trusts no webhook there", are(&untrusted));
-        findings.push(Finding::problem(Id::WebhookTrust, about, says).mended_by(RENEW));
+        let message = format!("{} without a CA bundle: the API server trusts no webhook there", are(&untrusted));
+        findings.push(Finding::problem(Id::WebhookTrust, subject, message).with_fix(RENEW));
     }
     let has_path = |entry: &Entry<'_>| entry.client.url.is_some() || secret_path(entry).is_some();
     let pathless: Vec<&str> = found.iter().filter(|entry| !has_path(entry)).map(|entry| entry.name).collect();
     if !pathless.is_empty() {
-        let says = format!("{} without the path below which the webhook answers: it says 404", are(&pathless));
-        findings.push(Finding::problem(Id::WebhookEntries, about, says).mended_by(RENEW));
+        let message = format!("{} without the path below which the webhook answers: it says 404", are(&pathless));
+        findings.push(Finding::problem(Id::WebhookEntries, subject, message).with_fix(RENEW));
     }
     if found.len() + missing.len() > expected.len() {
-        let says = "there are two installations of hotdesk; each write is judged by both";
-        findings.push(Finding::warning(Id::WebhookEntries, about, says).mended_by("helm list -A, and uninstall one"));
+        let message = "there are two installations of hotdesk; each write is judged by both";
+        findings
+            .push(Finding::warning(Id::WebhookEntries, subject, message).with_fix("helm list -A, and uninstall one"));
     }
     for entry in &found {
         let odd = oddities(entry);
         if !odd.is_empty() {
-            let says = format!("{} is not as the chart makes it: {}", entry.name, odd.join("; "));
-            findings.push(Finding::problem(Id::WebhookRules, about, says).mended_by(UPGRADE));
+            let message = format!("{} is not as the chart makes it: {}", entry.name, odd.join("; "));
+            findings.push(Finding::problem(Id::WebhookRules, subject, message).with_fix(UPGRADE));
         }
     }
     if findings.is_empty() {
@@ -215,8 +216,8 @@ fn entries(about: &str, entries: &[Entry<'_>], expected: &[&str]) -> Vec<Finding
         let goes_on = found.iter().any(|entry| entry.name == GATE && entry.failure_policy == "Ignore");
         let more =
             if goes_on { "; availability is continue: without a webhook, claimants go on unstamped" } else { "" };
-        let says = format!("{} in {configuration}, each with a CA bundle{more}", list(expected));
-        findings.push(Finding::ok(Id::WebhookEntries, about, says));
+        let message = format!("{} in {configuration}, each with a CA bundle{more}", list(expected));
+        findings.push(Finding::ok(Id::WebhookEntries, subject, message));
     }
     findings
 }
@@ -290,32 +291,32 @@ const OF_THE_GATE: [&str; 3] = ["gate", "namespaces", "neighbours"];
 const OF_ACCOUNTS: [&str; 6] = ["reapers", "reapers-releases", "revivers-requests", "restamper", "claimants", "jobs"];
 
 /// The policies and what binds them.
-pub(super) fn policies(facts: &Facts) -> Vec<Finding> {
-    let (about, id) = ("the policies", Id::Policies);
-    let (policies, bindings) = match (&facts.policies, &facts.bindings) {
+pub(super) fn policies(snapshot: &Snapshot) -> Vec<Finding> {
+    let (subject, id) = ("the policies", Id::Policies);
+    let (policies, bindings) = match (&snapshot.policies, &snapshot.bindings) {
         (Ok(policies), Ok(bindings)) => (policies, bindings),
-        (Err(why), _) | (_, Err(why)) => return vec![Finding::unseen(id, about, why)],
+        (Err(why), _) | (_, Err(why)) => return vec![Finding::unknown(id, subject, why)],
     };
-    let fullname = facts.mutating.as_deref().ok().and_then(fullname).unwrap_or_else(|| "hotdesk".to_owned());
+    let fullname = snapshot.mutating.as_deref().ok().and_then(fullname).unwrap_or_else(|| "hotdesk".to_owned());
     let named = |name: &&str| format!("{fullname}-{name}");
     let (gate, accounts): (Vec<_>, Vec<_>) =
         (OF_THE_GATE.iter().map(named).collect(), OF_ACCOUNTS.iter().map(named).collect());
     let mut findings: Vec<Finding> = gate.iter().flat_map(|name| policy(name, SWITCH_ON, policies, bindings)).collect();
     findings.extend(accounts.iter().flat_map(|name| policy(name, UPGRADE, policies, bindings)));
-    let cron_jobs = facts.cron_jobs.as_deref().unwrap_or_default();
+    let cron_jobs = snapshot.cron_jobs.as_deref().unwrap_or_default();
     let by_slot = slot_policies::POLICY;
     match policies.iter().find(|policy| policy.name_any() == by_slot) {
         Some(policy) => findings.extend(itself(by_slot, policy)),
         None => findings.push(missing(by_slot, UPGRADE)),
     }
-    let (slots, own) = (facts.slots_that_stay(), facts.then.own_namespaces.as_deref().unwrap_or_default());
+    let (slots, own) = (snapshot.slots_that_stay(), snapshot.then.own_namespaces.as_deref().unwrap_or_default());
     let guarded = slot_policies::guarded(&slots, cron_jobs, own);
     findings.extend(slot_policies::judge(bindings, &guarded, cron_jobs));
     if findings.is_empty() {
         let all = list(&[gate, accounts].concat());
         findings.push(Finding::ok(
             id,
-            about,
+            subject,
             format!("{all} are there, bound, and deny, and so is {by_slot} for each reaper"),
         ));
     }
@@ -339,10 +340,10 @@ fn policy(
         .collect();
     let denies = |action: &String| action == "Deny";
     if !bound.iter().any(|spec| spec.validation_actions.iter().flatten().any(denies)) {
-        findings.push(problem(format!("the policy {name} is not bound, so it denies nothing")).mended_by(fix));
+        findings.push(problem(format!("the policy {name} is not bound, so it denies nothing")).with_fix(fix));
     } else if !bound.iter().any(|spec| spec.match_resources.is_none()) {
-        let says = format!("the binding of {name} has matchResources, so some writes in slots pass it by");
-        findings.push(problem(says).mended_by(UPGRADE));
+        let message = format!("the binding of {name} has matchResources, so some writes in slots pass it by");
+        findings.push(problem(message).with_fix(UPGRADE));
     }
     let by_slot = |spec: &&_| {
         let spec: &k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBindingSpec = spec;
@@ -351,26 +352,26 @@ fn policy(
     let judges_by_slot =
         ["-gate", "-reapers-releases", "-revivers-requests", "-claimants"].iter().any(|end| name.ends_with(end));
     if judges_by_slot && !bound.is_empty() && !bound.iter().any(by_slot) {
-        let says = format!("the binding of {name} does not name the Slot as its parameter, so it judges by nothing");
-        findings.push(problem(says).mended_by(UPGRADE));
+        let message = format!("the binding of {name} does not name the Slot as its parameter, so it judges by nothing");
+        findings.push(problem(message).with_fix(UPGRADE));
     }
     findings
 }
 
-fn problem(says: String) -> Finding {
-    Finding::problem(Id::Policies, "the policies", says)
+fn problem(message: String) -> Finding {
+    Finding::problem(Id::Policies, "the policies", message)
 }
 
 fn missing(name: &str, fix: &str) -> Finding {
-    problem(format!("there is no ValidatingAdmissionPolicy {name}")).mended_by(fix)
+    problem(format!("there is no ValidatingAdmissionPolicy {name}")).with_fix(fix)
 }
 
 /// What is wrong with a policy, however it is bound.
 fn itself(name: &str, policy: &ValidatingAdmissionPolicy) -> Vec<Finding> {
     let mut findings = Vec::new();
     if policy.spec.as_ref().and_then(|spec| spec.failure_policy.as_deref()) == Some("Ignore") {
-        let says = format!("the policy {name} has failurePolicy Ignore: where it cannot judge, it admits");
-        findings.push(problem(says).mended_by(UPGRADE));
+        let message = format!("the policy {name} has failurePolicy Ignore: where it cannot judge, it admits");
+        findings.push(problem(message).with_fix(UPGRADE));
     }
     let checked = policy.status.iter().filter_map(|status| status.type_checking.as_ref());
     let warnings: Vec<&str> = checked
@@ -378,8 +379,8 @@ fn itself(name: &str, policy: &ValidatingAdmissionPolicy) -> Vec<Finding> {
         .map(|w| w.warning.as_str())
         .collect();
     if !warnings.is_empty() {
-        let says = format!("the API server says of {name}: {}", warnings.join("; "));
-        findings.push(Finding::warning(Id::Policies, "the policies", says).mended_by(UPGRADE));
+        let message = format!("the API server says of {name}: {}", warnings.join("; "));
+        findings.push(Finding::warning(Id::Policies, "the policies", message).with_fix(UPGRADE));
     }
     findings
 }

@@ -8,9 +8,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::ResourceExt;
 use serde_json::Value;
 
-use super::facts::Facts;
 use super::finding::{Finding, Id};
 use super::gate::{self, GATE};
+use super::snapshot::Snapshot;
 
 /// The kind Slot.
 pub(super) const CRD: &str = "slots.hotdesk.dev";
@@ -23,11 +23,11 @@ pub(super) const UPGRADE: &str =
     "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values, with the chart of this version";
 
 /// Everything of the installation, from the outside in.
-pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
-    let mut findings = vec![version(facts), kind(facts)];
-    findings.extend(gate::webhooks(facts));
-    findings.extend(gate::policies(facts));
-    findings.extend(deployments(facts));
+pub(super) fn judge(snapshot: &Snapshot) -> Vec<Finding> {
+    let mut findings = vec![version(snapshot), kind(snapshot)];
+    findings.extend(gate::webhooks(snapshot));
+    findings.extend(gate::policies(snapshot));
+    findings.extend(deployments(snapshot));
     findings
 }
 
@@ -38,49 +38,53 @@ pub(super) fn service(configurations: &[MutatingWebhookConfiguration]) -> Option
     Some((service.namespace.clone(), service.name.clone()))
 }
 
-fn version(facts: &Facts) -> Finding {
-    let about = "the cluster";
-    let mut numbers = facts.version.trim_start_matches('v').split('.').map_while(|part| part.parse::<u32>().ok());
+fn version(snapshot: &Snapshot) -> Finding {
+    let subject = "the cluster";
+    let mut numbers = snapshot.version.trim_start_matches('v').split('.').map_while(|part| part.parse::<u32>().ok());
     match (numbers.next(), numbers.next()) {
         (Some(major), Some(minor)) if (major, minor) < OLDEST => Finding::problem(
             Id::KubernetesVersion,
-            about,
-            format!("Kubernetes {} is too old: hotdesk needs 1.30", facts.version),
+            subject,
+            format!("Kubernetes {} is too old: hotdesk needs 1.30", snapshot.version),
         )
-        .mended_by("upgrade Kubernetes"),
-        _ => Finding::ok(Id::KubernetesVersion, about, format!("Kubernetes {} at {}", facts.version, facts.server)),
+        .with_fix("upgrade Kubernetes"),
+        _ => Finding::ok(
+            Id::KubernetesVersion,
+            subject,
+            format!("Kubernetes {} at {}", snapshot.version, snapshot.server),
+        ),
     }
 }
 
-fn kind(facts: &Facts) -> Finding {
-    let about = "the kind Slot";
-    let crd = match &facts.crd {
-        Err(why) => return Finding::unseen(Id::SlotKind, about, why),
+fn kind(snapshot: &Snapshot) -> Finding {
+    let subject = "the kind Slot";
+    let crd = match &snapshot.crd {
+        Err(why) => return Finding::unknown(Id::SlotKind, subject, why),
         Ok(None) => {
-            return Finding::problem(Id::SlotKind, about, format!("there is no {CRD}: hotdesk is not installed"))
-                .mended_by("helm install hotdesk charts/hotdesk -n hotdesk --create-namespace");
+            return Finding::problem(Id::SlotKind, subject, format!("there is no {CRD}: hotdesk is not installed"))
+                .with_fix("helm install hotdesk charts/hotdesk -n hotdesk --create-namespace");
         }
         Ok(Some(crd)) => crd,
     };
     let known = version_of_ours();
     let Some(served) = crd.spec.versions.iter().find(|version| version.name == known && version.served) else {
-        return Finding::problem(Id::SlotKind, about, format!("{CRD} does not serve {known}")).mended_by(UPGRADE);
+        return Finding::problem(Id::SlotKind, subject, format!("{CRD} does not serve {known}")).with_fix(UPGRADE);
     };
     let established = crd.status.iter().flat_map(|status| status.conditions.iter().flatten());
     if !established.clone().any(|c| c.type_ == "Established" && c.status == "True") {
-        return Finding::problem(Id::SlotKind, about, format!("{CRD} is not established"))
-            .mended_by(format!("kubectl describe crd {CRD}"));
+        return Finding::problem(Id::SlotKind, subject, format!("{CRD} is not established"))
+            .with_fix(format!("kubectl describe crd {CRD}"));
     }
     let missing = missing_fields(crd);
     if missing.is_empty() {
-        Finding::ok(Id::SlotKind, about, format!("{CRD} {} has every field that this hotdesk knows", served.name))
+        Finding::ok(Id::SlotKind, subject, format!("{CRD} {} has every field that this hotdesk knows", served.name))
     } else {
         Finding::problem(
             Id::SlotKind,
-            about,
+            subject,
             format!("{CRD} {} is of another version and drops {}", served.name, list(&missing)),
         )
-        .mended_by(UPGRADE)
+        .with_fix(UPGRADE)
     }
 }
 
@@ -118,9 +122,9 @@ pub(super) fn fullname(configurations: &[MutatingWebhookConfiguration]) -> Optio
     configurations.iter().find(gates).map(ResourceExt::name_any)
 }
 
-fn deployments(facts: &Facts) -> Vec<Finding> {
-    let deployments = match &facts.deployments {
-        Err(why) => return vec![Finding::unseen(Id::Programs, "the webhook", why)],
+fn deployments(snapshot: &Snapshot) -> Vec<Finding> {
+    let deployments = match &snapshot.deployments {
+        Err(why) => return vec![Finding::unknown(Id::Programs, "the webhook", why)],
         Ok(deployments) => deployments,
     };
     let is_webhook = |d: &Deployment| d.labels().get("app.kubernetes.io/component").is_some_and(|c| c == "webhook");
@@ -131,27 +135,28 @@ fn deployments(facts: &Facts) -> Vec<Finding> {
             "the webhook",
             "its Deployment is missing: either no write in a slot succeeds, or nothing is gated",
         );
-        findings.push(missing.mended_by("helm upgrade --install hotdesk charts/hotdesk -n hotdesk"));
+        findings.push(missing.with_fix("helm upgrade --install hotdesk charts/hotdesk -n hotdesk"));
     }
     findings
 }
 
 fn deployment(deployment: &Deployment) -> Finding {
     let (name, namespace) = (deployment.name_any(), deployment.namespace().unwrap_or_default());
-    let about = format!("the {}", deployment.labels().get("app.kubernetes.io/component").unwrap_or(&name));
+    let subject = format!("the {}", deployment.labels().get("app.kubernetes.io/component").unwrap_or(&name));
     let version = deployment.labels().get("app.kubernetes.io/version").cloned().unwrap_or_default();
     let wished = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0);
     let describe = format!("kubectl -n {namespace} describe deployment {name}");
     if ready == 0 {
-        Finding::problem(Id::Programs, about, format!("{name}: none of {wished} pods is ready")).mended_by(describe)
+        Finding::problem(Id::Programs, subject, format!("{name}: none of {wished} pods is ready")).with_fix(describe)
     } else if ready < wished {
-        Finding::warning(Id::Programs, about, format!("{name}: {ready} of {wished} pods are ready")).mended_by(describe)
+        Finding::warning(Id::Programs, subject, format!("{name}: {ready} of {wished} pods are ready"))
+            .with_fix(describe)
     } else if version != env!("CARGO_PKG_VERSION") {
-        let says = format!("{name} is hotdesk {version}, and this is {}", env!("CARGO_PKG_VERSION"));
-        Finding::warning(Id::Programs, about, says).mended_by("install the same version of both")
+        let message = format!("{name} is hotdesk {version}, and this is {}", env!("CARGO_PKG_VERSION"));
+        Finding::warning(Id::Programs, subject, message).with_fix("install the same version of both")
     } else {
-        Finding::ok(Id::Programs, about, format!("{name} {version}: {ready} of {wished} pods are ready"))
+        Finding::ok(Id::Programs, subject, format!("{name} {version}: {ready} of {wished} pods are ready"))
     }
 }
 

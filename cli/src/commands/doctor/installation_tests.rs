@@ -4,11 +4,11 @@ use hotdesk_slots::webhook_path::{SecretPath, route};
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhook, ValidatingAdmissionPolicyBindingSpec};
 use serde_json::json;
 
-use super::super::facts::Then;
 use super::super::finding::Level;
 use super::super::gate::MUTATING;
 use super::super::judge as judge_all;
 use super::super::slot_policies;
+use super::super::snapshot::Then;
 use super::*;
 
 fn now() -> jiff::Timestamp {
@@ -53,7 +53,7 @@ fn hook(name: &str, mutates: bool) -> Value {
 }
 
 /// What the chart installs.
-pub(in crate::commands::doctor) fn facts() -> Facts {
+pub(in crate::commands::doctor) fn snapshot() -> Snapshot {
     let mut crd = crd();
     crd["status"] = json!({
         "acceptedNames": {"kind": "Slot", "plural": "slots"}, "storedVersions": ["v1alpha1"],
@@ -68,7 +68,7 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
     };
     let labels =
         json!({"app.kubernetes.io/component": "webhook", "app.kubernetes.io/version": env!("CARGO_PKG_VERSION")});
-    Facts {
+    Snapshot {
         server: "https://cluster".to_owned(),
         version: "v1.37.2".to_owned(),
         crd: Ok(Some(from(crd))),
@@ -111,20 +111,20 @@ pub(in crate::commands::doctor) fn facts() -> Facts {
 }
 
 #[track_caller]
-fn check(change: impl FnOnce(&mut Facts), level: Level, says: &str) {
-    let mut facts = facts();
-    change(&mut facts);
-    let found = judge(&facts);
+fn check(change: impl FnOnce(&mut Snapshot), level: Level, message: &str) {
+    let mut snapshot = snapshot();
+    change(&mut snapshot);
+    let found = judge(&snapshot);
     let odd: Vec<&Finding> = found.iter().filter(|finding| finding.level != Level::Ok).collect();
-    let [finding] = odd.as_slice() else { panic!("{odd:?} is not one finding that says {says:?}") };
+    let [finding] = odd.as_slice() else { panic!("{odd:?} is not one finding that says {message:?}") };
     assert_eq!(finding.level, level, "{finding:?}");
-    assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
-    assert_eq!(finding.fix.is_none(), level == Level::Unseen, "{finding:?}");
+    assert!(finding.message.contains(message), "{finding:?} does not say {message:?}");
+    assert_eq!(finding.fix.is_none(), level == Level::Unknown, "{finding:?}");
 }
 
 #[test]
 fn what_the_chart_installs_is_well() {
-    let found = judge(&facts());
+    let found = judge(&snapshot());
     assert!(found.iter().all(|finding| finding.level == Level::Ok), "{found:?}");
     assert_eq!(found.len(), 6, "{found:?}");
 }
@@ -137,9 +137,9 @@ fn an_old_cluster_is_a_problem() {
 #[test]
 fn the_kind_must_be_there_and_know_every_field() {
     check(|f| f.crd = Ok(None), Level::Problem, "hotdesk is not installed");
-    check(|f| f.crd = Err("forbidden".to_owned()), Level::Unseen, "forbidden");
+    check(|f| f.crd = Err("forbidden".to_owned()), Level::Unknown, "forbidden");
     let without = |path: &'static str, field: &'static str| {
-        move |f: &mut Facts| {
+        move |f: &mut Snapshot| {
             let mut crd = serde_json::to_value(f.crd.as_ref().unwrap()).unwrap();
             crd.pointer_mut(path).unwrap().as_object_mut().unwrap().remove(field).unwrap();
             f.crd = Ok(Some(from(crd)));
@@ -171,7 +171,7 @@ fn every_webhook_must_be_there_and_trusted() {
         "gate.hotdesk.dev is without a CA bundle",
     );
     let path = |path: Option<String>| {
-        move |f: &mut Facts| {
+        move |f: &mut Snapshot| {
             let hook = &mut f.validating.as_mut().unwrap()[0].webhooks.as_mut().unwrap()[0];
             hook.client_config.service.as_mut().unwrap().path = path;
         }
@@ -181,7 +181,7 @@ fn every_webhook_must_be_there_and_trusted() {
         check(path(wrong), Level::Problem, "gate.hotdesk.dev is without the path");
     }
     check(path(Some(SecretPath::of(&[2; 32]).url("/validate"))), Level::Warning, "do not all show the same path");
-    check(|f| f.mutating = Err("forbidden".to_owned()), Level::Unseen, "forbidden");
+    check(|f| f.mutating = Err("forbidden".to_owned()), Level::Unknown, "forbidden");
     check(
         |f| {
             let all = f.validating.as_mut().unwrap();
@@ -212,17 +212,17 @@ fn every_policy_must_be_there_and_bound() {
         "no ValidatingAdmissionPolicy hotdesk-jobs-as-cronjob",
     );
     for (number, name) in POLICIES.into_iter().enumerate() {
-        let says = format!("the policy {name} is not bound");
-        check(move |f| drop(f.bindings.as_mut().unwrap().remove(number)), Level::Problem, &says);
+        let message = format!("the policy {name} is not bound");
+        check(move |f| drop(f.bindings.as_mut().unwrap().remove(number)), Level::Problem, &message);
     }
-    let blind = |f: &mut Facts| f.bindings.as_mut().unwrap()[5].spec.as_mut().unwrap().param_ref = None;
+    let blind = |f: &mut Snapshot| f.bindings.as_mut().unwrap()[5].spec.as_mut().unwrap().param_ref = None;
     check(blind, Level::Problem, "hotdesk-revivers-requests does not name the Slot");
 }
 
 #[test]
 fn the_webhook_must_run() {
     let ready = |n: i32| {
-        move |f: &mut Facts| f.deployments.as_mut().unwrap()[0].status.as_mut().unwrap().ready_replicas = Some(n)
+        move |f: &mut Snapshot| f.deployments.as_mut().unwrap()[0].status.as_mut().unwrap().ready_replicas = Some(n)
     };
     check(ready(0), Level::Problem, "none of 2 pods is ready");
     check(ready(1), Level::Warning, "1 of 2 pods are ready");
@@ -245,17 +245,17 @@ fn the_webhook_must_run() {
 
 #[test]
 fn nothing_that_the_cluster_says_can_harm_the_terminal() {
-    let mut facts = facts();
-    facts.slots = Err("\u{1b}]0;owned\u{7}".to_owned());
-    facts.version = "v1.37\u{9b}2J".to_owned();
-    let text = serde_json::to_string(&judge_all(&facts, "hotdesk", now())).unwrap();
+    let mut snapshot = snapshot();
+    snapshot.slots = Err("\u{1b}]0;owned\u{7}".to_owned());
+    snapshot.version = "v1.37\u{9b}2J".to_owned();
+    let text = serde_json::to_string(&judge_all(&snapshot, "hotdesk", now())).unwrap();
     assert!(!text.contains("\\u001b") && !text.contains("\\u0007") && !text.contains('\u{9b}'), "{text}");
 }
 
 #[test]
 fn an_entry_that_lets_writes_past_is_a_problem() {
     let of = |entry: usize, change: fn(&mut MutatingWebhook)| {
-        move |f: &mut Facts| change(&mut f.mutating.as_mut().unwrap()[0].webhooks.as_mut().unwrap()[entry])
+        move |f: &mut Snapshot| change(&mut f.mutating.as_mut().unwrap()[0].webhooks.as_mut().unwrap()[entry])
     };
     type Change = fn(&mut MutatingWebhook);
     let cases: [(usize, Change, &str); 8] = [
@@ -276,24 +276,24 @@ fn an_entry_that_lets_writes_past_is_a_problem() {
         (1, |hook| hook.failure_policy = Some("Fail".to_owned()), "without a webhook, controllers stop"),
         (2, |hook| hook.failure_policy = Some("Ignore".to_owned()), "anybody can claim any slot"),
     ];
-    for (entry, change, says) in cases {
-        check(of(entry, change), Level::Problem, says);
+    for (entry, change, message) in cases {
+        check(of(entry, change), Level::Problem, message);
     }
 }
 
 #[test]
 fn a_gate_that_goes_on_without_a_webhook_is_as_the_operator_chose() {
-    let mut facts = facts();
-    facts.mutating.as_mut().unwrap()[0].webhooks.as_mut().unwrap()[0].failure_policy = Some("Ignore".to_owned());
-    let found = judge(&facts);
+    let mut snapshot = snapshot();
+    snapshot.mutating.as_mut().unwrap()[0].webhooks.as_mut().unwrap()[0].failure_policy = Some("Ignore".to_owned());
+    let found = judge(&snapshot);
     assert!(found.iter().all(|finding| finding.level == Level::Ok), "{found:?}");
-    assert!(found.iter().any(|finding| finding.says.contains("availability is continue")), "{found:?}");
+    assert!(found.iter().any(|finding| finding.message.contains("availability is continue")), "{found:?}");
 }
 
 #[test]
 fn a_policy_that_is_narrowed_is_a_problem() {
     let gate = |change: fn(&mut ValidatingAdmissionPolicyBindingSpec)| {
-        move |f: &mut Facts| change(f.bindings.as_mut().unwrap()[0].spec.as_mut().unwrap())
+        move |f: &mut Snapshot| change(f.bindings.as_mut().unwrap()[0].spec.as_mut().unwrap())
     };
     check(gate(|spec| spec.match_resources = Some(from(json!({})))), Level::Problem, "has matchResources");
     check(gate(|spec| spec.param_ref = None), Level::Problem, "does not name the Slot");

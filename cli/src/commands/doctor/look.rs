@@ -10,7 +10,7 @@ use kube::api::{ListParams, LogParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
-use super::ask::{Seen, items, timed};
+use super::ask::{Answered, items, timed};
 use super::reapers::Uses;
 
 /// How much of a log is read to see how fast it grows.
@@ -32,11 +32,11 @@ pub(super) const DEFAULT_MAX: u64 = 10 << 20;
 pub(super) struct Controller {
     pub(super) place: Place,
     pub(super) uses: Uses,
-    pub(super) pods: Seen<Vec<Pod>>,
+    pub(super) pods: Answered<Vec<Pod>>,
     /// Of one pod, if there is one whose log is read.
-    pub(super) sample: Option<Seen<Sample>>,
+    pub(super) sample: Option<Answered<Sample>>,
     /// The ConfigMaps that the arguments of its pods name.
-    pub(super) configs: Vec<Seen<Option<ConfigMap>>>,
+    pub(super) configs: Vec<Answered<Option<ConfigMap>>>,
     /// The ConfigMaps in which a Traefik has the file of its settings.
     pub(super) files: Vec<ConfigMap>,
     /// Of the newest log file, and whether the kubelet itself said so.
@@ -74,7 +74,7 @@ pub(super) async fn controller(client: &Client, place: &Place, uses: Uses) -> Co
 }
 
 /// Pods of well-known controllers, for people who named the wrong ones.
-pub(super) async fn known(client: &Client) -> Seen<Vec<Pod>> {
+pub(super) async fn known(client: &Client) -> Answered<Vec<Pod>> {
     items(&Api::all(client.clone()), &ListParams::default().labels(KNOWN)).await
 }
 
@@ -90,7 +90,7 @@ pub(super) fn started(pod: &Pod, container: &str) -> Option<Timestamp> {
     Some(status.state.as_ref()?.running.as_ref()?.started_at.as_ref()?.0)
 }
 
-async fn sampled(api: &Api<Pod>, pod: &Pod, container: &str) -> Seen<Sample> {
+async fn sampled(api: &Api<Pod>, pod: &Pod, container: &str) -> Answered<Sample> {
     let name = pod.name_any();
     let wanted = LogParams { container: Some(container.to_owned()), timestamps: true, ..LogParams::default() };
     let lately = LogParams { since_seconds: Some(SAMPLE_SECONDS), limit_bytes: Some(SAMPLE_BYTES), ..wanted.clone() };
@@ -134,7 +134,7 @@ fn per_minute(sample: &str, begins: Option<Timestamp>) -> u64 {
 }
 
 /// The ConfigMaps that `--configmap=namespace/name` names.
-async fn configs(client: &Client, pods: &[Pod]) -> Vec<Seen<Option<ConfigMap>>> {
+async fn configs(client: &Client, pods: &[Pod]) -> Vec<Answered<Option<ConfigMap>>> {
     let mut found = Vec::new();
     for (namespace, name) in Flags::of(pods).configs {
         let api: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
@@ -159,7 +159,7 @@ async fn log_limit(client: &Client, node: Option<&str>) -> (u64, bool) {
     let Ok(request) = http::Request::get(format!("/api/v1/nodes/{node}/proxy/configz")).body(Vec::new()) else {
         return (DEFAULT_MAX, false);
     };
-    let answer: Seen<Value> = timed(client.request(request)).await;
+    let answer: Answered<Value> = timed(client.request(request)).await;
     let size = answer.ok().and_then(|v| v.pointer("/kubeletconfig/containerLogMaxSize")?.as_str().and_then(bytes));
     size.map_or((DEFAULT_MAX, false), |size| (size, true))
 }

@@ -35,19 +35,19 @@ fn switched(controller: &Controller, reapers: &[Reaper]) -> Option<Finding> {
     });
     let mut metrics = metrics.filter(|metrics| metrics.place == controller.place);
     let any_host = metrics.next()?.any_host;
-    let about = super::sight::about(controller);
+    let subject = super::sight::subject(controller);
     if flags.iter().any(|flags| !flags.counts) {
-        let says = "it counts nothing: --enable-metrics=false";
-        return Some(Finding::problem(Id::Metrics, about, says).mended_by("start it with --enable-metrics=true"));
+        let message = "it counts nothing: --enable-metrics=false";
+        return Some(Finding::problem(Id::Metrics, subject, message).with_fix("start it with --enable-metrics=true"));
     }
     if any_host && flags.iter().any(|flags| !flags.counts_any_host) {
-        let says = "the source says anyHost: true, and the controller does not run with --metrics-per-host=false";
+        let message = "the source says anyHost: true, and the controller does not run with --metrics-per-host=false";
         return Some(
-            Finding::problem(Id::Metrics, about, says)
-                .mended_by("start it with --metrics-per-host=false, or take anyHost away"),
+            Finding::problem(Id::Metrics, subject, message)
+                .with_fix("start it with --metrics-per-host=false, or take anyHost away"),
         );
     }
-    (!pods.is_empty()).then(|| Finding::ok(Id::Metrics, about, "its counters are on"))
+    (!pods.is_empty()).then(|| Finding::ok(Id::Metrics, subject, "its counters are on"))
 }
 
 /// A query of the operator's own that asks for a label that `honorLabels` renames.
@@ -69,14 +69,14 @@ fn labels(counted: &Counted<'_>) -> Option<Finding> {
         (false, false) => ("namespace", "exported_namespace"),
         _ => return None,
     };
-    let says = format!(
+    let message = format!(
         "the query of the prometheus source asks for {asked}, and the monitor {name} has honorLabels: {kept}, so the slot is in the label {there}"
     );
     let fix = format!(
         "ask for {there}=\"$namespace\", or set honorLabels: {} in {name}, or leave the query to controller: ingress-nginx",
         !kept
     );
-    Some(Finding::problem(Id::Metrics, "the Prometheus", says).mended_by(fix))
+    Some(Finding::problem(Id::Metrics, "the Prometheus", message).with_fix(fix))
 }
 
 fn of_nginx(monitor: &Value) -> bool {

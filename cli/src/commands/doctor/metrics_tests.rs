@@ -36,8 +36,8 @@ fn check(sources: &str, arguments: &[&str], monitors: &[Value], expected: &[(&st
     let found = judge(&Counted { reapers: &[reaper(sources)], controllers: &[controller(arguments)], monitors });
     let problems: Vec<&Finding> = found.iter().filter(|finding| finding.level == Level::Problem).collect();
     assert_eq!(problems.len(), expected.len(), "{found:?}");
-    for (finding, (says, fix)) in problems.iter().zip(expected) {
-        assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+    for (finding, (message, fix)) in problems.iter().zip(expected) {
+        assert!(finding.message.contains(message), "{finding:?} does not say {message:?}");
         assert!(finding.fix.as_ref().unwrap().contains(fix), "{finding:?} does not say {fix:?}");
     }
 }

@@ -6,13 +6,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, Client};
 
-use super::ask::{AT_ONCE, Seen, items, timed};
-use super::facts::Facts;
+use super::ask::{AT_ONCE, Answered, items, timed};
 use super::finding::{Finding, Id};
 use super::gate::{self, Judge, Rule};
 use super::installation::UPGRADE;
+use super::snapshot::Snapshot;
 
-const ABOUT: &str = "the kinds of this cluster";
+const SUBJECT: &str = "the kinds of this cluster";
 /// How many are named; the others are counted.
 const NAMED: usize = 5;
 
@@ -29,7 +29,7 @@ pub(super) struct Offered {
 }
 
 /// Asks for all of them.
-pub(super) async fn ask(client: &Client) -> Seen<Vec<Offered>> {
+pub(super) async fn ask(client: &Client) -> Answered<Vec<Offered>> {
     let services = ApiResource::from_gvk(&GroupVersionKind::gvk("apiregistration.k8s.io", "v1", "APIService"));
     let services: Api<DynamicObject> = Api::all_with(client.clone(), &services);
     let everything = ListParams::default();
@@ -85,24 +85,25 @@ fn operations(resource: &str, verbs: &[String]) -> Vec<&'static str> {
 }
 
 /// What passes the gate by.
-pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
-    let offered = match &facts.then.offered {
+pub(super) fn judge(snapshot: &Snapshot) -> Vec<Finding> {
+    let offered = match &snapshot.then.offered {
         Ok(offered) => offered,
-        Err(why) => return vec![Finding::unseen(Id::GatedKinds, ABOUT, why)],
+        Err(why) => return vec![Finding::unknown(Id::GatedKinds, SUBJECT, why)],
     };
     let (here, elsewhere): (Vec<&Offered>, Vec<&Offered>) = offered.iter().partition(|offered| !offered.elsewhere);
     let mut findings = Vec::new();
-    for judge in gate::judges(facts) {
+    for judge in gate::judges(snapshot) {
         let names: Vec<String> =
             here.iter().filter(|offered| passes(&judge, offered)).map(|offered| named(offered)).collect();
         if !names.is_empty() {
-            let says = format!("{} does not judge {}", judge.name, some(&names));
-            findings.push(Finding::problem(Id::GatedKinds, ABOUT, says).mended_by(UPGRADE));
+            let message = format!("{} does not judge {}", judge.name, some(&names));
+            findings.push(Finding::problem(Id::GatedKinds, SUBJECT, message).with_fix(UPGRADE));
         }
     }
     if findings.is_empty() {
-        let says = format!("the gate judges all {} kinds and subresources that can be written in a slot", here.len());
-        findings.push(Finding::ok(Id::GatedKinds, ABOUT, says));
+        let message =
+            format!("the gate judges all {} kinds and subresources that can be written in a slot", here.len());
+        findings.push(Finding::ok(Id::GatedKinds, SUBJECT, message));
     }
     findings.extend(aggregated(&elsewhere));
     findings
@@ -114,10 +115,10 @@ fn aggregated(elsewhere: &[&Offered]) -> Option<Finding> {
         return None;
     }
     let names: Vec<String> = elsewhere.iter().map(|offered| named(offered)).collect();
-    let says =
+    let message =
         format!("{} are written to another server than the API server, and no gate of hotdesk sees it", some(&names));
     let fix = "find out whether that server asks admission webhooks: kubectl get apiservices";
-    Some(Finding::warning(Id::AggregatedApis, ABOUT, says).mended_by(fix))
+    Some(Finding::warning(Id::AggregatedApis, SUBJECT, message).with_fix(fix))
 }
 
 /// Whether something of this can be done without being judged. Slots are judged by an entry of their own, and questions about

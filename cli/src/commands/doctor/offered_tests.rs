@@ -68,5 +68,5 @@ fn a20_what_is_written_to_another_server_is_named() {
     let widgets = one("elsewhere.example.com", "widgets", &["create"]);
     let finding = serde_json::to_value(aggregated(&[&widgets[0]]).unwrap()).unwrap();
     assert_eq!((&finding["id"], &finding["level"]), (&json!("aggregated-apis"), &json!("warning")), "{finding}");
-    assert!(finding["says"].as_str().unwrap().contains("widgets.elsewhere.example.com"), "{finding}");
+    assert!(finding["message"].as_str().unwrap().contains("widgets.elsewhere.example.com"), "{finding}");
 }

@@ -11,12 +11,12 @@ use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, Subject};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
-use super::ask::{Seen, items};
+use super::ask::{Answered, items};
 use super::beyond::{Access, Grants, RUN, WORKLOADS, access, is_the_clusters_own, rules, shown};
 use super::finding::{Finding, Id};
 use super::reapers::Reaper;
 
-const ABOUT: &str = "hotdesk's own namespaces";
+const SUBJECT: &str = "hotdesk's own namespaces";
 const PART_OF: (&str, &str) = ("app.kubernetes.io/part-of", "hotdesk");
 
 /// What is bound in one of hotdesk's own namespaces.
@@ -42,7 +42,7 @@ pub(super) fn names(namespaces: &[Namespace], deployments: &[Deployment], reaper
 }
 
 /// Asks what is bound there.
-pub(super) async fn ask(client: &Client, names: BTreeSet<String>) -> Seen<Vec<OwnNamespace>> {
+pub(super) async fn ask(client: &Client, names: BTreeSet<String>) -> Answered<Vec<OwnNamespace>> {
     let everything = &ListParams::default();
     let own = &everything.clone().labels(&format!("{}={}", PART_OF.0, PART_OF.1));
     let mut all = Vec::new();
@@ -75,18 +75,19 @@ const POWERS: [(&[Access], &str); 5] = [
 ];
 
 /// Which bindings make hotdesk's power somebody else's.
-pub(super) fn judge(own: &Seen<Vec<OwnNamespace>>, grants: &Seen<Grants>) -> Vec<Finding> {
+pub(super) fn judge(own: &Answered<Vec<OwnNamespace>>, grants: &Answered<Grants>) -> Vec<Finding> {
     let (own, grants) = match (own, grants) {
         (Ok(own), Ok(grants)) => (own, grants),
-        (Err(why), _) | (_, Err(why)) => return vec![Finding::unseen(Id::RightsBeyond, ABOUT, why)],
+        (Err(why), _) | (_, Err(why)) => return vec![Finding::unknown(Id::RightsBeyond, SUBJECT, why)],
     };
     let bindings = own.iter().flat_map(|namespace| namespace.bindings.iter().map(move |binding| (namespace, binding)));
     let mut findings: Vec<Finding> =
         bindings.filter_map(|(namespace, binding)| of_binding(namespace, binding, own, grants)).collect();
     if findings.is_empty() && !own.is_empty() {
         let names: Vec<&str> = own.iter().map(|namespace| namespace.name.as_str()).collect();
-        let says = format!("no RoleBinding in {} gives hotdesk's power to anybody but its own accounts", list(&names));
-        findings.push(Finding::ok(Id::RightsBeyond, ABOUT, says));
+        let message =
+            format!("no RoleBinding in {} gives hotdesk's power to anybody but its own accounts", list(&names));
+        findings.push(Finding::ok(Id::RightsBeyond, SUBJECT, message));
     }
     findings
 }
@@ -108,7 +109,7 @@ fn of_binding(
     }
     let (place, name) = (&namespace.name, binding.name_any());
     let who: Vec<String> = others.into_iter().map(shown).collect();
-    let says =
+    let message =
         format!("the RoleBinding {name} in {place} makes hotdesk's power theirs: {} can {}", list(&who), list(&powers));
     // A binding of the chart's own must stay for its own account.
     let take_away = if hotdesks.is_empty() { "delete" } else { "edit" };
@@ -117,7 +118,7 @@ fn of_binding(
         "look at it: kubectl -n {place} get rolebinding {name} -o yaml; unless it is intended, take the right away: \
          kubectl -n {place} {take_away} rolebinding {name}"
     );
-    Some(Finding::warning(Id::RightsBeyond, ABOUT, says).mended_by(fix))
+    Some(Finding::warning(Id::RightsBeyond, SUBJECT, message).with_fix(fix))
 }
 
 /// Kubernetes lets the name of a binding hold nearly every sign.

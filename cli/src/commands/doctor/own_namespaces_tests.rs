@@ -17,7 +17,7 @@ fn eve() -> Value {
 
 /// hotdesk's namespaces, each with an account of its own, and a binding `b` of a role of this kind in `hotdesk-jobs`.
 #[allow(clippy::needless_pass_by_value)] // as it is written in the tables
-fn bound(kind: &str, rules: Value, subjects: Value) -> (Seen<Vec<OwnNamespace>>, Seen<Grants>) {
+fn bound(kind: &str, rules: Value, subjects: Value) -> (Answered<Vec<OwnNamespace>>, Answered<Grants>) {
     let role = json!({"metadata": {"name": "r"}, "rules": rules});
     let binding = json!({"metadata": {"name": "b", "namespace": "hotdesk-jobs"}, "subjects": subjects,
         "roleRef": {"apiGroup": "", "kind": kind, "name": "r"}});
@@ -46,7 +46,7 @@ fn found(kind: &str, rules: Value, subjects: Value) -> Finding {
 
 #[test]
 fn who_has_hotdesks_power_by_a_binding_there_is_named_with_what_it_allows() {
-    for (rules, says) in [
+    for (rules, message) in [
         (one("list", "", "secrets"), Some("can read its Secrets")),
         (
             json!([{"verbs": ["get"], "apiGroups": [""], "resources": ["secrets"], "resourceNames": ["one"]}]),
@@ -70,11 +70,11 @@ fn who_has_hotdesks_power_by_a_binding_there_is_named_with_what_it_allows() {
     ] {
         for kind in ["Role", "ClusterRole"] {
             let finding = found(kind, rules.clone(), eve());
-            match says {
-                Some(says) => {
+            match message {
+                Some(message) => {
                     assert_eq!((finding.level, finding.id), (Level::Warning, Id::RightsBeyond), "{rules}");
-                    for says in ["the RoleBinding b in hotdesk-jobs", "eve@example.com", says] {
-                        assert!(finding.says.contains(says), "{kind} {rules}: {finding:?}");
+                    for message in ["the RoleBinding b in hotdesk-jobs", "eve@example.com", message] {
+                        assert!(finding.message.contains(message), "{kind} {rules}: {finding:?}");
                     }
                 }
                 None => assert_eq!(finding.level, Level::Ok, "{kind} {rules}: {finding:?}"),
@@ -85,7 +85,7 @@ fn who_has_hotdesks_power_by_a_binding_there_is_named_with_what_it_allows() {
 
 #[test]
 fn hotdesks_own_accounts_and_the_clusters_own_are_left_out_and_others_are_not() {
-    for (kind, name, namespace, says) in [
+    for (kind, name, namespace, message) in [
         ("ServiceAccount", "reaper-mew", Some("hotdesk-jobs"), None),
         ("ServiceAccount", "hotdesk-webhook", Some("hotdesk"), None),
         ("Group", "system:serviceaccounts:hotdesk-jobs", None, None),
@@ -105,8 +105,10 @@ fn hotdesks_own_accounts_and_the_clusters_own_are_left_out_and_others_are_not() 
     ] {
         let subjects = json!([{"kind": kind, "name": name, "namespace": namespace}]);
         let finding = found("ClusterRole", one("*", "*", "*"), subjects);
-        match says {
-            Some(says) => assert!(finding.level == Level::Warning && finding.says.contains(says), "{finding:?}"),
+        match message {
+            Some(message) => {
+                assert!(finding.level == Level::Warning && finding.message.contains(message), "{finding:?}")
+            }
             None => assert_eq!(finding.level, Level::Ok, "{name}: {finding:?}"),
         }
     }
@@ -133,7 +135,7 @@ fn what_could_not_be_looked_at_is_said_and_where_there_is_no_hotdesk_nothing_is(
     let (own, grants) = bound("Role", one("list", "", "secrets"), eve());
     let forbidden = || "Kubernetes does not let you list rolebindings".to_owned();
     for found in [judge(&Err(forbidden()), &grants), judge(&own, &Err(forbidden()))] {
-        assert!(found.len() == 1 && found[0].level == Level::Unseen, "{found:?}");
+        assert!(found.len() == 1 && found[0].level == Level::Unknown, "{found:?}");
     }
     assert_eq!(judge(&Ok(vec![]), &grants), []);
 }

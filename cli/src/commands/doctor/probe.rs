@@ -8,10 +8,10 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 
-use super::facts::Facts;
 use super::finding::{Finding, Id};
+use super::snapshot::Snapshot;
 
-const ABOUT: &str = "a write in a slot";
+const SUBJECT: &str = "a write in a slot";
 /// Nothing of this name is ever stored.
 const NAME: &str = "hotdesk-doctor";
 
@@ -90,42 +90,42 @@ fn refused(message: &str) -> CameBack {
 }
 
 /// What the write proves.
-pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
-    let Some(Probe { namespace, came_back }) = &facts.then.probe else { return Vec::new() };
+pub(super) fn judge(snapshot: &Snapshot) -> Vec<Finding> {
+    let Some(Probe { namespace, came_back }) = &snapshot.then.probe else { return Vec::new() };
     let logs = "kubectl -n hotdesk logs -l app.kubernetes.io/component=webhook --tail=20";
     vec![match came_back {
         CameBack::Stamped => Finding::ok(
             Id::WriteProbe,
-            ABOUT,
+            SUBJECT,
             format!("passed through the webhook and came back with the stamp (a dry run in {namespace})"),
         ),
         CameBack::DeniedByWebhook(words) if words.contains("cannot see the Slots") => {
-            Finding::problem(Id::WriteProbe, ABOUT, format!("is denied to everybody: {words}")).mended_by(logs)
+            Finding::problem(Id::WriteProbe, SUBJECT, format!("is denied to everybody: {words}")).with_fix(logs)
         }
         CameBack::DeniedByWebhook(_) => Finding::ok(
             Id::WriteProbe,
-            ABOUT,
+            SUBJECT,
             format!("was turned away by the webhook, for you do not hold {namespace} (a dry run)"),
         ),
         CameBack::Unstamped => Finding::problem(
             Id::WriteProbe,
-            ABOUT,
+            SUBJECT,
             format!("was admitted in {namespace} and came back without the stamp: the webhook does not see it"),
         )
-        .mended_by("what is said above of the webhook configurations"),
+        .with_fix("what is said above of the webhook configurations"),
         CameBack::DeniedByPolicy(words) => Finding::problem(
             Id::WriteProbe,
-            ABOUT,
+            SUBJECT,
             format!("was stopped by the policy alone, not by the webhook: {words}"),
         )
-        .mended_by(logs),
+        .with_fix(logs),
         CameBack::NotCalled(message) => Finding::problem(
             Id::WriteProbe,
-            ABOUT,
+            SUBJECT,
             format!("fails, for the API server cannot call the webhook: {message}"),
         )
-        .mended_by(logs),
-        CameBack::Unknown(message) => Finding::unseen(Id::WriteProbe, ABOUT, message),
+        .with_fix(logs),
+        CameBack::Unknown(message) => Finding::unknown(Id::WriteProbe, SUBJECT, message),
     }]
 }
 

@@ -103,11 +103,11 @@ fn secrets(template: &PodTemplateSpec) -> BTreeSet<String> {
 
 fn observes(cron_job: &CronJob) -> bool {
     let template = cron_job.spec.as_ref().and_then(|spec| spec.job_template.spec.as_ref()).map(|job| &job.template);
-    let says = |text: &String| text.contains("observe");
+    let message = |text: &String| text.contains("observe");
     let pod = template.and_then(|template| template.spec.as_ref());
     let mut args = pod.into_iter().flat_map(|pod| &pod.containers).flat_map(|c| c.args.iter().flatten());
     let by_env = template.is_some_and(|t| environment(t).get("HOTDESK_OBSERVE").is_some_and(|value| value == "true"));
-    by_env || args.any(says)
+    by_env || args.any(message)
 }
 
 fn settings(template: &PodTemplateSpec) -> TrafficSettings {

@@ -8,7 +8,7 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessRevie
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
 
-use super::ask::{AT_ONCE, Seen, timed};
+use super::ask::{AT_ONCE, Answered, timed};
 use super::finding::{Finding, Id};
 use super::reapers::{Observer, Reaper};
 use hotdesk_traffic::pod_usage::{Origin, Settings};
@@ -18,7 +18,7 @@ use hotdesk_traffic::sources::{EVERYWHERE, IN_SLOT, OBSERVES, Right, SAVE, SESSI
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Need {
     /// Under which name it is shown: `the webhook`, `slot mew`.
-    about: String,
+    subject: String,
     id: Id,
     /// The namespace of the service account, and its name.
     account: (String, String),
@@ -38,7 +38,7 @@ pub(super) struct Need {
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) need: Need,
-    pub(super) allowed: Seen<bool>,
+    pub(super) allowed: Answered<bool>,
 }
 
 const SLOTS: &str = "hotdesk.dev";
@@ -115,9 +115,9 @@ fn of_kubelets(reaper: &Reaper) -> Vec<Need> {
     };
     let (own, asking) =
         ((reaper.namespace.clone(), reaper.account.clone()), (kubelets.namespace.clone(), kubelets.account.clone()));
-    let about = format!("slot {}", reaper.slot);
+    let subject = format!("slot {}", reaper.slot);
     let need = |account: &(String, String), rule: Right, place: Option<&str>| {
-        need(about.clone(), Id::PodUsage, account, rule, place)
+        need(subject.clone(), Id::PodUsage, account, rule, place)
     };
     let token = need(&own, ("create", "", "serviceaccounts/token"), Some(&kubelets.namespace));
     vec![
@@ -128,10 +128,10 @@ fn of_kubelets(reaper: &Reaper) -> Vec<Need> {
     ]
 }
 
-fn need(about: String, id: Id, account: &(String, String), rule: Right, namespace: Option<&str>) -> Need {
+fn need(subject: String, id: Id, account: &(String, String), rule: Right, namespace: Option<&str>) -> Need {
     let (verb, group, resource) = rule;
     let (account, namespace) = (account.clone(), namespace.map(str::to_owned));
-    Need { about, id, account, verb, group, resource, namespace, name: None, of_source: false }
+    Need { subject, id, account, verb, group, resource, namespace, name: None, of_source: false }
 }
 
 /// Asks the API server for each.
@@ -213,17 +213,18 @@ impl Need {
 pub(super) fn judge(asked: &[Asked]) -> Vec<Finding> {
     let mut abouts: Vec<(&str, Id)> = Vec::new();
     for one in asked {
-        if !abouts.contains(&(&one.need.about, one.need.id)) {
-            abouts.push((&one.need.about, one.need.id));
+        if !abouts.contains(&(&one.need.subject, one.need.id)) {
+            abouts.push((&one.need.subject, one.need.id));
         }
     }
-    let mut findings: Vec<Finding> = abouts.iter().filter_map(|(about, id)| missing(about, *id, asked)).collect();
+    let mut findings: Vec<Finding> = abouts.iter().filter_map(|(subject, id)| missing(subject, *id, asked)).collect();
     if let Some(why) = asked.iter().find_map(|one| one.allowed.as_ref().err()) {
-        findings.push(Finding::unseen(Id::Rights, "the rights", why).mended_by(
+        findings.push(Finding::unknown(Id::Rights, "the rights", why).with_fix(
             "run this with the right to create subjectaccessreviews.authorization.k8s.io, such as by the role system:auth-delegator",
         ));
     } else if !findings.iter().any(|finding| finding.id == Id::Rights) && !asked.is_empty() {
-        let programs = abouts.iter().filter(|(_, id)| *id == Id::Rights).map(|(about, _)| *about).collect::<Vec<_>>();
+        let programs =
+            abouts.iter().filter(|(_, id)| *id == Id::Rights).map(|(subject, _)| *subject).collect::<Vec<_>>();
         if !programs.is_empty() {
             findings.push(Finding::ok(Id::Rights, "the rights", format!("{} may do what they do", list(&programs))));
         }
@@ -231,10 +232,10 @@ pub(super) fn judge(asked: &[Asked]) -> Vec<Finding> {
     findings
 }
 
-fn missing(about: &str, id: Id, asked: &[Asked]) -> Option<Finding> {
+fn missing(subject: &str, id: Id, asked: &[Asked]) -> Option<Finding> {
     let denied: Vec<&Need> = asked
         .iter()
-        .filter(|one| one.need.about == about && one.need.id == id && one.allowed == Ok(false))
+        .filter(|one| one.need.subject == subject && one.need.id == id && one.allowed == Ok(false))
         .map(|one| &one.need)
         .collect();
     let first = denied.first()?;
@@ -252,11 +253,11 @@ fn missing(about: &str, id: Id, asked: &[Asked]) -> Option<Finding> {
         Id::ReaperRights | Id::PodUsage => {
             ("its reaper", "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values")
         }
-        _ if about == OBSERVING => ("it", "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values"),
+        _ if subject == OBSERVING => ("it", "helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values"),
         _ => ("it", "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values"),
     };
-    let says = format!("{whose} ({namespace}/{name}) may not: {rights}");
-    Some(Finding::problem(id, about, says).mended_by(format!("{chart}; to ask again: {}", first.can_i())))
+    let message = format!("{whose} ({namespace}/{name}) may not: {rights}");
+    Some(Finding::problem(id, subject, message).with_fix(format!("{chart}; to ask again: {}", first.can_i())))
 }
 
 #[cfg(test)]

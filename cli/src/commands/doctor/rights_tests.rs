@@ -26,7 +26,7 @@ fn webhook() -> Deployment {
     .unwrap()
 }
 
-fn answered(allowed: impl Fn(&Need) -> Seen<bool>) -> Vec<Asked> {
+fn answered(allowed: impl Fn(&Need) -> Answered<bool>) -> Vec<Asked> {
     let needs = needed(&[webhook()], &[reaper("[{type: ingress-logs}]")]);
     needs.into_iter().map(|need| Asked { allowed: allowed(&need), need }).collect()
 }
@@ -56,15 +56,15 @@ fn a_right_is_asked_for_as_the_service_account_in_its_groups() {
 fn all_rights_make_one_line() {
     let found = judge(&answered(|_| Ok(true)));
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].level == Level::Ok && found[0].says.contains("the webhook may do what they do"), "{found:?}");
+    assert!(found[0].level == Level::Ok && found[0].message.contains("the webhook may do what they do"), "{found:?}");
 }
 
 #[test]
 fn what_a_reaper_may_not_is_one_line_with_the_question() {
     let found = judge(&answered(|need| Ok(need.resource != "pods/log")));
     let finding = found.iter().find(|finding| finding.level == Level::Problem).unwrap();
-    assert_eq!((finding.id, finding.about.as_str()), (Id::ReaperRights, "slot mew"));
-    assert_eq!(finding.says, "its reaper (hotdesk-jobs/reaper-mew) may not: get pods/log in ingress-nginx");
+    assert_eq!((finding.id, finding.subject.as_str()), (Id::ReaperRights, "slot mew"));
+    assert_eq!(finding.message, "its reaper (hotdesk-jobs/reaper-mew) may not: get pods/log in ingress-nginx");
     let fix = finding.fix.as_ref().unwrap();
     assert!(fix.contains("reaper.ingress.rbac=true"), "{fix}");
     assert!(fix.ends_with("kubectl auth can-i get pods --subresource=log -n ingress-nginx --as=system:serviceaccount:hotdesk-jobs:reaper-mew"), "{fix}");
@@ -80,7 +80,7 @@ fn what_a_reaper_may_not_is_one_line_with_the_question() {
 fn a_reaper_that_cannot_save_is_told_where() {
     let found = judge(&answered(|need| Ok(need.namespace.as_deref() != Some("hotdesk-saved"))));
     let finding = found.iter().find(|finding| finding.level == Level::Problem).unwrap();
-    assert!(finding.says.ends_with("may not: create secrets in hotdesk-saved"), "{finding:?}");
+    assert!(finding.message.ends_with("may not: create secrets in hotdesk-saved"), "{finding:?}");
     assert!(!finding.fix.as_ref().unwrap().contains("ingress.rbac"), "{finding:?}");
 }
 
@@ -88,7 +88,7 @@ fn a_reaper_that_cannot_save_is_told_where() {
 fn what_may_not_be_asked_is_not_taken_for_allowed() {
     let found = judge(&answered(|_| Err("forbidden".to_owned())));
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].level, Level::Unseen);
+    assert_eq!(found[0].level, Level::Unknown);
     assert!(found[0].fix.as_ref().unwrap().contains("subjectaccessreviews"), "{found:?}");
 }
 
@@ -108,7 +108,7 @@ fn what_the_observing_job_may_not_is_said_with_the_slots_chart() {
     let allowed = |need: &Need| Ok(need.resource != "pods/log");
     let asked: Vec<Asked> = needs.into_iter().map(|need| Asked { allowed: allowed(&need), need }).collect();
     let found = judge(&asked);
-    assert_eq!((found.len(), found[0].about.as_str()), (1, "the observing job"), "{found:?}");
-    assert_eq!(found[0].says, "it (hotdesk-jobs/observer) may not: get pods/log in ingress-nginx");
+    assert_eq!((found.len(), found[0].subject.as_str()), (1, "the observing job"), "{found:?}");
+    assert_eq!(found[0].message, "it (hotdesk-jobs/observer) may not: get pods/log in ingress-nginx");
     assert!(found[0].fix.as_ref().unwrap().starts_with("helm upgrade slots charts/slots "), "{found:?}");
 }

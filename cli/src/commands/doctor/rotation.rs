@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use super::finding::{Finding, Id};
 use super::look::Controller;
 use super::reapers::Reaper;
-use super::sight::{about, kind, sample};
+use super::sight::{kind, sample, subject};
 
 /// A container that began no longer than this before its first line has lost none; reapers go by the same.
 const SOON: SignedDuration = SignedDuration::from_secs(5);
@@ -51,22 +51,22 @@ fn rotated(controller: &Controller, window: SignedDuration, now: Timestamp) -> O
         younger && now.duration_since(*first) < window
     };
     let lost = sample.first.filter(is_lost).map(|first| now.duration_since(first));
-    let (about, says) = (about(controller), growth.says(lost));
+    let (subject, message) = (subject(controller), growth.message(lost));
     let busy = growth.holds < growth.needed.saturating_mul(ENOUGH);
     let fix = growth.fix(controller);
     Some(match (lost.is_some(), busy) {
-        (true, true) => Finding::problem(Id::LogRotation, about, says).mended_by(fix),
+        (true, true) => Finding::problem(Id::LogRotation, subject, message).with_fix(fix),
         (true, false) => {
-            Finding::warning(Id::LogRotation, about, says).mended_by(format!("wait; if it comes often: {fix}"))
+            Finding::warning(Id::LogRotation, subject, message).with_fix(format!("wait; if it comes often: {fix}"))
         }
-        (false, true) => Finding::warning(Id::LogRotation, about, says).mended_by(fix),
-        (false, false) => Finding::ok(Id::LogRotation, about, says),
+        (false, true) => Finding::warning(Id::LogRotation, subject, message).with_fix(fix),
+        (false, false) => Finding::ok(Id::LogRotation, subject, message),
     })
 }
 
 impl Growth {
     /// In words; `lost` is how long ago the log begins, where something before that is missing.
-    fn says(&self, lost: Option<SignedDuration>) -> String {
+    fn message(&self, lost: Option<SignedDuration>) -> String {
         let (file, holds, window) = (&self.file, long(self.holds), human_duration(self.window));
         let speed = format!("it grows by {} MiB an hour", tenths(self.bytes_per_minute.saturating_mul(60)));
         let busy = self.holds < self.needed.saturating_mul(ENOUGH);
@@ -108,7 +108,7 @@ fn replaced(controller: &Controller, reapers: &[&Reaper], window: SignedDuration
     if unaided.is_empty() {
         return None;
     }
-    let says = format!(
+    let message = format!(
         "a pod of it is {} old, younger than the window of {}: what one before it served is gone with its log",
         human_duration(SignedDuration::from_mins(age.as_mins())),
         human_duration(window)
@@ -118,7 +118,7 @@ fn replaced(controller: &Controller, reapers: &[&Reaper], window: SignedDuration
         "wait; if pods come and go often: set reaper.observe: \"*/10 * * * *\" in the values of charts/slots{whose}: runs in between \
          that only look"
     );
-    Some(Finding::warning(Id::LogRotation, about(controller), says).mended_by(fix))
+    Some(Finding::warning(Id::LogRotation, subject(controller), message).with_fix(fix))
 }
 
 fn long(minutes: u64) -> String {

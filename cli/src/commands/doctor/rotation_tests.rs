@@ -39,11 +39,11 @@ fn controller(bytes_per_minute: u64, first: Option<&str>) -> Controller {
 }
 
 #[track_caller]
-fn check(controller: &Controller, observes: bool, level: Level, says: &str, fix: &str) {
+fn check(controller: &Controller, observes: bool, level: Level, message: &str, fix: &str) {
     let found = judge(controller, &[&reaper(observes)], NOW.parse().unwrap());
     let [finding] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!(finding.level, level, "{finding:?}");
-    assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+    assert!(finding.message.contains(message), "{finding:?} does not say {message:?}");
     assert!(finding.fix.clone().unwrap_or_default().contains(fix), "{finding:?} does not say {fix:?}");
 }
 
@@ -57,16 +57,16 @@ fn a_quiet_log_reaches_back_far_enough() {
 #[test]
 fn a_busy_log_is_to_be_counted_or_to_be_kept_longer_for_no_look_in_between_helps() {
     let busy = controller(350_000, Some("09:00:05"));
-    let says = "it grows by 20.0 MiB an hour, so a file of it (10 MiB) holds 29 min, and the window is 2 h";
+    let message = "it grows by 20.0 MiB an hour, so a file of it (10 MiB) holds 29 min, and the window is 2 h";
     for observes in [false, true] {
         check(
             &busy,
             observes,
             Level::Warning,
-            says,
+            message,
             "replace ingress-logs by {type: ingress-metrics, controller: ingress-nginx} in reaper.sources",
         );
-        check(&busy, observes, Level::Warning, says, "containerLogMaxSize: 160Mi");
+        check(&busy, observes, Level::Warning, message, "containerLogMaxSize: 160Mi");
     }
     let lost = controller(350_000, Some("14:31:00"));
     check(&lost, false, Level::Problem, "its log begins 29 min ago, within the window of 2 h", "containerLogMaxSize");
@@ -95,11 +95,11 @@ fn a_pod_that_was_replaced_within_the_window_needs_looks_in_between() {
     replaced.pods = Ok(vec![serde_json::from_value(pod).unwrap()]);
     replaced.sample.as_mut().unwrap().as_mut().unwrap().started = Some("2026-11-23T14:50:01Z".parse().unwrap());
     let found = judge(&replaced, &[&reaper(false)], NOW.parse().unwrap());
-    let says = "a pod of it is 10 min old, younger than the window of 2 h";
+    let message = "a pod of it is 10 min old, younger than the window of 2 h";
     assert!(
-        found
-            .iter()
-            .any(|f| f.says.contains(says) && f.fix.as_ref().unwrap().contains("reaper.observe: \"*/10 * * * *\"")),
+        found.iter().any(
+            |f| f.message.contains(message) && f.fix.as_ref().unwrap().contains("reaper.observe: \"*/10 * * * *\"")
+        ),
         "{found:?}"
     );
     check(&replaced, true, Level::Ok, "far enough", "");

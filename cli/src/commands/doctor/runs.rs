@@ -8,7 +8,7 @@ use kube::ResourceExt;
 
 use super::finding::{Finding, Id};
 use super::reapers::slot_of;
-use super::slots::ABOUT;
+use super::slots::SUBJECT;
 use super::start::stopped;
 use crate::commands::relative;
 
@@ -28,7 +28,7 @@ pub(super) struct Runs<'a> {
 
 /// What is wrong with the newest run of a slot; none if it went well, or nothing is known of one.
 pub(super) fn judge(slot: &str, runs: Runs<'_>, now: Timestamp) -> Option<Finding> {
-    let about = format!("{ABOUT}{slot}");
+    let subject = format!("{SUBJECT}{slot}");
     let own = runs.jobs.iter().filter(|job| slot_of(*job) == Some(slot));
     let last = own.max_by_key(|job| job.metadata.creation_timestamp.as_ref().map(|time| time.0))?;
     let (name, namespace) = (last.name_any(), &last.namespace().unwrap_or_default());
@@ -40,9 +40,9 @@ pub(super) fn judge(slot: &str, runs: Runs<'_>, now: Timestamp) -> Option<Findin
     let pod = pods
         .filter(|pod| pod.labels().get("job-name") == Some(&name))
         .max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|t| t.0));
-    let Some(pod) = pod else { return unborn(&about, slot, namespace, runs.events, last, now) };
+    let Some(pod) = pod else { return unborn(&subject, slot, namespace, runs.events, last, now) };
     if let Some(waits) = waiting(pod, now) {
-        return Some(image_or_node(&about, namespace, &pod.name_any(), &waits));
+        return Some(image_or_node(&subject, namespace, &pod.name_any(), &waits));
     }
     let ended = containers(pod).find_map(|status| status.state.as_ref()?.terminated.clone())?;
     if ended.exit_code == 0 || ended.exit_code == UNKNOWN {
@@ -50,16 +50,16 @@ pub(super) fn judge(slot: &str, runs: Runs<'_>, now: Timestamp) -> Option<Findin
     }
     let when = ended.finished_at.as_ref().map_or(String::new(), |time| format!(" {}", relative(time.0, now)));
     let message = ended.message.as_deref().or(ended.reason.as_deref()).unwrap_or("it left no message");
-    let says =
+    let message =
         format!("its reaper's last run failed{when} (exit code {}): {}", ended.exit_code, harmless(message.trim()));
     Some(
-        Finding::problem(Id::ReaperRun, about, says)
-            .mended_by(format!("change what the message names; kubectl -n {namespace} logs {}", pod.name_any())),
+        Finding::problem(Id::ReaperRun, subject, message)
+            .with_fix(format!("change what the message names; kubectl -n {namespace} logs {}", pod.name_any())),
     )
 }
 
 /// A Job without a pod: an Event of its says why.
-fn unborn(about: &str, slot: &str, namespace: &str, events: &[Event], last: &Job, now: Timestamp) -> Option<Finding> {
+fn unborn(subject: &str, slot: &str, namespace: &str, events: &[Event], last: &Job, now: Timestamp) -> Option<Finding> {
     let job = last.name_any();
     let of_it = events.iter().filter(|event| {
         let object = &event.involved_object;
@@ -67,7 +67,7 @@ fn unborn(about: &str, slot: &str, namespace: &str, events: &[Event], last: &Job
     });
     if let Some(message) = of_it.filter_map(|event| event.message.clone()).next_back() {
         let words = message.split_once(" is forbidden: ").map_or(message.as_str(), |(_, words)| words);
-        return Some(stopped(about, slot, namespace, &harmless(words)));
+        return Some(stopped(subject, slot, namespace, &harmless(words)));
     }
     let failed = last
         .status
@@ -75,11 +75,14 @@ fn unborn(about: &str, slot: &str, namespace: &str, events: &[Event], last: &Job
         .flat_map(|s| s.conditions.iter().flatten())
         .find(|c| c.type_ == "Failed" && c.status == "True")?;
     let when = failed.last_transition_time.as_ref().map_or(String::new(), |time| format!(" {}", relative(time.0, now)));
-    let says = format!(
+    let message = format!(
         "its reaper's last run failed{when}: {}",
         harmless(failed.message.as_deref().unwrap_or("no reason given"))
     );
-    Some(Finding::problem(Id::ReaperRun, about, says).mended_by(format!("kubectl -n {namespace} describe job {job}")))
+    Some(
+        Finding::problem(Id::ReaperRun, subject, message)
+            .with_fix(format!("kubectl -n {namespace} describe job {job}")),
+    )
 }
 
 fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
@@ -104,8 +107,8 @@ fn waiting(pod: &Pod, now: Timestamp) -> Option<(String, String)> {
     by_container.or_else(unplaced)
 }
 
-fn image_or_node(about: &str, namespace: &str, pod: &str, (reason, message): &(String, String)) -> Finding {
-    let says = format!("its reaper's pod does not start: {}: {}", harmless(reason), harmless(message));
+fn image_or_node(subject: &str, namespace: &str, pod: &str, (reason, message): &(String, String)) -> Finding {
+    let message = format!("its reaper's pod does not start: {}: {}", harmless(reason), harmless(message));
     let fix = if reason.contains("Image") {
         format!(
             "set reaper.image.repository, tag and pullSecrets in the values of charts/slots to an image that the nodes can pull; kubectl -n {namespace} describe pod {pod}"
@@ -117,7 +120,7 @@ fn image_or_node(about: &str, namespace: &str, pod: &str, (reason, message): &(S
     } else {
         format!("kubectl -n {namespace} describe pod {pod}")
     };
-    Finding::problem(Id::ReaperStart, about, says).mended_by(fix)
+    Finding::problem(Id::ReaperStart, subject, message).with_fix(fix)
 }
 
 #[cfg(test)]

@@ -40,9 +40,9 @@ fn check(jobs: &[Job], pods: &[Pod], events: &[Event], expected: Option<(Id, &st
     let found = judge("mew", Runs { jobs, pods, events }, NOW.parse().unwrap());
     match (&found, expected) {
         (None, None) => {}
-        (Some(finding), Some((id, says, fix))) => {
+        (Some(finding), Some((id, message, fix))) => {
             assert_eq!((finding.id, finding.level), (id, Level::Problem), "{finding:?}");
-            assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+            assert!(finding.message.contains(message), "{finding:?} does not say {message:?}");
             assert!(finding.fix.as_ref().unwrap().contains(fix), "{finding:?} does not say {fix:?}");
         }
         other => panic!("{other:?}"),

@@ -10,15 +10,15 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt as _};
 
-use super::ask::{Seen, timed};
+use super::ask::{Answered, timed};
 use super::finding::{Finding, Id};
-use super::slots::ABOUT;
+use super::slots::SUBJECT;
 
 /// What is saved in each slot, by the Secrets' names.
 pub(super) type Saved = BTreeMap<String, Vec<String>>;
 
 /// Looks in these slots, at the metadata alone.
-pub(super) async fn ask(client: &Client, slots: &[String]) -> Seen<Saved> {
+pub(super) async fn ask(client: &Client, slots: &[String]) -> Answered<Saved> {
     let secrets: Api<Secret> = Api::all(client.clone());
     let found = timed(secrets.list_metadata(&ListParams::default().labels(LABEL_RELEASE))).await?;
     let mut saved = Saved::new();
@@ -31,17 +31,17 @@ pub(super) async fn ask(client: &Client, slots: &[String]) -> Seen<Saved> {
 }
 
 /// Which slots have any, and what to do with it.
-pub(super) fn judge(saved: &Seen<Saved>) -> Vec<Finding> {
+pub(super) fn judge(saved: &Answered<Saved>) -> Vec<Finding> {
     let saved = match saved {
         Ok(saved) => saved,
-        Err(why) => return vec![Finding::unseen(Id::SavedInSlots, "saved releases in slots", why)],
+        Err(why) => return vec![Finding::unknown(Id::SavedInSlots, "saved releases in slots", why)],
     };
     saved.iter().map(|(slot, names)| left(slot, names)).collect()
 }
 
 fn left(slot: &str, names: &[String]) -> Finding {
     let shown: Vec<String> = names.iter().map(|name| plain(name)).collect();
-    let says = format!(
+    let message = format!(
         "an earlier version saved {} here; this is unverified, for everybody who could edit in {slot} could write it, \
          and no revive reads it",
         list(&shown)
@@ -50,7 +50,7 @@ fn left(slot: &str, names: &[String]) -> Finding {
         "bring back what you trust by hand (docs/undo.md, \"What an earlier version saved\"), and delete the rest: \
          kubectl -n {slot} delete secret -l {LABEL_RELEASE}"
     );
-    Finding::warning(Id::SavedInSlots, format!("{ABOUT}{slot}"), says).mended_by(fix)
+    Finding::warning(Id::SavedInSlots, format!("{SUBJECT}{slot}"), message).with_fix(fix)
 }
 
 #[cfg(test)]
@@ -65,11 +65,11 @@ mod tests {
         let [finding] = judge(&Ok(saved)).try_into().expect("one finding");
         assert_eq!((finding.level, finding.id), (Level::Warning, Id::SavedInSlots));
         for said in ["saved reaped.web.v3.1a2b3c4d", "unverified"] {
-            assert!(finding.says.contains(said), "{finding:?} does not say {said:?}");
+            assert!(finding.message.contains(said), "{finding:?} does not say {said:?}");
         }
         assert!(
             finding.fix.is_some_and(|fix| fix.contains("kubectl -n mew delete secret -l reaped.hotdesk.dev/release"))
         );
-        assert_eq!(judge(&Err("forbidden".to_owned()))[0].level, Level::Unseen);
+        assert_eq!(judge(&Err("forbidden".to_owned()))[0].level, Level::Unknown);
     }
 }

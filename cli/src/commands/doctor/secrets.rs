@@ -4,10 +4,10 @@ use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 
-use super::ask::{AT_ONCE, Seen, timed};
+use super::ask::{AT_ONCE, Answered, timed};
 use super::finding::{Finding, Id};
 use super::reapers::Reaper;
-use super::slots::ABOUT;
+use super::slots::SUBJECT;
 
 /// A Secret that a slot's reaper needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) struct Wanted {
     /// Where the reaper runs.
     namespace: String,
     name: String,
-    place: Seen<Place>,
+    place: Answered<Place>,
 }
 
 /// Where it is.
@@ -40,7 +40,7 @@ pub(super) async fn ask(client: &Client, reapers: &[Reaper]) -> Vec<Wanted> {
     futures::stream::iter(asked).buffered(AT_ONCE).collect().await
 }
 
-async fn place(client: &Client, reaper: &Reaper, name: &str) -> Seen<Place> {
+async fn place(client: &Client, reaper: &Reaper, name: &str) -> Answered<Place> {
     let is_in = |namespace: &str| {
         let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
         async move { timed(api.get_metadata_opt(name)).await.map(|found| found.is_some()) }
@@ -55,28 +55,28 @@ async fn place(client: &Client, reaper: &Reaper, name: &str) -> Seen<Place> {
 pub(super) fn judge(wanted: &[Wanted]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = wanted.iter().filter_map(missing).collect();
     if let Some(why) = wanted.iter().find_map(|wanted| wanted.place.as_ref().err()) {
-        findings.push(Finding::unseen(Id::ReaperSecrets, "the reapers' Secrets", why));
+        findings.push(Finding::unknown(Id::ReaperSecrets, "the reapers' Secrets", why));
     }
     findings
 }
 
 fn missing(wanted: &Wanted) -> Option<Finding> {
     let Wanted { slot, namespace, name, place } = wanted;
-    let says = format!("its reaper needs the Secret {name}, which is not in {namespace}");
-    let about = format!("{ABOUT}{slot}");
+    let message = format!("its reaper needs the Secret {name}, which is not in {namespace}");
+    let subject = format!("{SUBJECT}{slot}");
     match place.as_ref().ok()? {
         Place::There => None,
         Place::Nowhere => {
             let fix = format!("make it there: kubectl -n {namespace} create secret generic {name} --from-file=FILE");
-            Some(Finding::problem(Id::ReaperSecrets, about, says).mended_by(fix))
+            Some(Finding::problem(Id::ReaperSecrets, subject, message).with_fix(fix))
         }
         Place::InSlot => {
-            let says = format!("{says}; it is in the slot, where everybody who deploys can read it");
+            let message = format!("{message}; it is in the slot, where everybody who deploys can read it");
             let fix = format!(
                 "kubectl -n {slot} get secret {name} -o yaml | grep -vE '^  (namespace|uid|resourceVersion|creationTimestamp):|\
                  ^    hotdesk.dev/' | kubectl -n {namespace} apply -f - && kubectl -n {slot} delete secret {name}"
             );
-            Some(Finding::problem(Id::ReaperSecrets, about, says).mended_by(fix))
+            Some(Finding::problem(Id::ReaperSecrets, subject, message).with_fix(fix))
         }
     }
 }
@@ -86,18 +86,18 @@ mod tests {
     use super::super::finding::Level;
     use super::*;
 
-    fn wanted(place: Seen<Place>) -> Wanted {
+    fn wanted(place: Answered<Place>) -> Wanted {
         let text = str::to_owned;
         Wanted { slot: text("mew"), namespace: text("hotdesk-jobs"), name: text("google"), place }
     }
 
     #[track_caller]
-    fn check(place: Seen<Place>, expected: Option<(Level, &str, &str)>) {
+    fn check(place: Answered<Place>, expected: Option<(Level, &str, &str)>) {
         let found = judge(&[wanted(place)]);
-        let Some((level, says, fix)) = expected else { return assert_eq!(found, []) };
+        let Some((level, message, fix)) = expected else { return assert_eq!(found, []) };
         let [finding] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((finding.level, finding.id), (level, Id::ReaperSecrets));
-        assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+        assert!(finding.message.contains(message), "{finding:?} does not say {message:?}");
         assert!(finding.fix.as_deref().unwrap_or_default().contains(fix), "{finding:?} does not say {fix:?}");
     }
 
@@ -113,6 +113,6 @@ mod tests {
             Ok(Place::InSlot),
             Some((Level::Problem, "it is in the slot, where everybody who deploys can read it", move_it)),
         );
-        check(Err("forbidden".to_owned()), Some((Level::Unseen, "forbidden", "")));
+        check(Err("forbidden".to_owned()), Some((Level::Unknown, "forbidden", "")));
     }
 }

@@ -8,11 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, Client};
 
-use super::ask::{Seen, timed};
+use super::ask::{Answered, timed};
 use super::finding::{Finding, Id};
 use super::reapers::Reaper;
 
-const ABOUT: &str = "the webhooks' record of sessions";
+const SUBJECT: &str = "the webhooks' record of sessions";
 /// A gap that is younger is one of now.
 const JUST_NOW: SignedDuration = SignedDuration::from_mins(2);
 const LOGS: &str = "kubectl -n hotdesk get pods -l app.kubernetes.io/component=webhook; kubectl -n hotdesk logs \
@@ -27,7 +27,7 @@ pub(super) struct Kept {
     /// For how long they matter there.
     look_back: SignedDuration,
     /// Their entries; none where there is no such `ConfigMap`.
-    entries: Seen<Option<BTreeMap<String, String>>>,
+    entries: Answered<Option<BTreeMap<String, String>>>,
 }
 
 /// Asks for them.
@@ -55,34 +55,36 @@ pub(super) fn judge(noted: &Noted, now: Timestamp) -> Vec<Finding> {
 fn one(namespace: &str, kept: &Kept, now: Timestamp) -> Finding {
     let upgrade = "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values";
     let entries = match &kept.entries {
-        Err(why) => return Finding::unseen(Id::SessionsNoted, ABOUT, why),
+        Err(why) => return Finding::unknown(Id::SessionsNoted, SUBJECT, why),
         Ok(None) => {
-            let says = format!("ConfigMap {CONFIG_MAP} in {namespace} is not there, so no slot is ever cleared");
-            return Finding::problem(Id::SessionsNoted, ABOUT, says).mended_by(upgrade);
+            let message = format!("ConfigMap {CONFIG_MAP} in {namespace} is not there, so no slot is ever cleared");
+            return Finding::problem(Id::SessionsNoted, SUBJECT, message).with_fix(upgrade);
         }
         Ok(Some(entries)) => entries,
     };
     let records = match Records::parse(entries) {
         Ok(records) => records,
         Err(why) => {
-            let says = format!("ConfigMap {CONFIG_MAP} in {namespace}: {why}, so no slot is ever cleared");
+            let message = format!("ConfigMap {CONFIG_MAP} in {namespace}: {why}, so no slot is ever cleared");
             let fix = format!("kubectl -n {namespace} delete configmap {CONFIG_MAP}; {upgrade}");
-            return Finding::problem(Id::SessionsNoted, ABOUT, says).mended_by(fix);
+            return Finding::problem(Id::SessionsNoted, SUBJECT, message).with_fix(fix);
         }
     };
     let from = now.saturating_sub(kept.look_back).unwrap_or(Timestamp::MIN);
     match records.gaps(from, now).last() {
-        None => {
-            Finding::ok(Id::SessionsNoted, ABOUT, format!("has no gap in the last {}", human_duration(kept.look_back)))
-        }
+        None => Finding::ok(
+            Id::SessionsNoted,
+            SUBJECT,
+            format!("has no gap in the last {}", human_duration(kept.look_back)),
+        ),
         Some(gap) if now.duration_since(gap.to) <= JUST_NOW => {
-            let says = format!("{}, so no slot is cleared now", gap.told(now));
-            Finding::problem(Id::SessionsNoted, ABOUT, says).mended_by(LOGS)
+            let message = format!("{}, so no slot is cleared now", gap.told(now));
+            Finding::problem(Id::SessionsNoted, SUBJECT, message).with_fix(LOGS)
         }
         Some(gap) => {
-            let says = format!("{}, so a slot with older pods is not cleared for a while", gap.told(now));
-            Finding::warning(Id::SessionsNoted, ABOUT, says)
-                .mended_by("nothing, if hotdesk was installed or upgraded then")
+            let message = format!("{}, so a slot with older pods is not cleared for a while", gap.told(now));
+            Finding::warning(Id::SessionsNoted, SUBJECT, message)
+                .with_fix("nothing, if hotdesk was installed or upgraded then")
         }
     }
 }
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(entries: Seen<Option<Vec<Value>>>, level: Level, says: &str) {
+    fn check(entries: Answered<Option<Vec<Value>>>, level: Level, message: &str) {
         let of = |all: Vec<Value>| {
             all.into_iter().enumerate().map(|(i, record)| (format!("webhook-{i}.1"), record.to_string())).collect()
         };
@@ -114,8 +116,8 @@ mod tests {
         let found = judge(&noted, now());
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].level, level, "{:?}", found[0]);
-        assert!(found[0].says.contains(says), "{:?} does not say {says:?}", found[0]);
-        assert_eq!(found[0].fix.is_some(), !matches!(level, Level::Ok | Level::Unseen), "{:?}", found[0]);
+        assert!(found[0].message.contains(message), "{:?} does not say {message:?}", found[0]);
+        assert_eq!(found[0].fix.is_some(), !matches!(level, Level::Ok | Level::Unknown), "{:?}", found[0]);
     }
 
     #[test]
@@ -132,7 +134,7 @@ mod tests {
     fn a_gap_is_told_as_the_reapers_tell_it() {
         let day = 24 * 3600;
         check(Ok(Some(vec![record(day, 5)])), Level::Ok, "no gap in the last 4 h");
-        check(Err("403".to_owned()), Level::Unseen, "403");
+        check(Err("403".to_owned()), Level::Unknown, "403");
         check(Ok(None), Level::Problem, "hotdesk-sessions in hotdesk-jobs is not there, so no slot is ever cleared");
         check(Ok(Some(vec![])), Level::Problem, "there is no record from before, so no slot is cleared now");
         let down = "sessions were not noted from 14:50 UTC to 15:00 UTC: no webhook was running";

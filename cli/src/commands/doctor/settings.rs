@@ -7,23 +7,23 @@ use hotdesk_traffic::ways_in::{From, Named};
 use super::finding::{Finding, Id};
 use super::look::Controller;
 use super::reapers::Uses;
-use super::sight::about;
+use super::sight::subject;
 
 /// What hides requests, of a controller that is read. `proxies` are the `EnvoyProxy` objects that there are.
 pub(super) fn judge(controller: &Controller, proxies: &[Named]) -> Vec<Finding> {
-    let (about, id) = (about(controller), Id::ControllerSettings);
+    let (subject, id) = (subject(controller), Id::ControllerSettings);
     let mut findings = Vec::new();
     let mut hidden: Vec<Hidden> = Vec::new();
     for config in controller.configs.iter().filter(|_| controller.uses.logs) {
         match config {
-            Err(why) => findings.push(Finding::unseen(id, &about, &format!("its ConfigMap: {why}"))),
+            Err(why) => findings.push(Finding::unknown(id, &subject, &format!("its ConfigMap: {why}"))),
             Ok(None) => findings.push(
                 Finding::warning(
                     id,
-                    &about,
+                    &subject,
                     "a ConfigMap that its --configmap names is not there, so its defaults are in force",
                 )
-                .mended_by("nothing, if that is intended"),
+                .with_fix("nothing, if that is intended"),
             ),
             Ok(Some(config)) => hidden.extend(nginx::hidden(config)),
         }
@@ -34,14 +34,14 @@ pub(super) fn judge(controller: &Controller, proxies: &[Named]) -> Vec<Finding> 
     hidden.dedup();
     let concerns = |hidden: &&Hidden| matters(hidden, controller.uses);
     let told = |hidden: &Hidden| {
-        let says = format!("{} {}", hidden.of, hidden.says);
-        Finding::problem(id, &about, says).mended_by(hidden.fix.clone())
+        let message = format!("{} {}", hidden.of, hidden.says);
+        Finding::problem(id, &subject, message).with_fix(hidden.fix.clone())
     };
     findings.extend(hidden.iter().filter(concerns).map(told));
     if findings.is_empty() && controller.uses.logs && !pods.is_empty() {
         findings.push(Finding::ok(
             id,
-            about,
+            subject,
             "its settings, as far as they can be read, keep no requests out of the log",
         ));
     }

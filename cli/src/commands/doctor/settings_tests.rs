@@ -30,8 +30,8 @@ fn check_with(controller: &Controller, proxies: &[Named], expected: &[(&str, &st
     let found = judge(controller, proxies);
     let problems: Vec<&Finding> = found.iter().filter(|finding| finding.level == Level::Problem).collect();
     assert_eq!(problems.len(), expected.len(), "{found:?}");
-    for (finding, (says, fix)) in problems.iter().zip(expected) {
-        assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+    for (finding, (message, fix)) in problems.iter().zip(expected) {
+        assert!(finding.message.contains(message), "{finding:?} does not say {message:?}");
         assert!(finding.fix.as_ref().unwrap().contains(fix), "{finding:?} does not say {fix:?}");
     }
 }
@@ -111,10 +111,10 @@ fn what_hides_requests_in_envoy_gateway() {
 
 #[test]
 fn a_config_map_that_may_not_be_read_is_not_taken_for_well() {
-    let mut unseen = controller(&json!({}), &[]);
-    unseen.configs = vec![Err("forbidden".to_owned())];
-    let found = judge(&unseen, &[]);
-    assert_eq!((found.len(), found[0].level), (1, Level::Unseen), "{found:?}");
-    let metrics_only = Controller { uses: Uses { logs: false, metrics: true }, ..unseen };
+    let mut unknown = controller(&json!({}), &[]);
+    unknown.configs = vec![Err("forbidden".to_owned())];
+    let found = judge(&unknown, &[]);
+    assert_eq!((found.len(), found[0].level), (1, Level::Unknown), "{found:?}");
+    let metrics_only = Controller { uses: Uses { logs: false, metrics: true }, ..unknown };
     assert!(judge(&metrics_only, &[]).is_empty());
 }

@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 use hotdesk_slots::text::list;
 
 use super::finding::{Finding, Level, Section};
-use super::slots::ABOUT;
+use super::slots::SUBJECT;
 
 /// A line on the screen.
 struct Line<'a> {
@@ -16,7 +16,7 @@ struct Line<'a> {
 /// Everything, under a heading each.
 pub(super) fn show(findings: &[Finding], wide: bool) -> String {
     let lines = lines(findings, wide);
-    let width = lines.iter().map(|line| line.about().chars().count()).max().unwrap_or(0);
+    let width = lines.iter().map(|line| line.subject().chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for section in [Section::Installation, Section::Sight, Section::Slots] {
         let of_it: Vec<&Line<'_>> = lines.iter().filter(|line| line.finding.section == section).collect();
@@ -46,7 +46,7 @@ fn heading(section: Section) -> &'static str {
 fn lines(findings: &[Finding], wide: bool) -> Vec<Line<'_>> {
     let mut lines: Vec<Line<'_>> = Vec::new();
     for finding in findings {
-        let Some(slot) = finding.about.strip_prefix(ABOUT) else {
+        let Some(slot) = finding.subject.strip_prefix(SUBJECT) else {
             lines.push(Line { finding, slots: Vec::new() });
             continue;
         };
@@ -60,30 +60,30 @@ fn lines(findings: &[Finding], wide: bool) -> Vec<Line<'_>> {
 }
 
 fn like(one: &Finding, other: &Finding) -> bool {
-    one.level == other.level && one.id == other.id && (one.level == Level::Ok || one.says == other.says)
+    one.level == other.level && one.id == other.id && (one.level == Level::Ok || one.message == other.message)
 }
 
 impl Line<'_> {
     fn onto(&self, text: &mut String, width: usize) {
         let (word, style) = mark(self.finding.level);
-        text.push_str(&format!("  {style}{word:<9}{style:#}  {:<width$}  {}\n", self.about(), self.says()));
+        text.push_str(&format!("  {style}{word:<9}{style:#}  {:<width$}  {}\n", self.subject(), self.message()));
         if let Some(fix) = &self.finding.fix {
             text.push_str(&format!("  {:<9}  {:<width$}  to fix it: {fix}\n", "", ""));
         }
     }
 
-    fn about(&self) -> String {
+    fn subject(&self) -> String {
         match self.slots.as_slice() {
-            [] | [_] => self.finding.about.clone(),
+            [] | [_] => self.finding.subject.clone(),
             slots => format!("{} slots", slots.len()),
         }
     }
 
-    fn says(&self) -> String {
+    fn message(&self) -> String {
         match self.slots.as_slice() {
-            [] | [_] => self.finding.says.clone(),
+            [] | [_] => self.finding.message.clone(),
             slots if self.finding.level == Level::Ok => list(slots),
-            slots => format!("{} ({})", self.finding.says, list(slots)),
+            slots => format!("{} ({})", self.finding.message, list(slots)),
         }
     }
 }
@@ -94,14 +94,14 @@ fn mark(level: Level) -> (&'static str, Style) {
     match level {
         Level::Ok => ("✓ ok", coloured(AnsiColor::Green)),
         Level::Warning => ("! warning", coloured(AnsiColor::Yellow)),
-        Level::Unseen => ("? unseen", coloured(AnsiColor::Cyan)),
+        Level::Unknown => ("? unknown", coloured(AnsiColor::Cyan)),
         Level::Problem => ("✗ PROBLEM", coloured(AnsiColor::Red).bold()),
     }
 }
 
 fn summary(findings: &[Finding]) -> String {
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
-    let (problems, unseen, warnings) = (count(Level::Problem), count(Level::Unseen), count(Level::Warning));
+    let (problems, unknown, warnings) = (count(Level::Problem), count(Level::Unknown), count(Level::Warning));
     let mut parts = vec![format!("{} checks", findings.len())];
     parts.push(match problems {
         0 => "no problem".to_owned(),
@@ -113,13 +113,13 @@ fn summary(findings: &[Finding]) -> String {
         1 => parts.push("1 warning".to_owned()),
         n => parts.push(format!("{n} warnings")),
     }
-    let unseen = match unseen {
+    let unknown = match unknown {
         0 => String::new(),
         n => {
             format!(" {n} could not be looked at: run this as somebody who can read it all, such as an administrator.")
         }
     };
-    format!("{}.{unseen}", parts.join(", "))
+    format!("{}.{unknown}", parts.join(", "))
 }
 
 #[cfg(test)]
@@ -133,17 +133,17 @@ mod tests {
 
     fn findings() -> Vec<Finding> {
         let suspended = |slot: &str| {
-            let about = format!("slot {slot}");
-            Finding::warning(Id::ReaperSuspended, about, "suspended").mended_by(format!("start {slot}"))
+            let subject = format!("slot {slot}");
+            Finding::warning(Id::ReaperSuspended, subject, "suspended").with_fix(format!("start {slot}"))
         };
         vec![
             Finding::ok(Id::KubernetesVersion, "the cluster", "Kubernetes v1.37.2"),
-            Finding::problem(Id::Programs, "the webhook", "no pod is ready").mended_by("kubectl describe it"),
+            Finding::problem(Id::Programs, "the webhook", "no pod is ready").with_fix("kubectl describe it"),
             Finding::ok(Id::Slot, "slot mew", "in use"),
             Finding::ok(Id::Slot, "slot onix", "idle"),
             suspended("abra"),
             suspended("eevee"),
-            Finding::unseen(Id::Policies, "the policies", "forbidden"),
+            Finding::unknown(Id::Policies, "the policies", "forbidden"),
         ]
     }
 
@@ -156,7 +156,7 @@ The installation
   ✓ ok       the cluster   Kubernetes v1.37.2
   ✗ PROBLEM  the webhook   no pod is ready
                            to fix it: kubectl describe it
-  ? unseen   the policies  could not be looked at: forbidden
+  ? unknown  the policies  could not be looked at: forbidden
 
 The slots
   ✓ ok       2 slots       mew and onix

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use serde_json::{Map, Value};
 
-use super::ask::Seen;
+use super::ask::Answered;
 use super::finding::{Finding, Id};
 use super::look::{Controller, Sample, started};
 use super::reapers::Reaper;
@@ -17,22 +17,22 @@ use super::reapers::Reaper;
 const SHOWN: usize = 100;
 
 /// What a controller is called in findings.
-pub(super) fn about(controller: &Controller) -> String {
+pub(super) fn subject(controller: &Controller) -> String {
     format!("the controller in {}", controller.place.namespace)
 }
 
 /// Whether its pods are there, and are those that write the log.
-pub(super) fn pods(controller: &Controller, known: &Seen<Vec<Pod>>, slots: usize) -> Vec<Finding> {
-    let about = about(controller);
+pub(super) fn pods(controller: &Controller, known: &Answered<Vec<Pod>>, slots: usize) -> Vec<Finding> {
+    let subject = subject(controller);
     let place = &controller.place;
     let pods = match &controller.pods {
         Ok(pods) => pods,
-        Err(why) => return vec![Finding::unseen(Id::ControllerPods, about, why)],
+        Err(why) => return vec![Finding::unknown(Id::ControllerPods, subject, why)],
     };
     if pods.is_empty() {
-        let says =
+        let message =
             format!("no pod has the labels {}, so the reapers of {slots} slots cannot observe traffic", place.selector);
-        return vec![Finding::problem(Id::ControllerPods, about, says).mended_by(elsewhere(known))];
+        return vec![Finding::problem(Id::ControllerPods, subject, message).with_fix(elsewhere(known))];
     }
     let containers: Vec<&str> = pods
         .iter()
@@ -42,28 +42,28 @@ pub(super) fn pods(controller: &Controller, known: &Seen<Vec<Pod>>, slots: usize
     if !containers.contains(&place.container.as_str()) {
         let mut there: Vec<&str> = containers;
         there.dedup();
-        let says = format!("its pods have no container {}; they have {}", place.container, list(&there));
+        let message = format!("its pods have no container {}; they have {}", place.container, list(&there));
         let fix = format!(
             "set reaper.ingress.container: {} in the values of charts/slots",
             there.first().copied().unwrap_or("NAME")
         );
-        return vec![Finding::problem(Id::ControllerPods, about, says).mended_by(fix)];
+        return vec![Finding::problem(Id::ControllerPods, subject, message).with_fix(fix)];
     }
     let down: Vec<String> =
         pods.iter().filter(|pod| started(pod, &place.container).is_none()).map(ResourceExt::name_any).collect();
     if !down.is_empty() {
-        let says = format!(
+        let message = format!(
             "{} of {} pods do not run ({}), so what they served is not known",
             down.len(),
             pods.len(),
             list(&down)
         );
         let fix = format!("kubectl -n {} describe pod {}", place.namespace, down.first().map_or("", String::as_str));
-        return vec![Finding::problem(Id::ControllerPods, about, says).mended_by(fix)];
+        return vec![Finding::problem(Id::ControllerPods, subject, message).with_fix(fix)];
     }
     vec![Finding::ok(
         Id::ControllerPods,
-        about,
+        subject,
         format!("{}, read by the reapers of {}", counted(pods.len(), "pod"), counted(slots, "slot")),
     )]
 }
@@ -74,7 +74,7 @@ fn counted(n: usize, what: &str) -> String {
 }
 
 /// What to read instead, from what is there.
-fn elsewhere(known: &Seen<Vec<Pod>>) -> String {
+fn elsewhere(known: &Answered<Vec<Pod>>) -> String {
     let all = match known {
         Ok(pods) => pods,
         Err(why) => return format!("name your controller's pods in reaper.ingress of charts/slots (others: {why})"),
@@ -115,36 +115,36 @@ fn suggestion(pod: &Pod) -> Option<String> {
 
 /// Whether its log says whom each request was for, as the reaper reads it.
 pub(super) fn format(controller: &Controller, reapers: &[&Reaper]) -> Option<Finding> {
-    let about = about(controller);
+    let subject = subject(controller);
     let sample = match controller.sample.as_ref()? {
         Ok(sample) => sample,
-        Err(why) => return Some(Finding::unseen(Id::LogFormat, about, &format!("its log: {why}"))),
+        Err(why) => return Some(Finding::unknown(Id::LogFormat, subject, &format!("its log: {why}"))),
     };
     let mut sources = reapers.iter().flat_map(|reaper| &reaper.settings.sources);
     let expected = sources.find_map(|source| format_of(source, controller))?;
     let judged = sample.lines.iter().map(|line| (line.as_str(), read(line, expected)));
     let requests: Vec<(&str, Line<'_>)> = judged.filter(|(_, read)| *read != Line::Noise).collect();
     let Some((first, _)) = requests.first() else {
-        let says = format!(
+        let message = format!(
             "none of the last {} lines of its log is a request, so its format cannot be told",
             sample.lines.len()
         );
         return Some(
-            Finding::warning(Id::LogFormat, about, says)
-                .mended_by("open any slot in a browser and run this again; if it stays so, the access log is off"),
+            Finding::warning(Id::LogFormat, subject, message)
+                .with_fix("open any slot in a browser and run this again; if it stays so, the access log is off"),
         );
     };
     let odd: Vec<&str> = requests.iter().filter(|(_, read)| *read == Line::Unparsed).map(|(line, _)| *line).collect();
     let Some(line) = odd.first() else {
         let (format, requests) = (told(first, expected), counted(requests.len(), "line"));
-        let says = format!("its log is {format}; whom a request was for is said ({requests} looked at)");
-        return Some(Finding::ok(Id::LogFormat, about, says));
+        let message = format!("its log is {format}; whom a request was for is said ({requests} looked at)");
+        return Some(Finding::ok(Id::LogFormat, subject, message));
     };
     if let Some(format) = FORMATS.iter().find(|format| is_access(line, format)) {
-        let says = format!("its log is {}, and the reapers are told to read {}", name(format), name(expected));
+        let message = format!("its log is {}, and the reapers are told to read {}", name(format), name(expected));
         return Some(
-            Finding::problem(Id::LogFormat, about, says)
-                .mended_by("set reaper.ingress.logFormat: auto in the values of charts/slots"),
+            Finding::problem(Id::LogFormat, subject, message)
+                .with_fix("set reaper.ingress.logFormat: auto in the values of charts/slots"),
         );
     }
     let bearable = reapers.iter().map(|reaper| reaper.settings.max_unparsed).fold(1.0, f64::min);
@@ -192,10 +192,10 @@ fn illegible(controller: &Controller, odd: &[&str], requests: usize, bearable: f
         "cannot be read"
     };
     let shown: String = line.chars().take(SHOWN).collect();
-    let says = format!("{} of the last {requests} requests in its log {what}, such as: {shown}", odd.len());
+    let message = format!("{} of the last {requests} requests in its log {what}, such as: {shown}", odd.len());
     let too_many = odd.len() as f64 > requests as f64 * bearable;
     let level = if too_many { Finding::problem } else { Finding::warning };
-    level(Id::LogFormat, about(controller), says).mended_by(restore(controller, line))
+    level(Id::LogFormat, subject(controller), message).with_fix(restore(controller, line))
 }
 
 /// Which setting makes a controller name the upstream.

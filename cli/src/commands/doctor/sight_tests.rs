@@ -54,11 +54,11 @@ fn nginx() -> Pod {
 }
 
 #[track_caller]
-fn pods_are(controller: &Controller, known: Vec<Pod>, level: Level, says: &str, fix: &str) {
+fn pods_are(controller: &Controller, known: Vec<Pod>, level: Level, message: &str, fix: &str) {
     let found = pods(controller, &Ok(known), 12);
     let [finding] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!(finding.level, level, "{finding:?}");
-    assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+    assert!(finding.message.contains(message), "{finding:?} does not say {message:?}");
     assert!(finding.fix.clone().unwrap_or_default().contains(fix), "{finding:?} does not say {fix:?}");
 }
 
@@ -92,8 +92,8 @@ fn where_no_pod_matches_those_that_are_there_are_suggested() {
     // What admits webhooks for the controller logs no request.
     let admission = pod("ingress-nginx", "ingress-nginx", "admission-webhook", "create", true);
     pods_are(&none(), vec![admission], Level::Problem, "no pod has the labels", "name your controller's");
-    let unseen = pods(&none(), &Err("you may not".to_owned()), 1);
-    assert!(unseen[0].fix.as_ref().unwrap().contains("(others: you may not)"), "{unseen:?}");
+    let unknown = pods(&none(), &Err("you may not".to_owned()), 1);
+    assert!(unknown[0].fix.as_ref().unwrap().contains("(others: you may not)"), "{unknown:?}");
 }
 
 #[test]
@@ -124,10 +124,10 @@ const LINE: &str = r#"10.0.0.1 - - [23/Nov/2026:15:04:05 +0000] "GET / HTTP/1.1"
 const BARE: &str = r#"10.0.0.1 - - [23/Nov/2026:15:04:05 +0000] "GET / HTTP/1.1" 200 2 "-" "curl/8""#;
 
 #[track_caller]
-fn format_is(controller: &Controller, sources: &str, level: Level, says: &str, fix: &str) {
+fn format_is(controller: &Controller, sources: &str, level: Level, message: &str, fix: &str) {
     let finding = format(controller, &[&reaper(sources)]).unwrap();
     assert_eq!(finding.level, level, "{finding:?}");
-    assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+    assert!(finding.message.contains(message), "{finding:?} does not say {message:?}");
     assert!(finding.fix.clone().unwrap_or_default().contains(fix), "{finding:?} does not say {fix:?}");
 }
 
@@ -215,13 +215,13 @@ fn the_fix_names_the_config_map_where_it_is_known() {
 #[test]
 fn a_log_is_judged_as_the_reaper_reads_it() {
     let logs = "[{type: ingress-logs}]";
-    for (line, says) in [
+    for (line, message) in [
         (r#"{"time":"x","status":"200","proxyUpstreamName":"mew-web-80"}"#, "its log is nginx-json"),
         (r#"{"DownstreamStatus":200,"ServiceName":"mew-web-80@kubernetes"}"#, "its log is traefik-json"),
         (r#"{"response_code":200,"route_name":"httproute/mew/web/rule/0"}"#, "its log is envoy-json"),
     ] {
-        let message = r#"{"level":"info","msg":"configuration loaded"}"#;
-        format_is(&controller(vec![nginx()], &[message, line]), logs, Level::Ok, says, "");
+        let own = r#"{"level":"info","msg":"configuration loaded"}"#;
+        format_is(&controller(vec![nginx()], &[own, line]), logs, Level::Ok, message, "");
     }
     let named = "[{type: ingress-logs, logFormat: json, fields: {upstream: to}}]";
     let told = controller(vec![nginx()], &[r#"{"to":"mew-web-80"}"#]);

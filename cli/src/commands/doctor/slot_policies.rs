@@ -65,26 +65,26 @@ pub(super) fn judge(
         }
         match wrong.into_iter().find_map(|(name, wrong)| Some((name, wrong?))) {
             Some((name, wrong)) => {
-                let says =
+                let message =
                     format!("the binding {name} of {POLICY} {wrong}, so it does not hold the Jobs of slot {slot}");
-                findings.push(problem(says));
+                findings.push(problem(message));
             }
             None => unbound.push(slot),
         }
     }
     if !unbound.is_empty() {
         let slots = if unbound.len() == 1 { "slot" } else { "the slots" };
-        let says = format!(
+        let message = format!(
             "the policy {POLICY} is not bound for {slots} {}: a Job of hotdesk's controller can run anything as their accounts",
             list(&unbound)
         );
-        findings.push(problem(says));
+        findings.push(problem(message));
     }
     findings
 }
 
-fn problem(says: String) -> Finding {
-    Finding::problem(Id::Policies, "the policies", says).mended_by(UPGRADE)
+fn problem(message: String) -> Finding {
+    Finding::problem(Id::Policies, "the policies", message).with_fix(UPGRADE)
 }
 
 /// True for a binding that is meant for this slot.
@@ -175,7 +175,7 @@ mod tests {
         let bindings: Vec<_> =
             bindings.iter().map(|binding| serde_json::from_value(binding.clone()).unwrap()).collect();
         let guarded = guarded(&slots, &cron_jobs, &own);
-        judge(&bindings, &guarded, &cron_jobs).into_iter().map(|finding| finding.says).collect()
+        judge(&bindings, &guarded, &cron_jobs).into_iter().map(|finding| finding.message).collect()
     }
 
     #[test]
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_binding_that_lets_jobs_past_is_none() {
         let empty = json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]});
-        for (path, value, says) in [
+        for (path, value, message) in [
             ("/spec/validationActions", json!(["Audit"]), "does not deny"),
             ("/spec/paramRef/name", json!("reap-onix"), "does not name the slot's CronJob"),
             ("/spec/paramRef/namespace", json!("mew"), "does not name the slot's CronJob"),
@@ -238,7 +238,7 @@ mod tests {
             let (parent, member) = path.rsplit_once('/').unwrap();
             changed.pointer_mut(parent).unwrap()[member] = value;
             let found = found(&[changed.clone(), binding("onix")]);
-            assert!(found.len() == 1 && found[0].contains(says), "{path}: {found:?}");
+            assert!(found.len() == 1 && found[0].contains(message), "{path}: {found:?}");
         }
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::finding::Level;
 use super::super::reapers::Reaper;
 use super::*;
-use crate::row::tests::slot;
+use crate::view::tests::slot;
 
 fn now() -> Timestamp {
     "2026-11-23T15:00:00Z".parse().unwrap()
@@ -45,9 +45,9 @@ fn what_a_reaper_refuses_to_start_with_is_named_with_its_variable() {
     ]);
     written["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["env"] = env;
     *cron_job = serde_json::from_value(written).unwrap();
-    let says = "its reaper cannot read its settings: HOTDESK_WINDOW: write it like 90s, 5m or 1h, not \"soon\"; \
+    let message = "its reaper cannot read its settings: HOTDESK_WINDOW: write it like 90s, 5m or 1h, not \"soon\"; \
                 HOTDESK_MAX_UNPARSED: write it like 1% or 0.01";
-    check(&case, &[(Level::Problem, says)]);
+    check(&case, &[(Level::Problem, message)]);
 }
 
 fn with_status(status: &Value) -> Slot {
@@ -95,9 +95,9 @@ fn check(case: &Case, expected: &[(Level, &str)]) {
     let known = Known { reaper: reaper.as_ref(), ..known_of(case) };
     let found = one(&known, "hotdesk", now());
     assert_eq!(found.len(), expected.len(), "{found:?}");
-    for (finding, (level, says)) in found.iter().zip(expected) {
+    for (finding, (level, message)) in found.iter().zip(expected) {
         assert_eq!(finding.level, *level, "{finding:?}");
-        assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+        assert!(finding.message.contains(message), "{finding:?} does not say {message:?}");
         assert_eq!(finding.fix.is_some(), *level != Level::Ok, "what is wrong comes with how to fix it: {finding:?}");
     }
 }
@@ -132,8 +132,8 @@ fn a103_a_namespace_whose_pods_may_take_the_node_over_is_a_warning() {
     }
     // Where the namespace cannot be seen, nothing is said of its label.
     let case = in_order();
-    let unseen = Known { namespace: None, ..known_of(&case) };
-    assert_eq!(pod_security(&unseen, "slot mew"), None);
+    let unknown = Known { namespace: None, ..known_of(&case) };
+    assert_eq!(pod_security(&unknown, "slot mew"), None);
     let warned = Case { namespace: Some(secured(Some("mew"), Some("privileged"))), ..in_order() };
     let fix = pod_security(&known_of(&warned), "slot mew").unwrap().fix.unwrap();
     assert_eq!(fix, "kubectl label namespace mew pod-security.kubernetes.io/enforce=baseline --overwrite");

@@ -11,7 +11,7 @@ use kube::{Api, Client};
 use super::ask::AT_ONCE;
 use super::finding::{Finding, Id};
 use super::reapers::Reaper;
-use super::slots::ABOUT;
+use super::slots::SUBJECT;
 
 /// What was made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,13 +73,13 @@ fn refused(message: &str) -> Answer {
 pub(super) fn judge(starts: &[Start]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for start in starts {
-        let about = format!("{ABOUT}{}", start.slot);
+        let subject = format!("{SUBJECT}{}", start.slot);
         match &start.answer {
             Answer::Admitted => {}
-            Answer::Refused(words) => findings.push(stopped(&about, &start.slot, &start.namespace, words)),
-            Answer::NotTried(_) => findings.push(Finding::unseen(
+            Answer::Refused(words) => findings.push(stopped(&subject, &start.slot, &start.namespace, words)),
+            Answer::NotTried(_) => findings.push(Finding::unknown(
                 Id::ReaperStart,
-                about,
+                subject,
                 &format!(
                     "whether its reaper can start is tried only for a user who can create pods in {}",
                     start.namespace
@@ -91,7 +91,7 @@ pub(super) fn judge(starts: &[Start]) -> Vec<Finding> {
 }
 
 /// What stops its pod, in the words of what does.
-pub(super) fn stopped(about: &str, slot: &str, namespace: &str, words: &str) -> Finding {
+pub(super) fn stopped(subject: &str, slot: &str, namespace: &str, words: &str) -> Finding {
     let cron_jobs = format!("cronjobs -l {}={slot}", keys::SLOT);
     let fix = if words.contains("quota") {
         format!(
@@ -111,7 +111,7 @@ pub(super) fn stopped(about: &str, slot: &str, namespace: &str, words: &str) -> 
             "kubectl -n {namespace} describe {cron_jobs}; helm upgrade slots charts/slots -n hotdesk --reset-then-reuse-values"
         )
     };
-    Finding::problem(Id::ReaperStart, about, format!("its reaper's pod cannot start: {words}")).mended_by(fix)
+    Finding::problem(Id::ReaperStart, subject, format!("its reaper's pod cannot start: {words}")).with_fix(fix)
 }
 
 #[cfg(test)]

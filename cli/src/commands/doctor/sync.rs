@@ -4,17 +4,17 @@ use hotdesk_slots::origin::CONDITION;
 use hotdesk_slots::text::list;
 use jiff::Timestamp;
 
-use super::facts::Facts;
 use super::finding::{Finding, Id};
+use super::snapshot::Snapshot;
 use crate::commands::relative;
-use crate::row::slot_name;
+use crate::view::slot_name;
 
-const ABOUT: &str = "the sheet";
+const SUBJECT: &str = "the sheet";
 const LOGS: &str = "kubectl -n hotdesk logs deploy/hotdesk-sync --tail=20";
 
 /// What the sync says in the Slots.
-pub(super) fn judge(facts: &Facts, now: Timestamp) -> Option<Finding> {
-    let slots = facts.slots.as_ref().ok()?;
+pub(super) fn judge(snapshot: &Snapshot, now: Timestamp) -> Option<Finding> {
+    let slots = snapshot.slots.as_ref().ok()?;
     let said = slots.iter().filter_map(|slot| {
         let conditions = &slot.status.as_ref()?.conditions;
         Some((slot_name(slot), conditions.iter().find(|condition| condition.type_ == CONDITION)?))
@@ -27,25 +27,26 @@ pub(super) fn judge(facts: &Facts, now: Timestamp) -> Option<Finding> {
     };
     if let Some((_, condition)) = unread.iter().min_by_key(|(_, c)| c.last_transition_time.0) {
         let since = relative(condition.last_transition_time.0, now);
-        let says = format!("cannot be read since {since}: {}. Claims stay as they were", condition.message);
+        let message = format!("cannot be read since {since}: {}. Claims stay as they were", condition.message);
         return Some(
-            Finding::problem(Id::SyncFresh, ABOUT, says).mended_by(format!("change what the reason names; {LOGS}")),
+            Finding::problem(Id::SyncFresh, SUBJECT, message).with_fix(format!("change what the reason names; {LOGS}")),
         );
     }
     if let Some((_, condition)) = refused.first() {
-        let says = format!("has rows that are not applied, for {}: {}", names(&refused), condition.message);
+        let message = format!("has rows that are not applied, for {}: {}", names(&refused), condition.message);
         return Some(
-            Finding::warning(Id::SyncFresh, ABOUT, says).mended_by(format!("change the cell that it names; {LOGS}")),
+            Finding::warning(Id::SyncFresh, SUBJECT, message)
+                .with_fix(format!("change the cell that it names; {LOGS}")),
         );
     }
-    let installed = facts.deployments.as_ref().is_ok_and(|all| all.iter().any(is_sync));
+    let installed = snapshot.deployments.as_ref().is_ok_and(|all| all.iter().any(is_sync));
     if !installed && !follow.is_empty() {
-        let says = format!("it is not read any more, and {} still follow it", names(&follow));
+        let message = format!("it is not read any more, and {} still follow it", names(&follow));
         let fix = "helm upgrade hotdesk charts/hotdesk -n hotdesk --reset-then-reuse-values --set sync.enabled=true";
-        return Some(Finding::problem(Id::SyncFresh, ABOUT, says).mended_by(fix));
+        return Some(Finding::problem(Id::SyncFresh, SUBJECT, message).with_fix(fix));
     }
     installed.then(|| {
-        Finding::ok(Id::SyncFresh, ABOUT, format!("{} of the claims follow it, and it can be read", follow.len()))
+        Finding::ok(Id::SyncFresh, SUBJECT, format!("{} of the claims follow it, and it can be read", follow.len()))
     })
 }
 
@@ -58,13 +59,13 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::finding::Level;
-    use super::super::installation::tests::facts;
+    use super::super::installation::tests::snapshot;
     use super::*;
-    use crate::row::tests::slot;
+    use crate::view::tests::slot;
 
     #[track_caller]
     fn check(installed: bool, conditions: &[(&str, &str)], expected: Option<(Level, &str)>) {
-        let mut facts = facts();
+        let mut snapshot = snapshot();
         let condition = |(status, message): &(&str, &str)| {
             let mut slot = slot("mew");
             let at = "2026-11-23T14:00:00Z";
@@ -72,16 +73,16 @@ mod tests {
             slot.status = serde_json::from_value(json!({"conditions": [condition]})).unwrap();
             slot
         };
-        facts.slots = Ok(conditions.iter().map(condition).collect());
+        snapshot.slots = Ok(conditions.iter().map(condition).collect());
         let labels: Value = json!({"app.kubernetes.io/component": if installed { "sync" } else { "webhook" }});
-        facts.deployments =
+        snapshot.deployments =
             Ok(vec![serde_json::from_value(json!({"metadata": {"name": "x", "labels": labels}})).unwrap()]);
-        let found = judge(&facts, "2026-11-23T15:00:00Z".parse().unwrap());
+        let found = judge(&snapshot, "2026-11-23T15:00:00Z".parse().unwrap());
         match (&found, expected) {
             (None, None) => {}
-            (Some(finding), Some((level, says))) => {
+            (Some(finding), Some((level, message))) => {
                 assert_eq!(finding.level, level, "{finding:?}");
-                assert!(finding.says.contains(says), "{finding:?} does not say {says:?}");
+                assert!(finding.message.contains(message), "{finding:?} does not say {message:?}");
                 assert_eq!(finding.fix.is_some(), level != Level::Ok, "{finding:?}");
             }
             other => panic!("{other:?}"),
@@ -92,8 +93,8 @@ mod tests {
     fn a_sheet_that_cannot_be_read_is_a_problem_with_since_when() {
         check(false, &[], None);
         check(true, &[("True", "")], Some((Level::Ok, "1 of the claims follow it")));
-        let says = "cannot be read since 1 h ago: 403 PERMISSION_DENIED. Claims stay";
-        check(true, &[("True", ""), ("Unknown", "403 PERMISSION_DENIED")], Some((Level::Problem, says)));
+        let message = "cannot be read since 1 h ago: 403 PERMISSION_DENIED. Claims stay";
+        check(true, &[("True", ""), ("Unknown", "403 PERMISSION_DENIED")], Some((Level::Problem, message)));
         check(true, &[("False", "B7: no such slot")], Some((Level::Warning, "not applied, for mew: B7: no such slot")));
         check(false, &[("True", "")], Some((Level::Problem, "it is not read any more, and mew still follow it")));
     }

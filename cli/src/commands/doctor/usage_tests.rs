@@ -29,8 +29,8 @@ const KUBELETS: (&str, &str) = ("HOTDESK_POD_USAGE", "{from: kubelets, account: 
 fn a_second_witness_is_recommended_where_a_way_in_is_said_to_be_nobodys_use() {
     for kind in ["LoadBalancer", "NodePort"] {
         let found = judge(&reaper(&[IGNORED]), &service(kind)).expect(kind);
-        assert_eq!((found.id, found.level, found.about.as_str()), (Id::PodUsage, Level::Warning, "slot mew"));
-        assert!(found.says.contains(&format!("the Service mew/db is of type {kind}")), "{found:?}");
+        assert_eq!((found.id, found.level, found.subject.as_str()), (Id::PodUsage, Level::Warning, "slot mew"));
+        assert!(found.message.contains(&format!("the Service mew/db is of type {kind}")), "{found:?}");
         assert!(found.fix.unwrap().contains("--set reaper.podUsage.from=kubelets"));
     }
     assert_eq!(judge(&reaper(&[IGNORED]), &service("ClusterIP")), None);
@@ -46,7 +46,7 @@ fn a_second_witness_is_recommended_where_a_way_in_is_said_to_be_nobodys_use() {
 fn a_setting_that_the_reaper_cannot_read_is_told() {
     let found = judge(&reaper(&[("HOTDESK_POD_USAGE", "{from: rumour}")]), &service("ClusterIP")).unwrap();
     assert_eq!(found.level, Level::Problem);
-    assert!(found.says.contains("--pod-usage.from: write kubelets or prometheus"), "{found:?}");
+    assert!(found.message.contains("--pod-usage.from: write kubelets or prometheus"), "{found:?}");
 }
 
 #[test]

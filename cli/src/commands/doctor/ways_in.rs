@@ -16,11 +16,11 @@ use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::api::{ApiResource, DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 
-use super::ask::{AT_ONCE, Seen, all, items, timed};
+use super::ask::{AT_ONCE, Answered, all, items, timed};
 use super::finding::{Finding, Id};
 use super::look::Controller;
 use super::reapers::Reaper;
-use super::slots::ABOUT;
+use super::slots::SUBJECT;
 use super::usage;
 
 /// What leads into any slot.
@@ -48,7 +48,7 @@ pub(super) struct Everywhere {
     /// The labels of namespaces.
     labels: BTreeMap<String, BTreeMap<String, String>>,
     /// Why something could not be looked at.
-    unseen: Vec<String>,
+    unknown: Vec<String>,
 }
 
 impl Everywhere {
@@ -65,7 +65,7 @@ impl Everywhere {
             let api: Api<Pod> = Api::namespaced(client.clone(), slot);
             async move { items(&api, everything).await }
         });
-        let pods: Vec<Seen<Vec<Pod>>> = futures::stream::iter(pods).buffered(AT_ONCE).collect().await;
+        let pods: Vec<Answered<Vec<Pod>>> = futures::stream::iter(pods).buffered(AT_ONCE).collect().await;
         for some in pods {
             let some = found.noted("pods", some);
             found.pods.extend(some);
@@ -97,11 +97,11 @@ impl Everywhere {
         self
     }
 
-    fn noted<T>(&mut self, what: &str, seen: Seen<Vec<T>>) -> Vec<T> {
+    fn noted<T>(&mut self, what: &str, seen: Answered<Vec<T>>) -> Vec<T> {
         seen.unwrap_or_else(|why| {
             let why = format!("{what}: {why}");
-            if !self.unseen.contains(&why) {
-                self.unseen.push(why);
+            if !self.unknown.contains(&why) {
+                self.unknown.push(why);
             }
             Vec::new()
         })
@@ -116,9 +116,9 @@ impl Everywhere {
             envoy::PLURAL => self.proxies.extend(objects),
             istio::PLURAL => self.telemetries.extend(objects),
             plural => {
-                let row = ALL.iter().find(|row| row.group == kind.group && row.plural == plural);
+                let view = ALL.iter().find(|view| view.group == kind.group && view.plural == plural);
                 self.routes.extend(
-                    row.into_iter()
+                    view.into_iter()
                         .flat_map(|kind| objects.clone().into_iter().map(move |object| Route { kind, object })),
                 );
             }
@@ -177,7 +177,7 @@ fn named(object: DynamicObject) -> Named {
 }
 
 /// The kinds that lead into slots and that the cluster serves, each in one version.
-async fn kinds(client: &Client) -> Seen<Vec<ApiResource>> {
+async fn kinds(client: &Client) -> Answered<Vec<ApiResource>> {
     let groups = timed(client.list_api_groups()).await?.groups;
     let mut found: Vec<ApiResource> = Vec::new();
     for group in groups.into_iter().filter(|group| group.name != NETWORKING) {
@@ -209,7 +209,7 @@ pub(super) fn judge(
     controllers: &[Controller],
     ingresses: &[Ingress],
 ) -> Vec<Finding> {
-    let unseen = found.unseen.iter().map(|why| Finding::unseen(Id::SlotIngress, "the ways into the slots", why));
+    let unknown = found.unknown.iter().map(|why| Finding::unknown(Id::SlotIngress, "the ways into the slots", why));
     let of_slot = |reaper: &Reaper| {
         let sources = reaper.settings.sources.as_slice();
         let rules = Rules { classes: &reaper.settings.classes, ignore_direct: reaper.settings.ignore_direct };
@@ -218,14 +218,14 @@ pub(super) fn judge(
             [] => Vec::new(),
             sources => unwatched(&found.of(reaper, ingresses, controllers), sources, &rules),
         };
-        let about = format!("{ABOUT}{}", reaper.slot);
+        let subject = format!("{SUBJECT}{}", reaper.slot);
         let told = judged.into_iter().map(move |one| {
-            let says = format!("{} {}, so the slot is never cleared", one.about, one.why);
-            Finding::problem(Id::SlotIngress, about.clone(), says).mended_by(one.fix)
+            let message = format!("{} {}, so the slot is never cleared", one.about, one.why);
+            Finding::problem(Id::SlotIngress, subject.clone(), message).with_fix(one.fix)
         });
         told.collect::<Vec<_>>()
     };
-    unseen.chain(reapers.iter().flat_map(of_slot)).collect()
+    unknown.chain(reapers.iter().flat_map(of_slot)).collect()
 }
 
 /// Where a second witness would see what nothing else does, or cannot be asked.

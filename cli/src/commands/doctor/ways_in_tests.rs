@@ -54,13 +54,13 @@ fn five() -> Everywhere {
 }
 
 fn told(findings: &[Finding]) -> Vec<(String, Level, String)> {
-    findings.iter().map(|finding| (finding.about.clone(), finding.level, finding.says.clone())).collect()
+    findings.iter().map(|finding| (finding.subject.clone(), finding.level, finding.message.clone())).collect()
 }
 
 #[test]
 fn every_way_in_that_nobody_watches_is_named_for_its_slot() {
     let found = judge(&five(), &[reaper("mew", &[]), reaper("mewtwo", &[]), reaper("onix", &[])], &[], &[]);
-    let of = |slot: &str| found.iter().filter(|finding| finding.about == format!("slot {slot}")).collect::<Vec<_>>();
+    let of = |slot: &str| found.iter().filter(|finding| finding.subject == format!("slot {slot}")).collect::<Vec<_>>();
     assert_eq!((of("mew").len(), of("mewtwo").len(), of("onix").len()), (5, 1, 0), "{:?}", told(&found));
     for (finding, part) in of("mew").iter().zip([
         "the HTTPRoute mew/web is attached to the Gateway edge/gw",
@@ -69,10 +69,10 @@ fn every_way_in_that_nobody_watches_is_named_for_its_slot() {
         "the HTTPProxy mew/web is served by Contour",
         "the Route mew/web is served by OpenShift's router",
     ]) {
-        assert!(finding.level == Level::Problem && finding.says.contains(part), "{finding:?} does not say {part:?}");
+        assert!(finding.level == Level::Problem && finding.message.contains(part), "{finding:?} does not say {part:?}");
         assert!(finding.fix.as_ref().unwrap().contains("reaper.sources"), "{finding:?}");
     }
-    assert!(of("mewtwo")[0].says.contains("passes the port 5432 on to mewtwo/db:5432"), "{:?}", told(&found));
+    assert!(of("mewtwo")[0].message.contains("passes the port 5432 on to mewtwo/db:5432"), "{:?}", told(&found));
 }
 
 #[test]
@@ -115,19 +115,19 @@ fn w44_a_setting_of_the_controller_is_named_for_each_slot_with_an_ingress() {
     let ingress: Ingress = typed(json!({"metadata": {"name": "web", "namespace": "mew"}}));
     let found = judge(&Everywhere::default(), &reapers, &[controller], &[ingress]);
     assert_eq!(found.len(), 1, "{:?}", told(&found));
-    assert!(found[0].says.contains("custom-http-errors: 404"), "{:?}", told(&found));
+    assert!(found[0].message.contains("custom-http-errors: 404"), "{:?}", told(&found));
     assert!(found[0].fix.as_ref().unwrap().contains("patch configmap settings"), "{found:?}");
 }
 
 #[test]
 fn what_could_not_be_looked_at_is_said_once() {
-    let unseen = Everywhere { unseen: vec!["HTTPRoute: forbidden".to_owned()], ..Everywhere::default() };
-    let found = judge(&unseen, &[reaper("mew", &[]), reaper("onix", &[])], &[], &[]);
+    let unknown = Everywhere { unknown: vec!["HTTPRoute: forbidden".to_owned()], ..Everywhere::default() };
+    let found = judge(&unknown, &[reaper("mew", &[]), reaper("onix", &[])], &[], &[]);
     assert_eq!(
         told(&found),
         [(
             "the ways into the slots".to_owned(),
-            Level::Unseen,
+            Level::Unknown,
             "could not be looked at: HTTPRoute: forbidden".to_owned()
         )]
     );

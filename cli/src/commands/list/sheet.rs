@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::failure::Failure;
-use crate::row::{Row, Stand};
+use crate::view::{SlotView, Stand};
 
 /// The first of them are the columns that a sheet of claims has, so that this file is one.
 const HEADER: [&str; 11] = [
@@ -24,35 +24,35 @@ const HEADER: [&str; 11] = [
 ///
 /// # Errors
 /// When it cannot be written, which no row of ours should cause.
-pub(super) fn write(rows: &[Row]) -> Result<String, Failure> {
+pub(super) fn write(rows: &[SlotView]) -> Result<String, Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let written =
-        writer.write_record(HEADER).and_then(|()| rows.iter().try_for_each(|row| writer.write_record(line(row))));
+        writer.write_record(HEADER).and_then(|()| rows.iter().try_for_each(|view| writer.write_record(line(view))));
     let failed = |e: String| Failure::Refused(format!("cannot write the output: {e}"));
     written.map_err(|e| failed(e.to_string()))?;
     let bytes = writer.into_inner().map_err(|e| failed(e.to_string()))?;
     String::from_utf8(bytes).map_err(|e| failed(e.to_string()))
 }
 
-fn line(row: &Row) -> [String; 11] {
+fn line(view: &SlotView) -> [String; 11] {
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-    let standing = match row.standing {
+    let standing = match view.standing {
         Stand::Free => "free",
         Stand::Lapsed => "lapsed",
         Stand::Held => "held",
     };
     [
-        row.slot.clone(),
-        row.users.join(", "),
-        row.purpose.clone().unwrap_or_default(),
-        time(row.until),
-        time(row.keep_until),
-        row.host.clone().unwrap_or_default(),
-        row.groups.join(", "),
+        view.slot.clone(),
+        view.users.join(", "),
+        view.purpose.clone().unwrap_or_default(),
+        time(view.until),
+        time(view.keep_until),
+        view.host.clone().unwrap_or_default(),
+        view.groups.join(", "),
         standing.to_owned(),
-        time(row.last_activity.as_ref().map(|seen| seen.time)),
-        row.verdict.as_ref().map(|verdict| format!("{:?}", verdict.state)).unwrap_or_default(),
-        time(row.reap_at),
+        time(view.last_activity.as_ref().map(|seen| seen.time)),
+        view.verdict.as_ref().map(|verdict| format!("{:?}", verdict.state)).unwrap_or_default(),
+        time(view.reap_at),
     ]
     .map(|cell| disarmed(&cell))
 }
@@ -65,7 +65,7 @@ fn disarmed(cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::tests::{claimed, slot};
+    use crate::view::tests::{claimed, slot};
 
     #[test]
     fn a_row_is_a_line_and_quotes_what_it_must() {
@@ -74,7 +74,7 @@ mod tests {
         let claim = mew.spec.claim.as_mut().unwrap();
         claim.users.push("bob".to_owned());
         claim.purpose = Some("=HYPERLINK(\"https://evil.example\",\"x\")".to_owned());
-        let rows = [Row::of(&mew, None, now), Row::of(&slot("onix"), None, now)];
+        let rows = [SlotView::of(&mew, None, now), SlotView::of(&slot("onix"), None, now)];
         assert_eq!(
             write(&rows).unwrap(),
             "Slot,Users,Purpose,Until,Keep until,Host,Groups,Standing,Last activity,Verdict,Reap at\n\

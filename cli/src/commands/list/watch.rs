@@ -11,9 +11,9 @@ use kube::runtime::watcher::Event;
 use crate::args::{Form, List};
 use crate::cluster::{self, Cluster};
 use crate::failure::Failure;
-use crate::me::Me;
+use crate::identity::Identity;
 use crate::output;
-use crate::row::{Row, slot_name};
+use crate::view::{SlotView, slot_name};
 
 /// Changes that come together are shown together.
 const BEAT: Duration = Duration::from_millis(300);
@@ -36,13 +36,13 @@ struct Known {
 pub(super) async fn run(
     cluster: &Cluster,
     slots: Vec<Slot>,
-    me: Option<&Me>,
+    identity: Option<&Identity>,
     args: &List,
     form: Form,
 ) -> Result<String, Failure> {
     let terminal = std::io::stdout().is_terminal();
     let mut known = Known { slots: keyed(slots), ..Known::default() };
-    let (mut shown, mut stale, mut failing) = (None::<Vec<Row>>, 0, false);
+    let (mut shown, mut stale, mut failing) = (None::<Vec<SlotView>>, 0, false);
     let mut events = std::pin::pin!(cluster.follow());
     let mut beat = tokio::time::interval(BEAT);
     loop {
@@ -61,7 +61,7 @@ pub(super) async fn run(
             _ = beat.tick() => {
                 let now = cluster::clock().timestamp();
                 let slots: Vec<Slot> = known.slots.values().cloned().collect();
-                let rows = super::rows(&slots, me, args, now);
+                let rows = super::rows(&slots, identity, args, now);
                 stale += 1;
                 if shown.as_ref() == Some(&rows) && !(terminal && !failing && stale >= BEATS_A_REFRESH) {
                     continue;
@@ -113,7 +113,7 @@ fn warn() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::tests::{claimed, slot};
+    use crate::view::tests::{claimed, slot};
 
     fn names(known: &Known) -> Vec<&str> {
         known.slots.keys().map(String::as_str).collect()

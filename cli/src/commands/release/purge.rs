@@ -12,13 +12,13 @@ use crate::cluster::Cluster;
 use crate::commands::reap::{finish, needs_reaper};
 use crate::commands::{Done, agreed, not_yours};
 use crate::failure::Failure;
-use crate::me::Me;
-use crate::near;
+use crate::identity::Identity;
 use crate::request::{self, Ended};
-use crate::row::{Row, Stand, slot_name};
+use crate::suggest;
+use crate::view::{SlotView, Stand, slot_name};
 
 /// How long the purge is followed. It looks through every kind of object, and deletes one by one.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+const TIMEOUT: SignedDuration = SignedDuration::from_mins(15);
 
 /// What follows from the purge for the release.
 pub(super) enum Purged {
@@ -32,13 +32,18 @@ pub(super) enum Purged {
 ///
 /// # Errors
 /// Who says no, in their words; that not all could be removed: then the slot is still held, and it can be tried again.
-pub(super) async fn first(cluster: &Cluster, args: &Release, me: &Me, form: Form) -> Result<Purged, Failure> {
+pub(super) async fn first(
+    cluster: &Cluster,
+    args: &Release,
+    identity: &Identity,
+    form: Form,
+) -> Result<Purged, Failure> {
     if !args.purge {
         return Ok(Purged::GoOn(None));
     }
     let (slots, now) = (cluster.slots().await?, cluster.now.timestamp());
-    let slot = near::find(&slots, &args.slot, now)?;
-    may(slot, me, args, cluster.program, now)?;
+    let slot = suggest::find(&slots, &args.slot, now)?;
+    may(slot, identity, args, cluster.program, now)?;
     needs_reaper(slot)?;
     let name = slot_name(slot);
     if let Some(line) = beforehand(slot, now) {
@@ -51,25 +56,25 @@ pub(super) async fn first(cluster: &Cluster, args: &Release, me: &Me, form: Form
     }
     let id = request::ask(cluster, name, RequestKind::Purge, args.dry_run, &[]).await?;
     if args.dry_run {
-        return finish(cluster, name, (RequestKind::Purge, &id), Some(PATIENCE), form).await.map(Purged::Stop);
+        return finish(cluster, name, (RequestKind::Purge, &id), Some(TIMEOUT), form).await.map(Purged::Stop);
     }
-    let ended = request::follow(cluster, name, (RequestKind::Purge, &id), PATIENCE, request::on_stderr).await?;
+    let ended = request::follow(cluster, name, (RequestKind::Purge, &id), TIMEOUT, request::on_stderr).await?;
     said(ended, name, cluster.program).map(|said| Purged::GoOn(Some(said)))
 }
 
 /// The server decides what is allowed; this is against slips of the hand.
-fn may(slot: &Slot, me: &Me, args: &Release, program: &str, now: Timestamp) -> Result<(), Failure> {
-    let row = Row::of(slot, Some(me), now);
-    let own = slot.spec.claim.as_ref().map(ClaimView::lenient).is_some_and(|claim| me.holds(&claim));
-    let forced = format!("{program} release {} --purge --force", row.slot);
-    match row.standing {
+fn may(slot: &Slot, identity: &Identity, args: &Release, program: &str, now: Timestamp) -> Result<(), Failure> {
+    let view = SlotView::of(slot, Some(identity), now);
+    let own = slot.spec.claim.as_ref().map(ClaimView::lenient).is_some_and(|claim| identity.holds(&claim));
+    let forced = format!("{program} release {} --purge --force", view.slot);
+    match view.standing {
         _ if args.force => Ok(()),
         Stand::Held if own => Ok(()),
-        Stand::Held => Err(not_yours(&row, me, &forced)),
+        Stand::Held => Err(not_yours(&view, identity, &forced)),
         Stand::Free | Stand::Lapsed => Err(Failure::Refused(format!(
             "{slot} is free, so you cannot remove what was kept there. Claim it first: {program} claim {slot} \
              --purpose …; if you run this cluster: {forced}",
-            slot = row.slot
+            slot = view.slot
         ))),
     }
 }
@@ -98,7 +103,7 @@ fn said(ended: Ended, slot: &str, program: &str) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::tests::{claimed, slot};
+    use crate::view::tests::{claimed, slot};
     use serde_json::json;
 
     fn now() -> Timestamp {
@@ -112,7 +117,7 @@ mod tests {
 
     #[track_caller]
     fn check(slot: &Slot, force: bool, expected: Result<(), &str>) {
-        let may = may(slot, &Me::test("alice"), &args(force), "hotdesk", now());
+        let may = may(slot, &Identity::test("alice"), &args(force), "hotdesk", now());
         assert_eq!(may.map_err(|e| e.to_string()), expected.map_err(str::to_owned));
     }
 

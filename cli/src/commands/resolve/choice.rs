@@ -4,7 +4,7 @@ use hotdesk_slots::text::{harmless, human_time, list, plain};
 use hotdesk_slots::{ClaimView, Name, Standing};
 use jiff::Timestamp;
 
-use crate::near::normal;
+use crate::suggest::normal;
 
 /// A slot that may be theirs, from the cluster or from a sheet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

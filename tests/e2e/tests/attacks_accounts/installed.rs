@@ -133,7 +133,7 @@ fn a19_who_may_run_commands_past_the_gate_is_named_by_the_doctor() {
         let report = admin().hotdesk(&["doctor", "-o", "json"]).json();
         let findings = report["findings"].as_array().cloned().unwrap_or_default();
         let says =
-            |f: &Value| f["says"].as_str().is_some_and(|says| says.contains(&name) && says.contains("nodes/proxy"));
+            |f: &Value| f["message"].as_str().is_some_and(|says| says.contains(&name) && says.contains("nodes/proxy"));
         let found = findings.iter().find(|f| f["id"] == "rights-beyond" && says(f)).cloned();
         found.ok_or_else(|| format!("{findings:#?}"))
     });

@@ -98,5 +98,5 @@ fn a20_kinds_that_another_server_keeps_are_told() {
         &format!("desks.{GROUP}"),
         "kubectl get apiservices",
     );
-    assert!(told["says"].as_str().unwrap().contains("no gate of hotdesk sees it"), "{told}");
+    assert!(told["message"].as_str().unwrap().contains("no gate of hotdesk sees it"), "{told}");
 }

@@ -42,10 +42,10 @@ fn a_log_that_was_rotated_within_the_window_is_said_with_what_sees_more() {
         let lost = |f: &&Value| {
             let text = |key: &str| f[key].as_str().unwrap_or_default().to_owned();
             f["id"] == "log-rotation"
-                && f["about"] == about
+                && f["subject"] == about
                 && ["warning", "problem"].contains(&text("level").as_str())
-                && text("says").starts_with("its log begins ")
-                && text("says").contains("no slot is found idle")
+                && text("message").starts_with("its log begins ")
+                && text("message").contains("no slot is found idle")
                 && text("fix").contains("{type: ingress-metrics, controller: ingress-nginx} in reaper.sources")
         };
         findings(&report).iter().find(lost).map(|_| ()).ok_or_else(|| format!("{report:#}"))

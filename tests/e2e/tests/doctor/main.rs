@@ -29,14 +29,14 @@ fn finds(id: &str, about: &str, level: &str, says: &str, fix: &str) -> Value {
     let fits = |f: &Value| {
         let text = |key: &str| f[key].as_str().unwrap_or_default().to_owned();
         f["id"] == id
-            && f["about"] == about
+            && f["subject"] == about
             && f["level"] == level
-            && text("says").contains(says)
+            && text("message").contains(says)
             && text("fix").contains(fix)
     };
     until(&format!("the doctor to find {id}, {says:?}, {fix:?}"), Duration::from_secs(40), || {
         let report = doctor(&admin());
-        let near: Vec<&Value> = findings(&report).iter().filter(|f| f["about"] == about || f["id"] == id).collect();
+        let near: Vec<&Value> = findings(&report).iter().filter(|f| f["subject"] == about || f["id"] == id).collect();
         near.iter().find(|f| fits(f)).map(|f| (*f).clone()).ok_or_else(|| format!("{near:#?}"))
     })
 }
@@ -119,7 +119,7 @@ fn a103_a_slot_without_pod_security_is_said_and_the_fix_brings_it_back() {
     let _held = installation::shared();
     let open = TestSlot::free();
     let warned =
-        |report: &Value| findings(report).iter().any(|f| f["id"] == "slot-pod-security" && f["about"] == slot(&open));
+        |report: &Value| findings(report).iter().any(|f| f["id"] == "slot-pod-security" && f["subject"] == slot(&open));
     let before = doctor(&admin());
     assert!(!warned(&before), "the chart asks for baseline: {before:#}");
     admin().kubectl(&["label", "namespace", open.name(), "pod-security.kubernetes.io/enforce-"]).succeeded();
@@ -138,7 +138,7 @@ fn what_could_not_be_looked_at_is_not_well_and_names_the_right() {
     let ran = alice().hotdesk(&["doctor"]);
     assert_eq!(ran.code, Some(1), "what could not be seen is not well: {ran}");
     ran.said(&[
-        "? unseen",
+        "? unknown",
         "Kubernetes does not let you get secrets in the namespace hotdesk (RBAC)",
         "create subjectaccessreviews.authorization.k8s.io",
         "such as an administrator",
@@ -146,7 +146,7 @@ fn what_could_not_be_looked_at_is_not_well_and_names_the_right() {
     let report = doctor(&alice());
     for id in ["webhook-certificate", "rights", "policies"] {
         let found: Vec<&Value> = findings(&report).iter().filter(|finding| finding["id"] == id).collect();
-        assert!(!found.is_empty() && found.iter().all(|f| f["level"] == "unseen"), "{id}: {found:?}");
+        assert!(!found.is_empty() && found.iter().all(|f| f["level"] == "unknown"), "{id}: {found:?}");
     }
     assert_eq!(report["well"], false);
 }
@@ -179,7 +179,7 @@ fn a_reaper_that_is_gone_suspended_or_blind_is_said() {
     blind.kubectl(&admin(), &patch).succeeded();
     let found =
         finds("reaper-sight", &slot(&blind), "problem", "so it is never cleared: the log is unreadable", "hotdesk why");
-    assert!(found["says"].as_str().unwrap().contains("cannot observe traffic since "), "{found}");
+    assert!(found["message"].as_str().unwrap().contains("cannot observe traffic since "), "{found}");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_reaper_that_may_not_read_the_log_is_told_with_the_question_for_kubectl() {
     let slot_of = Wish::free().reaper(reading(&ingress, "1h")).make();
     until_it_may_read(&slot_of, &ingress);
     let well = doctor(&admin());
-    assert!(!findings(&well).iter().any(|f| f["id"] == "reaper-rights" && f["about"] == slot(&slot_of)), "{well:#}");
+    assert!(!findings(&well).iter().any(|f| f["id"] == "reaper-rights" && f["subject"] == slot(&slot_of)), "{well:#}");
     ingress.kubectl(&["delete", "rolebinding", &format!("slots-reaper-{}", slot_of.name())]).succeeded();
     let may_not = format!(
         "may not: list pods in {0}, get configmaps in {0}, list replicasets in {0} and get pods/log in {0}",
@@ -256,8 +256,8 @@ fn a_quota_without_room_for_the_reaper_is_said_before_and_after_it_was_needed() 
         if events.stdout.contains(&says) { Ok(()) } else { Err(events.stdout) }
     });
     let report = doctor(&admin());
-    let starts = findings(&report).iter().filter(|f| f["id"] == "reaper-start" && f["about"] == slot(&full));
-    assert!(starts.clone().all(|f| f["says"].as_str().unwrap().contains("exceeded quota: full")), "{report:#}");
+    let starts = findings(&report).iter().filter(|f| f["id"] == "reaper-start" && f["subject"] == slot(&full));
+    assert!(starts.clone().all(|f| f["message"].as_str().unwrap().contains("exceeded quota: full")), "{report:#}");
     assert!(starts.count() >= 1, "{report:#}");
 }
 
@@ -334,7 +334,7 @@ fn a_secret_that_is_left_in_the_slot_is_said_and_the_fix_moves_it() {
     slot_of.kubectl(&admin(), &["get", "secret", &name]).failed_saying(&["not found"]);
     let report = doctor(&admin());
     assert!(
-        !findings(&report).iter().any(|f| f["id"] == "reaper-secrets" && f["about"] == slot(&slot_of)),
+        !findings(&report).iter().any(|f| f["id"] == "reaper-secrets" && f["subject"] == slot(&slot_of)),
         "{report:#}"
     );
 }

@@ -58,7 +58,7 @@ pub(super) struct Left {
     /// The objects, each with its kind.
     found: Vec<String>,
     /// The kinds that could not be looked at.
-    unseen: Vec<String>,
+    unknown: Vec<String>,
 }
 
 impl Left {
@@ -66,9 +66,9 @@ impl Left {
     pub(super) fn told(&self, slot: &str) -> Option<String> {
         let found =
             (!self.found.is_empty()).then(|| format!("From before, there is in {slot}: {}.", some(&self.found)));
-        let unseen = (!self.unseen.is_empty())
-            .then(|| format!("Could not be looked at in {slot}, and may be there: {}.", some(&self.unseen)));
-        let told: Vec<String> = found.into_iter().chain(unseen).collect();
+        let unknown = (!self.unknown.is_empty())
+            .then(|| format!("Could not be looked at in {slot}, and may be there: {}.", some(&self.unknown)));
+        let told: Vec<String> = found.into_iter().chain(unknown).collect();
         (!told.is_empty()).then(|| told.join(" "))
     }
 
@@ -83,7 +83,7 @@ impl Left {
     fn miss(&mut self, what: String, error: &Error) {
         let gone = matches!(error, Error::Api(status) if status.code == 404);
         if !gone {
-            self.unseen.push(what);
+            self.unknown.push(what);
         }
     }
 }
@@ -133,7 +133,7 @@ async fn offered(client: &Client, left: &mut Left) -> Vec<ApiResource> {
     let groups = match groups {
         Ok(groups) => groups.groups,
         Err(_) => {
-            left.unseen.push("everything but pods".to_owned());
+            left.unknown.push("everything but pods".to_owned());
             Vec::new()
         }
     };

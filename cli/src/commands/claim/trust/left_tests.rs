@@ -80,15 +80,15 @@ fn what_is_there_and_what_could_not_be_looked_at_is_told_and_nothing_else_is_tru
     let (deployments, tasks) = (kind("apps/v1", "deployments", "Deployment"), kind("example.com/v1", "tasks", "Task"));
     let names = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect());
     let there = "From before, there is in mew: Deployment/web and Task.example.com/t.";
-    let unseen = "Could not be looked at in mew, and may be there: tasks.example.com.";
-    let both = format!("From before, there is in mew: Deployment/web. {unseen}");
+    let unknown = "Could not be looked at in mew, and may be there: tasks.example.com.";
+    let both = format!("From before, there is in mew: Deployment/web. {unknown}");
     for (of_deployments, of_tasks, told) in [
         (names(&[]), names(&[]), None),
         (names(&[]), Err(failing(404)), None),
         (names(&["web"]), names(&["t"]), Some(there)),
-        (names(&[]), Err(failing(403)), Some(unseen)),
-        (names(&[]), Err(failing(503)), Some(unseen)),
-        (names(&[]), Err(failing(405)), Some(unseen)),
+        (names(&[]), Err(failing(403)), Some(unknown)),
+        (names(&[]), Err(failing(503)), Some(unknown)),
+        (names(&[]), Err(failing(405)), Some(unknown)),
         (names(&["web"]), Err(failing(403)), Some(both.as_str())),
     ] {
         let case = format!("{of_deployments:?}, {of_tasks:?}");

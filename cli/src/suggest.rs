@@ -5,7 +5,7 @@ use hotdesk_slots::text::{list, plain};
 use jiff::Timestamp;
 
 use crate::failure::Failure;
-use crate::row::{Row, slot_name};
+use crate::view::{SlotView, slot_name};
 
 /// Finds a slot by its name, trimmed and lower-cased.
 ///
@@ -23,25 +23,26 @@ pub(crate) fn normal(typed: &str) -> String {
 
 /// `Free: mew, onix.`, or that there is none.
 pub(crate) fn free(slots: &[Slot], now: Timestamp) -> String {
-    let free: Vec<String> = slots.iter().map(|s| Row::of(s, None, now)).filter(Row::is_free).map(|r| r.slot).collect();
+    let free: Vec<String> =
+        slots.iter().map(|s| SlotView::of(s, None, now)).filter(SlotView::is_free).map(|r| r.slot).collect();
     if free.is_empty() { "No slot is free".to_owned() } else { format!("Free: {}", free.join(", ")) }
 }
 
 fn unknown(slots: &[Slot], wanted: &str, now: Timestamp) -> Failure {
     let mut message = format!("there is no slot \"{}\"", plain(wanted));
-    let near: Vec<String> = near(slots, wanted).iter().map(|name| plain(name)).collect();
+    let suggest: Vec<String> = suggest(slots, wanted).iter().map(|name| plain(name)).collect();
     if slots.is_empty() {
         message.push_str("; there are no slots yet: the chart charts/slots makes them");
-    } else if near.is_empty() {
+    } else if suggest.is_empty() {
         message.push_str(&format!(". {}", free(slots, now)));
     } else {
-        message.push_str(&format!(". Did you mean {}? {}", list(&near).replace(" and ", " or "), free(slots, now)));
+        message.push_str(&format!(". Did you mean {}? {}", list(&suggest).replace(" and ", " or "), free(slots, now)));
     }
     Failure::Refused(message)
 }
 
 /// The names closest to what was typed, if they are close at all.
-fn near<'a>(slots: &'a [Slot], wanted: &str) -> Vec<&'a str> {
+fn suggest<'a>(slots: &'a [Slot], wanted: &str) -> Vec<&'a str> {
     // One slip in a short name, two in a longer one: more is another name.
     let slips = if wanted.chars().count() < 6 { 1 } else { 2 };
     let distance = |name: &str| strsim::damerau_levenshtein(name, wanted);
@@ -54,7 +55,7 @@ fn near<'a>(slots: &'a [Slot], wanted: &str) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::tests::{claimed, slot};
+    use crate::view::tests::{claimed, slot};
 
     fn now() -> Timestamp {
         "2026-11-23T15:00:00Z".parse().unwrap()

@@ -1,4 +1,4 @@
-//! Which moment does a person mean by `4h`, `Fri 18:00`, or `tomorrow 18:00`?
+//! Which time does a person mean by `4h`, `Fri 18:00`, or `tomorrow 18:00`?
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
@@ -7,40 +7,40 @@ use jiff::{Span, Timestamp, ToSpan as _, Unit, Zoned};
 /// The end of a day that is named without a time.
 const END_OF_DAY: Time = Time::constant(23, 59, 0, 0);
 
-/// Reads a moment in the future; times of day are those of `now`'s time zone.
+/// Reads a time in the future; times of day are those of `now`'s time zone.
 ///
 /// # Errors
 /// What cannot be read, or is not in the future.
 pub(crate) fn parse(text: &str, now: &Zoned) -> Result<Timestamp, String> {
     let typed = text.trim();
-    let moment = read(typed, now).ok_or_else(|| {
+    let datetime = read(typed, now).ok_or_else(|| {
         format!(
             "cannot read \"{}\" as a time: write 4h, 2d, 18:00, 'Fri 18:00', 'tomorrow 18:00', 2026-12-01 \
              or 2026-12-01T18:00:00Z",
             hotdesk_slots::text::plain(typed)
         )
     })?;
-    if moment <= now.timestamp() {
-        return Err(format!("{} is in the past: it is {} now", moment, now.strftime("%a %H:%M %Z")));
+    if datetime <= now.timestamp() {
+        return Err(format!("{} is in the past: it is {} now", datetime, now.strftime("%a %H:%M %Z")));
     }
     // Nobody means the nanoseconds of the clock that `4h` was counted from.
-    Ok(moment.round(Unit::Second).unwrap_or(moment))
+    Ok(datetime.round(Unit::Second).unwrap_or(datetime))
 }
 
-/// Reads a moment that does not depend on when it is read: a date, a date and a time, or RFC 3339.
+/// Reads a time that does not depend on when it is read: a date, a date and a time, or RFC 3339.
 pub(crate) fn absolute(typed: &str, zone: &TimeZone) -> Option<Timestamp> {
     let typed = typed.trim();
     typed.parse().ok().or_else(|| on_date(typed, zone))
 }
 
 fn read(typed: &str, now: &Zoned) -> Option<Timestamp> {
-    if let Some(moment) = absolute(typed, now.time_zone()) {
-        return Some(moment);
+    if let Some(datetime) = absolute(typed, now.time_zone()) {
+        return Some(datetime);
     }
     let lower = typed.to_lowercase();
     let (first, rest) = lower.split_once(char::is_whitespace).map_or((lower.as_str(), ""), |(f, r)| (f, r.trim()));
-    if let Some(moment) = on_day(first, rest, now).or_else(|| at_time(&lower, now)) {
-        return Some(moment);
+    if let Some(datetime) = on_day(first, rest, now).or_else(|| at_time(&lower, now)) {
+        return Some(datetime);
     }
     let span: Span = lower.parse().ok().filter(|span: &Span| span.is_positive())?;
     now.checked_add(span).ok().map(|zoned| zoned.timestamp())
@@ -55,12 +55,12 @@ fn on_day(day: &str, time: &str, now: &Zoned) -> Option<Timestamp> {
         "tomorrow" => 1,
         _ => i64::from(today.weekday().until(weekday(day)?)),
     };
-    let moment = zoned(today.checked_add(days_ahead.days()).ok()?, time, now.time_zone())?;
+    let datetime = zoned(today.checked_add(days_ahead.days()).ok()?, time, now.time_zone())?;
     // On a Friday evening, `Fri 18:00` is next week's.
-    if days_ahead == 0 && day != "today" && moment <= now.timestamp() {
+    if days_ahead == 0 && day != "today" && datetime <= now.timestamp() {
         return zoned(today.checked_add(7.days()).ok()?, time, now.time_zone());
     }
-    Some(moment)
+    Some(datetime)
 }
 
 /// `18:00`: the next time that the clock shows it.
@@ -105,7 +105,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &str) {
         match parse(text, &now()) {
-            Ok(moment) => assert_eq!(moment.to_string(), expected, "{text}"),
+            Ok(datetime) => assert_eq!(datetime.to_string(), expected, "{text}"),
             Err(e) => assert!(!expected.is_empty() && e.contains(expected), "{text}: {e}"),
         }
     }

@@ -12,12 +12,12 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde::Serialize;
 
-use crate::me::Me;
+use crate::identity::Identity;
 
 /// A slot as it is shown; also the form of `-o json` and `-o yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Row {
+pub(crate) struct SlotView {
     pub(crate) slot: String,
     pub(crate) standing: Stand,
     /// Absent if nobody knows who asks.
@@ -42,7 +42,7 @@ pub(crate) struct Row {
     pub(crate) host: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mode: Option<Mode>,
-    pub(crate) last_activity: Option<Seen>,
+    pub(crate) last_activity: Option<Answered>,
     pub(crate) last_deploy: Option<Deployed>,
     pub(crate) verdict: Option<Verdict>,
     pub(crate) reap_at: Option<Timestamp>,
@@ -69,7 +69,7 @@ pub(crate) enum Stand {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Seen {
+pub(crate) struct Answered {
     pub(crate) time: Timestamp,
     pub(crate) signal: String,
     pub(crate) detail: String,
@@ -133,7 +133,7 @@ impl FailedReap {
     }
 
     /// What happened.
-    pub(crate) fn says(&self, now: Timestamp) -> String {
+    pub(crate) fn message(&self, now: Timestamp) -> String {
         let Self { release, times, reason, .. } = self;
         let (at, reason) = (human_time(self.at, now), reason.trim_end_matches('.'));
         let often = if *times == 1 { String::new() } else { format!(" ({times} times by now)") };
@@ -147,7 +147,7 @@ impl FailedReap {
             Some(_) => "It is tried again by the next run.".to_owned(),
             None => format!("It is not tried again by itself: fix that, and then {program} reap {slot}"),
         };
-        format!("{}. {next}", self.says(now))
+        format!("{}. {next}", self.message(now))
     }
 }
 
@@ -202,19 +202,23 @@ fn all(texts: &[String]) -> Vec<String> {
     texts.iter().map(|text| harmless(text)).collect()
 }
 
-impl Row {
+impl SlotView {
     /// What is shown of a slot at a moment.
-    pub(crate) fn of(slot: &Slot, me: Option<&Me>, now: Timestamp) -> Self {
-        let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
-        let standing = Standing::of(view.as_ref(), now);
+    pub(crate) fn of(slot: &Slot, identity: Option<&Identity>, now: Timestamp) -> Self {
+        let claim_view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+        let standing = Standing::of(claim_view.as_ref(), now);
         let claim = slot.spec.claim.clone().unwrap_or_default();
         let status = slot.status.clone().unwrap_or_default();
         let time = |t: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| t.map(|t| t.0);
         Self {
             slot: harmless(&slot.namespace().unwrap_or_default()),
             standing: Stand::of(standing),
-            mine: me.map(|me| standing.held().is_some_and(|claim| me.holds(claim))),
-            users: view.iter().flat_map(|view| &view.users).map(|name| harmless(name.as_str())).collect(),
+            mine: identity.map(|identity| standing.held().is_some_and(|claim| identity.holds(claim))),
+            users: claim_view
+                .iter()
+                .flat_map(|claim_view| &claim_view.users)
+                .map(|name| harmless(name.as_str()))
+                .collect(),
             groups: all(&claim.groups),
             purpose: claim.purpose.as_deref().map(harmless).filter(|purpose| !purpose.is_empty()),
             source: claim.source,
@@ -225,7 +229,7 @@ impl Row {
             clear_after: time(slot.spec.clear_after.clone()),
             host: slot.spec.host.as_deref().map(harmless),
             mode: slot.spec.mode,
-            last_activity: status.last_activity.map(|seen| Seen {
+            last_activity: status.last_activity.map(|seen| Answered {
                 time: seen.time.0,
                 signal: harmless(&seen.signal),
                 detail: harmless(&seen.detail),
@@ -350,8 +354,8 @@ pub(crate) mod tests {
     fn a_lapsed_claim_is_free_to_take_and_nobodys() {
         let mut slot = claimed("mew", "alice@example.com");
         slot.spec.claim.as_mut().unwrap().until = Some(Time(now()));
-        let row = Row::of(&slot, Some(&Me::test("alice@example.com")), now());
-        assert_eq!((row.standing, row.is_free(), row.mine), (Stand::Lapsed, true, Some(false)));
+        let view = SlotView::of(&slot, Some(&Identity::test("alice@example.com")), now());
+        assert_eq!((view.standing, view.is_free(), view.mine), (Stand::Lapsed, true, Some(false)));
     }
 
     #[test]
@@ -370,9 +374,9 @@ pub(crate) mod tests {
             "conditions": [{"type": evil, "status": evil, "reason": evil, "message": evil, "lastTransitionTime": time}]
         }))
         .unwrap();
-        let row = Row::of(&slot, None, now());
-        let shown = format!("{row:?}");
-        let json = serde_json::to_string(&row).unwrap();
+        let view = SlotView::of(&slot, None, now());
+        let shown = format!("{view:?}");
+        let json = serde_json::to_string(&view).unwrap();
         for text in [&shown, &json] {
             // Debug and JSON write as escapes what is not harmless.
             for sign in ["\\u{1b}", "\\u001b", "\\u{7}", "\\u0007", "\\n", "\\u{202e}", "\\u{ad}", "\\u{e0061}"] {
@@ -385,15 +389,15 @@ pub(crate) mod tests {
 
     #[test]
     fn a65_a_stored_sentence_is_shown_as_a_quotation() {
-        let row = Row::of(&claimed("mew", "x\" is nobody. Slot is free"), None, now());
-        assert_eq!(row.holders(), "\"x' is nobody. slot is free\"");
+        let view = SlotView::of(&claimed("mew", "x\" is nobody. Slot is free"), None, now());
+        assert_eq!(view.holders(), "\"x' is nobody. slot is free\"");
     }
 
     #[test]
     fn nothing_that_a_person_wrote_is_kept_as_it_is() {
         let mut slot = claimed("mew", "alice@example.com");
         slot.spec.claim.as_mut().unwrap().purpose = Some("a\u{1b}[31mb\u{9b}c\u{202e}d".to_owned());
-        let json = serde_json::to_string(&Row::of(&slot, None, now())).unwrap();
+        let json = serde_json::to_string(&SlotView::of(&slot, None, now())).unwrap();
         assert!(!json.contains(hotdesk_slots::text::is_harmful) && !json.contains("\\u001b"), "{json}");
     }
 }

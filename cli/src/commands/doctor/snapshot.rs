@@ -16,7 +16,7 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
-use super::ask::{AT_ONCE, Seen, all, items, timed};
+use super::ask::{AT_ONCE, Answered, all, items, timed};
 use super::beyond::{self, Grants};
 use super::installation::{CRD, service};
 use super::look::{self, Controller};
@@ -36,28 +36,28 @@ use crate::failure::Failure;
 
 /// Everything that a judgement is made from.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(super) struct Snapshot {
     /// Where the cluster is.
     pub(super) server: String,
     /// Such as `v1.37.2`.
     pub(super) version: String,
-    pub(super) crd: Seen<Option<CustomResourceDefinition>>,
-    pub(super) mutating: Seen<Vec<MutatingWebhookConfiguration>>,
-    pub(super) validating: Seen<Vec<ValidatingWebhookConfiguration>>,
-    pub(super) policies: Seen<Vec<ValidatingAdmissionPolicy>>,
-    pub(super) bindings: Seen<Vec<ValidatingAdmissionPolicyBinding>>,
+    pub(super) crd: Answered<Option<CustomResourceDefinition>>,
+    pub(super) mutating: Answered<Vec<MutatingWebhookConfiguration>>,
+    pub(super) validating: Answered<Vec<ValidatingWebhookConfiguration>>,
+    pub(super) policies: Answered<Vec<ValidatingAdmissionPolicy>>,
+    pub(super) bindings: Answered<Vec<ValidatingAdmissionPolicyBinding>>,
     /// hotdesk's own, in the namespace of the webhook.
-    pub(super) deployments: Seen<Vec<Deployment>>,
-    pub(super) slots: Seen<Vec<Slot>>,
+    pub(super) deployments: Answered<Vec<Deployment>>,
+    pub(super) slots: Answered<Vec<Slot>>,
     /// All of them: one without a label must be told from one that is gone.
-    pub(super) namespaces: Seen<Vec<Namespace>>,
+    pub(super) namespaces: Answered<Vec<Namespace>>,
     /// hotdesk's, in all namespaces.
-    pub(super) cron_jobs: Seen<Vec<CronJob>>,
-    pub(super) jobs: Seen<Vec<Job>>,
-    pub(super) pods: Seen<Vec<Pod>>,
+    pub(super) cron_jobs: Answered<Vec<CronJob>>,
+    pub(super) jobs: Answered<Vec<Job>>,
+    pub(super) pods: Answered<Vec<Pod>>,
     /// That a Job could not create its pod.
-    pub(super) events: Seen<Vec<Event>>,
-    pub(super) ingresses: Seen<Vec<Ingress>>,
+    pub(super) events: Answered<Vec<Event>>,
+    pub(super) ingresses: Answered<Vec<Ingress>>,
     /// What was seen after that, because of it.
     pub(super) then: Then,
 }
@@ -67,32 +67,32 @@ pub(super) struct Facts {
 pub(super) struct Then {
     pub(super) probe: Option<Probe>,
     /// The certificate in the webhook's Secret; none if no webhook was found.
-    pub(super) certificate: Option<Seen<Vec<u8>>>,
-    pub(super) served: Seen<Vec<Served>>,
+    pub(super) certificate: Option<Answered<Vec<u8>>>,
+    pub(super) served: Answered<Vec<Served>>,
     pub(super) rights: Vec<Asked>,
     /// Over which time sessions were noted.
     pub(super) sessions: Noted,
     pub(super) starts: Vec<Start>,
     pub(super) secrets: Vec<Wanted>,
     /// What an earlier version saved in the slots.
-    pub(super) saved: Seen<Saved>,
+    pub(super) saved: Answered<Saved>,
     pub(super) reapers: Vec<Reaper>,
     pub(super) controllers: Vec<Controller>,
     /// Pods of well-known controllers; asked for where a reaper finds none.
-    pub(super) known: Seen<Vec<Pod>>,
+    pub(super) known: Answered<Vec<Pod>>,
     /// The kinds that can be written in a namespace.
-    pub(super) offered: Seen<Vec<Offered>>,
+    pub(super) offered: Answered<Vec<Offered>>,
     /// Who may what, everywhere.
-    pub(super) grants: Seen<Grants>,
+    pub(super) grants: Answered<Grants>,
     /// Who may what where hotdesk itself is.
-    pub(super) own_namespaces: Seen<Vec<OwnNamespace>>,
+    pub(super) own_namespaces: Answered<Vec<OwnNamespace>>,
     /// Prometheus Operator's.
     pub(super) monitors: Vec<Value>,
     /// What leads into the slots.
     pub(super) ways_in: Everywhere,
 }
 
-impl Facts {
+impl Snapshot {
     /// Asks for everything at once, each for a limited time.
     ///
     /// # Errors
@@ -124,7 +124,7 @@ impl Facts {
             all(client, failed),
             all(client, everything),
         );
-        let cron_jobs: Seen<Vec<CronJob>> = cron_jobs;
+        let cron_jobs: Answered<Vec<CronJob>> = cron_jobs;
         let mut then = Then::gather(client, &deployments, &cron_jobs, &namespaces).await;
         then.ways_in =
             then.ways_in.with(slots.as_deref().unwrap_or_default(), namespaces.as_deref().unwrap_or_default());
@@ -159,7 +159,7 @@ async fn deployments(
     client: &Client,
     mutating: &[MutatingWebhookConfiguration],
     own: &ListParams,
-) -> Seen<Vec<Deployment>> {
+) -> Answered<Vec<Deployment>> {
     match service(mutating) {
         Some((namespace, _)) => items(&Api::namespaced(client.clone(), &namespace), own).await,
         None => all(client, own).await,
@@ -169,9 +169,9 @@ async fn deployments(
 impl Then {
     async fn gather(
         client: &Client,
-        deployments: &Seen<Vec<Deployment>>,
-        cron_jobs: &Seen<Vec<CronJob>>,
-        namespaces: &Seen<Vec<Namespace>>,
+        deployments: &Answered<Vec<Deployment>>,
+        cron_jobs: &Answered<Vec<CronJob>>,
+        namespaces: &Answered<Vec<Namespace>>,
     ) -> Self {
         let none = Vec::new();
         let deployments = deployments.as_deref().unwrap_or(&none);
@@ -255,7 +255,7 @@ fn places(reapers: &[Reaper]) -> Vec<(Place, Uses)> {
 }
 
 /// The certificate that the webhook mounts.
-async fn certificate(client: &Client, webhook: Option<&Deployment>) -> Option<Seen<Vec<u8>>> {
+async fn certificate(client: &Client, webhook: Option<&Deployment>) -> Option<Answered<Vec<u8>>> {
     let webhook = webhook?;
     let pod = webhook.spec.as_ref()?.template.spec.as_ref()?;
     let secrets = pod.volumes.iter().flatten().filter_map(|volume| volume.secret.as_ref()?.secret_name.clone());
@@ -271,7 +271,7 @@ async fn certificate(client: &Client, webhook: Option<&Deployment>) -> Option<Se
 }
 
 /// The metrics of the webhook's pods, through the API server.
-async fn served(client: &Client, webhook: Option<&Deployment>) -> Seen<Vec<Served>> {
+async fn served(client: &Client, webhook: Option<&Deployment>) -> Answered<Vec<Served>> {
     let Some(namespace) = webhook.and_then(ResourceExt::namespace) else { return Ok(Vec::new()) };
     let api: Api<Pod> = Api::namespaced(client.clone(), &namespace);
     let own = ListParams::default().labels("app.kubernetes.io/part-of=hotdesk,app.kubernetes.io/component=webhook");

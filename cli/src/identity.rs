@@ -4,14 +4,14 @@ use hotdesk_slots::{ClaimView, IdentitySettings, Name, Requester};
 
 /// The person, as the API server knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Me {
+pub(crate) struct Identity {
     /// The user name, unchanged.
     pub(crate) username: String,
     names: Vec<Name>,
     groups: Vec<String>,
 }
 
-impl Me {
+impl Identity {
     /// Reads an authenticated identity.
     ///
     /// Installations may strip prefixes such as `oidc:` from user names, and a client cannot know
@@ -42,7 +42,7 @@ impl Me {
 }
 
 #[cfg(test)]
-impl Me {
+impl Identity {
     pub(crate) fn test(username: &str) -> Self {
         Self::of(&Requester { username: username.into(), ..Requester::default() })
     }
@@ -55,7 +55,7 @@ mod tests {
     #[track_caller]
     fn check(username: &str, user: &str, mine: bool) {
         let claim = ClaimView { users: vec![Name::parse(user).unwrap()], ..ClaimView::default() };
-        assert_eq!(Me::test(username).holds(&claim), mine, "{username} and the claim of {user}");
+        assert_eq!(Identity::test(username).holds(&claim), mine, "{username} and the claim of {user}");
     }
 
     #[test]

@@ -9,9 +9,9 @@ use crate::args::{Form, Hand};
 use crate::cluster::Cluster;
 use crate::commands::{change, not_yours};
 use crate::failure::Failure;
-use crate::me::Me;
+use crate::identity::Identity;
 use crate::output::machine;
-use crate::row::Row;
+use crate::view::SlotView;
 
 /// Hands a slot over.
 ///
@@ -19,31 +19,32 @@ use crate::row::Row;
 /// Whose slot it is, or whatever the server says against it.
 pub(crate) async fn run(cluster: &Cluster, args: &Hand, form: Form) -> Result<String, Failure> {
     let now = cluster.now.timestamp();
-    let me = cluster.me().await?;
-    let judged = |slot: &Slot, _: &[Slot]| judge(slot, &me, args, cluster.program, now).map(Some);
+    let identity = cluster.identity().await?;
+    let judged = |slot: &Slot, _: &[Slot]| judge(slot, &identity, args, cluster.program, now).map(Some);
     let changed = change(cluster, &args.slot, judged).await?;
-    let (was, row) = (Row::of(&changed.was, Some(&me), now), Row::of(&changed.is, Some(&me), now));
-    Ok(machine(&row, form)?.unwrap_or_else(|| say(&was, &row)))
+    let (was, view) =
+        (SlotView::of(&changed.was, Some(&identity), now), SlotView::of(&changed.is, Some(&identity), now));
+    Ok(machine(&view, form)?.unwrap_or_else(|| say(&was, &view)))
 }
 
 /// The new users, as a merge patch of the spec, or what stands in the way.
-fn judge(slot: &Slot, me: &Me, args: &Hand, program: &str, now: Timestamp) -> Result<Value, Failure> {
-    let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
-    let row = Row::of(slot, Some(me), now);
-    let Some(claim) = Standing::of(view.as_ref(), now).held() else {
+fn judge(slot: &Slot, identity: &Identity, args: &Hand, program: &str, now: Timestamp) -> Result<Value, Failure> {
+    let claim_view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let view = SlotView::of(slot, Some(identity), now);
+    let Some(claim) = Standing::of(claim_view.as_ref(), now).held() else {
         return Err(Failure::Refused(format!(
             "{slot} is free, so there is nothing to hand over. {user} claims it with: \
              {program} claim {slot} --purpose …",
-            slot = row.slot,
+            slot = view.slot,
             user = args.user
         )));
     };
-    if !args.force && !me.holds(claim) {
-        return Err(not_yours(&row, me, &format!("{program} hand {} {} --force", row.slot, args.user)));
+    if !args.force && !identity.holds(claim) {
+        return Err(not_yours(&view, identity, &format!("{program} hand {} {} --force", view.slot, args.user)));
     }
-    let users = heirs(claim, me, args, program)?;
+    let users = heirs(claim, identity, args, program)?;
     if users == claim.users {
-        return Err(Failure::Refused(format!("{} is held by {} already", row.slot, args.user)));
+        return Err(Failure::Refused(format!("{} is held by {} already", view.slot, args.user)));
     }
     // Aliases are those of the former users; the server finds those of the new ones. Who is in the claim already comes to
     // own it when the other leaves; only a new name is handed the slot.
@@ -52,7 +53,7 @@ fn judge(slot: &Slot, me: &Me, args: &Hand, program: &str, now: Timestamp) -> Re
 }
 
 /// The new user first, then everybody who was there, but the one who goes.
-fn heirs(claim: &ClaimView, me: &Me, args: &Hand, program: &str) -> Result<Vec<Name>, Failure> {
+fn heirs(claim: &ClaimView, identity: &Identity, args: &Hand, program: &str) -> Result<Vec<Name>, Failure> {
     let goes: Vec<&Name> = match claim.users.as_slice() {
         users if args.in_place_of.is_some() => {
             let goes: Vec<&Name> = users.iter().filter(|user| Some(*user) == args.in_place_of.as_ref()).collect();
@@ -68,7 +69,7 @@ fn heirs(claim: &ClaimView, me: &Me, args: &Hand, program: &str) -> Result<Vec<N
             }
             goes
         }
-        users if users.iter().any(|user| me.is(user)) => users.iter().filter(|user| me.is(user)).collect(),
+        users if users.iter().any(|user| identity.is(user)) => users.iter().filter(|user| identity.is(user)).collect(),
         // Known by another name of theirs, as a member of a group, or an administrator.
         [owner, ..] if claim.users.len() == 1 || args.force => vec![owner],
         users => {
@@ -87,9 +88,9 @@ fn heirs(claim: &ClaimView, me: &Me, args: &Hand, program: &str) -> Result<Vec<N
     Ok(std::iter::once(&args.user).chain(stay).cloned().collect())
 }
 
-fn say(was: &Row, is: &Row) -> String {
+fn say(was: &SlotView, is: &SlotView) -> String {
     let (slot, holders) = (&is.slot, is.holders());
-    let mine = |row: &Row| row.mine == Some(true);
+    let mine = |view: &SlotView| view.mine == Some(true);
     let yours = match (mine(was), mine(is)) {
         (true, false) => "You can't deploy there any more; its new holder can hand it back.\n",
         (true, true) => "You can still deploy there.\n",
@@ -101,7 +102,7 @@ fn say(was: &Row, is: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::tests::{claimed, slot};
+    use crate::view::tests::{claimed, slot};
 
     fn now() -> Timestamp {
         "2026-11-23T15:00:00Z".parse().unwrap()
@@ -123,7 +124,7 @@ mod tests {
     fn check_for(slot: &Slot, to: &str, goes: Option<&str>, force: bool, expected: Result<&[&str], &str>) {
         let in_place_of = goes.map(|name| Name::parse(name).unwrap());
         let args = Hand { slot: "mew".to_owned(), user: Name::parse(to).unwrap(), in_place_of, force };
-        let judged = judge(slot, &Me::test("Alice"), &args, "hotdesk", now());
+        let judged = judge(slot, &Identity::test("Alice"), &args, "hotdesk", now());
         let known = slot.spec.claim.as_ref().is_some_and(|claim| claim.users.iter().any(|user| user == to));
         let hand_to = (!known).then_some(to);
         let patch = expected.map(|users| json!({"claim": {"users": users, "aliases": null, "handTo": hand_to}}));
@@ -154,7 +155,7 @@ mod tests {
     #[test]
     fn only_ones_own_slot_is_handed_over_unless_forced() {
         let expected = "mew is held by carol, and you are alice. If you run this cluster: hotdesk hand mew bob --force";
-        let judged = |args: &Hand| judge(&held(&["carol"], &[], &[]), &Me::test("alice"), args, "hotdesk", now());
+        let judged = |args: &Hand| judge(&held(&["carol"], &[], &[]), &Identity::test("alice"), args, "hotdesk", now());
         let args = Hand { slot: "mew".to_owned(), user: Name::parse("bob").unwrap(), in_place_of: None, force: false };
         assert_eq!(judged(&args).unwrap_err().to_string(), expected);
         check(&held(&["carol", "dan"], &[], &[]), "bob", true, Ok(&["bob", "dan"]));
@@ -169,7 +170,7 @@ mod tests {
 
     #[test]
     fn whoever_hands_over_is_told_what_it_means_for_them() {
-        let rows = |users: &[&str]| Row::of(&held(users, &[], &[]), Some(&Me::test("alice")), now());
+        let rows = |users: &[&str]| SlotView::of(&held(users, &[], &[]), Some(&Identity::test("alice")), now());
         for (was, is, says) in [
             (rows(&["alice"]), rows(&["bob"]), "You can't deploy there any more; its new holder can hand it back.\n"),
             (rows(&["alice"]), rows(&["bob", "alice"]), "You can still deploy there.\n"),
