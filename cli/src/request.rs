@@ -23,7 +23,7 @@ const LOOKS_IN_SILENCE: u32 = 15;
 
 /// A request that was carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ended {
+pub(crate) struct JobOutcome {
     /// The exit code of its job.
     pub(crate) code: i32,
     /// What it said at its end.
@@ -32,13 +32,13 @@ pub(crate) struct Ended {
 
 /// What a look at the Slot says of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Look {
+enum Progress {
     /// Nothing yet.
     Silent,
     /// Not over; perhaps with something to tell.
     UnderWay,
     /// Carried out.
-    Ended(Ended),
+    JobOutcome(JobOutcome),
     /// Not carried out, and why.
     Refused(String),
 }
@@ -102,16 +102,16 @@ pub(crate) async fn follow(
     (kind, id): (RequestKind, &str),
     timeout: SignedDuration,
     mut tell: impl FnMut(&str),
-) -> Result<Ended, Failure> {
+) -> Result<JobOutcome, Failure> {
     let limit = Duration::try_from(timeout).unwrap_or(Duration::MAX);
     let mut told = Told::default();
     let followed = tokio::time::timeout(limit, async {
         loop {
             let slot = cluster.slot(slot).await?;
-            match told.look(&slot, kind, id, &mut tell) {
-                Look::Ended(ended) => return Ok(ended),
-                Look::Refused(why) => return Err(Failure::Refused(why)),
-                Look::Silent | Look::UnderWay => {}
+            match told.progress(&slot, kind, id, &mut tell) {
+                Progress::JobOutcome(outcome) => return Ok(outcome),
+                Progress::Refused(why) => return Err(Failure::Refused(why)),
+                Progress::Silent | Progress::UnderWay => {}
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
@@ -127,23 +127,23 @@ pub(crate) async fn follow(
 
 impl Told {
     /// Tells what is new.
-    fn look(&mut self, slot: &Slot, kind: RequestKind, id: &str, tell: &mut impl FnMut(&str)) -> Look {
+    fn progress(&mut self, slot: &Slot, kind: RequestKind, id: &str, tell: &mut impl FnMut(&str)) -> Progress {
         let status = slot.status.as_ref().and_then(|status| status.request.as_ref());
         match status {
             Some(status) if status.id == id => self.own(status, tell),
-            _ if wish_of(kind, slot).and_then(|request| request.id.as_deref()) != Some(id) => Look::Refused(
+            _ if wish_of(kind, slot).and_then(|request| request.id.as_deref()) != Some(id) => Progress::Refused(
                 "the request is void: somebody asked again, or the claim has changed. Ask again if you still want it"
                     .to_owned(),
             ),
             Some(other) if !other.phase.is_over() => {
                 self.wait(format!("it waits for another request, {} {}", plain(&other.kind), plain(&other.id)), tell);
-                Look::UnderWay
+                Progress::UnderWay
             }
             _ => self.silence(kind, tell),
         }
     }
 
-    fn own(&mut self, status: &RequestStatus, tell: &mut impl FnMut(&str)) -> Look {
+    fn own(&mut self, status: &RequestStatus, tell: &mut impl FnMut(&str)) -> Progress {
         self.silent_looks = 0;
         self.steps(status, tell);
         let message = status.message.as_deref().map(harmless).unwrap_or_default();
@@ -151,11 +151,11 @@ impl Told {
             if !message.is_empty() {
                 self.wait(message, tell);
             }
-            return Look::UnderWay;
+            return Progress::UnderWay;
         }
         match status.exit_code {
-            Some(code) => Look::Ended(Ended { code, message }),
-            None => Look::Refused(message),
+            Some(code) => Progress::JobOutcome(JobOutcome { code, message }),
+            None => Progress::Refused(message),
         }
     }
 
@@ -178,7 +178,7 @@ impl Told {
         }
     }
 
-    fn silence(&mut self, kind: RequestKind, tell: &mut impl FnMut(&str)) -> Look {
+    fn silence(&mut self, kind: RequestKind, tell: &mut impl FnMut(&str)) -> Progress {
         self.silent_looks += 1;
         if self.silent_looks == LOOKS_IN_SILENCE {
             let why = format!(
@@ -187,7 +187,7 @@ impl Told {
             );
             self.wait(why, tell);
         }
-        Look::Silent
+        Progress::Silent
     }
 }
 

@@ -10,7 +10,7 @@ use crate::cluster::Cluster;
 use crate::commands::Done;
 use crate::failure::Failure;
 use crate::output::machine;
-use crate::request::{self, Ended};
+use crate::request::{self, JobOutcome};
 use crate::suggest;
 use crate::view::slot_name;
 
@@ -68,19 +68,19 @@ pub(super) async fn finish(
         let text = format!("hotdesk was asked to {} {slot}. Follow it: {}\n", kind.as_str(), request::by_kubectl(slot));
         return Ok(Done { text: machine(&told, form)?.unwrap_or(text), well: true });
     };
-    let ended = request::follow(cluster, slot, (kind, id), timeout, request::on_stderr).await?;
-    let told = Told { exit_code: Some(ended.code), message: Some(&ended.message), ..told };
-    let text = machine(&told, form)?.unwrap_or_else(|| format!("{}\n", verdict(kind, &ended)));
-    Ok(Done { text, well: ended.code == 0 })
+    let outcome = request::follow(cluster, slot, (kind, id), timeout, request::on_stderr).await?;
+    let told = Told { exit_code: Some(outcome.code), message: Some(&outcome.message), ..told };
+    let text = machine(&told, form)?.unwrap_or_else(|| format!("{}\n", verdict(kind, &outcome)));
+    Ok(Done { text, well: outcome.code == 0 })
 }
 
-fn verdict(kind: RequestKind, ended: &Ended) -> String {
-    let said = if ended.message.is_empty() { "The job ended without a message." } else { ended.message.as_str() };
+fn verdict(kind: RequestKind, outcome: &JobOutcome) -> String {
+    let said = if outcome.message.is_empty() { "The job ended without a message." } else { outcome.message.as_str() };
     // A restamp is not a job, and its message says everything.
-    if ended.code == 0 || kind == RequestKind::Restamp {
+    if outcome.code == 0 || kind == RequestKind::Restamp {
         said.to_owned()
     } else {
-        format!("{said} (The job's exit code is {}.)", ended.code)
+        format!("{said} (The job's exit code is {}.)", outcome.code)
     }
 }
 
@@ -92,13 +92,13 @@ mod tests {
 
     #[test]
     fn the_verdict_is_what_the_job_said_at_its_end() {
-        let ended = |code, message: &str| Ended { code, message: message.to_owned() };
-        assert_eq!(verdict(RequestKind::Reap, &ended(0, "mew is in use.")), "mew is in use.");
+        let outcome = |code, message: &str| JobOutcome { code, message: message.to_owned() };
+        assert_eq!(verdict(RequestKind::Reap, &outcome(0, "mew is in use.")), "mew is in use.");
         assert_eq!(
-            verdict(RequestKind::Reap, &ended(3, "mew is not known.")),
+            verdict(RequestKind::Reap, &outcome(3, "mew is not known.")),
             "mew is not known. (The job's exit code is 3.)"
         );
-        assert_eq!(verdict(RequestKind::Reap, &ended(0, "")), "The job ended without a message.");
+        assert_eq!(verdict(RequestKind::Reap, &outcome(0, "")), "The job ended without a message.");
     }
 
     #[test]

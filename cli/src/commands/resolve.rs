@@ -10,7 +10,7 @@ mod sheet;
 use std::io::Read as _;
 use std::path::Path;
 
-use hotdesk_http::retry::patiently;
+use hotdesk_http::retry::with_retries;
 use hotdesk_sheet::csv;
 use hotdesk_slots::text::harmless;
 use hotdesk_slots::{ClaimView, NameRules};
@@ -101,7 +101,7 @@ async fn from_cluster(global: &Global, program: &'static str) -> Result<(Vec<Can
 
 async fn from_sheet(sheets: &Sheets, names: &NameRules, zone: &TimeZone) -> Result<Vec<Candidate>, Failure> {
     let unreadable = |why: &str| Failure::Refused(format!("cannot read the sheet: {}", harmless(why)));
-    let reading = patiently(RETRIES, || sheets.read(now)).await.map_err(|error| unreadable(&error.to_string()))?;
+    let reading = with_retries(RETRIES, || sheets.read(now)).await.map_err(|error| unreadable(&error.to_string()))?;
     let people = sheet::people(reading.people.as_ref()).map_err(|problem| unreadable(&problem))?;
     sheet::read(&reading.slots, &people, names, zone).map_err(|problem| unreadable(&problem))
 }

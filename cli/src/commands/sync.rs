@@ -10,7 +10,7 @@ use hotdesk_slots::text::harmless;
 use hotdesk_sync::args::Pass;
 use hotdesk_sync::cluster::Cluster as Slots;
 use hotdesk_sync::metrics::Metrics;
-use hotdesk_sync::run::{Ended, Sync};
+use hotdesk_sync::run::{PassOutcome, Sync};
 use jiff::Timestamp;
 
 use crate::args::Global;
@@ -37,11 +37,13 @@ pub(crate) async fn run(global: &Global, pass: &Pass) -> Result<Done, Failure> {
     let slots = Slots::of(cluster::config(global).await?, pass.api_timeout)
         .map_err(|error| Failure::NoCluster(harmless(&format!("{error:#}"))))?;
     let mut sync = Sync::new(source, slots, settings, Arc::new(Metrics::new(now())), now);
-    let ended = sync.pass().await;
-    match ended {
-        Ended::Unreadable(_) | Ended::Cluster => Err(Failure::Refused("some changes failed: see above".to_owned())),
-        Ended::Done(problems) => Ok(Done { text: sync.shown, well: problems == 0 }),
-        Ended::HeldBack => Ok(Done { text: sync.shown, well: false }),
+    let outcome = sync.pass().await;
+    match outcome {
+        PassOutcome::Unreadable(_) | PassOutcome::Cluster => {
+            Err(Failure::Refused("some changes failed: see above".to_owned()))
+        }
+        PassOutcome::Done(problems) => Ok(Done { text: sync.dry_run, well: problems == 0 }),
+        PassOutcome::HeldBack => Ok(Done { text: sync.dry_run, well: false }),
     }
 }
 

@@ -12,10 +12,10 @@ fn slot(asked: &str, status: &Value) -> Slot {
 
 /// What is told at each look, and what the last one comes to.
 #[track_caller]
-fn check(looks: &[Slot], expected: &[&str], end: &Look) {
-    let (mut told, mut lines, mut last) = (Told::default(), Vec::new(), Look::Silent);
-    for slot in looks {
-        last = told.look(slot, RequestKind::Reap, "r1", &mut |line: &str| lines.push(line.to_owned()));
+fn check(progress: &[Slot], expected: &[&str], end: &Progress) {
+    let (mut told, mut lines, mut last) = (Told::default(), Vec::new(), Progress::Silent);
+    for slot in progress {
+        last = told.progress(slot, RequestKind::Reap, "r1", &mut |line: &str| lines.push(line.to_owned()));
     }
     assert_eq!((lines.iter().map(String::as_str).collect::<Vec<_>>(), &last), (expected.to_vec(), end));
 }
@@ -43,7 +43,7 @@ fn a_wish_is_another_one_each_time_it_is_written() {
 
 #[test]
 fn each_step_is_told_once_and_then_how_it_ended() {
-    let looks = [
+    let progress = [
         slot("r1", &Value::Null),
         at("Pending", &json!({})),
         at("Running", &json!({"steps": ["one"]})),
@@ -54,17 +54,17 @@ fn each_step_is_told_once_and_then_how_it_ended() {
             &json!({"steps": ["six", "seven"], "stepsLeftOut": 5, "exitCode": 0, "message": "mew is in use."}),
         ),
     ];
-    let ended = Ended { code: 0, message: "mew is in use.".to_owned() };
-    check(&looks, &["one", "two\u{fffd}[2J", "… 2 lines", "five", "six", "seven"], &Look::Ended(ended));
+    let outcome = JobOutcome { code: 0, message: "mew is in use.".to_owned() };
+    check(&progress, &["one", "two\u{fffd}[2J", "… 2 lines", "five", "six", "seven"], &Progress::JobOutcome(outcome));
 }
 
 #[test]
 fn what_it_waits_for_is_told_once() {
     let other = |id: &str| slot("r1", &json!({"id": id, "kind": "revive", "phase": "Running"}));
     let pull = at("Pending", &json!({"message": "its pod waits: ImagePullBackOff"}));
-    let looks = [other("v1"), other("v1"), pull.clone(), pull];
+    let progress = [other("v1"), other("v1"), pull.clone(), pull];
     let told = ["it waits for another request, revive v1", "its pod waits: ImagePullBackOff"];
-    check(&looks, &told, &Look::UnderWay);
+    check(&progress, &told, &Progress::UnderWay);
 }
 
 #[test]
@@ -72,18 +72,18 @@ fn a_controller_that_says_nothing_is_told_of_after_fifteen_looks() {
     let over = slot("r1", &json!({"id": "r0", "kind": "reap", "phase": "Succeeded", "exitCode": 0}));
     let silent =
         "hotdesk's controller does not answer. The people who run the cluster see why: kubectl -n hotdesk get pods";
-    check(&vec![over.clone(); 14], &[], &Look::Silent);
-    check(&vec![over; 40], &[silent], &Look::Silent);
+    check(&vec![over.clone(); 14], &[], &Progress::Silent);
+    check(&vec![over; 40], &[silent], &Progress::Silent);
 }
 
 #[test]
 fn a_request_that_is_void_is_not_waited_for() {
     let void = "the request is void: somebody asked again, or the claim has changed. Ask again if you still want it";
-    check(&[slot("r2", &Value::Null)], &[], &Look::Refused(void.to_owned()));
+    check(&[slot("r2", &Value::Null)], &[], &Progress::Refused(void.to_owned()));
     let refused = at("Refused", &json!({"message": "mew has no reaper"}));
-    check(&[refused], &[], &Look::Refused("mew has no reaper".to_owned()));
+    check(&[refused], &[], &Progress::Refused("mew has no reaper".to_owned()));
     let gone = at("Failed", &json!({"message": "its job was deleted before it ended"}));
-    check(&[gone], &[], &Look::Refused("its job was deleted before it ended".to_owned()));
-    let failed = Ended { code: 3, message: "not known".to_owned() };
-    check(&[at("Failed", &json!({"message": "not known", "exitCode": 3}))], &[], &Look::Ended(failed));
+    check(&[gone], &[], &Progress::Refused("its job was deleted before it ended".to_owned()));
+    let failed = JobOutcome { code: 3, message: "not known".to_owned() };
+    check(&[at("Failed", &json!({"message": "not known", "exitCode": 3}))], &[], &Progress::JobOutcome(failed));
 }

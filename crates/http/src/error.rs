@@ -7,7 +7,7 @@ use std::time::Duration;
 pub enum Error {
     /// It may be over soon: too many requests, a server's error, no answer, half an answer.
     #[error("{what}")]
-    Passing {
+    Transient {
         /// What happened.
         what: String,
         /// How long the server wants to be left alone.
@@ -15,27 +15,27 @@ pub enum Error {
     },
     /// Somebody has to fix it.
     #[error("{0}")]
-    Lasting(String),
+    Permanent(String),
 }
 
 impl Error {
     /// It may be over soon.
-    pub fn passing(what: impl Into<String>) -> Self {
-        Self::Passing { what: what.into(), retry_after: None }
+    pub fn transient(what: impl Into<String>) -> Self {
+        Self::Transient { what: what.into(), retry_after: None }
     }
 
     /// True if it is worth asking again.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Passing { .. })
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Transient { .. })
     }
 
     /// How long the server wants to be left alone.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Passing { retry_after, .. } => *retry_after,
-            Self::Lasting(_) => None,
+            Self::Transient { retry_after, .. } => *retry_after,
+            Self::Permanent(_) => None,
         }
     }
 
@@ -43,8 +43,8 @@ impl Error {
     #[must_use]
     pub fn map(self, tell: impl FnOnce(String) -> String) -> Self {
         match self {
-            Self::Passing { what, retry_after } => Self::Passing { what: tell(what), retry_after },
-            Self::Lasting(what) => Self::Lasting(tell(what)),
+            Self::Transient { what, retry_after } => Self::Transient { what: tell(what), retry_after },
+            Self::Permanent(what) => Self::Permanent(tell(what)),
         }
     }
 }

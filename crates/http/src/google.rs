@@ -125,19 +125,19 @@ impl Access {
         let shown = path.display();
         let (uri, assertion) = Key::read(path)
             .and_then(|key| key.assertion(self.scope, now))
-            .map_err(|what| Error::Lasting(format!("the Google key {shown} {what}")))?;
+            .map_err(|what| Error::Permanent(format!("the Google key {shown} {what}")))?;
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let form = format!("grant_type={}&assertion={}", encode(GRANT), encode(&assertion));
         let request = Request::post(uri)
             .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Full::new(Bytes::from(form)))
-            .map_err(|error| Error::Lasting(format!("the Google key {shown}: {error}")))?;
+            .map_err(|error| Error::Permanent(format!("the Google key {shown}: {error}")))?;
         let answer = self.http.send(request).await?;
         granted(&answer, now).map_err(|error| match error {
-            Error::Lasting(what) => Error::Lasting(format!(
+            Error::Permanent(what) => Error::Permanent(format!(
                 "Google does not take the key {shown}: {what}. Is it still listed with its account, and is this clock right?"
             )),
-            passing @ Error::Passing { .. } => passing,
+            transient @ Error::Transient { .. } => transient,
         })
     }
 
@@ -147,17 +147,17 @@ impl Access {
         let request = Request::get(uri)
             .header("Metadata-Flavor", "Google")
             .body(Full::default())
-            .map_err(|error| Error::Lasting(format!("the metadata host {}: {error}", plain(host))))?;
+            .map_err(|error| Error::Permanent(format!("the metadata host {}: {error}", plain(host))))?;
         let answer = self.http.send(request).await.map_err(|error| {
-            Error::passing(format!(
+            Error::transient(format!(
                 "no Google credentials: no key is given, and the metadata server does not answer ({error})"
             ))
         })?;
         granted(&answer, now).map_err(|error| match error {
-            Error::Lasting(what) => Error::Lasting(format!(
+            Error::Permanent(what) => Error::Permanent(format!(
                 "the metadata server of Google gives no token: {what}. Does this pod's service account have Workload Identity?"
             )),
-            passing @ Error::Passing { .. } => passing,
+            transient @ Error::Transient { .. } => transient,
         })
     }
 }
@@ -224,7 +224,7 @@ fn granted(answer: &Answer, now: Timestamp) -> Result<Token, Error> {
     if status.is_success() {
         // Never the body: it is the token.
         let granted: Granted = serde_json::from_slice(&answer.body)
-            .map_err(|_| Error::passing("Google's answer holds no token, or only a part of one"))?;
+            .map_err(|_| Error::transient("Google's answer holds no token, or only a part of one"))?;
         let life = SignedDuration::from_secs(granted.expires_in.clamp(0, LIFETIME.as_secs())) - MARGIN;
         return Ok(Token { value: granted.access_token, ends: now + life });
     }
@@ -236,7 +236,7 @@ fn granted(answer: &Answer, now: Timestamp) -> Result<Token, Error> {
     let what = format!("{} {said}", status.as_u16());
     if status.is_server_error() || status == http::StatusCode::TOO_MANY_REQUESTS {
         let what = format!("Google gives no token at the moment: {what}");
-        return Err(Error::Passing { what, retry_after: answer.retry_after });
+        return Err(Error::Transient { what, retry_after: answer.retry_after });
     }
-    Err(Error::Lasting(what))
+    Err(Error::Permanent(what))
 }

@@ -95,8 +95,8 @@ impl Http {
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         match tokio::time::timeout(self.timeout, self.exchange(request)).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Error::passing(format!("{host}: {error}"))),
-            Err(_) => Err(Error::passing(format!("{host}: no whole answer within {:?}", self.timeout))),
+            Ok(Err(error)) => Err(Error::transient(format!("{host}: {error}"))),
+            Err(_) => Err(Error::transient(format!("{host}: no whole answer within {:?}", self.timeout))),
         }
     }
 

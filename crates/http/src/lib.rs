@@ -6,10 +6,10 @@
 //! Architecture Invariant: no error's text holds a credential, nor the body of an answer that may be one.
 
 pub mod error;
+#[cfg(feature = "stand-in")]
+pub mod fake_server;
 pub mod google;
 pub mod http;
 pub mod retry;
-#[cfg(feature = "stand-in")]
-pub mod stand_in;
 
 pub use error::Error;

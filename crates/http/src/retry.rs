@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// The last one.
-pub async fn patiently<T, F>(more: usize, mut ask: impl FnMut() -> F) -> Result<T, Error>
+pub async fn with_retries<T, F>(more: usize, mut ask: impl FnMut() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
@@ -24,7 +24,7 @@ where
     let mut waits = waits.with_max_times(more).build();
     loop {
         let error = match ask().await {
-            Err(error) if error.is_passing() => error,
+            Err(error) if error.is_transient() => error,
             settled => return settled,
         };
         let Some(wait) = waits.next() else { return Err(error) };
@@ -41,7 +41,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let (asked, begun) = (Cell::new(0), tokio::time::Instant::now());
-            let answer = patiently(more, || {
+            let answer = with_retries(more, || {
                 let error = errors.get(asked.get() as usize).cloned();
                 asked.set(asked.get() + 1);
                 async move { error.map_or(Ok(7), Err) }
@@ -53,24 +53,24 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_asked_again_so_often_and_no_more() {
-        let passing = || Error::passing("503");
+        let transient = || Error::transient("503");
         assert_eq!(ask(&[], 3).1, 1);
-        let (answer, asked, _) = ask(&[passing(), passing()], 3);
+        let (answer, asked, _) = ask(&[transient(), transient()], 3);
         assert_eq!((answer, asked), (Ok(7), 3));
-        let (answer, asked, _) = ask(&[passing(), passing(), passing(), passing()], 2);
-        assert_eq!((answer, asked), (Err(passing()), 3));
+        let (answer, asked, _) = ask(&[transient(), transient(), transient(), transient()], 2);
+        assert_eq!((answer, asked), (Err(transient()), 3));
     }
 
     #[test]
     fn what_lasts_is_not_asked_again() {
-        let lasting = Error::Lasting("403".to_owned());
-        assert_eq!(ask(std::slice::from_ref(&lasting), 3), (Err(lasting), 1, Duration::ZERO));
+        let permanent = Error::Permanent("403".to_owned());
+        assert_eq!(ask(std::slice::from_ref(&permanent), 3), (Err(permanent), 1, Duration::ZERO));
     }
 
     #[test]
     fn a_server_that_wants_to_be_left_alone_is_left_alone_but_not_for_ever() {
         let wait = |seconds| {
-            let busy = Error::Passing { what: "429".to_owned(), retry_after: Some(Duration::from_secs(seconds)) };
+            let busy = Error::Transient { what: "429".to_owned(), retry_after: Some(Duration::from_secs(seconds)) };
             ask(&[busy], 1).2.as_secs()
         };
         assert_eq!((wait(7), wait(3600)), (7, LONGEST.as_secs()));

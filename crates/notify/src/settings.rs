@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use http::Uri;
 use serde::Deserialize;
 
-use crate::news::Occasion;
-use crate::words::Words;
+use crate::notification::NotificationKind;
+use crate::template::Template;
 
 /// All who want to hear.
 #[derive(Debug, Clone, Default)]
@@ -23,11 +23,11 @@ pub struct Target {
     /// How it wants to be told.
     pub format: Format,
     /// What it wants to hear of.
-    pub on: Vec<Occasion>,
+    pub on: Vec<NotificationKind>,
     /// Its address.
     pub address: Address,
     /// In which words.
-    pub words: Words,
+    pub template: Template,
 }
 
 /// The body that a webhook reads.
@@ -55,14 +55,14 @@ struct Written {
     name: String,
     format: Format,
     #[serde(default = "everything")]
-    on: Vec<Occasion>,
+    on: Vec<NotificationKind>,
     url: Option<String>,
     url_file: Option<PathBuf>,
     template: Option<String>,
 }
 
-fn everything() -> Vec<Occasion> {
-    vec![Occasion::Notice, Occasion::Reaped, Occasion::Blind, Occasion::Kept]
+fn everything() -> Vec<NotificationKind> {
+    vec![NotificationKind::Notice, NotificationKind::Reaped, NotificationKind::Blind, NotificationKind::Kept]
 }
 
 impl Settings {
@@ -94,15 +94,15 @@ fn target(written: Written) -> Result<Target, Vec<String>> {
         (None, Some(file)) => Ok(Address::File(file)),
         _ => Err("exactly one of url and urlFile says where it is".to_owned()),
     };
-    let words = match &written.template {
-        None => Ok(Words::default()),
-        Some(template) => Words::of_template(template).map_err(|error| format!("template: {error}")),
+    let template = match &written.template {
+        None => Ok(Template::default()),
+        Some(template) => Template::parse(template).map_err(|error| format!("template: {error}")),
     };
-    match (address, words) {
-        (Ok(address), Ok(words)) => {
-            Ok(Target { name: written.name, format: written.format, on: written.on, address, words })
+    match (address, template) {
+        (Ok(address), Ok(template)) => {
+            Ok(Target { name: written.name, format: written.format, on: written.on, address, template })
         }
-        (address, words) => Err(address.err().into_iter().chain(words.err()).collect()),
+        (address, template) => Err(address.err().into_iter().chain(template.err()).collect()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hotdesk_notify::{News, Occasion};
+use hotdesk_notify::{Notification, NotificationKind};
 use hotdesk_slots::outlook::ReapPlan;
 use hotdesk_slots::slot::{Slot, Told, VerdictState};
 use hotdesk_slots::text::human_time;
@@ -379,7 +379,7 @@ impl Run<'_> {
         }
         let written = write_status(self.cluster, self.slot, &patch).await;
         let slot = named(slot, self.slot);
-        let notice = outcome.is_none() && ahead.voice.tell.contains(&Occasion::Notice);
+        let notice = outcome.is_none() && ahead.voice.tell.contains(&NotificationKind::Notice);
         if outcome.is_some() || notice || conclusion.exit != Exit::Fine {
             complain(write_event(self.cluster, &slot, notice, conclusion, now).await);
         }
@@ -392,9 +392,9 @@ impl Run<'_> {
 
     /// Tells the webhooks.
     async fn tell(&self, slot: &Slot, verdict: &Verdict, outcome: Option<&Outcome>, ahead: &Ahead) {
-        let (occasions, releases) = match outcome {
+        let (kinds, releases) = match outcome {
             Some(outcome) if outcome.gone.is_empty() => return,
-            Some(outcome) => (vec![Occasion::Reaped], outcome.gone.clone()),
+            Some(outcome) => (vec![NotificationKind::Reaped], outcome.gone.clone()),
             None => (ahead.voice.tell.clone(), ahead.names()),
         };
         let status = slot.status.as_ref();
@@ -403,11 +403,11 @@ impl Run<'_> {
         let hookless = plan.map(|plan| outlook::hookless(plan, &releases)).unwrap_or_default();
         let reason = [vec![verdict.reason.clone()], hookless].concat().join("; ");
         let (told, now) = (&ahead.voice.told, (self.now)());
-        let news: Vec<News> = occasions
+        let notification: Vec<Notification> = kinds
             .into_iter()
-            .map(|occasion| voice::news(occasion, slot, (&releases, &lost), &reason, told, now))
+            .map(|kind| voice::notification(kind, slot, (&releases, &lost), &reason, told, now))
             .collect();
-        for failure in hotdesk_notify::send::tell(&self.args.voice.notify, &news).await {
+        for failure in hotdesk_notify::send::tell(&self.args.voice.notify, &notification).await {
             tracing::warn!("{failure}");
         }
     }

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hotdesk_http::stand_in::google::{Tokens, error, key};
-use hotdesk_http::stand_in::{Reply, Request, serve};
+use hotdesk_http::fake_server::google::{Tokens, error, key};
+use hotdesk_http::fake_server::{Reply, Request, serve};
 use hotdesk_reap::sources::gcp_logging::SCOPE;
 use hotdesk_traffic::sight::Look;
 use jiff::{SignedDuration, Timestamp};

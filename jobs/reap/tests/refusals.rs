@@ -7,7 +7,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hotdesk_http::stand_in::{Reply, Request, serve};
+use hotdesk_http::fake_server::{Reply, Request, serve};
 use hotdesk_traffic::sight::Look;
 use serde_json::{Value, json};
 use support::{case, check, clock, look, source};

@@ -209,12 +209,12 @@ impl Pass {
     /// Every problem of the file at once.
     fn listed_people(&self) -> anyhow::Result<Vec<Vec<String>>> {
         let Some(path) = &self.people else { return Ok(Vec::new()) };
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).with_context(|| format!("--people {shown}: it cannot be read"))?;
+        let dry_run = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("--people {dry_run}: it cannot be read"))?;
         let rows: Vec<Vec<String>> = serde_json::from_str(&text)
-            .with_context(|| format!("--people {shown}: write a JSON list of lists of names, one list a person"))?;
+            .with_context(|| format!("--people {dry_run}: write a JSON list of lists of names, one list a person"))?;
         if let Err(problems) = People::from_rows(&rows) {
-            anyhow::bail!("--people {shown}: {}", problems.join("; "));
+            anyhow::bail!("--people {dry_run}: {}", problems.join("; "));
         }
         Ok(rows)
     }

@@ -8,13 +8,13 @@ use crate::plan::{Change, Plan};
 
 /// What the last pass said.
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct LoggedState {
     problems: Vec<String>,
     warnings: Vec<String>,
     held_back: Option<String>,
 }
 
-impl Said {
+impl LoggedState {
     /// Says what is new in a plan, and returns what of it concerns no slot that is there.
     pub fn plan(&mut self, plan: &Plan) -> Option<String> {
         let problems: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();

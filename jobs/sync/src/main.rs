@@ -12,7 +12,7 @@ use hotdesk_sync::args::Args;
 use hotdesk_sync::cluster::Cluster;
 use hotdesk_sync::health::SyncHealth;
 use hotdesk_sync::metrics::Metrics;
-use hotdesk_sync::run::{Ended, Sync};
+use hotdesk_sync::run::{PassOutcome, Sync};
 use jiff::Timestamp;
 
 fn main() -> ExitCode {
@@ -40,12 +40,12 @@ async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut sync = Sync::new(args.pass.source()?, cluster, settings, metrics.clone(), clock);
     let mut signals = Signals::new()?;
     if args.pass.is_once() {
-        let ended = tokio::select! {
-            ended = sync.pass() => ended,
+        let outcome = tokio::select! {
+            outcome = sync.pass() => outcome,
             what = signals.next() => anyhow::bail!("ended by {what} before the pass was over"),
         };
-        std::io::stdout().write_all(sync.shown.as_bytes()).context("standard output cannot be written")?;
-        return Ok(code(&ended));
+        std::io::stdout().write_all(sync.dry_run.as_bytes()).context("standard output cannot be written")?;
+        return Ok(code(&outcome));
     }
     follow(args, &mut sync, metrics, &mut signals).await
 }
@@ -61,8 +61,8 @@ async fn follow(
     let health = health::serve(Arc::new(SyncHealth::new(metrics.clone(), clock, args.poll)), listener)?;
     tracing::info!(health = %listening, poll = ?args.poll, version = env!("CARGO_PKG_VERSION"), "following the sheet");
     let handle = health.handle();
-    let ended = tokio::select! {
-        ended = health => ended.context("the health server failed").and_then(|()| anyhow::bail!("the health server ended by itself")),
+    let outcome = tokio::select! {
+        outcome = health => outcome.context("the health server failed").and_then(|()| anyhow::bail!("the health server ended by itself")),
         () = sync.follow() => Ok(ExitCode::FAILURE),
         // A pass that is cut off leaves each Slot as it was or as it should be; the next one goes on.
         _ = signals.next() => Ok(ExitCode::SUCCESS),
@@ -70,15 +70,15 @@ async fn follow(
     metrics.leave();
     handle.stop(false).await;
     tracing::info!("ended");
-    ended
+    outcome
 }
 
-fn code(ended: &Ended) -> ExitCode {
-    ExitCode::from(match ended {
-        Ended::Done(0) => 0,
-        Ended::Unreadable(_) | Ended::Cluster => 1,
-        Ended::Done(_) => 3,
-        Ended::HeldBack => 4,
+fn code(outcome: &PassOutcome) -> ExitCode {
+    ExitCode::from(match outcome {
+        PassOutcome::Done(0) => 0,
+        PassOutcome::Unreadable(_) | PassOutcome::Cluster => 1,
+        PassOutcome::Done(_) => 3,
+        PassOutcome::HeldBack => 4,
     })
 }
 

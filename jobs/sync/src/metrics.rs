@@ -16,9 +16,9 @@ use hotdesk_sheet::Kind;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    passes: Family<Ended, Counter>,
-    writes: Family<Written, Counter>,
-    problems: Family<Found, Gauge>,
+    passes: Family<PassLabels, Counter>,
+    writes: Family<WriteLabels, Counter>,
+    problems: Family<ProblemLabels, Gauge>,
     rows: Gauge,
     slots: Gauge,
     held_back: Gauge,
@@ -33,17 +33,17 @@ pub struct Metrics {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Ended {
+struct PassLabels {
     outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Written {
+struct WriteLabels {
     what: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Found {
+struct ProblemLabels {
     kind: &'static str,
 }
 
@@ -105,15 +105,15 @@ impl Metrics {
             age,
         );
         for outcome in [Outcome::Success, Outcome::Unreadable, Outcome::HeldBack, Outcome::Cluster] {
-            drop(self.passes.get_or_create(&Ended { outcome: outcome.word() }));
+            drop(self.passes.get_or_create(&PassLabels { outcome: outcome.word() }));
         }
-        What::ALL.iter().for_each(|what| drop(self.writes.get_or_create(&Written { what: what.word() })));
-        Kind::ALL.iter().for_each(|kind| drop(self.problems.get_or_create(&Found { kind: kind.word() })));
+        What::ALL.iter().for_each(|what| drop(self.writes.get_or_create(&WriteLabels { what: what.word() })));
+        Kind::ALL.iter().for_each(|kind| drop(self.problems.get_or_create(&ProblemLabels { kind: kind.word() })));
     }
 
     /// Notes how a pass ended.
     pub fn ended(&self, outcome: Outcome, now: Timestamp) {
-        self.passes.get_or_create(&Ended { outcome: outcome.word() }).inc();
+        self.passes.get_or_create(&PassLabels { outcome: outcome.word() }).inc();
         self.ended.store(now.as_millisecond(), Ordering::Release);
         if outcome == Outcome::Success {
             self.succeeded.store(now.as_millisecond(), Ordering::Release);
@@ -128,13 +128,13 @@ impl Metrics {
         self.held_back.set(i64::from(plan.held_back.is_some()));
         for kind in Kind::ALL {
             let count = plan.problems.iter().filter(|problem| problem.kind == kind).count();
-            self.problems.get_or_create(&Found { kind: kind.word() }).set(number(count));
+            self.problems.get_or_create(&ProblemLabels { kind: kind.word() }).set(number(count));
         }
     }
 
     /// Notes a write that changed something.
     pub fn wrote(&self, what: What) {
-        self.writes.get_or_create(&Written { what: what.word() }).inc();
+        self.writes.get_or_create(&WriteLabels { what: what.word() }).inc();
     }
 
     /// When a pass last succeeded.

@@ -9,12 +9,12 @@ use hotdesk_slots::{Claim, ClaimView};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::plan::present::{Decision, Present};
+use crate::plan::decide::{CurrentSlot, Decision};
 use crate::rows::{Holding, Judged};
 
+mod decide;
+pub mod dry_run;
 mod elsewhere;
-mod present;
-pub mod shown;
 
 /// Under which name the API server knows what we wrote.
 pub const MANAGER: &str = hotdesk_slots::origin::SYNC;
@@ -32,7 +32,7 @@ pub struct Plan {
     /// What may not be meant so in the sheet, and counts all the same.
     pub warnings: Vec<Warning>,
     /// What the condition of each Slot shall say; none for a Slot that has nothing to do with the sheet.
-    pub sayings: BTreeMap<String, Saying>,
+    pub slot_reports: BTreeMap<String, SlotReport>,
     /// Why nothing is written, although there would be something.
     pub held_back: Option<String>,
 }
@@ -73,7 +73,7 @@ pub enum What {
 
 /// What the condition of a Slot says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Saying {
+pub enum SlotReport {
     /// Its claim is the sheet's.
     Follows,
     /// Its row has problems.
@@ -127,16 +127,16 @@ pub fn plan(judged: &Judged, slots: &[Slot], memory: &Memory, confirmed: bool, n
     let (problems, warnings) = (judged.problems.clone(), judged.warnings.clone());
     let mut plan = Plan { problems, warnings, ..Plan::default() };
     for slot in slots {
-        let present = Present { slot, judged, memory, now };
-        match present.decide() {
+        let current = CurrentSlot { slot, judged, memory, now };
+        match current.decide() {
             Decision::Leave => {}
             Decision::Follow(change) => {
-                plan.sayings.insert(name_of(slot).to_owned(), Saying::Follows);
+                plan.slot_reports.insert(name_of(slot).to_owned(), SlotReport::Follows);
                 plan.changes.extend(change);
             }
             Decision::Settle(change) => plan.changes.push(change),
             Decision::Refuse(problem) => plan.problems.extend(problem),
-            Decision::Hold(why) => drop(plan.sayings.insert(name_of(slot).to_owned(), Saying::Held(why))),
+            Decision::Hold(why) => drop(plan.slot_reports.insert(name_of(slot).to_owned(), SlotReport::Held(why))),
         }
     }
     let ours = slots.iter().filter(|slot| slot.spec.claim.as_ref().is_some_and(Claim::is_sheets)).count();
@@ -164,7 +164,7 @@ impl Plan {
              fix the sheet (File > Version history)"
         );
         for change in cleared {
-            self.sayings.insert(change.slot.clone(), Saying::Held(why.clone()));
+            self.slot_reports.insert(change.slot.clone(), SlotReport::Held(why.clone()));
         }
         self.changes.clear();
         self.held_back = Some(why);
@@ -177,8 +177,8 @@ impl Plan {
                 refused.entry(slot.clone()).or_default().push(problem.to_string());
             }
         }
-        let sayings = refused.into_iter().map(|(slot, problems)| (slot, Saying::Refused(problems.join("; "))));
-        self.sayings.extend(sayings);
+        let slot_reports = refused.into_iter().map(|(slot, problems)| (slot, SlotReport::Refused(problems.join("; "))));
+        self.slot_reports.extend(slot_reports);
     }
 }
 

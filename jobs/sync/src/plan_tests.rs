@@ -104,7 +104,7 @@ fn a_row_claims_a_free_slot() {
     assert_eq!((change.slot.as_str(), change.version.as_str(), change.what), ("mew", "7", What::Claimed));
     let claim = json!({"claim": {"users": ["alice"], "aliases": [], "purpose": "work", "source": "sheet"}});
     assert_eq!((change.apply.as_ref(), change.remove.as_ref()), (Some(&claim), None));
-    assert_eq!(plan.sayings, BTreeMap::from([("mew".to_owned(), Saying::Follows)]));
+    assert_eq!(plan.slot_reports, BTreeMap::from([("mew".to_owned(), SlotReport::Follows)]));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_bad_row_changes_nothing_about_its_slot_and_the_good_rows_apply() {
     });
     let plan = make(&judged, &[sheets("mew", "alice"), free("abra")]);
     assert_eq!(told(&plan), "abra claimed");
-    assert_eq!(plan.sayings["mew"], Saying::Refused("D2: cannot read".to_owned()));
+    assert_eq!(plan.slot_reports["mew"], SlotReport::Refused("D2: cannot read".to_owned()));
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_slot_whose_row_was_mistyped_keeps_its_claim() {
     {
         check(&stray(users), &slots, expected);
     }
-    assert!(matches!(&make(&stray(None), &slots).sayings["mew"], Saying::Held(why) if why.contains("A5")));
+    assert!(matches!(&make(&stray(None), &slots).slot_reports["mew"], SlotReport::Held(why) if why.contains("A5")));
 }
 
 #[test]
@@ -245,8 +245,8 @@ fn clearing_most_claims_at_once_waits_for_a_word() {
     let plan = make(&rows(2), &slots);
     assert!(plan.changes.is_empty());
     assert!(plan.held_back.as_deref().is_some_and(|why| why.contains("3 of 5 claims would go")), "{plan:?}");
-    assert!(matches!(&plan.sayings["s4"], Saying::Held(_)));
-    assert_eq!(plan.sayings["s0"], Saying::Follows);
+    assert!(matches!(&plan.slot_reports["s4"], SlotReport::Held(_)));
+    assert_eq!(plan.slot_reports["s0"], SlotReport::Follows);
     let confirmed = super::plan(&rows(2), &slots, &Memory::default(), true, now());
     assert_eq!(told(&confirmed), "s2 released, s3 released, s4 released");
 }
@@ -311,7 +311,7 @@ fn a_host_is_set_while_the_slot_is_free_or_held_otherwise() {
     for slot in [free("mew"), claimed("mew", "alice")] {
         let plan = make(&judged, &[slot]);
         assert_eq!(only(&plan).apply, Some(json!({"host": "mew.example.com"})));
-        assert_eq!((only(&plan).remove.as_ref(), plan.sayings.len()), (None, 0));
+        assert_eq!((only(&plan).remove.as_ref(), plan.slot_reports.len()), (None, 0));
     }
 }
 

@@ -8,7 +8,7 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, ObjectMeta, Time};
 use kube::Resource as _;
 
-use crate::plan::{Saying, name_of};
+use crate::plan::{SlotReport, name_of};
 
 pub use hotdesk_slots::origin::CONDITION;
 
@@ -20,10 +20,10 @@ const MAX_MESSAGE: usize = 2000;
 
 /// The conditions that a Slot should have, if they are not those that it has. Others' conditions stay.
 #[must_use]
-pub fn conditions(slot: &Slot, saying: Option<&Saying>, now: Timestamp) -> Option<Vec<Condition>> {
+pub fn conditions(slot: &Slot, slot_report: Option<&SlotReport>, now: Timestamp) -> Option<Vec<Condition>> {
     let before = slot.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default();
     let old = before.iter().find(|condition| condition.type_ == CONDITION);
-    let new = saying.map(|saying| condition(saying, old, now));
+    let new = slot_report.map(|slot_report| condition(slot_report, old, now));
     let same = match (old, &new) {
         (None, None) => true,
         (Some(old), Some(new)) => (&old.status, &old.reason, &old.message) == (&new.status, &new.reason, &new.message),
@@ -33,20 +33,20 @@ pub fn conditions(slot: &Slot, saying: Option<&Saying>, now: Timestamp) -> Optio
     (!same).then(|| others.chain(new).collect())
 }
 
-fn condition(saying: &Saying, old: Option<&Condition>, now: Timestamp) -> Condition {
-    let (status, reason) = saying.words();
+fn condition(slot_report: &SlotReport, old: Option<&Condition>, now: Timestamp) -> Condition {
+    let (status, reason) = slot_report.words();
     let since = old.filter(|old| old.status == status).map_or(Time(now), |old| old.last_transition_time.clone());
     Condition {
         type_: CONDITION.to_owned(),
         status: status.to_owned(),
         reason: reason.to_owned(),
-        message: cut(saying.message(), MAX_MESSAGE),
+        message: cut(slot_report.message(), MAX_MESSAGE),
         last_transition_time: since,
         observed_generation: None,
     }
 }
 
-impl Saying {
+impl SlotReport {
     fn words(&self) -> (&'static str, &'static str) {
         match self {
             Self::Follows => ("True", "FromSheet"),
@@ -81,9 +81,9 @@ pub fn concerns_sheet(slot: &Slot) -> bool {
 
 /// The Event that tells of a Slot's new condition; good news is told by the claim itself.
 #[must_use]
-pub fn event(slot: &Slot, saying: &Saying, now: Timestamp) -> Option<Event> {
-    let (_, reason) = saying.words();
-    if *saying == Saying::Follows {
+pub fn event(slot: &Slot, slot_report: &SlotReport, now: Timestamp) -> Option<Event> {
+    let (_, reason) = slot_report.words();
+    if *slot_report == SlotReport::Follows {
         return None;
     }
     let regarding = ObjectReference {
@@ -94,7 +94,7 @@ pub fn event(slot: &Slot, saying: &Saying, now: Timestamp) -> Option<Event> {
         uid: slot.metadata.uid.clone(),
         ..ObjectReference::default()
     };
-    Some(warning(regarding, reason, saying.message(), now))
+    Some(warning(regarding, reason, slot_report.message(), now))
 }
 
 /// The Event that tells that an administrator's change was written over.
@@ -104,7 +104,8 @@ pub fn undone(slot: &Slot, manager: &str, now: Timestamp) -> Option<Event> {
         "The claim comes from a sheet, and {manager} changed it here: what the sheet says was written again. \
          Take the slot out of the sheet to change it here"
     );
-    event(slot, &Saying::Refused(note), now).map(|event| Event { reason: Some("ClaimRestored".to_owned()), ..event })
+    event(slot, &SlotReport::Refused(note), now)
+        .map(|event| Event { reason: Some("ClaimRestored".to_owned()), ..event })
 }
 
 /// The Event on the sync's own namespace, for what concerns no slot that is there.
@@ -169,25 +170,25 @@ mod tests {
     #[test]
     fn a_condition_is_written_when_it_says_something_new_and_others_stay() {
         let (monday, tuesday) = (at("2026-11-23T15:00:00Z"), at("2026-11-24T15:00:00Z"));
-        let refused = |why: &str| Saying::Refused(why.to_owned());
+        let refused = |why: &str| SlotReport::Refused(why.to_owned());
         assert_eq!(conditions(&slot(vec![other()]), None, monday), None);
         let first = conditions(&slot(vec![other()]), Some(&refused("B2: x")), monday).unwrap();
         assert_eq!((first.len(), first[0].type_.as_str(), first[1].status.as_str()), (2, "Sighted", "False"));
         assert_eq!(conditions(&slot(first.clone()), Some(&refused("B2: x")), tuesday), None);
         let second = conditions(&slot(first), Some(&refused("B3: x")), tuesday).unwrap();
         assert_eq!(second[1].last_transition_time, Time(monday), "it was False before");
-        let third = conditions(&slot(second), Some(&Saying::Follows), tuesday).unwrap();
+        let third = conditions(&slot(second), Some(&SlotReport::Follows), tuesday).unwrap();
         assert_eq!((third[1].status.as_str(), &third[1].last_transition_time), ("True", &Time(tuesday)));
         assert_eq!(conditions(&slot(third), None, tuesday).unwrap(), [other()]);
     }
 
     #[test]
     fn an_event_fits_and_names_its_slot() {
-        let event = event(&slot(vec![]), &Saying::Refused("ü".repeat(2000)), at("2026-11-23T15:00:00Z")).unwrap();
+        let event = event(&slot(vec![]), &SlotReport::Refused("ü".repeat(2000)), at("2026-11-23T15:00:00Z")).unwrap();
         assert!(event.note.as_ref().unwrap().len() <= MAX_NOTE);
         let regarding = event.regarding.unwrap();
         assert_eq!((regarding.kind.as_deref(), regarding.namespace.as_deref()), (Some("Slot"), Some("mew")));
         assert_eq!(event.reason.as_deref(), Some("RowRefused"));
-        assert!(super::event(&slot(vec![]), &Saying::Follows, at("2026-11-23T15:00:00Z")).is_none());
+        assert!(super::event(&slot(vec![]), &SlotReport::Follows, at("2026-11-23T15:00:00Z")).is_none());
     }
 }

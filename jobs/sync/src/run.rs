@@ -11,10 +11,10 @@ use hotdesk_slots::text::harmless;
 use jiff::Timestamp;
 
 use crate::cluster::{Cluster, Listed, WriteError};
-use crate::log::Said;
+use crate::log::LoggedState;
 use crate::metrics::{Metrics, Outcome};
-use crate::plan::shown::shown;
-use crate::plan::{Memory, Plan, Saying, holdings, name_of, plan};
+use crate::plan::dry_run::dry_run;
+use crate::plan::{Memory, Plan, SlotReport, holdings, name_of, plan};
 use crate::rows::{Holding, Judged, Rules, judge};
 use crate::scope::Scope;
 use crate::source::{Reading, Source, SourceError};
@@ -76,18 +76,18 @@ pub struct Sync {
     /// The time.
     pub clock: fn() -> Timestamp,
     /// The plan of a dry run.
-    pub shown: String,
+    pub dry_run: String,
     started: Timestamp,
     memory: Memory,
     claim_times: ClaimTimes,
-    said: Said,
+    said: LoggedState,
     told_stale: bool,
     told_unreadable: Option<String>,
 }
 
 /// How a pass ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
+pub enum PassOutcome {
     /// The Slots say what the sheet says; so many problems are left in the sheet.
     Done(usize),
     /// Most claims would go at once.
@@ -114,11 +114,11 @@ impl Sync {
             settings,
             metrics,
             clock,
-            shown: String::new(),
+            dry_run: String::new(),
             started: clock(),
             memory: Memory::default(),
             claim_times: ClaimTimes::default(),
-            said: Said::default(),
+            said: LoggedState::default(),
             told_stale: false,
             told_unreadable: None,
         }
@@ -128,9 +128,9 @@ impl Sync {
     pub async fn follow(&mut self) {
         let mut waits = waits_from(self.settings.poll);
         loop {
-            let ended = self.pass().await;
-            let wait = match ended {
-                Ended::Unreadable(true) => waits.next().unwrap_or(MAX_WAIT),
+            let outcome = self.pass().await;
+            let wait = match outcome {
+                PassOutcome::Unreadable(true) => waits.next().unwrap_or(MAX_WAIT),
                 _ => {
                     waits = waits_from(self.settings.poll);
                     self.settings.poll
@@ -141,23 +141,23 @@ impl Sync {
     }
 
     /// One pass.
-    pub async fn pass(&mut self) -> Ended {
-        let ended = match self.read().await {
+    pub async fn pass(&mut self) -> PassOutcome {
+        let outcome = match self.read().await {
             Ok(reading) => self.bring(&reading).await,
             Err(error) => Err(error),
         };
-        let ended = match ended {
-            Ok(ended) => ended,
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
             Err(error) => self.say_unreadable(&error).await,
         };
-        let outcome = match ended {
-            Ended::Done(_) => Outcome::Success,
-            Ended::HeldBack => Outcome::HeldBack,
-            Ended::Unreadable(_) => Outcome::Unreadable,
-            Ended::Cluster => Outcome::Cluster,
+        let counted = match outcome {
+            PassOutcome::Done(_) => Outcome::Success,
+            PassOutcome::HeldBack => Outcome::HeldBack,
+            PassOutcome::Unreadable(_) => Outcome::Unreadable,
+            PassOutcome::Cluster => Outcome::Cluster,
         };
-        self.metrics.ended(outcome, (self.clock)());
-        ended
+        self.metrics.ended(counted, (self.clock)());
+        outcome
     }
 
     async fn read(&self) -> Result<Reading, SourceError> {
@@ -165,7 +165,7 @@ impl Sync {
         let mut delays = delays.with_jitter().build();
         loop {
             let error = match self.source.read(self.clock).await {
-                Err(error) if error.is_passing() => error,
+                Err(error) if error.is_transient() => error,
                 other => return other,
             };
             let wished = error.retry_after().unwrap_or_default();
@@ -176,27 +176,27 @@ impl Sync {
     }
 
     /// Judges what was read and writes what follows. An error means: it says nothing that can be trusted.
-    async fn bring(&mut self, reading: &Reading) -> Result<Ended, SourceError> {
-        let mut ended = Ended::Cluster;
+    async fn bring(&mut self, reading: &Reading) -> Result<PassOutcome, SourceError> {
+        let mut outcome = PassOutcome::Cluster;
         for _attempt in 0..ATTEMPTS {
             let listed = match self.slots().await {
                 Ok(listed) => listed,
                 Err(error) => {
                     tracing::error!("{error}");
-                    return Ok(Ended::Cluster);
+                    return Ok(PassOutcome::Cluster);
                 }
             };
             let now = (self.clock)();
-            let judged = self.judged(reading, &listed, now).map_err(SourceError::Lasting)?;
+            let judged = self.judged(reading, &listed, now).map_err(SourceError::Permanent)?;
             self.readable_again();
             let plan = plan(&judged, &listed.slots, &self.memory, self.settings.confirmed, now);
             let conflict;
-            (ended, conflict) = self.carry_out(&judged, plan, listed).await;
+            (outcome, conflict) = self.carry_out(&judged, plan, listed).await;
             if !conflict {
                 break;
             }
         }
-        Ok(ended)
+        Ok(outcome)
     }
 
     /// What the rows come to, against all Slots that there are.
@@ -224,15 +224,15 @@ impl Sync {
         Ok(listed)
     }
 
-    async fn carry_out(&mut self, judged: &Judged, plan: Plan, listed: Listed) -> (Ended, bool) {
-        let follows = plan.sayings.values().filter(|saying| **saying == Saying::Follows).count();
+    async fn carry_out(&mut self, judged: &Judged, plan: Plan, listed: Listed) -> (PassOutcome, bool) {
+        let follows = plan.slot_reports.values().filter(|slot_report| **slot_report == SlotReport::Follows).count();
         self.metrics.judged(judged.rows, follows, &plan);
         for (slot, what) in &listed.unreadable {
             tracing::error!("the Slot of {} cannot be read: {what}", harmless(slot));
         }
         if self.settings.dry_run {
-            self.shown = shown(&plan, &listed.slots, judged.rows);
-            return (ended(&plan, false), false);
+            self.dry_run = dry_run(&plan, &listed.slots, judged.rows);
+            return (outcome(&plan, false), false);
         }
         let general_news = self.said.plan(&plan);
         if let Some(news) = general_news {
@@ -242,7 +242,7 @@ impl Sync {
         let conflict = settled.iter().any(|settled| settled.failed == Some(WriteError::Conflict));
         let failed = settled.iter().any(|settled| settled.failed.is_some());
         self.report(&plan, &settled).await;
-        (ended(&plan, failed), conflict)
+        (outcome(&plan, failed), conflict)
     }
 }
 
@@ -260,11 +260,11 @@ fn known(listed: &Listed, now: Timestamp) -> BTreeMap<String, Holding> {
     known
 }
 
-fn ended(plan: &Plan, failed: bool) -> Ended {
+fn outcome(plan: &Plan, failed: bool) -> PassOutcome {
     match plan.held_back {
-        Some(_) => Ended::HeldBack,
-        None if failed => Ended::Cluster,
-        None => Ended::Done(plan.problems.len()),
+        Some(_) => PassOutcome::HeldBack,
+        None if failed => PassOutcome::Cluster,
+        None => PassOutcome::Done(plan.problems.len()),
     }
 }
 

@@ -9,8 +9,8 @@
 
 mod support;
 
+use hotdesk_http::fake_server::google::EMAIL;
 use hotdesk_http::google::Credential;
-use hotdesk_http::stand_in::google::EMAIL;
 use hotdesk_sync::source::{Source, SourceError};
 use serde_json::json;
 use support::google::{Google, error, sheets};
@@ -44,9 +44,9 @@ impl Stage {
     }
 
     #[track_caller]
-    fn says(&self, error: &SourceError, passing: bool, texts: &[&str]) {
+    fn says(&self, error: &SourceError, transient: bool, texts: &[&str]) {
         let told = error.to_string();
-        assert_eq!(error.is_passing(), passing, "{told}");
+        assert_eq!(error.is_transient(), transient, "{told}");
         for text in texts {
             assert!(told.contains(text), "{told:?} does not say {text:?}");
         }

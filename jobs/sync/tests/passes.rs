@@ -16,7 +16,7 @@ use hotdesk_http::google::Credential;
 use hotdesk_slots::NameRules;
 use hotdesk_sync::metrics::Metrics;
 use hotdesk_sync::rows::Rules;
-use hotdesk_sync::run::{Ended, Settings, Sync};
+use hotdesk_sync::run::{PassOutcome, Settings, Sync};
 use hotdesk_sync::source::Source;
 use serde_json::json;
 use support::cluster::Server;
@@ -66,7 +66,7 @@ impl Stage {
         self.google.tab("A:Z", &rows);
     }
 
-    async fn pass(&mut self, rows: &[&[&str]]) -> Ended {
+    async fn pass(&mut self, rows: &[&[&str]]) -> PassOutcome {
         self.sheet(rows);
         self.sync.pass().await
     }
@@ -86,7 +86,7 @@ impl Stage {
 async fn a_sheet_becomes_claims_and_nothing_is_written_twice() {
     let mut stage = stage(&["abra", "mew", "onix"]).await;
     let rows: &[&[&str]] = &[&["Mew ", "Octocat, bob@Example.com", "payments"], &["abra", "", ""]];
-    assert_eq!(stage.pass(rows).await, Ended::Done(0));
+    assert_eq!(stage.pass(rows).await, PassOutcome::Done(0));
     assert_eq!(stage.server.users("mew"), "alice@example.com bob@example.com");
     let claim = stage.server.with(|state| state.slots["mew"]["spec"]["claim"].clone());
     assert_eq!(
@@ -97,7 +97,7 @@ async fn a_sheet_becomes_claims_and_nothing_is_written_twice() {
     assert!(stage.server.with(|state| state.slots["mew"]["status"]["claimedAt"].is_string()));
     assert_eq!(stage.server.writes(), ["mew spec apply-patch+yaml", "mew status merge-patch+json"]);
     for _ in 0..3 {
-        assert_eq!(stage.pass(rows).await, Ended::Done(0));
+        assert_eq!(stage.pass(rows).await, PassOutcome::Done(0));
     }
     assert!(stage.server.writes().is_empty(), "nothing is written when nothing changed");
     assert_eq!(
@@ -121,11 +121,11 @@ async fn the_time_of_a_claim_outlasts_a_conflict_of_the_status() {
     let mut stage = stage(&["mew"]).await;
     stage.server.with(|state| state.status_race.push("mew".to_owned()));
     let alice: &[&[&str]] = &[&["mew", "alice@example.com", "x"]];
-    assert_eq!(stage.pass(alice).await, Ended::Done(0));
+    assert_eq!(stage.pass(alice).await, PassOutcome::Done(0));
     assert_eq!(claimed_at(&stage, "mew"), None, "somebody else wrote the status at the same time");
     let claimed_by = clock();
     stage.sync.clock = later;
-    assert_eq!(stage.pass(alice).await, Ended::Done(0));
+    assert_eq!(stage.pass(alice).await, PassOutcome::Done(0));
     let noted = claimed_at(&stage, "mew").expect("the next pass notes it");
     assert!(noted <= claimed_by, "{noted}: when the claim was made, not when it was noted");
     stage.pass(&[&["mew", "alice@example.com", "another purpose"]]).await;
@@ -138,7 +138,7 @@ async fn the_time_of_a_claim_outlasts_a_conflict_of_the_status() {
 async fn the_time_of_a_claim_is_noted_where_only_the_answer_was_lost() {
     let mut stage = stage(&["mew"]).await;
     stage.server.with(|state| state.lost.push("mew".to_owned()));
-    assert_eq!(stage.pass(&[&["mew", "alice@example.com", "x"]]).await, Ended::Done(0));
+    assert_eq!(stage.pass(&[&["mew", "alice@example.com", "x"]]).await, PassOutcome::Done(0));
     assert_eq!(stage.server.users("mew"), "alice@example.com");
     assert!(claimed_at(&stage, "mew").is_some_and(|at| at <= clock()), "{:?}", claimed_at(&stage, "mew"));
 }
@@ -158,10 +158,10 @@ async fn a_claim_that_was_given_back_leaves_no_time_for_the_next_one() {
 async fn edits_and_releases_follow_the_sheet() {
     let mut stage = stage(&["mew", "onix"]).await;
     stage.pass(&[&["mew", "octocat", "x"], &["onix", "", ""]]).await;
-    assert_eq!(stage.pass(&[&["mew", "carol", ""], &["onix", "", ""]]).await, Ended::Done(0));
+    assert_eq!(stage.pass(&[&["mew", "carol", ""], &["onix", "", ""]]).await, PassOutcome::Done(0));
     let claim = stage.server.with(|state| state.slots["mew"]["spec"]["claim"].clone());
     assert_eq!(claim, json!({"users": ["carol"], "aliases": [], "source": "sheet"}), "nothing of alice is left");
-    assert_eq!(stage.pass(&[&["mew", "", ""], &["onix", "", ""]]).await, Ended::Done(0));
+    assert_eq!(stage.pass(&[&["mew", "", ""], &["onix", "", ""]]).await, PassOutcome::Done(0));
     assert!(stage.server.with(|state| state.slots["mew"]["spec"].get("claim").is_none()));
     assert_eq!(stage.server.condition("mew"), "");
 }
@@ -172,7 +172,7 @@ async fn a_bad_row_is_told_on_its_slot_and_the_good_rows_apply() {
     stage.pass(&[&["mew", "alice@example.com", "x"]]).await;
     stage.server.writes();
     let bad: &[&[&str]] = &[&["mew", "alice smith", "#REF!"], &["abra", "bob", "x"], &["nope", "carol", "x"]];
-    assert_eq!(stage.pass(bad).await, Ended::Done(3));
+    assert_eq!(stage.pass(bad).await, PassOutcome::Done(3));
     assert_eq!((stage.server.users("mew").as_str(), stage.server.users("abra").as_str()), ("alice@example.com", "bob"));
     let condition = stage.server.condition("mew");
     assert!(condition.starts_with("False RowRefused: B2: ") && condition.contains("C2: it shows #REF!"), "{condition}");
@@ -191,12 +191,12 @@ async fn what_cannot_be_read_changes_nothing_and_says_how_old_it_is() {
     stage.pass(&[&["mew", "alice@example.com", "x"]]).await;
     stage.server.writes();
     stage.google.fail((0..4).map(|_| error(500, "INTERNAL", "Internal error encountered.")));
-    assert_eq!(stage.sync.pass().await, Ended::Unreadable(true));
+    assert_eq!(stage.sync.pass().await, PassOutcome::Unreadable(true));
     assert!(stage.server.writes().is_empty(), "a short outage is not worth a write");
     stage.sync.settings.stale_after = Duration::from_nanos(1);
     for _ in 0..2 {
         stage.google.fail([error(403, "PERMISSION_DENIED", "The caller does not have permission")]);
-        assert_eq!(stage.sync.pass().await, Ended::Unreadable(false));
+        assert_eq!(stage.sync.pass().await, PassOutcome::Unreadable(false));
     }
     assert_eq!(stage.server.users("mew"), "alice@example.com");
     let condition = stage.server.condition("mew");
@@ -204,7 +204,7 @@ async fn what_cannot_be_read_changes_nothing_and_says_how_old_it_is() {
     assert_eq!(stage.server.writes(), ["mew status merge-patch+json"], "told once");
     assert_eq!(stage.notes().matches("SheetUnreadable").count(), 1);
     assert_eq!(stage.metric("hotdesk_sync_passes_total{outcome=\"unreadable\"}"), "3");
-    assert_eq!(stage.sync.pass().await, Ended::Done(0));
+    assert_eq!(stage.sync.pass().await, PassOutcome::Done(0));
     assert!(stage.server.condition("mew").starts_with("True FromSheet"));
 }
 
@@ -213,7 +213,7 @@ async fn an_error_that_passes_is_asked_away_within_the_pass() {
     let mut stage = stage(&["mew"]).await;
     let whole = json!({"range": "A:Z", "majorDimension": "ROWS", "values": [HEADER]});
     stage.google.fail([error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"), Reply::Truncated(whole), Reply::Silence]);
-    assert_eq!(stage.pass(&[&["mew", "alice@example.com", "x"]]).await, Ended::Done(0));
+    assert_eq!(stage.pass(&[&["mew", "alice@example.com", "x"]]).await, PassOutcome::Done(0));
     assert_eq!(stage.google.with(|state| state.reads), 4);
     assert_eq!(stage.server.users("mew"), "alice@example.com");
 }
@@ -225,16 +225,16 @@ async fn a_sheet_that_lost_its_header_or_its_rows_changes_nothing() {
     stage.server.writes();
     for tab in [&[][..], &[&["mew", "z", "x"][..]], &[&["Slot", "Who", "Purpose"], &["mew", "z", "x"]]] {
         stage.google.tab("A:Z", tab);
-        assert_eq!(stage.sync.pass().await, Ended::Unreadable(false), "{tab:?}");
+        assert_eq!(stage.sync.pass().await, PassOutcome::Unreadable(false), "{tab:?}");
     }
     assert!(stage.server.writes().is_empty());
-    assert_eq!(stage.pass(&[]).await, Ended::HeldBack);
-    assert_eq!(stage.pass(&[&["mew", "", ""], &["abra", "", ""], &["onix", "", ""]]).await, Ended::HeldBack);
+    assert_eq!(stage.pass(&[]).await, PassOutcome::HeldBack);
+    assert_eq!(stage.pass(&[&["mew", "", ""], &["abra", "", ""], &["onix", "", ""]]).await, PassOutcome::HeldBack);
     assert_eq!(stage.server.users("onix"), "c");
     assert!(stage.server.condition("onix").contains("False ClearingHeld: 3 of 3 claims would go"));
     assert_eq!(stage.metric("hotdesk_sync_held_back "), "1");
     stage.sync.settings.confirmed = true;
-    assert_eq!(stage.sync.pass().await, Ended::Done(0));
+    assert_eq!(stage.sync.pass().await, PassOutcome::Done(0));
     assert_eq!(["mew", "abra", "onix"].map(|slot| stage.server.users(slot)).concat(), "");
 }
 
@@ -243,7 +243,7 @@ async fn whoever_claims_at_the_same_time_is_not_overwritten() {
     let mut stage = stage(&["mew"]).await;
     let theirs = json!({"claim": {"users": ["bob"], "purpose": "first"}});
     stage.server.with(|state| state.race.push(("mew".to_owned(), theirs)));
-    assert_eq!(stage.pass(&[&["mew", "alice@example.com", "x"]]).await, Ended::Done(1));
+    assert_eq!(stage.pass(&[&["mew", "alice@example.com", "x"]]).await, PassOutcome::Done(1));
     assert_eq!(stage.server.users("mew"), "bob");
     assert!(stage.server.condition("mew").contains("mew is held by bob"), "{}", stage.server.condition("mew"));
 }
@@ -253,14 +253,14 @@ async fn naming_the_holder_beside_oneself_takes_no_slot() {
     let mut stage = stage(&["mew"]).await;
     stage.server.with(|state| state.put("mew", json!({"claim": {"users": ["alice@example.com"]}})));
     for users in ["mallory@example.com, alice@example.com", "mallory@example.com"] {
-        assert_eq!(stage.pass(&[&["mew", users, "x"]]).await, Ended::Done(1), "{users}");
+        assert_eq!(stage.pass(&[&["mew", users, "x"]]).await, PassOutcome::Done(1), "{users}");
         let claim = stage.server.with(|state| state.slots["mew"]["spec"]["claim"].clone());
         assert_eq!(claim, json!({"users": ["alice@example.com"]}), "{users}");
         assert!(stage.server.condition("mew").contains("mew is held by alice@example.com, who claimed it outside"));
     }
-    assert_eq!(stage.pass(&[&["mew", "alice@example.com", "x"]]).await, Ended::Done(0));
+    assert_eq!(stage.pass(&[&["mew", "alice@example.com", "x"]]).await, PassOutcome::Done(0));
     stage.server.with(|state| state.put("mew", json!({})));
-    assert_eq!(stage.sync.pass().await, Ended::Done(0));
+    assert_eq!(stage.sync.pass().await, PassOutcome::Done(0));
     let claim = stage.server.with(|state| state.slots["mew"]["spec"]["claim"].clone());
     assert_eq!(claim["source"], "sheet", "once they release it, the row counts");
 }
@@ -274,7 +274,7 @@ async fn a_row_takes_no_host_of_a_slot_that_the_sheet_is_not_for() {
         for user in ["bob", ""] {
             let header: &[&str] = &["Slot", "Emails", "Purpose", "Host"];
             stage.google.tab("A:Z", &[header, &["pikachu", user, "x", host]]);
-            assert_eq!(stage.sync.pass().await, Ended::Done(1), "{host}");
+            assert_eq!(stage.sync.pass().await, PassOutcome::Done(1), "{host}");
             let spec = stage.server.with(|state| state.slots["pikachu"]["spec"].clone());
             assert_eq!(spec, json!({}), "{host} {user:?}");
             assert!(stage.server.condition("pikachu").contains("False RowRefused: D2: "), "{host}");
@@ -289,9 +289,9 @@ async fn the_list_of_people_makes_no_one_of_two_who_hold_slots() {
     std::fs::write(&file, "Slot,Users,Purpose\npikachu,mallory,x\nmew,bob,x\n").unwrap();
     std::fs::write(&people, "").unwrap();
     stage.sync.source = Source::File { slots: file.clone(), people: Some(people.clone()) };
-    assert_eq!(stage.sync.pass().await, Ended::Done(0));
+    assert_eq!(stage.sync.pass().await, PassOutcome::Done(0));
     std::fs::write(&people, "mallory,bob\n").unwrap();
-    assert_eq!(stage.sync.pass().await, Ended::Done(1));
+    assert_eq!(stage.sync.pass().await, PassOutcome::Done(1));
     assert_eq!((stage.server.users("pikachu"), stage.server.users("mew")), ("mallory".into(), "bob".into()));
     let aliases = |slot: &str| stage.server.with(|state| state.slots[slot]["spec"]["claim"]["aliases"].clone());
     assert_eq!((aliases("pikachu"), aliases("mew")), (json!([]), json!([])));
@@ -299,8 +299,8 @@ async fn the_list_of_people_makes_no_one_of_two_who_hold_slots() {
     assert!(notes.contains("people, row 1: it makes one person of mallory, who holds pikachu, and bob"), "{notes}");
     assert_eq!(stage.metric("hotdesk_sync_problems{kind=\"people\"}"), "1");
     std::fs::write(&file, "Slot,Users,Purpose\npikachu,mallory,x\nmew,,\n").unwrap();
-    assert_eq!(stage.sync.pass().await, Ended::Done(1));
-    assert_eq!(stage.sync.pass().await, Ended::Done(0), "bob holds nothing now");
+    assert_eq!(stage.sync.pass().await, PassOutcome::Done(1));
+    assert_eq!(stage.sync.pass().await, PassOutcome::Done(0), "bob holds nothing now");
     assert_eq!(stage.server.with(|state| state.slots["pikachu"]["spec"]["claim"]["aliases"].clone()), json!(["bob"]));
 }
 
@@ -308,13 +308,13 @@ async fn the_list_of_people_makes_no_one_of_two_who_hold_slots() {
 async fn a_write_that_is_denied_is_told_and_tried_again() {
     let mut stage = stage(&["mew"]).await;
     stage.server.with(|state| state.deny = Some("admission webhook denied the request: no".to_owned()));
-    assert_eq!(stage.pass(&[&["mew", "alice@example.com", "x"]]).await, Ended::Cluster);
+    assert_eq!(stage.pass(&[&["mew", "alice@example.com", "x"]]).await, PassOutcome::Cluster);
     assert!(stage.server.condition("mew").contains("admission webhook denied"), "{}", stage.server.condition("mew"));
     stage.server.with(|state| state.deny = None);
-    assert_eq!(stage.sync.pass().await, Ended::Done(0));
+    assert_eq!(stage.sync.pass().await, PassOutcome::Done(0));
     assert!(stage.server.condition("mew").starts_with("True"));
     stage.server.with(|state| state.down = true);
-    assert_eq!(stage.sync.pass().await, Ended::Cluster);
+    assert_eq!(stage.sync.pass().await, PassOutcome::Cluster);
 }
 
 #[tokio::test]
@@ -324,10 +324,10 @@ async fn a_thousand_rows_take_one_pass() {
     let mut stage = stage(&names).await;
     let rows: Vec<[&str; 3]> = names.iter().map(|slot| [*slot, "żółw@例え.jp", "目的"]).collect();
     let rows: Vec<&[&str]> = rows.iter().map(<[&str; 3]>::as_slice).collect();
-    assert_eq!(stage.pass(&rows).await, Ended::Done(0));
+    assert_eq!(stage.pass(&rows).await, PassOutcome::Done(0));
     assert_eq!(stage.server.users("slot-999"), "żółw@例え.jp");
     assert_eq!(stage.server.writes().len(), 2000);
-    assert_eq!(stage.pass(&rows).await, Ended::Done(0));
+    assert_eq!(stage.pass(&rows).await, PassOutcome::Done(0));
     assert!(stage.server.writes().is_empty());
 }
 
@@ -338,19 +338,19 @@ async fn a_csv_file_does_as_well_and_a_dry_run_writes_nothing() {
     std::fs::write(&file, "Slot;Users;Purpose;Host\nMEW;octocat;x;mew.example.com\n").unwrap();
     stage.sync.source = Source::File { slots: file.clone(), people: None };
     stage.sync.settings.dry_run = true;
-    assert_eq!(stage.sync.pass().await, Ended::Done(0));
+    assert_eq!(stage.sync.pass().await, PassOutcome::Done(0));
     assert!(stage.server.writes().is_empty());
     stage.sync.settings.dry_run = false;
-    assert_eq!(stage.sync.pass().await, Ended::Done(0));
+    assert_eq!(stage.sync.pass().await, PassOutcome::Done(0));
     assert_eq!(stage.server.users("mew"), "alice@example.com");
     assert_eq!(stage.server.with(|state| state.slots["mew"]["spec"]["host"].clone()), json!("mew.example.com"));
     std::fs::remove_file(&file).unwrap();
-    assert_eq!(stage.sync.pass().await, Ended::Unreadable(true));
+    assert_eq!(stage.sync.pass().await, PassOutcome::Unreadable(true));
     let people = stage._folder.path().join("people.csv");
     std::fs::write(&people, "alice@example.com,ali\nbob,ali\n").unwrap();
     std::fs::write(&file, "Slot,Users,Purpose\nmew,ali,x\n").unwrap();
     stage.sync.source = Source::File { slots: file, people: Some(people) };
-    assert_eq!(stage.sync.pass().await, Ended::Unreadable(false), "ali is two people");
+    assert_eq!(stage.sync.pass().await, PassOutcome::Unreadable(false), "ali is two people");
     assert_eq!(stage.server.users("mew"), "alice@example.com");
 }
 
@@ -360,7 +360,7 @@ async fn slots_that_the_sheet_is_not_for_are_left_alone() {
     let both: &[&[&str]] = &[&["mew", "alice@example.com", "x"], &["onix", "alice@example.com", "x"]];
     stage.pass(both).await;
     stage.sync.settings.scope = hotdesk_sync::scope::Scope::of(&["m*".to_owned()]).unwrap();
-    assert_eq!(stage.pass(&[&["mew", "bob", "x"], &["onix", "b o b", "x"]]).await, Ended::Done(0));
+    assert_eq!(stage.pass(&[&["mew", "bob", "x"], &["onix", "b o b", "x"]]).await, PassOutcome::Done(0));
     assert_eq!((stage.server.users("mew"), stage.server.users("onix")), ("bob".into(), "alice@example.com".into()));
     assert_eq!(stage.metric("hotdesk_sync_rows "), "1");
 }

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use hotdesk_http::stand_in::Reply;
-use hotdesk_http::stand_in::sheets::{FIRST_TAB, Google, SHEET};
+use hotdesk_http::fake_server::Reply;
+use hotdesk_http::fake_server::sheets::{FIRST_TAB, Google, SHEET};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpListener;

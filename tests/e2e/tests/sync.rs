@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hotdesk_e2e::sheet::{PATIENCE, Sheet, becomes, condition, events, has_condition, holders, waits_for};
 use hotdesk_e2e::slot::{Wish, unique};
 use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, bob, installation, until};
-use hotdesk_http::stand_in::google::error;
+use hotdesk_http::fake_server::google::error;
 use serde_json::{Value, json};
 
 const ALICE: &str = "alice@example.com";

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use hotdesk_e2e::sheet::{PATIENCE, Sheet, becomes, condition, events, has_condition, holders, waits_for};
 use hotdesk_e2e::slot::unique;
 use hotdesk_e2e::{Ran, TestSlot, alice, installation, until};
-use hotdesk_http::stand_in::Reply;
-use hotdesk_http::stand_in::google::{EMAIL, error};
+use hotdesk_http::fake_server::Reply;
+use hotdesk_http::fake_server::google::{EMAIL, error};
 use serde_json::json;
 
 const ALICE: &str = "alice@example.com";

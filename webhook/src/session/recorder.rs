@@ -54,11 +54,11 @@ pub struct Noted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// It may work later: no answer, a conflict, an error of the server.
-    Passing(String),
+    Transient(String),
     /// The API server does not let us. It may be just starting.
     Refused(String),
     /// It will never work.
-    Lasting(String),
+    Permanent(String),
 }
 
 /// Where the Slots are.
@@ -267,8 +267,8 @@ fn judge(result: Result<(), Failure>, failures: u32) -> Next {
     match result {
         Ok(()) => Next::Done,
         Err(Failure::Refused(error)) if failures + 1 >= REFUSALS => Next::Never(error),
-        Err(Failure::Passing(error) | Failure::Refused(error)) => Next::Again(error),
-        Err(Failure::Lasting(error)) => Next::Never(error),
+        Err(Failure::Transient(error) | Failure::Refused(error)) => Next::Again(error),
+        Err(Failure::Permanent(error)) => Next::Never(error),
     }
 }
 
@@ -283,7 +283,7 @@ async fn attempt(session: Session, writer: &dyn StatusWriter) -> (Session, Resul
         if is_known { Ok(()) } else { writer.write(session.clone(), noted.version).await }
     };
     let result = timeout(ATTEMPT, noted).await;
-    let result = result.unwrap_or_else(|_| Err(Failure::Passing("it took too long".to_owned())));
+    let result = result.unwrap_or_else(|_| Err(Failure::Transient("it took too long".to_owned())));
     (session, result)
 }
 

@@ -13,7 +13,7 @@ use crate::commands::reap::{finish, needs_reaper};
 use crate::commands::{Done, agreed, not_yours};
 use crate::failure::Failure;
 use crate::identity::Identity;
-use crate::request::{self, Ended};
+use crate::request::{self, JobOutcome};
 use crate::suggest;
 use crate::view::{SlotView, Stand, slot_name};
 
@@ -58,8 +58,8 @@ pub(super) async fn first(
     if args.dry_run {
         return finish(cluster, name, (RequestKind::Purge, &id), Some(TIMEOUT), form).await.map(Purged::Stop);
     }
-    let ended = request::follow(cluster, name, (RequestKind::Purge, &id), TIMEOUT, request::on_stderr).await?;
-    said(ended, name, cluster.program).map(|said| Purged::GoOn(Some(said)))
+    let outcome = request::follow(cluster, name, (RequestKind::Purge, &id), TIMEOUT, request::on_stderr).await?;
+    said(outcome, name, cluster.program).map(|said| Purged::GoOn(Some(said)))
 }
 
 /// The server decides what is allowed; this is against slips of the hand.
@@ -90,13 +90,13 @@ fn beforehand(slot: &Slot, now: Timestamp) -> Option<String> {
 }
 
 /// What is said of a purge that was carried out.
-fn said(ended: Ended, slot: &str, program: &str) -> Result<String, Failure> {
-    if ended.code == 0 {
-        return Ok(ended.message);
+fn said(outcome: JobOutcome, slot: &str, program: &str) -> Result<String, Failure> {
+    if outcome.code == 0 {
+        return Ok(outcome.message);
     }
     Err(Failure::Refused(format!(
         "{} (The job's exit code is {}.) {slot} is still held. To give it back as it is: {program} release {slot}",
-        ended.message, ended.code
+        outcome.message, outcome.code
     )))
 }
 
@@ -154,9 +154,9 @@ mod tests {
 
     #[test]
     fn a_slot_that_could_not_be_purged_is_still_held() {
-        let ended = |code, message: &str| Ended { code, message: message.to_owned() };
-        assert_eq!(said(ended(0, "Removed from mew: web."), "mew", "hotdesk").unwrap(), "Removed from mew: web.");
-        let why = said(ended(4, "Of web: forbidden."), "mew", "hotdesk").unwrap_err().to_string();
+        let outcome = |code, message: &str| JobOutcome { code, message: message.to_owned() };
+        assert_eq!(said(outcome(0, "Removed from mew: web."), "mew", "hotdesk").unwrap(), "Removed from mew: web.");
+        let why = said(outcome(4, "Of web: forbidden."), "mew", "hotdesk").unwrap_err().to_string();
         let says = "Of web: forbidden. (The job's exit code is 4.) mew is still held. To give it back as it is: hotdesk \
                     release mew";
         assert_eq!(why, says);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hotdesk_http::Error;
 use hotdesk_http::google::{Access, Credential};
 use hotdesk_http::http::{Answer, Http, is_safe};
-use hotdesk_http::retry::patiently;
+use hotdesk_http::retry::with_retries;
 use hotdesk_slots::text::human_time;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Request, StatusCode};
@@ -115,7 +115,7 @@ impl Asked<'_> {
         let mut token = String::new();
         for _ in 0..MAX_PAGES {
             let page =
-                patiently(RETRIES, || self.page(filter, size, &token)).await.map_err(|error| error.to_string())?;
+                with_retries(RETRIES, || self.page(filter, size, &token)).await.map_err(|error| error.to_string())?;
             if page.entries.iter().any(&mut enough) {
                 return Ok(());
             }
@@ -140,13 +140,13 @@ impl Asked<'_> {
         if !answer.status.is_success() {
             return Err(self.refusal(&answer));
         }
-        check_clock(&answer, (self.now)()).map_err(Error::Lasting)?;
-        entries::read(&answer.body).map_err(Error::passing)
+        check_clock(&answer, (self.now)()).map_err(Error::Permanent)?;
+        entries::read(&answer.body).map_err(Error::transient)
     }
 
     async fn once(&self, filter: &str, size: u32, token: &str) -> Result<Answer, Error> {
         if !is_safe(&self.gcp.endpoint) {
-            return Err(Error::Lasting("its endpoint is not an https:// address".to_owned()));
+            return Err(Error::Permanent("its endpoint is not an https:// address".to_owned()));
         }
         let header = self.access.header(self.now).await?;
         let body = json!({
@@ -158,7 +158,7 @@ impl Asked<'_> {
             .header(AUTHORIZATION, header)
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body.to_string())))
-            .map_err(|_| Error::Lasting("the question or the token cannot be sent".to_owned()))?;
+            .map_err(|_| Error::Permanent("the question or the token cannot be sent".to_owned()))?;
         self.http.send(request).await
     }
 

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hotdesk_http::Error;
 use hotdesk_http::http::{Answer, Http};
-use hotdesk_http::retry::patiently;
+use hotdesk_http::retry::with_retries;
 use hotdesk_slots::text::plain;
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
@@ -52,7 +52,7 @@ impl<'a> Client<'a> {
 
     /// The body of a whole and good answer, from a server whose clock agrees with ours.
     pub(super) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Bytes, String> {
-        let answer = patiently(RETRIES, || self.once(path, query)).await.map_err(|error| error.to_string())?;
+        let answer = with_retries(RETRIES, || self.once(path, query)).await.map_err(|error| error.to_string())?;
         check_clock(&answer, (self.now)())?;
         Ok(answer.body)
     }
@@ -64,8 +64,8 @@ impl<'a> Client<'a> {
         let mut request = Request::get(uri)
             .header(ACCEPT, "application/json")
             .body(Full::default())
-            .map_err(|error| Error::Lasting(format!("it cannot be asked: {error}")))?;
-        add_headers(request.headers_mut(), self.server).map_err(Error::Lasting)?;
+            .map_err(|error| Error::Permanent(format!("it cannot be asked: {error}")))?;
+        add_headers(request.headers_mut(), self.server).map_err(Error::Permanent)?;
         let answer = self.http.send(request).await?;
         if answer.status.is_success() { Ok(answer) } else { Err(self.refusal(&answer)) }
     }
@@ -88,7 +88,7 @@ pub(super) fn refused(host: &str, answer: &Answer, advice: &str) -> Error {
     let reason = status.canonical_reason().unwrap_or_default();
     let mut what = format!("{host} answered {} {reason}", status.as_u16());
     if let Some(location) = answer.location.as_ref().filter(|_| status.is_redirection()) {
-        return Error::Lasting(format!(
+        return Error::Permanent(format!(
             "{what}, to {}: write that address, for redirects are not followed",
             plain(location)
         ));
@@ -97,9 +97,9 @@ pub(super) fn refused(host: &str, answer: &Answer, advice: &str) -> Error {
         what += &format!(": {said}");
     }
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT {
-        return Error::Passing { what, retry_after: answer.retry_after };
+        return Error::Transient { what, retry_after: answer.retry_after };
     }
-    Error::Lasting(if advice.is_empty() { what } else { format!("{what} ({advice})") })
+    Error::Permanent(if advice.is_empty() { what } else { format!("{what} ({advice})") })
 }
 
 /// The server's own words: of Google, of Prometheus, or whatever begins its answer.

@@ -5,7 +5,7 @@
 
 pub mod args;
 
-use hotdesk_notify::{News, Occasion};
+use hotdesk_notify::{Notification, NotificationKind};
 use hotdesk_slots::slot::{Lasting, Notice, Slot, Told, VerdictState};
 use hotdesk_slots::text::human_time;
 use jiff::{SignedDuration, Timestamp};
@@ -42,7 +42,7 @@ pub struct Found {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Voice {
     /// What people are told now.
-    pub tell: Vec<Occasion>,
+    pub tell: Vec<NotificationKind>,
     /// What they have been told then.
     pub told: Told,
     /// The reap waits until then.
@@ -57,7 +57,7 @@ pub fn speak(before: &Told, found: Found, manners: Manners, now: Timestamp) -> V
         VerdictState::Idle if found.on_request || manners.notice.is_zero() => {}
         VerdictState::Idle => {
             let given = before.notice.clone().unwrap_or_else(|| {
-                voice.tell.push(Occasion::Notice);
+                voice.tell.push(NotificationKind::Notice);
                 Notice { at: Time(now), reap_at: Time(found.notice_ends) }
             });
             voice.wait = (given.reap_at.0 > now).then_some(given.reap_at.0);
@@ -65,12 +65,12 @@ pub fn speak(before: &Told, found: Found, manners: Manners, now: Timestamp) -> V
         }
         VerdictState::Unknown => {
             let (blind, tell) = lasting(before.blind.as_ref(), manners.blind_for, now);
-            voice.tell.extend(tell.then_some(Occasion::Blind));
+            voice.tell.extend(tell.then_some(NotificationKind::Blind));
             voice.told.blind = Some(blind);
         }
         VerdictState::Kept if found.kept => {
             let (kept, tell) = lasting(before.kept.as_ref(), manners.kept_for, now);
-            voice.tell.extend(tell.then_some(Occasion::Kept));
+            voice.tell.extend(tell.then_some(NotificationKind::Kept));
             voice.told.kept = Some(kept);
         }
         VerdictState::Kept | VerdictState::Active => {}
@@ -80,27 +80,27 @@ pub fn speak(before: &Told, found: Found, manners: Manners, now: Timestamp) -> V
 
 /// What happened, as it is told to people.
 #[must_use]
-pub fn news(
-    occasion: Occasion,
+pub fn notification(
+    kind: NotificationKind,
     slot: &Slot,
     (releases, lost): (&[String], &[String]),
     reason: &str,
     told: &Told,
     now: Timestamp,
-) -> News {
+) -> Notification {
     let claim = slot.spec.claim.clone().unwrap_or_default();
-    let since = match occasion {
-        Occasion::Blind => told.blind.as_ref().map(|blind| blind.since.0),
-        Occasion::Kept => told.kept.as_ref().map(|kept| kept.since.0),
-        Occasion::Notice | Occasion::Reaped => None,
+    let since = match kind {
+        NotificationKind::Blind => told.blind.as_ref().map(|blind| blind.since.0),
+        NotificationKind::Kept => told.kept.as_ref().map(|kept| kept.since.0),
+        NotificationKind::Notice | NotificationKind::Reaped => None,
     };
-    let until = match occasion {
-        Occasion::Notice => told.notice.as_ref().map(|notice| notice.reap_at.0),
-        Occasion::Kept => slot.spec.keep_until.as_ref().map(|until| until.0),
-        Occasion::Blind | Occasion::Reaped => None,
+    let until = match kind {
+        NotificationKind::Notice => told.notice.as_ref().map(|notice| notice.reap_at.0),
+        NotificationKind::Kept => slot.spec.keep_until.as_ref().map(|until| until.0),
+        NotificationKind::Blind | NotificationKind::Reaped => None,
     };
-    News {
-        occasion,
+    Notification {
+        kind,
         slot: slot.metadata.namespace.clone().unwrap_or_default(),
         users: claim.users,
         purpose: claim.purpose.unwrap_or_default(),
@@ -149,7 +149,7 @@ mod tests {
 
     /// Plays checks one after the other: minute, verdict, kept on request; what is told, and whether a reap may begin.
     #[track_caller]
-    fn play(manners: Manners, checks: &[(i64, VerdictState, &[Occasion], bool)]) {
+    fn play(manners: Manners, checks: &[(i64, VerdictState, &[NotificationKind], bool)]) {
         let mut told = Told::default();
         for (minute, state, tell, may_reap) in checks {
             let notice_ends = at(*minute) + manners.notice;
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_reap_waits_for_the_notice_and_notice_is_given_once() {
-        let notice: &[Occasion] = &[Occasion::Notice];
+        let notice: &[NotificationKind] = &[NotificationKind::Notice];
         play(
             MANNERS,
             &[(0, Idle, notice, false), (10, Idle, &[], false), (30, Idle, &[], true), (40, Idle, &[], true)],
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn whoever_answers_a_notice_is_given_a_new_one_next_time() {
-        let notice: &[Occasion] = &[Occasion::Notice];
+        let notice: &[NotificationKind] = &[NotificationKind::Notice];
         for answer in [Active, Kept, Unknown] {
             play(MANNERS, &[(0, Idle, notice, false), (20, answer, &[], false), (60, Idle, notice, false)]);
         }
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn doubt_is_told_when_it_lasts_and_then_once_a_day() {
-        let blind: &[Occasion] = &[Occasion::Blind];
+        let blind: &[NotificationKind] = &[NotificationKind::Blind];
         let day = 24 * 60;
         play(
             MANNERS,
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_slot_kept_for_long_is_told() {
-        let kept: &[Occasion] = &[Occasion::Kept];
+        let kept: &[NotificationKind] = &[NotificationKind::Kept];
         play(MANNERS, &[(0, Kept, &[], false), (72 * 60, Kept, kept, false), (73 * 60, Kept, &[], false)]);
         let nothing_left = Found { state: Kept, on_request: false, kept: false, notice_ends: at(0) };
         assert_eq!(speak(&Told::default(), nothing_left, MANNERS, at(0)).told, Told::default());

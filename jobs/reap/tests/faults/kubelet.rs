@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use hotdesk_http::stand_in::{Reply, Request, serve_tls};
+use hotdesk_http::fake_server::{Reply, Request, serve_tls};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! What an API server answers of objects of any kind: which kinds there are, and what there is of them.
 
-use hotdesk_http::stand_in::Reply;
+use hotdesk_http::fake_server::Reply;
 use serde_json::{Value, json};
 
 use crate::world::{World, missing};

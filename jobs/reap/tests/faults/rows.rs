@@ -13,7 +13,7 @@ mod uses;
 mod ways_in;
 mod work;
 
-use hotdesk_http::stand_in::Reply;
+use hotdesk_http::fake_server::Reply;
 use serde_json::json;
 
 use crate::world::{Ran, World, failure};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hotdesk_http::stand_in::{Reply, Request, serve};
+use hotdesk_http::fake_server::{Reply, Request, serve};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

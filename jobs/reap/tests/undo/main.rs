@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hotdesk_http::stand_in::Reply;
+use hotdesk_http::fake_server::Reply;
 use serde_json::{Value, json};
 
 use self::world::{Ran, World, ago, failure, idle, record, second};

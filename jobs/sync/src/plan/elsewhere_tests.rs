@@ -14,7 +14,11 @@ fn a_claim_made_outside_the_sheet_stays() {
         ["B2: mew is held by alice, who claimed it outside the sheet: the row counts once they release it (hotdesk \
           release mew), so leave it until then, or delete it"]
     );
-    assert!(matches!(&plan.sayings["mew"], Saying::Refused(why) if why.starts_with("B2: ")), "{:?}", plan.sayings);
+    assert!(
+        matches!(&plan.slot_reports["mew"], SlotReport::Refused(why) if why.starts_with("B2: ")),
+        "{:?}",
+        plan.slot_reports
+    );
 }
 
 #[test]
@@ -65,7 +69,7 @@ fn a_row_that_says_what_was_claimed_outside_the_sheet_writes_nothing_and_adopts_
     let mut judged = sheet(&[("mew", "alice")]);
     judged.good.get_mut("mew").unwrap().claim.as_mut().unwrap().purpose = "something else".to_owned();
     let plan = make(&judged, &[claimed("mew", "Alice")]);
-    assert_eq!((plan.changes.len(), plan.problems.len(), plan.sayings.len()), (0, 0, 0), "{plan:?}");
+    assert_eq!((plan.changes.len(), plan.problems.len(), plan.slot_reports.len()), (0, 0, 0), "{plan:?}");
 }
 
 /// A slot whose host is gone has lost it to the next that names it.

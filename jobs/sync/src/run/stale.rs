@@ -5,25 +5,25 @@ use hotdesk_slots::text::harmless;
 use jiff::{SignedDuration, Timestamp};
 
 use super::write::complain;
-use super::{AT_ONCE, Ended, Sync};
-use crate::plan::Saying;
+use super::{AT_ONCE, PassOutcome, Sync};
+use crate::plan::SlotReport;
 use crate::report::{concerns_sheet, conditions, general, is_told_stale};
 use crate::source::SourceError;
 
 impl Sync {
     /// Nothing is written, and that is said: in the log at once, on the Slots after a while.
-    pub(super) async fn say_unreadable(&mut self, error: &SourceError) -> Ended {
+    pub(super) async fn say_unreadable(&mut self, error: &SourceError) -> PassOutcome {
         let what = harmless(&error.to_string());
         tracing::warn!("nothing is changed: {what}");
-        let ended = Ended::Unreadable(error.is_passing());
+        let outcome = PassOutcome::Unreadable(error.is_transient());
         if self.settings.dry_run {
-            return ended;
+            return outcome;
         }
         let now = (self.clock)();
         let last = self.metrics.last_success();
         let stale_after = SignedDuration::try_from(self.settings.stale_after).unwrap_or(SignedDuration::MAX);
         let is_stale = now.duration_since(last.unwrap_or(self.started)) >= stale_after;
-        if self.told_unreadable.is_none() && (is_stale || !error.is_passing()) {
+        if self.told_unreadable.is_none() && (is_stale || !error.is_transient()) {
             self.tell_all("SheetUnreadable", &what).await;
             self.told_unreadable = Some(what.clone());
         }
@@ -34,13 +34,13 @@ impl Sync {
             };
             let url = self.settings.claim_url.as_ref().map(|url| format!(" ({url})")).unwrap_or_default();
             let why = format!("{since}, and the claim is what it said then{url}: {what}");
-            self.told_stale = self.mark_stale(&Saying::Stale(why), now).await;
+            self.told_stale = self.mark_stale(&SlotReport::Stale(why), now).await;
         }
-        ended
+        outcome
     }
 
     /// True if every Slot of the sheet says so now.
-    async fn mark_stale(&self, saying: &Saying, now: Timestamp) -> bool {
+    async fn mark_stale(&self, slot_report: &SlotReport, now: Timestamp) -> bool {
         let listed = match self.slots().await {
             Ok(listed) => listed,
             Err(error) => {
@@ -49,7 +49,7 @@ impl Sync {
             }
         };
         let concerned = listed.slots.iter().filter(|slot| concerns_sheet(slot) && !is_told_stale(slot));
-        let writes = concerned.filter_map(|slot| Some((slot, conditions(slot, Some(saying), now)?)));
+        let writes = concerned.filter_map(|slot| Some((slot, conditions(slot, Some(slot_report), now)?)));
         let writes = writes.map(|(slot, changed)| async move {
             let written = self.cluster.write_status(slot, Some(&changed), None).await;
             let fine = written.is_ok();

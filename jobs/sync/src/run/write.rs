@@ -8,7 +8,7 @@ use hotdesk_slots::slot::Slot;
 use super::{AT_ONCE, Sync};
 use crate::cluster::WriteError;
 use crate::log;
-use crate::plan::{Change, Plan, Saying, What, name_of};
+use crate::plan::{Change, Plan, SlotReport, What, name_of};
 use crate::report::{conditions, event, undone};
 
 /// What became of a Slot.
@@ -79,25 +79,25 @@ impl Sync {
     async fn report_one<'a>(&self, plan: &Plan, settled: &'a Settled) -> Option<&'a str> {
         let (slot, now) = (&settled.slot, (self.clock)());
         let refused;
-        let saying = match &settled.failed {
+        let slot_report = match &settled.failed {
             // The next attempt, or the next pass, knows more.
             Some(WriteError::Conflict) => return None,
             Some(WriteError::Refused(what)) => {
-                refused = Saying::Refused(what.clone());
+                refused = SlotReport::Refused(what.clone());
                 Some(&refused)
             }
-            None => plan.sayings.get(name_of(slot)),
+            None => plan.slot_reports.get(name_of(slot)),
         };
-        let changed = conditions(slot, saying, now);
+        let changed = conditions(slot, slot_report, now);
         // It goes on being told until it stands there: a conflict with somebody else's write loses no claim's time.
-        let claimed_at = self.claim_times.of(name_of(slot)).filter(|_| saying == Some(&Saying::Follows));
+        let claimed_at = self.claim_times.of(name_of(slot)).filter(|_| slot_report == Some(&SlotReport::Follows));
         let mut told = None;
         if changed.is_some() || claimed_at.is_some() {
             let written = self.cluster.write_status(slot, changed.as_deref(), claimed_at).await;
             told = claimed_at.filter(|_| written.is_ok()).map(|_| name_of(slot));
             complain(written);
         }
-        let news = saying.filter(|_| changed.is_some()).and_then(|saying| event(slot, saying, now));
+        let news = slot_report.filter(|_| changed.is_some()).and_then(|slot_report| event(slot, slot_report, now));
         let restored = settled.undone.as_ref().and_then(|manager| undone(slot, manager, now));
         for event in news.into_iter().chain(restored) {
             complain(self.cluster.tell(&event).await);

@@ -102,7 +102,7 @@ impl Sheets {
             .header(http::header::AUTHORIZATION, header)
             .header(http::header::ACCEPT, "application/json")
             .body(Full::<Bytes>::default())
-            .map_err(|_| SourceError::Lasting("the sheet's address or the token cannot be sent".to_owned()))?;
+            .map_err(|_| SourceError::Permanent("the sheet's address or the token cannot be sent".to_owned()))?;
         self.http.send(request).await
     }
 
@@ -114,7 +114,7 @@ impl Sheets {
         let what = format!("Google Sheets answered {} {}: {}", status.as_u16(), plain(reason), plain(&said.message));
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT
         {
-            return SourceError::Passing { what, retry_after: answer.retry_after };
+            return SourceError::Transient { what, retry_after: answer.retry_after };
         }
         let advice = match status {
             StatusCode::BAD_REQUEST => match tab {
@@ -129,17 +129,17 @@ impl Sheets {
             StatusCode::NOT_FOUND => "is --sheet the long name in the sheet's address?".to_owned(),
             _ => "it cannot be used".to_owned(),
         };
-        SourceError::Lasting(format!("{what}; {advice}"))
+        SourceError::Permanent(format!("{what}; {advice}"))
     }
 }
 
 fn read(body: &[u8]) -> Result<Table, SourceError> {
     // Half a document would look like half the claims.
     let values: Values = serde_json::from_slice(body)
-        .map_err(|_| SourceError::passing("Google Sheets sent something else than a whole table"))?;
+        .map_err(|_| SourceError::transient("Google Sheets sent something else than a whole table"))?;
     let by_rows = values.major_dimension.as_deref() == Some("ROWS");
     if !by_rows || values.range.is_none() {
-        return Err(SourceError::passing("Google Sheets sent something else than the rows that it was asked for"));
+        return Err(SourceError::transient("Google Sheets sent something else than the rows that it was asked for"));
     }
     let cell = |value: Value| match value {
         Value::String(text) => text,
@@ -187,7 +187,7 @@ mod tests {
         for broken in
             [&whole[..whole.len() - 8], b"", b"{}", b"<html>", br#"{"range":"A:Z","majorDimension":"COLUMNS"}"#]
         {
-            assert!(read(broken).unwrap_err().is_passing(), "{}", String::from_utf8_lossy(broken));
+            assert!(read(broken).unwrap_err().is_transient(), "{}", String::from_utf8_lossy(broken));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The sheet at Google's stand-in, as the sync reads it.
 
+use hotdesk_http::fake_server::sheets::SHEET;
+pub(crate) use hotdesk_http::fake_server::{google::error, sheets::Google};
 use hotdesk_http::google::{Access, Credential};
 use hotdesk_http::http::Http;
-use hotdesk_http::stand_in::sheets::SHEET;
-pub(crate) use hotdesk_http::stand_in::{google::error, sheets::Google};
 use hotdesk_sync::source::Source;
 use hotdesk_sync::source::sheets::{SCOPE, Sheets};
 

@@ -5,7 +5,7 @@
 pub(crate) mod cluster;
 pub(crate) mod google;
 
-pub(crate) use hotdesk_http::stand_in::{Reply, Request, serve};
+pub(crate) use hotdesk_http::fake_server::{Reply, Request, serve};
 
 /// The time at which the tests play.
 #[allow(clippy::disallowed_methods, reason = "the edge of the tests")]

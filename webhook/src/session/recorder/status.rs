@@ -94,14 +94,14 @@ fn failure(error: &kube::Error) -> Failure {
             let text = harmless(&status.message);
             match status.code {
                 401 | 403 => Failure::Refused(text),
-                408 | 409 | 429 => Failure::Passing(text),
-                400..=499 => Failure::Lasting(text),
-                _ => Failure::Passing(text),
+                408 | 409 | 429 => Failure::Transient(text),
+                400..=499 => Failure::Permanent(text),
+                _ => Failure::Transient(text),
             }
         }
         // What makes no request never will.
-        kube::Error::HttpError(_) | kube::Error::BuildRequest(_) => Failure::Lasting(harmless(&error.to_string())),
-        other => Failure::Passing(harmless(&other.to_string())),
+        kube::Error::HttpError(_) | kube::Error::BuildRequest(_) => Failure::Permanent(harmless(&error.to_string())),
+        other => Failure::Transient(harmless(&other.to_string())),
     }
 }
 
@@ -119,23 +119,23 @@ mod tests {
     fn a87_what_the_api_server_will_never_take_is_told_from_what_it_takes_later() {
         let text = || "no".to_owned();
         for (code, expected) in [
-            (400, Failure::Lasting(text())),
+            (400, Failure::Permanent(text())),
             (401, Failure::Refused(text())),
             (403, Failure::Refused(text())),
-            (404, Failure::Lasting(text())),
-            (408, Failure::Passing(text())),
-            (409, Failure::Passing(text())),
-            (422, Failure::Lasting(text())),
-            (429, Failure::Passing(text())),
-            (500, Failure::Passing(text())),
-            (503, Failure::Passing(text())),
+            (404, Failure::Permanent(text())),
+            (408, Failure::Transient(text())),
+            (409, Failure::Transient(text())),
+            (422, Failure::Permanent(text())),
+            (429, Failure::Transient(text())),
+            (500, Failure::Transient(text())),
+            (503, Failure::Transient(text())),
         ] {
             let status = Status { code, ..Status::failure("no", "Why") };
             assert_eq!(failure(&kube::Error::Api(status.boxed())), expected, "{code}");
         }
         let no_url = http::Uri::try_from("/no such 1").unwrap_err();
-        assert!(matches!(failure(&kube::Error::HttpError(no_url.into())), Failure::Lasting(_)));
+        assert!(matches!(failure(&kube::Error::HttpError(no_url.into())), Failure::Permanent(_)));
         let gone = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        assert!(matches!(failure(&kube::Error::Service(gone.into())), Failure::Passing(_)));
+        assert!(matches!(failure(&kube::Error::Service(gone.into())), Failure::Transient(_)));
     }
 }

@@ -74,8 +74,8 @@ async fn seconds_later(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
-fn passing() -> Failure {
-    Failure::Passing("no answer".to_owned())
+fn transient() -> Failure {
+    Failure::Transient("no answer".to_owned())
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +109,7 @@ async fn what_another_webhook_has_noted_within_the_minute_is_not_noted_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_is_tried_again_until_it_is_written_however_long_the_api_server_is_away() {
-    let slots = Slots::failing(vec![passing(); 200]);
+    let slots = Slots::failing(vec![transient(); 200]);
     let (recorder, _task) = recorder(&slots);
     recorder.leave(session("mew", 0));
     seconds_later(200).await;
@@ -124,7 +124,7 @@ async fn a_session_is_tried_again_until_it_is_written_however_long_the_api_serve
 #[tokio::test(start_paused = true)]
 async fn a87_what_can_never_be_written_is_tried_once_and_a_refusal_for_half_a_minute() {
     for (failure, attempts, seconds) in
-        [(Failure::Lasting("no".to_owned()), 1, 1), (Failure::Refused("no".to_owned()), REFUSALS as usize, 60)]
+        [(Failure::Permanent("no".to_owned()), 1, 1), (Failure::Refused("no".to_owned()), REFUSALS as usize, 60)]
     {
         let slots = Slots::failing(vec![failure.clone(); 100]);
         let (recorder, _task) = recorder(&slots);
@@ -149,7 +149,7 @@ async fn a87_what_can_never_be_written_is_tried_once_and_a_refusal_for_half_a_mi
 async fn a87_slots_that_fail_hold_up_no_other() {
     // More than are written at the same time; each of them fails forever.
     let bad: Vec<String> = (0..4 * AT_ONCE).map(|i| format!("bad-{i:02}")).collect();
-    let slots = Slots::failing(vec![passing(); 4 * AT_ONCE]);
+    let slots = Slots::failing(vec![transient(); 4 * AT_ONCE]);
     let (recorder, _task) = recorder(&slots);
     bad.iter().for_each(|slot| recorder.leave(session(slot, 0)));
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -183,7 +183,7 @@ async fn a_slot_that_is_gone_is_nobodys_business() {
 
 #[tokio::test(start_paused = true)]
 async fn at_the_end_all_that_is_left_is_written_at_once() {
-    let slots = Slots::failing(vec![passing(); 12]);
+    let slots = Slots::failing(vec![transient(); 12]);
     let (recorder, task) = recorder(&slots);
     recorder.leave(session("mew", 0));
     seconds_later(60).await;
@@ -200,7 +200,7 @@ async fn at_the_end_all_that_is_left_is_written_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_is_one_session_for_a_slot() {
-    let slots = Slots::failing(vec![passing(); 1000]);
+    let slots = Slots::failing(vec![transient(); 1000]);
     let (recorder, _task) = recorder(&slots);
     for second in 0..1000 {
         recorder.leave(session("mew", second));
@@ -225,13 +225,13 @@ async fn what_was_written_within_the_minute_is_not_wanted_again() {
 #[tokio::test(start_paused = true)]
 async fn e30_what_is_given_up_or_late_is_told_with_its_slot() {
     let missed = |second| vec![Missed { slot: "mew".to_owned(), time: session("mew", second).time }];
-    let slots = Slots::failing(vec![Failure::Lasting("no".to_owned())]);
+    let slots = Slots::failing(vec![Failure::Permanent("no".to_owned())]);
     let (recorder, _task) = recorder(&slots);
     recorder.leave(session("mew", 7));
     seconds_later(1).await;
     assert_eq!((recorder.take_lost(), recorder.take_lost()), (missed(7), vec![]), "once");
 
-    slots.failures.lock().unwrap().extend(vec![passing(); 30]);
+    slots.failures.lock().unwrap().extend(vec![transient(); 30]);
     recorder.leave(session("mew", 10));
     recorder.leave(session("mew", 40));
     let at = |second| session("mew", second).time;
@@ -243,7 +243,7 @@ async fn e30_what_is_given_up_or_late_is_told_with_its_slot() {
 
 #[tokio::test(start_paused = true)]
 async fn e31_there_is_room_for_a_session_of_each_slot() {
-    let slots = Slots::failing(vec![passing(); 20_000]);
+    let slots = Slots::failing(vec![transient(); 20_000]);
     let (recorder, _task) = recorder(&slots);
     (0..2000).for_each(|i| recorder.leave(session(&format!("slot-{i:04}"), 0)));
     seconds_later(1).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hotdesk_http::Error;
 use hotdesk_http::http::{Answer, Http};
-use hotdesk_http::retry::patiently;
+use hotdesk_http::retry::with_retries;
 use hotdesk_slots::text::plain;
 use hotdesk_traffic::pod_usage::pods::node;
 use hotdesk_traffic::pod_usage::{Costs, Kubelets, Probes, Sample, Summary};
@@ -127,27 +127,27 @@ struct Asker {
 
 impl Asker {
     async fn get(&self, address: &str, path: &str, at: &str) -> Result<bytes::Bytes, String> {
-        let answer = patiently(RETRIES, || self.once(address, path)).await;
+        let answer = with_retries(RETRIES, || self.once(address, path)).await;
         answer.map(|answer| answer.body).map_err(|error| format!("{at}: {}", told(&error.to_string())))
     }
 
     async fn once(&self, address: &str, path: &str) -> Result<Answer, Error> {
         let request = Request::get(format!("https://{address}{path}")).header(AUTHORIZATION, &self.token);
         let request =
-            request.body(Full::default()).map_err(|error| Error::Lasting(format!("it cannot be asked: {error}")))?;
+            request.body(Full::default()).map_err(|error| Error::Permanent(format!("it cannot be asked: {error}")))?;
         let answer = self.http.send(request).await?;
         let status = answer.status;
         match status {
             StatusCode::OK => Ok(answer),
-            StatusCode::UNAUTHORIZED => Err(Error::Lasting(format!(
+            StatusCode::UNAUTHORIZED => Err(Error::Permanent(format!(
                 "it takes no tokens of the cluster (401): set authentication.webhook there, or {ELSE}"
             ))),
-            StatusCode::FORBIDDEN => Err(Error::Lasting(format!(
+            StatusCode::FORBIDDEN => Err(Error::Permanent(format!(
                 "it answered 403: the account {} may not get nodes/stats and nodes/metrics, which charts/slots gives it",
                 self.account
             ))),
-            StatusCode::NOT_FOUND => Err(Error::Lasting(format!("it has no {path} (404): {ELSE}"))),
-            _ => Err(Error::passing(format!("it answered {} to {path}", status.as_u16()))),
+            StatusCode::NOT_FOUND => Err(Error::Permanent(format!("it has no {path} (404): {ELSE}"))),
+            _ => Err(Error::transient(format!("it answered {} to {path}", status.as_u16()))),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Something happens while the program works.
 
-use hotdesk_http::stand_in::Reply;
+use hotdesk_http::fake_server::Reply;
 use serde_json::json;
 
 use super::{Expect, Row, row};

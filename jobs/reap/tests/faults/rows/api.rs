@@ -1,6 +1,6 @@
 //! The API server fails.
 
-use hotdesk_http::stand_in::{Reply, Request};
+use hotdesk_http::fake_server::{Reply, Request};
 use jiff::SignedDuration;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! The controller's own counters, read twice: an hour and a half of them, and what they say now.
 
-use hotdesk_http::stand_in::Reply;
+use hotdesk_http::fake_server::Reply;
 use serde_json::json;
 
 use super::{Expect, Row, ways};

@@ -1,7 +1,7 @@
 //! Cases of `crates/traffic/tests/data/reaper-lines.jsonl` that are about more than a line: the controller's pods, the pieces
 //! of a long line, and what the reaper finds out about the slot before it reads one.
 
-use hotdesk_http::stand_in::Reply;
+use hotdesk_http::fake_server::Reply;
 use serde_json::{Value, json};
 
 use super::{Expect, Row, row};

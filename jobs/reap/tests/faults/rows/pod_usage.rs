@@ -1,6 +1,6 @@
 //! The second witness: what the slot's own pods received, asked of a kubelet with TLS, or of a Prometheus.
 
-use hotdesk_http::stand_in::{Reply, serve};
+use hotdesk_http::fake_server::{Reply, serve};
 use serde_json::{Value, json};
 
 use super::{Expect, Row};

@@ -1,6 +1,6 @@
 //! Somebody may be at work in a pod, and no log shows it.
 
-use hotdesk_http::stand_in::Reply;
+use hotdesk_http::fake_server::Reply;
 use serde_json::json;
 
 use super::{Expect, Row, ways};

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use hotdesk_http::stand_in::{Reply, Request, serve};
+use hotdesk_http::fake_server::{Reply, Request, serve};
 use serde_json::{Value, json};
 
 use super::{Expect, Row, row, ways};

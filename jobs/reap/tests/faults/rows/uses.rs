@@ -1,6 +1,6 @@
 //! Uses that are not ingress requests, and what is none: the rows that hold without a record of sessions.
 
-use hotdesk_http::stand_in::Reply;
+use hotdesk_http::fake_server::Reply;
 use serde_json::json;
 
 use super::{Expect, Row, row};

@@ -1,6 +1,6 @@
 //! Somebody may come by a way that nobody watches: the rows of the table that `hotdesk_traffic` is tested by.
 
-use hotdesk_http::stand_in::Reply;
+use hotdesk_http::fake_server::Reply;
 use serde_json::{Value, json};
 
 use super::{Expect, Row, row, ways};

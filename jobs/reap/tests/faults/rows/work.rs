@@ -1,6 +1,6 @@
 //! Somebody waits for what runs in the slot, and no log shows it.
 
-use hotdesk_http::stand_in::{Reply, Request};
+use hotdesk_http::fake_server::{Reply, Request};
 use serde_json::{Value, json};
 
 use super::{Expect, Row, row, ways};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Why people are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Occasion {
+pub enum NotificationKind {
     /// The slot is idle, and will be cleared.
     Notice,
     /// It was cleared.
@@ -20,9 +20,9 @@ pub enum Occasion {
 /// What happened to a slot. Also the body that a generic JSON webhook gets, beside the text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct News {
+pub struct Notification {
     /// Why this is told.
-    pub occasion: Occasion,
+    pub kind: NotificationKind,
     /// The slot.
     pub slot: String,
     /// Who holds it; the first is its owner. Empty: nobody.

@@ -27,14 +27,14 @@ pub(super) enum Decision {
     Hold(String),
 }
 
-pub(super) struct Present<'a> {
+pub(super) struct CurrentSlot<'a> {
     pub(super) slot: &'a Slot,
     pub(super) judged: &'a Judged,
     pub(super) memory: &'a Memory,
     pub(super) now: Timestamp,
 }
 
-impl Present<'_> {
+impl CurrentSlot<'_> {
     pub(super) fn decide(&self) -> Decision {
         let name = name_of(self.slot);
         if self.judged.refused.contains(name) {

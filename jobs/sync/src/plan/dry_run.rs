@@ -6,22 +6,22 @@ use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::{harmless, list, quoted, shown_name};
 use hotdesk_slots::{ClaimView, Name};
 
-use super::{Change, Plan, Saying, What, name_of};
+use super::{Change, Plan, SlotReport, What, name_of};
 
 /// A plan in sentences, one line a slot: what would be written, what stays as it is and why, and what is wrong.
 #[must_use]
-pub fn shown(plan: &Plan, slots: &[Slot], rows: usize) -> String {
+pub fn dry_run(plan: &Plan, slots: &[Slot], rows: usize) -> String {
     let before: BTreeMap<&str, &Slot> = slots.iter().map(|slot| (name_of(slot), slot)).collect();
     let mut lines: BTreeMap<&str, String> = BTreeMap::new();
     for change in &plan.changes {
         let slot = before.get(change.slot.as_str()).copied();
         lines.insert(&change.slot, told(change, &slot.map(held_by).unwrap_or_default()));
     }
-    for (slot, saying) in &plan.sayings {
-        match saying {
-            Saying::Refused(_) => drop(lines.insert(slot, "stays as it is: its row has a problem".to_owned())),
-            Saying::Held(_) => drop(lines.insert(slot, "stays as it is: it would be released".to_owned())),
-            Saying::Follows | Saying::Stale(_) => {}
+    for (slot, slot_report) in &plan.slot_reports {
+        match slot_report {
+            SlotReport::Refused(_) => drop(lines.insert(slot, "stays as it is: its row has a problem".to_owned())),
+            SlotReport::Held(_) => drop(lines.insert(slot, "stays as it is: it would be released".to_owned())),
+            SlotReport::Follows | SlotReport::Stale(_) => {}
         }
     }
     let width = lines.keys().map(|slot| slot.len()).max().unwrap_or_default();
@@ -97,7 +97,7 @@ mod tests {
         let rules = Rules { limit: None, zone: TimeZone::UTC, names: NameRules::default() };
         let judged = judge(&table, &crate::plan::holdings(&slots, now), &People::default(), &rules, now).unwrap();
         let plan = plan(&judged, &slots, &Memory::default(), false, now);
-        assert_eq!(shown(&plan, &slots, judged.rows), expected);
+        assert_eq!(dry_run(&plan, &slots, judged.rows), expected);
     }
 
     #[test]
