@@ -218,7 +218,11 @@ fn a_request_goes_on_when_its_controller_is_restarted() {
 fn a_lapse_is_in_the_status_within_seconds_to_the_letter() {
     let _held = installation::shared();
     let slot = held();
-    assert_eq!(slot.object()["status"]["phase"], "Held");
+    let phase = |phase: &str| {
+        let status = slot.object()["status"].clone();
+        if status["phase"] == phase { Ok(()) } else { Err(status.to_string()) }
+    };
+    until("the claim to be noted", SOON, || phase("Held"));
     let until_ = in_a_while(4);
     slot.patch(&json!({"spec": {"claim": {"until": until_}}}));
     until("the lapse to be noted", SOON, || {
