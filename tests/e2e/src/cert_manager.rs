@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::{Ran, admin, people, until};
+use crate::{CommandOutput, admin, people, until};
 
 /// Runs until it is dropped, and its kinds go with it.
 #[derive(Debug)]
@@ -64,6 +64,6 @@ impl Drop for CertManager {
     fn drop(&mut self) {
         let _gone = self.controller.kill();
         let _ended = self.controller.wait();
-        let _removed: Ran = admin().kubectl(&["delete", "--ignore-not-found", "-f", &kinds()]);
+        let _removed: CommandOutput = admin().kubectl(&["delete", "--ignore-not-found", "-f", &kinds()]);
     }
 }

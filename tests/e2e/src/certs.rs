@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::Ran;
+use crate::CommandOutput;
 use crate::people::admin;
 use crate::slot::unique;
 
 /// A Job that renews something.
 pub struct Renewal(String);
 
-fn in_hotdesk(args: &[&str]) -> Ran {
+fn in_hotdesk(args: &[&str]) -> CommandOutput {
     admin().kubectl(&[&["-n", "hotdesk"], args].concat())
 }
 

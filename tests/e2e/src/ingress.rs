@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::slot::{test_image, unique};
-use crate::{Ran, admin, objects, until};
+use crate::{CommandOutput, admin, objects, until};
 
 /// How the controller writes its access log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Ingress {
     }
 
     /// A real request, through the API server's proxy so that it works in any cluster.
-    pub fn request(&self, path: &str) -> Ran {
+    pub fn request(&self, path: &str) -> CommandOutput {
         objects::raw(&format!("/api/v1/namespaces/{}/services/http:controller:80/proxy{path}", self.namespace))
     }
 
@@ -101,7 +101,7 @@ impl Ingress {
     }
 
     /// kubectl in the controller's namespace, as the administrator.
-    pub fn kubectl(&self, args: &[&str]) -> Ran {
+    pub fn kubectl(&self, args: &[&str]) -> CommandOutput {
         admin().kubectl(&[&["-n", self.namespace()], args].concat())
     }
 }

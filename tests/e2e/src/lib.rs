@@ -9,7 +9,8 @@
 pub mod cert_manager;
 pub mod certs;
 pub mod cluster;
-pub mod crowd;
+pub mod command_output;
+pub mod concurrent_users;
 pub mod github;
 pub mod grant;
 pub mod ingress;
@@ -17,7 +18,6 @@ pub mod installation;
 pub mod load;
 pub mod objects;
 pub mod people;
-pub mod ran;
 pub mod reaper;
 pub mod requests;
 pub mod runner;
@@ -28,8 +28,8 @@ pub mod templates;
 pub mod traefik;
 pub mod wait;
 
+pub use command_output::CommandOutput;
 pub use grant::Grant;
 pub use people::{Helm, Person, admin, alice, bob, carol, ci};
-pub use ran::Ran;
 pub use slot::TestSlot;
 pub use wait::until;

@@ -11,7 +11,7 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::{Ran, admin};
+use crate::{CommandOutput, admin};
 
 const JSON: &str = "application/json";
 const MERGE: &str = "application/merge-patch+json";
@@ -110,12 +110,12 @@ fn is_absent(error: &kube::Error) -> bool {
 }
 
 /// What is at a path of the API server, as `kubectl get --raw` shows it.
-pub fn raw(path: &str) -> Ran {
+pub fn raw(path: &str) -> CommandOutput {
     let (code, stdout, stderr) = match ask("GET", path, JSON, None) {
         Ok(text) => (0, text, String::new()),
         Err(error) => (1, String::new(), error.to_string()),
     };
-    Ran { line: format!("GET {path}"), code: Some(code), stdout, stderr }
+    CommandOutput { line: format!("GET {path}"), code: Some(code), stdout, stderr }
 }
 
 /// An object, if there is one.
@@ -215,7 +215,7 @@ pub fn may(account: &str, verb: &str, namespace: &str, group: &str, resource: &s
 }
 
 /// A write that is judged and not done: a ConfigMap by this person of the developers.
-pub fn probe(namespace: &str, who: &str) -> Ran {
+pub fn probe(namespace: &str, who: &str) -> CommandOutput {
     let path = format!("/api/v1/namespaces/{namespace}/configmaps?dryRun=All");
     let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}});
     let request = Request::post(&path).header("Content-Type", JSON).header("Impersonate-User", who);
@@ -225,5 +225,5 @@ pub fn probe(namespace: &str, who: &str) -> Ran {
         Ok(_) => (0, String::new()),
         Err(error) => (1, error.to_string()),
     };
-    Ran { line: format!("POST {path} as {who}"), code: Some(code), stdout: String::new(), stderr }
+    CommandOutput { line: format!("POST {path} as {who}"), code: Some(code), stdout: String::new(), stderr }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tempfile::TempPath;
 
-use crate::Ran;
+use crate::CommandOutput;
 
 /// The checkout's root.
 pub fn root() -> PathBuf {
@@ -98,43 +98,43 @@ impl Person {
         command
     }
 
-    pub fn kubectl(&self, args: &[&str]) -> Ran {
+    pub fn kubectl(&self, args: &[&str]) -> CommandOutput {
         self.kubectl_with(args, "")
     }
 
     /// kubectl with this standard input.
-    pub fn kubectl_with(&self, args: &[&str], stdin: &str) -> Ran {
+    pub fn kubectl_with(&self, args: &[&str], stdin: &str) -> CommandOutput {
         let mut command = self.command("kubectl");
         command.args(args);
-        Ran::run(command, stdin)
+        CommandOutput::run(command, stdin)
     }
 
     /// `kubectl apply` of a manifest in a namespace.
-    pub fn apply(&self, namespace: &str, manifest: &str) -> Ran {
+    pub fn apply(&self, namespace: &str, manifest: &str) -> CommandOutput {
         self.kubectl_with(&["-n", namespace, "apply", "-f", "-"], manifest)
     }
 
     /// What a person pastes into a shell.
     #[allow(clippy::disallowed_methods)] // a test's own edge
-    pub fn shell(&self, line: &str) -> Ran {
+    pub fn shell(&self, line: &str) -> CommandOutput {
         let mut command = Command::new("bash");
         let path = std::env::var("PATH").unwrap_or_default();
         command.env("PATH", format!("{}:{path}", cluster_dir().join("bin").display()));
         command.env("KUBECONFIG", &self.kubeconfig).args(["-o", "pipefail", "-c", line]);
-        Ran::run(command, "")
+        CommandOutput::run(command, "")
     }
 
-    pub fn helm(&self, helm: Helm, args: &[&str]) -> Ran {
+    pub fn helm(&self, helm: Helm, args: &[&str]) -> CommandOutput {
         let mut command = self.command(helm.program());
         command.args(args);
-        Ran::run(command, "")
+        CommandOutput::run(command, "")
     }
 
     /// The `hotdesk` command of this checkout.
-    pub fn hotdesk(&self, args: &[&str]) -> Ran {
+    pub fn hotdesk(&self, args: &[&str]) -> CommandOutput {
         let mut command = Command::new(root().join("target/debug/hotdesk"));
         command.env("KUBECONFIG", &self.kubeconfig).args(args);
-        Ran::run(command, "")
+        CommandOutput::run(command, "")
     }
 }
 

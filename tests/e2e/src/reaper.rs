@@ -98,7 +98,7 @@ pub fn account(slot: &TestSlot) -> String {
 }
 
 /// kubectl where the reapers live, as the administrator.
-pub fn kubectl(args: &[&str]) -> crate::Ran {
+pub fn kubectl(args: &[&str]) -> crate::CommandOutput {
     admin().kubectl(&[&["-n", JOBS], args].concat())
 }
 

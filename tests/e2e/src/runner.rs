@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::github::{Issuer, Job};
 use crate::slot::unique;
-use crate::{Ran, admin, people};
+use crate::{CommandOutput, admin, people};
 
 /// A job of the example workflow, on a runner of its own.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Runner {
     }
 
     /// The first step of the example, as it stands there.
-    pub fn make_kubeconfig(&self) -> Ran {
+    pub fn make_kubeconfig(&self) -> CommandOutput {
         let workflow: Value =
             serde_saphyr::from_str(&std::fs::read_to_string(example("deploy-as-actor.yaml")).unwrap()).unwrap();
         let job = &workflow["jobs"]["deploy"];
@@ -64,7 +64,7 @@ impl Runner {
         bash.env("AUDIENCE", job["env"]["AUDIENCE"].as_str().unwrap());
         bash.env("API_SERVER", cluster["server"].as_str().unwrap());
         bash.env("API_SERVER_CA", String::from_utf8(authority).unwrap());
-        Ran::run(bash, "")
+        CommandOutput::run(bash, "")
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use crate::people::root;
-use crate::{Ran, TestSlot, admin, until};
+use crate::{CommandOutput, TestSlot, admin, until};
 
 /// What the header says, unless a test is about headers.
 pub const HEADER: &[&str] = &["Slot", "Usernames", "Purpose", "Until"];
@@ -105,18 +105,18 @@ impl Sheet {
     }
 
     /// `hotdesk resolve` of this sheet, where there is no cluster.
-    pub fn resolve(&self, user: &str, more: &[&str]) -> Ran {
+    pub fn resolve(&self, user: &str, more: &[&str]) -> CommandOutput {
         let mut command = Command::new(root().join("target/debug/hotdesk"));
         command.env_clear().env("RUST_LOG", "trace").env("KUBECONFIG", "/nonexistent");
         command.args(["resolve", "--user", user, "--sheet", SHEET, "--sheets-endpoint", &self.google.address]);
         command.arg("--google-key").arg(self.folder.path().join("key.json"));
         command.args(["--sheets-timeout", "500ms"]).args(more);
-        Ran::run(command, "")
+        CommandOutput::run(command, "")
     }
 
     /// One pass.
-    pub fn once(&self, slots: &[&TestSlot], more: &[&str]) -> Ran {
-        Ran::run(self.command(slots, more), "")
+    pub fn once(&self, slots: &[&TestSlot], more: &[&str]) -> CommandOutput {
+        CommandOutput::run(self.command(slots, more), "")
     }
 
     /// Follows the sheet, and waits until the first pass is over.

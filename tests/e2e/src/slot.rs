@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::people::{cluster_dir, root};
-use crate::{Person, Ran, objects, until};
+use crate::{CommandOutput, Person, objects, until};
 
 /// Where the reapers live, as the charts have it.
 pub const JOBS: &str = "hotdesk-jobs";
@@ -24,7 +24,7 @@ pub struct TestSlot {
 
 /// What a test slot shall be like.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct SlotBuilder {
     users: Vec<String>,
     purpose: &'static str,
     slot: Value,
@@ -40,7 +40,7 @@ pub fn unique(prefix: &str) -> String {
     format!("{prefix}-{:06x}", RandomState::new().hash_one(std::process::id()) & 0x00ff_ffff)
 }
 
-impl Wish {
+impl SlotBuilder {
     /// A slot that nobody holds.
     pub fn free() -> Self {
         let editors = vec!["developers".to_owned()];
@@ -107,12 +107,12 @@ impl Wish {
 impl TestSlot {
     /// A slot that nobody holds.
     pub fn free() -> Self {
-        Wish::free().make()
+        SlotBuilder::free().make()
     }
 
     /// A slot that this person holds.
     pub fn held_by(user: &str) -> Self {
-        Wish::held_by(&[user]).make()
+        SlotBuilder::held_by(&[user]).make()
     }
 
     /// A slot that somebody else made; its namespace goes when the test ends.
@@ -124,20 +124,20 @@ impl TestSlot {
         &self.name
     }
 
-    fn install(&self, wish: &Wish) {
-        let mut slot = wish.slot.clone();
+    fn install(&self, builder: &SlotBuilder) {
+        let mut slot = builder.slot.clone();
         slot["name"] = json!(self.name);
-        let mut reaper = wish.reaper.clone();
+        let mut reaper = builder.reaper.clone();
         reaper["image"] = product_image("reaper");
         if reaper["schedule"].is_null() {
             reaper["schedule"] = json!(in_half_an_hour());
         }
-        let values = json!({"slots": [slot], "editors": {"groups": wish.editors}, "reaper": reaper, "observer": wish.observer,
-            "access": wish.access});
+        let values = json!({"slots": [slot], "editors": {"groups": builder.editors}, "reaper": reaper, "observer": builder.observer,
+            "access": builder.access});
         let mut template = Command::new(cluster_dir().join("bin/helm"));
         let chart = root().join("charts/slots");
         template.args(["template", "slots", "-n", "hotdesk", "-f", "-"]).arg(chart);
-        let manifest = Ran::run(template, &values.to_string()).succeeded().stdout;
+        let manifest = CommandOutput::run(template, &values.to_string()).succeeded().stdout;
         let objects: Vec<Value> = serde_saphyr::from_multiple(&manifest).unwrap();
         objects::apply(&objects);
     }
@@ -166,7 +166,7 @@ impl TestSlot {
     }
 
     /// A write that is judged and not done.
-    pub fn probe(&self, who: &str) -> Ran {
+    pub fn probe(&self, who: &str) -> CommandOutput {
         objects::probe(&self.name, who)
     }
 
@@ -182,12 +182,19 @@ impl TestSlot {
     }
 
     /// kubectl in this slot.
-    pub fn kubectl(&self, who: &Person, args: &[&str]) -> Ran {
+    pub fn kubectl(&self, who: &Person, args: &[&str]) -> CommandOutput {
         who.kubectl(&[&["-n", self.name()], args].concat())
     }
 
     /// `helm install` of one of the tests' charts, and more arguments.
-    pub fn helm_install(&self, who: &Person, helm: crate::Helm, release: &str, chart: &str, more: &[&str]) -> Ran {
+    pub fn helm_install(
+        &self,
+        who: &Person,
+        helm: crate::Helm,
+        release: &str,
+        chart: &str,
+        more: &[&str],
+    ) -> CommandOutput {
         let path = crate::people::chart(chart);
         let args = ["install", release, &path, "-n", self.name(), "--set", &format!("image={}", test_image("app"))];
         who.helm(helm, &[&args[..], more].concat())

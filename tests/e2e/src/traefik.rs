@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::shared::shared;
 use crate::slot::{test_image, unique};
-use crate::{Ran, TestSlot, admin, objects, people, until};
+use crate::{CommandOutput, TestSlot, admin, objects, people, until};
 
 /// A controller, which goes with its last user.
 #[derive(Debug)]
@@ -92,12 +92,12 @@ impl Traefik {
     }
 
     /// kubectl in the controller's namespace, as the administrator.
-    pub fn kubectl(&self, args: &[&str]) -> Ran {
+    pub fn kubectl(&self, args: &[&str]) -> CommandOutput {
         admin().kubectl(&[&["-n", self.namespace()], args].concat())
     }
 
     /// A real request to a host, by somebody in the cluster.
-    pub fn request(&self, host: &str, path: &str) -> Ran {
+    pub fn request(&self, host: &str, path: &str) -> CommandOutput {
         let script = format!("wget -q -O - --header 'Host: {host}' http://$TRAEFIK_SERVICE_HOST{path}");
         self.kubectl(&["exec", "visitor", "--", "sh", "-c", &script])
     }
@@ -108,7 +108,7 @@ impl Traefik {
     }
 
     /// The same by the entry point for TCP.
-    pub fn connect(&self) -> Ran {
+    pub fn connect(&self) -> CommandOutput {
         self.kubectl(&["exec", "visitor", "--", "sh", "-c", "wget -q -O - http://$TRAEFIK_SERVICE_HOST:5432/"])
     }
 

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use hotdesk_e2e::slot::{Wish, test_image, unique};
-use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, alice, bob, ci, installation, until};
+use hotdesk_e2e::slot::{SlotBuilder, test_image, unique};
+use hotdesk_e2e::{CommandOutput, Helm, Person, TestSlot, admin, alice, bob, ci, installation, until};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -14,8 +14,8 @@ const CONTROLLER: &str = "system:serviceaccount:hotdesk:hotdesk-controller";
 const SOON: Duration = Duration::from_secs(20);
 
 fn slot_of(users: &[&str]) -> TestSlot {
-    let wish = if users.is_empty() { Wish::free() } else { Wish::held_by(users) };
-    wish.access_follows_the_claim().make()
+    let builder = if users.is_empty() { SlotBuilder::free() } else { SlotBuilder::held_by(users) };
+    builder.access_follows_the_claim().make()
 }
 
 /// The names of the subjects of the slot's binding.
@@ -42,7 +42,7 @@ fn until_may(slot: &TestSlot, who: &Person, verb: &str, what: &str, expected: &s
     });
 }
 
-fn read_secret(slot: &TestSlot, who: &Person) -> Ran {
+fn read_secret(slot: &TestSlot, who: &Person) -> CommandOutput {
     slot.kubectl(who, &["get", "secret", "treasure", "-o", "jsonpath={.data.key}"])
 }
 
@@ -53,7 +53,7 @@ fn run_a_pod(slot: &TestSlot, who: &Person) {
     slot.kubectl(who, &["wait", "pod/app", "--for=condition=Ready", "--timeout=90s"]).succeeded();
 }
 
-fn as_controller(slot: &TestSlot, args: &[&str]) -> Ran {
+fn as_controller(slot: &TestSlot, args: &[&str]) -> CommandOutput {
     slot.kubectl(&admin(), &[args, &["--as", CONTROLLER]].concat())
 }
 

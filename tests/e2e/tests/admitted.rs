@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use hotdesk_e2e::people::chart;
-use hotdesk_e2e::slot::{Wish, test_image};
-use hotdesk_e2e::{Grant, Helm, Person, Ran, TestSlot, admin, alice, ci, installation, until};
+use hotdesk_e2e::slot::{SlotBuilder, test_image};
+use hotdesk_e2e::{CommandOutput, Grant, Helm, Person, TestSlot, admin, alice, ci, installation, until};
 use serde_json::{Value, json};
 
 #[test]
@@ -44,7 +44,7 @@ fn hooks_subcharts_and_config_map_records_work_for_a_claimant() {
 #[test]
 fn every_user_and_every_group_of_a_claim_is_a_claimant_in_any_case() {
     let _held = installation::shared();
-    let slot = Wish::held_by(&[" Carol@Example.com ", "dave@example.com"]).make();
+    let slot = SlotBuilder::held_by(&[" Carol@Example.com ", "dave@example.com"]).make();
     slot.patch(&json!({"spec": {"claim": {"groups": ["payments"]}}}));
     slot.wait_until_known();
     until("the group to be seen", Duration::from_secs(20), || {
@@ -57,7 +57,7 @@ fn every_user_and_every_group_of_a_claim_is_a_claimant_in_any_case() {
 }
 
 /// A probe as somebody, perhaps in a group.
-fn as_(slot: &TestSlot, who: &str, group: Option<&str>) -> Ran {
+fn as_(slot: &TestSlot, who: &str, group: Option<&str>) -> CommandOutput {
     let create = ["create", "configmap", "probe", "--dry-run=server", "--as", who, "--as-group", "developers"];
     let groups: Vec<&str> = group.into_iter().flat_map(|g| ["--as-group", g]).collect();
     slot.kubectl(&admin(), &[&create[..], &groups].concat())
@@ -78,7 +78,7 @@ fn ci_deploys_as_the_person_whom_it_impersonates() {
     }
 }
 
-fn as_deployer(slot: &TestSlot, deployed_for: Option<&str>) -> Ran {
+fn as_deployer(slot: &TestSlot, deployed_for: Option<&str>) -> CommandOutput {
     let labels: Value = deployed_for.map_or(json!({}), |person| json!({"hotdesk.dev/for": person}));
     let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "labels": labels}});
     let who = ["--as", "deployer@example.com", "--as-group", "developers"];
@@ -116,7 +116,7 @@ fn slot_with_builder() -> TestSlot {
 }
 
 /// The token of the account that somebody makes.
-fn token(slot: &TestSlot) -> Ran {
+fn token(slot: &TestSlot) -> CommandOutput {
     slot.kubectl(&alice(), &["create", "token", "builder"])
 }
 
@@ -168,7 +168,7 @@ fn a33_what_a_former_holder_left_running_counts_no_more_when_the_slot_has_change
     late.failed_saying(&["is held by bob@example.com", "does not trust what runs there"]);
 }
 
-fn with_token(token: &str, slot: &TestSlot, args: &[&str]) -> Ran {
+fn with_token(token: &str, slot: &TestSlot, args: &[&str]) -> CommandOutput {
     slot.kubectl(&Person::by_token(token), args)
 }
 

@@ -8,14 +8,14 @@ use std::time::Duration;
 use hotdesk_e2e::certs::renew;
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper;
-use hotdesk_e2e::slot::{JOBS, Wish, unique};
-use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, bob, installation, people, until};
+use hotdesk_e2e::slot::{JOBS, SlotBuilder, unique};
+use hotdesk_e2e::{CommandOutput, Helm, TestSlot, admin, alice, bob, installation, people, until};
 use serde_json::Value;
 
 const NAMESPACE: [&str; 2] = ["-n", "hotdesk"];
 const WEBHOOK: &str = "deployment/hotdesk-webhook";
 
-fn in_hotdesk(args: &[&str]) -> Ran {
+fn in_hotdesk(args: &[&str]) -> CommandOutput {
     admin().kubectl(&[&NAMESPACE[..], args].concat())
 }
 
@@ -26,19 +26,19 @@ impl Drop for PutBack {
     fn drop(&mut self) {
         let mut install = std::process::Command::new(people::root().join("tests/install"));
         install.arg("hotdesk");
-        let ran = Ran::run(install, "");
+        let ran = CommandOutput::run(install, "");
         drop(in_hotdesk(&["scale", WEBHOOK, "--replicas=2"]));
         let ready = in_hotdesk(&["rollout", "status", WEBHOOK, "--timeout=120s"]);
         assert!(std::thread::panicking() || (ran.ok() && ready.ok()), "{ran}\n{ready}");
     }
 }
 
-fn create(slot: &TestSlot, who: &people::Person) -> Ran {
+fn create(slot: &TestSlot, who: &people::Person) -> CommandOutput {
     slot.kubectl(who, &["create", "configmap", &unique("object"), "--request-timeout=15s"])
 }
 
 /// Does something to hotdesk while a stranger tries again and again; says how often the stranger was denied.
-fn with_a_stranger_at_the_door(slot: &TestSlot, act: impl FnOnce()) -> usize {
+fn with_concurrent_denied_user(slot: &TestSlot, act: impl FnOnce()) -> usize {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let stranger = scope.spawn(|| {
@@ -80,7 +80,7 @@ fn webhooks_are_gone() {
 fn no_stranger_is_admitted_while_the_webhook_restarts_and_holders_hardly_notice() {
     let _held = installation::exclusive();
     let slot = TestSlot::held_by("alice@example.com");
-    let tries = with_a_stranger_at_the_door(&slot, || {
+    let tries = with_concurrent_denied_user(&slot, || {
         let old = webhook_pods();
         in_hotdesk(&["rollout", "restart", WEBHOOK]).succeeded();
         let mut denied = Vec::new();
@@ -107,7 +107,7 @@ fn no_stranger_is_admitted_while_both_webhooks_are_killed() {
     let _held = installation::exclusive();
     let _put_back = PutBack;
     let slot = TestSlot::held_by("alice@example.com");
-    let tries = with_a_stranger_at_the_door(&slot, || {
+    let tries = with_concurrent_denied_user(&slot, || {
         in_hotdesk(&["delete", "pods", "-l", "app.kubernetes.io/component=webhook", "--force", "--grace-period=0"])
             .succeeded();
         in_hotdesk(&["rollout", "status", WEBHOOK, "--timeout=120s"]).succeeded();
@@ -168,7 +168,7 @@ fn certificates_and_path_rotate_under_load_without_a_denial_of_holders_or_an_adm
     let slot = TestSlot::held_by("alice@example.com");
     for what in ["leaf", "ca", "path"] {
         let before = rotated(what);
-        let tries = with_a_stranger_at_the_door(&slot, || {
+        let tries = with_concurrent_denied_user(&slot, || {
             let renewal = renew(what);
             until("what is renewed to be in use", Duration::from_secs(180), || {
                 create(&slot, &alice()).succeeded();
@@ -198,7 +198,7 @@ fn e32_a_session_that_no_webhook_was_there_to_note_leaves_the_slot_in_doubt() {
     let _put_back = PutBack;
     let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
     ingress.request("/other-web-80").succeeded();
-    let slot = Wish::held_by(&["alice@example.com"]).reaper(reaper::reading(&ingress, "1s")).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).reaper(reaper::reading(&ingress, "1s")).make();
     reaper::until_it_may_read(&slot, &ingress);
     slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
     let chart = people::root().join("charts/hotdesk");

@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use hotdesk_e2e::slot::test_image;
-use hotdesk_e2e::{Grant, Person, Ran, TestSlot, admin, alice, bob, installation};
+use hotdesk_e2e::{CommandOutput, Grant, Person, TestSlot, admin, alice, bob, installation};
 use serde_json::{Value, json};
 
-fn patch(slot: &TestSlot, who: &Person, patch: &Value) -> Ran {
+fn patch(slot: &TestSlot, who: &Person, patch: &Value) -> CommandOutput {
     slot.kubectl(who, &["patch", "slot", "slot", "--type=merge", "-p", &patch.to_string()])
 }
 
-fn claim(slot: &TestSlot, who: &Person, users: &[&str]) -> Ran {
+fn claim(slot: &TestSlot, who: &Person, users: &[&str]) -> CommandOutput {
     patch(slot, who, &json!({"spec": {"claim": {"users": users, "purpose": "mine"}}}))
 }
 

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use hotdesk_e2e::people::root;
-use hotdesk_e2e::slot::{Wish, unique};
-use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, bob, ci, installation, until};
+use hotdesk_e2e::slot::{SlotBuilder, unique};
+use hotdesk_e2e::{CommandOutput, Helm, TestSlot, admin, alice, bob, ci, installation, until};
 use serde_json::{Value, json};
 
 fn hotdesk() -> PathBuf {
@@ -39,11 +39,11 @@ impl Scratch {
 }
 
 /// `hotdesk resolve` as a step of a workflow runs it.
-fn in_a_workflow(scratch: &Scratch, kubeconfig: &Path, args: &[&str]) -> Ran {
+fn in_a_workflow(scratch: &Scratch, kubeconfig: &Path, args: &[&str]) -> CommandOutput {
     let mut command = Command::new(hotdesk());
     command.arg("resolve").args(args).env("KUBECONFIG", kubeconfig);
     command.env("GITHUB_ENV", scratch.path("env")).env("GITHUB_OUTPUT", scratch.path("output"));
-    Ran::run(command, "")
+    CommandOutput::run(command, "")
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_slot_is_handed_over_and_the_new_holder_deploys() {
 #[test]
 fn whoever_shares_a_slot_keeps_it_when_it_is_handed_over() {
     let _held = installation::shared();
-    let slot = Wish::held_by(&["alice@example.com", "carol@example.com"]).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com", "carol@example.com"]).make();
     alice().hotdesk(&["hand", slot.name(), "bob@example.com"]).succeeded();
     assert_eq!(slot.object()["spec"]["claim"]["users"], json!(["bob@example.com", "carol@example.com"]));
 }
@@ -120,7 +120,7 @@ fn ci_is_told_where_to_claim_if_the_person_holds_nothing() {
 fn ci_takes_the_first_of_several_with_a_notice_or_the_one_that_is_named() {
     let _held = installation::shared();
     let (user, scratch) = (unique("octocat"), Scratch::new());
-    let (one, other) = (Wish::held_by(&[&user]).make(), Wish::held_by(&[&user]).make());
+    let (one, other) = (SlotBuilder::held_by(&[&user]).make(), SlotBuilder::held_by(&[&user]).make());
     let mut names = [one.name(), other.name()];
     names.sort_unstable();
     let first = in_a_workflow(&scratch, ci().kubeconfig(), &["--user", &user]).succeeded();
@@ -149,7 +149,7 @@ fn a_csv_file_needs_no_cluster() {
 }
 
 /// Runs the script of `action.yml` as GitHub does: every input is a variable of its environment.
-fn action(scratch: &Scratch, inputs: &[(&str, &str)], path: &Path) -> Ran {
+fn action(scratch: &Scratch, inputs: &[(&str, &str)], path: &Path) -> CommandOutput {
     let text = std::fs::read_to_string(root().join("action.yml")).unwrap();
     let action: Value = serde_saphyr::from_str(&text).unwrap();
     let step = &action["runs"]["steps"][0];
@@ -165,14 +165,14 @@ fn action(scratch: &Scratch, inputs: &[(&str, &str)], path: &Path) -> Ran {
         let given = inputs.iter().find(|(name, _)| *name == input).map(|(_, value)| *value);
         command.env(variable, given.unwrap_or(default));
     }
-    Ran::run(command, "")
+    CommandOutput::run(command, "")
 }
 
 #[test]
 fn the_action_gives_later_steps_the_namespace_and_runs_nothing_that_an_input_says() {
     let _held = installation::shared();
     let (user, scratch) = (unique("octocat"), Scratch::new());
-    let slot = Wish::held_by(&[&user]).make();
+    let slot = SlotBuilder::held_by(&[&user]).make();
     let bin = hotdesk().parent().unwrap().to_owned();
     let kubeconfig = ci().kubeconfig().to_str().unwrap().to_owned();
     let inputs = [("user", user.as_str()), ("kubeconfig", &kubeconfig), ("domain", "dev.example.com")];
@@ -208,7 +208,7 @@ impl CiRights {
         let mut helm = admin().command("helm");
         helm.args(["template", &rights.0, "-n", "hotdesk", "-f", "-"]).arg(root().join("charts/slots"));
         helm.args(["-s", "templates/ci-clusterrole.yaml", "-s", "templates/ci-clusterrolebinding.yaml"]);
-        let manifest = Ran::run(helm, &values.to_string()).succeeded().stdout;
+        let manifest = CommandOutput::run(helm, &values.to_string()).succeeded().stdout;
         admin().kubectl_with(&["apply", "-f", "-"], &manifest).succeeded();
         let known = ["auth", "whoami", "--as", login, "--as-group", "developers"];
         until("the right to be known", Duration::from_secs(20), || ci().kubectl(&known).as_result());
@@ -250,7 +250,7 @@ fn the_chart_names_whom_ci_may_be_and_never_everybody() {
     let template = |values: &Value| {
         let mut helm = admin().command("helm");
         helm.args(["template", "slots", "-n", "hotdesk", "-f", "-"]).arg(root().join("charts/slots"));
-        Ran::run(helm, &values.to_string())
+        CommandOutput::run(helm, &values.to_string())
     };
     let ci = |users: &[&str], groups: &[&str]| json!({"ci": {"users": ["ci@example.com"], "impersonate": {"users": users, "groups": groups}}});
     let rendered = template(&ci(&["alice@example.com"], &["developers"])).succeeded().stdout;
@@ -303,5 +303,5 @@ fn a_shell_learns_every_command() {
     let mut bash = Command::new("bash");
     let ask = "source /dev/stdin; COMP_WORDS=(hotdesk res); COMP_CWORD=1; _hotdesk hotdesk res hotdesk; echo \"${COMPREPLY[@]}\"";
     bash.args(["--noprofile", "--norc", "-c", ask]);
-    assert_eq!(Ran::run(bash, &script).succeeded().stdout.trim(), "restamp resolve");
+    assert_eq!(CommandOutput::run(bash, &script).succeeded().stdout.trim(), "restamp resolve");
 }

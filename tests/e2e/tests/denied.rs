@@ -5,15 +5,15 @@
 use std::time::Duration;
 
 use hotdesk_e2e::people::chart;
-use hotdesk_e2e::slot::{Wish, test_image};
-use hotdesk_e2e::{Grant, Helm, Person, Ran, TestSlot, admin, alice, bob, installation, until};
+use hotdesk_e2e::slot::{SlotBuilder, test_image};
+use hotdesk_e2e::{CommandOutput, Grant, Helm, Person, TestSlot, admin, alice, bob, installation, until};
 use serde_json::json;
 
 const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: intruder}\ndata: {a: b}\n";
 
 /// Turned away with the holder's name, the purpose, and one's own name.
 #[track_caller]
-fn denied(slot: &TestSlot, ran: Ran) -> Ran {
+fn denied(slot: &TestSlot, ran: CommandOutput) -> CommandOutput {
     let held = format!("slot \"{}\" is held by alice@example.com (\"checkout\"", slot.name());
     ran.failed_saying(&[&held, "and you are bob@example.com"])
 }
@@ -77,7 +77,7 @@ fn a_service_account_of_another_namespace_is_a_stranger_even_with_the_same_name(
     ran.failed_saying(&["is held by alice@example.com", &user]);
 }
 
-fn with_token(token: &str, namespace: &str, args: &[&str]) -> Ran {
+fn with_token(token: &str, namespace: &str, args: &[&str]) -> CommandOutput {
     let config = admin().kubectl(&["config", "view", "--raw", "-o", "json"]).succeeded().json();
     let mut config = config;
     config["users"][0]["user"] = json!({"token": token});
@@ -85,7 +85,7 @@ fn with_token(token: &str, namespace: &str, args: &[&str]) -> Ran {
     std::fs::write(file.path(), config.to_string()).unwrap();
     let mut command = admin().command("kubectl");
     command.env("KUBECONFIG", file.path()).args(["-n", namespace]).args(args);
-    Ran::run(command, "")
+    CommandOutput::run(command, "")
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn a_stranger_upgrades_rolls_back_and_uninstalls_nothing() {
     }
 }
 
-fn helm_in(slot: &TestSlot, who: &Person, helm: Helm, args: &[&str]) -> Ran {
+fn helm_in(slot: &TestSlot, who: &Person, helm: Helm, args: &[&str]) -> CommandOutput {
     who.helm(helm, &[args, &["-n", slot.name()]].concat())
 }
 
@@ -356,7 +356,7 @@ fn the_holder_of_one_slot_is_a_stranger_in_another_and_is_told_what_is_free() {
 #[test]
 fn a_purpose_cannot_reach_another_persons_terminal_as_an_escape() {
     let _held = installation::shared();
-    let slot = Wish::held_by(&["alice@example.com"]).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).make();
     let bad = json!({"spec": {"claim": {"purpose": "x\u{1b}[2Jy"}}}).to_string();
     let ran = slot.kubectl(&alice(), &["patch", "slot", "slot", "--type=merge", "-p", &bad]);
     assert!(!ran.ok(), "a control character was accepted as a purpose: {ran}");

@@ -4,7 +4,7 @@
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper::{self, releases, verdict};
-use hotdesk_e2e::slot::Wish;
+use hotdesk_e2e::slot::SlotBuilder;
 use hotdesk_e2e::{Helm, TestSlot, admin, bob, carol, installation};
 
 /// The Jobs that a controller ever made a pod for: hooks that worked are gone, and their Events are not.
@@ -21,7 +21,7 @@ fn the_hooks_of_a_former_holder_do_not_run_in_the_next_ones_slot() {
     let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
     ingress.request("/other-web-80").succeeded();
     for helm in Helm::BOTH {
-        let slot = Wish::held_by(&["bob@example.com"]).reaper(reaper::reading(&ingress, "1s")).make();
+        let slot = SlotBuilder::held_by(&["bob@example.com"]).reaper(reaper::reading(&ingress, "1s")).make();
         reaper::until_it_may_read(&slot, &ingress);
         slot.helm_install(&bob(), helm, "left", "hooked", &["--set", "hookSeconds=0"]).succeeded();
         bob().hotdesk(&["hand", slot.name(), "carol@example.com"]).succeeded();

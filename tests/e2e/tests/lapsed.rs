@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper::{self, releases, verdict};
-use hotdesk_e2e::slot::Wish;
+use hotdesk_e2e::slot::SlotBuilder;
 use hotdesk_e2e::{Helm, TestSlot, alice, bob, installation, until};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// A slot of alice's with one release, whose reaper reads this controller and never finds it idle by itself.
 fn slot(ingress: &Ingress) -> TestSlot {
-    let slot = Wish::held_by(&["alice@example.com"]).reaper(reaper::reading(ingress, "2h")).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).reaper(reaper::reading(ingress, "2h")).make();
     reaper::until_it_may_read(&slot, ingress);
     slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
     slot
@@ -75,8 +75,8 @@ fn a_new_claimant_keeps_what_a_former_one_gave_back_to_be_cleared() {
 fn nobody_else_has_a_slot_cleared() {
     let _held = installation::shared();
     let slot = TestSlot::free();
-    let wish = json!({"spec": {"clearAfter": now().to_string()}}).to_string();
-    let patched = slot.kubectl(&bob(), &["patch", "slot", "slot", "--type=merge", "-p", &wish]);
+    let builder = json!({"spec": {"clearAfter": now().to_string()}}).to_string();
+    let patched = slot.kubectl(&bob(), &["patch", "slot", "slot", "--type=merge", "-p", &builder]);
     patched.failed_saying(&["nobody holds the slot, and you are bob@example.com: claim it before you change it"]);
     bob()
         .hotdesk(&["release", slot.name(), "--clean"])

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper::{self, releases, verdict};
-use hotdesk_e2e::slot::Wish;
+use hotdesk_e2e::slot::SlotBuilder;
 use hotdesk_e2e::{Helm, TestSlot, admin, alice, installation, until};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn slot(ingress: &Ingress, notice: &str, url: &str) -> TestSlot {
     let mut values = reaper::reading(ingress, "1s");
     values["notice"] = json!(notice);
     values["notify"] = json!([{"name": "team", "format": "slack", "url": url}]);
-    let slot = Wish::held_by(&["alice@example.com"]).reaper(values).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).reaper(values).make();
     reaper::until_it_may_read(&slot, ingress);
     slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
     reaper::until_older(&slot, &alice(), 2);

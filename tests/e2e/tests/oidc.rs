@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use hotdesk_e2e::github::{Issuer, Job, ORGANISATION, issuer};
 use hotdesk_e2e::runner::{Runner, TokenService};
-use hotdesk_e2e::slot::{Wish, test_image, unique};
-use hotdesk_e2e::{Helm, Person, Ran, TestSlot, installation, people, until};
+use hotdesk_e2e::slot::{SlotBuilder, test_image, unique};
+use hotdesk_e2e::{CommandOutput, Helm, Person, TestSlot, installation, people, until};
 use serde_json::{Value, json};
 
 /// The group that the configuration makes of the organisation.
@@ -17,10 +17,10 @@ fn group() -> String {
 }
 
 fn slot_of(user: &str) -> TestSlot {
-    Wish::held_by(&[user]).edited_by(&group()).make()
+    SlotBuilder::held_by(&[user]).edited_by(&group()).make()
 }
 
-fn whoami(who: &Person) -> Ran {
+fn whoami(who: &Person) -> CommandOutput {
     who.kubectl(&["auth", "whoami", "-o", "json"])
 }
 
@@ -32,7 +32,7 @@ fn logs_in(github: &Issuer, job: &Job) -> (Person, Value) {
 }
 
 /// A write that is judged and not done.
-fn probe(who: &Person, slot: &TestSlot) -> Ran {
+fn probe(who: &Person, slot: &TestSlot) -> CommandOutput {
     slot.kubectl(who, &["create", "configmap", "probe", "--dry-run=server"])
 }
 
@@ -206,12 +206,12 @@ fn the_example_workflow_finds_the_slot_and_deploys_as_the_actor() {
     assert!(!kubeconfig.contains("eyJ"), "the kubeconfig holds no token, it asks for one:\n{kubeconfig}");
     let mut resolve = runner.command(people::root().join("target/debug/hotdesk"));
     resolve.args(["resolve", "--user", &login]);
-    Ran::run(resolve, "").succeeded().said(&[&format!("KUBE_NAMESPACE={}\n", slot.name())]);
+    CommandOutput::run(resolve, "").succeeded().said(&[&format!("KUBE_NAMESPACE={}\n", slot.name())]);
     for helm in ["helm3", "helm"] {
         let mut install = runner.command(people::cluster_dir().join("bin").join(helm));
         install.args(["upgrade", "--install", "web", &people::chart("web"), "--set", "replicas=0"]);
         install.args(["--namespace", slot.name(), "--set", &format!("image={}", test_image("app"))]);
-        Ran::run(install, "").succeeded();
+        CommandOutput::run(install, "").succeeded();
     }
     let record = slot.get("secret", "sh.helm.release.v1.web.v2");
     assert_eq!(record["metadata"]["annotations"]["hotdesk.dev/deployed-by"], format!("github:{login}"));
@@ -229,12 +229,12 @@ fn the_example_asks_again_before_the_token_expires_and_says_what_a_job_lacks() {
         command.arg("https://kubernetes.dev.example.com");
         command
     };
-    let credential = Ran::run(ask(&runner), "").succeeded().json();
+    let credential = CommandOutput::run(ask(&runner), "").succeeded().json();
     let until: jiff::Timestamp = credential["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
     assert_eq!(until.as_second(), expires - 30);
     let mut without = ask(&runner);
     without.env_remove("ACTIONS_ID_TOKEN_REQUEST_URL").env_remove("ACTIONS_ID_TOKEN_REQUEST_TOKEN");
-    Ran::run(without, "").failed_saying(&["permissions: {id-token: write}"]);
+    CommandOutput::run(without, "").failed_saying(&["permissions: {id-token: write}"]);
     runner.github.secret = "wrong".to_owned();
-    Ran::run(ask(&runner), "").failed_saying(&["401"]);
+    CommandOutput::run(ask(&runner), "").failed_saying(&["401"]);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper::{self, releases, verdict};
-use hotdesk_e2e::slot::{JOBS, Wish, test_image, unique};
+use hotdesk_e2e::slot::{JOBS, SlotBuilder, test_image, unique};
 use hotdesk_e2e::{Helm, TestSlot, admin, alice, cluster, installation, until};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn stage(window: &str) -> (TestSlot, Ingress) {
     let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
     let mut values = reaper::reading(&ingress, window);
     values["podUsage"] = json!({"from": "kubelets"});
-    let slot = Wish::held_by(&["alice@example.com"]).reaper(values).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).reaper(values).make();
     slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
     reaper::until_it_may_read(&slot, &ingress);
     may_ask(&slot);
@@ -146,7 +146,7 @@ fn without_the_right_to_ask_the_verdict_names_it() {
 #[test]
 fn who_asks_the_kubelets_may_read_metrics_of_nodes_and_nothing_else() {
     let _held = installation::shared();
-    let asking = Wish::free().reaper(json!({"podUsage": {"from": "kubelets"}})).make();
+    let asking = SlotBuilder::free().reaper(json!({"podUsage": {"from": "kubelets"}})).make();
     may_ask(&asking);
     let other = TestSlot::free();
     let may = |who: &str, args: &[&str]| {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper::{self, releases};
-use hotdesk_e2e::slot::{JOBS, Wish};
-use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, alice, bob, installation, until};
+use hotdesk_e2e::slot::{JOBS, SlotBuilder};
+use hotdesk_e2e::{CommandOutput, Helm, Person, TestSlot, admin, alice, bob, installation, until};
 use serde_json::{Value, json};
 
 /// What the controller takes to note something, and what two shared cores add.
@@ -17,8 +17,8 @@ const A_MINUTE: Duration = Duration::from_secs(90);
 
 const NAMES: [&str; 2] = ["configmap", "secret"];
 
-fn ask(slot: &TestSlot, who: &Person, wish: &Value) -> Ran {
-    let patch = json!({"spec": {"requests": {"purge": wish}}}).to_string();
+fn ask(slot: &TestSlot, who: &Person, builder: &Value) -> CommandOutput {
+    let patch = json!({"spec": {"requests": {"purge": builder}}}).to_string();
     slot.kubectl(who, &["patch", "slot", "slot", "--type=merge", "-p", &patch])
 }
 
@@ -41,7 +41,7 @@ fn left_of(slot: &TestSlot, release: &str) -> Vec<String> {
 
 /// A slot of alice's from which the release `web` was cleared.
 fn cleared(ingress: &Ingress) -> TestSlot {
-    let slot = Wish::held_by(&["alice@example.com"]).reaper(reaper::reading(ingress, "1s")).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).reaper(reaper::reading(ingress, "1s")).make();
     reaper::until_it_may_read(&slot, ingress);
     until("the controller to know the slot's reaper", SOON, || {
         let status = slot.object()["status"].clone();

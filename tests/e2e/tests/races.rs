@@ -7,10 +7,10 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use hotdesk_e2e::crowd::{Crowd, Told, Write};
+use hotdesk_e2e::concurrent_users::{Crowd, Told, Write};
 use hotdesk_e2e::people::{cluster_dir, root};
 use hotdesk_e2e::slot::unique;
-use hotdesk_e2e::{Ran, TestSlot, admin, installation, until};
+use hotdesk_e2e::{CommandOutput, TestSlot, admin, installation, until};
 use serde_json::{Value, json};
 
 const LIMIT: usize = 2;
@@ -22,9 +22,9 @@ fn of_two_hundred_people_who_claim_a_slot_at_once_one_holds_it_and_the_others_ar
     let slot = TestSlot::free();
     let people: Vec<String> = (0..200).map(|i| format!("person-{i:03}@example.com")).collect();
     let writes: Vec<Write> = people.iter().map(|who| Write::claim(who, slot.name())).collect();
-    let crowd = Crowd::gather();
+    let concurrent_users = Crowd::gather();
     let began = Instant::now();
-    let told = crowd.write(&writes);
+    let told = concurrent_users.write(&writes);
     let took = began.elapsed();
     let holders: Vec<&Told> = told.iter().filter(|told| told.code == 200).collect();
     let [holder] = holders[..] else { panic!("{} hold it: {holders:?}", holders.len()) };
@@ -33,7 +33,7 @@ fn of_two_hundred_people_who_claim_a_slot_at_once_one_holds_it_and_the_others_ar
     let (conflicts, denied): (Vec<&Told>, Vec<&Told>) =
         told.iter().filter(|told| told.code != 200).partition(|told| told.code == 409);
     let again: Vec<Write> = conflicts.iter().map(|told| Write::claim(&told.who, slot.name())).collect();
-    let again = crowd.write(&again);
+    let again = concurrent_users.write(&again);
     eprintln!("200 claims in {took:?}: 1 held, {} denied at once, {} after a conflict", denied.len(), again.len());
     let losers: Vec<&Told> = denied.into_iter().chain(&again).collect();
     assert_eq!(losers.len(), 199);
@@ -61,20 +61,20 @@ fn of_twenty_who_type_hotdesk_claim_at_once_one_holds_it_and_the_others_read_who
     let folder = tempfile::tempdir().unwrap();
     let people: Vec<String> = (0..20).map(|i| format!("typist-{i:02}@example.com")).collect();
     let configs: Vec<_> = people.iter().map(|who| kubeconfig_of(who, folder.path())).collect();
-    let ran: Vec<Ran> = std::thread::scope(|scope| {
+    let ran: Vec<CommandOutput> = std::thread::scope(|scope| {
         let slot = slot.name();
         let typed = configs.iter().map(|config| {
             scope.spawn(move || {
                 let mut command = Command::new(root().join("target/debug/hotdesk"));
                 command.env("KUBECONFIG", config).args(["claim", slot, "--purpose", "race"]);
-                Ran::run(command, "")
+                CommandOutput::run(command, "")
             })
         });
         let typed: Vec<_> = typed.collect();
         typed.into_iter().map(|typist| typist.join().unwrap()).collect()
     });
     let holder = slot.object()["spec"]["claim"]["users"][0].as_str().unwrap().to_owned();
-    let won: Vec<&Ran> = ran.iter().filter(|ran| ran.ok()).collect();
+    let won: Vec<&CommandOutput> = ran.iter().filter(|ran| ran.ok()).collect();
     assert_eq!(won.len(), 1, "{won:?}");
     for (who, ran) in people.iter().zip(&ran).filter(|(who, _)| **who != holder) {
         assert_eq!(ran.code, Some(1), "{who}: {ran}");
@@ -92,7 +92,7 @@ impl Limited {
         let mut upgrade = Command::new(cluster_dir().join("bin/helm"));
         upgrade.current_dir(root()).env("KUBECONFIG", admin().kubeconfig()).args(args);
         upgrade.args(["--server-side=true", "--wait", "--timeout=3m", "--set", &format!("maxSlotsPerPerson={most}")]);
-        Ran::run(upgrade, "").succeeded();
+        CommandOutput::run(upgrade, "").succeeded();
         until_only_the_new_ones_answer();
         limited
     }
@@ -102,7 +102,7 @@ impl Drop for Limited {
     fn drop(&mut self) {
         let mut install = Command::new(root().join("tests/install"));
         install.arg("hotdesk");
-        let ran = Ran::run(install, "");
+        let ran = CommandOutput::run(install, "");
         let ready = in_hotdesk(&["rollout", "status", WEBHOOK, "--timeout=120s"]);
         assert!(std::thread::panicking() || (ran.ok() && ready.ok()), "{ran}\n{ready}");
         if !std::thread::panicking() {
@@ -119,7 +119,7 @@ fn until_only_the_new_ones_answer() {
     });
 }
 
-fn in_hotdesk(args: &[&str]) -> Ran {
+fn in_hotdesk(args: &[&str]) -> CommandOutput {
     admin().kubectl(&[&["-n", "hotdesk"], args].concat())
 }
 
@@ -134,7 +134,7 @@ impl Slots {
         let values = json!({"slots": entries, "editors": {"groups": ["developers"]}, "reaper": {"enabled": false}});
         let mut template = Command::new(cluster_dir().join("bin/helm"));
         template.args(["template", "slots", "-n", "hotdesk", "-f", "-"]).arg(root().join("charts/slots"));
-        let manifest = Ran::run(template, &values.to_string()).succeeded().stdout;
+        let manifest = CommandOutput::run(template, &values.to_string()).succeeded().stdout;
         admin().kubectl_with(&["apply", "-f", "-"], &manifest).succeeded();
         slots
     }
@@ -193,12 +193,12 @@ fn a_person_who_claims_twenty_slots_at_once_through_two_webhooks_gets_as_many_as
     let _held = installation::exclusive();
     let slots = Slots::make(20);
     let _limited = Limited::to(LIMIT);
-    let crowd = Crowd::gather();
+    let concurrent_users = Crowd::gather();
     for round in 0..3 {
         let who = format!("{}@example.com", unique("greedy"));
         let writes: Vec<Write> = slots.0.iter().map(|slot| Write::claim(&who, slot)).collect();
         let mut told = Vec::new();
-        let most = most_seen(&slots, &who, || told = crowd.write(&writes));
+        let most = most_seen(&slots, &who, || told = concurrent_users.write(&writes));
         let (won, lost): (Vec<&Told>, Vec<&Told>) = told.iter().partition(|told| told.code == 200);
         let owned = slots.of(&who);
         assert!(most <= LIMIT, "round {round}: {most} at once");
@@ -214,23 +214,23 @@ fn a_person_who_claims_twenty_slots_at_once_through_two_webhooks_gets_as_many_as
         // One goes, and another comes at once: what was noted about the first does not stand in the way.
         let free = slots.0.iter().find(|slot| !owned.contains(slot)).unwrap();
         for write in [Write::release(&who, &owned[0]), Write::claim(&who, free)] {
-            let told = crowd.write(&[write]);
+            let told = concurrent_users.write(&[write]);
             assert_eq!(told[0].code, 200, "{told:?}");
         }
         let releases: Vec<Write> = slots.of(&who).iter().map(|slot| Write::release(&who, slot)).collect();
-        assert!(crowd.write(&releases).iter().all(|told| told.code == 200));
+        assert!(concurrent_users.write(&releases).iter().all(|told| told.code == 200));
     }
     let counts = counted("limit");
     assert!(counts.len() == 2 && counts.iter().all(|count| *count > 0), "two webhooks were to take part: {counts:?}");
-    the_limit_is_about_the_owner(&slots, &crowd);
+    the_limit_is_about_the_owner(&slots, &concurrent_users);
 }
 
 /// In the same installation, for it costs a roll-out: who counts, and who does not get round it.
-fn the_limit_is_about_the_owner(slots: &Slots, crowd: &Crowd) {
+fn the_limit_is_about_the_owner(slots: &Slots, concurrent_users: &Crowd) {
     let [alice, bob] = [unique("alice"), unique("bob")];
     let write = |who: &str, slot: &str, claim: Value| {
         let patch = json!({"spec": {"claim": claim}});
-        crowd.write(&[Write { who: who.to_owned(), slot: slot.to_owned(), patch }]).remove(0)
+        concurrent_users.write(&[Write { who: who.to_owned(), slot: slot.to_owned(), patch }]).remove(0)
     };
     let users = |users: &[&str]| json!({"users": users, "purpose": "crowd"});
     let [a, b, c, d] = [&slots.0[0], &slots.0[1], &slots.0[2], &slots.0[3]];
@@ -260,7 +260,7 @@ fn the_limit_is_about_the_owner(slots: &Slots, crowd: &Crowd) {
     admin().kubectl(&patch).succeeded();
     until("the release to free a place", Duration::from_secs(10), || {
         for slot in [c, d, e] {
-            drop(crowd.write(&[Write::release(&alice, slot)]));
+            drop(concurrent_users.write(&[Write::release(&alice, slot)]));
         }
         let told = write(&alice, c, users(&[&alice]));
         if told.code == 200 { Ok(()) } else { Err(format!("{told:?}")) }

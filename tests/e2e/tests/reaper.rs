@@ -7,7 +7,7 @@ use std::time::Duration;
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::people::chart;
 use hotdesk_e2e::reaper::{self, releases, verdict};
-use hotdesk_e2e::slot::{Wish, test_image, unique};
+use hotdesk_e2e::slot::{SlotBuilder, test_image, unique};
 use hotdesk_e2e::{Helm, TestSlot, admin, alice, installation, until};
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn install(slot: &TestSlot, helm: Helm, release: &str) {
 
 /// A slot of alice's, whose reaper reads this controller.
 fn slot(ingress: &Ingress, window: &str) -> TestSlot {
-    let slot = Wish::held_by(&["alice@example.com"]).reaper(reaper::reading(ingress, window)).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).reaper(reaper::reading(ingress, window)).make();
     reaper::until_it_may_read(&slot, ingress);
     slot
 }
@@ -49,7 +49,8 @@ fn neighbours(format: LogFormat, busy_is_the_longer_name: bool) {
     let (busy, idle) = if busy_is_the_longer_name { (&mewtwo, &mew) } else { (&mew, &mewtwo) };
     let ingress = Ingress::start(format, &[Route::answering(&format!("{busy}-web-80"))]);
     let make = |name: &str| {
-        let slot = Wish::held_by(&["alice@example.com"]).named(name).reaper(reaper::reading(&ingress, "15s")).make();
+        let slot =
+            SlotBuilder::held_by(&["alice@example.com"]).named(name).reaper(reaper::reading(&ingress, "15s")).make();
         reaper::until_it_may_read(&slot, &ingress);
         install(&slot, Helm::V4, "web");
         slot
@@ -299,7 +300,7 @@ fn an_uninstall_killed_half_way_is_finished_by_the_next_run() {
     // The next run waits until the killed one counts as ended.
     let mut values = reaper::reading(&ingress, SHORT);
     values["uninstallTimeout"] = json!("5s");
-    let slot = Wish::held_by(&["alice@example.com"]).reaper(values).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).reaper(values).make();
     reaper::until_it_may_read(&slot, &ingress);
     install(&slot, Helm::V4, "web");
     // Something holds the Service, so that helm waits with the release half gone.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper::{self, releases};
-use hotdesk_e2e::slot::Wish;
-use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, alice, bob, installation, until};
+use hotdesk_e2e::slot::SlotBuilder;
+use hotdesk_e2e::{CommandOutput, Helm, Person, TestSlot, admin, alice, bob, installation, until};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ const CONTROLLER: [&str; 4] = ["-n", "hotdesk", "deployment", "hotdesk-controlle
 /// What the controller takes to note something, and what two shared cores add.
 const SOON: Duration = Duration::from_secs(20);
 
-fn jobs(args: &[&str]) -> Ran {
+fn jobs(args: &[&str]) -> CommandOutput {
     admin().kubectl(&[&["-n", "hotdesk-jobs"], args].concat())
 }
 
@@ -26,7 +26,7 @@ fn jobs_of(slot: &TestSlot) -> Vec<String> {
     listed.lines().map(|line| line.trim_start_matches("job.batch/").to_owned()).collect()
 }
 
-fn ask(slot: &TestSlot, who: &Person, requests: &Value) -> Ran {
+fn ask(slot: &TestSlot, who: &Person, requests: &Value) -> CommandOutput {
     let patch = json!({"spec": {"requests": requests}}).to_string();
     slot.kubectl(who, &["patch", "slot", "slot", "--type=merge", "-p", &patch])
 }
@@ -109,7 +109,7 @@ fn what_was_cleared_comes_back_when_its_holder_asks() {
     let _held = installation::shared();
     let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
     ingress.request("/other-web-80").succeeded();
-    let slot = Wish::held_by(&["alice@example.com"]).reaper(reaper::reading(&ingress, "1s")).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).reaper(reaper::reading(&ingress, "1s")).make();
     reaper::until_it_may_read(&slot, &ingress);
     until_known(&slot);
     slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
@@ -143,7 +143,7 @@ fn a_stranger_asks_for_nothing_and_nobody_says_for_whom() {
 #[test]
 fn a_request_that_nobody_can_carry_out_says_why() {
     let _held = installation::shared();
-    let without = Wish::held_by(&["alice@example.com"]).reaper(json!({"enabled": false})).make();
+    let without = SlotBuilder::held_by(&["alice@example.com"]).reaper(json!({"enabled": false})).make();
     until("the controller to know the slot", SOON, || {
         let phase = without.object()["status"]["phase"].clone();
         if phase == "Held" { Ok(()) } else { Err(phase.to_string()) }

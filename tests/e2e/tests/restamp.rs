@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use hotdesk_e2e::slot::{Wish, unique};
+use hotdesk_e2e::slot::{SlotBuilder, unique};
 use hotdesk_e2e::{Helm, TestSlot, admin, alice, bob, installation, until};
 use serde_json::{Value, json};
 
@@ -191,7 +191,7 @@ fn what_cannot_be_restamped_is_told_in_a_condition_and_holds_up_nothing_else() {
 #[test]
 fn the_holder_has_a_slot_restamped_at_once_and_nobody_else_does() {
     let _held = installation::shared();
-    let slot = Wish::held_by(&["alice@example.com"]).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).make();
     slot.kubectl(&alice(), &["create", "configmap", "odd"]).succeeded();
     until_stamped(&slot, "True", &["owned by alice@example.com"]);
     // Beside the right label, which is all that is looked at each minute.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper;
-use hotdesk_e2e::slot::{Wish, test_image};
+use hotdesk_e2e::slot::{SlotBuilder, test_image};
 use hotdesk_e2e::{Helm, TestSlot, admin, alice, bob, installation, until};
 use serde_json::Value;
 
@@ -83,7 +83,7 @@ fn e01_somebody_at_a_breakpoint_keeps_a_slot_that_gets_no_request_and_e09_who_on
     ingress.request("/other-web-80").succeeded();
     let mut values = reaper::reading(&ingress, "1s");
     values["sessionGrace"] = "2h".into();
-    let slot = Wish::held_by(&["alice@example.com"]).reaper(values).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).reaper(values).make();
     reaper::until_it_may_read(&slot, &ingress);
     slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
     slot.kubectl(&alice(), &["exec", "deployment/web", "--", "true"]).succeeded();

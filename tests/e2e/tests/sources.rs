@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper::{self, releases, verdict};
-use hotdesk_e2e::slot::{Wish, test_image, unique};
+use hotdesk_e2e::slot::{SlotBuilder, test_image, unique};
 use hotdesk_e2e::{Helm, TestSlot, admin, alice, installation, until};
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ impl Counting {
         counting
     }
 
-    fn kubectl(&self, args: &[&str]) -> hotdesk_e2e::Ran {
+    fn kubectl(&self, args: &[&str]) -> hotdesk_e2e::CommandOutput {
         admin().kubectl(&[&["-n", &self.namespace], args].concat())
     }
 
@@ -73,11 +73,11 @@ impl Drop for Counting {
 
 /// A slot of alice's with a release, whose reaper has these sources.
 fn slot(name: Option<&str>, reaper: Value) -> TestSlot {
-    let mut wish = Wish::held_by(&["alice@example.com"]).reaper(reaper);
+    let mut builder = SlotBuilder::held_by(&["alice@example.com"]).reaper(reaper);
     if let Some(name) = name {
-        wish = wish.named(name);
+        builder = builder.named(name);
     }
-    let slot = wish.make();
+    let slot = builder.make();
     slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
     slot
 }
@@ -211,11 +211,11 @@ fn only_a_reaper_that_reads_counters_may_reach_into_the_controllers_pods() {
         ingress.kubectl(&[&["auth", "can-i", verb], what, &[who.as_str()]].concat()).ok()
     };
     let proxy = ["pods/x:9100", "--subresource=proxy"];
-    let counting = Wish::free().reaper(values(&[logs.clone(), counters], "1h")).make();
+    let counting = SlotBuilder::free().reaper(values(&[logs.clone(), counters], "1h")).make();
     until("the reaper's rights", Duration::from_secs(20), || {
         if may(&counting, "get", &proxy) { Ok(()) } else { Err("not yet".to_owned()) }
     });
-    let reading = Wish::free().reaper(values(&[logs], "1h")).make();
+    let reading = SlotBuilder::free().reaper(values(&[logs], "1h")).make();
     reaper::until_it_may_read(&reading, &ingress);
     assert!(!may(&reading, "get", &proxy), "a reaper that reads logs reaches into pods");
     for verb in ["create", "update", "delete"] {
@@ -229,8 +229,8 @@ fn one_job_reads_for_all_slots_and_the_reaper_of_one_that_was_seen_reads_no_log(
     let name = unique("slot");
     let service = format!("{name}-web-80");
     let ingress = Ingress::start(LogFormat::Text, &[Route::answering(&service)]);
-    let wish = Wish::held_by(&["alice@example.com"]).named(&name).reaper(reaper::reading(&ingress, "45s"));
-    let slot = wish.observed().make();
+    let builder = SlotBuilder::held_by(&["alice@example.com"]).named(&name).reaper(reaper::reading(&ingress, "45s"));
+    let slot = builder.observed().make();
     let observer = reaper::Observer;
     slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
     // From now on its own reaper may read no log.

@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use hotdesk_e2e::sheet::{PATIENCE, Sheet, becomes, condition, events, has_condition, holders, waits_for};
-use hotdesk_e2e::slot::{Wish, unique};
-use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, bob, installation, until};
+use hotdesk_e2e::slot::{SlotBuilder, unique};
+use hotdesk_e2e::{CommandOutput, Helm, TestSlot, admin, alice, bob, installation, until};
 use hotdesk_http::fake_server::google::error;
 use serde_json::{Value, json};
 
@@ -95,7 +95,7 @@ fn but_for_the_controller(mut slot: Value) -> Value {
 fn spellings_of_one_slot_and_of_one_person_are_one_and_nobody_matches_by_prefix() {
     let _held = installation::shared();
     let slot = TestSlot::free();
-    let longer = Wish::free().named(&format!("{}-two", slot.name())).make();
+    let longer = SlotBuilder::free().named(&format!("{}-two", slot.name())).make();
     let sheet = Sheet::with(&[]);
     let sync = sheet.follow(&[&slot, &longer], POLL);
     let loud = slot.name().to_uppercase();
@@ -118,7 +118,7 @@ fn spellings_of_one_slot_and_of_one_person_are_one_and_nobody_matches_by_prefix(
     assert_eq!(holders(&slot), "al@example.com", "neither row is better");
 }
 
-fn patch(slot: &TestSlot, who: &hotdesk_e2e::Person, patch: &Value) -> Ran {
+fn patch(slot: &TestSlot, who: &hotdesk_e2e::Person, patch: &Value) -> CommandOutput {
     slot.kubectl(who, &["patch", "slot", "slot", "--type=merge", "-p", &patch.to_string()])
 }
 
@@ -253,7 +253,7 @@ fn hotdesk_sync_is_one_pass_by_hand_with_the_rights_of_whoever_types_it() {
 #[test]
 fn the_charts_own_deployment_brings_a_table_in_a_config_map_to_the_slots() {
     let _held = installation::shared();
-    let slot = Wish::free().named(&unique("sheet")).make();
+    let slot = SlotBuilder::free().named(&unique("sheet")).make();
     let write = |rows: &str| {
         let table = format!("Slot,Usernames,Purpose\n{rows}");
         let patch = json!({"data": {"slots.csv": table}}).to_string();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hotdesk_e2e::sheet::{PATIENCE, Sheet, becomes, condition, events, has_condition, holders, waits_for};
 use hotdesk_e2e::slot::unique;
-use hotdesk_e2e::{Ran, TestSlot, alice, installation, until};
+use hotdesk_e2e::{CommandOutput, TestSlot, alice, installation, until};
 use hotdesk_http::fake_server::Reply;
 use hotdesk_http::fake_server::google::{EMAIL, error};
 use serde_json::json;
@@ -204,7 +204,7 @@ fn resolve_reads_the_sheet_itself_and_prints_nothing_of_it_whatever_goes_wrong()
     let others: &[&str] = &["onix", "eve.secret@example.com", "hush-hush", "next secret", ""];
     let header: &[&str] = &["Slot", "Usernames", "Purpose", "Until", "Host"];
     let sheet = Sheet::with(&[]);
-    let discreet = |ran: &Ran| {
+    let discreet = |ran: &CommandOutput| {
         let said = format!("{}{}", ran.stdout, ran.stderr);
         sheet.keeps_its_secrets(&said);
         assert!(!said.contains("secret") && !said.contains("hush"), "somebody else's row is printed:\n{ran}");

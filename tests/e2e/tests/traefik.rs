@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use hotdesk_e2e::reaper::{self, releases, verdict};
-use hotdesk_e2e::slot::{Wish, unique};
+use hotdesk_e2e::slot::{SlotBuilder, unique};
 use hotdesk_e2e::traefik::{Traefik, Way, host};
 use hotdesk_e2e::{Helm, TestSlot, admin, alice, installation, until};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// A slot of alice's with a release, whose reaper has these sources.
 fn slot(traefik: &Traefik, name: &str, sources: &[Value], window: &str) -> TestSlot {
     let reaper = json!({"window": window, "trial": true, "officeHours": [], "pause": "1s", "sources": sources});
-    let slot = Wish::held_by(&["alice@example.com"]).named(name).reaper(reaper).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).named(name).reaper(reaper).make();
     slot.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
     until("the reaper's rights", Duration::from_secs(20), || {
         let who = format!("--as={}", reaper::account(&slot));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hotdesk_e2e::slot::{Wish, unique};
+use hotdesk_e2e::slot::{SlotBuilder, unique};
 use hotdesk_e2e::{TestSlot, until};
 use serde_json::{Value, json};
 
@@ -261,7 +261,7 @@ fn others() -> Vec<Row> {
 /// A revive stands in the Slot, and it is carol's: only the id of the claim tells that what the reviver is at is not.
 fn goes_on_beside_the_next_holders(world: &World) -> Verdict {
     // Without a reaper the controller refuses each request at once, and writes nothing more of it.
-    let slot = Wish::held_by(&["bob@example.com"]).reaper(json!({"enabled": false})).make();
+    let slot = SlotBuilder::held_by(&["bob@example.com"]).reaper(json!({"enabled": false})).make();
     let name = slot.name();
     let account = format!("reviver-{name}");
     world.bind(name, "cluster-admin", &json!({"kind": "ServiceAccount", "name": account, "namespace": JOBS}));

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use hotdesk_e2e::people::{cluster_dir, root};
 use hotdesk_e2e::slot::unique;
-use hotdesk_e2e::{Ran, TestSlot, admin};
+use hotdesk_e2e::{CommandOutput, TestSlot, admin};
 use serde_json::{Value, json};
 
 use crate::api::{Actor, Ask, MALLORY, bob, core};
@@ -244,7 +244,7 @@ fn render(value: &str) -> Result<String, crate::table::Failure> {
     let mut helm = Command::new(cluster_dir().join("bin/helm"));
     let set = format!("{value}={}", json!([LDAP]));
     helm.args(["template", "hotdesk", "-n", "hotdesk", "--set-json", &set]).arg(root().join("charts/hotdesk"));
-    let ran = Ran::run(helm, "");
+    let ran = CommandOutput::run(helm, "");
     if ran.ok() { Ok(ran.stdout) } else { Err(crate::table::Failure::Wrong(ran.to_string())) }
 }
 

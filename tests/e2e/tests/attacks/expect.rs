@@ -1,6 +1,6 @@
 //! Claims about what a request came to, each with the reason that it must have.
 
-use hotdesk_e2e::Ran;
+use hotdesk_e2e::CommandOutput;
 use hotdesk_e2e::requests::is_hotdesks_denial;
 
 use crate::api::Answer;
@@ -57,7 +57,7 @@ impl Answer {
 }
 
 /// A command was turned away by hotdesk, with each of these words.
-pub fn turned_away(ran: &Ran, parts: &[&str]) -> Verdict {
+pub fn turned_away(ran: &CommandOutput, parts: &[&str]) -> Verdict {
     held(!ran.ok(), || format!("it worked:\n{ran}"))?;
     let said = format!("{}{}", ran.stdout, ran.stderr);
     right(says_all(&said, parts), || format!("it does not say {parts:?}:\n{ran}"))

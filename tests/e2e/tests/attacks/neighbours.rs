@@ -6,7 +6,7 @@ mod street;
 
 use std::time::Duration;
 
-use hotdesk_e2e::slot::{Wish, test_image, unique};
+use hotdesk_e2e::slot::{SlotBuilder, test_image, unique};
 use hotdesk_e2e::{TestSlot, until};
 use serde_json::{Value, json};
 
@@ -140,7 +140,7 @@ fn by_name() -> Vec<Row> {
             },
         ),
         row("a105", "bob", "reads alice's Secrets where access follows the claim", "he lacks the right", |w| {
-            let slot = Wish::held_by(&["alice@example.com"]).access_follows_the_claim().make();
+            let slot = SlotBuilder::held_by(&["alice@example.com"]).access_follows_the_claim().make();
             let path = core(slot.name(), "secrets");
             until("alice's rights", Duration::from_secs(20), || {
                 let answer = w.api.send(&alice(), Ask::get(&path));

@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hotdesk_e2e::people::root;
 use hotdesk_e2e::reaper;
-use hotdesk_e2e::slot::{Wish, unique};
-use hotdesk_e2e::{Ran, TestSlot, admin};
+use hotdesk_e2e::slot::{SlotBuilder, unique};
+use hotdesk_e2e::{CommandOutput, TestSlot, admin};
 use serde_json::{Value, json};
 
 use crate::api::{Ask, alice, bob, carol, core, slot_of};
@@ -181,7 +181,7 @@ fn packed(json: &str) -> String {
 /// A slot that alice has given back to be cleared, with this record of hers: whatever can be cleared goes.
 fn reaped(world: &World, name: &str, json: &str) -> Result<reaper::Run, Failure> {
     let window = json!({"window": "1s", "trial": true, "officeHours": []});
-    let slot = Wish::held_by(&["alice@example.com"]).reaper(window).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).reaper(window).make();
     let labels = json!({"owner": "helm", "name": name, "status": "deployed", "version": "1"});
     let metadata = json!({"name": format!("sh.helm.release.v1.{name}.v1"), "labels": labels});
     let record = json!({"type": "helm.sh/release.v1", "metadata": metadata, "data": {"release": packed(json)}});
@@ -226,7 +226,7 @@ fn sheet(_: &World) -> Verdict {
         let mut command = std::process::Command::new(root().join("target/debug/hotdesk"));
         command.args(["resolve", "--user", "octocat", "--csv"]).arg(&csv);
         command.env("GITHUB_ENV", &environment).env("GITHUB_OUTPUT", &output);
-        let ran = Ran::run(command, "");
+        let ran = CommandOutput::run(command, "");
         let written = std::fs::read_to_string(&environment).unwrap_or_default()
             + &std::fs::read_to_string(&output).unwrap_or_default();
         held(!ran.ok() && written.is_empty(), || format!("{line}: {ran}\n{written}"))?;
@@ -261,7 +261,7 @@ fn action(_: &World) -> Verdict {
             };
             command.env(variable, value);
         }
-        let ran = Ran::run(command, "");
+        let ran = CommandOutput::run(command, "");
         held(!folder.path().join("pwned").exists() && !ran.ok(), || ran.to_string())?;
         let written = std::fs::read_to_string(folder.path().join("env")).unwrap_or_default();
         held(written.is_empty(), || written.clone())?;

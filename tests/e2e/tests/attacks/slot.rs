@@ -342,9 +342,9 @@ fn commands() -> Vec<Row> {
 fn wishes() -> Vec<Row> {
     let mut rows: Vec<Row> = ["reap", "revive", "purge"]
         .into_iter()
-        .map(|wish| {
-            let patch = json!({"spec": {"requests": {wish: {}}}});
-            row("a130", "bob", format!("asks for a {wish} of alice's slot"), DENIED, move |w| {
+        .map(|builder| {
+            let patch = json!({"spec": {"requests": {builder: {}}}});
+            row("a130", "bob", format!("asks for a {builder} of alice's slot"), DENIED, move |w| {
                 w.denied_saying(&bob(), &HELD, |h| Ask::merge(h.slot(), &patch))
             })
         })
@@ -372,8 +372,8 @@ fn wishes() -> Vec<Row> {
         "it is gone with the claim",
         |w| {
             let slot = TestSlot::held_by("bob@example.com");
-            let wish = json!({"spec": {"requests": {"reap": {"dryRun": true}}}});
-            w.api.send(&bob(), Ask::merge(slot_of(slot.name()), &wish)).done()?;
+            let builder = json!({"spec": {"requests": {"reap": {"dryRun": true}}}});
+            w.api.send(&bob(), Ask::merge(slot_of(slot.name()), &builder)).done()?;
             let claim = json!({"spec": {"claim": {"users": ["carol@example.com"], "handTo": "carol@example.com"}}});
             w.api.send(&bob(), Ask::merge(slot_of(slot.name()), &claim)).done()?;
             let left = w.slot(slot.name())["spec"]["requests"]["reap"].clone();

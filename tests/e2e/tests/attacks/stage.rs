@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use hotdesk_e2e::slot::{Wish, test_image, unique};
+use hotdesk_e2e::slot::{SlotBuilder, test_image, unique};
 use hotdesk_e2e::{Helm, TestSlot, admin, alice, until};
 use serde_json::{Value, json};
 
@@ -275,7 +275,7 @@ pub fn trusted(owner: &str) -> TestSlot {
 
 /// A slot that was alice's until 2020.
 pub fn lapsed_slot() -> TestSlot {
-    let slot = Wish::held_by(&["alice@example.com"]).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).make();
     slot.patch(&json!({"spec": {"claim": {"until": "2020-01-01T00:00:00Z"}}}));
     until("the lapse to be seen", Duration::from_secs(20), || {
         let probe = slot.probe("alice@example.com");

@@ -2,7 +2,7 @@
 
 use hotdesk_e2e::people::{self, chart};
 use hotdesk_e2e::slot::unique;
-use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin};
+use hotdesk_e2e::{CommandOutput, Helm, Person, TestSlot, admin};
 use serde_json::{Value, json};
 
 use crate::api::{Actor, Ask, anonymous, bob, core, group};
@@ -206,7 +206,7 @@ fn helm_row(world: &World, helm: Helm, driver: &str) -> Verdict {
     held(listed[0]["revision"] == "2" && listed[0]["status"] == "deployed", || listed.to_string())
 }
 
-fn helm_in(slot: &TestSlot, who: &Person, helm: Helm, args: &[&str]) -> Ran {
+fn helm_in(slot: &TestSlot, who: &Person, helm: Helm, args: &[&str]) -> CommandOutput {
     who.helm(helm, &[args, &["-n", slot.name()]].concat())
 }
 

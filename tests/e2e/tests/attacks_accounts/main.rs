@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper::{self, releases, verdict};
-use hotdesk_e2e::slot::{JOBS, Wish};
-use hotdesk_e2e::{Helm, Person, Ran, TestSlot, admin, bob, carol, installation, until};
+use hotdesk_e2e::slot::{JOBS, SlotBuilder};
+use hotdesk_e2e::{CommandOutput, Helm, Person, TestSlot, admin, bob, carol, installation, until};
 use serde_json::{Value, json};
 
 mod installed;
@@ -40,7 +40,7 @@ fn grant(slot: &TestSlot, group: &str, resources: &[&str], verbs: &[&str]) {
 }
 
 /// A change of the Slot's status.
-fn write_status(slot: &TestSlot, who: &Person, more: &[&str], status: &Value) -> Ran {
+fn write_status(slot: &TestSlot, who: &Person, more: &[&str], status: &Value) -> CommandOutput {
     let patch = json!({"status": status}).to_string();
     let args = ["patch", "slot", "slot", "--subresource=status", "--type=merge", "-p", &patch];
     slot.kubectl(who, &[&args[..], more].concat())
@@ -114,7 +114,7 @@ fn a27_what_only_administrators_may_delete_stays_whatever_account_a_holder_makes
 fn a28_a38_no_account_that_a_developer_may_be_reads_beyond_the_slot() {
     let _held = installation::shared();
     let ingress = Ingress::start(LogFormat::Text, &[]);
-    let slot = Wish::held_by(&["bob@example.com"]).reaper(reaper::reading(&ingress, "1h")).make();
+    let slot = SlotBuilder::held_by(&["bob@example.com"]).reaper(reaper::reading(&ingress, "1h")).make();
     reaper::until_it_may_read(&slot, &ingress);
     let log = |who: &Person, more: &[&str]| {
         let args = ["-n", ingress.namespace(), "logs", "deployment/controller"];
@@ -179,7 +179,7 @@ fn a30_nobody_says_beforehand_that_the_log_was_read() {
     let _held = installation::shared();
     let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
     ingress.request("/other-web-80").succeeded();
-    let slot = Wish::held_by(&["bob@example.com"]).reaper(reaper::reading(&ingress, "1s")).make();
+    let slot = SlotBuilder::held_by(&["bob@example.com"]).reaper(reaper::reading(&ingress, "1s")).make();
     reaper::until_it_may_read(&slot, &ingress);
     slot.helm_install(&bob(), Helm::V4, "web", "web", &["--set", "replicas=0"]).succeeded();
     reaper::until_older(&slot, &bob(), 2);

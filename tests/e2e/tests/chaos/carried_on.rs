@@ -1,7 +1,7 @@
 //! With `availability: continue` the holder loses nothing at all, whatever becomes of the webhooks; strangers are admitted in none of it,
 //! for the policy goes on.
 
-use hotdesk_e2e::{Ran, installation};
+use hotdesk_e2e::{CommandOutput, installation};
 
 use crate::upgrade::script;
 use crate::{kill_both, kill_one, stop_for_a_while, under_load, webhook_processes};
@@ -11,7 +11,7 @@ struct Strict;
 
 impl Drop for Strict {
     fn drop(&mut self) {
-        let _restored: Ran = script("tests/install", &["hotdesk"]);
+        let _restored: CommandOutput = script("tests/install", &["hotdesk"]);
     }
 }
 

@@ -7,12 +7,12 @@ use hotdesk_e2e::cert_manager::CertManager;
 use hotdesk_e2e::certs::renew;
 use hotdesk_e2e::people::root;
 use hotdesk_e2e::slot::unique;
-use hotdesk_e2e::{Helm, Ran, admin, installation, until};
+use hotdesk_e2e::{CommandOutput, Helm, admin, installation, until};
 
 use crate::{AROUND, all_are_ready, in_hotdesk, not_run, told_by_each, under_load};
 
 /// The installation with another `certs.mode`, and the same values otherwise.
-fn upgrade_to(mode: &str) -> Ran {
+fn upgrade_to(mode: &str) -> CommandOutput {
     let chart = root().join("charts/hotdesk").to_string_lossy().into_owned();
     let mode = format!("certs.mode={mode}");
     let args = ["upgrade", "hotdesk", &chart, "-n", "hotdesk", "--reuse-values", "--set", &mode];
@@ -25,7 +25,7 @@ struct SelfSigned;
 
 impl Drop for SelfSigned {
     fn drop(&mut self) {
-        let _restored: Ran = upgrade_to("self-signed");
+        let _restored: CommandOutput = upgrade_to("self-signed");
     }
 }
 

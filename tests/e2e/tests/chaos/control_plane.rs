@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hotdesk_e2e::people::root;
 use hotdesk_e2e::requests::is_hotdesks_denial;
-use hotdesk_e2e::{Ran, installation, until};
+use hotdesk_e2e::{CommandOutput, installation, until};
 
 use crate::{AROUND, PER_SECOND, not_run, runs_here, told_by_each, under_load, webhook_addresses};
 
@@ -16,7 +16,7 @@ fn the_api_server_restarts() {
         return not_run("the_api_server_restarts", "the API server is not on this machine");
     }
     let ended = under_load("API server restarted", |_, more| {
-        Ran::run(Command::new(root().join("tests/cluster/restart-apiserver")), "").succeeded();
+        CommandOutput::run(Command::new(root().join("tests/cluster/restart-apiserver")), "").succeeded();
         more(2 * AROUND);
     });
     // What is lost is what reached no API server, and for half a minute what reached one that had not yet looked which kinds
@@ -44,7 +44,7 @@ impl Cut {
         for address in &self.0 {
             let mut command = Command::new("iptables");
             command.args(["-w", action, "INPUT", "-s", address, "-p", "tcp", "--dport", "26443", "-j", "DROP"]);
-            let _done: Ran = Ran::run(command, "");
+            let _done: CommandOutput = CommandOutput::run(command, "");
         }
     }
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use hotdesk_e2e::certs::renew;
 use hotdesk_e2e::load::{Ended, Flood, Load};
 use hotdesk_e2e::slot::unique;
-use hotdesk_e2e::{Ran, TestSlot, admin, alice, installation, until};
+use hotdesk_e2e::{CommandOutput, TestSlot, admin, alice, installation, until};
 use serde_json::{Value, json};
 
 const WEBHOOK: &str = "deployment/hotdesk-webhook";
@@ -28,7 +28,7 @@ const PER_SECOND: usize = 50;
 /// Writes of the holder before and after what happens, so that both sides of it are seen.
 const AROUND: u64 = 100;
 
-fn in_hotdesk(args: &[&str]) -> Ran {
+fn in_hotdesk(args: &[&str]) -> CommandOutput {
     admin().kubectl(&[&["-n", "hotdesk"], args].concat())
 }
 

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use hotdesk_e2e::people::root;
-use hotdesk_e2e::{Ran, admin, installation};
+use hotdesk_e2e::{CommandOutput, admin, installation};
 use serde_json::Value;
 
 use crate::{PER_SECOND, in_hotdesk, not_run, under_load_in};
@@ -11,10 +11,10 @@ use crate::{PER_SECOND, in_hotdesk, not_run, under_load_in};
 /// One of the slots of charts/slots/examples/pokemon.yaml.
 const SLOT: &str = "mew";
 
-pub(crate) fn script(path: &str, args: &[&str]) -> Ran {
+pub(crate) fn script(path: &str, args: &[&str]) -> CommandOutput {
     let mut command = Command::new(root().join(path));
     command.args(args);
-    Ran::run(command, "")
+    CommandOutput::run(command, "")
 }
 
 /// Leaves the installation of today behind, also where the test failed.
@@ -22,9 +22,9 @@ struct Today;
 
 impl Drop for Today {
     fn drop(&mut self) {
-        let _restored: Ran = script("tests/install", &[]);
+        let _restored: CommandOutput = script("tests/install", &[]);
         let free = r#"{"spec":{"claim":null}}"#;
-        let _freed: Ran = admin().kubectl(&["-n", SLOT, "patch", "slot", "slot", "--type=merge", "-p", free]);
+        let _freed: CommandOutput = admin().kubectl(&["-n", SLOT, "patch", "slot", "slot", "--type=merge", "-p", free]);
     }
 }
 

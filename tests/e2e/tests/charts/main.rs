@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hotdesk_e2e::people::root;
 use hotdesk_e2e::slot::{JOBS, SAVED, product_image, unique};
-use hotdesk_e2e::{Helm, Ran, TestSlot, admin, alice, installation, reaper, until};
+use hotdesk_e2e::{CommandOutput, Helm, TestSlot, admin, alice, installation, reaper, until};
 use serde_json::{Value, json};
 
 fn chart(name: &str) -> String {
@@ -16,7 +16,7 @@ fn chart(name: &str) -> String {
 }
 
 /// helm with values from standard input.
-fn helm(helm: Helm, args: &[&str], values: &Value) -> Ran {
+fn helm(helm: Helm, args: &[&str], values: &Value) -> CommandOutput {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), values.to_string()).unwrap();
     admin().helm(helm, &[args, &["-n", "hotdesk", "-f", file.path().to_str().unwrap()]].concat())

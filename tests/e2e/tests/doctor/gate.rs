@@ -1,6 +1,6 @@
 //! The gate itself: its configuration, its certificate, its policy.
 
-use hotdesk_e2e::{Ran, TestSlot, admin, installation};
+use hotdesk_e2e::{CommandOutput, TestSlot, admin, installation};
 use serde_json::{Value, json};
 
 use crate::finds;
@@ -19,7 +19,7 @@ impl PutBack {
         Self(object)
     }
 
-    fn put_back(&self) -> Ran {
+    fn put_back(&self) -> CommandOutput {
         // Not `apply`, which would leave a mark on it.
         let text = self.0.to_string();
         let replaced = admin().kubectl_with(&["replace", "-f", "-"], &text);

@@ -10,14 +10,14 @@ fn a_log_that_does_not_say_whom_a_request_was_for_is_said_with_the_format_to_res
         (LogFormat::Strange, "cannot be read, such as: served /x to"),
     ] {
         let ingress = Ingress::start(format, &[Route::answering("x")]);
-        let _reader = Wish::free().reaper(reading(&ingress, "1h")).make();
+        let _reader = SlotBuilder::free().reaper(reading(&ingress, "1h")).make();
         ingress.request("/x").succeeded();
         let about = controller(ingress.namespace());
         finds("log-format", &about, "problem", what, "take log-format-upstream out of the controller's ConfigMap");
         finds("log-format", &about, "problem", what, "[$proxy_upstream_name]");
     }
     let ingress = Ingress::start(LogFormat::Json, &[Route::answering("x")]);
-    let _reader = Wish::free().reaper(reading(&ingress, "1h")).make();
+    let _reader = SlotBuilder::free().reaper(reading(&ingress, "1h")).make();
     ingress.request("/x").succeeded();
     finds("log-format", &controller(ingress.namespace()), "ok", "its log is nginx-json", "");
     finds(
@@ -33,7 +33,7 @@ fn a_log_that_does_not_say_whom_a_request_was_for_is_said_with_the_format_to_res
 fn a_log_that_was_rotated_within_the_window_is_said_with_what_sees_more() {
     let _held = installation::shared();
     let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
-    let _reader = Wish::free().reaper(reading(&ingress, "3h")).make();
+    let _reader = SlotBuilder::free().reaper(reading(&ingress, "3h")).make();
     ingress.flood("/other-web-80");
     let about = controller(ingress.namespace());
     // How much of the flood the newest file holds decides whether it looks like a busy controller or like a moment's.
@@ -58,14 +58,14 @@ fn a_controller_that_is_called_otherwise_is_suggested() {
     let ingress = Ingress::start(LogFormat::Text, &[]);
     let elsewhere = Scratch::new("empty", |_| json!({}));
     let place = json!({"namespace": elsewhere.0});
-    let _lost = Wish::free().reaper(json!({"ingress": place})).make();
+    let _lost = SlotBuilder::free().reaper(json!({"ingress": place})).make();
     let suggestion = format!(
         "{{namespace: {}, selector: \"app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller\", container: controller}}",
         ingress.namespace()
     );
     finds("controller-pods", &controller(&elsewhere.0), "problem", "no pod has the labels", &suggestion);
     let place = json!({"namespace": ingress.namespace(), "container": "nginx"});
-    let _misled = Wish::free().reaper(json!({"ingress": place})).make();
+    let _misled = SlotBuilder::free().reaper(json!({"ingress": place})).make();
     let says = "its pods have no container nginx; they have controller";
     finds(
         "controller-pods",
@@ -91,7 +91,7 @@ fn a_setting_that_turns_the_access_log_off_is_said_with_the_patch_that_turns_it_
     admin().apply(&place.0, &pod.to_string()).succeeded();
     let settings = ["-n", &place.0, "create", "configmap", "settings", "--from-literal=disable-access-log=true"];
     admin().kubectl(&settings).succeeded();
-    let _reader = Wish::free().reaper(json!({"ingress": {"namespace": place.0}})).make();
+    let _reader = SlotBuilder::free().reaper(json!({"ingress": {"namespace": place.0}})).make();
     let about = controller(&place.0);
     finds("controller-pods", &about, "problem", "1 of 1 pods do not run", "describe pod controller");
     let found = finds("controller-settings", &about, "problem", "turns the access log off", "kubectl -n ");
@@ -112,7 +112,7 @@ fn an_ingress_that_is_not_logged_or_not_counted_is_said() {
         json!({"type": "ingress-metrics", "controller": "ingress-nginx", "port": 10254}),
     );
     let counted = json!({"ingress": {"classes": [class]}, "sources": [metrics]});
-    let (logged, counted) = (Wish::free().reaper(logged).make(), Wish::free().reaper(counted).make());
+    let (logged, counted) = (SlotBuilder::free().reaper(logged).make(), SlotBuilder::free().reaper(counted).make());
     let ingress = |host: &str, annotations: Value| {
         let backend = json!({"service": {"name": "web", "port": {"number": 80}}});
         let rule = json!({"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}});

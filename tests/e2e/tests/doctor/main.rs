@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper::{self, reading, start, until_it_may_read};
-use hotdesk_e2e::slot::{JOBS, Wish, test_image, unique};
+use hotdesk_e2e::slot::{JOBS, SlotBuilder, test_image, unique};
 use hotdesk_e2e::{Person, TestSlot, admin, alice, installation, until};
 use serde_json::{Value, json};
 
@@ -186,7 +186,7 @@ fn a_reaper_that_is_gone_suspended_or_blind_is_said() {
 fn a_reaper_that_may_not_read_the_log_is_told_with_the_question_for_kubectl() {
     let _held = installation::shared();
     let ingress = Ingress::start(LogFormat::Text, &[]);
-    let slot_of = Wish::free().reaper(reading(&ingress, "1h")).make();
+    let slot_of = SlotBuilder::free().reaper(reading(&ingress, "1h")).make();
     until_it_may_read(&slot_of, &ingress);
     let well = doctor(&admin());
     assert!(!findings(&well).iter().any(|f| f["id"] == "reaper-rights" && f["subject"] == slot(&slot_of)), "{well:#}");
@@ -307,7 +307,7 @@ fn an_image_that_cannot_be_pulled_is_said() {
 fn a_secret_that_is_left_in_the_slot_is_said_and_the_fix_moves_it() {
     let _held = installation::shared();
     let name = unique("key");
-    let slot_of = Wish::held_by(&["alice@example.com"]).reaper(json!({"secrets": [name]})).make();
+    let slot_of = SlotBuilder::held_by(&["alice@example.com"]).reaper(json!({"secrets": [name]})).make();
     let _gone = Deleted(["-n", JOBS, "secret", &name].map(str::to_owned).to_vec());
     finds(
         "reaper-secrets",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::reaper::{self, reading, until_it_may_read};
-use hotdesk_e2e::slot::Wish;
+use hotdesk_e2e::slot::SlotBuilder;
 use hotdesk_e2e::{Helm, admin, alice, installation, until};
 use serde_json::{Value, json};
 
@@ -103,7 +103,7 @@ fn five_kinds_of_route_that_nobody_watches_are_named_by_the_doctor_and_keep_the_
     let _defined = Defined::all();
     let ingress = Ingress::start(LogFormat::Text, &[Route::answering("other-web-80")]);
     ingress.request("/other-web-80").succeeded();
-    let held = Wish::held_by(&["alice@example.com"]).reaper(reading(&ingress, "1s")).make();
+    let held = SlotBuilder::held_by(&["alice@example.com"]).reaper(reading(&ingress, "1s")).make();
     until_it_may_read(&held, &ingress);
     held.helm_install(&alice(), Helm::V4, "web", "web", &["--wait", "--timeout", "120s"]).succeeded();
     for kind in &KINDS {

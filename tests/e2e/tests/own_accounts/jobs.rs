@@ -1,7 +1,7 @@
 //! The controller makes Jobs as the slot's CronJob has them.
 
 use hotdesk_e2e::requests::{Identity, Requests, path};
-use hotdesk_e2e::slot::Wish;
+use hotdesk_e2e::slot::SlotBuilder;
 use hotdesk_e2e::{TestSlot, installation};
 use serde_json::{Value, json};
 
@@ -178,7 +178,7 @@ fn the_controller_makes_jobs_as_the_cron_job_has_them_and_writes_nothing_else_th
 fn a153_the_job_of_a_reaper_that_is_set_to_do_nothing_does_nothing_either() {
     let _held = installation::shared();
     let _rights = AllRights::give();
-    let (requests, slot) = (Requests::start(), Wish::free().reaper(json!({"dryRun": true})).make());
+    let (requests, slot) = (Requests::start(), SlotBuilder::free().reaper(json!({"dryRun": true})).make());
     let controller = Identity::person(CONTROLLER);
     let cron_job = path(JOBS, "batch/v1", &format!("cronjobs/reap-{}", slot.name()));
     let cron_job = requests.ask(None, "GET", &cron_job, None).object;

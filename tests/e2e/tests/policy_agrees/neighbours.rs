@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hotdesk_e2e::requests::{Answer, Identity, Requests, WRITERS, path};
-use hotdesk_e2e::slot::Wish;
+use hotdesk_e2e::slot::SlotBuilder;
 use hotdesk_e2e::{TestSlot, admin, installation, until};
 use serde_json::{Value, json};
 
@@ -109,7 +109,8 @@ fn wrong(what: &str, expected: &str, answers: [(&Answer, &TestSlot); 2]) -> Opti
 fn the_policy_and_the_webhook_agree_over_what_is_nobodys_to_take() {
     let _held = installation::shared();
     let requests = Requests::start();
-    let (both, alone) = (Wish::held_by(&["alice@example.com"]).make(), Wish::held_by(&["alice@example.com"]).make());
+    let (both, alone) =
+        (SlotBuilder::held_by(&["alice@example.com"]).make(), SlotBuilder::held_by(&["alice@example.com"]).make());
     let policy = PolicyAlone::bind();
     prepare(&both);
     prepare(&alone);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hotdesk_e2e::requests::{Answer, Identity, Requests, path};
-use hotdesk_e2e::slot::Wish;
+use hotdesk_e2e::slot::SlotBuilder;
 use hotdesk_e2e::{Grant, TestSlot, alice, installation, templates, until};
 use serde_json::{Value, json};
 
@@ -195,7 +195,7 @@ fn wrong_templates(requests: &Requests, slot: &TestSlot) -> Vec<String> {
 fn what_only_looks_plainly_right_is_judged_in_full() {
     let _held = installation::shared();
     let requests = Requests::start();
-    let slot = Wish::free().make();
+    let slot = SlotBuilder::free().make();
     let policy = PolicyAlone::bind();
     // The role edit does not know these.
     let _templates = Grant::to(&alice(), "", &["podtemplates"], &["create"]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hotdesk_e2e::requests::{Answer, Identity, Requests, path};
-use hotdesk_e2e::slot::Wish;
+use hotdesk_e2e::slot::SlotBuilder;
 use hotdesk_e2e::{TestSlot, admin, installation, until};
 use serde_json::{Value, json};
 
@@ -187,7 +187,7 @@ fn difference(operation: &str, webhook: (&Answer, &TestSlot), policy: (&Answer, 
 fn the_policy_and_the_webhook_agree_over_the_whole_decision_table() {
     let _held = installation::shared();
     let requests = Requests::start();
-    let (both, alone) = (Wish::free().make(), Wish::free().make());
+    let (both, alone) = (SlotBuilder::free().make(), SlotBuilder::free().make());
     let policy = PolicyAlone::bind();
     prepare(&both);
     prepare(&alone);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hotdesk_e2e::requests::{Answer, Identity, Requests, path};
-use hotdesk_e2e::slot::{Wish, unique};
+use hotdesk_e2e::slot::{SlotBuilder, unique};
 use hotdesk_e2e::{TestSlot, admin, installation, until};
 use serde_json::{Value, json};
 
@@ -76,7 +76,8 @@ fn ask(requests: &Requests, slot: &TestSlot, in_a_pod: bool, heartbeat: bool) ->
 fn what_runs_under_a_claim_from_before_there_were_ids_is_trusted_by_both_where_it_is_enforced() {
     let _held = installation::exclusive();
     let requests = Requests::start();
-    let (both, alone) = (Wish::held_by(&["alice@example.com"]).make(), Wish::held_by(&["alice@example.com"]).make());
+    let (both, alone) =
+        (SlotBuilder::held_by(&["alice@example.com"]).make(), SlotBuilder::held_by(&["alice@example.com"]).make());
     let (policy, unguarded) = (PolicyAlone::bind(), Unguarded::start());
     prepare(&both);
     prepare(&alone);

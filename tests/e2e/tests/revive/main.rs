@@ -14,7 +14,7 @@ use hotdesk_e2e::ingress::{Ingress, LogFormat, Route};
 use hotdesk_e2e::people::chart;
 use hotdesk_e2e::reaper::{self, releases, verdict};
 use hotdesk_e2e::shared::shared;
-use hotdesk_e2e::slot::{SAVED, Wish, test_image, unique};
+use hotdesk_e2e::slot::{SAVED, SlotBuilder, test_image, unique};
 use hotdesk_e2e::{Helm, Person, TestSlot, admin, alice, bob, installation, until};
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ fn seeing() -> Arc<Ingress> {
 fn slot_with(ingress: &Ingress, more: &Value) -> TestSlot {
     let mut values = reaper::reading(ingress, "1s");
     values.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let slot = Wish::held_by(&["alice@example.com"]).reaper(values).make();
+    let slot = SlotBuilder::held_by(&["alice@example.com"]).reaper(values).make();
     reaper::until_it_may_read(&slot, ingress);
     slot
 }

@@ -18,7 +18,7 @@ impl Trap {
         Self(folder)
     }
 
-    fn helm(&self, slot: &TestSlot, who: &Person, helm: Helm, verb: &str) -> hotdesk_e2e::Ran {
+    fn helm(&self, slot: &TestSlot, who: &Person, helm: Helm, verb: &str) -> hotdesk_e2e::CommandOutput {
         let path = self.0.path().to_string_lossy().into_owned();
         who.helm(helm, &[verb, "web", &path, "-n", slot.name()])
     }

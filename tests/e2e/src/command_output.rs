@@ -8,20 +8,20 @@ use serde_json::Value;
 
 /// A finished command.
 #[derive(Debug, Clone)]
-pub struct Ran {
+pub struct CommandOutput {
     pub line: String,
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl fmt::Display for Ran {
+impl fmt::Display for CommandOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "$ {}\n[exit {:?}]\n{}{}", self.line, self.code, self.stdout, self.stderr)
     }
 }
 
-impl Ran {
+impl CommandOutput {
     /// Runs a command to its end, with this standard input.
     pub fn run(mut command: Command, stdin: &str) -> Self {
         let line = format!("{command:?}");
