@@ -159,5 +159,4 @@ impl fmt::Display for Reason {
 }
 
 #[cfg(test)]
-#[path = "path_tests.rs"]
 mod tests;

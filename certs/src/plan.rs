@@ -143,5 +143,4 @@ impl fmt::Display for Reason {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

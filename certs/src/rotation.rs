@@ -66,5 +66,4 @@ fn serves_another_ca(held: &Held, ca: &Pair) -> bool {
 }
 
 #[cfg(test)]
-#[path = "rotation_tests.rs"]
 mod tests;

@@ -235,5 +235,4 @@ fn near(slot: &str, known: &BTreeSet<String>) -> String {
 }
 
 #[cfg(test)]
-#[path = "rows_tests.rs"]
 mod tests;

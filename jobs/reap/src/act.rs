@@ -370,5 +370,4 @@ impl Outcome {
 }
 
 #[cfg(test)]
-#[path = "act_tests.rs"]
 mod tests;

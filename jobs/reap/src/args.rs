@@ -362,5 +362,4 @@ fn kind(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-#[path = "args_tests.rs"]
 mod tests;

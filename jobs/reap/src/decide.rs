@@ -341,5 +341,4 @@ impl Verdict {
 }
 
 #[cfg(test)]
-#[path = "decide_tests.rs"]
 mod tests;

@@ -232,5 +232,4 @@ pub fn kept_by(held: &[(String, String)], in_doubt: bool) -> Verdict {
 }
 
 #[cfg(test)]
-#[path = "outlook_tests.rs"]
 mod tests;

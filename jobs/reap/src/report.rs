@@ -357,5 +357,4 @@ fn event(slot: &Slot, notice: bool, about: &Conclusion, now: Timestamp) -> Event
 }
 
 #[cfg(test)]
-#[path = "report_tests.rs"]
 mod tests;

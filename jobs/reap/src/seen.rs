@@ -29,5 +29,4 @@ fn is_possible(one: &SourceEvidence, now: Timestamp) -> bool {
 }
 
 #[cfg(test)]
-#[path = "seen_tests.rs"]
 mod tests;

@@ -202,5 +202,4 @@ fn open_since(since: Timestamp, rules: &Rules, now: Timestamp) -> Timestamp {
 }
 
 #[cfg(test)]
-#[path = "sessions_tests.rs"]
 mod tests;

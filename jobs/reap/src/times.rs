@@ -106,5 +106,4 @@ fn after(moment: Timestamp, length: SignedDuration) -> Timestamp {
 }
 
 #[cfg(test)]
-#[path = "times_tests.rs"]
 mod tests;

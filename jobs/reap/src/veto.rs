@@ -26,5 +26,4 @@ pub fn of_pods(verdict: Verdict, usage: Option<&Usage>, now: Timestamp) -> Verdi
 }
 
 #[cfg(test)]
-#[path = "veto_tests.rs"]
 mod tests;

@@ -200,5 +200,4 @@ impl What {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

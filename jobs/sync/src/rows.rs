@@ -122,5 +122,4 @@ impl Holding {
 }
 
 #[cfg(test)]
-#[path = "rows_tests.rs"]
 mod tests;

@@ -276,5 +276,4 @@ pub(super) fn shown(subject: &Subject) -> String {
 }
 
 #[cfg(test)]
-#[path = "beyond_tests.rs"]
 mod tests;

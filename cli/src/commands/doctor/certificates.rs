@@ -139,5 +139,4 @@ fn lasts(id: Id, subject: &str, certificate: &Certificate, now: Timestamp, signs
 }
 
 #[cfg(test)]
-#[path = "certificates_tests.rs"]
 mod tests;

@@ -161,5 +161,4 @@ fn deployment(deployment: &Deployment) -> Finding {
 }
 
 #[cfg(test)]
-#[path = "installation_tests.rs"]
 pub(super) mod tests;

@@ -91,5 +91,4 @@ fn honours(monitor: &Value) -> bool {
 }
 
 #[cfg(test)]
-#[path = "metrics_tests.rs"]
 mod tests;

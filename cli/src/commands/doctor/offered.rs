@@ -162,5 +162,4 @@ impl Rule {
 }
 
 #[cfg(test)]
-#[path = "offered_tests.rs"]
 mod tests;

@@ -147,5 +147,4 @@ fn is_hotdesks(subject: &Subject, own: &[OwnNamespace]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "own_namespaces_tests.rs"]
 mod tests;

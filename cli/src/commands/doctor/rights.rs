@@ -261,5 +261,4 @@ fn missing(subject: &str, id: Id, asked: &[Asked]) -> Option<Finding> {
 }
 
 #[cfg(test)]
-#[path = "rights_tests.rs"]
 mod tests;

@@ -135,5 +135,4 @@ fn tenths(bytes: u64) -> String {
 }
 
 #[cfg(test)]
-#[path = "rotation_tests.rs"]
 mod tests;

@@ -124,5 +124,4 @@ fn image_or_node(subject: &str, namespace: &str, pod: &str, (reason, message): &
 }
 
 #[cfg(test)]
-#[path = "runs_tests.rs"]
 mod tests;

@@ -58,5 +58,4 @@ fn matters(hidden: &Hidden, uses: Uses) -> bool {
 }
 
 #[cfg(test)]
-#[path = "settings_tests.rs"]
 mod tests;

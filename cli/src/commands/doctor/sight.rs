@@ -244,5 +244,4 @@ pub(super) fn sample(controller: &Controller) -> Option<&Sample> {
 }
 
 #[cfg(test)]
-#[path = "sight_tests.rs"]
 mod tests;

@@ -294,5 +294,4 @@ fn only_says(cron_job: &CronJob) -> bool {
 }
 
 #[cfg(test)]
-#[path = "slots_tests.rs"]
 mod tests;

@@ -43,5 +43,4 @@ fn past_every_source(reaper: &Reaper, found: &WaysIn) -> Vec<Unwatched> {
 }
 
 #[cfg(test)]
-#[path = "usage_tests.rs"]
 mod tests;

@@ -239,5 +239,4 @@ pub(super) fn second_witness(
 }
 
 #[cfg(test)]
-#[path = "ways_in_tests.rs"]
 mod tests;

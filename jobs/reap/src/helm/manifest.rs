@@ -222,5 +222,4 @@ fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
 }
 
 #[cfg(test)]
-#[path = "manifest_tests.rs"]
 mod tests;

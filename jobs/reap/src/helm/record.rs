@@ -212,5 +212,4 @@ fn unpack(packed: &[u8]) -> Result<Vec<u8>, RecordError> {
 }
 
 #[cfg(test)]
-#[path = "record_tests.rs"]
 mod tests;

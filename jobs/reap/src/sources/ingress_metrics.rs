@@ -123,5 +123,4 @@ fn told(question: &Question<'_>, samples: &[Sample], compared: Compared) -> Look
 }
 
 #[cfg(test)]
-#[path = "ingress_metrics_tests.rs"]
 mod tests;

@@ -86,5 +86,4 @@ fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 }
 
 #[cfg(test)]
-#[path = "former_tests.rs"]
 mod tests;

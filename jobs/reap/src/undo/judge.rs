@@ -190,5 +190,4 @@ fn obstacle(objects: &[Now]) -> Option<Step> {
 }
 
 #[cfg(test)]
-#[path = "judge_tests.rs"]
 mod tests;

@@ -157,5 +157,4 @@ fn group(object: &ObjectRef) -> &str {
 }
 
 #[cfg(test)]
-#[path = "purge_tests.rs"]
 mod tests;

@@ -340,5 +340,4 @@ impl Outcome {
 }
 
 #[cfg(test)]
-#[path = "reviver_tests.rs"]
 mod tests;

@@ -204,5 +204,4 @@ fn some(all: &[String]) -> String {
 }
 
 #[cfg(test)]
-#[path = "left_tests.rs"]
 mod tests;

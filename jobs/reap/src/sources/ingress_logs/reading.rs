@@ -130,5 +130,4 @@ impl Reader<'_, '_> {
 }
 
 #[cfg(test)]
-#[path = "reading_tests.rs"]
 mod tests;

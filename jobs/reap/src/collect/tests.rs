@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 use super::*;
 
-#[path = "collect_again_tests.rs"]
 mod again;
 #[path = "../../tests/support/pod_log.rs"]
 mod pod_log;

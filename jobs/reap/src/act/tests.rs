@@ -380,7 +380,7 @@ fn somebody_who_comes_back_while_the_policy_lags_stops_the_reap() {
 
 #[test]
 fn the_policy_denies_in_the_words_that_are_waited_for() {
-    let policy = include_str!("../../../charts/hotdesk/templates/policy-reapers-releases.yaml");
+    let policy = include_str!("../../../../charts/hotdesk/templates/policy-reapers-releases.yaml");
     assert!(policy.contains(POLICY_WORDS) && is_policy_behind(&policy_behind()));
 }
 

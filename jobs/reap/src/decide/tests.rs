@@ -374,7 +374,5 @@ fn whatever_happened_since_a_slot_was_given_back_keeps_it() {
     check(given_back(5).releases(&[release("web", Phase::Deployed, 300), unreadable]), VerdictState::Unknown, "api");
 }
 
-#[path = "decide_sessions_tests.rs"]
 mod sessions;
-#[path = "decide_work_tests.rs"]
 mod work;

@@ -18,8 +18,8 @@ fn record(info: &Value) -> Record {
 #[test]
 fn reads_what_helm_3_and_helm_4_write() {
     for (file, name) in [
-        (include_str!("../../tests/data/record-helm3.txt"), "web"),
-        (include_str!("../../tests/data/record-helm4.txt"), "web"),
+        (include_str!("../../../tests/data/record-helm3.txt"), "web"),
+        (include_str!("../../../tests/data/record-helm4.txt"), "web"),
     ] {
         let record = Record::decode(file.trim().as_bytes()).unwrap();
         let state = record.state(name, 1).unwrap();

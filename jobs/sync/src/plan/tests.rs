@@ -9,7 +9,6 @@ use serde_json::json;
 
 use crate::rows::Stray;
 
-#[path = "plan/elsewhere_tests.rs"]
 mod elsewhere;
 
 fn now() -> Timestamp {

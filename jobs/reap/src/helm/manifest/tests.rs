@@ -20,7 +20,7 @@ fn cut(manifest: &str) -> Result<String, ManifestError> {
     without(manifest, |object| survives(object, &kinds()))
 }
 
-const MANIFEST: &str = include_str!("../../tests/data/manifest.yaml");
+const MANIFEST: &str = include_str!("../../../tests/data/manifest.yaml");
 
 #[test]
 fn what_is_to_stay_is_left_out_and_the_rest_is_as_it_was_byte_by_byte() {
@@ -187,71 +187,71 @@ fn a_manifest_that_lacks_documents_says_so_and_is_otherwise_the_same() {
 /// The templates of `tests/data/undo`, by their ids: what stays of each, or why all of it does; and what goes.
 type Names = &'static [&'static str];
 const ROWS: [(&str, &str, Result<Names, &str>, Names); 20] = [
-    ("u01", include_str!("../../tests/data/undo/u01-default-mode.yaml"), Ok(&["Secret/web-key"]), &["Deployment/web"]),
-    ("u02", include_str!("../../tests/data/undo/u02-octal-numbers.yaml"), Ok(&[]), &["Deployment/web"]),
-    ("u03", include_str!("../../tests/data/undo/u03-keys-y-n-on.yaml"), Ok(&[]), &["Deployment/web"]),
+    ("u01", include_str!("../../../tests/data/undo/u01-default-mode.yaml"), Ok(&["Secret/web-key"]), &["Deployment/web"]),
+    ("u02", include_str!("../../../tests/data/undo/u02-octal-numbers.yaml"), Ok(&[]), &["Deployment/web"]),
+    ("u03", include_str!("../../../tests/data/undo/u03-keys-y-n-on.yaml"), Ok(&[]), &["Deployment/web"]),
     (
         "u04",
-        include_str!("../../tests/data/undo/u04-binary-tag.yaml"),
+        include_str!("../../../tests/data/undo/u04-binary-tag.yaml"),
         Ok(&["ConfigMap/web-greeting"]),
         &["Service/web"],
     ),
-    ("u05", include_str!("../../tests/data/undo/u05-many-aliases.yaml"), Ok(&[]), &["Deployment/web"]),
+    ("u05", include_str!("../../../tests/data/undo/u05-many-aliases.yaml"), Ok(&[]), &["Deployment/web"]),
     (
         "u06",
-        include_str!("../../tests/data/undo/u06-list-mixed.yaml"),
+        include_str!("../../../tests/data/undo/u06-list-mixed.yaml"),
         Err("what stays (ConfigMap/web-settings) and what goes (Deployment/web)"),
         &[],
     ),
-    ("u07", include_str!("../../tests/data/undo/u07-scaled.yaml"), Ok(&[]), &["Deployment/web"]),
-    ("u08 v1", include_str!("../../tests/data/undo/u08-failed-upgrade.v1.yaml"), Ok(&[]), &["Service/web"]),
-    ("u08 v2", include_str!("../../tests/data/undo/u08-failed-upgrade.v2.yaml"), Ok(&[]), &["Service/web"]),
-    ("u09 v1", include_str!("../../tests/data/undo/u09-renamed.v1.yaml"), Ok(&[]), &["Deployment/old"]),
+    ("u07", include_str!("../../../tests/data/undo/u07-scaled.yaml"), Ok(&[]), &["Deployment/web"]),
+    ("u08 v1", include_str!("../../../tests/data/undo/u08-failed-upgrade.v1.yaml"), Ok(&[]), &["Service/web"]),
+    ("u08 v2", include_str!("../../../tests/data/undo/u08-failed-upgrade.v2.yaml"), Ok(&[]), &["Service/web"]),
+    ("u09 v1", include_str!("../../../tests/data/undo/u09-renamed.v1.yaml"), Ok(&[]), &["Deployment/old"]),
     (
         "u09 v2",
-        include_str!("../../tests/data/undo/u09-renamed.v2.yaml"),
+        include_str!("../../../tests/data/undo/u09-renamed.v2.yaml"),
         Ok(&[]),
         &["Deployment/new", "HorizontalPodAutoscaler/new"],
     ),
-    ("u11", include_str!("../../tests/data/undo/u11-policy-delete.yaml"), Ok(&["Service/web"]), &["Service/api"]),
+    ("u11", include_str!("../../../tests/data/undo/u11-policy-delete.yaml"), Ok(&["Service/web"]), &["Service/api"]),
     (
         "u12",
-        include_str!("../../tests/data/undo/u12-pre-delete-fails.yaml"),
+        include_str!("../../../tests/data/undo/u12-pre-delete-fails.yaml"),
         Ok(&[]),
         &["Service/web", "Job/web-before"],
     ),
     (
         "u13",
-        include_str!("../../tests/data/undo/u13-pre-delete-hangs.yaml"),
+        include_str!("../../../tests/data/undo/u13-pre-delete-hangs.yaml"),
         Ok(&[]),
         &["Service/web", "Job/web-before"],
     ),
     (
         "u14",
-        include_str!("../../tests/data/undo/u14-post-delete-fails.yaml"),
+        include_str!("../../../tests/data/undo/u14-post-delete-fails.yaml"),
         Ok(&[]),
         &["Service/web", "Job/web-after"],
     ),
-    ("u16", include_str!("../../tests/data/undo/u16-finalizer.yaml"), Ok(&[]), &["Service/web", "Service/api"]),
+    ("u16", include_str!("../../../tests/data/undo/u16-finalizer.yaml"), Ok(&[]), &["Service/web", "Service/api"]),
     (
         "u17",
-        include_str!("../../tests/data/undo/u17-other-namespace.yaml"),
+        include_str!("../../../tests/data/undo/u17-other-namespace.yaml"),
         Ok(&[]),
         &["Service/web", "Service/shared/web"],
     ),
     (
         "u18",
-        include_str!("../../tests/data/undo/u18-role.yaml"),
+        include_str!("../../../tests/data/undo/u18-role.yaml"),
         Ok(&["Role/web", "RoleBinding/web"]),
         &["Service/web"],
     ),
     (
         "u19",
-        include_str!("../../tests/data/undo/u19-assigned-ports.yaml"),
+        include_str!("../../../tests/data/undo/u19-assigned-ports.yaml"),
         Ok(&[]),
         &["Service/web", "Service/node", "Service/balanced"],
     ),
-    ("u20", include_str!("../../tests/data/undo/u20-hand-edits.yaml"), Ok(&[]), &["Deployment/web"]),
+    ("u20", include_str!("../../../tests/data/undo/u20-hand-edits.yaml"), Ok(&[]), &["Deployment/web"]),
 ];
 
 #[test]

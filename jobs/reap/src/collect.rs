@@ -110,5 +110,4 @@ impl Collector<'_> {
 }
 
 #[cfg(test)]
-#[path = "collect_tests.rs"]
 mod tests;
