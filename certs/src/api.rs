@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hotdesk_runtime::text::chain;
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use kube::{Client, Config};
 
 /// The manager under which this job's fields appear in `managedFields`.
@@ -43,16 +43,16 @@ impl ApiError {
     /// Says what was tried, what came of it, and what to do.
     pub(crate) fn of(tried: &str, error: &kube::Error) -> Self {
         let kube::Error::Api(status) = error else {
-            return Self::Failed(format!("cannot {tried}: no answer from the API server: {}", harmless(&chain(error))));
+            return Self::Failed(format!("cannot {tried}: no answer from the API server: {}", sanitize(&chain(error))));
         };
         match status.code {
             409 => Self::Conflict(tried.to_owned()),
             403 => Self::Failed(format!(
                 "may not {tried}: {}. The chart's roles for hotdesk-certs give what it needs; \
                  a Secret that was deleted is made again by helm upgrade",
-                harmless(&status.message)
+                sanitize(&status.message)
             )),
-            _ => Self::Failed(format!("cannot {tried}: {}", harmless(&status.message))),
+            _ => Self::Failed(format!("cannot {tried}: {}", sanitize(&status.message))),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_slots::webhook_path::{SecretPath, route};
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, ReplaceOperation, TestOperation};
@@ -114,13 +114,13 @@ fn encoded(bundle: &str) -> String {
 
 impl fmt::Display for Configuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind.as_str(), plain(&self.name))
+        write!(f, "{} {}", self.kind.as_str(), sanitize_short(&self.name))
     }
 }
 
 impl fmt::Display for Update {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind.as_str(), plain(&self.name))
+        write!(f, "{} {}", self.kind.as_str(), sanitize_short(&self.name))
     }
 }
 

@@ -4,7 +4,7 @@
 //! order of every rotation: a CA is published before anything that it signed is served. cert-manager's CA injector knows no such
 //! order: it publishes a replaced CA while pods still serve what the one before it signed, and API servers turn them away.
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::bundle;
@@ -77,7 +77,7 @@ impl Issued {
         }
         let bundle: String = cas.iter().map(|ca| ca.pem.as_str()).collect();
         verify::accepts(bundle.as_bytes(), &self.leaf, &self.intermediates, name, now)
-            .map_err(|why| format!("an API server would reject what cert-manager issued: {}", plain(&why)))?;
+            .map_err(|why| format!("an API server would reject what cert-manager issued: {}", sanitize_short(&why)))?;
         let mut steps: Vec<Step> =
             configurations.iter().filter_map(|c| c.show_bundle(&bundle)).map(Step::Publish).collect();
         if !served {

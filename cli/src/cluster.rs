@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::Stream;
 use hotdesk_slots::slot::SLOT_NAME;
-use hotdesk_slots::text::{harmless, list, plain};
+use hotdesk_slots::text::{list, sanitize, sanitize_short};
 use hotdesk_slots::{Requester, Slot};
 use jiff::Zoned;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
@@ -56,7 +56,7 @@ impl Cluster {
         config.write_timeout = Some(TIMEOUT);
         // A person waits: say soon what is wrong, rather than try again in silence.
         config.default_retry = false;
-        let server = harmless(&config.cluster_url.to_string()).trim_end_matches('/').to_owned();
+        let server = sanitize(&config.cluster_url.to_string()).trim_end_matches('/').to_owned();
         let unusable = |e| Failure::NoCluster(format!("cannot use the kubeconfig for {server}: {e}"));
         let client = Client::try_from(config.clone()).map_err(unusable)?;
         config.read_timeout = Some(WATCH_PATIENCE);
@@ -94,7 +94,7 @@ impl Cluster {
     pub(crate) async fn slot(&self, name: &str) -> Result<Slot, Failure> {
         let api: Api<Slot> = Api::namespaced(self.client.clone(), name);
         let found = api.get(SLOT_NAME).await;
-        found.map_err(|e| Failure::of(&format!("read the slot {}", plain(name)), &self.server, &e))
+        found.map_err(|e| Failure::of(&format!("read the slot {}", sanitize_short(name)), &self.server, &e))
     }
 
     /// Who the API server says is asking.
@@ -131,7 +131,7 @@ impl Cluster {
         });
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patched = api.patch(SLOT_NAME, &params, &Patch::Merge(&patch)).await;
-        patched.map_err(|e| Failure::of(&format!("change the slot {}", plain(name)), &self.server, &e))
+        patched.map_err(|e| Failure::of(&format!("change the slot {}", sanitize_short(name)), &self.server, &e))
     }
 }
 
@@ -157,7 +157,7 @@ pub(crate) async fn config(global: &Global) -> Result<Config, Failure> {
         Err(e) if !named => return Config::incluster().map_err(|_no_service_account| no_kubeconfig(&e)),
         Err(e) => return Err(no_kubeconfig(&e)),
     };
-    let contexts: Vec<String> = kubeconfig.contexts.iter().map(|context| plain(&context.name)).collect();
+    let contexts: Vec<String> = kubeconfig.contexts.iter().map(|context| sanitize_short(&context.name)).collect();
     let options = KubeConfigOptions { context: global.context.clone(), ..KubeConfigOptions::default() };
     Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| no_context(&e, &contexts))
 }
@@ -167,14 +167,14 @@ fn no_kubeconfig(error: &KubeconfigError) -> Failure {
         KubeconfigError::ReadConfig(e, file) => format!("cannot read the kubeconfig {}: {e}", file.display()),
         other => other.to_string(),
     };
-    Failure::NoCluster(format!("no cluster to ask: {}. Set KUBECONFIG, or pass --kubeconfig FILE", harmless(&why)))
+    Failure::NoCluster(format!("no cluster to ask: {}. Set KUBECONFIG, or pass --kubeconfig FILE", sanitize(&why)))
 }
 
 fn no_context(error: &KubeconfigError, contexts: &[String]) -> Failure {
     let has = format!("the kubeconfig has the contexts {}", list(contexts));
     Failure::NoCluster(match error {
-        KubeconfigError::LoadContext(name) => format!("there is no context \"{}\": {has}", plain(name)),
+        KubeconfigError::LoadContext(name) => format!("there is no context \"{}\": {has}", sanitize_short(name)),
         KubeconfigError::CurrentContextNotSet => format!("no context is chosen; pass --context NAME: {has}"),
-        other => format!("cannot use the kubeconfig: {}", harmless(&other.to_string())),
+        other => format!("cannot use the kubeconfig: {}", sanitize(&other.to_string())),
     })
 }

@@ -18,7 +18,7 @@ mod why;
 use std::io::{BufRead as _, Write as _};
 
 use hotdesk_slots::Slot;
-use hotdesk_slots::text::{human_duration, human_time, plain};
+use hotdesk_slots::text::{human_duration, human_time, sanitize_short};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
@@ -113,7 +113,7 @@ where
 
 /// Somebody else's slot, and what an administrator would type.
 fn not_yours(view: &SlotView, identity: &Identity, forced: &str) -> Failure {
-    let (slot, holders, who) = (&view.slot, view.holders(), plain(&identity.username));
+    let (slot, holders, who) = (&view.slot, view.holders(), sanitize_short(&identity.username));
     Failure::Refused(format!("{slot} is held by {holders}, and you are {who}. If you run this cluster: {forced}"))
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn parse(text: &str, now: &Zoned) -> Result<Timestamp, String> {
         format!(
             "cannot read \"{}\" as a time: write 4h, 2d, 18:00, 'Fri 18:00', 'tomorrow 18:00', 2026-12-01 \
              or 2026-12-01T18:00:00Z",
-            hotdesk_slots::text::plain(typed)
+            hotdesk_slots::text::sanitize_short(typed)
         )
     })?;
     if datetime <= now.timestamp() {

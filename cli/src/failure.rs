@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +28,7 @@ impl Failure {
         let kube::Error::Api(status) = error else {
             return Self::NoCluster(unreachable(server, error));
         };
-        let message = harmless(&status.message);
+        let message = sanitize(&status.message);
         match status.code {
             401 => Self::NoCluster(format!(
                 "the cluster at {server} does not know you: log in to it again (kubectl auth whoami shows whether it worked)"
@@ -84,7 +84,7 @@ fn unreachable(server: &str, error: &kube::Error) -> String {
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    let cause = harmless(&cause.to_string());
+    let cause = sanitize(&cause.to_string());
     match error {
         kube::Error::Auth(_) => format!("cannot log in to the cluster at {server}: {cause}"),
         kube::Error::SerdeError(_) => format!("the answer of the cluster at {server} cannot be read: {cause}"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hotdesk_slots::Slot;
 use hotdesk_slots::requests::{Request, RequestKind, RequestStatus};
-use hotdesk_slots::text::{harmless, plain};
+use hotdesk_slots::text::{sanitize, sanitize_short};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -136,7 +136,14 @@ impl Told {
                     .to_owned(),
             ),
             Some(other) if !other.phase.is_over() => {
-                self.wait(format!("it waits for another request, {} {}", plain(&other.kind), plain(&other.id)), tell);
+                self.wait(
+                    format!(
+                        "it waits for another request, {} {}",
+                        sanitize_short(&other.kind),
+                        sanitize_short(&other.id)
+                    ),
+                    tell,
+                );
                 Progress::UnderWay
             }
             _ => self.silence(kind, tell),
@@ -146,7 +153,7 @@ impl Told {
     fn own(&mut self, status: &RequestStatus, tell: &mut impl FnMut(&str)) -> Progress {
         self.silent_looks = 0;
         self.steps(status, tell);
-        let message = status.message.as_deref().map(harmless).unwrap_or_default();
+        let message = status.message.as_deref().map(sanitize).unwrap_or_default();
         if !status.phase.is_over() {
             if !message.is_empty() {
                 self.wait(message, tell);
@@ -166,7 +173,7 @@ impl Told {
         }
         let new = usize::try_from(self.steps - status.steps_left_out).unwrap_or(usize::MAX);
         for step in status.steps.iter().skip(new) {
-            tell(&harmless(step));
+            tell(&sanitize(step));
             self.steps += 1;
         }
     }

@@ -1,7 +1,7 @@
 //! Which slot was meant?
 
 use hotdesk_slots::Slot;
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use jiff::Timestamp;
 
 use crate::failure::Failure;
@@ -29,8 +29,8 @@ pub(crate) fn free(slots: &[Slot], now: Timestamp) -> String {
 }
 
 fn unknown(slots: &[Slot], wanted: &str, now: Timestamp) -> Failure {
-    let mut message = format!("there is no slot \"{}\"", plain(wanted));
-    let suggest: Vec<String> = suggest(slots, wanted).iter().map(|name| plain(name)).collect();
+    let mut message = format!("there is no slot \"{}\"", sanitize_short(wanted));
+    let suggest: Vec<String> = suggest(slots, wanted).iter().map(|name| sanitize_short(name)).collect();
     if slots.is_empty() {
         message.push_str("; there are no slots yet: the chart charts/slots makes them");
     } else if suggest.is_empty() {

@@ -1,13 +1,13 @@
 //! What is shown of a slot?
 //!
-//! Architecture Invariant: everything that a person wrote passes through `harmless` here, so that no
+//! Architecture Invariant: everything that a person wrote passes through `sanitize` here, so that no
 //! form of the output can carry it to a terminal as it is.
 
 use hotdesk_slots::origin::written_over_by;
-use hotdesk_slots::outlook::{self, SignalState};
+use hotdesk_slots::signals::{self, SignalState};
 use hotdesk_slots::slot;
-use hotdesk_slots::text::{harmless, human_time, shown_name};
-use hotdesk_slots::{ClaimSource, ClaimView, Mode, Slot, Standing, VerdictState};
+use hotdesk_slots::text::{human_time, sanitize, shown_name};
+use hotdesk_slots::{ClaimSource, ClaimState, ClaimView, Mode, Slot, VerdictState};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::identity::Identity;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SlotView {
     pub(crate) slot: String,
-    pub(crate) standing: Stand,
+    pub(crate) phase: Phase,
     /// Absent if nobody knows who asks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mine: Option<bool>,
@@ -61,7 +61,7 @@ pub(crate) struct SlotView {
 /// Whether a claim is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Stand {
+pub(crate) enum Phase {
     Free,
     /// There is a claim, and it is over.
     Lapsed,
@@ -124,11 +124,11 @@ pub(crate) struct FailedReap {
 impl FailedReap {
     pub(crate) fn of(failed: &slot::FailedReap) -> Self {
         Self {
-            release: harmless(&failed.release),
+            release: sanitize(&failed.release),
             times: failed.times,
             at: failed.at.0,
             retry_at: failed.retry_at.as_ref().map(|at| at.0),
-            reason: harmless(&failed.reason),
+            reason: sanitize(&failed.reason),
         }
     }
 
@@ -199,49 +199,49 @@ pub(crate) fn slot_name(slot: &Slot) -> &str {
 
 /// Everybody in a list, disarmed.
 fn all(texts: &[String]) -> Vec<String> {
-    texts.iter().map(|text| harmless(text)).collect()
+    texts.iter().map(|text| sanitize(text)).collect()
 }
 
 impl SlotView {
     /// What is shown of a slot at a moment.
     pub(crate) fn of(slot: &Slot, identity: Option<&Identity>, now: Timestamp) -> Self {
-        let claim_view = slot.spec.claim.as_ref().map(ClaimView::lenient);
-        let standing = Standing::of(claim_view.as_ref(), now);
+        let claim_view = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
+        let phase = ClaimState::of(claim_view.as_ref(), now);
         let claim = slot.spec.claim.clone().unwrap_or_default();
         let status = slot.status.clone().unwrap_or_default();
         let time = |t: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| t.map(|t| t.0);
         Self {
-            slot: harmless(&slot.namespace().unwrap_or_default()),
-            standing: Stand::of(standing),
-            mine: identity.map(|identity| standing.held().is_some_and(|claim| identity.holds(claim))),
+            slot: sanitize(&slot.namespace().unwrap_or_default()),
+            phase: Phase::of(phase),
+            mine: identity.map(|identity| phase.held().is_some_and(|claim| identity.holds(claim))),
             users: claim_view
                 .iter()
                 .flat_map(|claim_view| &claim_view.users)
-                .map(|name| harmless(name.as_str()))
+                .map(|name| sanitize(name.as_str()))
                 .collect(),
             groups: all(&claim.groups),
-            purpose: claim.purpose.as_deref().map(harmless).filter(|purpose| !purpose.is_empty()),
+            purpose: claim.purpose.as_deref().map(sanitize).filter(|purpose| !purpose.is_empty()),
             source: claim.source,
             written_over_by: written_over_by(slot),
             claimed_at: slot.claimed_at(),
             until: time(claim.until),
             keep_until: time(slot.spec.keep_until.clone()),
             clear_after: time(slot.spec.clear_after.clone()),
-            host: slot.spec.host.as_deref().map(harmless),
+            host: slot.spec.host.as_deref().map(sanitize),
             mode: slot.spec.mode,
             last_activity: status.last_activity.map(|seen| Answered {
                 time: seen.time.0,
-                signal: harmless(&seen.signal),
-                detail: harmless(&seen.detail),
+                signal: sanitize(&seen.signal),
+                detail: sanitize(&seen.detail),
             }),
             last_deploy: status.last_deploy.map(|deploy| Deployed {
                 time: deploy.time.0,
-                release: harmless(&deploy.release),
-                by: deploy.by.as_deref().map(harmless),
+                release: sanitize(&deploy.release),
+                by: deploy.by.as_deref().map(sanitize),
             }),
             verdict: status.verdict.map(|verdict| Verdict {
                 state: verdict.state,
-                reason: harmless(&verdict.reason),
+                reason: sanitize(&verdict.reason),
                 at: verdict.at.0,
             }),
             reap_at: time(status.next_reap_at),
@@ -249,7 +249,7 @@ impl SlotView {
                 time: reap.time.0,
                 releases: all(&reap.releases),
                 restored_at: time(reap.restored_at),
-                restored_by: reap.restored_by.as_deref().map(harmless),
+                restored_by: reap.restored_by.as_deref().map(sanitize),
             }),
             failed_reaps: status.failed_reaps.iter().map(FailedReap::of).collect(),
             signals: status.signals.iter().map(Signal::of).collect(),
@@ -260,7 +260,7 @@ impl SlotView {
 
     /// True if anyone may claim it.
     pub(crate) fn is_free(&self) -> bool {
-        self.standing != Stand::Held
+        self.phase != Phase::Held
     }
 
     /// Who holds it, in a sentence: users, or members of groups.
@@ -272,12 +272,12 @@ impl SlotView {
 }
 
 impl Signal {
-    fn of(found: &outlook::Signal) -> Self {
+    fn of(found: &signals::Signal) -> Self {
         Self {
-            name: harmless(&found.name),
+            name: sanitize(&found.name),
             state: found.state,
             last_seen: found.last_seen.as_ref().map(|at| at.0),
-            detail: harmless(&found.detail),
+            detail: sanitize(&found.detail),
         }
     }
 
@@ -293,12 +293,12 @@ impl Signal {
 }
 
 impl Planned {
-    fn of(found: &outlook::ReapPlan) -> Self {
-        let release = |found: &outlook::PlannedRelease| PlannedRelease {
-            name: harmless(&found.name),
+    fn of(found: &signals::ReapPlan) -> Self {
+        let release = |found: &signals::PlannedRelease| PlannedRelease {
+            name: sanitize(&found.name),
             revision: found.revision,
-            held: found.held.as_deref().map(harmless),
-            without_hooks: found.without_hooks.as_deref().map(harmless),
+            held: found.held.as_deref().map(sanitize),
+            without_hooks: found.without_hooks.as_deref().map(sanitize),
             stays: all(&found.stays),
             lost: all(&found.lost),
         };
@@ -306,22 +306,22 @@ impl Planned {
     }
 }
 
-impl Stand {
-    fn of(standing: Standing<'_>) -> Self {
-        match standing {
-            Standing::Free => Self::Free,
-            Standing::Lapsed(_) => Self::Lapsed,
-            Standing::Held(_) => Self::Held,
+impl Phase {
+    fn of(phase: ClaimState<'_>) -> Self {
+        match phase {
+            ClaimState::Free => Self::Free,
+            ClaimState::Lapsed(_) => Self::Lapsed,
+            ClaimState::Held(_) => Self::Held,
         }
     }
 }
 
 fn condition(found: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition) -> Condition {
     Condition {
-        kind: harmless(&found.type_),
-        status: harmless(&found.status),
-        reason: harmless(&found.reason),
-        message: harmless(&found.message),
+        kind: sanitize(&found.type_),
+        status: sanitize(&found.status),
+        reason: sanitize(&found.reason),
+        message: sanitize(&found.message),
         since: found.last_transition_time.0,
     }
 }
@@ -355,7 +355,7 @@ pub(crate) mod tests {
         let mut slot = claimed("mew", "alice@example.com");
         slot.spec.claim.as_mut().unwrap().until = Some(Time(now()));
         let view = SlotView::of(&slot, Some(&Identity::test("alice@example.com")), now());
-        assert_eq!((view.standing, view.is_free(), view.mine), (Stand::Lapsed, true, Some(false)));
+        assert_eq!((view.phase, view.is_free(), view.mine), (Phase::Lapsed, true, Some(false)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use hotdesk_runtime::client;
 use hotdesk_slots::keys;
 use hotdesk_slots::slot::{SLOT_NAME, Slot};
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Event, Pod, ServiceAccount};
 use kube::api::{Api, ListParams, LogParams, Patch, PatchParams, PostParams};
@@ -20,7 +20,7 @@ const MAX_LOG: i64 = 1 << 20;
 
 /// Something that the cluster did not do.
 #[derive(Debug, thiserror::Error)]
-#[error("{what}: {}", harmless(&client::reason(.error)))]
+#[error("{what}: {}", sanitize(&client::reason(.error)))]
 pub struct ClusterError {
     what: &'static str,
     #[source]
@@ -36,7 +36,7 @@ impl ClusterError {
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
         match &self.error {
-            kube::Error::Api(status) if [400, 403, 422].contains(&status.code) => Some(harmless(&status.message)),
+            kube::Error::Api(status) if [400, 403, 422].contains(&status.code) => Some(sanitize(&status.message)),
             _ => None,
         }
     }

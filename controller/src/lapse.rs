@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hotdesk_slots::claim::Standing;
+use hotdesk_slots::claim::ClaimState;
 use hotdesk_slots::requests::Phase;
 use jiff::Timestamp;
 
@@ -17,10 +17,10 @@ const AFTERWARDS: Duration = Duration::from_millis(5);
 /// How a slot stands: its phase, and the `until` that has passed, to the letter.
 #[must_use]
 pub fn phase(slot: &ReadSlot, now: Timestamp) -> (Phase, Option<&str>) {
-    match Standing::of(slot.claim.as_ref(), now) {
-        Standing::Free => (Phase::Free, None),
-        Standing::Held(_) => (Phase::Held, None),
-        Standing::Lapsed(_) => (Phase::Lapsed, slot.until.as_deref()),
+    match ClaimState::of(slot.claim.as_ref(), now) {
+        ClaimState::Free => (Phase::Free, None),
+        ClaimState::Held(_) => (Phase::Held, None),
+        ClaimState::Lapsed(_) => (Phase::Lapsed, slot.until.as_deref()),
     }
 }
 

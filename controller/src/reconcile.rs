@@ -11,7 +11,7 @@ use hotdesk_runtime::events::{Recorder, event};
 use hotdesk_slots::keys;
 use hotdesk_slots::requests::{RequestPhase, RequestStatus};
 use hotdesk_slots::slot::SLOT_NAME;
-use hotdesk_slots::text::{harmless, plain};
+use hotdesk_slots::text::{sanitize, sanitize_short};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use kube::api::{Api, DynamicObject};
@@ -88,7 +88,7 @@ impl Slots {
                         self.metrics.forget(&slot);
                     }
                     Err(ControllerError::QueueError(error)) => {
-                        tracing::warn!(error = %harmless(&client::reason(&error)), "the watch on Slots, CronJobs and Jobs fails; trying again");
+                        tracing::warn!(error = %sanitize(&client::reason(&error)), "the watch on Slots, CronJobs and Jobs fails; trying again");
                     }
                     Err(_) => self.metrics.reconciled(Outcome::Failed),
                     Ok(_) => self.metrics.reconciled(Outcome::Done),
@@ -129,7 +129,7 @@ impl Slots {
             Next::Follow(job) => self.look_at(open, &job, now).await?,
             Next::Make(job, status) => match self.cluster.make(&job).await {
                 Ok(Made::Now) => {
-                    tracing::info!(slot = %plain(&slot.name), kind = open.kind.as_str(), id = %plain(open.id), by = %open.by(), job = %job.name_any(), "a job was made for a request");
+                    tracing::info!(slot = %sanitize_short(&slot.name), kind = open.kind.as_str(), id = %sanitize_short(open.id), by = %open.by(), job = %job.name_any(), "a job was made for a request");
                     status
                 }
                 // The next look sees whose it is.
@@ -162,9 +162,9 @@ impl Slots {
 
     /// Says how a request ended: to the log, the metrics, and the people who look at the Slot's Events.
     async fn tell(&self, slot: &ReadSlot, open: &Open<'_>, status: &RequestStatus) {
-        let (kind, by, id) = (open.kind.as_str(), open.by(), plain(open.id));
+        let (kind, by, id) = (open.kind.as_str(), open.by(), sanitize_short(open.id));
         let message = status.message.as_deref().unwrap_or_default();
-        let name = plain(&slot.name);
+        let name = sanitize_short(&slot.name);
         tracing::info!(slot = %name, kind, %id, %by, phase = ?status.phase, exit_code = status.exit_code, said = message, "a request has ended");
         self.metrics.ended(open.kind, status.phase);
         let (type_, reason) = reason(status.phase);
@@ -172,7 +172,7 @@ impl Slots {
         // Events of two requests are two, and not one that was seen twice.
         about.secondary = Some(job_reference(open, &slot.name));
         if let Err(error) = self.recorder.publish(&about, &slot.slot.object_ref(&())).await {
-            tracing::warn!(slot = %name, error = %harmless(&client::reason(&error)), "the Event of a request cannot be written");
+            tracing::warn!(slot = %name, error = %sanitize(&client::reason(&error)), "the Event of a request cannot be written");
         }
     }
 }
@@ -201,8 +201,8 @@ async fn reconcile(object: Arc<DynamicObject>, slots: Arc<Slots>) -> Result<Acti
         Ok(Some(slot)) => slot,
         Ok(None) => return Ok(Action::await_change()),
         Err(error) => {
-            let name = plain(&object.namespace().unwrap_or_default());
-            tracing::error!(slot = %name, error = %plain(&error), "a Slot cannot be read: nothing is written there");
+            let name = sanitize_short(&object.namespace().unwrap_or_default());
+            tracing::error!(slot = %name, error = %sanitize_short(&error), "a Slot cannot be read: nothing is written there");
             return Ok(Action::await_change());
         }
     };
@@ -216,7 +216,7 @@ async fn reconcile(object: Arc<DynamicObject>, slots: Arc<Slots>) -> Result<Acti
 fn retry(object: Arc<DynamicObject>, error: &ClusterError, slots: Arc<Slots>) -> Action {
     let slot = object.namespace().unwrap_or_default();
     let pause = slots.attempts.failed(&slot);
-    tracing::warn!(slot = %plain(&slot), %error, ?pause, "a Slot cannot be brought up to date; trying again");
+    tracing::warn!(slot = %sanitize_short(&slot), %error, ?pause, "a Slot cannot be brought up to date; trying again");
     Action::requeue(pause)
 }
 

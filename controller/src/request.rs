@@ -6,7 +6,7 @@
 use hotdesk_slots::requests::{
     OpenRequest, Request, RequestKind, RequestPhase, RequestStatus, VALID_FOR, asker, is_release_name,
 };
-use hotdesk_slots::text::{harmless, human_duration, plain};
+use hotdesk_slots::text::{human_duration, sanitize, sanitize_short};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 
@@ -162,7 +162,7 @@ fn refusal(slot: &ReadSlot, open: &Open<'_>, around: &Around<'_>, now: Timestamp
     }
     // Kubernetes would expand `$(NAME)` in an argument, and so show a setting of the reaper.
     let wrong = named(open.kind, open.request?).iter().find(|release| !is_release_name(release))?;
-    Some(format!("\"{}\" is not the name of a release", plain(wrong)))
+    Some(format!("\"{}\" is not the name of a release", sanitize_short(wrong)))
 }
 
 /// The releases that a request names.
@@ -262,7 +262,7 @@ impl Open<'_> {
             phase,
             steps,
             steps_left_out,
-            message: message.map(|text| harmless(&text).chars().take(MAX_MESSAGE).collect()),
+            message: message.map(|text| sanitize(&text).chars().take(MAX_MESSAGE).collect()),
             exit_code: None,
             at: None,
         }
@@ -271,7 +271,7 @@ impl Open<'_> {
     /// Who asked, for a log line or an Event.
     #[must_use]
     pub fn by(&self) -> String {
-        self.request.and_then(|request| request.by.as_deref()).map_or_else(|| "somebody".to_owned(), plain)
+        self.request.and_then(|request| request.by.as_deref()).map_or_else(|| "somebody".to_owned(), sanitize_short)
     }
 }
 

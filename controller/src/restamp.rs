@@ -25,7 +25,7 @@ use hotdesk_slots::Name;
 use hotdesk_slots::requests::{OpenRequest, RequestKind, RequestPhase, STAMPED};
 use hotdesk_slots::slot::{SLOT_NAME, Slot};
 use hotdesk_slots::stamp::Stamp;
-use hotdesk_slots::text::{harmless, plain};
+use hotdesk_slots::text::{sanitize, sanitize_short};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, ApiResource, DynamicObject, Patch as Body, PatchParams};
@@ -125,7 +125,7 @@ impl Restamper {
                         self.lock().remove(&gone.namespace.unwrap_or_default());
                     }
                     Err(ControllerError::QueueError(error)) => {
-                        tracing::warn!(error = %harmless(&client::reason(&error)), "the watch on Slots fails; trying again");
+                        tracing::warn!(error = %sanitize(&client::reason(&error)), "the watch on Slots fails; trying again");
                     }
                     _ => {}
                 }
@@ -182,7 +182,7 @@ impl Restamper {
         let report = self.look(name, &target(&slot), Thoroughness::All).await?;
         let status = report.ending(&open);
         let by = open.request.and_then(|request| request.by.as_deref()).unwrap_or("somebody");
-        tracing::info!(slot = %plain(name), id = %plain(open.id), by = %plain(by), phase = ?status.phase, said = status.message.as_deref(), "a request has ended");
+        tracing::info!(slot = %sanitize_short(name), id = %sanitize_short(open.id), by = %sanitize_short(by), phase = ?status.phase, said = status.message.as_deref(), "a request has ended");
         self.write(name, Patch::default().with_request(&slot, &status, (self.clock)()).body()).await?;
         self.tell(name, owner(&slot), &report).await?;
         Ok(true)
@@ -193,7 +193,7 @@ impl Restamper {
         let report = self.passes.run(&self.metrics, &kinds, name, &target.stamp, how).await;
         self.metrics.passed(report.wrong > 0);
         if report.restamped > 0 || report.wrong > 0 {
-            tracing::info!(slot = %plain(name), restamped = report.restamped, wrong = report.wrong, "the stamps of a slot were brought to its claim");
+            tracing::info!(slot = %sanitize_short(name), restamped = report.restamped, wrong = report.wrong, "the stamps of a slot were brought to its claim");
         }
         Ok(report)
     }
@@ -266,8 +266,8 @@ async fn reconcile(object: Arc<DynamicObject>, restamper: Arc<Restamper>) -> Res
         Ok(Some(slot)) => slot,
         Ok(None) => return Ok(Action::await_change()),
         Err(error) => {
-            let name = plain(&object.namespace().unwrap_or_default());
-            tracing::error!(slot = %name, error = %plain(&error), "a Slot cannot be read: nothing is restamped there");
+            let name = sanitize_short(&object.namespace().unwrap_or_default());
+            tracing::error!(slot = %name, error = %sanitize_short(&error), "a Slot cannot be read: nothing is restamped there");
             return Ok(Action::await_change());
         }
     };
@@ -280,8 +280,8 @@ async fn reconcile(object: Arc<DynamicObject>, restamper: Arc<Restamper>) -> Res
 
 #[expect(clippy::needless_pass_by_value, reason = "kube calls it so")]
 fn retry(object: Arc<DynamicObject>, error: &Error, _: Arc<Restamper>) -> Action {
-    let slot = plain(&object.namespace().unwrap_or_default());
-    tracing::warn!(%slot, error = %harmless(&client::reason(error)), pause = ?AFTER_AN_ERROR, "a slot cannot be restamped; trying again");
+    let slot = sanitize_short(&object.namespace().unwrap_or_default());
+    tracing::warn!(%slot, error = %sanitize(&client::reason(error)), pause = ?AFTER_AN_ERROR, "a slot cannot be restamped; trying again");
     Action::requeue(AFTER_AN_ERROR)
 }
 

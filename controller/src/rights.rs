@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt as _};
 use hotdesk_runtime::client::{self, WATCH_SECONDS};
 use hotdesk_slots::slot::SLOT_NAME;
-use hotdesk_slots::text::{harmless, list, plain};
+use hotdesk_slots::text::{list, sanitize, sanitize_short};
 use hotdesk_slots::{ClaimView, keys};
 use jiff::Timestamp;
 use k8s_openapi::api::rbac::v1::{RoleBinding, Subject};
@@ -91,7 +91,7 @@ impl Rights {
                         self.attempts.succeeded(&gone.namespace.unwrap_or_default());
                     }
                     Err(ControllerError::QueueError(error)) => {
-                        tracing::warn!(error = %harmless(&client::reason(&error)), "the watch on RoleBindings and Slots fails; trying again");
+                        tracing::warn!(error = %sanitize(&client::reason(&error)), "the watch on RoleBindings and Slots fails; trying again");
                     }
                     _ => {}
                 }
@@ -108,7 +108,7 @@ impl Rights {
         match ReadSlot::read(&found) {
             Ok(read) => Ok(read.and_then(|read| read.claim)),
             Err(error) => {
-                tracing::error!(slot = %plain(slot), error = %plain(&error), "a Slot cannot be read: nobody has rights there");
+                tracing::error!(slot = %sanitize_short(slot), error = %sanitize_short(&error), "a Slot cannot be read: nobody has rights there");
                 Ok(None)
             }
         }
@@ -141,7 +141,7 @@ async fn reconcile(binding: Arc<RoleBinding>, rights: Arc<Rights>) -> Result<Act
 fn retry(binding: Arc<RoleBinding>, error: &RightsError, rights: Arc<Rights>) -> Action {
     let slot = binding.namespace().unwrap_or_default();
     let pause = rights.attempts.failed(&slot);
-    let (slot, error) = (plain(&slot), harmless(&error.to_string()));
+    let (slot, error) = (sanitize_short(&slot), sanitize(&error.to_string()));
     // The first few are the gate that learns of the claim a little later than we do.
     if pause > Duration::from_secs(1) {
         tracing::warn!(%slot, %error, ?pause, "the rights in a slot cannot be brought to its claim; trying again");
@@ -158,8 +158,8 @@ fn binding_of(slot: DynamicObject) -> Option<ObjectRef<RoleBinding>> {
 }
 
 fn say(slot: &str, wanted: &Wanted) {
-    let shown = |names: &[String]| list(&names.iter().map(|name| plain(name)).collect::<Vec<_>>());
-    let (slot, users, groups) = (plain(slot), shown(&wanted.users), shown(&wanted.groups));
+    let shown = |names: &[String]| list(&names.iter().map(|name| sanitize_short(name)).collect::<Vec<_>>());
+    let (slot, users, groups) = (sanitize_short(slot), shown(&wanted.users), shown(&wanted.groups));
     tracing::info!(%slot, %users, %groups, "rights follow the claim");
     if wanted.left_out > 0 {
         tracing::warn!(%slot, names = wanted.left_out, "names that begin with system: get no rights");

@@ -48,7 +48,7 @@ impl ReadSlot {
         let Some(name) = object.namespace().filter(|_| object.name_any() == SLOT_NAME) else { return Ok(None) };
         let text = |pointer: &str| object.data.pointer(pointer).and_then(|value| value.as_str()).map(str::to_owned);
         let slot: Slot = object.clone().try_parse().map_err(|error| error.to_string())?;
-        let claim = slot.spec.claim.as_ref().map(ClaimView::lenient);
+        let claim = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
         Ok(Some(Self {
             name,
             slot,

@@ -51,7 +51,9 @@ struct Write<'a> {
 impl Write<'_> {
     /// True for a claim from before there were ids in an enforced slot: what ran there was trusted, and a write may say so.
     fn was_trusted_unsaid(&self) -> bool {
-        self.old.as_ref().is_some_and(|old| old.claim_id().is_none()) && self.was.claim.is_some() && !self.was.lenient
+        self.old.as_ref().is_some_and(|old| old.claim_id().is_none())
+            && self.was.claim.is_some()
+            && !self.was.parse_lossy
     }
 }
 

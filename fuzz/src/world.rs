@@ -67,7 +67,7 @@ impl World {
         for slot in slots_as_stored() {
             let namespace = slot.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default().to_owned();
             let read: Slot = serde_json::from_value(slot.clone()).map_err(|e| format!("{namespace}: {e}"))?;
-            let claim = read.spec.claim.as_ref().map(ClaimView::lenient);
+            let claim = read.spec.claim.as_ref().map(ClaimView::parse_lossy);
             index.put(&namespace, SlotEntry::new(&namespace, claim, read.spec.mode));
             slots.insert(namespace, slot);
         }

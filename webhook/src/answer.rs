@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
 
 use hotdesk_slots::Requester;
-use hotdesk_slots::text::{harmless, plain, plain_cow};
+use hotdesk_slots::text::{sanitize, sanitize_short, sanitize_short_cow};
 use jiff::Timestamp;
 
 use crate::reply::Reply;
@@ -133,7 +133,7 @@ fn denied_if_unreadable(answered: Result<Answer<'_>, Unreadable>) -> Result<Answ
 #[must_use]
 pub fn refusal<'a>(uid: Cow<'a, str>, code: u16, reason: &'static str, what: &str) -> Answer<'a> {
     // What is wrong may be quoted, in whatever length.
-    let what: String = harmless(&what.chars().take(MAX_REASON).collect::<String>());
+    let what: String = sanitize(&what.chars().take(MAX_REASON).collect::<String>());
     let message = format!("hotdesk cannot judge this request, so it is denied: {what}");
     let note = DecisionRecord { decision: "deny", reason, ..DecisionRecord::default() };
     Answer { reply: Reply::refused(uid, code, message), note, acquisition: None, session: None }
@@ -144,8 +144,8 @@ impl<'a> DecisionRecord<'a> {
         let text = |text: Option<Text<'a>>| text.unwrap_or_default().0;
         Self {
             operation: request.operation.as_str(),
-            slot: plain_cow(text(request.namespace)),
-            requester: plain_cow(requester.username),
+            slot: sanitize_short_cow(text(request.namespace)),
+            requester: sanitize_short_cow(requester.username),
             target: Target {
                 resource: request.resource.resource.0,
                 group: request.resource.group.0,
@@ -159,10 +159,10 @@ impl<'a> DecisionRecord<'a> {
 
 impl Display for Target<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&plain(&self.resource))?;
+        f.write_str(&sanitize_short(&self.resource))?;
         for (sign, part) in [(".", &self.group), ("/", &self.subresource), (" ", &self.name)] {
             if !part.is_empty() {
-                write!(f, "{sign}{}", plain(part))?;
+                write!(f, "{sign}{}", sanitize_short(part))?;
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 //! One pure function over borrowed data. Whatever is not known to be allowed is denied, and the
 //! policy inside the API server gives the same answers from the same rows.
 
-use hotdesk_slots::claim::{Standing, trusts_workloads};
+use hotdesk_slots::claim::{ClaimState, trusts_workloads};
 use hotdesk_slots::label::label_safe;
 use hotdesk_slots::{ClaimView, Mode, Name, Requester};
 use jiff::Timestamp;
@@ -156,12 +156,12 @@ pub fn decide(facts: &Facts<'_>, slot: SlotView<'_>, settings: &Settings, now: T
         SlotView::Known { claim, mode, has_claim_id } => {
             let mode = mode.unwrap_or(settings.mode);
             let trusts = claim.is_some_and(|claim| trusts_workloads(claim.trust_workloads, has_claim_id, mode));
-            soften(judge(facts, Standing::of(claim, now), trusts, settings), mode)
+            soften(judge(facts, ClaimState::of(claim, now), trusts, settings), mode)
         }
     }
 }
 
-fn judge(facts: &Facts<'_>, standing: Standing<'_>, trusts: bool, settings: &Settings) -> Result<Role, Reason> {
+fn judge(facts: &Facts<'_>, state_at: ClaimState<'_>, trusts: bool, settings: &Settings) -> Result<Role, Reason> {
     if settings.is_reaper_of(facts.requester, facts.namespace) {
         return Ok(Role::Reaper);
     }
@@ -173,19 +173,19 @@ fn judge(facts: &Facts<'_>, standing: Standing<'_>, trusts: bool, settings: &Set
     }
     let own = is_service_account_of(facts.requester, facts.namespace);
     let runs = own && carries_pod_token(facts.requester);
-    if runs && trusts && standing.held().is_some() {
+    if runs && trusts && state_at.held().is_some() {
         return Ok(Role::OwnServiceAccount);
     }
-    if let Some(judged) = judge_deployer(facts, standing, settings) {
+    if let Some(judged) = judge_deployer(facts, state_at, settings) {
         return judged;
     }
-    match standing {
-        Standing::Held(claim) if is_claimant(claim, facts.requester, settings) => Ok(Role::Claimant),
+    match state_at {
+        ClaimState::Held(claim) if is_claimant(claim, facts.requester, settings) => Ok(Role::Claimant),
         _ if own && !runs => Err(Reason::NoToken),
-        Standing::Held(_) if own => Err(Reason::UntrustedWorkload),
-        Standing::Held(_) => Err(Reason::Held),
-        Standing::Lapsed(_) => Err(Reason::Lapsed),
-        Standing::Free => Err(Reason::Free),
+        ClaimState::Held(_) if own => Err(Reason::UntrustedWorkload),
+        ClaimState::Held(_) => Err(Reason::Held),
+        ClaimState::Lapsed(_) => Err(Reason::Lapsed),
+        ClaimState::Free => Err(Reason::Free),
     }
 }
 
@@ -200,10 +200,10 @@ fn is_claimants(claim: &ClaimView, person: &str) -> bool {
 
 /// A deployer acts for the person whom the object names, if it knows people; else where it is listed for the slot or for
 /// a claimant. Nothing for those who are not deployers, or hold the slot themselves.
-fn judge_deployer(facts: &Facts<'_>, standing: Standing<'_>, settings: &Settings) -> Option<Result<Role, Reason>> {
+fn judge_deployer(facts: &Facts<'_>, state_at: ClaimState<'_>, settings: &Settings) -> Option<Result<Role, Reason>> {
     let entries = settings.deployer(facts.requester);
     entries.clone().next()?;
-    let Some(claim) = standing.held() else { return Some(Err(Reason::DeployerUnclaimed)) };
+    let Some(claim) = state_at.held() else { return Some(Err(Reason::DeployerUnclaimed)) };
     match facts.deployed_for.filter(|_| entries.clone().any(|deployer| deployer.authenticates_people)) {
         Some(person) if is_claimants(claim, person) => Some(Ok(Role::Deployer)),
         Some(_) => Some(Err(Reason::ForStranger)),

@@ -1,6 +1,6 @@
 //! What does a person read when the gate says no, and what can they do about it?
 
-use hotdesk_slots::text::{human_time, list, plain, quoted, shown_name};
+use hotdesk_slots::text::{human_time, list, quoted, sanitize_short, shown_name};
 use hotdesk_slots::{ClaimView, keys};
 use jiff::Timestamp;
 
@@ -24,7 +24,7 @@ pub struct Context<'a> {
 /// The denial, in sentences that say what is the matter and what to do.
 #[must_use]
 pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> String {
-    let (slot, who) = (plain(facts.namespace), shown_name(&facts.requester.username));
+    let (slot, who) = (sanitize_short(facts.namespace), shown_name(&facts.requester.username));
     let held_by = || holder(context);
     match reason {
         Reason::Held => {
@@ -92,7 +92,7 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
 /// The denial of what nobody can write in a slot.
 #[must_use]
 pub fn rule(broken: Broken<'_>, facts: &Facts<'_>) -> String {
-    let (slot, who) = (plain(facts.namespace), plain(&facts.requester.username));
+    let (slot, who) = (sanitize_short(facts.namespace), sanitize_short(&facts.requester.username));
     match broken {
         Broken::Fixture(name, resource) => format!(
             "slot \"{slot}\": {name} ({resource}) belongs to hotdesk, not to the holder of the slot: only \
@@ -116,7 +116,7 @@ pub fn rule(broken: Broken<'_>, facts: &Facts<'_>) -> String {
              would copy this one. Take it out.",
             found.template,
             found.map,
-            plain(found.key),
+            sanitize_short(found.key),
             keys::PREFIX,
         ),
         Broken::Restamp(why) => format!(
@@ -166,7 +166,7 @@ fn listed_at(context: &Context<'_>) -> String {
 }
 
 fn some(slots: &Truncated) -> String {
-    let names: Vec<String> = slots.names.iter().map(|name| plain(name)).collect();
+    let names: Vec<String> = slots.names.iter().map(|name| sanitize_short(name)).collect();
     match (names.len(), slots.more) {
         (0, _) => "none".to_owned(),
         (_, 0) => names.join(", "),

@@ -12,7 +12,7 @@ use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::{Extensions, Server};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use hotdesk_slots::webhook_path::{MUTATE, SLOTS, VALIDATE};
 use jiff::Timestamp;
 use rustls::ServerConfig;
@@ -219,7 +219,7 @@ async fn review(
         }
         Err(why) => {
             shared.metrics.refused(why.as_str());
-            tracing::warn!(reason = why.as_str(), "refused a request: {}", harmless(&why.to_string()));
+            tracing::warn!(reason = why.as_str(), "refused a request: {}", sanitize(&why.to_string()));
             short(why.status(), &why.to_string())
         }
     }
@@ -291,7 +291,7 @@ async fn counted<'a>(mut answer: Answer<'a>, shared: &Shared, deadline: Deadline
         Ok(()) => answer,
         Err(refused) => {
             if let limiter::Refused::Uncounted(why) = &refused {
-                tracing::error!(slot = %acquisition.slot, error = %harmless(why), "a claim could not be counted");
+                tracing::error!(slot = %acquisition.slot, error = %sanitize(why), "a claim could not be counted");
             }
             slots::beyond(answer, &acquisition, &refused, &shared.settings)
         }

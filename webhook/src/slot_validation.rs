@@ -3,7 +3,7 @@
 //! Here is who can write as whom; each kind of writer and each rule has a file of its own.
 
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_slots::{Claim, Requester};
 use jiff::Timestamp;
 
@@ -109,7 +109,7 @@ pub fn judge(asked: &Asked<'_>, settings: &Settings, now: Timestamp) -> Result<W
         (Operation::Create | Operation::Delete, "") => {
             Err(vec!["only administrators can create and delete Slots".to_owned()])
         }
-        _ => Err(vec![format!("nobody can {} slots/{}", asked.operation.as_str(), plain(asked.subresource))]),
+        _ => Err(vec![format!("nobody can {} slots/{}", asked.operation.as_str(), sanitize_short(asked.subresource))]),
     }
 }
 

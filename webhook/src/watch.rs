@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _};
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use kube::Client;
 use kube::api::Api;
 use kube::client::ClientBuilder;
@@ -108,7 +108,7 @@ where
                 // The first is worth a line; the rest are the same outage.
                 if !std::mem::replace(&mut failing, true) {
                     let error = format!("{:#}", anyhow::Error::new(error));
-                    tracing::warn!(error = %harmless(&error), "the watch on Slots fails; trying again");
+                    tracing::warn!(error = %sanitize(&error), "the watch on Slots fails; trying again");
                 }
             }
         }

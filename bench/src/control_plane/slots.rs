@@ -34,7 +34,7 @@ pub fn claimants(number: usize) -> Vec<String> {
 #[must_use]
 pub fn slot(namespace: &str, users: &[String]) -> Slot {
     let claim = Claim { users: users.to_vec(), purpose: Some(PURPOSE.to_owned()), ..Claim::default() };
-    let stamp = Stamp::of_slot(namespace, Some(&ClaimView::lenient(&claim)));
+    let stamp = Stamp::of_slot(namespace, Some(&ClaimView::parse_lossy(&claim)));
     let mut slot = Slot::new(SLOT_NAME, SlotSpec { claim: Some(claim), ..SlotSpec::default() });
     slot.metadata.namespace = Some(namespace.to_owned());
     slot.metadata.labels = Some(owned(stamp.labels));
@@ -45,7 +45,7 @@ pub fn slot(namespace: &str, users: &[String]) -> Slot {
 /// The labels and annotations of every object in a slot that Alice alone holds.
 #[must_use]
 pub fn marks(namespace: &str) -> (Value, Value) {
-    let claim = ClaimView::lenient(&slot(namespace, &claimants(1)).spec.claim.unwrap_or_default());
+    let claim = ClaimView::parse_lossy(&slot(namespace, &claimants(1)).spec.claim.unwrap_or_default());
     let stamp = Stamp::of(namespace, Some(&claim));
     (
         json!(owned::<serde_json::Map<_, _>, _>(stamp.labels)),

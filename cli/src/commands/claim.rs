@@ -3,7 +3,7 @@
 mod trust;
 
 use hotdesk_slots::text::{list, quoted};
-use hotdesk_slots::{ClaimView, Name, Slot, Standing};
+use hotdesk_slots::{ClaimState, ClaimView, Name, Slot};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
@@ -62,8 +62,8 @@ fn judge(
     end: End,
     now: Timestamp,
 ) -> Result<Value, Failure> {
-    let claim_view = slot.spec.claim.as_ref().map(ClaimView::lenient);
-    match Standing::of(claim_view.as_ref(), now).held() {
+    let claim_view = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
+    match ClaimState::of(claim_view.as_ref(), now).held() {
         None => new_claim(identity, args, end),
         Some(claim) if identity.holds(claim) => changed_claim(slot, args, end),
         Some(_) => Err(held_by_another(&SlotView::of(slot, Some(identity), now), slots, now)),

@@ -11,6 +11,7 @@ mod gate;
 mod installation;
 mod look;
 mod metrics;
+mod observation;
 mod offered;
 mod own_namespaces;
 mod probe;
@@ -24,7 +25,6 @@ mod served;
 mod sessions;
 mod settings;
 mod show;
-mod sight;
 mod slot_policies;
 mod slots;
 mod snapshot;
@@ -33,7 +33,7 @@ mod sync;
 mod usage;
 mod ways_in;
 
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -83,7 +83,7 @@ fn judge(snapshot: &Snapshot, program: &str, now: Timestamp) -> Vec<Finding> {
     findings.extend(sync::judge(snapshot, now));
     findings.extend(rights::judge(&then.rights));
     findings.extend(sessions::judge(&then.sessions, now));
-    findings.extend(then.controllers.iter().flat_map(|controller| sight(controller, snapshot, now)));
+    findings.extend(then.controllers.iter().flat_map(|controller| observation(controller, snapshot, now)));
     findings.extend(metrics::judge(&metrics::Counted {
         reapers: &then.reapers,
         controllers: &then.controllers,
@@ -100,9 +100,9 @@ fn judge(snapshot: &Snapshot, program: &str, now: Timestamp) -> Vec<Finding> {
     let amiss: Vec<String> = findings.iter().filter(|f| f.level != Level::Ok).map(|f| f.subject.clone()).collect();
     findings.retain(|finding| finding.id != finding::Id::Slot || !amiss.contains(&finding.subject));
     for finding in &mut findings {
-        finding.subject = harmless(&finding.subject);
-        finding.message = harmless(&finding.message);
-        finding.fix = finding.fix.take().map(|fix| harmless(&fix));
+        finding.subject = sanitize(&finding.subject);
+        finding.message = sanitize(&finding.message);
+        finding.fix = finding.fix.take().map(|fix| sanitize(&fix));
     }
     // As they are shown, and each slot's together.
     findings.sort_by_key(|finding| finding.section);
@@ -110,12 +110,12 @@ fn judge(snapshot: &Snapshot, program: &str, now: Timestamp) -> Vec<Finding> {
 }
 
 /// Everything about one ingress controller.
-fn sight(controller: &Controller, snapshot: &Snapshot, now: Timestamp) -> Vec<Finding> {
+fn observation(controller: &Controller, snapshot: &Snapshot, now: Timestamp) -> Vec<Finding> {
     let reads = |reaper: &&Reaper| reaper.places().iter().any(|(place, _)| *place == controller.place);
     let readers: Vec<&Reaper> = snapshot.then.reapers.iter().filter(reads).collect();
-    let mut findings = sight::pods(controller, &snapshot.then.known, readers.len());
+    let mut findings = observation::pods(controller, &snapshot.then.known, readers.len());
     findings.extend(settings::judge(controller, &snapshot.then.ways_in.proxies));
-    findings.extend(sight::format(controller, &readers));
+    findings.extend(observation::format(controller, &readers));
     findings.extend(rotation::judge(controller, &readers, now));
     findings
 }

@@ -1,6 +1,6 @@
 //! `hotdesk keep SLOT 4h`: may it be kept, and until when is it?
 
-use hotdesk_slots::{ClaimView, Slot, Standing};
+use hotdesk_slots::{ClaimState, ClaimView, Slot};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 
@@ -35,9 +35,9 @@ pub(crate) async fn run(cluster: &Cluster, args: &Keep, form: Form) -> Result<St
 
 /// The server decides what is allowed; this is against slips of the hand.
 fn judge(slot: &Slot, identity: &Identity, args: &Keep, program: &str, now: Timestamp) -> Result<(), Failure> {
-    let claim_view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let claim_view = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
     let view = SlotView::of(slot, Some(identity), now);
-    match Standing::of(claim_view.as_ref(), now).held() {
+    match ClaimState::of(claim_view.as_ref(), now).held() {
         _ if args.force => Ok(()),
         Some(claim) if identity.holds(claim) => Ok(()),
         Some(_) => {
@@ -51,7 +51,7 @@ fn judge(slot: &Slot, identity: &Identity, args: &Keep, program: &str, now: Time
 }
 
 fn shown(typed: &str) -> String {
-    hotdesk_slots::text::plain(typed.trim())
+    hotdesk_slots::text::sanitize_short(typed.trim())
 }
 
 fn say(view: &SlotView, local: &TimeZone, now: Timestamp) -> String {

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::output::machine;
 use crate::table::{self, Cell};
-use crate::view::{SlotView, Stand};
+use crate::view::{Phase, SlotView};
 
 /// A longer purpose is cut, so that a line fits a screen; `wide` shows it whole.
 const PURPOSE: usize = 40;
@@ -101,11 +101,11 @@ fn owner(view: &SlotView) -> Cell {
     if view.users.len() > 1 {
         name = format!("{name} +{}", view.users.len() - 1);
     }
-    match view.standing {
-        Stand::Free => Cell::new("(free)").styled(Style::new().fg_color(Some(AnsiColor::Green.into()))),
-        Stand::Lapsed => Cell::new(format!("{name} (lapsed)")).styled(Style::new().dimmed()),
-        Stand::Held if view.mine == Some(true) => Cell::new(format!("{name} (you)")).styled(Style::new().bold()),
-        Stand::Held => Cell::new(name),
+    match view.phase {
+        Phase::Free => Cell::new("(free)").styled(Style::new().fg_color(Some(AnsiColor::Green.into()))),
+        Phase::Lapsed => Cell::new(format!("{name} (lapsed)")).styled(Style::new().dimmed()),
+        Phase::Held if view.mine == Some(true) => Cell::new(format!("{name} (you)")).styled(Style::new().bold()),
+        Phase::Held => Cell::new(name),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use hotdesk_slots::requests::ReaperSettings;
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use hotdesk_slots::{SlotStatus, VerdictState};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
@@ -55,7 +55,7 @@ impl Runs {
         }
         let hourly = reaper.schedule.strip_suffix(" * * * *").and_then(|minute| minute.parse().ok());
         let hourly = hourly.filter(|minute: &i8| (0..60).contains(minute));
-        hourly.map_or_else(|| Self::At(plain(&reaper.schedule)), Self::Hourly)
+        hourly.map_or_else(|| Self::At(sanitize_short(&reaper.schedule)), Self::Hourly)
     }
 
     /// The first run that is not before a moment.

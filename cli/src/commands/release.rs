@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::output::machine;
 use crate::request;
-use crate::view::{SlotView, Stand};
+use crate::view::{Phase, SlotView};
 
 use purge::Purged;
 
@@ -61,17 +61,17 @@ pub(crate) async fn run(cluster: &Cluster, args: &Release, form: Form) -> Result
 /// The server decides what is allowed; this is against slips of the hand.
 fn judge(slot: &Slot, identity: &Identity, args: &Release, program: &str, now: Timestamp) -> Result<Judged, Failure> {
     let view = SlotView::of(slot, Some(identity), now);
-    let claim = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let claim = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
     let own = claim.as_ref().is_some_and(|claim| identity.holds(claim));
-    match view.standing {
+    match view.phase {
         _ if own || args.force && (claim.is_some() || args.clean) => Ok(Judged::Release),
-        Stand::Free | Stand::Lapsed if args.clean => Err(Failure::Refused(format!(
+        Phase::Free | Phase::Lapsed if args.clean => Err(Failure::Refused(format!(
             "{slot} is free, so only an administrator can clear it; the reaper clears it once nobody uses it. If you \
              run this cluster: {program} release {slot} --clean --force",
             slot = view.slot
         ))),
-        Stand::Free | Stand::Lapsed => Ok(Judged::FreeAlready),
-        Stand::Held => Err(not_yours(&view, identity, &format!("{program} release {} --force", view.slot))),
+        Phase::Free | Phase::Lapsed => Ok(Judged::FreeAlready),
+        Phase::Held => Err(not_yours(&view, identity, &format!("{program} release {} --force", view.slot))),
     }
 }
 
@@ -84,10 +84,10 @@ fn say(was: &SlotView, clear_after: Option<Timestamp>, program: &str, now: Times
              what always stays.\nIf you change your mind before: {program} claim {slot} --purpose …\n"
         );
     }
-    match was.standing {
-        Stand::Free => format!("{slot} is free already.\n"),
-        Stand::Lapsed => format!("{slot} is free: the claim of {} had lapsed.\n", was.holders()),
-        Stand::Held => format!(
+    match was.phase {
+        Phase::Free => format!("{slot} is free already.\n"),
+        Phase::Lapsed => format!("{slot} is free: the claim of {} had lapsed.\n", was.holders()),
+        Phase::Held => format!(
             "{slot} is free again; it was held by {}.\n\
              What is deployed there stays until the reaper finds it idle, or the next holder removes it.\n",
             was.holders()

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use hotdesk_http::retry::with_retries;
 use hotdesk_sheet::csv;
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use hotdesk_slots::{ClaimView, NameRules};
 use hotdesk_sync::source::sheets::Sheets;
 use jiff::Timestamp;
@@ -57,7 +57,7 @@ pub(crate) async fn run(global: &Global, program: &'static str, args: &Resolve) 
 }
 
 async fn answer(global: &Global, program: &'static str, args: &Resolve, on_github: bool) -> Result<String, Failure> {
-    let unusable = |error| Failure::Refused(harmless(&format!("{error:#}")));
+    let unusable = |error| Failure::Refused(sanitize(&format!("{error:#}")));
     let (candidates, now) = match (wanted(args.csv.as_deref()), args.google.sheets().map_err(unusable)?) {
         (Some(file), _) => (from_file(file, args)?, now()),
         (None, Some(sheets)) => (from_sheet(&sheets, &args.names.rules([]), &args.time_zone).await?, now()),
@@ -93,14 +93,14 @@ async fn from_cluster(global: &Global, program: &'static str) -> Result<(Vec<Can
     let candidates = slots.iter().map(|slot| Candidate {
         slot: slot_name(slot).to_owned(),
         host: slot.spec.host.clone(),
-        claim: slot.spec.claim.as_ref().map(ClaimView::lenient),
+        claim: slot.spec.claim.as_ref().map(ClaimView::parse_lossy),
         ..Candidate::default()
     });
     Ok((candidates.collect(), cluster.now.timestamp()))
 }
 
 async fn from_sheet(sheets: &Sheets, names: &NameRules, zone: &TimeZone) -> Result<Vec<Candidate>, Failure> {
-    let unreadable = |why: &str| Failure::Refused(format!("cannot read the sheet: {}", harmless(why)));
+    let unreadable = |why: &str| Failure::Refused(format!("cannot read the sheet: {}", sanitize(why)));
     let reading = with_retries(RETRIES, || sheets.read(now)).await.map_err(|error| unreadable(&error.to_string()))?;
     let people = sheet::people(reading.people.as_ref()).map_err(|problem| unreadable(&problem))?;
     sheet::read(&reading.slots, &people, names, zone).map_err(|problem| unreadable(&problem))
@@ -139,7 +139,7 @@ fn unreadable(file: &Path, problem: &str) -> Failure {
 }
 
 fn shown(file: &Path) -> String {
-    hotdesk_slots::text::plain(&file.display().to_string())
+    hotdesk_slots::text::sanitize_short(&file.display().to_string())
 }
 
 /// Writes the files of the workflow.

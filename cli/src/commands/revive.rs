@@ -3,8 +3,8 @@
 use std::io::IsTerminal as _;
 
 use hotdesk_slots::requests::{RequestKind, SavedRelease};
-use hotdesk_slots::text::{list, plain, sentence};
-use hotdesk_slots::{ClaimView, Slot, Standing};
+use hotdesk_slots::text::{list, sanitize_short, sentence};
+use hotdesk_slots::{ClaimState, ClaimView, Slot};
 use jiff::Timestamp;
 
 use super::reap::{finish, needs_reaper};
@@ -62,10 +62,10 @@ fn wanted<'a>(slot: &'a Slot, releases: &[String], now: Timestamp) -> Result<Vec
         names.iter().filter_map(|name| newest(name)).filter(|saved| Some(saved.run.0) == last).collect()
     } else {
         if let Some(missing) = releases.iter().find(|name| newest(name).is_none()) {
-            let names: Vec<String> = names.into_iter().map(plain).collect();
+            let names: Vec<String> = names.into_iter().map(sanitize_short).collect();
             return Err(format!(
                 "{} is not saved in {name}, or no longer; saved are: {}",
-                plain(missing),
+                sanitize_short(missing),
                 list(&names)
             ));
         }
@@ -81,11 +81,11 @@ fn is_anothers(saved: &SavedRelease, slot: &Slot) -> bool {
 }
 
 fn anothers(saved: &SavedRelease, slot: &str) -> String {
-    let whose = saved.owner.as_deref().map_or_else(|| "somebody else".to_owned(), plain);
+    let whose = saved.owner.as_deref().map_or_else(|| "somebody else".to_owned(), sanitize_short);
     format!(
         "{} was cleared while {whose} held {slot}, under another claim than yours: ask an administrator, who can bring it \
          back while nobody holds the slot",
-        plain(&saved.release)
+        sanitize_short(&saved.release)
     )
 }
 
@@ -93,9 +93,9 @@ fn anothers(saved: &SavedRelease, slot: &str) -> String {
 fn beforehand(wanted: &[&SavedRelease], owner: Option<&str>, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
     for saved in wanted {
-        let (name, ago) = (plain(&saved.release), relative(saved.at.0, now));
+        let (name, ago) = (sanitize_short(&saved.release), relative(saved.at.0, now));
         lines.push(format!("{name} (revision {}), cleared {ago}", saved.revision));
-        let kept: Vec<String> = saved.kept.iter().take(KEPT_SHOWN).map(|object| plain(object)).collect();
+        let kept: Vec<String> = saved.kept.iter().take(KEPT_SHOWN).map(|object| sanitize_short(object)).collect();
         if !kept.is_empty() {
             let more = saved.kept.len().saturating_sub(kept.len());
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
@@ -109,14 +109,14 @@ fn beforehand(wanted: &[&SavedRelease], owner: Option<&str>, now: Timestamp) -> 
 /// What a person should know before it is brought back, one line each. `owner` is who holds the slot now.
 fn reservations(saved: &SavedRelease, owner: Option<&str>) -> Vec<String> {
     let whose = saved.owner.as_deref().filter(|old| Some(*old) != owner);
-    let whose = whose.map(|old| format!("it was cleared while {} held the slot", plain(old)));
+    let whose = whose.map(|old| format!("it was cleared while {} held the slot", sanitize_short(old)));
     let lost = saved.lost.iter().map(|what| format!("not brought back: {}", sentence(what)));
     whose.into_iter().chain(lost).collect()
 }
 
 fn owner(slot: &Slot, now: Timestamp) -> Option<String> {
-    let claim_view = slot.spec.claim.as_ref().map(ClaimView::lenient);
-    let held = Standing::of(claim_view.as_ref(), now).held();
+    let claim_view = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
+    let held = ClaimState::of(claim_view.as_ref(), now).held();
     held.and_then(|claim| claim.users.first()).map(ToString::to_string)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hotdesk_runtime::log::LogArgs;
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use hotdesk_sync::args::Pass;
 use hotdesk_sync::cluster::Cluster as Slots;
 use hotdesk_sync::metrics::Metrics;
@@ -30,12 +30,12 @@ pub(crate) async fn run(global: &Global, pass: &Pass) -> Result<Done, Failure> {
                 .to_owned(),
         ));
     }
-    let unusable = |error: &dyn std::fmt::Display| Failure::Usage(harmless(&format!("{error:#}")));
+    let unusable = |error: &dyn std::fmt::Display| Failure::Usage(sanitize(&format!("{error:#}")));
     let settings = pass.settings(Duration::MAX, Duration::MAX).map_err(|error| unusable(&error))?;
     let source = pass.source().map_err(|error| unusable(&error))?;
     LogArgs::text().start();
     let slots = Slots::of(cluster::config(global).await?, pass.api_timeout)
-        .map_err(|error| Failure::NoCluster(harmless(&format!("{error:#}"))))?;
+        .map_err(|error| Failure::NoCluster(sanitize(&format!("{error:#}"))))?;
     let mut sync = Sync::new(source, slots, settings, Arc::new(Metrics::new(now())), now);
     let outcome = sync.pass().await;
     match outcome {

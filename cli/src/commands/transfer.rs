@@ -1,7 +1,7 @@
 //! `hotdesk hand SLOT USER`: whose place does the other one take?
 
 use hotdesk_slots::text::{list, shown_name};
-use hotdesk_slots::{ClaimView, Name, Slot, Standing};
+use hotdesk_slots::{ClaimState, ClaimView, Name, Slot};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -29,9 +29,9 @@ pub(crate) async fn run(cluster: &Cluster, args: &Hand, form: Form) -> Result<St
 
 /// The new users, as a merge patch of the spec, or what stands in the way.
 fn judge(slot: &Slot, identity: &Identity, args: &Hand, program: &str, now: Timestamp) -> Result<Value, Failure> {
-    let claim_view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let claim_view = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
     let view = SlotView::of(slot, Some(identity), now);
-    let Some(claim) = Standing::of(claim_view.as_ref(), now).held() else {
+    let Some(claim) = ClaimState::of(claim_view.as_ref(), now).held() else {
         return Err(Failure::Refused(format!(
             "{slot} is free, so there is nothing to hand over. {user} claims it with: \
              {program} claim {slot} --purpose …",

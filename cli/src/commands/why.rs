@@ -11,7 +11,7 @@ use crate::commands::{UNSEEN, datetime, relative};
 use crate::failure::Failure;
 use crate::output::machine;
 use crate::suggest;
-use crate::view::{Signal, SlotView, Stand, Verdict};
+use crate::view::{Phase, Signal, SlotView, Verdict};
 
 /// For how long what was cleared can be brought back, if nobody has set another time.
 const SAVED_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -49,21 +49,21 @@ fn claim(view: &SlotView, slots: &[Slot], program: &str, now: Timestamp) -> Vec<
     let claim_it = format!("Claim it: {program} claim {slot} --purpose …");
     let since = view.claimed_at.map(|at| format!(", since {}", datetime(at, now))).unwrap_or_default();
     let purpose = view.purpose.as_ref().map(|purpose| format!(" for {}", quoted(purpose))).unwrap_or_default();
-    match view.standing {
-        Stand::Free if follows_sheet(view) => vec![
+    match view.phase {
+        Phase::Free if follows_sheet(view) => vec![
             format!("{slot} is free: an administrator removed the claim of the sheet."),
             "What the sheet says comes back when it is next read, unless the slot is taken out of the sheet."
                 .to_owned(),
         ],
-        Stand::Free => vec![format!("{slot} is free. {claim_it}")],
-        Stand::Lapsed => {
+        Phase::Free => vec![format!("{slot} is free. {claim_it}")],
+        Phase::Lapsed => {
             let ended = view.until.map(|at| datetime(at, now)).unwrap_or_default();
             vec![
                 format!("{slot} was held by {}{purpose}; the claim lapsed at {ended}.", view.holders()),
                 format!("So it is free. {claim_it}"),
             ]
         }
-        Stand::Held => {
+        Phase::Held => {
             let until =
                 view.until.map_or(", with no end date".to_owned(), |at| format!(", until {}", datetime(at, now)));
             let mut lines = vec![format!("{slot} is held by {}{purpose}{since}{until}.", view.holders())];
@@ -143,7 +143,7 @@ fn reaping(view: &SlotView, program: &str, now: Timestamp) -> Vec<String> {
     if let Some(at) = view.keep_until.filter(|at| *at > now) {
         lines.push(format!("It won't be cleared before {}: somebody asked to keep it.", datetime(at, now)));
     }
-    if let Some(at) = view.clear_after.filter(|_| view.standing == Stand::Free) {
+    if let Some(at) = view.clear_after.filter(|_| view.phase == Phase::Free) {
         let when = if at <= now { String::new() } else { format!(" after {}", datetime(at, now)) };
         lines.push(format!("Its last holder gave it back to be cleared: the reaper's next run{when} does so."));
     }

@@ -1,7 +1,7 @@
 //! How far is a Job, and what has it said?
 
 use hotdesk_slots::requests::MAX_STEPS;
-use hotdesk_slots::text::{harmless, plain};
+use hotdesk_slots::text::{sanitize, sanitize_short};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use kube::ResourceExt as _;
@@ -49,7 +49,7 @@ pub fn of(job: &Job, pod: Option<&Pod>, trouble: Option<&str>) -> Progress {
         Some(message) if message.is_empty() => Progress::Gone("its pod is gone".to_owned()),
         Some(message) => Progress::Gone(message),
         None => {
-            let why = trouble.map(|trouble| format!(": {}", plain(trouble))).unwrap_or_default();
+            let why = trouble.map(|trouble| format!(": {}", sanitize_short(trouble))).unwrap_or_default();
             Progress::Waiting(format!("its pod has not been made{why}"))
         }
     }
@@ -58,7 +58,7 @@ pub fn of(job: &Job, pod: Option<&Pod>, trouble: Option<&str>) -> Progress {
 fn ending(job: &Job) -> Option<String> {
     let mut conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
     let ended = conditions.find(|one| ["Complete", "Failed"].contains(&one.type_.as_str()) && one.status == "True")?;
-    Some(plain(ended.message.as_deref().unwrap_or_default()))
+    Some(sanitize_short(ended.message.as_deref().unwrap_or_default()))
 }
 
 fn of_pod(pod: &Pod) -> Progress {
@@ -68,14 +68,20 @@ fn of_pod(pod: &Pod) -> Progress {
         Some(ContainerState { terminated: Some(end), .. }) => {
             let message = end.message.unwrap_or_default();
             let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-            Progress::Ended { code: end.exit_code, message: harmless(&lines.join(" ")) }
+            Progress::Ended { code: end.exit_code, message: sanitize(&lines.join(" ")) }
         }
         Some(ContainerState { running: Some(_), .. }) => Progress::Running,
         Some(ContainerState { waiting: Some(why), .. }) => {
             let (reason, message) = (why.reason.unwrap_or_default(), why.message.unwrap_or_default());
-            Progress::Waiting(format!("its pod waits: {} {}", plain(&reason), plain(&message)).trim_end().to_owned())
+            Progress::Waiting(
+                format!("its pod waits: {} {}", sanitize_short(&reason), sanitize_short(&message))
+                    .trim_end()
+                    .to_owned(),
+            )
         }
-        _ if status.phase.as_deref() == Some("Failed") => Progress::Gone(plain(&status.message.unwrap_or_default())),
+        _ if status.phase.as_deref() == Some("Failed") => {
+            Progress::Gone(sanitize_short(&status.message.unwrap_or_default()))
+        }
         _ => Progress::Waiting(unscheduled(pod)),
     }
 }
@@ -85,7 +91,7 @@ fn unscheduled(pod: &Pod) -> String {
     let why = conditions
         .filter(|one| one.type_ == "PodScheduled" && one.status == "False")
         .find_map(|one| one.message.as_deref());
-    format!("its pod has no node yet{}", why.map(|why| format!(": {}", plain(why))).unwrap_or_default())
+    format!("its pod has no node yet{}", why.map(|why| format!(": {}", sanitize_short(why))).unwrap_or_default())
 }
 
 /// The last lines of a log, harmless to show, and how many came before them.
@@ -95,7 +101,7 @@ pub fn steps(log: &str, ended: bool) -> (Vec<String>, i64) {
     let whole = if ended { log } else { log.rfind('\n').and_then(|end| log.get(..=end)).unwrap_or_default() };
     let lines: Vec<&str> = whole.lines().filter(|line| !line.trim().is_empty()).collect();
     let left_out = lines.len().saturating_sub(MAX_STEPS);
-    let shown = |line: &&str| harmless(line.trim_end()).chars().take(MAX_STEP).collect();
+    let shown = |line: &&str| sanitize(line.trim_end()).chars().take(MAX_STEP).collect();
     (lines.iter().skip(left_out).map(shown).collect(), i64::try_from(left_out).unwrap_or(i64::MAX))
 }
 

@@ -1,7 +1,7 @@
 //! What is told of the stamps of a slot: a condition, and how a request ended.
 
 use hotdesk_slots::requests::{OpenRequest, RequestPhase, RequestStatus, STAMPED};
-use hotdesk_slots::text::{harmless, shown_name};
+use hotdesk_slots::text::{sanitize, shown_name};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -27,8 +27,8 @@ impl Report {
     pub fn fail(&mut self, what: &str, why: &str) {
         self.wrong += 1;
         if self.named.len() < NAMED {
-            let why: String = harmless(why).chars().take(MAX_WHY).collect();
-            self.named.push(format!("{} ({why})", harmless(what)));
+            let why: String = sanitize(why).chars().take(MAX_WHY).collect();
+            self.named.push(format!("{} ({why})", sanitize(what)));
         }
     }
 

@@ -3,7 +3,7 @@
 //! RBAC compares names exactly, and claims hold names lower-cased and without what the authenticator puts before them: so
 //! each name is written with each of the configured prefixes.
 
-use hotdesk_slots::claim::Standing;
+use hotdesk_slots::claim::ClaimState;
 use hotdesk_slots::{ClaimView, Name};
 use jiff::Timestamp;
 use k8s_openapi::api::rbac::v1::Subject;
@@ -30,7 +30,7 @@ pub struct Wanted {
 /// Whom this claim gives rights at this moment. No claim, and one that has lapsed, give none to anybody.
 #[must_use]
 pub fn wanted(claim: Option<&ClaimView>, prefixes: &[String], now: Timestamp) -> Wanted {
-    let Some(claim) = Standing::of(claim, now).held() else { return Wanted::default() };
+    let Some(claim) = ClaimState::of(claim, now).held() else { return Wanted::default() };
     let names = claim.users.iter().chain(&claim.aliases).map(Name::as_str);
     let (users, reserved): (Vec<&str>, Vec<&str>) = names.partition(|name| is_users(name));
     let (groups, reserved_groups): (Vec<&String>, Vec<&String>) =

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use http::{Request, Uri};
 use http_body_util::Full;
 use jiff::{SignedDuration, Timestamp};
@@ -115,7 +115,9 @@ impl Access {
     #[must_use]
     pub fn account(&self) -> String {
         let whom = match &self.credential {
-            Credential::Key(path) => Key::read(path).ok().and_then(|key| key.client_email).map(|email| plain(&email)),
+            Credential::Key(path) => {
+                Key::read(path).ok().and_then(|key| key.client_email).map(|email| sanitize_short(&email))
+            }
             Credential::Metadata(_) => None,
         };
         whom.unwrap_or_else(|| "the Google service account that this pod runs as".to_owned())
@@ -147,7 +149,7 @@ impl Access {
         let request = Request::get(uri)
             .header("Metadata-Flavor", "Google")
             .body(Full::default())
-            .map_err(|error| Error::Permanent(format!("the metadata host {}: {error}", plain(host))))?;
+            .map_err(|error| Error::Permanent(format!("the metadata host {}: {error}", sanitize_short(host))))?;
         let answer = self.http.send(request).await.map_err(|error| {
             Error::transient(format!(
                 "no Google credentials: no key is given, and the metadata server does not answer ({error})"
@@ -183,7 +185,7 @@ impl Key {
             Some("service_account") => Ok(key),
             other => Err(format!(
                 "is of the type \"{}\": use a key of the type service_account, or none where there is Workload Identity",
-                plain(other.unwrap_or_default())
+                sanitize_short(other.unwrap_or_default())
             )),
         }
     }
@@ -229,8 +231,10 @@ fn granted(answer: &Answer, now: Timestamp) -> Result<Token, Error> {
         return Ok(Token { value: granted.access_token, ends: now + life });
     }
     let said = match serde_json::from_slice::<Denied>(&answer.body) {
-        Ok(Denied { error, error_description: Some(why) }) => format!("{}: {}", plain(&error), plain(&why)),
-        Ok(Denied { error, .. }) => plain(&error),
+        Ok(Denied { error, error_description: Some(why) }) => {
+            format!("{}: {}", sanitize_short(&error), sanitize_short(&why))
+        }
+        Ok(Denied { error, .. }) => sanitize_short(&error),
         Err(_) => status.canonical_reason().unwrap_or_default().to_owned(),
     };
     let what = format!("{} {said}", status.as_u16());

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hotdesk_http::Error;
 use hotdesk_http::http::Http;
 use hotdesk_http::retry::with_retries;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{Request, Uri};
 use http_body_util::Full;
@@ -44,7 +44,7 @@ pub async fn tell(settings: &Settings, notification: &[Notification]) -> Vec<Str
         let http = &http;
         async move {
             let told = in_time(one(http, target, notification)).await;
-            told.err().map(|why| format!("webhook {} was not told: {why}", plain(&target.name)))
+            told.err().map(|why| format!("webhook {} was not told: {why}", sanitize_short(&target.name)))
         }
     });
     futures::future::join_all(all).await.into_iter().flatten().collect()

@@ -3,7 +3,7 @@
 //! Names, purposes and releases are people's words: they are disarmed before they are put into a template, and for Slack
 //! its signs for mentions and links are escaped, so that no purpose can call a whole channel.
 
-use hotdesk_slots::text::{harmless, human_duration, human_time, list, quoted, shown_name};
+use hotdesk_slots::text::{human_duration, human_time, list, quoted, sanitize, shown_name};
 use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
@@ -82,13 +82,13 @@ impl Template {
         let template = self.template.as_deref().unwrap_or(usual);
         let text = environment
             .render_str(template, values(notification, format))
-            .map_err(|error| harmless(&error.to_string()))?;
+            .map_err(|error| sanitize(&error.to_string()))?;
         Ok(text.chars().take(MAX_TEXT).collect())
     }
 }
 
 fn values(notification: &Notification, format: Format) -> Value {
-    let said = |text: &str| escaped(&harmless(text), format);
+    let said = |text: &str| escaped(&sanitize(text), format);
     let all = |texts: &[String]| -> Vec<String> { texts.iter().map(|text| said(text)).collect() };
     let when =
         |at: Option<Timestamp>| at.map_or_else(|| "at the next run".to_owned(), |at| human_time(at, notification.time));

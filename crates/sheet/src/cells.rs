@@ -1,6 +1,6 @@
 //! How is a cell found, named and read, whatever the table came from?
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 
 /// What a spreadsheet shows in place of a value that it could not work out, or has not yet.
 const ERRORS: [&str; 12] = [
@@ -201,7 +201,7 @@ pub fn letters(column: usize) -> String {
 #[must_use]
 pub fn error_in(text: &str) -> Option<String> {
     let error = ERRORS.iter().find(|error| text.eq_ignore_ascii_case(error))?;
-    Some(format!("it shows {} instead of a value: fix the formula", plain(error)))
+    Some(format!("it shows {} instead of a value: fix the formula", sanitize_short(error)))
 }
 
 #[cfg(test)]

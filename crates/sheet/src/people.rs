@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use hotdesk_slots::{ClaimView, Name, People};
 
 use crate::cells::{Kind, Line, Problem, Table};
@@ -84,10 +84,11 @@ impl<'a> Owners<'a> {
 
     fn problem(&self, row: usize, first: &Name, other: &Name) -> Problem {
         let slots = |name: &Name| -> String {
-            let slots: Vec<String> = self.0.get(name).into_iter().flatten().map(|(slot, _)| plain(slot)).collect();
+            let slots: Vec<String> =
+                self.0.get(name).into_iter().flatten().map(|(slot, _)| sanitize_short(slot)).collect();
             list(&slots)
         };
-        let (one, two) = (plain(first.as_str()), plain(other.as_str()));
+        let (one, two) = (sanitize_short(first.as_str()), sanitize_short(other.as_str()));
         let what = format!(
             "it makes one person of {one}, who holds {}, and {two}, who holds {}: {two} is left out until only one of them \
              holds slots",
@@ -129,7 +130,7 @@ mod tests {
         let holder = |claim: &&str| {
             let words: Vec<String> = claim.split(' ').map(str::to_owned).collect();
             let claim = Claim { users: vec![words[1].clone()], aliases: words[2..].to_vec(), ..Claim::default() };
-            (words[0].clone(), ClaimView::lenient(&claim))
+            (words[0].clone(), ClaimView::parse_lossy(&claim))
         };
         let claims: Vec<(String, ClaimView)> = claims.iter().map(holder).collect();
         let holders: Vec<(&str, &ClaimView)> = claims.iter().map(|(slot, view)| (slot.as_str(), view)).collect();

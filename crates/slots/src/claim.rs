@@ -30,7 +30,7 @@ pub struct ClaimView {
 
 /// What a slot's claim amounts to at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing<'a> {
+pub enum ClaimState<'a> {
     /// Nobody claims the slot.
     Free,
     /// The claim's `until` has passed: it counts as none.
@@ -58,7 +58,7 @@ impl ClaimView {
 
     /// Reads a claim that is already stored, leaving out what is not a name: it matches nobody.
     #[must_use]
-    pub fn lenient(claim: &Claim) -> Self {
+    pub fn parse_lossy(claim: &Claim) -> Self {
         Self::read(claim).0
     }
 
@@ -136,19 +136,19 @@ impl ClaimView {
 
     /// Whether the claim is in force at a moment. The moment of `until` itself is past it.
     #[must_use]
-    pub fn standing(&self, now: Timestamp) -> Standing<'_> {
+    pub fn state_at(&self, now: Timestamp) -> ClaimState<'_> {
         match self.until {
-            Some(until) if until <= now => Standing::Lapsed(self),
-            _ => Standing::Held(self),
+            Some(until) if until <= now => ClaimState::Lapsed(self),
+            _ => ClaimState::Held(self),
         }
     }
 }
 
-impl<'a> Standing<'a> {
+impl<'a> ClaimState<'a> {
     /// The standing of an optional claim.
     #[must_use]
     pub fn of(claim: Option<&'a ClaimView>, now: Timestamp) -> Self {
-        claim.map_or(Self::Free, |claim| claim.standing(now))
+        claim.map_or(Self::Free, |claim| claim.state_at(now))
     }
 
     /// The claim, if it is in force.
@@ -238,8 +238,8 @@ mod tests {
     fn a_claim_lapses_at_its_until() {
         let until: Timestamp = "2026-11-23T18:00:00Z".parse().unwrap();
         let view = ClaimView { until: Some(until), ..ClaimView::default() };
-        assert_eq!(view.standing(until - jiff::SignedDuration::from_secs(1)), Standing::Held(&view));
-        assert_eq!(view.standing(until), Standing::Lapsed(&view));
+        assert_eq!(view.state_at(until - jiff::SignedDuration::from_secs(1)), ClaimState::Held(&view));
+        assert_eq!(view.state_at(until), ClaimState::Lapsed(&view));
     }
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_stored_name_that_cannot_be_read_matches_nobody() {
-        let view = ClaimView::lenient(&claim(&["a,b", "alice"]));
+        let view = ClaimView::parse_lossy(&claim(&["a,b", "alice"]));
         assert_eq!(view.users, [name("alice")]);
     }
 }

@@ -4,7 +4,7 @@
 //! else owns was changed in the Slot, and lasts until the sync next reads the sheet.
 
 use crate::slot::{Claim, Slot};
-use crate::text::plain;
+use crate::text::sanitize_short;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
 /// Under which name the API server knows what the sync wrote.
@@ -31,7 +31,7 @@ pub fn written_over_by(slot: &Slot) -> Vec<String> {
     let lost: Vec<&str> = fields(claim).into_iter().filter(|field| !owned(field)).collect();
     let took = |entry: &&&ManagedFieldsEntry| lost.iter().any(|field| owns(entry, field));
     let takers = entries.iter().filter(took).filter_map(|entry| entry.manager.as_deref());
-    let mut takers: Vec<String> = takers.map(plain).collect();
+    let mut takers: Vec<String> = takers.map(sanitize_short).collect();
     takers.sort();
     takers.dedup();
     if takers.is_empty() && !lost.is_empty() { vec!["somebody".to_owned()] } else { takers }

@@ -1,6 +1,6 @@
 //! What is helm's record of a release called, and how does somebody go on with one that was left pending?
 
-use crate::text::plain;
+use crate::text::sanitize_short;
 
 /// How the names of helm's records begin.
 pub const RECORD_PREFIX: &str = "sh.helm.release.v1.";
@@ -15,7 +15,7 @@ pub fn of_record(object: &str) -> Option<(&str, i64)> {
 /// The commands that take a release out of its pending state: without one of them helm says that another operation is in progress.
 #[must_use]
 pub fn go_on(name: &str, revision: i64, slot: &str) -> String {
-    let (name, slot) = (plain(name), plain(slot));
+    let (name, slot) = (sanitize_short(name), sanitize_short(slot));
     let uninstall = format!("helm uninstall {name} -n {slot}");
     // The first revision has none before it.
     if revision > 1 { format!("helm rollback {name} -n {slot}, or {uninstall}") } else { uninstall }

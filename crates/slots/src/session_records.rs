@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::text::{human_time, plain, sentence};
+use crate::text::{human_time, sanitize_short, sentence};
 
 /// The `ConfigMap`, in the namespace of the reapers.
 pub const CONFIG_MAP: &str = "hotdesk-sessions";
@@ -120,7 +120,8 @@ impl Records {
     pub fn parse(entries: &BTreeMap<String, String>) -> Result<Self, String> {
         let mut records = Self::default();
         for (entry, text) in entries {
-            let wrong = |why: &dyn std::fmt::Display| format!("its entry {} cannot be read: {why}", plain(entry));
+            let wrong =
+                |why: &dyn std::fmt::Display| format!("its entry {} cannot be read: {why}", sanitize_short(entry));
             if entry == GIVEN_UP {
                 records.given_up_before = Some(text.parse().map_err(|why| wrong(&why))?);
             } else {
@@ -161,7 +162,7 @@ impl Records {
     fn doubts(&self, now: Timestamp) -> Vec<Gap> {
         let mut found: Vec<Gap> = self.of.values().flat_map(|record| record.gaps.clone()).collect();
         for (entry, record) in &self.of {
-            let pod = plain(pod_of(entry));
+            let pod = sanitize_short(pod_of(entry));
             let until = record.written_until;
             if until.duration_since(now) > SILENT {
                 let why = format!("the clock of the webhook {pod} is ahead of this one");

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::counted::Counted;
 use crate::covered::Covered;
 use crate::evidence::SourceEvidence;
-use crate::outlook::{ReapPlan, Signal};
 use crate::pod_usage::PodUsage;
 use crate::requests::{Phase, ReaperSettings, RequestStatus, Requests, SavedRelease};
+use crate::signals::{ReapPlan, Signal};
 
 pub use reaping::{FailedReap, LastReap, MAX_REAP_ANNOUNCED, MAX_REAP_LOCK, Reaping, ReleaseRevision};
 

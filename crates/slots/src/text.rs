@@ -14,40 +14,40 @@ const MAX_SENTENCE: usize = 600;
 /// The longest text in quotes: a whole purpose.
 const MAX_PURPOSE: usize = 200;
 
-/// [`harmless`] text that a message quotes: long text is cut with `…`.
+/// [`sanitize`] text that a message quotes: long text is cut with `…`.
 #[must_use]
-pub fn plain(text: &str) -> String {
-    plain_cow(text.into()).into_owned()
+pub fn sanitize_short(text: &str) -> String {
+    sanitize_short_cow(text.into()).into_owned()
 }
 
-/// [`harmless`] text of one loss or problem, in which each piece of a person's is [`plain`] already: three fields of an object fit.
+/// [`sanitize`] text of one loss or problem, in which each piece of a person's is [`sanitize_short`] already: three fields of an object fit.
 #[must_use]
 pub fn sentence(text: &str) -> String {
     cut(text, MAX_SENTENCE)
 }
 
-/// [`plain`] text that is kept as it is where nothing is to be done, as nearly always.
+/// [`sanitize_short`] text that is kept as it is where nothing is to be done, as nearly always.
 #[must_use]
-pub fn plain_cow(text: Cow<'_, str>) -> Cow<'_, str> {
+pub fn sanitize_short_cow(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.len() <= MAX_QUOTED && is_printable(&text) {
         return text;
     }
     cut(&text, MAX_QUOTED).into()
 }
 
-/// [`harmless`] text of so many characters at most, then `…`.
+/// [`sanitize`] text of so many characters at most, then `…`.
 fn cut(text: &str, most: usize) -> String {
     let end = text.char_indices().nth(most).map(|(at, _)| at);
     match end.and_then(|end| text.get(..end)) {
-        Some(start) => format!("{}…", harmless(start)),
-        None => harmless(text),
+        Some(start) => format!("{}…", sanitize(start)),
+        None => sanitize(text),
     }
 }
 
 /// Text in full that cannot harm a terminal, a log line or an event: control characters, line breaks
 /// and the invisible signs that reorder text are replaced by `�`.
 #[must_use]
-pub fn harmless(text: &str) -> String {
+pub fn sanitize(text: &str) -> String {
     if is_printable(text) {
         return text.to_owned();
     }
@@ -77,7 +77,7 @@ pub fn is_harmful(c: char) -> bool {
 
 /// What a person wrote, in double quotes that it cannot end: nothing of it can be read as hotdesk's own words.
 ///
-/// Whatever looks like a double quote becomes `'`; the rest is [`harmless`], and as long as a purpose.
+/// Whatever looks like a double quote becomes `'`; the rest is [`sanitize`], and as long as a purpose.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     format!("\"{}\"", cut(text, MAX_PURPOSE).replace(looks_like_a_quote, "'"))
@@ -88,7 +88,7 @@ pub fn quoted(text: &str) -> String {
 #[must_use]
 pub fn shown_name(text: &str) -> String {
     let breaks = |c: char| c.is_whitespace() || looks_like_a_quote(c) || matches!(c, '(' | ')' | ';' | '`');
-    if text.contains(breaks) { quoted(text) } else { plain(text) }
+    if text.contains(breaks) { quoted(text) } else { sanitize_short(text) }
 }
 
 /// Unicode's double quotes and what is drawn like one (UTS 39, confusables of U+0022).
@@ -172,18 +172,18 @@ mod tests {
 
     #[test]
     fn disarms_terminal_escapes_and_cuts_long_text() {
-        assert_eq!(plain("a\u{1b}[31mb\n\u{202e}c"), "a\u{fffd}[31mb\u{fffd}\u{fffd}c");
-        assert_eq!(plain(&"x".repeat(500)).chars().count(), MAX_QUOTED + 1);
-        assert_eq!(harmless(&"\u{7}".repeat(500)), "\u{fffd}".repeat(500));
+        assert_eq!(sanitize_short("a\u{1b}[31mb\n\u{202e}c"), "a\u{fffd}[31mb\u{fffd}\u{fffd}c");
+        assert_eq!(sanitize_short(&"x".repeat(500)).chars().count(), MAX_QUOTED + 1);
+        assert_eq!(sanitize(&"\u{7}".repeat(500)), "\u{fffd}".repeat(500));
     }
 
     #[test]
     fn signs_that_are_not_seen_are_disarmed_and_emoji_stay() {
         for sign in "\u{ad}\u{61c}\u{115f}\u{200b}\u{202e}\u{2066}\u{3164}\u{feff}\u{fff9}\u{e0061}\u{e0101}".chars() {
             assert!(is_harmful(sign), "{sign:?}");
-            assert_eq!(harmless(&format!("a{sign}b")), "a\u{fffd}b");
+            assert_eq!(sanitize(&format!("a{sign}b")), "a\u{fffd}b");
         }
-        assert_eq!(harmless("\u{2764}\u{fe0f} demo"), "\u{2764}\u{fe0f} demo");
+        assert_eq!(sanitize("\u{2764}\u{fe0f} demo"), "\u{2764}\u{fe0f} demo");
     }
 
     #[test]

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::outlook::bounded;
 use crate::requests::SavedRelease;
-use crate::text::{plain, sentence};
+use crate::signals::bounded;
+use crate::text::{sanitize_short, sentence};
 
 /// The most saved releases that a Slot's status tells of.
 pub const MAX_SAVED: usize = 50;
@@ -126,8 +126,10 @@ pub struct ObjectRef {
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.namespace {
-            Some(namespace) => write!(f, "{}/{}/{}", plain(&self.kind), plain(namespace), plain(&self.name)),
-            None => write!(f, "{}/{}", plain(&self.kind), plain(&self.name)),
+            Some(namespace) => {
+                write!(f, "{}/{}/{}", sanitize_short(&self.kind), sanitize_short(namespace), sanitize_short(&self.name))
+            }
+            None => write!(f, "{}/{}", sanitize_short(&self.kind), sanitize_short(&self.name)),
         }
     }
 }
@@ -147,7 +149,7 @@ impl About {
     pub fn reservations(&self, owner: Option<&str>) -> Vec<String> {
         let lost = self.lost.iter().map(|what| format!("not brought back: {}", sentence(what)));
         let whose = self.owner.as_deref().filter(|old| Some(*old) != owner);
-        let whose = whose.map(|old| format!("it was reaped while {} held the slot", plain(old)));
+        let whose = whose.map(|old| format!("it was reaped while {} held the slot", sanitize_short(old)));
         let hooks = self.without_hooks.then(|| {
             "its hooks do not run, now or later: it was deployed before those claimed the slot who held it last"
                 .to_owned()
@@ -167,7 +169,7 @@ impl About {
             claim_id: self.claim_id.clone(),
             owner: self.owner.clone(),
             kept: bounded(self.kept.iter().map(ToString::to_string).collect()),
-            lost: bounded(self.lost.iter().map(|what| plain(what)).collect()),
+            lost: bounded(self.lost.iter().map(|what| sanitize_short(what)).collect()),
         }
     }
 }

@@ -140,7 +140,10 @@ impl TryFrom<Written> for OfficeHours {
 
     fn try_from(written: Written) -> Result<Self, String> {
         let time_zone = TimeZone::get(&written.time_zone).map_err(|_| {
-            format!("timeZone \"{}\" is not known; write it like Europe/Berlin", crate::text::plain(&written.time_zone))
+            format!(
+                "timeZone \"{}\" is not known; write it like Europe/Berlin",
+                crate::text::sanitize_short(&written.time_zone)
+            )
         })?;
         if written.from == written.to {
             return Err("from and to are the same; the whole day is 00:00 to 24:00".to_owned());
@@ -205,8 +208,12 @@ impl Serialize for MinuteOfDay {
 impl<'de> Deserialize<'de> for MinuteOfDay {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let wrong =
-            || D::Error::custom(format!("\"{}\" is not a time of day; write it like 09:30", crate::text::plain(&text)));
+        let wrong = || {
+            D::Error::custom(format!(
+                "\"{}\" is not a time of day; write it like 09:30",
+                crate::text::sanitize_short(&text)
+            ))
+        };
         Self::parse(&text).ok_or_else(wrong)
     }
 }

@@ -8,13 +8,13 @@ pub mod exposition;
 use std::collections::BTreeSet;
 
 use hotdesk_slots::counted::{Counted, MAX_PODS, PodCount};
-use hotdesk_slots::text::{human_time, plain};
+use hotdesk_slots::text::{human_time, sanitize_short};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sha2::{Digest as _, Sha256};
 
 use crate::attribute::{Names, Whose};
-use crate::log::tally::CLOCK_TOLERANCE;
+use crate::log::scan::CLOCK_TOLERANCE;
 use exposition::Series;
 
 /// The most series of one slot in one pod: beyond it, something else than a slot is counted.
@@ -47,7 +47,8 @@ impl PodTally {
         };
         let (whose, exists) = names.judge(&series.entry);
         self.everybody += if exists { series.value } else { 0.0 };
-        let name = || plain(series.entry.upstream.as_deref().or(series.entry.namespace.as_deref()).unwrap_or("?"));
+        let name =
+            || sanitize_short(series.entry.upstream.as_deref().or(series.entry.namespace.as_deref()).unwrap_or("?"));
         match whose {
             Whose::Theirs => return,
             Whose::Ours => {
@@ -182,7 +183,7 @@ impl Found {
             self.used = self.used.take().or_else(|| sample.tally.name.clone());
         } else if sample.count.digest != old.digest {
             let of = sample.tally.doubtful_name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
-            self.gap(format!("counters of the slot{of} changed in the pod {} and have not grown, so some may have gone with what they had counted", plain(&sample.pod)));
+            self.gap(format!("counters of the slot{of} changed in the pod {} and have not grown, so some may have gone with what they had counted", sanitize_short(&sample.pod)));
         }
     }
 
@@ -190,7 +191,7 @@ impl Found {
     fn appeared(&mut self, before: &Counted, sample: &Sample) {
         let counted = sample.tally.ours + sample.tally.doubtful > 0.0;
         if sample.count.started.0 <= before.through.0 {
-            self.gap(format!("the pod {} was not sampled before", plain(&sample.pod)));
+            self.gap(format!("the pod {} was not sampled before", sanitize_short(&sample.pod)));
         } else if sample.tally.ours > 0.0 {
             self.used = self.used.take().or_else(|| sample.tally.name.clone());
         } else if counted {

@@ -218,11 +218,12 @@ mod tests {
     use super::*;
     use crate::attribute::{Known, Streams};
     use crate::line::keys::Keys;
-    use crate::sources::Place;
+    use crate::sources::PodSelector;
 
     fn gcp(format: Format) -> GcpLogging {
         let text = |text: &str| text.to_owned();
-        let place = Place { namespace: text("ingress-nginx"), selector: String::new(), container: text("controller") };
+        let place =
+            PodSelector { namespace: text("ingress-nginx"), selector: String::new(), container: text("controller") };
         GcpLogging {
             project: text("p"),
             cluster: Some(text("dev")),

@@ -4,5 +4,5 @@ pub mod agents;
 pub mod coverage;
 pub mod pages;
 pub mod question;
+pub mod scan;
 pub mod sightings;
-pub mod tally;

@@ -10,8 +10,8 @@ mod probes;
 mod settings;
 mod summary;
 
-use hotdesk_slots::outlook::{Signal, SignalState};
 use hotdesk_slots::pod_usage::PodUsage;
+use hotdesk_slots::signals::{Signal, SignalState};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 

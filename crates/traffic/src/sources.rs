@@ -4,10 +4,10 @@
 
 mod read;
 mod rights;
+mod schema;
 mod sees;
 mod server;
 pub mod settings;
-mod written;
 
 use std::path::PathBuf;
 
@@ -19,9 +19,9 @@ use crate::line::Format;
 pub(crate) use read::read_server;
 pub use read::{Defaults, read};
 pub use rights::{EVERYWHERE, IN_SLOT, OBSERVES, Right, SAVE, SESSIONS};
+pub(crate) use schema::{Auth as WrittenAuth, Header};
 pub use sees::{ENVOY_GATEWAY, INGRESS_NGINX, Sees};
 pub(crate) use sees::{NAME_LABEL, TRAEFIK_INGRESSES};
-pub(crate) use written::{Auth as WrittenAuth, Header};
 
 /// What holds where nobody says otherwise; what is read is the log of ingress-nginx, as its chart installs it.
 pub mod default {
@@ -85,7 +85,7 @@ pub enum Kind {
 
 /// The pods of an ingress controller.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct PodSelector {
     /// Their namespace.
     pub namespace: String,
     /// Their labels.
@@ -98,7 +98,7 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct IngressLogs {
     /// The pods.
-    pub place: Place,
+    pub place: PodSelector,
     /// How they log.
     pub format: Format,
 }
@@ -107,7 +107,7 @@ pub struct IngressLogs {
 #[derive(Debug, Clone)]
 pub struct IngressMetrics {
     /// The pods.
-    pub place: Place,
+    pub place: PodSelector,
     /// Whose counters they are.
     pub controller: Controller,
     /// The port of the metrics.
@@ -203,7 +203,7 @@ pub struct GcpLogging {
     /// The cluster of the controllers; any if none.
     pub cluster: Option<String>,
     /// The controllers.
-    pub place: Place,
+    pub place: PodSelector,
     /// How they log.
     pub format: Format,
     /// More of a filter, for what the above cannot say.

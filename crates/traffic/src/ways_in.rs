@@ -31,7 +31,7 @@ pub(crate) mod target;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hotdesk_slots::text::{harmless, plain};
+use hotdesk_slots::text::{sanitize, sanitize_short};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
@@ -176,7 +176,7 @@ impl Unwatched {
     pub fn unread(what: &str, right: &str, why: &str) -> Self {
         Self::new(
             what.to_owned(),
-            format!("cannot be looked at ({})", harmless(why)),
+            format!("cannot be looked at ({})", sanitize(why)),
             format!("the reaper needs the right to {right}, which charts/slots gives it"),
         )
     }
@@ -235,8 +235,8 @@ fn by_all(refusals: impl Iterator<Item = Option<String>>) -> Option<String> {
 
 /// How an object is called: `the Ingress mew/web`.
 fn called(kind: &str, namespace: &str, name: &str) -> String {
-    let namespace = if namespace.is_empty() { String::new() } else { format!("{}/", plain(namespace)) };
-    format!("the {kind} {namespace}{}", plain(name))
+    let namespace = if namespace.is_empty() { String::new() } else { format!("{}/", sanitize_short(namespace)) };
+    format!("the {kind} {namespace}{}", sanitize_short(name))
 }
 
 /// The same, of an object of a slot.
@@ -249,12 +249,12 @@ fn add_source(controller: &str, kind: &RouteKind) -> String {
     let requests = ["Ingress", "HTTPRoute", "GRPCRoute"].contains(&kind.kind);
     let source = match controller {
         // Connections that are not requests are in none of their logs.
-        name if !requests => format!("sees: {{controllers: [{}], kinds: [{}]}}", plain(name), kind.name()),
+        name if !requests => format!("sees: {{controllers: [{}], kinds: [{}]}}", sanitize_short(name), kind.name()),
         INGRESS_NGINX => "logFormat: nginx".to_owned(),
         name if name.starts_with("traefik.io/") => "logFormat: traefik-json".to_owned(),
         ENVOY_GATEWAY => "logFormat: envoy-json".to_owned(),
         name if name.starts_with("istio.io/") => "type: prometheus, controller: istio".to_owned(),
-        name => format!("sees: {{controllers: [{}], kinds: [{}]}}", plain(name), kind.name()),
+        name => format!("sees: {{controllers: [{}], kinds: [{}]}}", sanitize_short(name), kind.name()),
     };
     format!("add a source that reads it to reaper.sources ({source}; docs/sources.md)")
 }

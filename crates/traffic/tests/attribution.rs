@@ -6,7 +6,7 @@
 
 use hotdesk_traffic::attribute::{Known, Names, Neighbour, Service, Whose};
 use hotdesk_traffic::line::Format;
-use hotdesk_traffic::log::tally::{Tally, Watch};
+use hotdesk_traffic::log::scan::{LogScan, ScanWindow};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -152,7 +152,7 @@ fn request() -> impl Strategy<Value = (String, String, &'static str, String, Str
 /// What a log of this line alone comes to. A line of mewtwo's would be sight, and is not needed here.
 fn whose(names: &Names, line: &str) -> Whose {
     let now: Timestamp = "2026-11-29T15:05:00Z".parse().unwrap();
-    let watch = Watch {
+    let watch = ScanWindow {
         format: Format::Auto,
         names: names.clone(),
         slot: names.slots().next().unwrap().to_owned(),
@@ -163,7 +163,7 @@ fn whose(names: &Names, line: &str) -> Whose {
         ignore_paths: globset::GlobSet::empty(),
         max_unparsed: 0.01,
     };
-    let mut tally = Tally::default();
+    let mut tally = LogScan::default();
     let _hit = tally.take(&watch, &format!("{now} {line}"));
     let unread = (tally.unparsed, tally.unknown_json, tally.request.is_none(), tally.suspect.is_none());
     assert_eq!(unread, (0, 0, true, true), "{line}");

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use globset::{Glob, GlobSet};
 use hotdesk_traffic::attribute::{Directory, Known, Names, Neighbour, Neighbours, Service};
 use hotdesk_traffic::line::Format;
+use hotdesk_traffic::log::scan::{LogScan, ScanWindow};
 use hotdesk_traffic::log::sightings::{Lookout, Sightings};
-use hotdesk_traffic::log::tally::{Tally, Watch};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::json;
@@ -60,7 +60,7 @@ impl World {
         let used = |(slot, known): &&(String, Known)| {
             let others = self.neighbours().into_iter().filter(|other| other.namespace != *slot).collect();
             let known = Known { slots: others, namespaces: self.others.clone(), ..known.clone() };
-            let watch = Watch {
+            let watch = ScanWindow {
                 format: Format::Auto,
                 names: Names::of(slot, &known),
                 slot: slot.clone(),
@@ -71,7 +71,7 @@ impl World {
                 ignore_paths: globs("/healthz"),
                 max_unparsed: 0.01,
             };
-            let mut tally = Tally::default();
+            let mut tally = LogScan::default();
             lines.iter().any(|line| tally.take(&watch, line).is_break())
         };
         self.slots.iter().filter(used).map(|(slot, _)| slot.clone()).collect()

@@ -4,7 +4,9 @@
 
 use hotdesk_slots::session_records::CONFIG_MAP;
 use hotdesk_traffic::line::Format;
-use hotdesk_traffic::sources::{Defaults, EVERYWHERE, IN_SLOT, OBSERVES, Place, Right, SAVE, SESSIONS, Source, read};
+use hotdesk_traffic::sources::{
+    Defaults, EVERYWHERE, IN_SLOT, OBSERVES, PodSelector, Right, SAVE, SESSIONS, Source, read,
+};
 use hotdesk_traffic::ways_in::settings::{Flags, Settings, envoy, istio};
 use hotdesk_traffic::ways_in::{Named, Route, Rules, Unwatched, WaysIn, kinds, unwatched};
 use k8s_openapi::api::core::v1::Pod;
@@ -64,7 +66,7 @@ fn found(objects: &[Value], sources: &[Source]) -> WaysIn {
 
 fn sources(row: &Value) -> Vec<Source> {
     let text = |text: &str| text.to_owned();
-    let place = Place { namespace: text("ingress-nginx"), selector: text("a=b"), container: text("controller") };
+    let place = PodSelector { namespace: text("ingress-nginx"), selector: text("a=b"), container: text("controller") };
     let written = row["sources"].as_str().unwrap_or("[{type: ingress-logs}]");
     read(written, &Defaults { place, format: Format::Auto }).unwrap()
 }

@@ -9,7 +9,7 @@ pub struct Facts {
     /// Absent: the slot is free.
     pub claim: Option<Claim>,
     /// True if strangers are told and let through.
-    pub lenient: bool,
+    pub parse_lossy: bool,
 }
 
 /// A claim, lapsed or not.
@@ -30,7 +30,7 @@ impl Facts {
     pub fn of(slot: &Value) -> Self {
         let mode = slot.pointer("/spec/mode").and_then(Value::as_str);
         let claim = slot.pointer("/spec/claim").filter(|claim| claim.is_object()).map(Claim::of);
-        Self { claim, lenient: matches!(mode, Some("warn" | "audit")) }
+        Self { claim, parse_lossy: matches!(mode, Some("warn" | "audit")) }
     }
 
     /// The claim, if it is in force.

@@ -55,7 +55,7 @@ impl Slot {
     /// True where strangers are let through.
     #[must_use]
     pub fn is_lenient(&self) -> bool {
-        matches!(self, Self::Known(facts) if facts.lenient)
+        matches!(self, Self::Known(facts) if facts.parse_lossy)
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn check(write: &Write<'_>) -> Result<(), String> {
 
 /// The Slot carries the stamp of its objects, and what the policy compares with.
 fn marks(write: &Write<'_>) -> Result<(), String> {
-    let view = write.after.spec.claim.as_ref().map(ClaimView::lenient);
+    let view = write.after.spec.claim.as_ref().map(ClaimView::parse_lossy);
     let stamp = Stamp::of_slot(&write.asked.namespace, view.as_ref());
     let maps = [(&write.after.metadata.labels, stamp.labels), (&write.after.metadata.annotations, stamp.annotations)];
     for (found, wanted) in maps {

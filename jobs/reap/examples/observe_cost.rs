@@ -64,7 +64,7 @@ fn main() {
     println!("| slots | | requests | of logs | MiB of logs | MiB of the rest | status writes | CPU s of programs |");
     println!("|---:|---|---:|---:|---:|---:|---:|---:|");
     for slots in &args.slots {
-        let new = || serve(World::new(*slots, &args));
+        let new = || serve(FakeCluster::new(*slots, &args));
         let (world, address) = new();
         tell(*slots, "each for itself", runs(&args, &world, &address));
         // That took a while: a log that ends now.
@@ -108,7 +108,7 @@ impl Counted {
 }
 
 /// Slots of one controller, each with a release and a Service.
-struct World {
+struct FakeCluster {
     slots: Vec<String>,
     log: String,
     /// When each line was logged, and where it begins.
@@ -131,7 +131,7 @@ fn second(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-impl World {
+impl FakeCluster {
     fn new(count: usize, args: &Args) -> Self {
         let (in_use, bytes) = (args.in_use, args.log_mib << 20);
         let slots: Vec<String> = (0..count).map(|number| format!("slot{number:04}")).collect();
@@ -274,7 +274,7 @@ fn controller() -> Value {
 }
 
 /// Serves on loopback, one request a connection.
-fn serve(world: World) -> (Arc<World>, String) {
+fn serve(world: FakeCluster) -> (Arc<FakeCluster>, String) {
     let listener = listener();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let world = Arc::new(world);
@@ -301,7 +301,7 @@ fn listener() -> TcpListener {
     })
 }
 
-fn one(world: &World, mut stream: TcpStream) {
+fn one(world: &FakeCluster, mut stream: TcpStream) {
     let (mut text, mut piece) = (Vec::new(), [0; 8192]);
     let (head, body) = loop {
         let read = stream.read(&mut piece).unwrap_or(0);
@@ -346,7 +346,7 @@ fn one(world: &World, mut stream: TcpStream) {
 }
 
 /// The own run of each slot, and how often each verdict came.
-fn runs(args: &Args, world: &World, address: &str) -> Counted {
+fn runs(args: &Args, world: &FakeCluster, address: &str) -> Counted {
     let mut verdicts: HashMap<String, usize> = HashMap::new();
     let counted = counting(world, || {
         for slot in world.slots.iter().step_by(args.every as usize) {
@@ -361,11 +361,11 @@ fn runs(args: &Args, world: &World, address: &str) -> Counted {
     counted.times(args.every.into())
 }
 
-fn observe(program: &PathBuf, world: &World, address: &str, how: &[&str]) -> Counted {
+fn observe(program: &PathBuf, world: &FakeCluster, address: &str, how: &[&str]) -> Counted {
     counting(world, || eprintln!("{}", run(program, address, &[&["observe"], how].concat())))
 }
 
-fn counting(world: &World, act: impl FnOnce()) -> Counted {
+fn counting(world: &FakeCluster, act: impl FnOnce()) -> Counted {
     *world.counted.lock().unwrap() = Counted::default();
     let cpu = cpu_of_children();
     act();

@@ -16,7 +16,7 @@ use globset::{Glob, GlobSet};
 use hotdesk_reap::sources::ingress_logs::reading::read_all;
 use hotdesk_traffic::attribute::{Names, Service};
 use hotdesk_traffic::line::Format;
-use hotdesk_traffic::log::tally::{Tally, Watch};
+use hotdesk_traffic::log::scan::{LogScan, ScanWindow};
 use jiff::{SignedDuration, Timestamp};
 
 /// As much as the API server sends at once.
@@ -51,7 +51,7 @@ fn main() -> anyhow::Result<()> {
     let what = || format!("{} cannot be read", args.file.display());
     let watch = watch(&args)?;
     let stream = AllowStdIo::new(BufReader::with_capacity(PIECE, File::open(&args.file).with_context(what)?));
-    let mut tally = Tally::default();
+    let mut tally = LogScan::default();
     let begun = Instant::now();
     let read = block_on(read_all(stream, &watch, &mut tally)).map_err(anyhow::Error::msg).with_context(what)?;
     let seconds = begun.elapsed().as_secs_f64();
@@ -62,7 +62,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn watch(args: &Args) -> anyhow::Result<Watch> {
+fn watch(args: &Args) -> anyhow::Result<ScanWindow> {
     let since = match args.since {
         Some(since) => since,
         None => first_time(&args.file)?,
@@ -74,7 +74,7 @@ fn watch(args: &Args) -> anyhow::Result<Watch> {
         Service { name: name.to_owned(), ports: vec![port.to_owned()], addresses, ..Service::default() }
     };
     let services: Vec<Service> = args.service.iter().map(service).collect();
-    Ok(Watch {
+    Ok(ScanWindow {
         format: args.format.clone(),
         names: Names::new(&args.slot, &services, &args.neighbour),
         slot: args.slot.clone(),

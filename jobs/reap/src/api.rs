@@ -11,7 +11,7 @@ use kube::client::Body;
 use kube::{Client, Config};
 
 use crate::args::Args;
-use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
+use hotdesk_traffic::log::scan::CLOCK_TOLERANCE;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -9,20 +9,20 @@ use hotdesk_runtime::log::LogArgs;
 use hotdesk_runtime::termination;
 use hotdesk_slots::duration::{non_negative, positive};
 use hotdesk_slots::slot::MAX_REAP_ANNOUNCED;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_slots::window::{OfficeHours, Windows, office_hours};
 use jiff::SignedDuration;
 
 use crate::decide::Rules;
+use crate::notices::args::NoticeArgs;
 use crate::observe;
 use crate::request::Request;
 use crate::undo::args::{Command, Undo};
-use crate::voice::args::Voice;
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::agents;
 use hotdesk_traffic::pod_usage;
 use hotdesk_traffic::sources::settings::variable;
-use hotdesk_traffic::sources::{self, Defaults, Place, Source, default, share};
+use hotdesk_traffic::sources::{self, Defaults, PodSelector, Source, default, share};
 
 /// Reaps one slot: asks the logs whether anyone used it and, if not, runs helm uninstall.
 ///
@@ -192,7 +192,7 @@ pub struct Args {
 
     /// What people are told.
     #[command(flatten)]
-    pub voice: Voice,
+    pub notices: NoticeArgs,
 
     /// What to do instead of a check and a reap.
     #[command(subcommand)]
@@ -307,7 +307,7 @@ impl Args {
 
     /// What holds for sources that say nothing else.
     fn defaults(&self) -> Defaults {
-        let place = Place {
+        let place = PodSelector {
             namespace: self.ingress_namespace.clone(),
             selector: self.ingress_selector.clone(),
             container: self.ingress_container.clone(),
@@ -336,7 +336,7 @@ fn globs(flag: &str, patterns: &[String], problems: &mut Vec<String>) -> GlobSet
 fn too_wide(flag: &str, set: &GlobSet, patterns: &[String], anybody: &[&str]) -> Option<String> {
     let found = anybody.iter().flat_map(|text| set.matches(text)).next()?;
     let written = patterns.iter().map(|pattern| pattern.trim()).filter(|pattern| !pattern.is_empty());
-    let pattern = written.skip(found).map(plain).next().unwrap_or_default();
+    let pattern = written.skip(found).map(sanitize_short).next().unwrap_or_default();
     Some(format!("{flag}: {pattern} takes in the requests of people, so no use of a slot would be found: narrow it"))
 }
 

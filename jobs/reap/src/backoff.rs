@@ -7,12 +7,12 @@ use std::cmp::Reverse;
 
 use hotdesk_runtime::text::cut;
 use hotdesk_slots::slot::FailedReap;
-use hotdesk_slots::text::{human_time, plain};
+use hotdesk_slots::text::{human_time, sanitize_short};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::act::Outcome;
 use crate::helm::release::Release;
+use crate::reap::Outcome;
 
 /// The pause after the first failure; each further one is twice as long. A little less than an hour: the hourly run that
 /// follows begins less than an hour after this one has ended.
@@ -29,7 +29,7 @@ const MAX_REASON: usize = 900;
 #[must_use]
 pub fn held(failures: &[FailedReap], release: &Release, asked: bool, now: Timestamp) -> Option<String> {
     let failed = of(failures, release).filter(|_| !asked)?;
-    let (at, reason) = (human_time(failed.at.0, now), plain(&failed.reason));
+    let (at, reason) = (human_time(failed.at.0, now), sanitize_short(&failed.reason));
     match &failed.retry_at {
         Some(retry) if retry.0 <= now => None,
         Some(retry) => Some(format!(
@@ -88,8 +88,8 @@ fn is_of(failed: &FailedReap, release: &Release) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::act::Failed;
     use crate::helm::release::Driver;
+    use crate::reap::Failed;
 
     fn now() -> Timestamp {
         "2026-11-23T15:00:00Z".parse().unwrap()

@@ -1,10 +1,10 @@
 //! What can be learned about the slot right now? Everything that reads; nothing here judges or writes.
 
 pub mod jobs;
-pub mod looks;
 pub mod releases;
 pub mod sessions;
 pub mod slots;
+pub mod traffic;
 pub mod ways_in;
 
 use std::collections::BTreeMap;

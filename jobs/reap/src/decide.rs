@@ -4,7 +4,7 @@
 
 use globset::GlobSet;
 use hotdesk_slots::slot::{Reaping, Slot, VerdictState};
-use hotdesk_slots::text::{human_duration, human_time, list, plain};
+use hotdesk_slots::text::{human_duration, human_time, list, sanitize_short};
 use hotdesk_slots::window::Windows;
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,8 +12,8 @@ use crate::helm::release::{Phase, Release};
 use crate::sessions::{self, Sessions};
 use crate::work::{self, LONGEST_DEPLOY, Work};
 use crate::{lapse, seen, times, veto};
-use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
-use hotdesk_traffic::sight::{self, Sight, Traffic};
+use hotdesk_traffic::log::scan::CLOCK_TOLERANCE;
+use hotdesk_traffic::observation::{self, Traffic, TrafficVerdict};
 
 /// What was collected.
 #[derive(Debug, Clone, Default)]
@@ -144,7 +144,7 @@ fn kept_until(slot: &Slot, now: Timestamp) -> Option<Verdict> {
 }
 
 fn nothing_left(releases: &[Release], rules: &Rules) -> Option<Verdict> {
-    let kept: Vec<String> = releases.iter().filter(|r| r.is_live()).map(|r| plain(&r.name)).collect();
+    let kept: Vec<String> = releases.iter().filter(|r| r.is_live()).map(|r| sanitize_short(&r.name)).collect();
     let reason = || match kept.as_slice() {
         [] => "nothing to reap: there is no release".to_owned(),
         names => format!("nothing to reap: what is there stays ({})", list(names)),
@@ -155,8 +155,11 @@ fn nothing_left(releases: &[Release], rules: &Rules) -> Option<Verdict> {
 /// A deploy or an uninstall by somebody, that is younger than the window.
 fn under_way(slot: &Slot, releases: &[Release], rules: &Rules, now: Timestamp) -> Option<Verdict> {
     let (release, doing, since) = by_somebody(slot, releases).find(|(_, _, since)| is_within(*since, rules, now))?;
-    let reason =
-        format!("release {} has been in the state {doing} since {}", plain(&release.name), human_time(since, now));
+    let reason = format!(
+        "release {} has been in the state {doing} since {}",
+        sanitize_short(&release.name),
+        human_time(since, now)
+    );
     Some(Verdict { reap_at: Some(now), ..Verdict::kept(&reason) })
 }
 
@@ -170,7 +173,7 @@ fn deploy_alive(evidence: &Evidence, slot: &Slot, releases: &[Release], now: Tim
     let alive = work.of_a_deploy()?;
     Some(Verdict::kept(&format!(
         "a deploy of release {} is under way since {}: {alive}. It keeps the slot at most until {}",
-        plain(&release.name),
+        sanitize_short(&release.name),
         human_time(since, now),
         human_time(ends, now)
     )))
@@ -219,7 +222,7 @@ fn begun_by_us(release: &Release, reaping: Option<&Reaping>) -> bool {
 pub(crate) fn newest_activity(slot: &Slot, releases: &[Release]) -> Option<Activity> {
     let deploys = releases.iter().filter_map(|release| {
         let state = release.state.as_ref().ok()?;
-        let detail = format!("release {} was deployed (revision {})", plain(&release.name), release.revision);
+        let detail = format!("release {} was deployed (revision {})", sanitize_short(&release.name), release.revision);
         Some(Activity { time: state.last_deployed, signal: "deploy", detail })
     });
     let session = sessions::newest(slot);
@@ -231,7 +234,7 @@ pub(crate) fn newest_activity(slot: &Slot, releases: &[Release]) -> Option<Activ
 /// The newest write of somebody who holds the slot, as the webhook noted it.
 fn write(slot: &Slot) -> Option<Activity> {
     let write = slot.status.as_ref()?.last_write.as_ref()?;
-    let detail = format!("{} {} {}", plain(&write.by), plain(&write.kind), plain(&write.on));
+    let detail = format!("{} {} {}", sanitize_short(&write.by), sanitize_short(&write.kind), sanitize_short(&write.on));
     Some(Activity { time: write.time.0, signal: "write", detail })
 }
 
@@ -294,19 +297,19 @@ fn unreadable(releases: &[Release]) -> Option<Verdict> {
     let (release, why) = releases.iter().find_map(|release| release.state.as_ref().err().map(|why| (release, why)))?;
     Some(Verdict::unknown(&format!(
         "the record {} of release {} cannot be read: {why}",
-        plain(&release.object),
-        plain(&release.name)
+        sanitize_short(&release.object),
+        sanitize_short(&release.name)
     )))
 }
 
 fn judge_traffic(traffic: &Traffic, rules: &Rules, now: Timestamp) -> Verdict {
     let window = rules.windows.at(now);
-    match sight::judge(traffic, now.saturating_sub(window).unwrap_or(Timestamp::MIN), rules.silence_is_fine) {
-        Sight::Somebody(hit) => {
+    match observation::judge(traffic, now.saturating_sub(window).unwrap_or(Timestamp::MIN), rules.silence_is_fine) {
+        TrafficVerdict::Used(hit) => {
             Verdict::active(Activity { time: hit.time, signal: "traffic", detail: hit.detail() }, now)
         }
-        Sight::Blind(why) => Verdict::unknown(&why),
-        Sight::Nobody(how) => {
+        TrafficVerdict::Inconclusive(why) => Verdict::unknown(&why),
+        TrafficVerdict::Quiet(how) => {
             let reason = format!("no request, deploy, session or claim for {}; {how}", human_duration(window));
             Verdict { state: VerdictState::Idle, reason, activity: None, reap_at: None }
         }

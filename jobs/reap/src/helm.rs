@@ -8,7 +8,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hotdesk_slots::text::{harmless, plain};
+use hotdesk_slots::text::{sanitize, sanitize_short};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -77,7 +77,7 @@ impl Helm {
         let mut command = self.command();
         command.args(["version", "--short"]);
         let output = self.run(command, VERSION_LIMIT).await?;
-        let version = plain(String::from_utf8_lossy(&output.stdout).trim());
+        let version = sanitize_short(String::from_utf8_lossy(&output.stdout).trim());
         let known = version.starts_with("v3.") || version.starts_with("v4.");
         if known {
             Ok(version)
@@ -177,7 +177,7 @@ impl Helm {
 
 fn tell(release: &str, output: &Output) {
     for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| !line.trim().is_empty()) {
-        tracing::info!(release, "helm: {}", plain(line));
+        tracing::info!(release, "helm: {}", sanitize_short(line));
     }
 }
 
@@ -193,7 +193,7 @@ fn unbegun(error: HelmError) -> HelmError {
 
 /// The end of a line says what was wrong, its beginning with what: of a long one, both are kept.
 fn shortened(line: &str) -> String {
-    let signs: Vec<char> = harmless(line).chars().collect();
+    let signs: Vec<char> = sanitize(line).chars().collect();
     if signs.len() <= MAX_SAID {
         return signs.into_iter().collect();
     }

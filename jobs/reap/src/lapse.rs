@@ -28,7 +28,7 @@ pub fn to_be_cleared(slot: &Slot, now: Timestamp) -> Option<Timestamp> {
     let after = slot.spec.clear_after.as_ref()?.0;
     let asked = slot.metadata.annotations.as_ref().and_then(|marks| marks.get(keys::LOST_AT));
     let asked = asked.and_then(|text| text.parse::<Timestamp>().ok()).map_or(after, |asked| asked.min(after));
-    let free = slot.spec.claim.as_ref().map(ClaimView::lenient).is_none();
+    let free = slot.spec.claim.as_ref().map(ClaimView::parse_lossy).is_none();
     (free && after <= now).then_some(asked)
 }
 

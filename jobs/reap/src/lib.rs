@@ -1,7 +1,7 @@
 //! The reaper of one slot: did anyone use it, and if not, what goes?
 //!
 //! A run **collects** (`collect`: the Slot and the releases; `sources`: the traffic, as `hotdesk_traffic` reads it),
-//! **decides** (`decide`: pure, one verdict out of four), **acts** only on `Idle` (`act`, `hands`, `helm`), and **reports**
+//! **decides** (`decide`: pure, one verdict out of four), **acts** only on `Idle` (`act`, `ops`, `helm`), and **reports**
 //! (`report`).
 //!
 //! Architecture Invariant: no error, gap or surprise ever reads as `Idle`. The modules `act` (its decisions),
@@ -49,19 +49,20 @@
 //! The account lives in hotdesk's own namespace, where no holder of a slot has any right: in the slot, everybody who may
 //! edit there could act as it.
 
-pub mod act;
 pub mod api;
 pub mod args;
 pub mod backoff;
 pub mod collect;
 pub mod decide;
-pub mod hands;
+pub mod executor;
+pub mod forecast;
 pub mod helm;
 pub mod judged;
 pub mod lapse;
 pub mod misused;
+pub mod notices;
 pub mod observe;
-pub mod outlook;
+pub mod reap;
 pub mod report;
 pub mod request;
 pub mod run;
@@ -72,5 +73,4 @@ pub mod stop;
 pub mod times;
 pub mod undo;
 pub mod veto;
-pub mod voice;
 pub mod work;

@@ -14,7 +14,7 @@ use hotdesk_reap::stop::{Stop, TIME_TO_TELL};
 use hotdesk_reap::undo::args::Command;
 use hotdesk_reap::undo::pruner::prune;
 use hotdesk_reap::undo::purger::purge;
-use hotdesk_reap::undo::reviver::revive;
+use hotdesk_reap::undo::revive_job::revive;
 use hotdesk_runtime::process::{self, Signals};
 use hotdesk_runtime::termination;
 use jiff::Timestamp;

@@ -6,7 +6,7 @@ use hotdesk_runtime::text::cut;
 use hotdesk_slots::requests::SavedRelease;
 use hotdesk_slots::slot::{LastActivity, LastDeploy, Observed, Reaping, ReleaseRevision, SLOT_NAME, Slot};
 use hotdesk_slots::slot::{SlotVerdict, VerdictState};
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use hotdesk_slots::undo::told_with;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -16,12 +16,12 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Resource as _};
 use serde_json::{Value, json};
 
-use crate::act::Outcome;
 use crate::api::Cluster;
 use crate::backoff;
 use crate::decide::{Activity, Evidence, Verdict};
 use crate::helm::release::Release;
-use hotdesk_traffic::sight::Traffic;
+use crate::reap::Outcome;
+use hotdesk_traffic::observation::Traffic;
 
 /// The longest note that an Event may have, in bytes.
 const MAX_NOTE: usize = 1024;
@@ -74,11 +74,11 @@ impl Conclusion {
             message += &format!(" Uninstalled: {}.", list(&outcome.gone));
         }
         if !outcome.gone.is_empty() && !outcome.preserved.is_empty() {
-            let kept: Vec<String> = outcome.preserved.iter().map(|object| plain(object)).collect();
+            let kept: Vec<String> = outcome.preserved.iter().map(|object| sanitize_short(object)).collect();
             message += &format!(" What stays: {}.", list(&kept));
         }
         let failed = outcome.failed.iter().map(|failed| {
-            let name = plain(&failed.name);
+            let name = sanitize_short(&failed.name);
             if !failed.whole {
                 format!(
                     " {name} is half gone: {}. `kubectl hotdesk revive {slot} {name}` brings it back; the next run finishes if the \
@@ -90,16 +90,15 @@ impl Conclusion {
             }
         });
         let troubled =
-            outcome.troubled.iter().map(|(name, why)| format!(" All of {} is gone, but {why}.", plain(name)));
-        let leftovers = outcome
-            .leftovers
-            .iter()
-            .map(|(name, what)| format!(" {} is uninstalled, and not all of it is gone: {what}.", plain(name)));
+            outcome.troubled.iter().map(|(name, why)| format!(" All of {} is gone, but {why}.", sanitize_short(name)));
+        let leftovers = outcome.leftovers.iter().map(|(name, what)| {
+            format!(" {} is uninstalled, and not all of it is gone: {what}.", sanitize_short(name))
+        });
         let is_gone =
             |name: &String| outcome.gone.contains(name) || outcome.leftovers.iter().any(|(left, _)| left == name);
         let hookless = outcome.without_hooks.iter().filter(|(name, _)| is_gone(name));
-        message.extend(hookless.map(|(name, why)| format!(" {} went without its hooks: {why}.", plain(name))));
-        let skipped = outcome.skipped.iter().map(|(name, why)| format!(" {} was left: {why}.", plain(name)));
+        message.extend(hookless.map(|(name, why)| format!(" {} went without its hooks: {why}.", sanitize_short(name))));
+        let skipped = outcome.skipped.iter().map(|(name, why)| format!(" {} was left: {why}.", sanitize_short(name)));
         let stopped = outcome.stopped.iter().map(|(why, _)| format!(" The rest was left: {why}."));
         message.extend(failed.chain(troubled).chain(leftovers).chain(skipped).chain(stopped));
         Self { exit, message }
@@ -264,9 +263,9 @@ fn observed(traffic: &Traffic) -> Option<Observed> {
     if traffic.hit().is_none() && traffic.all_doubts().next().is_some() {
         return None;
     }
-    let from = traffic.looks.iter().map(|look| look.from).max()?;
-    let through = traffic.looks.iter().map(|look| look.through).min()?;
-    let samples = traffic.looks.iter().map(|look| look.samples).sum();
+    let from = traffic.observations.iter().map(|look| look.from).max()?;
+    let through = traffic.observations.iter().map(|look| look.through).min()?;
+    let samples = traffic.observations.iter().map(|look| look.samples).sum();
     Some(Observed { from: Time(from), through: Time(through), samples })
 }
 
@@ -281,7 +280,7 @@ fn conditions(before: &[Condition], verdict: &Verdict, evidence: &Evidence, now:
     let mut told = vec![("Reapable", reapable, reason)];
     if verdict.state == VerdictState::Unknown {
         told.push(("Sighted", "False", "Blind"));
-    } else if evidence.traffic.as_ref().is_some_and(|traffic| !traffic.looks.is_empty()) {
+    } else if evidence.traffic.as_ref().is_some_and(|traffic| !traffic.observations.is_empty()) {
         told.push(("Sighted", "True", "EverythingRead"));
     }
     let own = told.iter().map(|(type_, status, reason)| {

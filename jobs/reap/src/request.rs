@@ -6,8 +6,8 @@
 use clap::Args;
 use hotdesk_slots::requests::{Request as Wish, RequestKind, asker};
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::plain;
-use hotdesk_slots::{ClaimView, Standing};
+use hotdesk_slots::text::sanitize_short;
+use hotdesk_slots::{ClaimState, ClaimView};
 use jiff::Timestamp;
 
 /// Which request this run serves.
@@ -69,7 +69,7 @@ impl Request {
     pub fn void(&self, slot: &Slot) -> Option<String> {
         let asked = self.claim_id()?;
         let id = self.request_id.as_deref().filter(|id| !id.is_empty());
-        let which = id.map(|id| format!(" (request {})", plain(id))).unwrap_or_default();
+        let which = id.map(|id| format!(" (request {})", sanitize_short(id))).unwrap_or_default();
         if slot.claim_id() != Some(asked) {
             return Some(format!("the claim changed hands since this was asked for{which}"));
         }
@@ -93,8 +93,8 @@ impl Request {
                         HOTDESK_ANY_CLAIM=true that an administrator asks"
                 .to_owned());
         };
-        let view = slot.spec.claim.as_ref().map(ClaimView::lenient);
-        match Standing::of(view.as_ref(), now).held() {
+        let view = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
+        match ClaimState::of(view.as_ref(), now).held() {
             Some(_) => Ok(Under::Claim(asked)),
             None => Err("nobody holds the slot any more".to_owned()),
         }

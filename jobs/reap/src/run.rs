@@ -3,35 +3,35 @@
 use std::time::Duration;
 
 use hotdesk_notify::{Notification, NotificationKind};
-use hotdesk_slots::outlook::ReapPlan;
+use hotdesk_slots::signals::ReapPlan;
 use hotdesk_slots::slot::{Slot, Told, VerdictState};
 use hotdesk_slots::text::human_time;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::act::{Outcome, Plan, reap};
 use crate::api::Cluster;
 use crate::args::{Args, Patterns};
 use crate::backoff;
 use crate::collect::{Collector, Memory, slots};
 use crate::decide::{Evidence, Rules, Verdict, targets};
-use crate::hands::{AtWork, RealHands};
+use crate::executor::{AtWork, KubeOps};
+use crate::forecast;
 use crate::helm::release::Release;
 use crate::helm::{Helm, HelmError};
 use crate::judged::{NotWritten, write_judged};
 use crate::lapse;
-use crate::outlook;
+use crate::notices::{self, DueNotices, Found, due};
+use crate::reap::{Outcome, Plan, reap};
 use crate::report::{
     Conclusion, Exit, begun_at, outdated_patch, reaping_patch, status_patch, write_event, write_status,
 };
 use crate::stop::Stop;
 use crate::times::{self, Known};
 use crate::undo::former::has_begun_since;
-use crate::undo::keeper::{Keeper, Reap};
-use crate::undo::prospect::Prospect;
-use crate::voice::{self, Found, Voice, speak};
+use crate::undo::saver::{Reap, Saver};
+use crate::undo::uninstall_impact::UninstallImpact;
 use crate::work::JOB_NOTICE;
-use hotdesk_traffic::sight::Traffic;
+use hotdesk_traffic::observation::Traffic;
 
 /// How often it is looked whether another run has ended.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
@@ -74,7 +74,7 @@ pub async fn run(
 /// What this run has asked for, and need not ask for again.
 struct Learned<'a> {
     memory: Memory,
-    keeper: Keeper<'a>,
+    saver: Saver<'a>,
 }
 
 /// What is known ahead of a reap.
@@ -89,14 +89,14 @@ struct Ahead {
     /// What would happen to each; none if what the status says still stands.
     plan: Option<ReapPlan>,
     /// What people are told, and whether a reap waits for that.
-    voice: Voice,
+    notices: DueNotices,
 }
 
 impl Ahead {
     /// The verdict, now that it is known what may go: a slot of which everything stays is kept.
     fn judge(&self, verdict: Verdict) -> Verdict {
         let all_stay = self.going.is_empty() && !self.held.is_empty() && verdict.state == VerdictState::Idle;
-        if all_stay { outlook::kept_by(&self.held, self.in_doubt) } else { verdict }
+        if all_stay { forecast::kept_by(&self.held, self.in_doubt) } else { verdict }
     }
 
     fn names(&self) -> Vec<String> {
@@ -128,7 +128,7 @@ impl Run<'_> {
     /// done, and the error says what; but for the last look, which leaves the slot to the next run.
     async fn judge_and_act(&self, collector: &Collector<'_>, last: bool) -> Result<Conclusion, String> {
         let (args, rules) = (self.args, self.rules);
-        let mut learned = Learned { memory: Memory::default(), keeper: Keeper::new(self.cluster, args, self.slot) };
+        let mut learned = Learned { memory: Memory::default(), saver: Saver::new(self.cluster, args, self.slot) };
         let (mut verdict, mut evidence) = collector.verdict(&mut learned.memory).await;
         if !args.dry_run
             && !args.observe
@@ -143,18 +143,18 @@ impl Run<'_> {
         }
         tell_doubts(&evidence);
         tracing::info!(slot = self.slot, state = ?verdict.state, "{}", verdict.reason);
-        let verdict = times::told(verdict, &evidence, rules, args.voice.notice, (self.now)());
+        let verdict = times::told(verdict, &evidence, rules, args.notices.notice, (self.now)());
         if args.observe && !args.dry_run {
             return Ok(self.observe(&verdict, &evidence).await);
         }
-        let mut ahead = self.ahead(&verdict, &evidence, &mut learned.keeper).await;
+        let mut ahead = self.ahead(&verdict, &evidence, &mut learned.saver).await;
         let verdict = ahead.judge(verdict);
         if args.dry_run {
             return Ok(self.rehearse(&verdict, &ahead));
         }
-        ahead.voice = self.voice(&verdict, &evidence);
+        ahead.notices = self.notices(&verdict, &evidence);
         Ok(match &evidence {
-            Evidence { slot: Some(Ok(_)), .. } if ahead.voice.wait.is_some() => {
+            Evidence { slot: Some(Ok(_)), .. } if ahead.notices.wait.is_some() => {
                 self.wait(&verdict, &evidence, &ahead).await
             }
             Evidence { slot: Some(Ok(found)), releases: Some(Ok(releases)), .. }
@@ -204,7 +204,7 @@ impl Run<'_> {
     }
 
     /// Looks into the releases, where anybody will want to know: before a reap, and when they have changed.
-    async fn ahead(&self, verdict: &Verdict, evidence: &Evidence, keeper: &mut Keeper<'_>) -> Ahead {
+    async fn ahead(&self, verdict: &Verdict, evidence: &Evidence, saver: &mut Saver<'_>) -> Ahead {
         let (Some(Ok(slot)), Some(Ok(releases))) = (&evidence.slot, &evidence.releases) else {
             return Ahead::default();
         };
@@ -214,31 +214,31 @@ impl Run<'_> {
         let before = status.plan.as_ref();
         let matters = verdict.state == VerdictState::Idle || self.args.dry_run;
         let holds = |plan: &ReapPlan| !has_begun_since(slot, plan.at.0);
-        if !matters && outlook::is_current(before, &targets, now) && before.is_some_and(holds) {
+        if !matters && forecast::is_current(before, &targets, now) && before.is_some_and(holds) {
             return Ahead { going: targets, ..Ahead::default() };
         }
         let asked = self.args.request.is_somebodys();
         let waits = |release: &Release| backoff::held(&status.failed_reaps, release, asked, now);
-        let found = keeper.prospects(slot, &targets, now).await.into_iter().zip(&targets);
-        let prospects: Vec<Prospect> = found.map(|(prospect, release)| prospect.or_held(waits(release))).collect();
-        let (plan, held) = (outlook::plan(&targets, &prospects, releases, now), outlook::held(&targets, &prospects));
-        let in_doubt = prospects.iter().any(|prospect| prospect.in_doubt);
-        let may_go = targets.into_iter().zip(prospects).filter(|(_, prospect)| prospect.held.is_none());
+        let found = saver.impacts(slot, &targets, now).await.into_iter().zip(&targets);
+        let impacts: Vec<UninstallImpact> = found.map(|(impact, release)| impact.or_held(waits(release))).collect();
+        let (plan, held) = (forecast::plan(&targets, &impacts, releases, now), forecast::held(&targets, &impacts));
+        let in_doubt = impacts.iter().any(|impact| impact.in_doubt);
+        let may_go = targets.into_iter().zip(impacts).filter(|(_, impact)| impact.held.is_none());
         let going = may_go.map(|(release, _)| release).collect();
-        Ahead { going, held, in_doubt, plan: Some(plan), voice: Voice::default() }
+        Ahead { going, held, in_doubt, plan: Some(plan), notices: DueNotices::default() }
     }
 
     /// What people are told of it.
-    fn voice(&self, verdict: &Verdict, evidence: &Evidence) -> Voice {
-        let Some(Ok(slot)) = &evidence.slot else { return Voice::default() };
+    fn notices(&self, verdict: &Verdict, evidence: &Evidence) -> DueNotices {
+        let Some(Ok(slot)) = &evidence.slot else { return DueNotices::default() };
         let now = (self.now)();
         let before = slot.status.as_ref().and_then(|status| status.told.clone()).unwrap_or_default();
-        let mut manners = self.args.voice.manners();
+        let mut policy = self.args.notices.policy();
         let work = evidence.work.as_ref().and_then(|work| work.as_ref().ok());
         if work.is_some_and(|work| work.overdue(slot, self.rules.job_grace, now).next().is_some()) {
-            manners.notice = manners.notice.max(JOB_NOTICE);
+            policy.notice = policy.notice.max(JOB_NOTICE);
         }
-        let after = now.checked_add(manners.notice).unwrap_or(Timestamp::MAX);
+        let after = now.checked_add(policy.notice).unwrap_or(Timestamp::MAX);
         let notice_ends = Known::of(evidence, verdict, self.rules).map_or(after, |known| known.idle_from(after));
         let found = Found {
             notice_ends,
@@ -246,15 +246,15 @@ impl Run<'_> {
             on_request: lapse::to_be_cleared(slot, now).is_some(),
             kept: slot.spec.keep_until.as_ref().is_some_and(|until| until.0 > now),
         };
-        speak(&before, found, manners, now)
+        due(&before, found, policy, now)
     }
 
     /// The slot is idle, and people have been given notice.
     async fn wait(&self, verdict: &Verdict, evidence: &Evidence, ahead: &Ahead) -> Conclusion {
         let now = (self.now)();
-        let message = voice::waiting(self.slot, &verdict.reason, ahead.voice.wait.unwrap_or(now), now);
+        let message = notices::waiting(self.slot, &verdict.reason, ahead.notices.wait.unwrap_or(now), now);
         let conclusion = Conclusion { exit: Exit::Fine, message };
-        let verdict = Verdict { reap_at: ahead.voice.wait, ..verdict.clone() };
+        let verdict = Verdict { reap_at: ahead.notices.wait, ..verdict.clone() };
         self.report(&verdict, evidence, None, &conclusion, ahead).await;
         conclusion
     }
@@ -266,8 +266,8 @@ impl Run<'_> {
         if let Some(status) = patch.get_mut("status").and_then(Value::as_object_mut) {
             status.remove("reaping");
         }
-        let signals = outlook::signals(evidence, self.rules, now);
-        outlook::tell(&mut patch, &signals, None, false);
+        let signals = forecast::signals(evidence, self.rules, now);
+        forecast::tell(&mut patch, &signals, None, false);
         let written = write_status(self.cluster, self.slot, &patch).await;
         let exit = if written.is_ok() { Exit::Fine } else { Exit::Error };
         let seen = Conclusion::of_verdict(self.slot, verdict).message;
@@ -311,7 +311,7 @@ impl Run<'_> {
                 return Ok(Conclusion { exit: Exit::Unknown, message });
             }
         }
-        let Learned { memory, keeper } = learned;
+        let Learned { memory, saver } = learned;
         let owner = plan.slot.spec.claim.as_ref().and_then(|claim| claim.users.first().cloned());
         let this = Reap {
             run: begun_at(&plan.slot, &plan.targets, now),
@@ -323,9 +323,9 @@ impl Run<'_> {
         let reason = format!("reaped by hotdesk: {}", verdict.reason);
         let saved = Vec::new();
         let at_work = AtWork::default();
-        let mut hands =
-            RealHands { collector, memory, helm: &helm, reason, seen: None, saved, keeper, reap: this, at_work, heed };
-        let mut outcome = reap(&mut hands, plan, self.args.retries, self.args.pause).await;
+        let mut ops =
+            KubeOps { collector, memory, helm: &helm, reason, seen: None, saved, saver, reap: this, at_work, heed };
+        let mut outcome = reap(&mut ops, plan, self.args.retries, self.args.pause).await;
         outcome.skipped.extend(ahead.held.clone());
         let conclusion = Conclusion::of_reap(self.slot, verdict, &outcome);
         self.report(verdict, evidence, Some(&outcome), &conclusion, ahead).await;
@@ -353,7 +353,7 @@ impl Run<'_> {
     fn rehearse(&self, verdict: &Verdict, ahead: &Ahead) -> Conclusion {
         let mut conclusion = Conclusion::of_verdict(self.slot, verdict);
         if let (VerdictState::Idle, Some(plan)) = (verdict.state, &ahead.plan) {
-            conclusion.message += &format!(" {}", outlook::told(plan));
+            conclusion.message += &format!(" {}", forecast::told(plan));
         }
         conclusion.message.insert_str(0, "Dry run: ");
         conclusion
@@ -371,15 +371,15 @@ impl Run<'_> {
         let Some(Ok(slot)) = &evidence.slot else { return };
         // What was read before the reap does not know that this run noted it as begun.
         let mut patch = status_patch(verdict, evidence, outcome, now);
-        let signals = outlook::signals(evidence, self.rules, now);
-        outlook::tell(&mut patch, &signals, ahead.plan.as_ref(), outcome.is_some());
-        let told = if outcome.is_some() { Told::default() } else { ahead.voice.told.clone() };
+        let signals = forecast::signals(evidence, self.rules, now);
+        forecast::tell(&mut patch, &signals, ahead.plan.as_ref(), outcome.is_some());
+        let told = if outcome.is_some() { Told::default() } else { ahead.notices.told.clone() };
         if let Some(status) = patch.get_mut("status").and_then(Value::as_object_mut) {
             status.insert("told".to_owned(), json!(told));
         }
         let written = write_status(self.cluster, self.slot, &patch).await;
         let slot = named(slot, self.slot);
-        let notice = outcome.is_none() && ahead.voice.tell.contains(&NotificationKind::Notice);
+        let notice = outcome.is_none() && ahead.notices.tell.contains(&NotificationKind::Notice);
         if outcome.is_some() || notice || conclusion.exit != Exit::Fine {
             complain(write_event(self.cluster, &slot, notice, conclusion, now).await);
         }
@@ -395,19 +395,19 @@ impl Run<'_> {
         let (kinds, releases) = match outcome {
             Some(outcome) if outcome.gone.is_empty() => return,
             Some(outcome) => (vec![NotificationKind::Reaped], outcome.gone.clone()),
-            None => (ahead.voice.tell.clone(), ahead.names()),
+            None => (ahead.notices.tell.clone(), ahead.names()),
         };
         let status = slot.status.as_ref();
         let plan = ahead.plan.as_ref().or_else(|| status.and_then(|status| status.plan.as_ref()));
-        let lost = plan.map(|plan| outlook::lost(plan, &releases)).unwrap_or_default();
-        let hookless = plan.map(|plan| outlook::hookless(plan, &releases)).unwrap_or_default();
+        let lost = plan.map(|plan| forecast::lost(plan, &releases)).unwrap_or_default();
+        let hookless = plan.map(|plan| forecast::hookless(plan, &releases)).unwrap_or_default();
         let reason = [vec![verdict.reason.clone()], hookless].concat().join("; ");
-        let (told, now) = (&ahead.voice.told, (self.now)());
+        let (told, now) = (&ahead.notices.told, (self.now)());
         let notification: Vec<Notification> = kinds
             .into_iter()
-            .map(|kind| voice::notification(kind, slot, (&releases, &lost), &reason, told, now))
+            .map(|kind| notices::notification(kind, slot, (&releases, &lost), &reason, told, now))
             .collect();
-        for failure in hotdesk_notify::send::tell(&self.args.voice.notify, &notification).await {
+        for failure in hotdesk_notify::send::tell(&self.args.notices.notify, &notification).await {
             tracing::warn!("{failure}");
         }
     }

@@ -5,8 +5,8 @@
 
 use hotdesk_slots::evidence::SourceEvidence;
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::plain;
-use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
+use hotdesk_slots::text::sanitize_short;
+use hotdesk_traffic::log::scan::CLOCK_TOLERANCE;
 use jiff::Timestamp;
 
 use crate::decide::{Activity, Rules, is_within};
@@ -17,7 +17,11 @@ pub(crate) fn by_the_observer(slot: &Slot, rules: &Rules, now: Timestamp) -> Opt
     let counts = |one: &&SourceEvidence| rules.observed_with.contains(&one.settings) && is_possible(one, now);
     let seen = evidence.filter(counts).filter(|one| is_within(one.last_use.time.0, rules, now));
     let newest = seen.max_by_key(|one| one.last_use.time.0)?;
-    let detail = format!("{} (seen by the observing job in {})", plain(&newest.last_use.detail), plain(&newest.source));
+    let detail = format!(
+        "{} (seen by the observing job in {})",
+        sanitize_short(&newest.last_use.detail),
+        sanitize_short(&newest.source)
+    );
     // Clocks differ.
     Some(Activity { time: newest.last_use.time.0.min(now), signal: "traffic", detail })
 }

@@ -5,7 +5,7 @@
 
 use hotdesk_slots::session_records::{Gap, Records};
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -147,7 +147,7 @@ impl Evidence {
 #[must_use]
 pub fn newest(slot: &Slot) -> Option<Activity> {
     let session = slot.status.as_ref()?.last_session.as_ref()?;
-    let detail = format!("{} used {}", plain(&session.by), plain(&session.kind));
+    let detail = format!("{} used {}", sanitize_short(&session.by), sanitize_short(&session.kind));
     Some(Activity { time: session.time.0, signal: "session", detail })
 }
 

@@ -3,7 +3,7 @@
 //! A Job that no clock started has somebody who waits for its result; one that a CronJob started comes again by itself. Neither
 //! a Job nor a deploy keeps a slot forever.
 
-use hotdesk_slots::text::{human_time, list, plain};
+use hotdesk_slots::text::{human_time, list, sanitize_short};
 use hotdesk_slots::{ClaimView, slot::Slot};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
@@ -88,16 +88,20 @@ impl Work {
 
     /// The Jobs for which somebody may be waiting: while a claim is in force.
     fn somebodys(&self, slot: &Slot, now: Timestamp) -> impl Iterator<Item = &RunningJob> {
-        let claim = slot.spec.claim.as_ref().map(ClaimView::lenient);
-        let held = claim.is_some_and(|claim| claim.standing(now).held().is_some());
+        let claim = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
+        let held = claim.is_some_and(|claim| claim.state_at(now).held().is_some());
         self.jobs.iter().filter(move |job| held && !job.by_clock)
     }
 
     /// What shows that a deploy is alive.
     #[must_use]
     pub fn of_a_deploy(&self) -> Option<String> {
-        let job = self.jobs.iter().find(|job| !job.by_clock).map(|job| format!("Job {} is running", plain(&job.name)));
-        job.or_else(|| self.rolling_out.first().map(|object| format!("{} is not ready yet", plain(object))))
+        let job = self
+            .jobs
+            .iter()
+            .find(|job| !job.by_clock)
+            .map(|job| format!("Job {} is running", sanitize_short(&job.name)));
+        job.or_else(|| self.rolling_out.first().map(|object| format!("{} is not ready yet", sanitize_short(object))))
     }
 
     /// What a reap stops, for the reason of the verdict.
@@ -105,7 +109,7 @@ impl Work {
     pub fn stopped(&self) -> Option<String> {
         let named = |job: &RunningJob| {
             let clock = if job.by_clock { " of a CronJob" } else { "" };
-            format!("{}{clock}", plain(&job.name))
+            format!("{}{clock}", sanitize_short(&job.name))
         };
         let jobs: Vec<String> = self.jobs.iter().map(named).collect();
         match jobs.as_slice() {
@@ -122,7 +126,7 @@ pub fn told(job: &RunningJob, grace: SignedDuration, now: Timestamp) -> String {
     let ends = job.since.checked_add(grace).unwrap_or(Timestamp::MAX);
     format!(
         "Job {} is running, which keeps the slot until it ends, at most until {}",
-        plain(&job.name),
+        sanitize_short(&job.name),
         human_time(ends, now)
     )
 }

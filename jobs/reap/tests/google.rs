@@ -11,10 +11,10 @@ use std::time::Duration;
 use hotdesk_http::fake_server::google::{Tokens, error, key};
 use hotdesk_http::fake_server::{Reply, Request, serve};
 use hotdesk_reap::sources::gcp_logging::SCOPE;
-use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::observation::Observation;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use support::{case, check, clock, look, source};
+use support::{check, clock, look, query, source};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -56,13 +56,13 @@ impl Google {
         self
     }
 
-    async fn look(&self) -> Look {
+    async fn look(&self) -> Observation {
         self.look_with(&format!("keyFile: {}/key.json", self.folder.path().display())).await
     }
 
-    async fn look_with(&self, more: &str) -> Look {
+    async fn look_with(&self, more: &str) -> Observation {
         let yaml = format!("{{type: gcp-logging, project: dev-1, cluster: dev, endpoint: '{}', {more}}}", self.address);
-        let look = look(&source(&yaml), &case(HOUR)).await;
+        let look = look(&source(&yaml), &query(HOUR)).await;
         let told = format!("{look:?}");
         assert!(!told.contains("ya29") && !told.contains("BEGIN"), "a credential is told: {told}");
         look

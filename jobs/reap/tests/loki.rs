@@ -12,7 +12,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::observation::Observation;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use support::recording::{Recorded, Recorder};
@@ -90,7 +90,7 @@ impl Loki {
         assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     }
 
-    async fn ask(&self, tenant: &str, more: &str) -> Look {
+    async fn ask(&self, tenant: &str, more: &str) -> Observation {
         let yaml = format!("{{type: loki, url: '{}', tenant: {tenant}, {more}}}", self.address);
         look_at(&source(&yaml), &case_at(HOUR, played()), played).await
     }

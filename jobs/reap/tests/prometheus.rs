@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use support::start_deaf;
-use support::{Series, Server, case, check, clock, free_port, holding, look, minutes, program, serving, source};
+use support::{Series, Server, check, clock, free_port, holding, look, minutes, program, query, serving, source};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -36,9 +36,9 @@ fn ours(samples: Vec<(i64, f64)>) -> Series<'static> {
     )
 }
 
-async fn ask(server: &Server, more: &str) -> hotdesk_traffic::sight::Look {
+async fn ask(server: &Server, more: &str) -> hotdesk_traffic::observation::Observation {
     let source = source(&format!("{{type: prometheus, url: '{}', {more}}}", server.address));
-    look(&source, &case(HOUR)).await
+    look(&source, &query(HOUR)).await
 }
 
 async fn given(what: &str, series: Vec<Series<'_>>, expected: &str) {
@@ -244,7 +244,7 @@ async fn until(what: &str, server: &Server, window: Duration, expected: &str) {
     let yaml = format!("{{type: prometheus, url: '{}', controller: ingress-nginx, gap: 3s}}", server.address);
     let (source, begun) = (source(&yaml), Instant::now());
     loop {
-        let look = look(&source, &case(window)).await;
+        let look = look(&source, &query(window)).await;
         let found = if look.hit.is_some() {
             "used".to_owned()
         } else if look.doubts.is_empty() {
@@ -316,7 +316,7 @@ async fn a_prometheus_behind_tls_and_a_password_is_asked_if_both_are_right() {
     let _server = start_deaf(folder, command, port).await;
     let ask = |more: String| async move {
         let yaml = format!("{{type: prometheus, url: 'https://127.0.0.1:{port}', controller: traefik, {more}}}");
-        look(&source(&yaml), &case(HOUR)).await
+        look(&source(&yaml), &query(HOUR)).await
     };
     let auth = format!("auth: {{username: reaper, passwordFile: {password}}}");
     check("both", &ask(format!("caFile: {ca}, {auth}")).await, "an empty answer proves nothing");

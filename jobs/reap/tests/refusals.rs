@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hotdesk_http::fake_server::{Reply, Request, serve};
-use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::observation::Observation;
 use serde_json::{Value, json};
-use support::{case, check, clock, look, source};
+use support::{check, clock, look, query, source};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-async fn ask(server: &str, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Look {
+async fn ask(server: &str, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Observation {
     let address = serve(answer).await;
-    look(&source(&server.replace('@', &address)), &case(HOUR)).await
+    look(&source(&server.replace('@', &address)), &query(HOUR)).await
 }
 
 const PROMETHEUS: &str = "{type: prometheus, url: '@/prefix', controller: ingress-nginx}";
@@ -81,7 +81,7 @@ async fn a_server_whose_clock_is_two_hours_off_is_not_believed() {
 async fn nobody_at_the_address_is_told() {
     for server in [PROMETHEUS, LOKI] {
         let closed = format!("http://127.0.0.1:{}", support::free_port());
-        check(server, &look(&source(&server.replace('@', &closed)), &case(HOUR)).await, "127.0.0.1:");
+        check(server, &look(&source(&server.replace('@', &closed)), &query(HOUR)).await, "127.0.0.1:");
     }
 }
 

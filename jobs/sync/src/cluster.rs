@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use hotdesk_runtime::text::chain;
 use hotdesk_slots::ClaimView;
 use hotdesk_slots::slot::{SLOT_NAME, Slot};
-use hotdesk_slots::text::{harmless, plain};
+use hotdesk_slots::text::{sanitize, sanitize_short};
 use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -102,11 +102,11 @@ impl Cluster {
             }
             match object.try_parse::<Slot>() {
                 Ok(slot) => {
-                    let claim = slot.spec.claim.as_ref().map(ClaimView::lenient);
+                    let claim = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
                     listed.claims.extend(claim.map(|claim| (namespace, claim)));
                     listed.slots.push(slot);
                 }
-                Err(error) => listed.unreadable.push((namespace, harmless(&error.to_string()))),
+                Err(error) => listed.unreadable.push((namespace, sanitize(&error.to_string()))),
             }
         }
         Ok(listed)
@@ -160,7 +160,7 @@ impl Cluster {
             "status": Value::Object(status),
         });
         let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-        let what = format!("the status of {} cannot be written", plain(namespace));
+        let what = format!("the status of {} cannot be written", sanitize_short(namespace));
         self.answer(&what, api.patch_status(SLOT_NAME, &parameters, &Patch::Merge(patch))).await.map(drop)
     }
 
@@ -171,7 +171,7 @@ impl Cluster {
     pub async fn tell(&self, event: &Event) -> Result<(), WriteError> {
         let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
         let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
-        let what = format!("an Event in {} cannot be written", plain(namespace));
+        let what = format!("an Event in {} cannot be written", sanitize_short(namespace));
         self.answer(&what, api.create(&PostParams::default(), event)).await.map(drop)
     }
 
@@ -180,9 +180,9 @@ impl Cluster {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(kube::Error::Api(status))) if status.code == 409 => Err(WriteError::Conflict),
             Ok(Err(kube::Error::Api(status))) => {
-                Err(WriteError::Refused(format!("{what}: {} ({})", harmless(&status.message), status.code)))
+                Err(WriteError::Refused(format!("{what}: {} ({})", sanitize(&status.message), status.code)))
             }
-            Ok(Err(error)) => Err(WriteError::Refused(format!("{what}: {}", harmless(&chain(&error))))),
+            Ok(Err(error)) => Err(WriteError::Refused(format!("{what}: {}", sanitize(&chain(&error))))),
             Err(_) => Err(WriteError::Refused(format!("{what}: no answer within {:?}", self.timeout))),
         }
     }

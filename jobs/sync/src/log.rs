@@ -2,7 +2,7 @@
 //!
 //! A pass comes every few seconds. What it found is said when it differs from what the last one found.
 
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 
 use crate::plan::{Change, Plan};
 
@@ -20,7 +20,7 @@ impl LoggedState {
         let problems: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
         let news = problems != self.problems;
         for problem in problems.iter().filter(|problem| !self.problems.contains(problem)) {
-            tracing::warn!("{}", harmless(problem));
+            tracing::warn!("{}", sanitize(problem));
         }
         if news && problems.is_empty() {
             tracing::info!("every row is in order again");
@@ -28,7 +28,7 @@ impl LoggedState {
         self.problems = problems;
         let warnings: Vec<String> = plan.warnings.iter().map(ToString::to_string).collect();
         for warning in warnings.iter().filter(|warning| !self.warnings.contains(warning)) {
-            tracing::warn!("{}", harmless(warning));
+            tracing::warn!("{}", sanitize(warning));
         }
         self.warnings = warnings;
         if plan.held_back != self.held_back {
@@ -44,7 +44,7 @@ impl LoggedState {
 /// Says what was written.
 pub fn change(change: &Change) {
     let owner = change.wanted.as_ref().and_then(|wanted| wanted.users.first()).map(ToString::to_string);
-    let (slot, what, owner) = (harmless(&change.slot), change.what.word(), owner.unwrap_or_default());
+    let (slot, what, owner) = (sanitize(&change.slot), change.what.word(), owner.unwrap_or_default());
     match &change.undoes {
         Some(manager) => tracing::warn!(slot, what, owner, manager, "written over what was changed outside the sheet"),
         None => tracing::info!(slot, what, owner, "written"),

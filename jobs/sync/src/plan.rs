@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hotdesk_sheet::{Problem, Wanted, Warning};
-use hotdesk_slots::claim::Standing;
+use hotdesk_slots::claim::ClaimState;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::{Claim, ClaimView};
 use jiff::Timestamp;
@@ -110,12 +110,12 @@ pub fn name_of(slot: &Slot) -> &str {
 pub fn holdings(slots: &[Slot], now: Timestamp) -> BTreeMap<String, Holding> {
     let holding = |slot: &Slot| {
         let Some(claim) = &slot.spec.claim else { return Holding::Nobody };
-        let view = ClaimView::lenient(claim);
+        let view = ClaimView::parse_lossy(claim);
         let owner = view.owner().cloned();
-        match view.standing(now) {
-            Standing::Held(_) if claim.is_sheets() => Holding::Sheet(owner),
-            Standing::Held(_) => Holding::Elsewhere(owner),
-            Standing::Free | Standing::Lapsed(_) => Holding::Nobody,
+        match view.state_at(now) {
+            ClaimState::Held(_) if claim.is_sheets() => Holding::Sheet(owner),
+            ClaimState::Held(_) => Holding::Elsewhere(owner),
+            ClaimState::Free | ClaimState::Lapsed(_) => Holding::Nobody,
         }
     };
     slots.iter().map(|slot| (name_of(slot).to_owned(), holding(slot))).collect()

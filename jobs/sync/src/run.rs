@@ -7,7 +7,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use hotdesk_sheet::people::people_apart;
 use hotdesk_slots::ClaimView;
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use jiff::Timestamp;
 
 use crate::cluster::{Cluster, Listed, WriteError};
@@ -170,7 +170,7 @@ impl Sync {
             };
             let wished = error.retry_after().unwrap_or_default();
             let Some(delay) = delays.next().filter(|_| wished <= PATIENCE) else { return Err(error) };
-            tracing::debug!("asking again: {}", harmless(&error.to_string()));
+            tracing::debug!("asking again: {}", sanitize(&error.to_string()));
             tokio::time::sleep(delay.max(wished)).await;
         }
     }
@@ -201,7 +201,7 @@ impl Sync {
 
     /// What the rows come to, against all Slots that there are.
     fn judged(&self, reading: &Reading, listed: &Listed, now: Timestamp) -> Result<Judged, String> {
-        let holders = listed.claims.iter().filter(|(_, claim)| claim.standing(now).held().is_some());
+        let holders = listed.claims.iter().filter(|(_, claim)| claim.state_at(now).held().is_some());
         let holders: Vec<(&str, &ClaimView)> = holders.map(|(slot, claim)| (slot.as_str(), claim)).collect();
         let (people, joined) = people_apart(reading.people.as_ref(), &self.settings.people, &holders)
             .map_err(|problems| problems.join("; "))?;
@@ -228,7 +228,7 @@ impl Sync {
         let follows = plan.slot_reports.values().filter(|slot_report| **slot_report == SlotReport::Follows).count();
         self.metrics.judged(judged.rows, follows, &plan);
         for (slot, what) in &listed.unreadable {
-            tracing::error!("the Slot of {} cannot be read: {what}", harmless(slot));
+            tracing::error!("the Slot of {} cannot be read: {what}", sanitize(slot));
         }
         if self.settings.dry_run {
             self.dry_run = dry_run(&plan, &listed.slots, judged.rows);

@@ -1,7 +1,7 @@
 //! Which slots is the sheet for?
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 
 /// The slots that a sheet is for, by their names. The others are none of its business: they are neither claimed nor
 /// released, and their claims do not count.
@@ -26,7 +26,7 @@ impl Scope {
             count += 1;
             match Glob::new(&pattern.to_ascii_lowercase()) {
                 Ok(glob) => drop(set.add(glob)),
-                Err(error) => problems.push(format!("{}: {}", plain(pattern), error.kind())),
+                Err(error) => problems.push(format!("{}: {}", sanitize_short(pattern), error.kind())),
             }
         }
         let set = set.build().map_err(|error| vec![error.to_string()])?;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use hotdesk_slots::stamp::{self, Change, Marks};
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_slots::{Mode, Requester, keys, release};
 
 use crate::answer::{Answer, Context, DecisionRecord, Path, is_slot, refusal, requires_object, slots};
@@ -178,7 +178,7 @@ fn denied(
 fn way_on(request: &GateRequest<'_>, slot: &str) -> Option<String> {
     let (name, revision) = release::of_record(request.name())?;
     (request.operation == Operation::Update && is_release(request) && !slot.is_empty()).then(|| {
-        let (release, commands) = (plain(name), release::go_on(name, revision, slot));
+        let (release, commands) = (sanitize_short(name), release::go_on(name, revision, slot));
         format!("if this was the end of a deploy, release {release} stays pending, and the holder of the slot goes on with: {commands}")
     })
 }
@@ -220,7 +220,7 @@ fn warnings(
             vec![format!("hotdesk would deny this: {}", explain(reason, facts, lookup, context))]
         }
         Decision::Allow(role @ (Role::BreakGlass | Role::Administrator)) => {
-            let slot = plain(facts.namespace);
+            let slot = sanitize_short(facts.namespace);
             let held_by = holder(&told(lookup, &Listing::default(), context));
             let by = if role == Role::BreakGlass { "by a break-glass group" } else { "as an administrator" };
             vec![format!("hotdesk let you into slot \"{slot}\" {by}; it is held by {held_by}")]
@@ -231,7 +231,7 @@ fn warnings(
 
 fn audit<'a>(decision: (&'static str, &'static str), slot: Cow<'a, str>, entry: Option<&SlotEntry>) -> Audit<'a> {
     let owner = entry.and_then(|entry| entry.claim.as_ref()).and_then(|claim| claim.owner());
-    Audit { slot, owner: owner.map_or_else(String::new, |name| plain(name.as_str())), decision }
+    Audit { slot, owner: owner.map_or_else(String::new, |name| sanitize_short(name.as_str())), decision }
 }
 
 fn patch(

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{harmless, plain, shown_name};
+use hotdesk_slots::text::{sanitize, sanitize_short, shown_name};
 use hotdesk_slots::{Name, Requester};
 use json_patch::Patch;
 use serde_json::value::RawValue;
@@ -102,7 +102,7 @@ fn written(patch: &Patch) -> Result<Option<Vec<u8>>, Vec<String>> {
     }
     serde_json::to_vec(patch)
         .map(Some)
-        .map_err(|e| vec![format!("hotdesk could not write its changes: {}", harmless(&e.to_string()))])
+        .map_err(|e| vec![format!("hotdesk could not write its changes: {}", sanitize(&e.to_string()))])
 }
 
 /// The same answer, denied because the person holds enough slots, or because that could not be found out.
@@ -113,7 +113,7 @@ pub fn beyond<'a>(answer: Answer<'a>, acquisition: &Acquisition, refused: &Refus
         Refused::Uncounted(why) => format!(
             "hotdesk could not count the slots of {}: {}. Try again; if it stays so, the log of the hotdesk webhook says why",
             shown_name(acquisition.owner.as_str()),
-            harmless(why)
+            sanitize(why)
         ),
     };
     let reason = refused.as_str();
@@ -205,7 +205,7 @@ fn read_with_path(raw: &RawValue) -> Result<Slot, String> {
     serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let path = e.path().to_string();
         let field = if path == "." { "the Slot" } else { &path };
-        format!("{} cannot be read: {}", harmless(field), harmless(&e.inner().to_string()))
+        format!("{} cannot be read: {}", sanitize(field), sanitize(&e.inner().to_string()))
     })
 }
 
@@ -214,7 +214,7 @@ fn sentence(request: &SlotRequest<'_>, problems: &[String]) -> String {
 }
 
 fn sentence_of(operation: Operation, namespace: &str, problems: &[String]) -> String {
-    let slot = plain(namespace);
+    let slot = sanitize_short(namespace);
     let verb = match operation {
         Operation::Create => "created",
         Operation::Delete => "deleted",
@@ -224,7 +224,7 @@ fn sentence_of(operation: Operation, namespace: &str, problems: &[String]) -> St
 }
 
 fn by_break_glass(writer: Writer, request: &SlotRequest<'_>) -> Option<String> {
-    let slot = plain(request.namespace());
+    let slot = sanitize_short(request.namespace());
     let warning = || format!("hotdesk let you write the Slot of \"{slot}\" by a break-glass group");
     (writer == Writer::BreakGlass).then(warning)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use hotdesk_slots::slot::SLOT_NAME;
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Config};
@@ -53,8 +53,8 @@ impl InCluster {
 /// What the part that refused it says, without the rest of the answer.
 fn reason(error: &kube::Error) -> String {
     match error {
-        kube::Error::Api(status) => harmless(&status.message),
-        other => harmless(&other.to_string()),
+        kube::Error::Api(status) => sanitize(&status.message),
+        other => sanitize(&other.to_string()),
     }
 }
 

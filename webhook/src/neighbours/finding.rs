@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 
 use super::services::Leads;
 use super::{Guards, Host, Owner, Switch};
@@ -61,8 +61,8 @@ impl Found {
             };
             format!(
                 "slot \"{}\": {}{more} may take the host names of other slots too: name the hosts in full",
-                plain(slot),
-                plain(rule)
+                sanitize_short(slot),
+                sanitize_short(rule)
             )
         });
         would.chain(open).collect()
@@ -75,17 +75,17 @@ impl Finding {
     pub fn message(&self, slot: &str) -> String {
         let (what, fix, value) = match self {
             Self::Host(host, owner) => (
-                format!("the host {} belongs to {owner}", plain(&host.to_string())),
+                format!("the host {} belongs to {owner}", sanitize_short(&host.to_string())),
                 "use the host of this slot, or one below it".to_owned(),
                 "hosts",
             ),
             Self::RuleBefore(rule) => (
-                format!("{} takes hosts of other slots, and may go before their own rules", plain(rule)),
+                format!("{} takes hosts of other slots, and may go before their own rules", sanitize_short(rule)),
                 "name the hosts in full, in each alternative, or leave out the priority".to_owned(),
                 "hosts",
             ),
             Self::Default(what) => {
-                (format!("{} holds for all slots", plain(what)), "give it another name".to_owned(), "hosts")
+                (format!("{} holds for all slots", sanitize_short(what)), "give it another name".to_owned(), "hosts")
             }
             Self::LongRequest => (
                 "the certificate request is too long for hotdesk to tell whose hosts are in it".to_owned(),
@@ -93,14 +93,14 @@ impl Finding {
                 "hosts",
             ),
             Self::ExternalName(name, leads) => (
-                format!("the external name {} leads {leads}", plain(name)),
+                format!("the external name {} leads {leads}", sanitize_short(name)),
                 "name a host outside of the cluster".to_owned(),
                 "externalNames",
             ),
             Self::ExternalIp(address) => (
                 format!(
                     "a Service with the external address {} takes what is sent there from everybody in the cluster",
-                    plain(address)
+                    sanitize_short(address)
                 ),
                 "use the host of this slot, or type: LoadBalancer".to_owned(),
                 "externalIPs",
@@ -108,7 +108,7 @@ impl Finding {
             Self::SystemPriority(class) => (
                 format!(
                     "the priority class {} is for what the cluster or hotdesk itself needs: it evicts other people's pods",
-                    plain(class)
+                    sanitize_short(class)
                 ),
                 "leave out priorityClassName".to_owned(),
                 "priorityClasses",
@@ -121,7 +121,7 @@ impl Finding {
         };
         format!(
             "slot \"{}\": {what}. Change it: {fix}. An administrator can write it, or set guard.{value} of charts/hotdesk.",
-            plain(slot)
+            sanitize_short(slot)
         )
     }
 }
@@ -129,8 +129,8 @@ impl Finding {
 impl Display for Owner {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Slot(slot) => write!(f, "slot \"{}\"", plain(slot)),
-            Self::Hotdesk(namespace) => write!(f, "hotdesk itself (namespace {})", plain(namespace)),
+            Self::Slot(slot) => write!(f, "slot \"{}\"", sanitize_short(slot)),
+            Self::Hotdesk(namespace) => write!(f, "hotdesk itself (namespace {})", sanitize_short(namespace)),
         }
     }
 }

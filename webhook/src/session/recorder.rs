@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -236,12 +236,12 @@ impl SessionRecorder {
             Next::Done => entry.state = State::Written(session.time),
             Next::Again(error) => {
                 if failures == 0 {
-                    tracing::warn!(slot = %plain(&session.slot), %error, "a session or write could not be noted in the Slot's status; trying again");
+                    tracing::warn!(slot = %sanitize_short(&session.slot), %error, "a session or write could not be noted in the Slot's status; trying again");
                 }
                 entry.state = State::Waiting(now + pause(failures, closing), failures.saturating_add(1));
             }
             Next::Never(error) => {
-                tracing::error!(slot = %plain(&session.slot), by = %session.by, kind = session.kind, %error,
+                tracing::error!(slot = %sanitize_short(&session.slot), by = %session.by, kind = session.kind, %error,
                     "a session or write cannot be noted in the Slot's status: for a while the reaper cannot tell whether the slot is in use");
                 let oldest = entry.oldest;
                 entries.of.remove(&session.slot);

@@ -171,7 +171,7 @@ impl SlotIndex {
 
     /// The slots that one of these holds.
     pub(super) fn yours(&self, names: &[Name], groups: &[Cow<'_, str>], now: Timestamp) -> Truncated {
-        let held = |claim: &ClaimView| claim.standing(now).held().is_some();
+        let held = |claim: &ClaimView| claim.state_at(now).held().is_some();
         let slots = self.claimed(names, groups, held);
         Truncated::of(slots.iter().copied(), slots.len())
     }

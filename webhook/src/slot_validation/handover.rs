@@ -4,10 +4,10 @@
 //! write says to whom. So nobody gives a slot away by a slip, and nobody who came in by a group gives it to a name that
 //! nobody has.
 
-use hotdesk_slots::claim::Standing;
+use hotdesk_slots::claim::ClaimState;
 use hotdesk_slots::identity::Name;
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{plain, shown_name};
+use hotdesk_slots::text::{sanitize_short, shown_name};
 use hotdesk_slots::{Claim, ClaimView, People};
 use jiff::Timestamp;
 
@@ -32,7 +32,7 @@ pub(super) fn against(
     let was = old.spec.claim.as_ref().map(|claim| respelled(claim, &settings.people));
     let (is, to) = (as_stored(old, new.spec.claim.as_ref()?, &settings.people), said(old, new));
     let admits = |claim: &ClaimView| claim.admits(mine, &asked.requester.groups);
-    let Some(was) = Standing::of(was.as_ref(), now).held().filter(|claim| admits(claim)) else {
+    let Some(was) = ClaimState::of(was.as_ref(), now).held().filter(|claim| admits(claim)) else {
         return to.map(|_| {
             "spec.claim.handTo: you do not hold the slot, so you cannot hand it over: leave it out".to_owned()
         });
@@ -45,7 +45,7 @@ pub(super) fn against(
              hotdesk hand {slot} {}. To give it back: kubectl hotdesk release {slot}",
             shown_name(&asked.requester.username),
             is.owner().map_or_else(|| "NAME".to_owned(), |owner| shown_name(owner.as_str())),
-            slot = plain(asked.namespace),
+            slot = sanitize_short(asked.namespace),
         )),
     }
 }

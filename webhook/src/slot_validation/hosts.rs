@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 
 use super::{Asked, Writer};
 use crate::neighbours::HostIndex;
@@ -24,7 +24,7 @@ pub(crate) fn against(
     if asked.old.and_then(|old| old.spec.host.as_deref()) == Some(host) {
         return None;
     }
-    let shown = plain(host);
+    let shown = sanitize_short(host);
     if !host.contains('.') {
         return Some(format!("spec.host: {shown} has no dot, and is above the hosts of others, or nobody's"));
     }
@@ -36,6 +36,6 @@ pub(crate) fn against(
     let other = hosts.related(host, asked.namespace)?;
     Some(format!(
         "spec.host: {shown} is the host of slot \"{}\", or below or above it: give each slot a host of its own",
-        plain(other)
+        sanitize_short(other)
     ))
 }

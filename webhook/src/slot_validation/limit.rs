@@ -6,9 +6,9 @@
 
 use std::collections::HashSet;
 
-use hotdesk_slots::claim::Standing;
+use hotdesk_slots::claim::ClaimState;
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{list, plain, shown_name};
+use hotdesk_slots::text::{list, sanitize_short, shown_name};
 use hotdesk_slots::{ClaimView, Name};
 use jiff::Timestamp;
 
@@ -35,7 +35,7 @@ impl Acquisition {
     /// True if this claim counts as this person's: it is in force, and they are its owner.
     #[must_use]
     pub fn counts(&self, claim: Option<&ClaimView>, now: Timestamp) -> bool {
-        let Some(claim) = Standing::of(claim, now).held() else { return false };
+        let Some(claim) = ClaimState::of(claim, now).held() else { return false };
         // The aliases of one user alone are certainly the owner's.
         let aliases = if claim.users.len() == 1 { claim.aliases.as_slice() } else { &[] };
         claim.owner().into_iter().chain(aliases).any(|name| self.names.contains(name))
@@ -44,9 +44,9 @@ impl Acquisition {
     /// What they read who hold enough.
     #[must_use]
     pub fn refusal(&self, held: &[String], most: usize, claim_url: Option<&str>) -> String {
-        let slots = list(&held.iter().map(|slot| plain(slot)).collect::<Vec<_>>());
+        let slots = list(&held.iter().map(|slot| sanitize_short(slot)).collect::<Vec<_>>());
         let owner = shown_name(self.owner.as_str());
-        let first = held.first().map(|slot| plain(slot)).unwrap_or_default();
+        let first = held.first().map(|slot| sanitize_short(slot)).unwrap_or_default();
         let sheet = claim_url.map_or_else(String::new, |url| format!(", or edit {url}"));
         if self.is_yours {
             format!(
@@ -66,7 +66,7 @@ pub fn acquisition(writer: Writer, asked: &Asked<'_>, settings: &Settings, now: 
         return None;
     }
     let (was, is) = (view(old), view(new));
-    let owner = Standing::of(is.as_ref(), now).held()?.owner()?.clone();
+    let owner = ClaimState::of(is.as_ref(), now).held()?.owner()?.clone();
     let mine = own_names(asked.requester, settings);
     let is_yours = mine.contains(&owner);
     let mut names = names_of(&owner, settings);
@@ -87,7 +87,7 @@ pub(super) fn against(mine: &[Name], old: &Slot, new: &Slot, settings: &Settings
     let (was, is) = (view(old), view(new)?);
     let owner = is.owner()?;
     let names = names_of(owner, settings);
-    let held = Standing::of(was.as_ref(), now).held();
+    let held = ClaimState::of(was.as_ref(), now).held();
     let stays_theirs = held.and_then(ClaimView::owner).is_some_and(|owner| names.contains(owner));
     let alone = is.users.iter().all(|user| names.contains(user)) && is.groups.is_empty();
     let fine = stays_theirs || alone || mine.contains(owner);

@@ -59,7 +59,7 @@ pub fn normalise(
 /// A stored claim with its names as a write would store them today, to compare whether it is the same people's.
 #[must_use]
 pub fn respelled(claim: &Claim, people: &People) -> ClaimView {
-    resolved(ClaimView::lenient(claim), people)
+    resolved(ClaimView::parse_lossy(claim), people)
 }
 
 fn resolved(view: ClaimView, people: &People) -> ClaimView {
@@ -96,7 +96,7 @@ fn against_purpose(claim: &Claim, was: Option<&Claim>) -> Option<String> {
 }
 
 fn against_names(claim: &Claim, was: Option<&Claim>, settings: &Settings) -> Vec<String> {
-    let before = was.map(ClaimView::lenient).unwrap_or_default();
+    let before = was.map(ClaimView::parse_lossy).unwrap_or_default();
     let known: HashSet<&Name> = before.users.iter().chain(&before.aliases).collect();
     let rules = &settings.names;
     let unfit = |(field, i, text): (&str, usize, &String)| {

@@ -38,7 +38,7 @@ pub(super) fn names_of(person: &Name, settings: &Settings) -> Vec<Name> {
 
 /// The claim of a Slot, without what is not a name.
 pub(super) fn view(slot: &Slot) -> Option<ClaimView> {
-    slot.spec.claim.as_ref().map(ClaimView::lenient)
+    slot.spec.claim.as_ref().map(ClaimView::parse_lossy)
 }
 
 fn push_new(names: &mut Vec<Name>, name: Name) {

@@ -3,7 +3,7 @@
 //! A person claims a free slot for themselves and does with their own claim what they like; never with another's. A lapsed
 //! claim counts as none, for the one who made it as well. What a write does not change is not a claim: it renews nothing.
 
-use hotdesk_slots::claim::Standing;
+use hotdesk_slots::claim::ClaimState;
 use hotdesk_slots::identity::Name;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::text::shown_name;
@@ -51,10 +51,10 @@ fn takes_from_another(asked: &Asked<'_>, mine: &[Name], old: &Slot, new: &Slot, 
     if !touches(old, new) {
         return None;
     }
-    let was = old.spec.claim.as_ref().map(ClaimView::lenient);
+    let was = old.spec.claim.as_ref().map(ClaimView::parse_lossy);
     let was_mine = was.as_ref().is_some_and(|claim| claim.admits(mine, &asked.requester.groups));
     let who = shown_name(&asked.requester.username);
-    if let Standing::Held(_) = Standing::of(was.as_ref(), now) {
+    if let ClaimState::Held(_) = ClaimState::of(was.as_ref(), now) {
         let context = Context { claim: was.as_ref(), listing: &Listing::default(), claim_url: None, now };
         let problem = format!(
             "it is held by {}, and you are {who}: only its claimants and administrators can change it",

@@ -4,7 +4,7 @@
 //! the version that it judged, until when it may be at work; here the Slot is read as it is stored, so of a claim
 //! and that note exactly one comes first.
 
-use hotdesk_slots::claim::Standing;
+use hotdesk_slots::claim::ClaimState;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::{Claim, ClaimView};
 use jiff::Timestamp;
@@ -32,8 +32,8 @@ pub(crate) fn is_over(new: &Slot) -> bool {
 }
 
 fn keeps_owner(was: &Claim, is: &Claim, now: Timestamp) -> bool {
-    let (was, is) = (ClaimView::lenient(was), ClaimView::lenient(is));
-    matches!(was.standing(now), Standing::Held(_)) && was.owner().is_some() && was.owner() == is.owner()
+    let (was, is) = (ClaimView::parse_lossy(was), ClaimView::parse_lossy(is));
+    matches!(was.state_at(now), ClaimState::Held(_)) && was.owner().is_some() && was.owner() == is.owner()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Such a claim is what its sheet says: hotdesk's sync writes it, and people change it in the sheet. What an
 //! administrator writes over it stays the sheet's, so that the next sync brings the sheet's claim back.
 
-use hotdesk_slots::claim::Standing;
+use hotdesk_slots::claim::ClaimState;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::{Claim, ClaimSource, ClaimView};
 use jiff::Timestamp;
@@ -112,8 +112,8 @@ fn is_sheets(claim: Option<&Claim>) -> bool {
 }
 
 fn in_force(claim: Option<&Claim>, now: Timestamp) -> bool {
-    let view = claim.map(ClaimView::lenient);
-    Standing::of(view.as_ref(), now).held().is_some()
+    let view = claim.map(ClaimView::parse_lossy);
+    ClaimState::of(view.as_ref(), now).held().is_some()
 }
 
 /// True if nothing changes but that the claim is the sheet's no more.

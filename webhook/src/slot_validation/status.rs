@@ -7,7 +7,7 @@ use hotdesk_slots::Requester;
 use hotdesk_slots::origin::{CONDITION, SHEET_FRESH};
 use hotdesk_slots::requests::{RequestKind, RequestStatus, STAMPED};
 use hotdesk_slots::slot::{MAX_REAP_ANNOUNCED, SlotStatus};
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::{Map, Value};
@@ -82,7 +82,7 @@ fn request(asked: &Asked<'_>, writer: Writer) -> Option<String> {
         _ => true,
     };
     let foreign = |request: &RequestStatus| {
-        format!("status.request: {} does not write of a {}", writer.account(), plain(&request.kind))
+        format!("status.request: {} does not write of a {}", writer.account(), sanitize_short(&request.kind))
     };
     if let Some(is) = is.as_ref().filter(|is| !own(is)) {
         return Some(foreign(is));
@@ -92,7 +92,8 @@ fn request(asked: &Asked<'_>, writer: Writer) -> Option<String> {
     if is.is_none() {
         return Some(foreign(&was));
     }
-    (!was.phase.is_over()).then(|| format!("status.request: the {} {} is under way", plain(&was.kind), plain(&was.id)))
+    (!was.phase.is_over())
+        .then(|| format!("status.request: the {} {} is under way", sanitize_short(&was.kind), sanitize_short(&was.id)))
 }
 
 fn writer(asked: &Asked<'_>, settings: &Settings) -> Option<Writer> {

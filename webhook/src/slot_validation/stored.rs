@@ -4,12 +4,12 @@
 //! marks) is worked out here, once. What the write does not change stays as it is: an empty patch, a label or the same
 //! values again renew no claim, no matter who sends them.
 
-use hotdesk_slots::claim::{Standing, trusts_workloads};
+use hotdesk_slots::claim::{ClaimState, trusts_workloads};
 use hotdesk_slots::identity::Name;
 use hotdesk_slots::requests::Requests;
 use hotdesk_slots::slot::Slot;
 use hotdesk_slots::stamp::Stamp;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_slots::{Claim, ClaimView, keys};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -83,7 +83,7 @@ pub fn stored(
     warnings.extend(no_longer_kept(asked, keep_until.as_ref()));
     let claim = claim.map(|claim| Claim { trust_workloads: trusts, hand_to: None, ..claim });
     // As it is stored, not as it would be: the policy compares names with what the Slot says.
-    let view = claim.as_ref().map(ClaimView::lenient);
+    let view = claim.as_ref().map(ClaimView::parse_lossy);
     let stamp = Stamp::of_slot(asked.namespace, view.as_ref())
         .with_claimed_at(claimed_at(asked.old, &turn))
         .with_claim_id(claim_id)
@@ -156,7 +156,7 @@ fn no_longer_kept(asked: &Asked<'_>, kept: Option<&Time>) -> Option<String> {
     Some(format!(
         "spec.keepUntil of slot \"{slot}\", {was}, is removed, for the person who set it does not hold the slot any more. The \
          holder can set it again: kubectl hotdesk keep {slot} 4h",
-        slot = plain(asked.namespace),
+        slot = sanitize_short(asked.namespace),
         was = was.0,
     ))
 }
@@ -168,7 +168,7 @@ fn claim_of(slot: Option<&Slot>) -> Option<&Claim> {
 /// What became of what the writer asked for.
 fn told(asked: &Asked<'_>, trusts: bool, requests: Option<&Requests>, turn: &Turn) -> Vec<String> {
     let Some(new) = asked.new else { return Vec::new() };
-    let slot = plain(asked.namespace);
+    let slot = sanitize_short(asked.namespace);
     let noted = trusts
         && claim_of(asked.old).is_some_and(|was| !was.trust_workloads)
         && !claim_of(Some(new)).is_some_and(|is| is.trust_workloads);
@@ -226,7 +226,7 @@ fn noted(old: Option<&Slot>, key: &str) -> Option<String> {
 impl Turn {
     /// True if a claim is in force by this write that was not: somebody else owns it, or nobody held the slot.
     fn begins(&self) -> bool {
-        let Some(is) = Standing::of(self.is.as_ref(), self.now).held() else { return false };
+        let Some(is) = ClaimState::of(self.is.as_ref(), self.now).held() else { return false };
         self.held_before().is_none_or(|was| was.owner() != is.owner())
     }
 
@@ -250,7 +250,7 @@ impl Turn {
     }
 
     fn held_before(&self) -> Option<&ClaimView> {
-        Standing::of(self.was.as_ref(), self.now).held()
+        ClaimState::of(self.was.as_ref(), self.now).held()
     }
 }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use hotdesk_slots::slot::{Claim, Mode, SLOT_NAME, Slot};
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_slots::{ClaimView, keys};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -138,9 +138,9 @@ impl SlotMeta {
         // Also of a Slot that cannot be read: its host is nobody else's for that.
         let host = self.spec.get("host").and_then(Value::as_str).map(str::to_owned);
         let entry = match Option::<GateSpec>::deserialize(self.spec).map(Option::unwrap_or_default) {
-            Ok(spec) => SlotEntry::new(&namespace, spec.claim.as_ref().map(ClaimView::lenient), spec.mode),
+            Ok(spec) => SlotEntry::new(&namespace, spec.claim.as_ref().map(ClaimView::parse_lossy), spec.mode),
             Err(error) => {
-                tracing::error!(slot = %plain(&namespace), error = %plain(&error.to_string()), "a Slot cannot be read: its slot is closed");
+                tracing::error!(slot = %sanitize_short(&namespace), error = %sanitize_short(&error.to_string()), "a Slot cannot be read: its slot is closed");
                 SlotEntry::unreadable(&namespace)
             }
         };

@@ -7,7 +7,7 @@ mod left;
 
 use std::io::IsTerminal as _;
 
-use hotdesk_slots::{ClaimView, Slot, Standing};
+use hotdesk_slots::{ClaimState, ClaimView, Slot};
 use serde_json::{Value, json};
 
 use crate::args::Claim;
@@ -32,9 +32,9 @@ pub(super) async fn decided(cluster: &Cluster, args: &Claim, identity: &Identity
     }
     let (slots, now) = (cluster.slots().await?, cluster.now.timestamp());
     let slot = suggest::find(&slots, &args.slot, now)?;
-    let claim_view = slot.spec.claim.as_ref().map(ClaimView::lenient);
+    let claim_view = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
     // Somebody else's is refused in a moment.
-    if Standing::of(claim_view.as_ref(), now).held().is_some() {
+    if ClaimState::of(claim_view.as_ref(), now).held().is_some() {
         return Ok(None);
     }
     let name = slot_name(slot);

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
-use hotdesk_slots::text::{harmless, plain};
+use hotdesk_slots::text::{sanitize, sanitize_short};
 use kube::api::ListParams;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
@@ -30,8 +30,8 @@ pub(super) async fn timed<T>(question: impl Future<Output = Result<T, kube::Erro
 fn why(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if status.code == 403 => forbidden(&status.message),
-        kube::Error::Api(status) => harmless(&status.message),
-        other => plain(&other.to_string()),
+        kube::Error::Api(status) => sanitize(&status.message),
+        other => sanitize_short(&other.to_string()),
     }
 }
 
@@ -48,8 +48,8 @@ fn forbidden(message: &str) -> String {
         Some(format!("{verb} {resource}{group}{place}"))
     };
     match read() {
-        Some(right) => format!("Kubernetes does not let you {} (RBAC)", plain(right.trim())),
-        None => format!("it is forbidden: {}", harmless(message)),
+        Some(right) => format!("Kubernetes does not let you {} (RBAC)", sanitize_short(right.trim())),
+        None => format!("it is forbidden: {}", sanitize(message)),
     }
 }
 

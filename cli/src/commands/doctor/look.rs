@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hotdesk_traffic::sources::Place;
+use hotdesk_traffic::sources::PodSelector;
 use hotdesk_traffic::ways_in::settings::Flags;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
@@ -30,7 +30,7 @@ pub(super) const DEFAULT_MAX: u64 = 10 << 20;
 /// An ingress controller that reapers read.
 #[derive(Debug, Clone)]
 pub(super) struct Controller {
-    pub(super) place: Place,
+    pub(super) place: PodSelector,
     pub(super) uses: Uses,
     pub(super) pods: Answered<Vec<Pod>>,
     /// Of one pod, if there is one whose log is read.
@@ -57,7 +57,7 @@ pub(super) struct Sample {
 }
 
 /// Looks at one.
-pub(super) async fn controller(client: &Client, place: &Place, uses: Uses) -> Controller {
+pub(super) async fn controller(client: &Client, place: &PodSelector, uses: Uses) -> Controller {
     let api: Api<Pod> = Api::namespaced(client.clone(), &place.namespace);
     let pods = items(&api, &ListParams::default().labels(&place.selector)).await;
     let first = pods.as_ref().ok().and_then(|pods| readable(pods, &place.container)).cloned();

@@ -35,7 +35,7 @@ fn switched(controller: &Controller, reapers: &[Reaper]) -> Option<Finding> {
     });
     let mut metrics = metrics.filter(|metrics| metrics.place == controller.place);
     let any_host = metrics.next()?.any_host;
-    let subject = super::sight::subject(controller);
+    let subject = super::observation::subject(controller);
     if flags.iter().any(|flags| !flags.counts) {
         let message = "it counts nothing: --enable-metrics=false";
         return Some(Finding::problem(Id::Metrics, subject, message).with_fix("start it with --enable-metrics=true"));

@@ -2,7 +2,7 @@
 //! stamped as any other, and nothing is stored.
 
 use hotdesk_slots::keys;
-use hotdesk_slots::text::{harmless, plain};
+use hotdesk_slots::text::{sanitize, sanitize_short};
 use hotdesk_slots::webhook_path::redacted;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{ObjectMeta, PostParams};
@@ -69,23 +69,23 @@ async fn write(client: &Client, namespace: &str) -> Probe {
             if stamp.as_deref() == Some(namespace) { CameBack::Stamped } else { CameBack::Unstamped }
         }
         Err(kube::Error::Api(status)) => refused(&status.message),
-        Err(other) => CameBack::Unknown(plain(&other.to_string())),
+        Err(other) => CameBack::Unknown(sanitize_short(&other.to_string())),
     };
     Probe { namespace: namespace.to_owned(), came_back }
 }
 
 /// Who refused it, by the words that the API server puts around theirs.
 fn refused(message: &str) -> CameBack {
-    let words = |mark: &str| message.split_once(mark).map(|(_, words)| harmless(words));
+    let words = |mark: &str| message.split_once(mark).map(|(_, words)| sanitize(words));
     if let Some(words) = words("admission webhook \"gate.hotdesk.dev\" denied the request: ") {
         CameBack::DeniedByWebhook(words)
     } else if let Some(words) = words("denied request: ") {
         CameBack::DeniedByPolicy(words)
     } else if message.contains("failed calling webhook \"gate.hotdesk.dev\"") {
         // The API server's words hold the whole URL.
-        CameBack::NotCalled(redacted(&harmless(message)))
+        CameBack::NotCalled(redacted(&sanitize(message)))
     } else {
-        CameBack::Unknown(plain(message))
+        CameBack::Unknown(sanitize_short(message))
     }
 }
 

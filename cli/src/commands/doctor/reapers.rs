@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hotdesk_slots::keys;
 use hotdesk_traffic::sources::settings::TrafficSettings;
-use hotdesk_traffic::sources::{Kind, Place};
+use hotdesk_traffic::sources::{Kind, PodSelector};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::ResourceExt;
@@ -51,8 +51,8 @@ impl Reaper {
     }
 
     /// The pods that it reads.
-    pub(super) fn places(&self) -> Vec<(Place, Uses)> {
-        let mut places: BTreeMap<Place, Uses> = BTreeMap::new();
+    pub(super) fn places(&self) -> Vec<(PodSelector, Uses)> {
+        let mut places: BTreeMap<PodSelector, Uses> = BTreeMap::new();
         for source in &self.settings.sources {
             match &source.kind {
                 Kind::IngressLogs(logs) => places.entry(logs.place.clone()).or_default().logs = true,

@@ -10,8 +10,8 @@ use kube::ResourceExt;
 
 use super::finding::{Finding, Id};
 use super::look::Controller;
+use super::observation::{kind, sample, subject};
 use super::reapers::Reaper;
-use super::sight::{kind, sample, subject};
 
 /// A container that began no longer than this before its first line has lost none; reapers go by the same.
 const SOON: SignedDuration = SignedDuration::from_secs(5);

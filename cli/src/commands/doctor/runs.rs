@@ -1,6 +1,6 @@
 //! How did a reaper's last run go, and does what it started run at all?
 
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
@@ -51,7 +51,7 @@ pub(super) fn judge(slot: &str, runs: Runs<'_>, now: Timestamp) -> Option<Findin
     let when = ended.finished_at.as_ref().map_or(String::new(), |time| format!(" {}", relative(time.0, now)));
     let message = ended.message.as_deref().or(ended.reason.as_deref()).unwrap_or("it left no message");
     let message =
-        format!("its reaper's last run failed{when} (exit code {}): {}", ended.exit_code, harmless(message.trim()));
+        format!("its reaper's last run failed{when} (exit code {}): {}", ended.exit_code, sanitize(message.trim()));
     Some(
         Finding::problem(Id::ReaperRun, subject, message)
             .with_fix(format!("change what the message names; kubectl -n {namespace} logs {}", pod.name_any())),
@@ -67,7 +67,7 @@ fn unborn(subject: &str, slot: &str, namespace: &str, events: &[Event], last: &J
     });
     if let Some(message) = of_it.filter_map(|event| event.message.clone()).next_back() {
         let words = message.split_once(" is forbidden: ").map_or(message.as_str(), |(_, words)| words);
-        return Some(stopped(subject, slot, namespace, &harmless(words)));
+        return Some(stopped(subject, slot, namespace, &sanitize(words)));
     }
     let failed = last
         .status
@@ -77,7 +77,7 @@ fn unborn(subject: &str, slot: &str, namespace: &str, events: &[Event], last: &J
     let when = failed.last_transition_time.as_ref().map_or(String::new(), |time| format!(" {}", relative(time.0, now)));
     let message = format!(
         "its reaper's last run failed{when}: {}",
-        harmless(failed.message.as_deref().unwrap_or("no reason given"))
+        sanitize(failed.message.as_deref().unwrap_or("no reason given"))
     );
     Some(
         Finding::problem(Id::ReaperRun, subject, message)
@@ -108,7 +108,7 @@ fn waiting(pod: &Pod, now: Timestamp) -> Option<(String, String)> {
 }
 
 fn image_or_node(subject: &str, namespace: &str, pod: &str, (reason, message): &(String, String)) -> Finding {
-    let message = format!("its reaper's pod does not start: {}: {}", harmless(reason), harmless(message));
+    let message = format!("its reaper's pod does not start: {}: {}", sanitize(reason), sanitize(message));
     let fix = if reason.contains("Image") {
         format!(
             "set reaper.image.repository, tag and pullSecrets in the values of charts/slots to an image that the nodes can pull; kubectl -n {namespace} describe pod {pod}"

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use hotdesk_slots::undo::LABEL_RELEASE;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
@@ -40,7 +40,7 @@ pub(super) fn judge(saved: &Answered<Saved>) -> Vec<Finding> {
 }
 
 fn left(slot: &str, names: &[String]) -> Finding {
-    let shown: Vec<String> = names.iter().map(|name| plain(name)).collect();
+    let shown: Vec<String> = names.iter().map(|name| sanitize_short(name)).collect();
     let message = format!(
         "an earlier version saved {} here; this is unverified, for everybody who could edit in {slot} could write it, \
          and no revive reads it",

@@ -6,8 +6,8 @@ use hotdesk_traffic::ways_in::{From, Named};
 
 use super::finding::{Finding, Id};
 use super::look::Controller;
+use super::observation::subject;
 use super::reapers::Uses;
-use super::sight::subject;
 
 /// What hides requests, of a controller that is read. `proxies` are the `EnvoyProxy` objects that there are.
 pub(super) fn judge(controller: &Controller, proxies: &[Named]) -> Vec<Finding> {

@@ -2,7 +2,7 @@
 
 use futures::StreamExt as _;
 use hotdesk_slots::{Slot, keys};
-use hotdesk_traffic::sources::{Kind, Place};
+use hotdesk_traffic::sources::{Kind, PodSelector};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
     ValidatingWebhookConfiguration,
@@ -243,8 +243,8 @@ fn reapers(cron_jobs: &[CronJob], stays: &[String]) -> Vec<Reaper> {
 }
 
 /// Each controller once, however many read it.
-fn places(reapers: &[Reaper]) -> Vec<(Place, Uses)> {
-    let mut places: Vec<(Place, Uses)> = Vec::new();
+fn places(reapers: &[Reaper]) -> Vec<(PodSelector, Uses)> {
+    let mut places: Vec<(PodSelector, Uses)> = Vec::new();
     for (place, uses) in reapers.iter().flat_map(Reaper::places) {
         match places.iter_mut().find(|(other, _)| *other == place) {
             Some((_, other)) => *other = Uses { logs: other.logs || uses.logs, metrics: other.metrics || uses.metrics },

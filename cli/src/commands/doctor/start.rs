@@ -3,7 +3,7 @@
 
 use futures::StreamExt as _;
 use hotdesk_slots::keys;
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
@@ -64,9 +64,9 @@ fn refused(message: &str) -> Answer {
         ["exceeded quota", "failed quota", "violates PodSecurity", "per Container", "per Pod", "serviceaccount"];
     if of_the_pod.iter().any(|words| message.contains(words)) {
         let words = message.split_once(" is forbidden: ").map_or(message, |(_, words)| words);
-        return Answer::Refused(harmless(words));
+        return Answer::Refused(sanitize(words));
     }
-    Answer::NotTried(harmless(message))
+    Answer::NotTried(sanitize(message))
 }
 
 /// Whether reapers start.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::failure::Failure;
-use crate::view::{SlotView, Stand};
+use crate::view::{Phase, SlotView};
 
 /// The first of them are the columns that a sheet of claims has, so that this file is one.
 const HEADER: [&str; 11] = [
@@ -36,10 +36,10 @@ pub(super) fn write(rows: &[SlotView]) -> Result<String, Failure> {
 
 fn line(view: &SlotView) -> [String; 11] {
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-    let standing = match view.standing {
-        Stand::Free => "free",
-        Stand::Lapsed => "lapsed",
-        Stand::Held => "held",
+    let phase = match view.phase {
+        Phase::Free => "free",
+        Phase::Lapsed => "lapsed",
+        Phase::Held => "held",
     };
     [
         view.slot.clone(),
@@ -49,7 +49,7 @@ fn line(view: &SlotView) -> [String; 11] {
         time(view.keep_until),
         view.host.clone().unwrap_or_default(),
         view.groups.join(", "),
-        standing.to_owned(),
+        phase.to_owned(),
         time(view.last_activity.as_ref().map(|seen| seen.time)),
         view.verdict.as_ref().map(|verdict| format!("{:?}", verdict.state)).unwrap_or_default(),
         time(view.reap_at),

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use hotdesk_slots::requests::RequestKind;
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use hotdesk_slots::{ClaimView, Slot};
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::request::{self, JobOutcome};
 use crate::suggest;
-use crate::view::{SlotView, Stand, slot_name};
+use crate::view::{Phase, SlotView, slot_name};
 
 /// How long the purge is followed. It looks through every kind of object, and deletes one by one.
 const TIMEOUT: SignedDuration = SignedDuration::from_mins(15);
@@ -65,13 +65,13 @@ pub(super) async fn first(
 /// The server decides what is allowed; this is against slips of the hand.
 fn may(slot: &Slot, identity: &Identity, args: &Release, program: &str, now: Timestamp) -> Result<(), Failure> {
     let view = SlotView::of(slot, Some(identity), now);
-    let own = slot.spec.claim.as_ref().map(ClaimView::lenient).is_some_and(|claim| identity.holds(&claim));
+    let own = slot.spec.claim.as_ref().map(ClaimView::parse_lossy).is_some_and(|claim| identity.holds(&claim));
     let forced = format!("{program} release {} --purge --force", view.slot);
-    match view.standing {
+    match view.phase {
         _ if args.force => Ok(()),
-        Stand::Held if own => Ok(()),
-        Stand::Held => Err(not_yours(&view, identity, &forced)),
-        Stand::Free | Stand::Lapsed => Err(Failure::Refused(format!(
+        Phase::Held if own => Ok(()),
+        Phase::Held => Err(not_yours(&view, identity, &forced)),
+        Phase::Free | Phase::Lapsed => Err(Failure::Refused(format!(
             "{slot} is free, so you cannot remove what was kept there. Claim it first: {program} claim {slot} \
              --purpose …; if you run this cluster: {forced}",
             slot = view.slot
@@ -82,7 +82,7 @@ fn may(slot: &Slot, identity: &Identity, args: &Release, program: &str, now: Tim
 /// What is said before anybody is asked. What was kept in the slot, the purge itself finds.
 fn beforehand(slot: &Slot, now: Timestamp) -> Option<String> {
     let saved = slot.status.iter().flat_map(|status| &status.saved).filter(|saved| saved.until.0 > now);
-    let mut names: Vec<String> = saved.map(|saved| plain(&saved.release)).collect();
+    let mut names: Vec<String> = saved.map(|saved| sanitize_short(&saved.release)).collect();
     names.sort_unstable();
     names.dedup();
     (!names.is_empty())

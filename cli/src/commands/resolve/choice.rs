@@ -1,7 +1,7 @@
 //! Which of all slots is this person's?
 
-use hotdesk_slots::text::{harmless, human_time, list, plain};
-use hotdesk_slots::{ClaimView, Name, Standing};
+use hotdesk_slots::text::{human_time, list, sanitize, sanitize_short};
+use hotdesk_slots::{ClaimState, ClaimView, Name};
 use jiff::Timestamp;
 
 use crate::suggest::normal;
@@ -53,7 +53,7 @@ pub(super) fn choose(candidates: &[Candidate], sought: &Sought<'_>, now: Timesta
         named.into_iter().partition(|candidate| candidate.problems.is_empty());
     let problems: Vec<String> = bad.iter().flat_map(|candidate| candidate.problems.clone()).collect();
     let (held, lapsed): (Vec<&Candidate>, Vec<&Candidate>) =
-        named.into_iter().partition(|candidate| candidate.standing(now).held().is_some());
+        named.into_iter().partition(|candidate| candidate.state_at(now).held().is_some());
     let wanted = sought.slot.map(normal);
     let chosen = match &wanted {
         None => held.first(),
@@ -68,7 +68,7 @@ pub(super) fn choose(candidates: &[Candidate], sought: &Sought<'_>, now: Timesta
             wanted => none(wanted.as_deref(), &lapsed, candidates, sought, now),
         });
     };
-    let others = held.iter().filter(|candidate| candidate.slot != chosen.slot).map(|other| harmless(&other.slot));
+    let others = held.iter().filter(|candidate| candidate.slot != chosen.slot).map(|other| sanitize(&other.slot));
     let (host, warnings) = (chosen.host.clone(), chosen.warnings.clone());
     Ok(Choice { slot: chosen.slot.clone(), host, others: others.collect(), problems, warnings })
 }
@@ -79,15 +79,15 @@ impl Candidate {
         self.claim.as_ref().is_some_and(|claim| claim.names(user))
     }
 
-    fn standing(&self, now: Timestamp) -> Standing<'_> {
-        Standing::of(self.claim.as_ref(), now)
+    fn state_at(&self, now: Timestamp) -> ClaimState<'_> {
+        ClaimState::of(self.claim.as_ref(), now)
     }
 }
 
 impl Choice {
     /// What to say where there was a choice that nobody made, or less to choose from than was meant.
     pub(super) fn notice(&self, sought: &Sought<'_>) -> Option<String> {
-        let (user, slot, others) = (sought.user, harmless(&self.slot), list(&self.others));
+        let (user, slot, others) = (sought.user, sanitize(&self.slot), list(&self.others));
         let several = (sought.slot.is_none() && !self.others.is_empty()).then(|| {
             format!("{user} holds {slot}, and also {others}: this uses {slot}; name another slot to use that")
         });
@@ -99,8 +99,8 @@ impl Choice {
 }
 
 fn not_that_one(wanted: &str, held: &[&Candidate], sought: &Sought<'_>) -> String {
-    let held: Vec<String> = held.iter().map(|candidate| harmless(&candidate.slot)).collect();
-    format!("{} holds {}, not {}", sought.user, list(&held), plain(wanted))
+    let held: Vec<String> = held.iter().map(|candidate| sanitize(&candidate.slot)).collect();
+    format!("{} holds {}, not {}", sought.user, list(&held), sanitize_short(wanted))
 }
 
 fn none(
@@ -111,30 +111,31 @@ fn none(
     now: Timestamp,
 ) -> String {
     let user = sought.user;
-    let holds = wanted.map_or("no slot".to_owned(), |wanted| format!("neither slot \"{}\" nor another", plain(wanted)));
+    let holds = wanted
+        .map_or("no slot".to_owned(), |wanted| format!("neither slot \"{}\" nor another", sanitize_short(wanted)));
     let lapsed: Vec<String> = lapsed.iter().filter_map(|candidate| ended(candidate, now)).collect();
     let lapsed = if lapsed.is_empty() { String::new() } else { format!(" ({})", lapsed.join("; ")) };
     let free: Vec<&Candidate> =
-        candidates.iter().filter(|c| c.problems.is_empty() && c.standing(now).held().is_none()).collect();
+        candidates.iter().filter(|c| c.problems.is_empty() && c.state_at(now).held().is_none()).collect();
     format!("{user} holds {holds}{lapsed}. {} {}", advice(&free, sought), free_ones(&free))
 }
 
 /// `the claim on mew lapsed at Fri 18:00 UTC`.
 fn ended(candidate: &Candidate, now: Timestamp) -> Option<String> {
     let until = candidate.claim.as_ref()?.until?;
-    Some(format!("the claim on {} lapsed at {}", harmless(&candidate.slot), human_time(until, now)))
+    Some(format!("the claim on {} lapsed at {}", sanitize(&candidate.slot), human_time(until, now)))
 }
 
 fn advice(free: &[&Candidate], sought: &Sought<'_>) -> String {
-    let slot = free.first().map_or_else(|| "SLOT".to_owned(), |candidate| harmless(&candidate.slot));
+    let slot = free.first().map_or_else(|| "SLOT".to_owned(), |candidate| sanitize(&candidate.slot));
     match sought.claim_url {
-        Some(url) => format!("Claim one at {} and run this again.", harmless(url)),
+        Some(url) => format!("Claim one at {} and run this again.", sanitize(url)),
         None => format!("Claim one and run this again: {} claim {slot} --purpose …", sought.program),
     }
 }
 
 fn free_ones(free: &[&Candidate]) -> String {
-    let shown: Vec<String> = free.iter().take(FREE_SHOWN).map(|candidate| harmless(&candidate.slot)).collect();
+    let shown: Vec<String> = free.iter().take(FREE_SHOWN).map(|candidate| sanitize(&candidate.slot)).collect();
     match free.len().saturating_sub(FREE_SHOWN) {
         _ if free.is_empty() => "(No slot is free.)".to_owned(),
         0 => format!("(Free: {}.)", shown.join(", ")),

@@ -7,7 +7,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
-use hotdesk_slots::text::{is_harmful, plain};
+use hotdesk_slots::text::{is_harmful, sanitize_short};
 
 /// `KEY=value` lines; good for a shell too, for no value holds more than a host may.
 ///
@@ -18,7 +18,10 @@ pub(super) fn assignments(pairs: &[(&'static str, &str)]) -> Result<String, Stri
     for (key, value) in pairs {
         let simple = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
         if value.is_empty() || !value.chars().all(simple) {
-            return Err(format!("{key} would be \"{}\", which is neither a namespace nor a host", plain(value)));
+            return Err(format!(
+                "{key} would be \"{}\", which is neither a namespace nor a host",
+                sanitize_short(value)
+            ));
         }
         lines.push_str(&format!("{key}={value}\n"));
     }

@@ -1,6 +1,6 @@
 //! What is a name, a purpose, a host?
 
-use hotdesk_slots::text::{is_harmful, plain, quoted};
+use hotdesk_slots::text::{is_harmful, quoted, sanitize_short};
 use hotdesk_slots::{Name, NameRules};
 
 use super::Fault;
@@ -15,7 +15,7 @@ const MAX_HOST: usize = 253;
 const MAX_LABEL: usize = 63;
 
 pub(super) fn name(text: &str, rules: &NameRules) -> Result<Name, String> {
-    let shown = plain(text);
+    let shown = sanitize_short(text);
     if error_in(text).is_some() {
         return Err(format!("{shown} is not a name: fix the formula"));
     }
@@ -23,7 +23,7 @@ pub(super) fn name(text: &str, rules: &NameRules) -> Result<Name, String> {
         return Err(format!("{} is neither an e-mail nor a login: separate people by commas", quoted(text)));
     }
     if let Some(login) = text.strip_prefix('@') {
-        return Err(format!("write {} without the @ before it", plain(login)));
+        return Err(format!("write {} without the @ before it", sanitize_short(login)));
     }
     rules.name(text).map_err(|error| error.to_string())
 }

@@ -18,7 +18,7 @@ pub const LOST: &str = "somebody lost the slot since this was asked";
 pub fn may_have_lost(slot: &Slot, request: Option<&Request>) -> bool {
     let Some(claim) = &slot.spec.claim else { return false };
     let by = request.and_then(|request| request.by.as_deref());
-    if by.is_some_and(|by| ClaimView::lenient(claim).admits([by], [""; 0])) {
+    if by.is_some_and(|by| ClaimView::parse_lossy(claim).admits([by], [""; 0])) {
         return false;
     }
     let Some(noted) = slot.metadata.annotations.as_ref().and_then(|marks| marks.get(keys::LOST_AT)) else {

@@ -1,6 +1,6 @@
 //! Which keys of a JSON log of the operator's own say what?
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 
 use super::fields::{self, Field};
 
@@ -33,7 +33,7 @@ impl Keys {
             return Err("a field has no name".to_owned());
         }
         match named.iter().enumerate().find(|(index, key)| named.iter().take(*index).any(|other| other == *key)) {
-            Some((_, key)) => Err(format!("{} is named for two things", plain(key))),
+            Some((_, key)) => Err(format!("{} is named for two things", sanitize_short(key))),
             None => Ok(()),
         }
     }

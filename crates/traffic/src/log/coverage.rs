@@ -12,7 +12,7 @@ const FIRST_LINE: SignedDuration = SignedDuration::from_secs(5);
 
 /// One life of a container, between two restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Life {
+pub struct ContainerRun {
     /// When it started, by the node's clock.
     pub started: Timestamp,
     /// The earliest line that can be read; none if there is no line.
@@ -23,8 +23,8 @@ pub struct Life {
 ///
 /// # Errors
 /// Says what is missing, as the end of a sentence about the container.
-pub fn covers(lives: &[Life], since: Timestamp) -> Result<(), String> {
-    for life in lives {
+pub fn covers(container_runs: &[ContainerRun], since: Timestamp) -> Result<(), String> {
+    for life in container_runs {
         let Some(earliest) = life.earliest else {
             return Err("has an empty log, which a rotated one would be too".to_owned());
         };
@@ -39,15 +39,15 @@ pub fn covers(lives: &[Life], since: Timestamp) -> Result<(), String> {
             return Ok(());
         }
     }
-    let started = lives.last().map_or_else(|| "?".to_owned(), |life| seconds(life.started));
+    let started = container_runs.last().map_or_else(|| "?".to_owned(), |life| seconds(life.started));
     Err(format!("started at {started}, within the window, and what was served before cannot be read"))
 }
 
 /// The earliest moment from which on the lives of a container, the running one first, can be read without a gap.
 #[must_use]
-pub fn reach(lives: &[Life]) -> Option<Timestamp> {
+pub fn reach(container_runs: &[ContainerRun]) -> Option<Timestamp> {
     let mut reach = None;
-    for life in lives {
+    for life in container_runs {
         let Some(earliest) = life.earliest else { return reach };
         if earliest > life.started.saturating_add(FIRST_LINE).unwrap_or(Timestamp::MAX) {
             return Some(earliest);
@@ -88,13 +88,13 @@ mod tests {
         format!("2026-11-23T{text}Z").parse().unwrap()
     }
 
-    fn life(started: &str, earliest: &str) -> Life {
-        Life { started: at(started), earliest: (!earliest.is_empty()).then(|| at(earliest)) }
+    fn life(started: &str, earliest: &str) -> ContainerRun {
+        ContainerRun { started: at(started), earliest: (!earliest.is_empty()).then(|| at(earliest)) }
     }
 
     #[track_caller]
-    fn check(what: &str, lives: &[Life], expected: Result<(), &str>) {
-        match (covers(lives, at("14:00:00")), expected) {
+    fn check(what: &str, container_runs: &[ContainerRun], expected: Result<(), &str>) {
+        match (covers(container_runs, at("14:00:00")), expected) {
             (Ok(()), Ok(())) => {}
             (Err(found), Err(part)) if found.contains(part) => {}
             (found, _) => panic!("{what}: {found:?}"),
@@ -129,8 +129,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_reach(lives: &[Life], expected: Option<&str>) {
-        assert_eq!(reach(lives), expected.map(at), "{lives:?}");
+    fn check_reach(container_runs: &[ContainerRun], expected: Option<&str>) {
+        assert_eq!(reach(container_runs), expected.map(at), "{container_runs:?}");
     }
 
     #[test]

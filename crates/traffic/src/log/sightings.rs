@@ -6,7 +6,7 @@
 use globset::GlobSet;
 use jiff::Timestamp;
 
-use super::tally::{CLOCK_TOLERANCE, Hit, ignored, overlong};
+use super::scan::{CLOCK_TOLERANCE, SeenRequest, ignored, overlong};
 use crate::attribute::Directory;
 use crate::line::{Entry, Format, Line, read, times};
 
@@ -30,7 +30,7 @@ pub struct Lookout<'a> {
 /// The newest use of each slot. As large as there are slots, however long the logs are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sightings {
-    newest: Vec<Option<Hit>>,
+    newest: Vec<Option<SeenRequest>>,
     /// How many lines were read.
     pub lines: u64,
 }
@@ -68,14 +68,14 @@ impl Sightings {
             if let Some(newest) = self.newest.get_mut(at)
                 && newest.as_ref().is_none_or(|hit| hit.time < time)
             {
-                *newest = Some(Hit::of(time, entry));
+                *newest = Some(SeenRequest::of(time, entry));
             }
         });
     }
 
     /// The newest use of a slot, by its place in the directory.
     #[must_use]
-    pub fn of(&self, at: usize) -> Option<&Hit> {
+    pub fn of(&self, at: usize) -> Option<&SeenRequest> {
         self.newest.get(at)?.as_ref()
     }
 }

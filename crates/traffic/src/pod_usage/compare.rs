@@ -4,13 +4,13 @@
 //! less than what came within the window; what no reading can tell is a doubt.
 
 use hotdesk_slots::pod_usage::{MAX_PODS, PodReading, PodUsage, PodUse};
-use hotdesk_slots::text::{human_duration, human_time, plain};
+use hotdesk_slots::text::{human_duration, human_time, sanitize_short};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::settings::Floor;
 use super::{Finding, Usage};
-use crate::log::tally::CLOCK_TOLERANCE;
+use crate::log::scan::CLOCK_TOLERANCE;
 
 /// Readings that are closer to each other tell of a moment, in which one page is much.
 const STEP: SignedDuration = SignedDuration::from_mins(30);
@@ -127,7 +127,7 @@ impl Found {
         let base = base(sample, old).and_then(|base| {
             let over = sample.at.duration_since(base.at);
             let stale = asked.now.duration_since(sample.at) > CLOCK_TOLERANCE;
-            let name = plain(&sample.name);
+            let name = sanitize_short(&sample.name);
             match () {
                 () if stale => {
                     Err(format!("the counters of the pod {name} are of {}", human_time(sample.at, asked.now)))
@@ -160,7 +160,7 @@ impl Found {
             None => {}
             Some(excess) if asked.is_about_the_window(over) => self.above.push(excess),
             Some(excess) => {
-                let (name, much) = (plain(&excess.name), bytes(base.received(sample)));
+                let (name, much) = (sanitize_short(&excess.name), bytes(base.received(sample)));
                 self.doubts.push(if read_before {
                     format!(
                         "the last reading of the pod {name} is {} old, and how much of {much} came within the window the next \
@@ -186,7 +186,7 @@ impl Found {
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
         self.doubts.push(format!(
             "the pod {}{more} is gone since {}, and what it had received went with it; the next run can tell",
-            plain(&first.name),
+            sanitize_short(&first.name),
             before.through.0.strftime("%H:%M UTC")
         ));
     }
@@ -238,7 +238,7 @@ fn base(sample: &Sample, old: Option<&PodReading>) -> Result<Base, String> {
     if began || sample.bytes < bytes || sample.cpu_ms < cpu_ms {
         return Err(format!(
             "the counters of the pod {} began again since {}, and what they had counted is gone; the next run can tell",
-            plain(&sample.name),
+            sanitize_short(&sample.name),
             old.at.0.strftime("%H:%M UTC")
         ));
     }
@@ -325,14 +325,14 @@ pub(super) fn told(above: &[Excess], floor: &Floor, now: Timestamp) -> Option<St
             "the pods received {} that no log explains since {} ({}: {:.0} B/s, and the floor is {:.0} B/s)",
             bytes(all),
             human_time(from, now),
-            plain(&most.0.name),
+            sanitize_short(&most.0.name),
             rate(most),
             floor.bytes
         )
     });
     let working = above.iter().filter_map(|excess| Some((excess, excess.cores?)));
     let by_cpu = working.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(excess, cores)| {
-        let name = plain(&excess.name);
+        let name = sanitize_short(&excess.name);
         format!("the pod {name} used {cores:.3} cores more than in its quietest hour, which no log explains")
     });
     match (by_bytes, by_cpu) {

@@ -1,6 +1,6 @@
 //! Which pods of the slot have counters that are to be compared?
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use k8s_openapi::api::core::v1::Pod;
 
 /// The pods that run, but for those of Jobs: what these work is judged as work.
@@ -10,13 +10,13 @@ use k8s_openapi::api::core::v1::Pod;
 pub fn running(pods: &[Pod]) -> Result<Vec<&Pod>, String> {
     let mut found = Vec::new();
     for pod in pods.iter().filter(|pod| !is_a_jobs(pod)) {
-        let name = plain(pod.metadata.name.as_deref().unwrap_or_default());
+        let name = sanitize_short(pod.metadata.name.as_deref().unwrap_or_default());
         match pod.status.as_ref().and_then(|status| status.phase.as_deref()) {
             Some("Running") => {}
             // One has received nothing yet, and the others do not any more.
             Some("Pending" | "Succeeded" | "Failed") => continue,
             _ => {
-                let node = plain(node(pod));
+                let node = sanitize_short(node(pod));
                 return Err(format!(
                     "the pod {name} is in no known state, so its node {node} may not answer: see kubectl get node {node}"
                 ));

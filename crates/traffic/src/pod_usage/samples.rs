@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use jiff::{SignedDuration, Timestamp};
 
 use super::compare::{Asked, Excess, quiet, told};
@@ -129,7 +129,7 @@ fn seen(
     received: Option<&Vec<&Series>>,
     cpu: Option<&Vec<&Series>>,
 ) -> Option<String> {
-    let name = plain(&pod.name);
+    let name = sanitize_short(&pod.name);
     let missing = |what: &str| {
         format!(
             "the Prometheus has no {what} of the pod {name}: let it scrape the kubelets' /metrics/cadvisor, with honorLabels"
@@ -187,7 +187,7 @@ impl Grown {
             // Another sandbox of the same pod has a series of its own, and what the one before counted last is not sampled.
             let began_again = shrank.or(first.filter(|at| *at > self.since && !self.from_zero));
             doubts.extend(began_again.map(|at| {
-                let pod = plain(series.labels.get("pod").map(String::as_str).unwrap_or_default());
+                let pod = sanitize_short(series.labels.get("pod").map(String::as_str).unwrap_or_default());
                 let at = at.strftime("%H:%M:%S UTC");
                 format!("the counter of bytes received of the pod {pod} began again at {at}")
             }));

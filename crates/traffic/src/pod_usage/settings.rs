@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -113,7 +113,8 @@ pub fn read(text: &str) -> Result<Option<Settings>, Vec<String>> {
     }
     let unreadable = |why: String| vec![format!("--pod-usage cannot be read: {why}")];
     let written: Json = serde_saphyr::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-    let written: Written = serde_json::from_value(written).map_err(|error| unreadable(plain(&error.to_string())))?;
+    let written: Written =
+        serde_json::from_value(written).map_err(|error| unreadable(sanitize_short(&error.to_string())))?;
     if written.from.is_empty() {
         return Ok(None);
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
@@ -61,11 +61,11 @@ pub enum Shape {
 pub fn read(body: &[u8], shape: Shape) -> Result<Vec<Series>, String> {
     let reply: Reply = serde_json::from_slice(body).map_err(|_| "it sent something else than a whole answer")?;
     if reply.status != "success" {
-        return Err(format!("it answered with an error: {}", plain(&reply.error)));
+        return Err(format!("it answered with an error: {}", sanitize_short(&reply.error)));
     }
     // Before 2.53 a Prometheus tells its remarks among its warnings.
     if let Some(warning) = reply.warnings.iter().find(|text| !text.starts_with("PromQL info")) {
-        return Err(format!("it answered with a warning, so its answer may be a part: {}", plain(warning)));
+        return Err(format!("it answered with a warning, so its answer may be a part: {}", sanitize_short(warning)));
     }
     if reply.partial {
         return Err("it answered in part".to_owned());
@@ -73,7 +73,7 @@ pub fn read(body: &[u8], shape: Shape) -> Result<Vec<Series>, String> {
     let data = reply.data.ok_or("it sent no data")?;
     let wanted = if shape == Shape::Vector { "vector" } else { "matrix" };
     if data.result_type != wanted {
-        return Err(format!("it sent a {} where a {wanted} was asked for", plain(&data.result_type)));
+        return Err(format!("it sent a {} where a {wanted} was asked for", sanitize_short(&data.result_type)));
     }
     let rows: Vec<Row> = serde_json::from_value(data.result).map_err(|_| format!("its {wanted} cannot be read"))?;
     rows.into_iter().map(series).collect()
@@ -88,9 +88,9 @@ fn series(row: Row) -> Result<Series, String> {
 #[expect(clippy::cast_possible_truncation, reason = "milliseconds of this era fit")]
 fn sample((time, value): (f64, String)) -> Result<(Timestamp, f64), String> {
     let time = Timestamp::from_millisecond((time * 1000.0).round() as i64).map_err(|_| "a sample has no time")?;
-    let number: f64 = value.parse().map_err(|_| format!("a sample is not a number: {}", plain(&value)))?;
+    let number: f64 = value.parse().map_err(|_| format!("a sample is not a number: {}", sanitize_short(&value)))?;
     if !number.is_finite() || number < 0.0 {
-        return Err(format!("a sample is not a count: {}", plain(&value)));
+        return Err(format!("a sample is not a count: {}", sanitize_short(&value)));
     }
     Ok((time, number))
 }

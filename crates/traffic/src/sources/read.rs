@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use http::{HeaderName, HeaderValue};
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
-use super::written::{self, Fields};
-use super::{Controller, GcpLogging, IngressLogs, IngressMetrics, Kind, Loki, LokiQuestion, Place};
+use super::schema::{self, Fields};
+use super::{Controller, GcpLogging, IngressLogs, IngressMetrics, Kind, Loki, LokiQuestion, PodSelector};
 use super::{Prometheus, Question, Sees, Server, Source, Value};
 use crate::line::Format;
 use crate::line::keys::Keys;
@@ -28,7 +28,7 @@ const TYPES: &str = "ingress-logs, ingress-metrics, prometheus, loki or gcp-logg
 #[derive(Debug, Clone)]
 pub struct Defaults {
     /// The ingress controller.
-    pub place: Place,
+    pub place: PodSelector,
     /// How it logs.
     pub format: Format,
 }
@@ -46,7 +46,8 @@ pub fn read(text: &str, defaults: &Defaults) -> Result<Vec<Source>, Vec<String>>
         let mut reader = Reader { at: format!("--sources[{index}]"), defaults, problems: Vec::new() };
         if let Some(source) = reader.source(written) {
             if sources.iter().any(|other| other.name == source.name) {
-                reader.problem("", &format!("is the second one called {}: give it a name", plain(&source.name)));
+                reader
+                    .problem("", &format!("is the second one called {}: give it a name", sanitize_short(&source.name)));
             }
             sources.push(source);
         }
@@ -65,11 +66,11 @@ pub fn read(text: &str, defaults: &Defaults) -> Result<Vec<Source>, Vec<String>>
 pub(crate) fn read_server(
     at: &str,
     url: &str,
-    auth: written::Auth,
-    headers: BTreeMap<String, written::Header>,
+    auth: schema::Auth,
+    headers: BTreeMap<String, schema::Header>,
     ca_file: Option<PathBuf>,
 ) -> Result<Server, Vec<String>> {
-    let place = Place { namespace: String::new(), selector: String::new(), container: String::new() };
+    let place = PodSelector { namespace: String::new(), selector: String::new(), container: String::new() };
     let defaults = Defaults { place, format: Format::Auto };
     let mut reader = Reader { at: at.to_owned(), defaults: &defaults, problems: Vec::new() };
     let server = reader.server(url, auth, headers, ca_file);
@@ -100,10 +101,10 @@ impl Reader<'_> {
                 return None;
             }
         };
-        self.at = format!("{} ({})", self.at, plain(&kind));
+        self.at = format!("{} ({})", self.at, sanitize_short(&kind));
         let name = match fields.remove("name") {
             None => kind.clone(),
-            Some(Json::String(name)) if !name.trim().is_empty() && name.len() <= 63 => plain(name.trim()),
+            Some(Json::String(name)) if !name.trim().is_empty() && name.len() <= 63 => sanitize_short(name.trim()),
             Some(_) => {
                 self.problem("name", "write a text of at most 63 characters");
                 return None;
@@ -128,17 +129,23 @@ impl Reader<'_> {
     }
 
     /// What the operator says that a source sees.
-    fn sees(&mut self, written: Json) -> written::Sees {
+    fn sees(&mut self, written: Json) -> schema::Sees {
         let read = serde_json::from_value(written);
-        let sees: written::Sees = read.unwrap_or_else(|error| {
-            self.problem("sees", &plain(&error.to_string()));
-            written::Sees::default()
+        let sees: schema::Sees = read.unwrap_or_else(|error| {
+            self.problem("sees", &sanitize_short(&error.to_string()));
+            schema::Sees::default()
         });
         for name in sees.kinds.iter().flatten().filter(|name| !ALL.iter().any(|kind| kind.is_named(name))) {
-            self.problem("sees.kinds", &format!("there is no kind of route {}: write one as HTTPRoute", plain(name)));
+            self.problem(
+                "sees.kinds",
+                &format!("there is no kind of route {}: write one as HTTPRoute", sanitize_short(name)),
+            );
         }
         for name in sees.gateways.iter().flatten().filter(|name| !name.contains('/')) {
-            self.problem("sees.gateways", &format!("write {} with its namespace, as edge/gateway", plain(name)));
+            self.problem(
+                "sees.gateways",
+                &format!("write {} with its namespace, as edge/gateway", sanitize_short(name)),
+            );
         }
         sees
     }
@@ -147,22 +154,22 @@ impl Reader<'_> {
         match serde_json::from_value(Json::Object(fields)) {
             Ok(parsed) => Some(parsed),
             Err(error) => {
-                self.problem("", &plain(&error.to_string()));
+                self.problem("", &sanitize_short(&error.to_string()));
                 None
             }
         }
     }
 
-    fn place(&self, namespace: Option<String>, selector: Option<String>, container: Option<String>) -> Place {
+    fn place(&self, namespace: Option<String>, selector: Option<String>, container: Option<String>) -> PodSelector {
         let default = &self.defaults.place;
-        Place {
+        PodSelector {
             namespace: namespace.unwrap_or_else(|| default.namespace.clone()),
             selector: selector.unwrap_or_else(|| default.selector.clone()),
             container: container.unwrap_or_else(|| default.container.clone()),
         }
     }
 
-    fn logs(&mut self, written: written::Logs) -> IngressLogs {
+    fn logs(&mut self, written: schema::Logs) -> IngressLogs {
         let format = self.format(written.log_format.as_deref(), written.fields);
         IngressLogs { place: self.place(written.namespace, written.selector, written.container), format }
     }
@@ -196,7 +203,7 @@ impl Reader<'_> {
         Format::Json(keys)
     }
 
-    fn metrics(&mut self, written: written::Metrics) -> IngressMetrics {
+    fn metrics(&mut self, written: schema::Metrics) -> IngressMetrics {
         let (port, path) = match written.controller {
             Controller::IngressNginx => (10254, "/metrics"),
             Controller::Traefik => (9100, "/metrics"),
@@ -219,7 +226,7 @@ impl Reader<'_> {
         }
     }
 
-    fn prometheus(&mut self, written: written::Prometheus) -> Option<Prometheus> {
+    fn prometheus(&mut self, written: schema::Prometheus) -> Option<Prometheus> {
         let question = match (written.controller, written.query, written.sight) {
             (Some(Controller::Istio), None, None) => {
                 self.problem("sight", "name the samples of Istio's gateways, such as up{app=\"istio-ingressgateway\"}");
@@ -254,7 +261,7 @@ impl Reader<'_> {
         Some(Prometheus { server: server?, question: question?, gap, any_host: written.any_host })
     }
 
-    fn loki(&mut self, written: written::Loki) -> Option<Loki> {
+    fn loki(&mut self, written: schema::Loki) -> Option<Loki> {
         let question = match (written.selector, written.query, written.sight) {
             (Some(selector), None, None) => {
                 let format = self.format(written.log_format.as_deref(), written.fields);
@@ -281,7 +288,7 @@ impl Reader<'_> {
         Some(Loki { server, question: question?, max_silence })
     }
 
-    fn gcp(&mut self, written: written::GcpLogging) -> Option<GcpLogging> {
+    fn gcp(&mut self, written: schema::GcpLogging) -> Option<GcpLogging> {
         let sound =
             |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
         for (field, text) in [("project", Some(&written.project)), ("cluster", written.cluster.as_ref())] {

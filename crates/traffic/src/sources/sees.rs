@@ -2,7 +2,9 @@
 //!
 //! Its format, or the controller whose counters it reads, says so; the operator says it where neither does, or better.
 
-use super::{Controller, GcpLogging, IngressMetrics, Kind, Loki, LokiQuestion, Place, Prometheus, Question, Source};
+use super::{
+    Controller, GcpLogging, IngressMetrics, Kind, Loki, LokiQuestion, PodSelector, Prometheus, Question, Source,
+};
 use crate::line::Format;
 use crate::ways_in::kinds::RouteKind;
 
@@ -102,7 +104,7 @@ impl Source {
 
     /// The pods that it reads, if it reads them itself.
     #[must_use]
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&PodSelector> {
         place(&self.kind)
     }
 
@@ -126,7 +128,7 @@ fn product(kind: &Kind) -> Option<Controller> {
 }
 
 /// `auto` reads every format; that its pods are Traefik's or Envoy's is said by their labels, and else they are ingress-nginx'.
-fn by_format(format: &Format, place: Option<&Place>) -> Option<Controller> {
+fn by_format(format: &Format, place: Option<&PodSelector>) -> Option<Controller> {
     match format {
         Format::Nginx | Format::NginxJson => Some(Controller::IngressNginx),
         Format::TraefikJson => Some(Controller::Traefik),
@@ -144,7 +146,7 @@ fn by_label(name: Option<&str>) -> Controller {
     }
 }
 
-fn place(kind: &Kind) -> Option<&Place> {
+fn place(kind: &Kind) -> Option<&PodSelector> {
     match kind {
         Kind::IngressLogs(logs) => Some(&logs.place),
         Kind::IngressMetrics(metrics) => Some(&metrics.place),
@@ -153,7 +155,7 @@ fn place(kind: &Kind) -> Option<&Place> {
 }
 
 /// Envoy Gateway runs proxies of its own for each Gateway, and labels them: a selector may choose one of them.
-fn one_gateway(place: &Place) -> Option<Vec<String>> {
+fn one_gateway(place: &PodSelector) -> Option<Vec<String>> {
     let name = label(place, "gateway.envoyproxy.io/owning-gateway-name");
     let namespace = label(place, "gateway.envoyproxy.io/owning-gateway-namespace");
     match (namespace, name) {
@@ -166,7 +168,7 @@ fn one_gateway(place: &Place) -> Option<Vec<String>> {
 }
 
 /// The value that a selector demands of a label.
-fn label<'a>(place: &'a Place, key: &str) -> Option<&'a str> {
+fn label<'a>(place: &'a PodSelector, key: &str) -> Option<&'a str> {
     place.selector.split(',').find_map(|part| {
         let (name, value) = part.split_once('=')?;
         (name.trim() == key).then(|| value.trim_start_matches('=').trim())

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use hotdesk_slots::address::is_safe;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::read::Reader;
-use super::written::{self, Header};
+use super::schema::{self, Header};
 use super::{Auth, Server, Value};
 
 /// What stands in these is never written into values.
@@ -17,7 +17,7 @@ impl Reader<'_> {
     pub(super) fn server(
         &mut self,
         url: &str,
-        auth: written::Auth,
+        auth: schema::Auth,
         headers: impl IntoIterator<Item = (String, Header)>,
         ca_file: Option<PathBuf>,
     ) -> Option<Server> {
@@ -47,7 +47,7 @@ impl Reader<'_> {
         None
     }
 
-    fn auth(&mut self, written: written::Auth) -> Auth {
+    fn auth(&mut self, written: schema::Auth) -> Auth {
         match (written.bearer_token_file, written.username, written.password_file) {
             (None, None, None) => Auth::None,
             (Some(file), None, None) => Auth::Bearer(file),
@@ -65,14 +65,14 @@ impl Reader<'_> {
     fn header(&mut self, name: &str, value: Header) -> Option<(HeaderName, Value)> {
         let header = HeaderName::from_bytes(name.as_bytes()).ok();
         if matches!((&header, &value), (Some(header), Header::Plain(_)) if SECRET.contains(header)) {
-            self.problem("headers", &format!("{} holds a secret: write auth, or {{file: …}}", plain(name)));
+            self.problem("headers", &format!("{} holds a secret: write auth, or {{file: …}}", sanitize_short(name)));
         }
         let value = match value {
-            Header::File(written::InFile { file }) => Some(Value::File(file)),
+            Header::File(schema::InFile { file }) => Some(Value::File(file)),
             Header::Plain(text) => HeaderValue::from_str(&text).ok().map(Value::Plain),
         };
         if header.is_none() || value.is_none() {
-            self.problem("headers", &format!("{} cannot be sent as a header", plain(name)));
+            self.problem("headers", &format!("{} cannot be sent as a header", sanitize_short(name)));
         }
         Some((header?, value?))
     }

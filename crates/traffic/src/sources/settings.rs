@@ -10,7 +10,7 @@ use hotdesk_slots::duration::positive;
 use hotdesk_slots::window::{Windows, office_hours};
 use jiff::SignedDuration;
 
-use super::{Defaults, Place, Source, default, read, share};
+use super::{Defaults, PodSelector, Source, default, read, share};
 use crate::line::Format;
 use crate::pod_usage;
 
@@ -90,7 +90,7 @@ impl TrafficSettings {
     /// Reads all of them. A variable that is there and empty is an empty value, as it is for the reaper.
     pub fn read<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
         let mut reader = Reader { get, problems: Vec::new() };
-        let place = Place {
+        let place = PodSelector {
             namespace: reader.text(variable::INGRESS_NAMESPACE, default::NAMESPACE),
             selector: reader.text(variable::INGRESS_SELECTOR, default::SELECTOR),
             container: reader.text(variable::INGRESS_CONTAINER, default::CONTAINER),

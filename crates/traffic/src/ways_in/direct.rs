@@ -1,6 +1,6 @@
 //! Which Services and pods of the slot are reached past every controller, so that their requests are in no log?
 
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use super::boolean::is_on;
@@ -86,7 +86,7 @@ fn of_pod(pod: &Pod) -> Option<String> {
     let ports: Vec<String> = containers
         .flat_map(|container| container.ports.iter().flatten())
         .filter_map(|port| port.host_port.filter(|port| *port > 0))
-        .map(|port| plain(&port.to_string()))
+        .map(|port| sanitize_short(&port.to_string()))
         .collect();
     (!ports.is_empty())
         .then(|| format!("has the port {} of its node, where requests reach it past every controller", list(&ports)))

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
@@ -42,8 +42,11 @@ fn of_ingress(ingress: &Ingress, target: &Target<'_>) -> Option<Unwatched> {
     };
     let (key, _) = ingress.metadata.annotations.iter().flatten().find(leads)?;
     let about = called("Ingress", namespace, ingress.metadata.name.as_deref().unwrap_or_default());
-    let why =
-        format!("leads into {slot} by {}, and its requests are told as those of {}", plain(key), plain(namespace));
+    let why = format!(
+        "leads into {slot} by {}, and its requests are told as those of {}",
+        sanitize_short(key),
+        sanitize_short(namespace)
+    );
     Some(Unwatched::new(about, why, FIX))
 }
 
@@ -61,7 +64,7 @@ fn of_route(route: &Route, found: &WaysIn, sources: &[Source]) -> Option<Unwatch
     }
     let whose = match route.object.namespace.as_str() {
         "" => "under no name of a slot".to_owned(),
-        namespace => format!("as those of {}", plain(namespace)),
+        namespace => format!("as those of {}", sanitize_short(namespace)),
     };
     let why = format!("leads into {slot}, and its requests are told {whose}");
     Some(Unwatched::new(route.called(), why, "put the route into the slot, where its requests are the slot's"))
@@ -75,8 +78,8 @@ fn of_alias(service: &Service, target: &Target<'_>) -> Option<Unwatched> {
     let about = called("Service", namespace, service.metadata.name.as_deref().unwrap_or_default());
     let why = format!(
         "is another name of {}, so requests to {slot} may be told as those of {}",
-        plain(host),
-        plain(namespace)
+        sanitize_short(host),
+        sanitize_short(namespace)
     );
     Some(Unwatched::new(about, why, FIX))
 }
@@ -92,14 +95,17 @@ fn of_slice(slice: &EndpointSlice, target: &Target<'_>) -> Option<Unwatched> {
         pods.find(|pod| pod.namespace.as_deref() == Some(slot))?.name.as_ref()
     };
     let listed = match address {
-        Some(address) => format!("the address {}", plain(address)),
-        None => format!("the pod {}", plain(of_pod()?)),
+        Some(address) => format!("the address {}", sanitize_short(address)),
+        None => format!("the pod {}", sanitize_short(of_pod()?)),
     };
     let about = called("EndpointSlice", namespace, slice.metadata.name.as_deref().unwrap_or_default());
     let labels = slice.metadata.labels.as_ref();
     let service = labels.and_then(|labels| labels.get("kubernetes.io/service-name"));
-    let by = service.map_or_else(String::new, |name| format!(" by the Service {}", plain(name)));
-    let why = format!("lists {listed} of {slot}, so requests to it{by} may be told as those of {}", plain(namespace));
+    let by = service.map_or_else(String::new, |name| format!(" by the Service {}", sanitize_short(name)));
+    let why = format!(
+        "lists {listed} of {slot}, so requests to it{by} may be told as those of {}",
+        sanitize_short(namespace)
+    );
     Some(Unwatched::new(about, why, FIX))
 }
 

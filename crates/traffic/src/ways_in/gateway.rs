@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use serde_json::Value;
 
 use super::kinds::{GATEWAY_API, LISTENER_SETS, ServedBy};
@@ -152,7 +152,8 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
     if parent.kind == "Service" && parent.group.is_empty() {
         return None;
     }
-    let to = format!("{} {}/{}", plain(parent.kind), plain(parent.namespace), plain(parent.name));
+    let to =
+        format!("{} {}/{}", sanitize_short(parent.kind), sanitize_short(parent.namespace), sanitize_short(parent.name));
     let unclear = |why: String| {
         let fix = "repair the route or take it away; it is not known what serves it";
         Some(Unwatched::new(route.called(), why, fix))
@@ -172,7 +173,7 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
     let Some((class, controller)) = known else {
         return unclear(format!(
             "is attached to the {to} of the class {}, of which there is no GatewayClass",
-            plain(class)
+            sanitize_short(class)
         ));
     };
     let sees = |source: &&Source| {
@@ -186,7 +187,7 @@ fn of_parent(route: &Route, parent: &Parent<'_>, found: &WaysIn, sources: &[Sour
     if witnesses.is_empty() {
         let why = format!(
             "is attached to the {to}, which {} serves, and no source reads what comes that way",
-            plain(controller)
+            sanitize_short(controller)
         );
         return Some(Unwatched::new(route.called(), why, add_source(controller, route.kind)));
     }
@@ -252,8 +253,8 @@ fn of_policies(grant: &Named, found: &WaysIn) -> Option<Unwatched> {
     let from = grant.list("/spec/from").iter().find(asks)?;
     let why = format!(
         "lets the kind {} of {} ask Services of the slot, and no log and no counter says so",
-        plain(text(from, "kind")),
-        plain(text(from, "namespace"))
+        sanitize_short(text(from, "kind")),
+        sanitize_short(text(from, "namespace"))
     );
     let fix = "take it away, and let that ask a Service that is in no slot";
     Some(Unwatched::new(called("ReferenceGrant", &found.slot, &grant.name), why, fix))

@@ -3,7 +3,7 @@
 //! An Ingress belongs to the controller of its class. It may also turn its access log off, hand its connections on
 //! undecrypted, or answer by a snippet: what it serves is then never seen, however many others the log shows.
 
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
 use super::boolean::{is_off, is_on};
@@ -98,7 +98,7 @@ fn served_by<'a>(
         let Some(object) = found.ingress_classes.iter().find(known) else {
             let why = format!(
                 "is of class {}, of which there is no IngressClass, so it is not known what serves it",
-                plain(class)
+                sanitize_short(class)
             );
             let fix = "if a source reads that controller, name the class in reaper.ingress.classes (--ingress-class)";
             return Err(Unwatched::new(about.to_owned(), why, fix));
@@ -135,7 +135,7 @@ fn of_no_class<'a>(
         if group.is_empty() {
             let why = format!(
                 "is of no class, so the controller {} may serve it, and no source reads that one",
-                plain(&served.controller)
+                sanitize_short(&served.controller)
             );
             return Err(Unwatched::new(
                 about,
@@ -161,7 +161,7 @@ impl Served<'_> {
     fn told(&self, by_default: bool) -> String {
         match self.class {
             _ if by_default => "none, so of the default one".to_owned(),
-            Class::Field(class) | Class::Annotation(class) => plain(class),
+            Class::Field(class) | Class::Annotation(class) => sanitize_short(class),
         }
     }
 }
@@ -191,7 +191,7 @@ fn kind() -> Option<&'static RouteKind> {
 }
 
 fn unnamed(about: String, class: &str, classes: &[String]) -> Unwatched {
-    let class = if class.is_empty() { "\"\" (none)".to_owned() } else { plain(class) };
+    let class = if class.is_empty() { "\"\" (none)".to_owned() } else { sanitize_short(class) };
     let why = format!("is of the class {class}, and only those of {} are read", list(classes));
     Unwatched::new(
         about,
@@ -205,7 +205,10 @@ fn unread(about: String, controllers: &[(String, String)]) -> Unwatched {
         let fix = "add one, or name in `sees` of a source what it reads (docs/sources.md)";
         return Unwatched::new(about, "is read by no source, for none of them reads Ingresses", fix);
     };
-    let why = format!("is of class {class}, which the controller {} serves, and no source reads that one", plain(name));
+    let why = format!(
+        "is of class {class}, which the controller {} serves, and no source reads that one",
+        sanitize_short(name)
+    );
     let add = kind().map(|kind| add_source(name, kind)).unwrap_or_default();
     Unwatched::new(about, why, format!("{add}, or name the class in reaper.ingress.classes if one does"))
 }
@@ -288,8 +291,8 @@ fn hides(ingress: &Ingress, found: &WaysIn, source: &Source) -> Option<Hides> {
     let mut annotations = ingress.metadata.annotations.iter().flatten();
     let by_annotation = annotations.find_map(|(key, value)| {
         let (why, from) = silences(key, value, ingress)?;
-        let name = ingress.metadata.name.as_deref().map(plain).unwrap_or_default();
-        let fix = format!("kubectl -n {} annotate ingress {name} {}-", found.slot, plain(key));
+        let name = ingress.metadata.name.as_deref().map(sanitize_short).unwrap_or_default();
+        let fix = format!("kubectl -n {} annotate ingress {name} {}-", found.slot, sanitize_short(key));
         from.hides(source).then(|| Hides { about: about.clone(), why, fix, from })
     });
     let by_settings = || {

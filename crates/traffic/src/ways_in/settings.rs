@@ -11,7 +11,7 @@ pub mod traefik;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 
 use self::nginx::Nginx;
 use self::traefik::{LikeNginx, Traefik};
@@ -178,8 +178,8 @@ pub(super) fn streams(found: &WaysIn) -> Vec<Unwatched> {
             }
             let why = format!(
                 "passes the port {} on to {}, and such a session is logged at its end and without a name",
-                plain(port),
-                plain(service)
+                sanitize_short(port),
+                sanitize_short(service)
             );
             let one = Unwatched::new(about.clone(), why, "take the port out of it; no source sees who uses it");
             if !all.contains(&one) {

@@ -6,10 +6,10 @@ use std::sync::{LazyLock, Mutex};
 use globset::GlobSet;
 use hotdesk_traffic::attribute::{ForeignRoute, Known, Names, Neighbour, Service, Streams};
 use hotdesk_traffic::gcp;
-use hotdesk_traffic::log::tally::{Tally, Watch};
+use hotdesk_traffic::log::scan::{LogScan, ScanWindow};
 use hotdesk_traffic::log::{agents, question};
-use hotdesk_traffic::sight::{Look, Sight, Traffic, judge};
-use hotdesk_traffic::sources::{self, Defaults, Kind, LokiQuestion, Place, Source};
+use hotdesk_traffic::observation::{Observation, Traffic, TrafficVerdict, judge};
+use hotdesk_traffic::sources::{self, Defaults, Kind, LokiQuestion, PodSelector, Source};
 use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 use serde::Deserialize;
@@ -109,12 +109,12 @@ impl Case {
             By::Loki => of_loki(&watch, &lines),
             By::Google => of_google(&watch, &lines),
         };
-        let traffic = Traffic { looks: vec![look], ..Traffic::default() };
+        let traffic = Traffic { observations: vec![look], ..Traffic::default() };
         let silent = self.settings["silenceIsFine"] == true;
         match judge(&traffic, watch.since, silent) {
-            Sight::Somebody(hit) => Found { verdict: "Active", reason: hit.detail() },
-            Sight::Nobody(how) => Found { verdict: "Idle", reason: how },
-            Sight::Blind(why) => Found { verdict: "Unknown", reason: why },
+            TrafficVerdict::Used(hit) => Found { verdict: "Active", reason: hit.detail() },
+            TrafficVerdict::Quiet(how) => Found { verdict: "Idle", reason: how },
+            TrafficVerdict::Inconclusive(why) => Found { verdict: "Unknown", reason: why },
         }
     }
 
@@ -128,12 +128,12 @@ impl Case {
             source["url"] = json!("http://loki.example.com");
             source["selector"] = json!("{container=\"controller\"}");
         }
-        let place = Place { namespace: String::new(), selector: String::new(), container: String::new() };
+        let place = PodSelector { namespace: String::new(), selector: String::new(), container: String::new() };
         let defaults = Defaults { place, format: hotdesk_traffic::line::Format::Auto };
         sources::read(&json!([source]).to_string(), &defaults).unwrap().remove(0)
     }
 
-    fn watch(&self, source: &Source) -> Watch {
+    fn watch(&self, source: &Source) -> ScanWindow {
         let format = match &source.kind {
             Kind::IngressLogs(logs) => logs.format.clone(),
             Kind::Loki(loki) => match &loki.question {
@@ -142,7 +142,7 @@ impl Case {
             },
             other => panic!("{}: {other:?}", self.id),
         };
-        Watch {
+        ScanWindow {
             format,
             names: Names::of(&self.slot, &self.known()),
             slot: self.slot.clone(),
@@ -285,8 +285,8 @@ const DOUBTS: [(&str, &str); 42] = [
 /// How long a line may be that is kept as a whole.
 const TOO_LONG: usize = 256 * 1024;
 
-fn tally(watch: &Watch, lines: &[String]) -> Tally {
-    let mut tally = Tally::default();
+fn tally(watch: &ScanWindow, lines: &[String]) -> LogScan {
+    let mut tally = LogScan::default();
     for line in lines {
         let line = format!("{} {line}", moment());
         let taken = if line.len() > TOO_LONG {
@@ -303,8 +303,8 @@ fn tally(watch: &Watch, lines: &[String]) -> Tally {
 }
 
 /// A Loki gives what it is asked for.
-fn of_loki(watch: &Watch, lines: &[String]) -> Look {
-    let watch = &Watch { max_unparsed: 1.0, ..watch.clone() };
+fn of_loki(watch: &ScanWindow, lines: &[String]) -> Observation {
+    let watch = &ScanWindow { max_unparsed: 1.0, ..watch.clone() };
     let asked = question::of(&watch.names, &watch.format);
     let (pointing, readable) =
         (compiled(&asked.pointing), asked.readable.iter().map(|text| compiled(text)).collect::<Vec<_>>());
@@ -313,7 +313,7 @@ fn of_loki(watch: &Watch, lines: &[String]) -> Look {
         line.len() > TOO_LONG || pointing.is_match(line) || !readable.iter().any(|regex| regex.is_match(line))
     };
     let mut found = tally(watch, &lines.iter().filter(fetched).rev().cloned().collect::<Vec<_>>());
-    found.add_newest(&tally(&Watch { since: watch.now, ..watch.clone() }, lines));
+    found.add_newest(&tally(&ScanWindow { since: watch.now, ..watch.clone() }, lines));
     look(watch, found)
 }
 
@@ -327,15 +327,15 @@ fn compiled(text: &str) -> Regex {
 }
 
 /// Google holds a line of JSON as an object, and gives what it is asked for, newest first; and then the newest lines of anybody.
-fn of_google(watch: &Watch, lines: &[String]) -> Look {
-    let watch = &Watch { max_unparsed: 1.0, ..watch.clone() };
+fn of_google(watch: &ScanWindow, lines: &[String]) -> Observation {
+    let watch = &ScanWindow { max_unparsed: 1.0, ..watch.clone() };
     let asks = gcp::asks(&watch.format, &watch.names);
     let is_fetched = |line: &&String| match object(line) {
         Some(json) => asks.iter().any(|ask| is_asked(ask, Some(&json), &json.to_string())),
         None => asks.iter().any(|ask| is_asked(ask, None, line)),
     };
     let mut found = of_entries(watch, lines.iter().rev().filter(is_fetched));
-    found.add_newest(&of_entries(&Watch { since: watch.now, ..watch.clone() }, lines.iter().rev()));
+    found.add_newest(&of_entries(&ScanWindow { since: watch.now, ..watch.clone() }, lines.iter().rev()));
     look(watch, found)
 }
 
@@ -343,14 +343,14 @@ fn object(line: &str) -> Option<Value> {
     serde_json::from_str::<Value>(line).ok().filter(Value::is_object)
 }
 
-fn of_entries<'l>(watch: &Watch, lines: impl Iterator<Item = &'l String>) -> Tally {
+fn of_entries<'l>(watch: &ScanWindow, lines: impl Iterator<Item = &'l String>) -> LogScan {
     let entry = |line: &String| match object(line) {
         Some(payload) => json!({"timestamp": moment(), "jsonPayload": payload}),
         None => json!({"timestamp": moment(), "textPayload": format!("{line}\n")}),
     };
     let page = json!({"entries": lines.map(entry).collect::<Vec<_>>()}).to_string();
     let entries = gcp::read(page.as_bytes()).unwrap().entries;
-    let mut tally = Tally::default();
+    let mut tally = LogScan::default();
     let _hit = entries.iter().any(|entry| tally.take(watch, &entry.line()).is_break());
     tally
 }
@@ -384,9 +384,9 @@ fn holds(json: &Value, word: &str) -> bool {
     }
 }
 
-fn look(watch: &Watch, tally: Tally) -> Look {
+fn look(watch: &ScanWindow, tally: LogScan) -> Observation {
     let (seen, doubts, samples) = (tally.seen(), tally.doubts(watch), tally.samples);
-    Look {
+    Observation {
         source: "the source".to_owned(),
         hit: tally.hit,
         doubts,

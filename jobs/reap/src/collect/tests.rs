@@ -29,7 +29,7 @@ const OURS: &str = "2026-11-23T19:55:00.5Z 203.0.113.9 - - [23/Nov/2026:19:55:00
 
 /// An API server in memory: an old release, one controller pod, and a log in which nobody asked for the slot.
 #[derive(Debug, Clone)]
-struct World {
+struct FakeCluster {
     records: Vec<Value>,
     ingresses: Vec<Value>,
     pods: Vec<Value>,
@@ -43,7 +43,7 @@ struct World {
     /// What is said of lists, beside their items.
     list: Value,
     /// Happens when the log is read.
-    meanwhile: Option<fn(&mut World)>,
+    meanwhile: Option<fn(&mut FakeCluster)>,
     /// How long that takes, the first time.
     slow: Duration,
     /// How often a record of helm's was read.
@@ -79,8 +79,8 @@ fn controller(name: &str) -> Value {
     })
 }
 
-fn idle() -> World {
-    World {
+fn idle() -> FakeCluster {
+    FakeCluster {
         records: vec![record(1, "2026-11-23T12:00:00Z", "2026-11-23T12:00:00Z")],
         ingresses: vec![],
         pods: vec![controller("controller-a")],
@@ -98,7 +98,7 @@ fn idle() -> World {
     }
 }
 
-impl World {
+impl FakeCluster {
     fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
@@ -159,7 +159,7 @@ fn path_of(record: &Value) -> Option<String> {
     Some(format!("/api/v1/namespaces/mew/secrets/{}", record["metadata"]["name"].as_str()?))
 }
 
-fn looked(world: World) -> (Verdict, Evidence) {
+fn looked(world: FakeCluster) -> (Verdict, Evidence) {
     let mut looks = Vec::new();
     looked_each(world, &mut [|_| {}], &mut looks);
     let (verdict, evidence, _) = looks.remove(0);
@@ -167,7 +167,11 @@ fn looked(world: World) -> (Verdict, Evidence) {
 }
 
 /// Looks once behind each change, and says how many records were read for it.
-fn looked_each(world: World, changes: &mut [fn(&mut World)], looks: &mut Vec<(Verdict, Evidence, usize)>) {
+fn looked_each(
+    world: FakeCluster,
+    changes: &mut [fn(&mut FakeCluster)],
+    observations: &mut Vec<(Verdict, Evidence, usize)>,
+) {
     let world = Arc::new(Mutex::new(world));
     let shared = world.clone();
     let service = tower::service_fn(move |request: Request<Body>| {
@@ -200,13 +204,13 @@ fn looked_each(world: World, changes: &mut [fn(&mut World)], looks: &mut Vec<(Ve
             change(&mut world.lock().unwrap());
             let (verdict, evidence) = collector.verdict(&mut memory).await;
             let read = std::mem::take(&mut world.lock().unwrap().records_read);
-            looks.push((verdict, evidence, read));
+            observations.push((verdict, evidence, read));
         }
     });
 }
 
 #[track_caller]
-fn check(change: impl FnOnce(&mut World), state: VerdictState, reason: &str) {
+fn check(change: impl FnOnce(&mut FakeCluster), state: VerdictState, reason: &str) {
     let mut world = idle();
     change(&mut world);
     let (verdict, _) = looked(world);
@@ -225,7 +229,8 @@ fn a_request_within_the_window_is_seen() {
 
 #[test]
 fn a_deploy_while_the_logs_are_read_is_seen() {
-    let deploy: fn(&mut World) = |world| world.records.push(record(2, "2026-11-23T19:59:59Z", "2026-11-23T19:59:59Z"));
+    let deploy: fn(&mut FakeCluster) =
+        |world| world.records.push(record(2, "2026-11-23T19:59:59Z", "2026-11-23T19:59:59Z"));
     check(|world| world.meanwhile = Some(deploy), VerdictState::Active, "revision 2");
 }
 
@@ -234,8 +239,8 @@ fn a_window_that_grows_while_the_logs_are_read_is_not_taken_for_read() {
     let lapsed = json!({"claim": {"users": ["bob"], "until": "2026-11-23T17:00:00Z"}});
     let ours = OURS.replace("19:55:00", "19:25:00");
     check(|world| (world.spec, world.log) = (lapsed.clone(), OTHERS.to_owned() + &ours), VerdictState::Idle, "30 min");
-    let freed: fn(&mut World) = |world| world.spec = json!({});
-    let freed = |world: &mut World| {
+    let freed: fn(&mut FakeCluster) = |world| world.spec = json!({});
+    let freed = |world: &mut FakeCluster| {
         (world.spec, world.log, world.meanwhile) = (lapsed, OTHERS.to_owned() + &ours, Some(freed));
     };
     check(freed, VerdictState::Unknown, "ingress-logs was read for less than the window");
@@ -243,7 +248,7 @@ fn a_window_that_grows_while_the_logs_are_read_is_not_taken_for_read() {
 
 #[test]
 fn a_record_is_read_again_only_if_it_was_written() {
-    let upgrade: fn(&mut World) =
+    let upgrade: fn(&mut FakeCluster) =
         |world| world.records = vec![record(1, "2026-11-23T19:59:59Z", "2026-11-23T19:59:58Z")];
     let mut looks = Vec::new();
     looked_each(idle(), &mut [|_| {}, |_| {}, upgrade, |world| world.records.clear()], &mut looks);
@@ -251,7 +256,7 @@ fn a_record_is_read_again_only_if_it_was_written() {
     let (idle, active, kept) = (VerdictState::Idle, VerdictState::Active, VerdictState::Kept);
     assert_eq!(seen, [(idle, 1), (idle, 0), (active, 1), (kept, 0)]);
     // A record without a version is as good as written each time.
-    let unversioned = |world: &mut World| world.records[0]["metadata"]["resourceVersion"] = json!("");
+    let unversioned = |world: &mut FakeCluster| world.records[0]["metadata"]["resourceVersion"] = json!("");
     let mut looks = Vec::new();
     looked_each(idle_for_long(), &mut [unversioned], &mut looks);
     assert_eq!(looks[0].2, 2);
@@ -259,23 +264,23 @@ fn a_record_is_read_again_only_if_it_was_written() {
 
 #[test]
 fn a_request_while_a_long_log_is_read_is_seen() {
-    let ask: fn(&mut World) = |world| world.log += &OURS.replace("19:55:00.5Z", "20:00:00.5Z");
+    let ask: fn(&mut FakeCluster) = |world| world.log += &OURS.replace("19:55:00.5Z", "20:00:00.5Z");
     // By a clock that is minutes behind, and by one that was set back during the run.
-    let late: fn(&mut World) = |world| world.log += OURS;
-    let set_back: fn(&mut World) = |world| world.log += &OURS.replace("19:55:00.5Z", "19:01:00.5Z");
+    let late: fn(&mut FakeCluster) = |world| world.log += OURS;
+    let set_back: fn(&mut FakeCluster) = |world| world.log += &OURS.replace("19:55:00.5Z", "19:01:00.5Z");
     let slow =
-        |world: &mut World, meanwhile| (world.meanwhile, world.slow) = (Some(meanwhile), Duration::from_secs(40));
+        |world: &mut FakeCluster, meanwhile| (world.meanwhile, world.slow) = (Some(meanwhile), Duration::from_secs(40));
     for meanwhile in [ask, late, set_back] {
         check(|world| slow(world, meanwhile), VerdictState::Active, "mew-web-80");
     }
-    let busy: fn(&mut World) = |world| {
+    let busy: fn(&mut FakeCluster) = |world| {
         world.log += OURS;
         (0..600).for_each(|number| world.log += &OTHERS.replace("18:00:00.5", &format!("19:59:00.{number:03}")));
     };
     check(|world| slow(world, busy), VerdictState::Active, "mew-web-80");
-    let others: fn(&mut World) = |world| world.log += &OTHERS.replace("18:00:00", "19:59:00");
+    let others: fn(&mut FakeCluster) = |world| world.log += &OTHERS.replace("18:00:00", "19:59:00");
     check(|world| slow(world, others), VerdictState::Idle, "");
-    let rotated: fn(&mut World) = |world| world.log = OTHERS.replace("18:00:00", "19:59:00");
+    let rotated: fn(&mut FakeCluster) = |world| world.log = OTHERS.replace("18:00:00", "19:59:00");
     check(|world| slow(world, rotated), VerdictState::Unknown, "does not go on where its reading ended");
     // What comes after the verdict is the next look's.
     check(|world| world.meanwhile = Some(ask), VerdictState::Idle, "");
@@ -289,13 +294,13 @@ fn a_deploy_by_a_clock_that_is_hours_behind_is_seen() {
 
 #[test]
 fn a_log_that_breaks_off_between_two_lines_is_not_whole() {
-    let cut = |world: &mut World| world.end = Some("2026-11-23T19:55:00.5Z 203.0.113.9 - - [23/Nov".to_owned());
+    let cut = |world: &mut FakeCluster| world.end = Some("2026-11-23T19:55:00.5Z 203.0.113.9 - - [23/Nov".to_owned());
     check(cut, VerdictState::Unknown, "it broke off before its end, at 18:00:00 UTC");
-    let set_back = |world: &mut World| world.end = Some(OURS.replace("19:55:00.5Z", "17:55:00.5Z"));
+    let set_back = |world: &mut FakeCluster| world.end = Some(OURS.replace("19:55:00.5Z", "17:55:00.5Z"));
     check(set_back, VerdictState::Unknown, "it broke off before its end, at 18:00:00 UTC");
-    let empty = |world: &mut World| (world.log, world.end) = (String::new(), Some(OTHERS.to_owned()));
+    let empty = |world: &mut FakeCluster| (world.log, world.end) = (String::new(), Some(OTHERS.to_owned()));
     check(empty, VerdictState::Unknown, "it broke off before its end, at its beginning");
-    let error = |world: &mut World| world.end = Some("unable to retrieve container logs".to_owned());
+    let error = |world: &mut FakeCluster| world.end = Some("unable to retrieve container logs".to_owned());
     check(error, VerdictState::Unknown, "unable to retrieve container logs");
 }
 
@@ -313,7 +318,7 @@ fn an_ingress_that_is_not_logged_leaves_the_slot_alone() {
 
 #[test]
 fn a_controller_pod_that_changes_while_logs_are_read_is_seen() {
-    let replace: fn(&mut World) = |world| world.pods = vec![controller("controller-b")];
+    let replace: fn(&mut FakeCluster) = |world| world.pods = vec![controller("controller-b")];
     check(|world| world.meanwhile = Some(replace), VerdictState::Unknown, "changed while their logs were read");
     check(|world| world.replica_sets.clear(), VerdictState::Unknown, "ReplicaSet controller is not among those");
 }
@@ -321,7 +326,7 @@ fn a_controller_pod_that_changes_while_logs_are_read_is_seen() {
 /// The log was rotated twenty minutes ago.
 fn rotated(covered: &Value) -> (Verdict, Evidence) {
     let log = OTHERS.replace("18:00:00", "19:40:00");
-    looked(World { log, status: json!({"covered": covered}), ..idle() })
+    looked(FakeCluster { log, status: json!({"covered": covered}), ..idle() })
 }
 
 fn covered(evidence: &Evidence) -> (String, String, String) {
@@ -359,7 +364,7 @@ fn what_several_runs_have_read_counts_as_one_reading_if_there_is_no_gap() {
 fn a_request_ends_what_was_covered_without_one() {
     let covered = json!([{"source": "ingress-logs", "settings": "0", "since": "2026-11-23T18:59:00Z", "through": "2026-11-23T19:50:00Z"}]);
     let (verdict, evidence) =
-        looked(World { log: format!("{OTHERS}{OURS}"), status: json!({"covered": covered}), ..idle() });
+        looked(FakeCluster { log: format!("{OTHERS}{OURS}"), status: json!({"covered": covered}), ..idle() });
     assert_eq!(verdict.state, VerdictState::Active);
     assert_eq!(evidence.traffic.unwrap().covered, []);
 }
@@ -368,13 +373,13 @@ fn a_request_ends_what_was_covered_without_one() {
 fn a_log_covers_nothing_while_requests_come_past_it() {
     let annotations = json!({"nginx.ingress.kubernetes.io/enable-access-log": "false"});
     let silent = json!({"metadata": {"name": "web", "annotations": annotations}});
-    let (verdict, evidence) = looked(World { ingresses: vec![silent], ..idle() });
+    let (verdict, evidence) = looked(FakeCluster { ingresses: vec![silent], ..idle() });
     assert_eq!(verdict.state, VerdictState::Unknown);
     assert_eq!(evidence.traffic.unwrap().covered, []);
 }
 
 /// Two lines of others, of which the first is from the container's start.
-fn idle_for_long() -> World {
+fn idle_for_long() -> FakeCluster {
     let log = format!("{}{OTHERS}", OTHERS.replace("18:00:00", "10:00:00"));
-    World { log, ..idle() }
+    FakeCluster { log, ..idle() }
 }

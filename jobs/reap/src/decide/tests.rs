@@ -5,8 +5,8 @@ use crate::helm::release::{Driver, State};
 use crate::sessions::Noting;
 use globset::{Glob, GlobSetBuilder};
 use hotdesk_slots::slot::{LastSession, LastWrite, ReleaseRevision, SlotStatus};
-use hotdesk_traffic::log::tally::Hit;
-use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::log::scan::SeenRequest;
+use hotdesk_traffic::observation::Observation;
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -48,19 +48,25 @@ fn release(name: &str, phase: Phase, deployed: i64) -> Release {
 }
 
 /// A slot with one old release, whose traffic was read in full and showed only others.
-struct Case {
+struct Query {
     slot: Slot,
     work: Work,
     sessions: Sessions,
     releases: Vec<Release>,
-    look: Look,
+    look: Observation,
 }
 
-fn idle() -> Case {
+fn idle() -> Query {
     let seen = "40 requests of all slots".to_owned();
-    let look =
-        Look { source: "ingress-logs".to_owned(), samples: 40, seen, from: ago(60), through: now(), ..Look::default() };
-    Case {
+    let look = Observation {
+        source: "ingress-logs".to_owned(),
+        samples: 40,
+        seen,
+        from: ago(60),
+        through: now(),
+        ..Observation::default()
+    };
+    Query {
         work: Work::default(),
         sessions: Sessions { noting: Ok(Noting::Ignored), pods: None },
         slot: Slot { status: Some(SlotStatus::default()), ..Slot::default() },
@@ -69,7 +75,7 @@ fn idle() -> Case {
     }
 }
 
-impl Case {
+impl Query {
     fn status(mut self, change: impl FnOnce(&mut SlotStatus)) -> Self {
         change(self.slot.status.get_or_insert_default());
         self
@@ -80,7 +86,7 @@ impl Case {
         self
     }
 
-    fn traffic(mut self, change: impl FnOnce(&mut Look)) -> Self {
+    fn traffic(mut self, change: impl FnOnce(&mut Observation)) -> Self {
         change(&mut self.look);
         self
     }
@@ -91,7 +97,7 @@ impl Case {
             releases: Some(Ok(self.releases)),
             work: Some(Ok(self.work)),
             sessions: Some(self.sessions),
-            traffic: Some(Traffic { looks: vec![self.look], ..Traffic::default() }),
+            traffic: Some(Traffic { observations: vec![self.look], ..Traffic::default() }),
         }
     }
 }
@@ -104,8 +110,8 @@ fn settled(evidence: &Evidence, rules: &Rules) -> Verdict {
 }
 
 #[track_caller]
-fn check(case: Case, state: VerdictState, reason: &str) {
-    let verdict = settled(&case.evidence(), &rules());
+fn check(query: Query, state: VerdictState, reason: &str) {
+    let verdict = settled(&query.evidence(), &rules());
     assert_eq!(verdict.state, state, "{}", verdict.reason);
     assert!(verdict.reason.contains(reason), "{}", verdict.reason);
 }
@@ -133,9 +139,9 @@ fn unknown_when_the_slot_or_the_releases_cannot_be_read() {
 #[test]
 fn keeps_a_slot_that_somebody_asked_to_keep() {
     let keep = |minutes| {
-        let mut case = idle();
-        case.slot.spec.keep_until = Some(Time(ago(minutes)));
-        case
+        let mut query = idle();
+        query.slot.spec.keep_until = Some(Time(ago(minutes)));
+        query
     };
     check(keep(-30), VerdictState::Kept, "asked to keep it until 20:30 UTC");
     check(keep(0), VerdictState::Idle, "");
@@ -189,11 +195,11 @@ fn finishes_at_once_what_an_earlier_run_began() {
         releases: vec![ReleaseRevision { name: name.to_owned(), revision }],
         until: None,
     };
-    let case = |reaping: Reaping| idle().releases(&[leaving.clone()]).status(|status| status.reaping = Some(reaping));
-    check(case(begun("web", 3)), VerdictState::Idle, "");
-    check(case(begun("web", 2)), VerdictState::Kept, "uninstalling");
-    check(case(begun("api", 3)), VerdictState::Kept, "uninstalling");
-    let used = case(begun("web", 3)).traffic(|traffic| traffic.hit = Some(hit()));
+    let query = |reaping: Reaping| idle().releases(&[leaving.clone()]).status(|status| status.reaping = Some(reaping));
+    check(query(begun("web", 3)), VerdictState::Idle, "");
+    check(query(begun("web", 2)), VerdictState::Kept, "uninstalling");
+    check(query(begun("api", 3)), VerdictState::Kept, "uninstalling");
+    let used = query(begun("web", 3)).traffic(|traffic| traffic.hit = Some(hit()));
     check(used, VerdictState::Active, "mew-web-80");
     let pending =
         idle().releases(&[release("web", Phase::Pending, 5)]).status(|status| status.reaping = Some(begun("web", 3)));
@@ -234,9 +240,9 @@ fn e10_e11_a_write_of_the_holder_is_use_for_a_window() {
 
 #[test]
 fn e36_a_label_on_a_lapsed_slot_is_no_claim() {
-    let mut case = claimed(idle(), 600);
-    case.slot.metadata.labels = Some([("team".to_owned(), "x".to_owned())].into());
-    check(case, VerdictState::Idle, "its claim lapsed");
+    let mut query = claimed(idle(), 600);
+    query.slot.metadata.labels = Some([("team".to_owned(), "x".to_owned())].into());
+    check(query, VerdictState::Idle, "its claim lapsed");
 }
 
 #[test]
@@ -259,25 +265,25 @@ fn unknown_when_a_record_cannot_be_read() {
     check(idle().releases(&used), VerdictState::Active, "web");
 }
 
-fn hit() -> Hit {
-    Hit { time: ago(12), upstream: "mew-web-80".to_owned(), path: Some("/cart".to_owned()) }
+fn hit() -> SeenRequest {
+    SeenRequest { time: ago(12), upstream: "mew-web-80".to_owned(), path: Some("/cart".to_owned()) }
 }
 
 #[test]
 fn a_request_is_use_even_where_others_are_in_doubt() {
-    let case = idle().traffic(|traffic| traffic.hit = Some(hit()));
-    check(case, VerdictState::Active, "a request for /cart was served by mew-web-80, 12 min ago");
-    let case = idle().traffic(|traffic| {
+    let query = idle().traffic(|traffic| traffic.hit = Some(hit()));
+    check(query, VerdictState::Active, "a request for /cart was served by mew-web-80, 12 min ago");
+    let query = idle().traffic(|traffic| {
         traffic.hit = Some(hit());
         traffic.doubts = vec!["a pod is Pending".to_owned()];
     });
-    check(case, VerdictState::Active, "/cart");
+    check(query, VerdictState::Active, "/cart");
 }
 
 #[test]
 fn any_doubt_is_unknown() {
-    let case = idle().traffic(|traffic| traffic.doubts = vec!["the log was rotated".to_owned(), "two".to_owned()]);
-    check(case, VerdictState::Unknown, "the log was rotated (and 1 more: see the log)");
+    let query = idle().traffic(|traffic| traffic.doubts = vec!["the log was rotated".to_owned(), "two".to_owned()]);
+    check(query, VerdictState::Unknown, "the log was rotated (and 1 more: see the log)");
     check(idle().traffic(|traffic| traffic.from = ago(59)), VerdictState::Unknown, "less than the window");
 }
 
@@ -285,24 +291,25 @@ fn any_doubt_is_unknown() {
 fn a_log_that_shows_nobody_proves_nothing() {
     check(idle().traffic(|traffic| traffic.samples = 0), VerdictState::Unknown, "--silence-is-fine");
     let fine = Rules { silence_is_fine: true, ..rules() };
-    let silent =
-        |change: fn(&mut Look)| settled(&idle().traffic(|t| t.samples = 0).traffic(change).evidence(), &fine).state;
+    let silent = |change: fn(&mut Observation)| {
+        settled(&idle().traffic(|t| t.samples = 0).traffic(change).evidence(), &fine).state
+    };
     assert_eq!(silent(|_| {}), VerdictState::Idle);
     assert_eq!(silent(|traffic| traffic.doubts = vec!["an empty log".to_owned()]), VerdictState::Unknown);
 }
 
 #[test]
 fn the_logs_are_read_only_if_everything_else_says_idle() {
-    let without = |case: Case| Evidence { traffic: None, ..case.evidence() };
+    let without = |query: Query| Evidence { traffic: None, ..query.evidence() };
     assert_eq!(decide(&without(idle()), &rules(), now()), Decision::AskTraffic);
-    for case in [idle().releases(&[]), idle().releases(&[release("web", Phase::Deployed, 5)])] {
-        assert!(matches!(decide(&without(case), &rules(), now()), Decision::Settled(_)));
+    for query in [idle().releases(&[]), idle().releases(&[release("web", Phase::Deployed, 5)])] {
+        assert!(matches!(decide(&without(query), &rules(), now()), Decision::Settled(_)));
     }
 }
 
 #[test]
 fn the_verdict_says_when_the_slot_goes_if_nobody_uses_it() {
-    let reap_at = |case: Case| settled(&case.evidence(), &rules()).reap_at;
+    let reap_at = |query: Query| settled(&query.evidence(), &rules()).reap_at;
     assert_eq!(reap_at(idle().traffic(|traffic| traffic.hit = Some(hit()))), Some(ago(12 - 60)));
     assert_eq!(reap_at(idle().releases(&[release("web", Phase::Pending, 10)])), Some(ago(10 - 60)));
 }
@@ -320,10 +327,10 @@ fn only_what_is_there_and_not_kept_goes() {
     assert_eq!(names, ["web", "api"]);
 }
 
-fn claimed(mut case: Case, until: i64) -> Case {
+fn claimed(mut query: Query, until: i64) -> Query {
     let claim = serde_json::json!({"users": ["alice"], "until": ago(until).to_string()});
-    case.slot.spec.claim = serde_json::from_value(claim).unwrap();
-    case
+    query.slot.spec.claim = serde_json::from_value(claim).unwrap();
+    query
 }
 
 #[test]
@@ -343,10 +350,10 @@ fn a_lapsed_claim_shortens_the_window_to_the_grace_and_no_further() {
     check(blind, VerdictState::Unknown, "the log cannot be read");
 }
 
-fn given_back(clear_after: i64) -> Case {
-    let mut case = idle().releases(&[release("web", Phase::Deployed, 40)]);
-    case.slot.spec.clear_after = Some(Time(ago(clear_after)));
-    case
+fn given_back(clear_after: i64) -> Query {
+    let mut query = idle().releases(&[release("web", Phase::Deployed, 40)]);
+    query.slot.spec.clear_after = Some(Time(ago(clear_after)));
+    query
 }
 
 #[test]

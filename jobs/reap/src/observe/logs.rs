@@ -5,9 +5,9 @@
 use std::ops::ControlFlow;
 use std::pin::pin;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_traffic::log::sightings::{Lookout, Sightings};
-use hotdesk_traffic::sources::Place;
+use hotdesk_traffic::sources::PodSelector;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
@@ -19,7 +19,7 @@ use crate::sources::lines::{Piece, each_line};
 /// Reads the logs of all pods of a controller, and says what could not be read.
 pub(super) async fn read(
     cluster: &Cluster,
-    place: &Place,
+    place: &PodSelector,
     lookout: &Lookout<'_>,
     sightings: &mut Sightings,
 ) -> Vec<String> {
@@ -51,7 +51,7 @@ fn lives(controller: &Controller, lookout: &Lookout<'_>) -> impl Iterator<Item =
 
 async fn one(
     cluster: &Cluster,
-    place: &Place,
+    place: &PodSelector,
     pod: &str,
     previous: bool,
     lookout: &Lookout<'_>,
@@ -78,6 +78,6 @@ async fn one(
     match each_line(pin!(stream), take).await {
         // A line that is not whole is not taken, and is read the next time.
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("{what}: {}", plain(&error.to_string()))),
+        Err(error) => Err(format!("{what}: {}", sanitize_short(&error.to_string()))),
     }
 }

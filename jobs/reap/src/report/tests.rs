@@ -1,11 +1,11 @@
 //! What is told of a run.
 
 use super::*;
-use crate::act::Failed;
+use crate::reap::Failed;
 use hotdesk_slots::pod_usage::{PodUsage, PodUse};
 use hotdesk_slots::slot::SlotStatus;
+use hotdesk_traffic::observation::{Observation, Traffic};
 use hotdesk_traffic::pod_usage::{Finding, Usage};
-use hotdesk_traffic::sight::{Look, Traffic};
 
 fn now() -> Timestamp {
     "2026-11-23T15:00:00Z".parse().unwrap()
@@ -20,7 +20,7 @@ fn evidence(status: SlotStatus) -> Evidence {
     Evidence {
         slot: Some(Ok(slot)),
         releases: Some(Ok(vec![])),
-        traffic: Some(Traffic { looks: vec![Look::default()], ..Traffic::default() }),
+        traffic: Some(Traffic { observations: vec![Observation::default()], ..Traffic::default() }),
         ..Evidence::default()
     }
 }

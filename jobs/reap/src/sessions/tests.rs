@@ -30,7 +30,7 @@ fn e03_a_session_is_in_one_of_the_pods_that_have_not_ended() {
 #[test]
 fn e03_a_pod_that_went_and_left_no_other_shows_in_what_kept_up_their_number() {
     let at = |hour: u8| format!("2026-11-23T{hour}:00:00Z");
-    let keeper = |times: &[u8]| -> ObjectMeta {
+    let saver = |times: &[u8]| -> ObjectMeta {
         let fields = times.iter().map(|hour| json!({"manager": "kube-controller-manager", "time": at(*hour)}));
         serde_json::from_value(json!({"name": "web", "managedFields": fields.collect::<Vec<_>>()})).unwrap()
     };
@@ -38,15 +38,12 @@ fn e03_a_pod_that_went_and_left_no_other_shows_in_what_kept_up_their_number() {
         let pods = [serde_json::from_value(pod("10", Some("11"), "Running")).unwrap()];
         Pods::of(&pods, keepers, &[]).map(|pods| pods.changed.to_string())
     };
-    for (keepers, expected) in [
-        (vec![], 11),
-        (vec![keeper(&[])], 11),
-        (vec![keeper(&[10, 10])], 11),
-        (vec![keeper(&[10, 14]), keeper(&[13])], 14),
-    ] {
+    for (keepers, expected) in
+        [(vec![], 11), (vec![saver(&[])], 11), (vec![saver(&[10, 10])], 11), (vec![saver(&[10, 14]), saver(&[13])], 14)]
+    {
         assert_eq!(changed(&keepers), Some(at(expected)), "{keepers:?}");
     }
-    assert_eq!(Pods::of(&[], &[keeper(&[14])], &[]), None, "no pod is there");
+    assert_eq!(Pods::of(&[], &[saver(&[14])], &[]), None, "no pod is there");
 }
 
 #[test]

@@ -13,8 +13,8 @@ use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::api::Cluster;
-use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
-use hotdesk_traffic::sources::Place;
+use hotdesk_traffic::log::scan::CLOCK_TOLERANCE;
+use hotdesk_traffic::sources::PodSelector;
 
 /// One controller pod whose log can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Controller {
 ///
 /// # Errors
 /// When they cannot be listed, or there is none.
-pub async fn pods(cluster: &Cluster, place: &Place) -> Result<Vec<Pod>, String> {
+pub async fn pods(cluster: &Cluster, place: &PodSelector) -> Result<Vec<Pod>, String> {
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), &place.namespace);
     let filter = ListParams::default().labels(&place.selector);
     let pods = cluster.all("the ingress controller's pods cannot be listed", api.list(&filter)).await?;
@@ -124,7 +124,7 @@ fn before(status: &ContainerStatus) -> Option<Timestamp> {
 ///
 /// # Errors
 /// Says what changed, or that it cannot be read.
-pub async fn unchanged(cluster: &Cluster, place: &Place, read: &[Pod], since: Timestamp) -> Result<(), String> {
+pub async fn unchanged(cluster: &Cluster, place: &PodSelector, read: &[Pod], since: Timestamp) -> Result<(), String> {
     let mut owners = owners(read);
     check::<ReplicaSet>(cluster, place, &mut owners, since, Written::Spec).await?;
     check::<StatefulSet>(cluster, place, &mut owners, since, Written::Spec).await?;
@@ -168,7 +168,7 @@ enum Written {
 /// Checks the sets of one kind, and takes them off the owners that are still to be seen.
 async fn check<K>(
     cluster: &Cluster,
-    place: &Place,
+    place: &PodSelector,
     owners: &mut Vec<(String, String)>,
     since: Timestamp,
     what: Written,

@@ -18,8 +18,8 @@ use serde_json::json;
 use super::server::{ANSWER_LIMIT, RETRIES, check_clock, refused, within_limits};
 use hotdesk_traffic::gcp::{self as entries, MAX_FILTER, Reply};
 use hotdesk_traffic::log::pages::Newest;
-use hotdesk_traffic::log::tally::{Tally, Watch};
-use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::log::scan::{LogScan, ScanWindow};
+use hotdesk_traffic::observation::Observation;
 use hotdesk_traffic::sources::GcpLogging;
 
 /// Enough to read logs, and nothing else.
@@ -35,10 +35,10 @@ const MAX_PAGES: usize = 20;
 pub async fn look(
     source: &str,
     gcp: &GcpLogging,
-    watch: &Watch,
+    watch: &ScanWindow,
     silence_is_fine: bool,
     now: fn() -> Timestamp,
-) -> Look {
+) -> Observation {
     let ask = async {
         let http =
             Http::new(ANSWER_LIMIT).map_err(|error| format!("the system's certificates cannot be read: {error}"))?;
@@ -59,11 +59,11 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    async fn look(&self, source: &str, watch: &Watch, silence_is_fine: bool) -> Result<Look, String> {
+    async fn look(&self, source: &str, watch: &ScanWindow, silence_is_fine: bool) -> Result<Observation, String> {
         let now = (self.now)();
         // Of the lines that are not fetched nobody knows how many there are: a share of them says nothing.
-        let watch = &Watch { max_unparsed: 1.0, ..watch.clone() };
-        let mut tally = Tally::default();
+        let watch = &ScanWindow { max_unparsed: 1.0, ..watch.clone() };
+        let mut tally = LogScan::default();
         let filter = entries::of_slot(self.gcp, &watch.names, watch.since);
         let (mut newest, mut late) = (None, None);
         self.pages(&filter, PAGE, |entry| {
@@ -71,9 +71,9 @@ impl Asked<'_> {
             tally.take(watch, &entry.line()).is_break()
         })
         .await?;
-        let mut seen = Tally::default();
+        let mut seen = LogScan::default();
         if tally.hit.is_none() {
-            let anybody = Watch { since: watch.now, ..watch.clone() };
+            let anybody = ScanWindow { since: watch.now, ..watch.clone() };
             let filter = entries::of_anybody(self.gcp, watch.look_back);
             self.pages(&filter, 100, |entry| {
                 newest = newest.max(Some(entry.time));
@@ -88,7 +88,7 @@ impl Asked<'_> {
         doubts.extend(late);
         doubts.extend(Newest(newest).doubt(now, self.gcp.max_silence, silence_is_fine));
         let last = newest.map_or_else(|| "none".to_owned(), |time| human_time(time, now));
-        Ok(Look {
+        Ok(Observation {
             source: source.to_owned(),
             hit: tally.hit,
             doubts,

@@ -5,7 +5,7 @@
 //! What comes while the others are read is read behind that, as it was written, and not from a time on.
 
 pub mod reading;
-mod sequel;
+mod resume;
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use kube::api::LogParams;
 use tokio::time::Instant;
 
 use self::reading::{Last, PIECE_BYTES, Reader, Reading};
-use self::sequel::{Mark, Sequel};
+use self::resume::{Mark, Sequel};
 use super::controllers::{self, Controller};
 use crate::api::Cluster;
-use hotdesk_traffic::log::coverage::{Life, covers, join, needed, reach};
-use hotdesk_traffic::log::tally::{CLOCK_TOLERANCE, Tally, Watch};
-use hotdesk_traffic::sight::Look as Found;
-use hotdesk_traffic::sources::Place;
+use hotdesk_traffic::log::coverage::{ContainerRun, covers, join, needed, reach};
+use hotdesk_traffic::log::scan::{CLOCK_TOLERANCE, LogScan, ScanWindow};
+use hotdesk_traffic::observation::Observation as Found;
+use hotdesk_traffic::sources::PodSelector;
 
 /// How long all logs together may take: longer than a gibibyte needs, shorter than a run's hour.
 const LOOK_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -45,19 +45,19 @@ const LAST_LINES: i64 = 500;
 pub async fn look(
     cluster: &Cluster,
     source: &str,
-    place: &Place,
-    watch: &Watch,
-    earlier: Earlier<'_>,
+    place: &PodSelector,
+    watch: &ScanWindow,
+    earlier: ResumePoint<'_>,
     known: &mut Option<Known>,
 ) -> (Found, Option<Covered>) {
-    let Earlier { settings, covered: before } = earlier;
+    let ResumePoint { settings, covered: before } = earlier;
     let need = needed(before, watch.since, OVERLAP);
-    let mut look = Look {
+    let mut look = Observation {
         cluster,
         place,
         watch,
         need,
-        tally: Tally::default(),
+        tally: LogScan::default(),
         doubts: Vec::new(),
         gaps: Vec::new(),
         reach: Some(need),
@@ -66,7 +66,7 @@ pub async fn look(
     if tokio::time::timeout(LOOK_LIMIT, look.all(known.take())).await.is_err() {
         look.doubts.push(format!("the ingress controller's logs took longer than {} min", LOOK_LIMIT.as_secs() / 60));
     }
-    let Look { mut doubts, gaps, reach, tally, logs, .. } = look;
+    let Observation { mut doubts, gaps, reach, tally, logs, .. } = look;
     doubts.extend(tally.doubts(watch));
     if doubts.is_empty() && gaps.is_empty() && tally.is_plain() {
         *known = Some(Known { watch: watch.clone(), need, reach, logs, tally: tally.clone() });
@@ -83,7 +83,7 @@ pub async fn look(
 }
 
 /// What earlier runs have covered.
-pub struct Earlier<'a> {
+pub struct ResumePoint<'a> {
     /// A digest of whatever decides what a reading can see.
     pub settings: String,
     /// What they covered with the same settings.
@@ -94,19 +94,19 @@ pub struct Earlier<'a> {
 #[derive(Debug, Clone)]
 pub struct Known {
     /// What was looked for.
-    watch: Watch,
+    watch: ScanWindow,
     /// From when on the logs had to be readable, and were.
     need: Timestamp,
     reach: Option<Timestamp>,
     /// Whose they were, and where each ended.
     logs: Vec<(Controller, Mark)>,
     /// What their lines came to.
-    tally: Tally,
+    tally: LogScan,
 }
 
 impl Known {
     /// True if a reading of the same lines would have nothing else to say now.
-    fn serves(&self, watch: &Watch, need: Timestamp, serving: &[Controller]) -> bool {
+    fn serves(&self, watch: &ScanWindow, need: Timestamp, serving: &[Controller]) -> bool {
         let before = &self.watch;
         let same = before.names == watch.names && before.format == watch.format && before.slot == watch.slot;
         let later = before.since <= watch.since && before.now <= watch.now && self.need <= need;
@@ -116,13 +116,13 @@ impl Known {
     }
 }
 
-struct Look<'a> {
+struct Observation<'a> {
     cluster: &'a Cluster,
-    place: &'a Place,
-    watch: &'a Watch,
+    place: &'a PodSelector,
+    watch: &'a ScanWindow,
     /// From when on the logs must be readable now.
     need: Timestamp,
-    tally: Tally,
+    tally: LogScan,
     doubts: Vec<String>,
     /// Why they are not.
     gaps: Vec<String>,
@@ -132,7 +132,7 @@ struct Look<'a> {
     logs: Vec<(Controller, Mark)>,
 }
 
-impl Look<'_> {
+impl Observation<'_> {
     async fn all(&mut self, known: Option<Known>) {
         let begun = Instant::now();
         let pods = match controllers::pods(self.cluster, self.place).await {
@@ -189,7 +189,7 @@ impl Look<'_> {
         (self.tally, self.reach, self.logs) = (known.tally, known.reach, known.logs);
         let goes_on = self.further(begun).await.is_ok();
         if !goes_on {
-            (self.tally, self.reach, self.logs) = (Tally::default(), Some(self.need), Vec::new());
+            (self.tally, self.reach, self.logs) = (LogScan::default(), Some(self.need), Vec::new());
         }
         goes_on
     }
@@ -227,14 +227,14 @@ impl Look<'_> {
 
     /// Reads the logs of a pod, and gives back where that of the running container ended.
     async fn controller(&mut self, controller: &Controller) -> Option<Mark> {
-        let (mut lives, mut marks) = (Vec::new(), Vec::new());
+        let (mut container_runs, mut marks) = (Vec::new(), Vec::new());
         let before = controller.before.filter(|_| controller.started > self.need);
         for (started, previous) in [(Some(controller.started), false), (before, true)] {
             let Some(started) = started else { continue };
             let all = LogParams { previous, ..self.wanted() };
             match self.stream(&controller.pod, &all, None).await {
                 Ok(Reading { first, mark, .. }) => {
-                    lives.push(Life { started, earliest: first });
+                    container_runs.push(ContainerRun { started, earliest: first });
                     marks.push(mark);
                 }
                 Err(why) => {
@@ -246,9 +246,9 @@ impl Look<'_> {
                 return None;
             }
         }
-        if let Err(gap) = covers(&lives, self.need) {
+        if let Err(gap) = covers(&container_runs, self.need) {
             self.gaps.push(format!("the controller pod {} {gap}", controller.pod));
-            self.reach = self.reach.zip(reach(&lives)).map(|(all, this)| all.max(this));
+            self.reach = self.reach.zip(reach(&container_runs)).map(|(all, this)| all.max(this));
         }
         marks.into_iter().next()
     }
@@ -257,9 +257,9 @@ impl Look<'_> {
     async fn behind(&mut self, pod: &str, end: &Mark) -> Result<Mark, String> {
         for tail_lines in [Some(LAST_LINES), None] {
             let (wanted, before) = (LogParams { tail_lines, ..self.wanted() }, self.tally.clone());
-            let mut sequel = Sequel::behind(end);
-            let read = self.stream(pod, &wanted, Some(&mut sequel)).await?;
-            if sequel.is_certain() || self.tally.hit.is_some() {
+            let mut resume = Sequel::behind(end);
+            let read = self.stream(pod, &wanted, Some(&mut resume)).await?;
+            if resume.is_certain() || self.tally.hit.is_some() {
                 return Ok(read.mark);
             }
             self.tally = before;
@@ -275,14 +275,14 @@ impl Look<'_> {
         &mut self,
         pod: &str,
         wanted: &LogParams,
-        sequel: Option<&mut Sequel<'_>>,
+        resume: Option<&mut Sequel<'_>>,
     ) -> Result<Reading, String> {
         let which = if wanted.previous { "log before the restart" } else { "log" };
         let what = format!("the {which} of the controller pod {pod} cannot be read");
         let end = self.end(&what, pod, wanted).await?;
         let stream = self.cluster.answer(&what, self.api().log_stream(pod, wanted)).await?;
         let reader =
-            Reader { watch: self.watch, tally: &mut self.tally, end: end.as_ref(), sequel, read: Reading::default() };
+            Reader { watch: self.watch, tally: &mut self.tally, end: end.as_ref(), resume, read: Reading::default() };
         let read = reader.all(stream).await.map_err(|why| format!("{what}: {why}"))?;
         if self.tally.hit.is_none() && !read.is_whole {
             // The API server ends its answer as if it were whole when the kubelet's breaks off.

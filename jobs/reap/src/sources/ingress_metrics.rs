@@ -9,11 +9,11 @@ use hotdesk_slots::counted::Counted;
 use super::controllers::{self, Controller};
 use super::lines::{End, Piece, each_line};
 use crate::api::Cluster;
-use crate::collect::looks::Case;
+use crate::collect::traffic::Query;
 use hotdesk_traffic::counters::exposition;
 use hotdesk_traffic::counters::{Compared, PodTally, Sample, compare};
-use hotdesk_traffic::log::tally::Hit;
-use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::log::scan::SeenRequest;
+use hotdesk_traffic::observation::Observation;
 use hotdesk_traffic::sources::IngressMetrics;
 
 /// A busy controller's metrics are some megabytes.
@@ -29,27 +29,27 @@ pub struct Question<'a> {
     /// The source.
     pub metrics: &'a IngressMetrics,
     /// What is looked for.
-    pub case: &'a Case,
+    pub query: &'a Query,
     /// What the last run kept.
     pub before: Option<&'a Counted>,
 }
 
 /// Samples all pods and compares with what was kept. Where that fails, what was kept stays.
-pub async fn look(cluster: &Cluster, question: &Question<'_>) -> (Look, Option<Counted>) {
+pub async fn look(cluster: &Cluster, question: &Question<'_>) -> (Observation, Option<Counted>) {
     match sampled(cluster, question).await {
         Ok((samples, unchanged)) => {
-            let compared = compare(question.source, question.before, &samples, unchanged, question.case.now);
+            let compared = compare(question.source, question.before, &samples, unchanged, question.query.now);
             let counted = compared.counted.clone();
             (told(question, &samples, compared), Some(counted))
         }
-        Err(why) => (Look::blind(question.source, why, question.case.now), None),
+        Err(why) => (Observation::inconclusive(question.source, why, question.query.now), None),
     }
 }
 
 async fn sampled(cluster: &Cluster, question: &Question<'_>) -> Result<(Vec<Sample>, Result<(), String>), String> {
     let place = &question.metrics.place;
     let pods = controllers::pods(cluster, place).await?;
-    let since = question.before.map_or(question.case.now, |before| before.through.0);
+    let since = question.before.map_or(question.query.now, |before| before.through.0);
     let mut samples = Vec::new();
     for pod in &pods {
         let Some(controller) = controllers::readable(pod, &place.container, since)? else { continue };
@@ -83,7 +83,7 @@ async fn scrape(cluster: &Cluster, question: &Question<'_>, controller: &Control
             return ControlFlow::Break(format!("it is larger than {} MiB", MAX_BYTES >> 20));
         }
         if let Some(series) = exposition::read(line, *kind) {
-            tally.take(series, &question.case.names);
+            tally.take(series, &question.query.names);
         }
         ControlFlow::Continue(())
     };
@@ -96,29 +96,29 @@ async fn scrape(cluster: &Cluster, question: &Question<'_>, controller: &Control
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and finite")]
-fn told(question: &Question<'_>, samples: &[Sample], compared: Compared) -> Look {
+fn told(question: &Question<'_>, samples: &[Sample], compared: Compared) -> Observation {
     let everybody: f64 = samples.iter().map(|sample| sample.tally.everybody).sum();
-    let last_use = compared.counted.last_use.as_ref().map(|time| time.0).filter(|time| *time >= question.case.since);
+    let last_use = compared.counted.last_use.as_ref().map(|time| time.0).filter(|time| *time >= question.query.since);
     let upstream = compared.used.unwrap_or_else(|| "the slot".to_owned());
-    let hit = last_use.map(|time| Hit { time, upstream: format!("{upstream} (by its counter)"), path: None });
+    let hit = last_use.map(|time| SeenRequest { time, upstream: format!("{upstream} (by its counter)"), path: None });
     let since = compared.counted.since.0;
     let mut doubts = compared.doubts;
-    if doubts.is_empty() && hit.is_none() && since > question.case.since {
+    if doubts.is_empty() && hit.is_none() && since > question.query.since {
         doubts.push(format!(
             "its samples join up only since {}, and the window begins at {}",
             since.strftime("%H:%M:%S UTC"),
-            question.case.since.strftime("%H:%M:%S UTC")
+            question.query.since.strftime("%H:%M:%S UTC")
         ));
     }
     let pods = if samples.len() == 1 { "1 pod".to_owned() } else { format!("{} pods", samples.len()) };
-    Look {
+    Observation {
         source: question.source.to_owned(),
         hit,
         doubts,
         samples: everybody as u64,
         seen: format!("{} requests of all slots since {pods} started", everybody as u64),
         from: since,
-        through: question.case.now,
+        through: question.query.now,
     }
 }
 

@@ -1,16 +1,16 @@
 //! What lines does a Loki hold of the slot's requests, and does it still get any?
 
-use hotdesk_slots::text::{human_time, plain};
+use hotdesk_slots::text::{human_time, sanitize_short};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::server::{Client, TRIED_SLOTS, finds_nobody, within_limits};
-use crate::collect::looks::Case;
+use crate::collect::traffic::Query;
 use hotdesk_traffic::line::Format;
 use hotdesk_traffic::log::pages::{Newest, Page};
 use hotdesk_traffic::log::question;
-use hotdesk_traffic::log::tally::{Hit, Tally, Watch};
-use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::log::scan::{LogScan, ScanWindow, SeenRequest};
+use hotdesk_traffic::observation::Observation;
 use hotdesk_traffic::sources::{Loki, LokiQuestion};
 
 /// The most lines that a Loki gives at once, as it comes, is 5000.
@@ -44,24 +44,24 @@ struct Stream {
 pub async fn look(
     source: &str,
     loki: &Loki,
-    case: &Case,
-    watch: impl FnOnce(&Format) -> Watch,
+    query: &Query,
+    watch: impl FnOnce(&Format) -> ScanWindow,
     now: fn() -> Timestamp,
-) -> Look {
+) -> Observation {
     let ask = async {
         let client = Client::new(&loki.server, now)?;
-        let asked = Asked { client, case, now: now(), max_silence: loki.max_silence, source };
+        let asked = Asked { client, query, now: now(), max_silence: loki.max_silence, source };
         match &loki.question {
             LokiQuestion::Lines { selector, format } => asked.lines(selector, &watch(format)).await,
             LokiQuestion::Own { query, sight } => asked.own(query, sight).await,
         }
     };
-    within_limits(source, case.now, ask).await
+    within_limits(source, query.now, ask).await
 }
 
 struct Asked<'a> {
     client: Client<'a>,
-    case: &'a Case,
+    query: &'a Query,
     now: Timestamp,
     max_silence: SignedDuration,
     source: &'a str,
@@ -70,19 +70,19 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// Reads the lines that may be the slot's, newest first, until one is a request of it; and then those that cannot be
     /// read, which may have been.
-    async fn lines(&self, selector: &str, watch: &Watch) -> Result<Look, String> {
+    async fn lines(&self, selector: &str, watch: &ScanWindow) -> Result<Observation, String> {
         // Of the lines that are not fetched nobody knows how many there are: a share of them says nothing.
-        let watch = Watch { max_unparsed: 1.0, ..watch.clone() };
-        let mut tally = Tally::default();
+        let watch = ScanWindow { max_unparsed: 1.0, ..watch.clone() };
+        let mut tally = LogScan::default();
         let asked = question::of(&watch.names, &watch.format);
         self.all(&format!("{selector} |~ `{}`", asked.pointing), &watch, &mut tally).await?;
-        let newest = self.page(selector, self.case.look_back, self.after_now(), PAGE).await?;
+        let newest = self.page(selector, self.query.look_back, self.after_now(), PAGE).await?;
         if tally.hit.is_none() {
             let unreadable: String = asked.readable.iter().map(|readable| format!(" !~ `{readable}`")).collect();
             self.all(&format!("{selector}{unreadable}"), &watch, &mut tally).await?;
         }
-        let mut seen = Tally::default();
-        let whole = Watch { since: watch.now, ..watch.clone() };
+        let mut seen = LogScan::default();
+        let whole = ScanWindow { since: watch.now, ..watch.clone() };
         for (time, line) in &newest.lines {
             let _no_hits_here = seen.take(&whole, &format!("{time} {line}"));
         }
@@ -92,10 +92,10 @@ impl Asked<'_> {
     }
 
     /// Reads all lines of a query within the window, newest first, until one is a request of the slot.
-    async fn all(&self, query: &str, watch: &Watch, tally: &mut Tally) -> Result<(), String> {
+    async fn all(&self, query: &str, watch: &ScanWindow, tally: &mut LogScan) -> Result<(), String> {
         let (mut end, mut pages) = (self.after_now(), 0);
         loop {
-            let page = self.page(query, self.case.since, end, PAGE).await?;
+            let page = self.page(query, self.query.since, end, PAGE).await?;
             pages += 1;
             for (time, line) in &page.lines {
                 if tally.take(watch, &format!("{time} {line}")).is_break() {
@@ -115,23 +115,23 @@ impl Asked<'_> {
         }
     }
 
-    async fn own(&self, query: &str, sight: &str) -> Result<Look, String> {
-        let hit = self.newest(query, &self.case.slot, self.case.since).await?.map(|time| {
-            let upstream = format!("{} (by the query)", self.case.slot);
-            Hit { time, upstream, path: None }
+    async fn own(&self, query: &str, sight: &str) -> Result<Observation, String> {
+        let hit = self.newest(query, &self.query.slot, self.query.since).await?.map(|time| {
+            let upstream = format!("{} (by the query)", self.query.slot);
+            SeenRequest { time, upstream, path: None }
         });
         let mut doubts = Vec::new();
-        if hit.is_none() && !self.case.silence_is_fine && !self.finds_anybody(query).await? {
-            doubts.push(finds_nobody(self.case.names.slots().take(TRIED_SLOTS).count()));
+        if hit.is_none() && !self.query.silence_is_fine && !self.finds_anybody(query).await? {
+            doubts.push(finds_nobody(self.query.names.slots().take(TRIED_SLOTS).count()));
         }
-        let newest = self.page(sight, self.case.look_back, self.after_now(), 1).await?;
+        let newest = self.page(sight, self.query.look_back, self.after_now(), 1).await?;
         Ok(self.told(hit, doubts, newest.lines.len() as u64, newest.newest()))
     }
 
     /// True if the query finds a line of any slot within the look-back.
     async fn finds_anybody(&self, query: &str) -> Result<bool, String> {
-        for slot in self.case.names.slots().take(TRIED_SLOTS) {
-            if self.newest(query, slot, self.case.look_back).await?.is_some() {
+        for slot in self.query.names.slots().take(TRIED_SLOTS) {
+            if self.newest(query, slot, self.query.look_back).await?.is_some() {
                 return Ok(true);
             }
         }
@@ -143,16 +143,16 @@ impl Asked<'_> {
         Ok(page.newest().0)
     }
 
-    fn told(&self, hit: Option<Hit>, mut doubts: Vec<String>, samples: u64, newest: Newest) -> Look {
-        doubts.extend(newest.doubt(self.now, self.max_silence, self.case.silence_is_fine));
+    fn told(&self, hit: Option<SeenRequest>, mut doubts: Vec<String>, samples: u64, newest: Newest) -> Observation {
+        doubts.extend(newest.doubt(self.now, self.max_silence, self.query.silence_is_fine));
         let last = newest.0.map_or_else(|| "none".to_owned(), |time| human_time(time, self.now));
-        Look {
+        Observation {
             source: self.source.to_owned(),
             hit,
             doubts,
             samples,
             seen: format!("the newest line of any slot is of {last}"),
-            from: self.case.since,
+            from: self.query.since,
             through: self.now,
         }
     }
@@ -177,16 +177,16 @@ impl Asked<'_> {
 fn read(body: &[u8]) -> Result<Page, String> {
     let reply: Reply = serde_json::from_slice(body).map_err(|_| "it sent something else than a whole answer")?;
     if reply.status != "success" {
-        return Err(format!("it answered {}", plain(&reply.status)));
+        return Err(format!("it answered {}", sanitize_short(&reply.status)));
     }
     if let Some(warning) = reply.warnings.first() {
-        return Err(format!("it answered with a warning, so its answer may be a part: {}", plain(warning)));
+        return Err(format!("it answered with a warning, so its answer may be a part: {}", sanitize_short(warning)));
     }
     let data = reply.data.ok_or("it sent no data")?;
     if data.result_type != "streams" {
         return Err(format!(
             "it sent {} where lines were asked for: the query must be one for log lines",
-            plain(&data.result_type)
+            sanitize_short(&data.result_type)
         ));
     }
     let lines = data.result.iter().flat_map(|stream| &stream.values).map(|value| line(value));

@@ -5,35 +5,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::server::{Client, TRIED_SLOTS, finds_nobody, within_limits};
-use crate::collect::looks::Case;
-use hotdesk_slots::text::{human_time, plain};
+use crate::collect::traffic::Query;
+use hotdesk_slots::text::{human_time, sanitize_short};
 use hotdesk_traffic::attribute::Whose;
-use hotdesk_traffic::log::tally::Hit;
+use hotdesk_traffic::log::scan::SeenRequest;
+use hotdesk_traffic::observation::Observation;
 use hotdesk_traffic::prometheus::promql;
 use hotdesk_traffic::prometheus::samples::{Series, Shape, covers, last_growth, read, same_process};
-use hotdesk_traffic::sight::Look;
 use hotdesk_traffic::sources::{Controller, Prometheus, Question};
 
 /// More jobs than any controller has: what is counted there is something else.
 const MAX_JOBS: usize = 8;
 
 /// Asks whether anybody used the slot since the window began.
-pub async fn look(source: &str, prometheus: &Prometheus, case: &Case, now: fn() -> Timestamp) -> Look {
+pub async fn look(source: &str, prometheus: &Prometheus, query: &Query, now: fn() -> Timestamp) -> Observation {
     let ask = async {
         let client = Client::new(&prometheus.server, now)?;
-        let asked = Asked { client, gap: prometheus.gap, case, now: now(), source };
+        let asked = Asked { client, gap: prometheus.gap, query, now: now(), source };
         match &prometheus.question {
             Question::Ready { controller, sight } => asked.ready(*controller, sight.as_deref()).await,
             Question::Own { query, sight } => asked.own(query, sight).await,
         }
     };
-    within_limits(source, case.now, ask).await
+    within_limits(source, query.now, ask).await
 }
 
 struct Asked<'a> {
     client: Client<'a>,
     gap: SignedDuration,
-    case: &'a Case,
+    query: &'a Query,
     now: Timestamp,
     source: &'a str,
 }
@@ -41,26 +41,26 @@ struct Asked<'a> {
 /// What is known so far.
 #[derive(Default)]
 struct Found {
-    hit: Option<Hit>,
+    hit: Option<SeenRequest>,
     doubts: Vec<String>,
     samples: u64,
 }
 
 impl Asked<'_> {
-    async fn ready(&self, controller: Controller, sight: Option<&str>) -> Result<Look, String> {
+    async fn ready(&self, controller: Controller, sight: Option<&str>) -> Result<Observation, String> {
         let mut found = Found::default();
-        for selector in promql::of_slot(controller, &self.case.slot) {
+        for selector in promql::of_slot(controller, &self.query.slot) {
             for series in self.samples(&selector).await? {
                 self.judge(&series, controller, &mut found)?;
             }
         }
         let targets = self.targets(controller).await?;
         found.samples = targets.len() as u64;
-        if targets.is_empty() && !self.case.silence_is_fine {
+        if targets.is_empty() && !self.query.silence_is_fine {
             found
                 .doubts
                 .push("it has no counters of anybody's requests, and an empty answer proves nothing".to_owned());
-        } else if !self.case.silence_is_fine && !targets.iter().any(|labels| self.names_a_slot(labels, controller)) {
+        } else if !self.query.silence_is_fine && !targets.iter().any(|labels| self.names_a_slot(labels, controller)) {
             // What overwrites or drops a label leaves counters that name the controller, or nobody.
             found.doubts.push(
                 "none of its counters names any slot: scrape with honorLabels, or keep the label that says whose the \
@@ -75,13 +75,13 @@ impl Asked<'_> {
         Ok(self.told(found))
     }
 
-    async fn own(&self, query: &str, sight: &str) -> Result<Look, String> {
+    async fn own(&self, query: &str, sight: &str) -> Result<Observation, String> {
         let mut found = Found::default();
-        if self.finds(query, &self.case.slot, self.window()).await? {
-            let upstream = format!("{} (by the query)", self.case.slot);
-            found.hit = Some(Hit { time: self.now, upstream, path: None });
-        } else if !self.case.silence_is_fine && !self.finds_anybody(query).await? {
-            found.doubts.push(finds_nobody(self.case.names.slots().take(TRIED_SLOTS).count()));
+        if self.finds(query, &self.query.slot, self.window()).await? {
+            let upstream = format!("{} (by the query)", self.query.slot);
+            found.hit = Some(SeenRequest { time: self.now, upstream, path: None });
+        } else if !self.query.silence_is_fine && !self.finds_anybody(query).await? {
+            found.doubts.push(finds_nobody(self.query.names.slots().take(TRIED_SLOTS).count()));
         }
         found.samples = self.see(sight, &mut found.doubts).await?;
         Ok(self.told(found))
@@ -89,8 +89,8 @@ impl Asked<'_> {
 
     /// True if the query finds use of any slot within the look-back.
     async fn finds_anybody(&self, query: &str) -> Result<bool, String> {
-        for slot in self.case.names.slots().take(TRIED_SLOTS) {
-            if self.finds(query, slot, self.now.duration_since(self.case.look_back)).await? {
+        for slot in self.query.names.slots().take(TRIED_SLOTS) {
+            if self.finds(query, slot, self.now.duration_since(self.query.look_back)).await? {
                 return Ok(true);
             }
         }
@@ -104,14 +104,14 @@ impl Asked<'_> {
 
     fn judge(&self, series: &Series, controller: Controller, found: &mut Found) -> Result<(), String> {
         let entry = promql::entry(&series.labels, controller)?;
-        let whose = self.case.names.whose(&entry);
-        let name = plain(entry.upstream.as_deref().or(entry.namespace.as_deref()).unwrap_or("?"));
-        let growth = last_growth(series, self.case.since);
+        let whose = self.query.names.whose(&entry);
+        let name = sanitize_short(entry.upstream.as_deref().or(entry.namespace.as_deref()).unwrap_or("?"));
+        let growth = last_growth(series, self.query.since);
         match (whose, growth) {
             (Whose::Theirs, _) | (_, Ok(None)) => {}
             (Whose::Ours, Ok(Some(time))) => {
                 if found.hit.as_ref().is_none_or(|hit| hit.time < time) {
-                    found.hit = Some(Hit { time, upstream: format!("{name} (by its counter)"), path: None });
+                    found.hit = Some(SeenRequest { time, upstream: format!("{name} (by its counter)"), path: None });
                 }
             }
             (_, Ok(Some(_))) => found.doubts.push(format!(
@@ -123,12 +123,12 @@ impl Asked<'_> {
     }
 
     fn names_a_slot(&self, labels: &BTreeMap<String, String>, controller: Controller) -> bool {
-        promql::entry(labels, controller).is_ok_and(|entry| self.case.names.knows(&entry))
+        promql::entry(labels, controller).is_ok_and(|entry| self.query.names.knows(&entry))
     }
 
     /// The targets that have counted anything: within the window, or else within the look-back.
     async fn targets(&self, controller: Controller) -> Result<Vec<BTreeMap<String, String>>, String> {
-        for back in [self.window(), self.now.duration_since(self.case.look_back)] {
+        for back in [self.window(), self.now.duration_since(self.query.look_back)] {
             let found = self.query(&promql::targets(controller, back), Shape::Vector).await?;
             if !found.is_empty() {
                 return Ok(found.into_iter().map(|series| series.labels).collect());
@@ -160,13 +160,13 @@ impl Asked<'_> {
             if let Some(instance) = unknown {
                 doubts.push(format!(
                     "nothing tells whether {} has restarted ({}): set sight",
-                    plain(instance),
+                    sanitize_short(instance),
                     promql::start_of(controller, job)
                 ));
             }
             doubts.extend(starts.iter().filter_map(|start| {
-                let why = same_process(start, self.case.since).err()?;
-                Some(format!("the target {} {why}", plain(instance_of(start))))
+                let why = same_process(start, self.query.since).err()?;
+                Some(format!("the target {} {why}", sanitize_short(instance_of(start))))
             }));
         }
         Ok(())
@@ -180,11 +180,14 @@ impl Asked<'_> {
     async fn instances(&self, selector: &str, doubts: &mut Vec<String>) -> Result<Vec<String>, String> {
         let found = self.samples(selector).await?;
         if found.is_empty() {
-            doubts.push(format!("it has no samples of {}, so nothing shows that it observed traffic", plain(selector)));
+            doubts.push(format!(
+                "it has no samples of {}, so nothing shows that it observed traffic",
+                sanitize_short(selector)
+            ));
         }
         doubts.extend(found.iter().filter_map(|series| {
-            let why = covers(series, self.case.since, self.now, self.gap).err()?;
-            Some(format!("the target {} {why}", plain(instance_of(series))))
+            let why = covers(series, self.query.since, self.now, self.gap).err()?;
+            Some(format!("the target {} {why}", sanitize_short(instance_of(series))))
         }));
         Ok(found.iter().map(|series| instance_of(series).to_owned()).collect())
     }
@@ -202,18 +205,18 @@ impl Asked<'_> {
     }
 
     fn window(&self) -> SignedDuration {
-        self.now.duration_since(self.case.since)
+        self.now.duration_since(self.query.since)
     }
 
-    fn told(&self, found: Found) -> Look {
+    fn told(&self, found: Found) -> Observation {
         let series = if found.samples == 1 { "1 series".to_owned() } else { format!("{} series", found.samples) };
-        Look {
+        Observation {
             source: self.source.to_owned(),
             hit: found.hit,
             doubts: found.doubts,
             samples: found.samples,
             seen: format!("{series} of all slots, sampled throughout until {}", human_time(self.now, self.now)),
-            from: self.case.since,
+            from: self.query.since,
             through: self.now,
         }
     }

@@ -9,15 +9,15 @@ use bytes::Bytes;
 use hotdesk_http::Error;
 use hotdesk_http::http::{Answer, Http};
 use hotdesk_http::retry::with_retries;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use hotdesk_traffic::log::tally::CLOCK_TOLERANCE;
-use hotdesk_traffic::sight::Look;
+use hotdesk_traffic::log::scan::CLOCK_TOLERANCE;
+use hotdesk_traffic::observation::Observation;
 use hotdesk_traffic::sources::{Auth, Server, Value};
 
 /// How long one answer may take.
@@ -90,7 +90,7 @@ pub(super) fn refused(host: &str, answer: &Answer, advice: &str) -> Error {
     if let Some(location) = answer.location.as_ref().filter(|_| status.is_redirection()) {
         return Error::Permanent(format!(
             "{what}, to {}: write that address, for redirects are not followed",
-            plain(location)
+            sanitize_short(location)
         ));
     }
     if let Some(said) = said(&answer.body) {
@@ -112,7 +112,7 @@ fn said(body: &[u8]) -> Option<String> {
         (Some(message), None) => message.to_owned(),
         _ => field("/error").map_or(text, str::to_owned),
     };
-    let line = words.trim().lines().next().map(plain)?;
+    let line = words.trim().lines().next().map(sanitize_short)?;
     (!line.is_empty()).then_some(line)
 }
 
@@ -170,11 +170,13 @@ pub(super) fn finds_nobody(tried: usize) -> String {
 pub(super) async fn within_limits(
     source: &str,
     now: Timestamp,
-    look: impl Future<Output = Result<Look, String>>,
-) -> Look {
+    look: impl Future<Output = Result<Observation, String>>,
+) -> Observation {
     match tokio::time::timeout(SOURCE_LIMIT, look).await {
         Ok(Ok(look)) => look,
-        Ok(Err(why)) => Look::blind(source, why, now),
-        Err(_) => Look::blind(source, format!("it took longer than {} s in all", SOURCE_LIMIT.as_secs()), now),
+        Ok(Err(why)) => Observation::inconclusive(source, why, now),
+        Err(_) => {
+            Observation::inconclusive(source, format!("it took longer than {} s in all", SOURCE_LIMIT.as_secs()), now)
+        }
     }
 }

@@ -7,8 +7,8 @@ use crate::sessions::{Noting, Sessions};
 use crate::work::Work;
 use globset::GlobSet;
 use hotdesk_slots::window::Windows;
-use hotdesk_traffic::log::tally::Hit;
-use hotdesk_traffic::sight::{Look, Traffic};
+use hotdesk_traffic::log::scan::SeenRequest;
+use hotdesk_traffic::observation::{Observation, Traffic};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -43,22 +43,22 @@ fn evidence(spec: &serde_json::Value, status: &serde_json::Value, request: Optio
         deployed_by: None,
         state: Ok(State { phase: Phase::Deployed, last_deployed: at("00:00") - HOUR * 24, deleted: None }),
     };
-    let hit = request.map(|time| Hit { time, upstream: "mew-web-80".to_owned(), path: None });
+    let hit = request.map(|time| SeenRequest { time, upstream: "mew-web-80".to_owned(), path: None });
     let far = at("00:00") - HOUR * 48;
-    let look = Look {
+    let look = Observation {
         source: "ingress-logs".to_owned(),
         samples: 9,
         from: far,
         through: far + HOUR * 99,
         hit,
-        ..Look::default()
+        ..Observation::default()
     };
     Evidence {
         slot: Some(Ok(serde_json::from_value(slot).unwrap())),
         releases: Some(Ok(vec![release])),
         work: Some(Ok(Work::default())),
         sessions: Some(Sessions { noting: Ok(Noting::Ignored), pods: None }),
-        traffic: Some(Traffic { looks: vec![look], ..Traffic::default() }),
+        traffic: Some(Traffic { observations: vec![look], ..Traffic::default() }),
     }
 }
 

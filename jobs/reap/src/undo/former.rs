@@ -4,9 +4,9 @@
 //! before could leave a record with such a hook, and hotdesk would run it among what the next holder has. So of a record that
 //! is older than the claim in force no hook runs, and in doubt none does.
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_slots::undo::LABEL_WITHOUT_HOOKS;
-use hotdesk_slots::{ClaimView, Slot, Standing, keys};
+use hotdesk_slots::{ClaimState, ClaimView, Slot, keys};
 use jiff::{SignedDuration, Timestamp};
 
 use super::history::History;
@@ -20,9 +20,9 @@ const WHOLE: SignedDuration = SignedDuration::from_secs(1);
 /// Why helm must not run the hooks of a release, if so: it is from before those hold the slot who hold it now.
 #[must_use]
 pub fn no_hooks(slot: &Slot, history: &History, now: Timestamp) -> Option<String> {
-    let claim = slot.spec.claim.as_ref().map(ClaimView::lenient);
-    let claim = Standing::of(claim.as_ref(), now).held()?;
-    let owner = claim.owner().map_or_else(|| "its holder".to_owned(), |name| plain(name.as_str()));
+    let claim = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
+    let claim = ClaimState::of(claim.as_ref(), now).held()?;
+    let owner = claim.owner().map_or_else(|| "its holder".to_owned(), |name| sanitize_short(name.as_str()));
     let Some(began) = began(slot) else { return Some(format!("it is not known when {owner} claimed the slot")) };
     let before = if began.by_loss {
         "before somebody lost the slot that held it then".to_owned()
@@ -52,8 +52,10 @@ pub fn no_hooks(slot: &Slot, history: &History, now: Timestamp) -> Option<String
     // helm takes the newest by what they say, whatever their names and hotdesk's reading.
     let left = history.strays.iter().find(|stray| stray.created.is_none_or(|at| at < later(began.at, CLOCKS)));
     left.map(|stray| match stray.created {
-        Some(_) => format!("{}, which helm reads as a record of it, was made {before}", plain(&stray.object)),
-        None => format!("it is not known who made {}, which helm reads as a record of it", plain(&stray.object)),
+        Some(_) => format!("{}, which helm reads as a record of it, was made {before}", sanitize_short(&stray.object)),
+        None => {
+            format!("it is not known who made {}, which helm reads as a record of it", sanitize_short(&stray.object))
+        }
     })
 }
 

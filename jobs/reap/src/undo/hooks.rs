@@ -1,6 +1,6 @@
 //! Can the reaper run the hooks of an uninstall? helm fails in the middle of one that it cannot make.
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_slots::undo::ObjectRef;
 
 use super::objects::Objects;
@@ -16,7 +16,7 @@ const ALLOWED: [(&str, &str); 2] = [("", "Pod"), ("batch", "Job")];
 /// When that cannot be found out.
 pub async fn problem(known: &mut Objects<'_>, slot: &str, hooks: &[Hook]) -> Result<Option<String>, String> {
     for hook in hooks.iter().filter(|hook| hook.is_of_an_uninstall()) {
-        let all = objects(&hook.manifest).map_err(|e| format!("its hook {}: {e}", plain(&hook.name)))?;
+        let all = objects(&hook.manifest).map_err(|e| format!("its hook {}: {e}", sanitize_short(&hook.name)))?;
         for object in all.iter().map(|object| reference(object).within(slot)) {
             if let Some(why) = forbidden_kind(hook, &object) {
                 return Ok(Some(why));

@@ -4,7 +4,7 @@
 //! it, does not stand there.
 
 use hotdesk_slots::keys;
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::DynamicObject;
 use serde_json::Value;
@@ -40,7 +40,7 @@ pub fn losses(live: &DynamicObject, shown: &str) -> Vec<String> {
 
 /// The first few of them, and how many there are beyond.
 fn first(all: &[String]) -> String {
-    let mut named: Vec<String> = all.iter().take(MAX_NAMED).map(|one| plain(one)).collect();
+    let mut named: Vec<String> = all.iter().take(MAX_NAMED).map(|one| sanitize_short(one)).collect();
     if all.len() > named.len() {
         named.push(format!("{} more", all.len() - named.len()));
     }
@@ -57,7 +57,7 @@ fn edits(live: &DynamicObject, shown: &str) -> Vec<String> {
         if fields.is_empty() || is_installers(entry, &written) {
             continue;
         }
-        let who = plain(entry.manager.as_deref().unwrap_or("somebody"));
+        let who = sanitize_short(entry.manager.as_deref().unwrap_or("somebody"));
         told.push(format!("what {who} changed of {shown}: {}", first(&fields)));
     }
     told
@@ -131,7 +131,7 @@ fn assigned(live: &DynamicObject, shown: &str) -> Option<String> {
     let at = |pointer: &str| live.data.pointer(pointer);
     let mut given = Vec::new();
     let address = at("/spec/clusterIP").and_then(Value::as_str).filter(|ip| !ip.is_empty() && *ip != "None");
-    given.extend(address.filter(|_| !written.iter().any(|path| path == "spec.clusterIP")).map(plain));
+    given.extend(address.filter(|_| !written.iter().any(|path| path == "spec.clusterIP")).map(sanitize_short));
     let ports = at("/spec/ports").and_then(Value::as_array).into_iter().flatten();
     let node_ports = ports.filter_map(|port| port.get("nodePort").and_then(Value::as_i64));
     if !written.iter().any(|path| path.ends_with(".nodePort")) {
@@ -139,7 +139,7 @@ fn assigned(live: &DynamicObject, shown: &str) -> Option<String> {
     }
     let balanced = at("/status/loadBalancer/ingress").and_then(Value::as_array).into_iter().flatten();
     let balanced = balanced.filter_map(|to| to.get("ip").or_else(|| to.get("hostname")).and_then(Value::as_str));
-    given.extend(balanced.map(|to| format!("load balancer {}", plain(to))));
+    given.extend(balanced.map(|to| format!("load balancer {}", sanitize_short(to))));
     (!given.is_empty()).then(|| format!("what {shown} was given, for it gets others: {}", list(&given)))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_slots::undo::ObjectRef;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -14,7 +14,7 @@ use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
 use super::losses::losses;
-use super::prospect::Reach;
+use super::uninstall_impact::Reach;
 use crate::api::Cluster;
 
 /// What limits a slot, and says whose it is: its administrators' alone, even where a person's release holds it.
@@ -74,7 +74,7 @@ impl<'a> Objects<'a> {
                 Err(other) => Err(other),
             }
         };
-        self.cluster.answer(&format!("the kinds of {} cannot be read", plain(api_version)), known).await
+        self.cluster.answer(&format!("the kinds of {} cannot be read", sanitize_short(api_version)), known).await
     }
 
     /// The namespace of an object, if it has one.
@@ -95,7 +95,7 @@ impl<'a> Objects<'a> {
         let kind = match self.kind(object).await {
             Ok(Some(kind)) => kind,
             Ok(None) => {
-                let version = plain(&object.api_version);
+                let version = sanitize_short(&object.api_version);
                 return Reach::Unknown(format!("it holds {object}, and the cluster knows no such kind in {version}"));
             }
             Err(why) => return Reach::Unknown(why),
@@ -284,7 +284,7 @@ pub fn owner(object: &DynamicObject, release: &str, namespace: &str) -> Owner {
     let note = |key: &str| object.annotations().get(key).map(String::as_str);
     match (note("meta.helm.sh/release-name"), note("meta.helm.sh/release-namespace")) {
         (Some(name), Some(place)) if name == release && place == namespace => Owner::Release,
-        (Some(name), _) => Owner::Other(format!("belongs to the release {}", plain(name))),
+        (Some(name), _) => Owner::Other(format!("belongs to the release {}", sanitize_short(name))),
         (None, _) => Owner::Other("was made by somebody else".to_owned()),
     }
 }

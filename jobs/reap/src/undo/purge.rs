@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_slots::undo::ObjectRef;
 use serde_json::json;
 
@@ -91,7 +91,7 @@ pub fn plan(present: &Present<'_>, wanted: &Wanted<'_>) -> Plan {
     let named: BTreeSet<&str> = wanted.named.iter().map(String::as_str).collect();
     let mut plan = Plan::default();
     for release in if named.is_empty() { &known } else { &named } {
-        let shown = plain(release);
+        let shown = sanitize_short(release);
         if present.installed.contains(*release) {
             // Nobody asked for what is in use, unless they named it.
             plan.stays.extend(named.contains(release).then(|| format!("{shown} is installed, so all of it stays.")));
@@ -110,7 +110,7 @@ pub fn plan(present: &Present<'_>, wanted: &Wanted<'_>) -> Plan {
 fn of_release(release: &str, present: &Present<'_>, wanted: &Wanted<'_>) -> (Option<Goes>, Vec<String>) {
     let all: Vec<&Marked> = present.marked.iter().filter(|marked| marked.release == release).collect();
     let saves: Vec<&Entry> = present.saves.iter().filter(|entry| entry.about.release == release).collect();
-    let shown = plain(release);
+    let shown = sanitize_short(release);
     if let Some(more) = all.iter().find(|marked| !is_left_by_a_reap(marked, &saves, wanted.preserve)) {
         let why = format!(
             "All of {shown} stays, for {} is there, which a reap does not leave: it may be installed, with its records \

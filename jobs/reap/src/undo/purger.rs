@@ -1,13 +1,13 @@
 //! One run of `hotdesk-reap purge`: what was kept and saved of releases that are gone, removed and told.
 
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use jiff::Timestamp;
 use kube::api::Preconditions;
 
 use super::marked;
 use super::objects::Objects;
 use super::purge::{Goes, Marked, Plan, Present, Wanted, plan};
-use super::reviver::{not_being_reaped, tell_what_is_saved};
+use super::revive_job::{not_being_reaped, tell_what_is_saved};
 use super::store::{Entry, Store};
 use crate::api::Cluster;
 use crate::args::Args;
@@ -85,7 +85,7 @@ impl<'a> Purger<'a> {
         // Last: helm writes the record of a release before its objects.
         let installed = releases::names(self.cluster, self.slot).await?;
         if !found.unseen.is_empty() {
-            let kinds: Vec<String> = found.unseen.iter().map(|kind| plain(kind)).collect();
+            let kinds: Vec<String> = found.unseen.iter().map(|kind| sanitize_short(kind)).collect();
             tracing::info!("not looked for, as the reviver may not list them: {}", list(&kinds));
         }
         let present = Present { installed: &installed, marked: &found.marked, saves: &saves };
@@ -93,7 +93,7 @@ impl<'a> Purger<'a> {
     }
 
     async fn one(&mut self, goes: &Goes, outcome: &mut Outcome) {
-        let release = plain(&goes.release);
+        let release = sanitize_short(&goes.release);
         if let Err(why) = self.still_gone(goes).await {
             tracing::warn!(release, "{why}");
             outcome.failed.push(format!("{release} was left alone: {why}."));

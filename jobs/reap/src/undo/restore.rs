@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use hotdesk_slots::keys;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_slots::undo::{About, LABEL_WITHOUT_HOOKS, ObjectRef};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -15,8 +15,8 @@ use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 
-use super::judge::{Now, Present, Says, State};
 use super::objects::{Objects, Owner, owner};
+use super::restore_decision::{Now, Present, Says, State};
 use super::store::Saved;
 use crate::api::Cluster;
 use crate::collect::releases::{Holder, SECRET_TYPE};
@@ -113,7 +113,7 @@ impl<'a> Restorer<'a> {
         match self.objects.get(object).await? {
             Some(found) => Ok(match owner(&found, release, self.slot) {
                 _ if found.metadata.deletion_timestamp.is_some() => {
-                    State::Leaving(found.finalizers().iter().map(|finalizer| plain(finalizer)).collect())
+                    State::Leaving(found.finalizers().iter().map(|finalizer| sanitize_short(finalizer)).collect())
                 }
                 Owner::Release => State::There,
                 Owner::Other(whose) => State::Others(whose),

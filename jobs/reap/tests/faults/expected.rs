@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::world::Ran;
+use crate::world::RunOutcome;
 
 /// What differs from run to run, and what stands for it.
 static VARIES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
@@ -40,7 +40,7 @@ pub(crate) fn read() -> BTreeMap<String, String> {
 }
 
 /// What a run came to, but for what differs each time.
-pub(crate) fn told(ran: &Ran) -> String {
+pub(crate) fn told(ran: &RunOutcome) -> String {
     let code = ran.code.map_or_else(|| "killed".to_owned(), |code| format!("exit {code}"));
     let message = ran.message.split_whitespace().collect::<Vec<_>>().join(" ");
     let masked = VARIES.iter().fold(message, |text, (varies, mask)| varies.replace_all(&text, *mask).into_owned());

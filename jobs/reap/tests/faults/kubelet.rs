@@ -6,7 +6,7 @@ use hotdesk_http::fake_server::{Reply, Request, serve_tls};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::world::{Ran, World, ago, clock, second};
+use crate::world::{FakeCluster, RunOutcome, ago, clock, second};
 
 /// What the pod had received when it was last read, an hour ago.
 pub(crate) const BEFORE: u64 = 3 << 30;
@@ -118,7 +118,7 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// A run with a kubelet, and whether that was asked anything.
-pub(crate) fn ran(world: World, kubelet: Kubelet) -> (Ran, usize) {
+pub(crate) fn ran(world: FakeCluster, kubelet: Kubelet) -> (RunOutcome, usize) {
     let runtime = runtime();
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(vec![kubelet.certified.to_owned()]).unwrap();

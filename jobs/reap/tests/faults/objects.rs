@@ -3,7 +3,7 @@
 use hotdesk_http::fake_server::Reply;
 use serde_json::{Value, json};
 
-use crate::world::{World, missing};
+use crate::world::{FakeCluster, missing};
 
 /// Kinds that need no object to be served.
 const ALWAYS: [(&str, &str); 2] = [("networking.k8s.io/v1", "IngressClass"), ("networking.k8s.io/v1", "Ingress")];
@@ -25,7 +25,7 @@ pub(crate) fn with(own: &[Value], objects: &[Value], kind: &str) -> Vec<Value> {
 }
 
 /// Answers.
-pub(crate) fn answer(world: &World, path: &str, target: &str) -> Reply {
+pub(crate) fn answer(world: &FakeCluster, path: &str, target: &str) -> Reply {
     if path == "/apis" {
         return Reply::Json(200, json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups(world)}));
     }
@@ -94,7 +94,7 @@ fn is_of_routes(group: &str) -> bool {
 }
 
 /// The version and the kind of all that is served.
-fn kinds(world: &World) -> Vec<(String, String)> {
+fn kinds(world: &FakeCluster) -> Vec<(String, String)> {
     let text = |object: &Value, key: &str| object[key].as_str().unwrap().to_owned();
     let of = |object: &Value| (text(object, "apiVersion"), text(object, "kind"));
     let always = ALWAYS.iter().map(|(version, kind)| ((*version).to_owned(), (*kind).to_owned()));
@@ -104,7 +104,7 @@ fn kinds(world: &World) -> Vec<(String, String)> {
     kinds
 }
 
-fn groups(world: &World) -> Vec<Value> {
+fn groups(world: &FakeCluster) -> Vec<Value> {
     let mut groups: Vec<(String, Vec<Value>)> = Vec::new();
     for (version, _) in kinds(world) {
         let Some((group, number)) = version.split_once('/') else { continue };

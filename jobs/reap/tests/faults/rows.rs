@@ -3,11 +3,11 @@
 mod acts;
 mod api;
 mod counters;
+mod inconclusive;
 mod lines;
 mod observer;
 mod pod_usage;
 mod sessions;
-mod sight;
 mod sources;
 mod uses;
 mod ways_in;
@@ -16,7 +16,7 @@ mod work;
 use hotdesk_http::fake_server::Reply;
 use serde_json::json;
 
-use crate::world::{Ran, World, failure};
+use crate::world::{FakeCluster, RunOutcome, failure};
 
 /// What a row must come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +37,10 @@ pub(crate) enum Expect {
 pub(crate) struct Row {
     pub name: String,
     pub expect: Expect,
-    pub play: Box<dyn FnOnce() -> Ran + Send>,
+    pub play: Box<dyn FnOnce() -> RunOutcome + Send>,
 }
 
-fn row(name: impl Into<String>, expect: Expect, world: World) -> Row {
+fn row(name: impl Into<String>, expect: Expect, world: FakeCluster) -> Row {
     Row { name: name.into(), expect, play: Box::new(move || world.run()) }
 }
 
@@ -48,8 +48,8 @@ fn row(name: impl Into<String>, expect: Expect, world: World) -> Row {
 pub(crate) fn all() -> Vec<Row> {
     let mut rows = vec![row("control: nothing is wrong, and it is reaped", Expect::Reaped, crate::world::idle())];
     rows.extend(api::rows());
-    rows.extend(sight::logs());
-    rows.extend(sight::controllers());
+    rows.extend(inconclusive::logs());
+    rows.extend(inconclusive::controllers());
     rows.extend(lines::rows());
     rows.extend(acts::meanwhile());
     rows.extend(acts::logs_before_the_act());

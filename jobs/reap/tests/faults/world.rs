@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(150);
 
 /// What a run of the program came to.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct RunOutcome {
     pub code: Option<i32>,
     pub message: String,
     pub log: String,
@@ -31,14 +31,14 @@ pub(crate) struct Ran {
 }
 
 /// What happens to a world.
-pub(crate) type Change = Box<dyn FnOnce(&mut World) + Send>;
+pub(crate) type Change = Box<dyn FnOnce(&mut FakeCluster) + Send>;
 
 /// What is asked of the API server, and answered otherwise than usual.
-pub(crate) type Fault = Arc<dyn Fn(&mut World, &Request) -> Option<Reply> + Send + Sync>;
+pub(crate) type Fault = Arc<dyn Fn(&mut FakeCluster, &Request) -> Option<Reply> + Send + Sync>;
 
 /// The cluster as the program sees it.
 #[derive(Clone)]
-pub(crate) struct World {
+pub(crate) struct FakeCluster {
     pub spec: Value,
     pub status: Value,
     /// The Slot's annotations: the id of its claim among them.
@@ -154,10 +154,10 @@ impl Noted {
 }
 
 /// Nothing is wrong, and nobody was there for hours.
-pub(crate) fn idle() -> World {
+pub(crate) fn idle() -> FakeCluster {
     let usual =
         ["--window=1h", "--office-hours=[]", "--api-timeout=3s", "--retries=0", "--pause=0s", "--uninstall-timeout=2s"];
-    World {
+    FakeCluster {
         spec: json!({}),
         status: json!({}),
         annotations: json!({"hotdesk.dev/claim-id": "c1"}),
@@ -182,7 +182,7 @@ pub(crate) fn idle() -> World {
     }
 }
 
-impl World {
+impl FakeCluster {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
@@ -297,12 +297,12 @@ impl World {
     }
 
     /// Runs the program to its end.
-    pub(crate) fn run(self) -> Ran {
+    pub(crate) fn run(self) -> RunOutcome {
         self.run_twice(None)
     }
 
     /// Runs the program, changes the world, and runs it once more; the uninstalls are those of the second run.
-    pub(crate) fn run_twice(self, between: Option<Change>) -> Ran {
+    pub(crate) fn run_twice(self, between: Option<Change>) -> RunOutcome {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.block_on(async move {
             let folder = tempfile::tempdir().unwrap();
@@ -319,7 +319,7 @@ impl World {
                 world.answer(request)
             })
             .await;
-            let judged = |ran: Ran| Ran { verdict: world.lock().unwrap().verdict(), ..ran };
+            let judged = |ran: RunOutcome| RunOutcome { verdict: world.lock().unwrap().verdict(), ..ran };
             let first = program(folder.path(), &address, &args, killed.clone()).await;
             let Some(between) = between else { return judged(first) };
             let args = {
@@ -360,7 +360,12 @@ fn write_helm(folder: &Path, then: &str) {
 }
 
 /// Runs hotdesk-reap with a helm that only notes what it is asked.
-async fn program(folder: &Path, address: &str, args: &[String], mut kill: tokio::sync::watch::Receiver<bool>) -> Ran {
+async fn program(
+    folder: &Path,
+    address: &str,
+    args: &[String],
+    mut kill: tokio::sync::watch::Receiver<bool>,
+) -> RunOutcome {
     let path = |name: &str| folder.join(name);
     let cluster = json!({"name": "x", "cluster": {"server": address}});
     let context = json!({"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "mew"}});
@@ -394,5 +399,5 @@ async fn program(folder: &Path, address: &str, args: &[String], mut kill: tokio:
     };
     let read = |name: &str| std::fs::read_to_string(path(name)).unwrap_or_default();
     let uninstalls = read("uninstalls").lines().map(str::to_owned).collect();
-    Ran { code, message: read("message"), log: log.await.unwrap(), uninstalls, verdict: None }
+    RunOutcome { code, message: read("message"), log: log.await.unwrap(), uninstalls, verdict: None }
 }

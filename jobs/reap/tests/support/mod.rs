@@ -17,12 +17,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hotdesk_reap::collect::looks::Case;
+use hotdesk_reap::collect::traffic::Query;
 use hotdesk_traffic::attribute::{Names, Service};
 use hotdesk_traffic::line::Format;
-use hotdesk_traffic::log::tally::Watch;
-use hotdesk_traffic::sight::Look;
-use hotdesk_traffic::sources::{self, Defaults, Kind, Place, Source};
+use hotdesk_traffic::log::scan::ScanWindow;
+use hotdesk_traffic::observation::Observation;
+use hotdesk_traffic::sources::{self, Defaults, Kind, PodSelector, Source};
 use jiff::{SignedDuration, Timestamp};
 
 /// A server that ends with its test, and the folder that it writes to.
@@ -150,22 +150,22 @@ pub(crate) async fn serving(folder: tempfile::TempDir, scrape: &str) -> Server {
 /// What the chart would pass on.
 pub(crate) fn source(yaml: &str) -> Source {
     let text = |text: &str| text.to_owned();
-    let place = Place { namespace: text("ingress-nginx"), selector: text("x"), container: text("controller") };
+    let place = PodSelector { namespace: text("ingress-nginx"), selector: text("x"), container: text("controller") };
     let defaults = Defaults { place, format: Format::Auto };
     sources::read(&format!("[{yaml}]"), &defaults).unwrap_or_else(|p| panic!("{p:?}")).remove(0)
 }
 
 /// The slot mew with a Service web, and its neighbour mewtwo.
-pub(crate) fn case(window: Duration) -> Case {
+pub(crate) fn query(window: Duration) -> Query {
     case_at(window, clock())
 }
 
 /// The same, at this moment.
-pub(crate) fn case_at(window: Duration, now: Timestamp) -> Case {
+pub(crate) fn case_at(window: Duration, now: Timestamp) -> Query {
     let ago = |length: Duration| now - SignedDuration::try_from(length).unwrap();
     let addresses = vec!["10.244.0.77".parse().unwrap()];
     let web = Service { name: "web".to_owned(), ports: vec!["80".to_owned()], addresses, ..Service::default() };
-    Case {
+    Query {
         slot: "mew".to_owned(),
         names: Names::new("mew", &[web], &["mewtwo".to_owned()]),
         since: ago(window),
@@ -176,14 +176,14 @@ pub(crate) fn case_at(window: Duration, now: Timestamp) -> Case {
 }
 
 /// What lines are judged by.
-pub(crate) fn watch(case: &Case, format: &Format) -> Watch {
-    Watch {
+pub(crate) fn watch(query: &Query, format: &Format) -> ScanWindow {
+    ScanWindow {
         format: format.clone(),
-        names: case.names.clone(),
-        slot: case.slot.clone(),
-        since: case.since,
-        look_back: case.look_back,
-        now: case.now,
+        names: query.names.clone(),
+        slot: query.slot.clone(),
+        since: query.since,
+        look_back: query.look_back,
+        now: query.now,
         ignore_agents: globset::GlobSet::empty(),
         ignore_paths: globset::GlobSet::empty(),
         max_unparsed: 0.01,
@@ -191,18 +191,18 @@ pub(crate) fn watch(case: &Case, format: &Format) -> Watch {
 }
 
 /// Looks through one source, as a run does.
-pub(crate) async fn look(source: &Source, case: &Case) -> Look {
-    look_at(source, case, clock).await
+pub(crate) async fn look(source: &Source, query: &Query) -> Observation {
+    look_at(source, query, clock).await
 }
 
 /// The same, by this clock.
-pub(crate) async fn look_at(source: &Source, case: &Case, clock: fn() -> Timestamp) -> Look {
+pub(crate) async fn look_at(source: &Source, query: &Query, clock: fn() -> Timestamp) -> Observation {
     use hotdesk_reap::sources::{gcp_logging, loki, prometheus};
     match &source.kind {
-        Kind::Prometheus(server) => prometheus::look(&source.name, server, case, clock).await,
-        Kind::Loki(server) => loki::look(&source.name, server, case, |format| watch(case, format), clock).await,
+        Kind::Prometheus(server) => prometheus::look(&source.name, server, query, clock).await,
+        Kind::Loki(server) => loki::look(&source.name, server, query, |format| watch(query, format), clock).await,
         Kind::GcpLogging(server) => {
-            gcp_logging::look(&source.name, server, &watch(case, &server.format), case.silence_is_fine, clock).await
+            gcp_logging::look(&source.name, server, &watch(query, &server.format), query.silence_is_fine, clock).await
         }
         other => panic!("{other:?} is asked of the cluster"),
     }
@@ -210,12 +210,12 @@ pub(crate) async fn look_at(source: &Source, case: &Case, clock: fn() -> Timesta
 
 /// What a look comes to: `used`, `quiet`, or every doubt.
 #[track_caller]
-pub(crate) fn check(what: &str, look: &Look, expected: &str) {
-    let traffic = hotdesk_traffic::sight::Traffic { looks: vec![look.clone()], ..Default::default() };
-    let found = match hotdesk_traffic::sight::judge(&traffic, look.from, false) {
-        hotdesk_traffic::sight::Sight::Somebody(_) => "used".to_owned(),
-        hotdesk_traffic::sight::Sight::Nobody(_) => "quiet".to_owned(),
-        hotdesk_traffic::sight::Sight::Blind(why) => why,
+pub(crate) fn check(what: &str, look: &Observation, expected: &str) {
+    let traffic = hotdesk_traffic::observation::Traffic { observations: vec![look.clone()], ..Default::default() };
+    let found = match hotdesk_traffic::observation::judge(&traffic, look.from, false) {
+        hotdesk_traffic::observation::TrafficVerdict::Used(_) => "used".to_owned(),
+        hotdesk_traffic::observation::TrafficVerdict::Quiet(_) => "quiet".to_owned(),
+        hotdesk_traffic::observation::TrafficVerdict::Inconclusive(why) => why,
     };
     let fits = if ["used", "quiet"].contains(&expected) { found == expected } else { found.contains(expected) };
     assert!(fits, "{what}: expected {expected:?}, found {found:?} in {look:?}");

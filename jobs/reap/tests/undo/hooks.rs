@@ -12,7 +12,7 @@ fn hook(kind: &str) -> Value {
 }
 
 /// Held by bob since so many minutes; a slot as of a sheet, so that the claim's beginning stands in the status.
-fn held_since(world: World, minutes: Option<i64>) -> World {
+fn held_since(world: FakeCluster, minutes: Option<i64>) -> FakeCluster {
     world.with(|world| {
         world.spec = json!({"claim": {"users": ["bob@example.com"]}});
         world.status = json!({"claimedAt": minutes.map(|minutes| second(ago(minutes)))});
@@ -46,8 +46,8 @@ fn h01_the_hooks_of_a_former_holder_do_not_run_and_it_is_said() {
     let stray_says = |name: &str| {
         format!("{name}, which helm reads as a record of it, was made before bob@example.com claimed the slot")
     };
-    let free = |world: World| world.with(|world| world.spec = json!({}));
-    let cases: [(&str, World, Option<String>); 10] = [
+    let free = |world: FakeCluster| world.with(|world| world.spec = json!({}));
+    let cases: [(&str, FakeCluster, Option<String>); 10] = [
         (
             "from before the claim",
             held_since(slot_with(vec![of_alice()], &[WEB]).0, Some(200)),

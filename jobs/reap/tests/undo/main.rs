@@ -27,7 +27,7 @@ use base64::engine::general_purpose::STANDARD;
 use hotdesk_http::fake_server::Reply;
 use serde_json::{Value, json};
 
-use self::world::{Ran, World, ago, failure, idle, record, second};
+use self::world::{FakeCluster, RunOutcome, ago, failure, idle, record, second};
 
 /// What the program wrote, in order: method, path, body.
 type Written = Arc<Mutex<Vec<(String, String, Value)>>>;
@@ -104,7 +104,7 @@ fn claims() -> Value {
 }
 
 /// A slot with these records, in which these objects are there, and what is written is remembered.
-fn slot_with(records: Vec<Value>, objects: &[&'static str]) -> (World, Written) {
+fn slot_with(records: Vec<Value>, objects: &[&'static str]) -> (FakeCluster, Written) {
     let written: Written = Arc::default();
     let (seen, objects) = (written.clone(), objects.to_vec());
     let world = idle().with(|world| world.records = records).fault(move |world, request| {
@@ -146,7 +146,7 @@ fn of<'a>(written: &'a [(String, String, Value)], method: &str, path: &str) -> V
 }
 
 /// Runs it; the manifests that helm's record was given, in order.
-fn run(world: World, written: &Written) -> (Ran, Vec<String>) {
+fn run(world: FakeCluster, written: &Written) -> (RunOutcome, Vec<String>) {
     let ran = world.run();
     let all = written.lock().unwrap();
     let puts = of(&all, "PUT", "/namespaces/mew/secrets/sh.helm");
@@ -251,7 +251,7 @@ fn the_volumes_that_an_operator_made_for_an_object_that_goes_are_told() {
 }
 
 #[track_caller]
-fn check_kept(id: &str, ran: &Ran, expected: &str) {
+fn check_kept(id: &str, ran: &RunOutcome, expected: &str) {
     assert!(ran.uninstalls.is_empty(), "{id}: {ran:?}");
     assert_eq!(ran.code, Some(0), "{id}: it is kept, which is not an error: {ran:?}");
     assert!(ran.message.contains(expected), "{id}: {}", ran.message);

@@ -7,7 +7,7 @@ const U17: &str = "u17-other-namespace.yaml";
 const SHARED: &str = "/namespaces/shared/";
 
 /// The slot's own Service is there, and so is its namesake.
-fn with_a_namesake() -> (World, Written) {
+fn with_a_namesake() -> (FakeCluster, Written) {
     slot_with(
         vec![release(1, "deployed", &template(U17), &json!([]))],
         &[WEB, "/api/v1/namespaces/shared/services/web"],

@@ -93,13 +93,13 @@ impl CurrentSlot<'_> {
 
     /// A claim in force that was not made in the sheet.
     fn held_elsewhere(&self) -> Option<ClaimView> {
-        let view = self.claim().filter(|claim| !claim.is_sheets()).map(ClaimView::lenient)?;
-        view.standing(self.now).held().is_some().then_some(view)
+        let view = self.claim().filter(|claim| !claim.is_sheets()).map(ClaimView::parse_lossy)?;
+        view.state_at(self.now).held().is_some().then_some(view)
     }
 
     /// A row that may be this slot's, with its name mistyped or its formula broken.
     fn stray(&self) -> Option<String> {
-        let view = self.claim().map(ClaimView::lenient)?;
+        let view = self.claim().map(ClaimView::parse_lossy)?;
         let stray = self.judged.strays.iter().find(|stray| match &stray.users {
             None => true,
             Some(users) => users.iter().any(|user| view.names(user)),
@@ -114,8 +114,8 @@ impl CurrentSlot<'_> {
     }
 
     fn what(&self, wanted: &Wanted) -> What {
-        let was = self.claim().map(ClaimView::lenient);
-        let owner = was.as_ref().filter(|was| was.standing(self.now).held().is_some()).and_then(ClaimView::owner);
+        let was = self.claim().map(ClaimView::parse_lossy);
+        let owner = was.as_ref().filter(|was| was.state_at(self.now).held().is_some()).and_then(ClaimView::owner);
         if owner.is_some() && owner == wanted.users.first() { What::Changed } else { What::Claimed }
     }
 

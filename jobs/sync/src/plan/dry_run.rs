@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{harmless, list, quoted, shown_name};
+use hotdesk_slots::text::{list, quoted, sanitize, shown_name};
 use hotdesk_slots::{ClaimView, Name};
 
 use super::{Change, Plan, SlotReport, What, name_of};
@@ -27,10 +27,10 @@ pub fn dry_run(plan: &Plan, slots: &[Slot], rows: usize) -> String {
     let width = lines.keys().map(|slot| slot.len()).max().unwrap_or_default();
     let mut text: String = lines.iter().map(|(slot, line)| format!("{slot:width$}  {line}\n")).collect();
     if let Some(why) = &plan.held_back {
-        text.push_str(&format!("Held back: {}\n", harmless(why)));
+        text.push_str(&format!("Held back: {}\n", sanitize(why)));
     }
-    text.extend(plan.problems.iter().map(|problem| format!("Problem in {}\n", harmless(&problem.to_string()))));
-    text.extend(plan.warnings.iter().map(|warning| format!("Warning for {}\n", harmless(&warning.to_string()))));
+    text.extend(plan.problems.iter().map(|problem| format!("Problem in {}\n", sanitize(&problem.to_string()))));
+    text.extend(plan.warnings.iter().map(|warning| format!("Warning for {}\n", sanitize(&warning.to_string()))));
     let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
     text.push_str(&match plan.changes.len() {
         0 => format!("{rows} read: this would change nothing.\n"),
@@ -51,7 +51,7 @@ fn told(change: &Change, before: &str) -> String {
         (What::Settings | What::Claimed | What::Changed, _) => "set its host, or how long it is kept".to_owned(),
     };
     match &change.undoes {
-        Some(who) => format!("{line}; this undoes what {} changed", harmless(who)),
+        Some(who) => format!("{line}; this undoes what {} changed", sanitize(who)),
         None => line,
     }
 }
@@ -65,7 +65,7 @@ fn purpose(text: &str) -> String {
 }
 
 fn held_by(slot: &Slot) -> String {
-    slot.spec.claim.as_ref().map(|claim| names(&ClaimView::lenient(claim).users)).unwrap_or_default()
+    slot.spec.claim.as_ref().map(|claim| names(&ClaimView::parse_lossy(claim).users)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use hotdesk_sheet::{Kind, Problem, Row, Wanted};
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use hotdesk_slots::{ClaimView, Name};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -38,7 +38,7 @@ pub(super) fn keeps_host(slot: &Slot, row: &Row, held: &ClaimView, host: &str) -
         "{} is held by {}, who claimed it outside the sheet, so its host stays {}: an administrator can change it",
         name_of(slot),
         holder(held),
-        plain(host)
+        sanitize_short(host)
     );
     problem(slot, &row.host_cell, what)
 }
@@ -48,7 +48,7 @@ fn problem(slot: &Slot, cell: &str, what: String) -> Problem {
 }
 
 fn holder(held: &ClaimView) -> String {
-    held.owner().map_or_else(|| list(&held.groups), |owner| plain(owner.as_str()))
+    held.owner().map_or_else(|| list(&held.groups), |owner| sanitize_short(owner.as_str()))
 }
 
 /// The program that wrote who holds it.
@@ -57,7 +57,7 @@ fn claimed_by(slot: &Slot) -> Option<String> {
         let fields = entry.fields_v1.as_ref().filter(|_| entry.subresource.is_none());
         fields.and_then(|fields| fields.0.get("f:spec")?.get("f:claim")?.get("f:users")).is_some()
     });
-    wrote.and_then(|entry| entry.manager.as_deref()).map(plain)
+    wrote.and_then(|entry| entry.manager.as_deref()).map(sanitize_short)
 }
 
 fn moment(at: Timestamp) -> String {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hotdesk_sheet::{Kind, Problem};
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 
 use super::Judged;
 
@@ -55,7 +55,8 @@ impl Judged {
         let found = news.iter().filter_map(|(slot, host, cell)| {
             let by_slot = had.related(host, slot).map(|(is, other)| format!("{is} the host of {other}"));
             let by_row = || asked.related(host, slot).map(|(is, other)| format!("{is} the host in the row of {other}"));
-            let what = format!("{} {}: give each slot a host of its own", plain(host), by_slot.or_else(by_row)?);
+            let what =
+                format!("{} {}: give each slot a host of its own", sanitize_short(host), by_slot.or_else(by_row)?);
             let slot = (*slot).to_owned();
             Some(Problem { cell: (*cell).to_owned(), what, slot: Some(slot), kind: Kind::Host })
         });

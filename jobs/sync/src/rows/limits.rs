@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hotdesk_sheet::{Entry, Kind, Problem};
 use hotdesk_slots::Name;
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use jiff::Timestamp;
 
 use super::Holding;
@@ -29,8 +29,11 @@ pub(super) fn refuse_beyond(limit: usize, entries: &mut [Entry], present: &BTree
             slots.push(slot);
         } else if let Some(entry) = entries.get_mut(at) {
             let most = if limit == 1 { "1 slot is".to_owned() } else { format!("{limit} slots are") };
-            let what =
-                format!("{} holds {} already, and {most} the most: release one", plain(owner.as_str()), list(slots));
+            let what = format!(
+                "{} holds {} already, and {most} the most: release one",
+                sanitize_short(owner.as_str()),
+                list(slots)
+            );
             let cell = entry.row.cell.clone();
             entry.problems.push(Problem { cell, what, slot: Some(slot), kind: Kind::Limit });
         }

@@ -1,7 +1,7 @@
 //! What is said while the source cannot be read?
 
 use futures::StreamExt as _;
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use jiff::{SignedDuration, Timestamp};
 
 use super::write::complain;
@@ -13,7 +13,7 @@ use crate::source::SourceError;
 impl Sync {
     /// Nothing is written, and that is said: in the log at once, on the Slots after a while.
     pub(super) async fn say_unreadable(&mut self, error: &SourceError) -> PassOutcome {
-        let what = harmless(&error.to_string());
+        let what = sanitize(&error.to_string());
         tracing::warn!("nothing is changed: {what}");
         let outcome = PassOutcome::Unreadable(error.is_transient());
         if self.settings.dry_run {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hotdesk_http::google::Access;
 use hotdesk_http::http::{Answer, Http};
 use hotdesk_sheet::Table;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
 use jiff::Timestamp;
@@ -111,14 +111,19 @@ impl Sheets {
         let said = serde_json::from_slice::<Failed>(&answer.body).map(|failed| failed.error);
         let said = said.unwrap_or(Failure { message: String::new(), status: String::new() });
         let reason = if said.status.is_empty() { status.canonical_reason().unwrap_or_default() } else { &said.status };
-        let what = format!("Google Sheets answered {} {}: {}", status.as_u16(), plain(reason), plain(&said.message));
+        let what = format!(
+            "Google Sheets answered {} {}: {}",
+            status.as_u16(),
+            sanitize_short(reason),
+            sanitize_short(&said.message)
+        );
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT
         {
             return SourceError::Transient { what, retry_after: answer.retry_after };
         }
         let advice = match status {
             StatusCode::BAD_REQUEST => match tab {
-                Some(tab) => format!("is there a tab named \"{}\"?", plain(tab)),
+                Some(tab) => format!("is there a tab named \"{}\"?", sanitize_short(tab)),
                 None => "name the tab with --tab".to_owned(),
             },
             StatusCode::UNAUTHORIZED => "a new token was refused too".to_owned(),

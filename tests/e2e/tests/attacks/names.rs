@@ -269,14 +269,14 @@ fn shown() -> Vec<Row> {
             [&["why", slot.name()], &["list"], &["list", "-o", "wide"], &["plan", slot.name()], &["list", "-o", "csv"]];
         for args in commands {
             let ran = admin().hotdesk(args);
-            harmless(&format!("{}{}", ran.stdout, ran.stderr))?;
+            sanitize(&format!("{}{}", ran.stdout, ran.stderr))?;
         }
         let ran = admin().kubectl(&["-n", slot.name(), "get", "slots", "-o", "wide"]).succeeded();
         right(!ran.stdout.contains('\u{1b}'), || ran.to_string())
     })]
 }
 
-fn harmless(text: &str) -> Verdict {
+fn sanitize(text: &str) -> Verdict {
     let bad = |c: char| c == '\u{1b}' || c == '\u{7}' || c == '\r' || c == '\u{202e}' || c == '\u{200b}';
     held(!text.contains(bad), || format!("{text:?}"))
 }

@@ -79,7 +79,7 @@ fn secrets() -> Vec<Row> {
             })
         }),
         // The Secret outlives the hand-over, and what it can do is read: hotdesk deletes nothing of people's for it, but names each
-        // such Secret to the next holder, with what removes it (`a24_…` in cli/src/commands/claim/trust/left_tests.rs).
+        // such Secret to the next holder, with what removes it (`a24_…` in cli/src/commands/claim/trust/left/tests.rs).
         row("a24", "bob", "uses the token of such a Secret when carol holds the slot", "writes are denied", |w| {
             let slot = TestSlot::held_by("bob@example.com");
             w.bind(

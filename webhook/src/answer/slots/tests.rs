@@ -17,7 +17,7 @@ fn answered(path: Path, request: &Value) -> Answer<'static> {
     let mut index = SlotIndex::default();
     for (slot, by) in [("eevee", Some("alice")), ("mew", Some("alice")), ("onix", None)] {
         let claim = by.map(|by| serde_json::from_value(json!({"users": [by]})).unwrap());
-        let entry = SlotEntry::new(slot, claim.as_ref().map(hotdesk_slots::ClaimView::lenient), None);
+        let entry = SlotEntry::new(slot, claim.as_ref().map(hotdesk_slots::ClaimView::parse_lossy), None);
         index.put(slot, entry.host(Some(&format!("{slot}.dev.example.com"))));
     }
     let monotonic = Instant::now();

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hotdesk_slots::session_records::{BEAT, CONFIG_MAP, Records};
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, Patch, PatchParams};
@@ -157,7 +157,7 @@ impl RecordKeeper {
 /// What the API server says, without the rest of its answer.
 fn reason(error: &kube::Error) -> String {
     match error {
-        kube::Error::Api(status) => harmless(&status.message),
-        other => harmless(&other.to_string()),
+        kube::Error::Api(status) => sanitize(&status.message),
+        other => sanitize(&other.to_string()),
     }
 }

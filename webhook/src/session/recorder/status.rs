@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use hotdesk_slots::slot::{SLOT_NAME, Slot};
-use hotdesk_slots::text::harmless;
+use hotdesk_slots::text::sanitize;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
@@ -91,7 +91,7 @@ impl StatusWriter for InCluster {
 fn failure(error: &kube::Error) -> Failure {
     match error {
         kube::Error::Api(status) => {
-            let text = harmless(&status.message);
+            let text = sanitize(&status.message);
             match status.code {
                 401 | 403 => Failure::Refused(text),
                 408 | 409 | 429 => Failure::Transient(text),
@@ -100,8 +100,8 @@ fn failure(error: &kube::Error) -> Failure {
             }
         }
         // What makes no request never will.
-        kube::Error::HttpError(_) | kube::Error::BuildRequest(_) => Failure::Permanent(harmless(&error.to_string())),
-        other => Failure::Transient(harmless(&other.to_string())),
+        kube::Error::HttpError(_) | kube::Error::BuildRequest(_) => Failure::Permanent(sanitize(&error.to_string())),
+        other => Failure::Transient(sanitize(&other.to_string())),
     }
 }
 

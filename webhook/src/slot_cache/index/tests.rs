@@ -47,9 +47,9 @@ proptest! {
         now = now.max(later);
         settled(&mut index, now);
         let all = || index.slots.values().map(|listed| &listed.entry);
-        let standing = |entry: &SlotEntry| entry.claim.as_ref().is_some_and(|c| c.standing(at(now)).held().is_some());
-        let free = all().filter(|p| p.readable && !standing(p)).count();
-        let mine = all().filter(|p| standing(p) && p.claim.as_ref().unwrap().users == [name("alice")]).count();
+        let state_at = |entry: &SlotEntry| entry.claim.as_ref().is_some_and(|c| c.state_at(at(now)).held().is_some());
+        let free = all().filter(|p| p.readable && !state_at(p)).count();
+        let mine = all().filter(|p| state_at(p) && p.claim.as_ref().unwrap().users == [name("alice")]).count();
         let (found, yours) = (index.free(), index.yours(&[name("alice")], &[], at(now)));
         prop_assert_eq!(found.names.len() + found.more, free);
         prop_assert_eq!(yours.names.len() + yours.more, mine);

@@ -221,10 +221,10 @@ fn a_claim_from_before_there_were_ids_says_after_the_first_write_what_it_trusted
     trusts(alice, &expired, &until(expired.clone(), "2026-12-01T00:00:00Z"), false);
     trusts(&user(BOB), &expired, &slot(&[BOB]), false);
     for mode in [hotdesk_slots::Mode::Warn, hotdesk_slots::Mode::Audit] {
-        let lenient = with(old.clone(), |slot| slot.spec.mode = Some(mode));
-        trusts(alice, &lenient, &until(lenient.clone(), "2026-12-01T00:00:00Z"), false);
-        let enforced = with(lenient.clone(), |slot| slot.spec.mode = None);
-        trusts(&administrator(), &lenient, &enforced, false);
+        let parse_lossy = with(old.clone(), |slot| slot.spec.mode = Some(mode));
+        trusts(alice, &parse_lossy, &until(parse_lossy.clone(), "2026-12-01T00:00:00Z"), false);
+        let enforced = with(parse_lossy.clone(), |slot| slot.spec.mode = None);
+        trusts(&administrator(), &parse_lossy, &enforced, false);
     }
     let (stored, warnings) = write_at(NOW, "u", alice, &old, &old).unwrap();
     assert_eq!(stored.claim_id(), Some("u"));

@@ -5,7 +5,7 @@
 //! that is older than the claim are left out when the slot is cleared.
 
 use futures::StreamExt as _;
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::api::{ApiResource, DynamicObject, ListParams};
@@ -74,8 +74,10 @@ impl Left {
 
     fn add(&mut self, kind: &ApiResource, listed: Result<Vec<String>, Error>) {
         match listed {
-            Ok(names) => self.found.extend(names.iter().map(|name| format!("{}/{}", shown(kind), plain(name)))),
-            Err(error) => self.miss(format!("{}{}", plain(&kind.plural), of_group(&kind.group)), &error),
+            Ok(names) => {
+                self.found.extend(names.iter().map(|name| format!("{}/{}", shown(kind), sanitize_short(name))))
+            }
+            Err(error) => self.miss(format!("{}{}", sanitize_short(&kind.plural), of_group(&kind.group)), &error),
         }
     }
 
@@ -93,7 +95,7 @@ impl Left {
 pub(super) async fn endless_tokens(client: &Client, slot: &str) -> Option<String> {
     let of_type = ListParams::default().fields("type=kubernetes.io/service-account-token");
     let listed = Api::<Secret>::namespaced(client.clone(), slot).list_metadata(&of_type).await.ok()?;
-    tokens_told(slot, &listed.items.iter().map(|secret| plain(&secret.name_any())).collect::<Vec<_>>())
+    tokens_told(slot, &listed.items.iter().map(|secret| sanitize_short(&secret.name_any())).collect::<Vec<_>>())
 }
 
 fn tokens_told(slot: &str, names: &[String]) -> Option<String> {
@@ -148,7 +150,7 @@ async fn offered(client: &Client, left: &mut Left) -> Vec<ApiResource> {
     for (version, answer) in std::iter::once(("v1".to_owned(), core)).chain(others) {
         match answer {
             Ok(resources) => offered.push(resources),
-            Err(error) => left.miss(format!("everything of {}", plain(&version)), &error),
+            Err(error) => left.miss(format!("everything of {}", sanitize_short(&version)), &error),
         }
     }
     kinds(&offered)
@@ -187,11 +189,11 @@ fn makes_pods(group: &str, plural: &str) -> bool {
 /// `Pod`, `Deployment`, `Workflow.argoproj.io`.
 fn shown(kind: &ApiResource) -> String {
     let group = if matches!(kind.group.as_str(), "apps" | "batch") { "" } else { &kind.group };
-    format!("{}{}", plain(&kind.kind), of_group(group))
+    format!("{}{}", sanitize_short(&kind.kind), of_group(group))
 }
 
 fn of_group(group: &str) -> String {
-    if group.is_empty() { String::new() } else { format!(".{}", plain(group)) }
+    if group.is_empty() { String::new() } else { format!(".{}", sanitize_short(group)) }
 }
 
 fn some(all: &[String]) -> String {

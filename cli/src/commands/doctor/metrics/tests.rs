@@ -1,6 +1,6 @@
 //! Requests that counters do not tell of.
 
-use hotdesk_traffic::sources::Place;
+use hotdesk_traffic::sources::PodSelector;
 use serde_json::{Value, json};
 
 use super::super::finding::Level;
@@ -21,7 +21,7 @@ fn controller(arguments: &[&str]) -> Controller {
     let pod = json!({"metadata": {"name": "c-0"}, "spec": {"containers": [{"name": "controller", "args": arguments}]}});
     let selector = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller".to_owned();
     Controller {
-        place: Place { namespace: "ingress-nginx".to_owned(), selector, container: "controller".to_owned() },
+        place: PodSelector { namespace: "ingress-nginx".to_owned(), selector, container: "controller".to_owned() },
         uses: Uses { logs: false, metrics: true },
         pods: Ok(vec![serde_json::from_value(pod).unwrap()]),
         sample: None,

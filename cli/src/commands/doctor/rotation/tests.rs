@@ -1,6 +1,6 @@
 //! How much of a window a log file holds.
 
-use hotdesk_traffic::sources::Place;
+use hotdesk_traffic::sources::PodSelector;
 use serde_json::json;
 
 use super::super::finding::Level;
@@ -24,7 +24,7 @@ fn controller(bytes_per_minute: u64, first: Option<&str>) -> Controller {
     let at = |text: &str| format!("2026-11-23T{text}Z").parse().unwrap();
     let sample = Sample { lines: vec![], started: Some(at("09:00:00")), first: first.map(at), bytes_per_minute };
     Controller {
-        place: Place {
+        place: PodSelector {
             namespace: "ingress-nginx".to_owned(),
             selector: "a=b".to_owned(),
             container: "controller".to_owned(),

@@ -1,6 +1,6 @@
 //! Each setting that hides requests, and some that do not.
 
-use hotdesk_traffic::sources::Place;
+use hotdesk_traffic::sources::PodSelector;
 use serde_json::{Value, json};
 
 use super::super::finding::Level;
@@ -10,7 +10,7 @@ use super::*;
 fn controller(labels: &Value, arguments: &[&str]) -> Controller {
     let pod = json!({"metadata": {"name": "c-0", "labels": labels}, "spec": {"containers": [{"name": "c", "args": arguments}]}});
     Controller {
-        place: Place { namespace: "ingress".to_owned(), selector: "a=b".to_owned(), container: "c".to_owned() },
+        place: PodSelector { namespace: "ingress".to_owned(), selector: "a=b".to_owned(), container: "c".to_owned() },
         uses: Uses { logs: true, metrics: false },
         pods: Ok(vec![serde_json::from_value(pod).unwrap()]),
         sample: None,

@@ -5,7 +5,7 @@ use super::*;
 fn defaults() -> Defaults {
     let text = |text: &str| text.to_owned();
     Defaults {
-        place: Place { namespace: text("ingress-nginx"), selector: text("a=b"), container: text("controller") },
+        place: PodSelector { namespace: text("ingress-nginx"), selector: text("a=b"), container: text("controller") },
         format: Format::NginxJson,
     }
 }

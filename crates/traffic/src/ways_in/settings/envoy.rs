@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 
 use super::super::{From, Named, called};
 use super::Hidden;
@@ -61,7 +61,7 @@ pub fn named_by(gateway: &Named, class: &Named) -> Vec<(String, String)> {
 /// Every setting of it that hides requests.
 #[must_use]
 pub fn hidden(proxy: &Named) -> Vec<Hidden> {
-    let (namespace, name) = (plain(&proxy.namespace), plain(&proxy.name));
+    let (namespace, name) = (sanitize_short(&proxy.namespace), sanitize_short(&proxy.name));
     let found = logs(proxy).into_iter().chain(counters(proxy));
     found
         .map(|(key, says, fix, from)| Hidden {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
 use super::super::boolean::{is_off, is_on};
@@ -58,18 +58,19 @@ impl Nginx {
         let other = annotation.filter(|class| !class.is_empty() && *class != self.class)?;
         Some(format!(
             "by the old annotation it takes {} alone, not {} (--ingress-class)",
-            plain(&self.class),
-            plain(other)
+            sanitize_short(&self.class),
+            sanitize_short(other)
         ))
     }
 
     /// Why it takes nothing of the slot at all.
     pub(super) fn watches_elsewhere(&self, found: &WaysIn) -> Option<String> {
         if let Some(only) = self.namespaces.iter().find(|only| **only != found.slot) {
-            return Some(format!("it watches {} alone (--watch-namespace)", plain(only)));
+            return Some(format!("it watches {} alone (--watch-namespace)", sanitize_short(only)));
         }
-        (!selects(&self.selector, &found.slot, found.labels.as_ref()))
-            .then(|| format!("it watches namespaces with {} alone (--watch-namespace-selector)", plain(&self.selector)))
+        (!selects(&self.selector, &found.slot, found.labels.as_ref())).then(|| {
+            format!("it watches namespaces with {} alone (--watch-namespace-selector)", sanitize_short(&self.selector))
+        })
     }
 
     /// True if whether it watches the slot depends on labels.
@@ -126,13 +127,13 @@ fn logs<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Vec<Found> {
     }
     for key in ["access-log-path", "http-access-log-path"] {
         if let Some(path) = get(key).filter(|path| !OUTPUTS.contains(path)) {
-            let says = format!("{key}: {}, where the Kubernetes API does not see the access log", plain(path));
+            let says = format!("{key}: {}, where the Kubernetes API does not see the access log", sanitize_short(path));
             hides(key, says, Some(From::Logs));
         }
     }
     let params = get("access-log-params");
     if let Some(params) = params.filter(|params| params.contains("if=")) {
-        let says = format!("access-log-params: {}, which leaves some requests out", plain(params));
+        let says = format!("access-log-params: {}, which leaves some requests out", sanitize_short(params));
         hides("access-log-params", says, Some(From::Logs));
     }
     // Unless a buffer fills up or is flushed, what is in it is in no log, however old.
@@ -144,12 +145,12 @@ fn logs<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Vec<Found> {
         hides("enable-syslog", "enable-syslog: \"true\", which sends the access log away".to_owned(), Some(From::Logs));
     }
     if let Some(urls) = get("skip-access-log-urls") {
-        let says = format!("skip-access-log-urls: {}, whose requests are not logged", plain(urls));
+        let says = format!("skip-access-log-urls: {}, whose requests are not logged", sanitize_short(urls));
         hides("skip-access-log-urls", says, Some(From::Logs));
     }
     let nothing = |format: &&str| !format.contains("$proxy_upstream_name") && !format.contains("$service_name");
     if let Some(format) = get("log-format-upstream").filter(nothing) {
-        let format: String = plain(format).chars().take(80).collect();
+        let format: String = sanitize_short(format).chars().take(80).collect();
         hides("log-format-upstream", format!("log-format-upstream without $proxy_upstream_name: {format}"), None);
     }
     all
@@ -161,7 +162,7 @@ fn answers<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Vec<Found> {
     if let Some(codes) = get("custom-http-errors") {
         let says = format!(
             "custom-http-errors: {}, so the answers of each slot's Service are logged as the default backend's",
-            plain(codes)
+            sanitize_short(codes)
         );
         all.push(("custom-http-errors", says, Some(From::Logs)));
     }

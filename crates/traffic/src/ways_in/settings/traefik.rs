@@ -3,7 +3,7 @@
 //! Its file comes first, where there is one, and it then reads no flag. One that is neither in a ConfigMap nor in YAML cannot
 //! be seen here: what it leaves out of the log is then unknown, and that is not nothing.
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use serde_json::Value;
 
@@ -80,7 +80,7 @@ impl Traefik {
             like_nginx: LikeNginx::of(&written),
             own: written.provider(OWN_KINDS),
             gateways: written.provider("providers.kubernetesgateway"),
-            hidden: written.hidden(&format!("the Traefik in {}", plain(namespace(pod)))),
+            hidden: written.hidden(&format!("the Traefik in {}", sanitize_short(namespace(pod)))),
         }
     }
 }
@@ -114,7 +114,10 @@ impl Provider {
             return Some(format!("it reads no such objects (--{name} is not set)"));
         }
         if !self.namespaces.is_empty() && !self.namespaces.iter().any(|known| known == namespace) {
-            return Some(format!("it watches {} alone (--{name}.namespaces)", plain(&self.namespaces.join(","))));
+            return Some(format!(
+                "it watches {} alone (--{name}.namespaces)",
+                sanitize_short(&self.namespaces.join(","))
+            ));
         }
         None
     }
@@ -122,14 +125,17 @@ impl Provider {
     fn refuses_there(&self, class: Option<Class<'_>>, has: &dyn Fn(&str) -> bool) -> Option<String> {
         let name = self.name;
         if !self.labels.is_empty() && !self.labels.split(',').all(|label| has(label.trim())) {
-            return Some(format!("it takes objects with {} alone (--{name}.labelselector)", plain(&self.labels)));
+            return Some(format!(
+                "it takes objects with {} alone (--{name}.labelselector)",
+                sanitize_short(&self.labels)
+            ));
         }
         let takes = match class? {
             Class::Field(class) => self.class.is_empty() || self.class == class,
             Class::Annotation(class) => self.class == class || self.class.is_empty() && class == DEFAULT_CLASS,
         };
         let only = if self.class.is_empty() { DEFAULT_CLASS } else { &self.class };
-        (!takes).then(|| format!("it takes the class {} alone (--{name}.ingressclass)", plain(only)))
+        (!takes).then(|| format!("it takes the class {} alone (--{name}.ingressclass)", sanitize_short(only)))
     }
 }
 
@@ -221,7 +227,10 @@ impl Written {
             all.push(Hidden { of: of.to_owned(), key, says, fix: fix.to_owned(), from });
         };
         if let Some(path) = &self.unseen {
-            let says = format!("has its settings in {}, where nobody sees what they leave out of its log", plain(path));
+            let says = format!(
+                "has its settings in {}, where nobody sees what they leave out of its log",
+                sanitize_short(path)
+            );
             let fix = "give it flags instead, or keep that file as YAML in a ConfigMap that its pods mount";
             hides("configfile", says, fix, Some(From::All));
             return all;
@@ -250,7 +259,11 @@ impl Written {
         let nothing = |value: &str| is_off(value) || value.is_empty() || value == "0s";
         let filters = |key: &str, value: &str| key.starts_with("accesslog.filters.") && !nothing(value);
         if let Some((key, value)) = self.pairs.iter().find(|(key, value)| filters(key, value)) {
-            let says = format!("runs with --{}={}, which leaves requests out of the log", plain(key), plain(value));
+            let says = format!(
+                "runs with --{}={}, which leaves requests out of the log",
+                sanitize_short(key),
+                sanitize_short(value)
+            );
             hides("accesslog.filters", says, "start it without --accesslog.filters.*");
         }
         if self.get("accesslog.bufferingsize").is_some_and(|size| !nothing(size)) {
@@ -258,7 +271,8 @@ impl Written {
             hides("accesslog.bufferingsize", says, "start it with --accesslog.bufferingsize=0");
         }
         if let Some(path) = self.get("accesslog.filepath").filter(|path| !OUTPUTS.contains(path)) {
-            let says = format!("writes its access log to {}, where the Kubernetes API does not see it", plain(path));
+            let says =
+                format!("writes its access log to {}, where the Kubernetes API does not see it", sanitize_short(path));
             hides("accesslog.filepath", says, "start it without --accesslog.filepath");
         }
         let otlp =
@@ -304,7 +318,7 @@ impl Written {
         let end = format!(".observability.{what}");
         let silent = |key: &str, value: &str| key.starts_with("entrypoints.") && key.ends_with(&end) && is_off(value);
         let (key, value) = self.pairs.iter().find(|(key, value)| silent(key, value))?;
-        Some(format!("--{}={}", plain(key), plain(value)))
+        Some(format!("--{}={}", sanitize_short(key), sanitize_short(value)))
     }
 }
 

@@ -12,19 +12,19 @@ fn record(since: i64, until: i64) -> Value {
     json!({"since": ago(since).to_string(), "writtenUntil": ago(until).to_string()})
 }
 
-fn noted(case: Case, records: &[Value]) -> Case {
+fn noted(query: Query, records: &[Value]) -> Query {
     let entries: BTreeMap<String, String> =
         records.iter().enumerate().map(|(i, record)| (format!("webhook-{i}.1"), record.to_string())).collect();
     let noting = Ok(Noting::Records(Records::parse(&entries).unwrap().of_slot("mew")));
-    Case { sessions: Sessions { noting, pods: None }, ..case }
+    Query { sessions: Sessions { noting, pods: None }, ..query }
 }
 
-fn pods(case: Case, oldest: i64, changed: i64) -> Case {
+fn pods(query: Query, oldest: i64, changed: i64) -> Query {
     let pods = Some(Pods { oldest: ago(oldest), changed: ago(changed), ended: Vec::new() });
-    Case { sessions: Sessions { pods, ..case.sessions }, ..case }
+    Query { sessions: Sessions { pods, ..query.sessions }, ..query }
 }
 
-fn session(minutes: i64) -> Case {
+fn session(minutes: i64) -> Query {
     let last = LastSession { time: Time(ago(minutes)), by: "alice".to_owned(), kind: "exec".to_owned() };
     idle().status(|status| status.last_session = Some(last))
 }
@@ -50,10 +50,10 @@ fn e03_a_session_has_ended_once_every_pod_is_younger() {
 #[test]
 fn e03_a_session_may_have_lasted_until_its_pod_ended() {
     let ended = |made: i64, changed: Option<i64>| {
-        let mut case = pods(session(80), 70, 61);
-        let all = case.sessions.pods.as_mut().unwrap();
+        let mut query = pods(session(80), 70, 61);
+        let all = query.sessions.pods.as_mut().unwrap();
         all.ended.push(Ended { made: ago(made), changed: changed.map(ago) });
-        case
+        query
     };
     let open = "may still be open";
     check(ended(300, Some(61)), VerdictState::Idle, "no request");
@@ -79,7 +79,7 @@ fn e32_idle_only_if_sessions_were_noted_over_the_window() {
     let used = noted(idle(), &[]).traffic(|traffic| traffic.hit = Some(hit()));
     check(used, VerdictState::Active, "mew-web-80");
     let unreadable = Sessions { noting: Err("ConfigMap hotdesk-sessions cannot be read".to_owned()), pods: None };
-    check(Case { sessions: unreadable, ..idle() }, VerdictState::Unknown, "hotdesk-sessions cannot be read");
+    check(Query { sessions: unreadable, ..idle() }, VerdictState::Unknown, "hotdesk-sessions cannot be read");
     let evidence = Evidence { sessions: None, ..idle().evidence() };
     let verdict = settled(&evidence, &rules());
     assert_eq!((verdict.state, verdict.reason.contains("not read whether")), (VerdictState::Unknown, true));
@@ -99,9 +99,9 @@ fn e32_a_session_of_a_gap_before_the_window_may_still_be_open() {
 #[test]
 fn e32_a_slot_that_is_to_be_cleared_goes_only_if_sessions_since_then_were_noted() {
     let given_back = |records: &[Value]| {
-        let mut case = noted(idle(), records);
-        case.slot.spec.clear_after = Some(Time(ago(20)));
-        case
+        let mut query = noted(idle(), records);
+        query.slot.spec.clear_after = Some(Time(ago(20)));
+        query
     };
     check(given_back(&[record(95, 0)]), VerdictState::Idle, "gave it back to be cleared");
     check(given_back(&[record(15, 0)]), VerdictState::Unknown, "to 19:45 UTC");

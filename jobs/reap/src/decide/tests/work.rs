@@ -7,9 +7,9 @@ fn job(name: &str, minutes: i64, by_clock: bool) -> RunningJob {
     RunningJob { name: name.to_owned(), since: ago(minutes), by_clock }
 }
 
-fn working(case: Case, jobs: &[RunningJob], rolling_out: &[&str]) -> Case {
+fn working(query: Query, jobs: &[RunningJob], rolling_out: &[&str]) -> Query {
     let rolling_out = rolling_out.iter().map(|object| (*object).to_owned()).collect();
-    Case { work: Work { jobs: jobs.to_vec(), rolling_out }, ..case }
+    Query { work: Work { jobs: jobs.to_vec(), rolling_out }, ..query }
 }
 
 #[test]

@@ -187,7 +187,12 @@ fn a_manifest_that_lacks_documents_says_so_and_is_otherwise_the_same() {
 /// The templates of `tests/data/undo`, by their ids: what stays of each, or why all of it does; and what goes.
 type Names = &'static [&'static str];
 const ROWS: [(&str, &str, Result<Names, &str>, Names); 20] = [
-    ("u01", include_str!("../../../tests/data/undo/u01-default-mode.yaml"), Ok(&["Secret/web-key"]), &["Deployment/web"]),
+    (
+        "u01",
+        include_str!("../../../tests/data/undo/u01-default-mode.yaml"),
+        Ok(&["Secret/web-key"]),
+        &["Deployment/web"],
+    ),
     ("u02", include_str!("../../../tests/data/undo/u02-octal-numbers.yaml"), Ok(&[]), &["Deployment/web"]),
     ("u03", include_str!("../../../tests/data/undo/u03-keys-y-n-on.yaml"), Ok(&[]), &["Deployment/web"]),
     (

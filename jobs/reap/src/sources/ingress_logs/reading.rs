@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 
 use futures::AsyncBufRead;
-use hotdesk_slots::text::plain;
-use hotdesk_traffic::log::tally::{Tally, Watch};
+use hotdesk_slots::text::sanitize_short;
+use hotdesk_traffic::log::scan::{LogScan, ScanWindow};
 use jiff::Timestamp;
 
-use super::sequel::{Mark, Sequel};
+use super::resume::{Mark, Sequel};
 use crate::sources::lines::{End, Piece, each_line};
 
 /// Enough for the last piece of a line: a container runtime writes a long line in pieces, of 16 KiB as it comes.
@@ -37,7 +37,7 @@ impl Last {
             return Ok(None);
         }
         let _time: Timestamp =
-            first.parse().map_err(|_| format!("its last line has no time: {}", plain(line.trim())))?;
+            first.parse().map_err(|_| format!("its last line has no time: {}", sanitize_short(line.trim())))?;
         Ok(Some(Self { line: line.to_owned(), stamp: first.len() }))
     }
 
@@ -75,18 +75,18 @@ pub struct Reading {
 ///
 /// # Errors
 /// When it breaks off, or ends in the middle of a line.
-pub async fn read_all(stream: impl AsyncBufRead, watch: &Watch, tally: &mut Tally) -> Result<Reading, String> {
-    Reader { watch, tally, end: None, sequel: None, read: Reading::default() }.all(stream).await
+pub async fn read_all(stream: impl AsyncBufRead, watch: &ScanWindow, tally: &mut LogScan) -> Result<Reading, String> {
+    Reader { watch, tally, end: None, resume: None, read: Reading::default() }.all(stream).await
 }
 
 /// How a stream is read.
 pub(super) struct Reader<'a, 's> {
-    pub(super) watch: &'a Watch,
-    pub(super) tally: &'a mut Tally,
+    pub(super) watch: &'a ScanWindow,
+    pub(super) tally: &'a mut LogScan,
     /// The line that was the log's last one.
     pub(super) end: Option<&'a Last>,
     /// What has to be passed before anything counts.
-    pub(super) sequel: Option<&'a mut Sequel<'s>>,
+    pub(super) resume: Option<&'a mut Sequel<'s>>,
     pub(super) read: Reading,
 }
 
@@ -97,12 +97,12 @@ impl Reader<'_, '_> {
         match each_line(pin!(stream), |piece| self.take(piece)).await {
             Ok(End::WithinLine) => Err("it ends in the middle of a line".to_owned()),
             Ok(End::Whole | End::Enough(())) => Ok(self.read),
-            Err(error) => Err(plain(&error.to_string())),
+            Err(error) => Err(sanitize_short(&error.to_string())),
         }
     }
 
     fn take(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
-        if self.sequel.as_ref().is_none_or(|sequel| sequel.is_new()) {
+        if self.resume.as_ref().is_none_or(|resume| resume.is_new()) {
             let time = match piece {
                 Piece::Line(line) => self.tally.take(self.watch, line)?,
                 Piece::Overlong(head, tail) => self.tally.take_overlong(self.watch, head, tail)?,
@@ -123,8 +123,8 @@ impl Reader<'_, '_> {
             Piece::Line(line) => self.read.mark.note(line),
             Piece::Overlong(..) => self.read.mark.forget(),
         }
-        if let Some(sequel) = &mut self.sequel {
-            sequel.passed(&self.read.mark);
+        if let Some(resume) = &mut self.resume {
+            resume.passed(&self.read.mark);
         }
     }
 }

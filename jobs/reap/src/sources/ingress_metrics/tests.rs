@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use hotdesk_traffic::attribute::{Names, Service};
-use hotdesk_traffic::sources::{Controller as Kind, Place};
+use hotdesk_traffic::sources::{Controller as Kind, PodSelector};
 
 const METRICS: &str = "# TYPE nginx_ingress_controller_requests counter
 nginx_ingress_controller_requests{namespace=\"mew\",path=\"/\"} 7
@@ -26,7 +26,7 @@ fn at(time: &str) -> Timestamp {
 
 /// An API server with pods, and what each answers.
 #[derive(Clone)]
-struct World {
+struct FakeCluster {
     pods: Vec<Value>,
     status: u16,
     metrics: String,
@@ -43,13 +43,13 @@ fn pod(name: &str) -> Value {
     })
 }
 
-fn world() -> World {
-    World { pods: vec![pod("a"), pod("b")], status: 200, metrics: METRICS.to_owned(), asked: Arc::default() }
+fn world() -> FakeCluster {
+    FakeCluster { pods: vec![pod("a"), pod("b")], status: 200, metrics: METRICS.to_owned(), asked: Arc::default() }
 }
 
-fn case() -> Case {
+fn query() -> Query {
     let web = Service { name: "web".to_owned(), ports: vec!["80".to_owned()], ..Service::default() };
-    Case {
+    Query {
         slot: "mew".to_owned(),
         names: Names::new("mew", &[web], &["mewtwo".to_owned()]),
         since: at("14:00:00"),
@@ -59,7 +59,7 @@ fn case() -> Case {
     }
 }
 
-fn ask(world: &World, before: Option<&Counted>) -> (Look, Option<Counted>) {
+fn ask(world: &FakeCluster, before: Option<&Counted>) -> (Observation, Option<Counted>) {
     let seen = world.clone();
     let service = tower::service_fn(move |request: Request<Body>| {
         let path = request.uri().path().to_owned();
@@ -78,7 +78,8 @@ fn ask(world: &World, before: Option<&Counted>) -> (Look, Option<Counted>) {
     runtime.block_on(async {
         let cluster = Cluster::pretended(Client::new(service, "mew"), Duration::from_secs(60));
         let text = |text: &str| text.to_owned();
-        let place = Place { namespace: text("ingress-nginx"), selector: text("a=b"), container: text("controller") };
+        let place =
+            PodSelector { namespace: text("ingress-nginx"), selector: text("a=b"), container: text("controller") };
         let metrics = IngressMetrics {
             place,
             controller: Kind::IngressNginx,
@@ -86,8 +87,8 @@ fn ask(world: &World, before: Option<&Counted>) -> (Look, Option<Counted>) {
             path: text("/metrics"),
             any_host: false,
         };
-        let case = case();
-        look(&cluster, &Question { source: "ingress-metrics", metrics: &metrics, case: &case, before }).await
+        let query = query();
+        look(&cluster, &Question { source: "ingress-metrics", metrics: &metrics, query: &query, before }).await
     })
 }
 
@@ -100,7 +101,7 @@ fn kept() -> Counted {
 }
 
 #[track_caller]
-fn blind(change: impl FnOnce(&mut World), expected: &str) {
+fn blind(change: impl FnOnce(&mut FakeCluster), expected: &str) {
     let mut world = world();
     change(&mut world);
     let (look, counted) = ask(&world, Some(&kept()));

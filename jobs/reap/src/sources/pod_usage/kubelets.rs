@@ -10,7 +10,7 @@ use std::time::Duration;
 use hotdesk_http::Error;
 use hotdesk_http::http::{Answer, Http};
 use hotdesk_http::retry::with_retries;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use hotdesk_traffic::pod_usage::pods::node;
 use hotdesk_traffic::pod_usage::{Costs, Kubelets, Probes, Sample, Summary};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -63,7 +63,7 @@ pub(super) async fn samples(
     let mut samples = Vec::new();
     for (name, pods) in by_node {
         let address = address(cluster, name).await?;
-        let at = format!("the kubelet of the node {} ({address})", plain(name));
+        let at = format!("the kubelet of the node {} ({address})", sanitize_short(name));
         let told = |why: String| format!("{at}: {why}");
         // Probes first: of those that come in between nothing is taken off.
         let probes = asker.get(&address, "/metrics/probes", &at).await?;
@@ -102,7 +102,7 @@ async fn token(cluster: &Cluster, kubelets: &Kubelets) -> Result<HeaderValue, St
 async fn address(cluster: &Cluster, name: &str) -> Result<String, String> {
     // All that a Node may say would be a good part of this program.
     let api: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &ApiResource::erase::<Node>(&()));
-    let shown = plain(name);
+    let shown = sanitize_short(name);
     let what =
         format!("the node {shown} cannot be read (charts/slots gives the right with reaper.podUsage.from: kubelets)");
     let node = cluster.answer(&what, api.get(name)).await?;
@@ -158,13 +158,13 @@ fn told(why: &str) -> String {
         return format!(
             "its certificate cannot be verified, so it was asked nothing: name its CA in reaper.podUsage.kubelet.caFile, or {ELSE} \
              ({})",
-            plain(why)
+            sanitize_short(why)
         );
     }
     if why.starts_with("it ") {
         return why.to_owned();
     }
-    format!("it is out of reach: let the pods of hotdesk-jobs reach that port, or {ELSE} ({})", plain(why))
+    format!("it is out of reach: let the pods of hotdesk-jobs reach that port, or {ELSE} ({})", sanitize_short(why))
 }
 
 fn sample(pod: &Pod, summary: &Summary, probes: &Probes) -> Result<Sample, String> {

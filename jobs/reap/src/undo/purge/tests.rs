@@ -28,7 +28,7 @@ fn save(release: &str, claim_id: Option<&str>, kept: &[ObjectRef]) -> Entry {
     Entry { secret: format!("{release}-{}", claim_id.unwrap_or("none")), about }
 }
 
-struct Case<'a> {
+struct Query<'a> {
     installed: &'a [&'a str],
     marked: Vec<Marked>,
     saves: Vec<Entry>,
@@ -36,13 +36,13 @@ struct Case<'a> {
     under: Under<'a>,
 }
 
-impl Default for Case<'_> {
+impl Default for Query<'_> {
     fn default() -> Self {
         Self { installed: &[], marked: Vec::new(), saves: Vec::new(), named: &[], under: Under::Claim("c1") }
     }
 }
 
-impl Case<'_> {
+impl Query<'_> {
     fn plan(&self) -> Plan {
         let installed = self.installed.iter().map(|name| (*name).to_owned()).collect();
         let named: Vec<String> = self.named.iter().map(|name| (*name).to_owned()).collect();
@@ -80,21 +80,21 @@ fn what_a_reap_kept_and_saved_goes_by_release() {
     let goes =
         ["api: save api-c1", "db: PersistentVolumeClaim/data", "web: ConfigMap/settings", "web: ExternalSecret/e"];
     let web = ["web: Secret/key", "web: save web-c1"];
-    Case { marked, saves, ..Case::default() }.check(&[&goes[..], &web].concat(), &[]);
-    Case::default().check(&[], &[]);
+    Query { marked, saves, ..Query::default() }.check(&[&goes[..], &web].concat(), &[]);
+    Query::default().check(&[], &[]);
 }
 
 #[test]
 fn nothing_of_a_release_that_is_installed_goes() {
-    let case = |named| Case {
+    let query = |named| Query {
         installed: &["web"],
         marked: vec![config_map("settings", "web"), config_map("old", "api")],
         saves: vec![save("web", Some("c1"), &[]), save("api", Some("c1"), &[])],
         named,
-        ..Case::default()
+        ..Query::default()
     };
-    case(&[]).check(&["api: ConfigMap/old", "api: save api-c1"], &[]);
-    case(&["web"]).check(&[], &["web is installed, so all of it stays"]);
+    query(&[]).check(&["api: ConfigMap/old", "api: save api-c1"], &[]);
+    query(&["web"]).check(&[], &["web is installed, so all of it stays"]);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn whatever_is_installed_and_named_nothing_of_an_installed_release_is_chosen() {
             left.flat_map(|(_, (version, kind))| names.map(|name| marked(version, kind, "x", name))).collect();
         let saves = names.iter().map(|name| save(name, Some("c1"), &[])).collect();
         let has_more = left.iter().any(|marked| marked.object.kind == "Deployment");
-        let plan = Case { installed: &installed, marked: left, saves, named: &named, ..Case::default() }.plan();
+        let plan = Query { installed: &installed, marked: left, saves, named: &named, ..Query::default() }.plan();
         for goes in &plan.goes {
             assert!(!installed.contains(&goes.release.as_str()), "{goes:?} is installed");
             assert!(named.is_empty() || named.contains(&goes.release.as_str()), "nobody asked for {goes:?}");
@@ -129,7 +129,7 @@ fn whatever_is_installed_and_named_nothing_of_an_installed_release_is_chosen() {
 fn only_what_is_named_goes_and_what_is_not_there_is_said() {
     let marked = vec![config_map("settings", "web"), config_map("old", "api")];
     let saves = vec![save("api", Some("c1"), &[])];
-    Case { marked, saves, named: &["web", "web", "nosuch"], ..Case::default() }
+    Query { marked, saves, named: &["web", "web", "nosuch"], ..Query::default() }
         .check(&["web: ConfigMap/settings"], &["Nothing of nosuch is kept or saved"]);
 }
 
@@ -149,7 +149,7 @@ fn what_gives_rights_or_sets_limits_stays_and_is_told() {
         // Not even where it says itself that it is kept.
         let kept = Marked { policy: Some("keep".to_owned()), ..left[0].clone() };
         for first in [left[0].clone(), kept] {
-            Case { marked: vec![first, left[1].clone()], ..Case::default() }
+            Query { marked: vec![first, left[1].clone()], ..Query::default() }
                 .check(&["web: ConfigMap/settings"], &[&says]);
         }
     }
@@ -159,38 +159,38 @@ fn what_gives_rights_or_sets_limits_stays_and_is_told() {
 fn a_release_of_which_there_is_more_than_a_reap_leaves_may_be_installed_and_stays() {
     let saves = || vec![save("web", Some("c1"), &[])];
     let deployment = marked("apps/v1", "Deployment", "web", "web");
-    let case = |first: Marked, saves: Vec<Entry>| Case {
+    let query = |first: Marked, saves: Vec<Entry>| Query {
         marked: vec![config_map("settings", "web"), first, config_map("old", "api")],
         saves,
-        ..Case::default()
+        ..Query::default()
     };
     let says = "All of web stays, for Deployment/web is there, which a reap does not leave";
-    case(deployment.clone(), saves()).check(&["api: ConfigMap/old"], &[says]);
+    query(deployment.clone(), saves()).check(&["api: ConfigMap/old"], &[says]);
     // Unless it says that helm keeps it, or a reap wrote down that it did.
     let gone = ["api: ConfigMap/old", "web: ConfigMap/settings", "web: Deployment/web"];
     let kept = Marked { policy: Some(" Keep ".to_owned()), ..deployment.clone() };
-    case(kept, Vec::new()).check(&gone, &[]);
+    query(kept, Vec::new()).check(&gone, &[]);
     let written = |of: ObjectRef| vec![save("web", Some("c1"), &[of])];
     let all = [&gone[..], &["web: save web-c1"]].concat();
-    case(deployment.clone(), written(object("apps/v1beta2", "Deployment", "web"))).check(&all, &[]);
+    query(deployment.clone(), written(object("apps/v1beta2", "Deployment", "web"))).check(&all, &[]);
     for other in [object("apps/v1", "Deployment", "other"), object("example.com/v1", "Deployment", "web")] {
-        case(deployment.clone(), written(other)).check(&["api: ConfigMap/old"], &[says]);
+        query(deployment.clone(), written(other)).check(&["api: ConfigMap/old"], &[says]);
     }
     // What another release's save says counts for that one.
     let others = vec![save("api", Some("c1"), &[object("apps/v1", "Deployment", "web")])];
-    case(deployment, others).check(&["api: ConfigMap/old", "api: save api-c1"], &[says]);
+    query(deployment, others).check(&["api: ConfigMap/old", "api: save api-c1"], &[says]);
 }
 
 #[test]
 fn saves_of_the_claim_in_force_go_and_all_others_are_an_administrators() {
-    let case = |under| Case {
+    let query = |under| Query {
         saves: vec![save("web", Some("c1"), &[]), save("web", Some("c0"), &[]), save("web", None, &[])],
         under,
-        ..Case::default()
+        ..Query::default()
     };
     let says =
         "What is saved of revision 3 of web stays: it was cleared under another claim, so an administrator purges it";
-    case(Under::Claim("c1")).check(&["web: save web-c1"], &[says, says]);
-    case(Under::Any).check(&["web: save web-c1", "web: save web-c0", "web: save web-none"], &[]);
-    Case { saves: vec![save("web", None, &[])], ..Case::default() }.check(&[], &[says]);
+    query(Under::Claim("c1")).check(&["web: save web-c1"], &[says, says]);
+    query(Under::Any).check(&["web: save web-c1", "web: save web-c0", "web: save web-none"], &[]);
+    Query { saves: vec![save("web", None, &[])], ..Query::default() }.check(&[], &[says]);
 }

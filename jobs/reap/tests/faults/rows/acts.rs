@@ -4,11 +4,11 @@ use hotdesk_http::fake_server::Reply;
 use serde_json::json;
 
 use super::{Expect, Row, row};
-use crate::world::{World, ago, failure, idle, line, record, second};
+use crate::world::{FakeCluster, ago, failure, idle, line, record, second};
 
 /// Something happens between the decision and the act: after the note that the slot is being reaped.
 pub(crate) fn meanwhile() -> Vec<Row> {
-    let happens = |name: &str, change: fn(&mut World)| {
+    let happens = |name: &str, change: fn(&mut FakeCluster)| {
         let world = idle().fault(move |world, request| {
             if world.reaping && request.method == "GET" {
                 change(world);
@@ -26,7 +26,7 @@ pub(crate) fn meanwhile() -> Vec<Row> {
         note.then(|| failure(409, "Conflict", "the object has been modified"))
     });
     // Right before the note of the reap is taken.
-    let written = |name: &str, expect, change: fn(&mut World)| {
+    let written = |name: &str, expect, change: fn(&mut FakeCluster)| {
         let world = idle().fault(move |world, request| {
             if !world.reaping && request.method == "PATCH" && request.body.contains("\"reaping\":{") {
                 change(world);
@@ -74,7 +74,7 @@ pub(crate) fn meanwhile() -> Vec<Row> {
 /// The log changes between the decision and the act, and the look that precedes the act must see it.
 pub(crate) fn logs_before_the_act() -> Vec<Row> {
     // Once, before the first request of the look that precedes the act.
-    let happens = |name: &str, expect, world: World, change: fn(&mut World)| {
+    let happens = |name: &str, expect, world: FakeCluster, change: fn(&mut FakeCluster)| {
         let world = world.fault(move |world, request| {
             if world.reaping && request.method == "GET" {
                 change(world);
@@ -84,7 +84,7 @@ pub(crate) fn logs_before_the_act() -> Vec<Row> {
         });
         row(format!("between decision and act: {name}"), expect, world)
     };
-    let reads = |what: &'static str, expect, reply: fn(&World) -> Reply, request: bool| {
+    let reads = |what: &'static str, expect, reply: fn(&FakeCluster) -> Reply, request: bool| {
         let world = idle().fault(move |world, asked| {
             if world.reaping && request && !world.log.contains("mew-web-80") {
                 world.log.push_str(&line(0, "mew-web-80", "/", "curl/8.5"));
@@ -106,15 +106,15 @@ pub(crate) fn logs_before_the_act() -> Vec<Row> {
             let known: &[&str] = if world.reaping { &["mew"] } else { &["mew", "mew-two"] };
             (request.path() == "/apis/hotdesk.dev/v1alpha1/slots").then(|| list(known))
         });
-    let cut: fn(&World) -> Reply = |world| Reply::Text(200, world.log.trim_end().to_owned());
-    let early: fn(&World) -> Reply = |world| {
+    let cut: fn(&FakeCluster) -> Reply = |world| Reply::Text(200, world.log.trim_end().to_owned());
+    let early: fn(&FakeCluster) -> Reply = |world| {
         let end = world.log.trim_end().rfind('\n').unwrap_or_default();
         Reply::Text(200, world.log[..=end].to_owned())
     };
-    let rotated: fn(&World) -> Reply = |_| Reply::Text(200, line(0, "mewtwo-web-80", "/", "curl/8.5"));
-    let failed: fn(&World) -> Reply = |_| failure(500, "InternalError", "the node is gone");
-    let other: fn(&World) -> Reply = |_| Reply::Text(200, "failed to open log file\n".to_owned());
-    let empty: fn(&World) -> Reply = |_| Reply::Text(200, String::new());
+    let rotated: fn(&FakeCluster) -> Reply = |_| Reply::Text(200, line(0, "mewtwo-web-80", "/", "curl/8.5"));
+    let failed: fn(&FakeCluster) -> Reply = |_| failure(500, "InternalError", "the node is gone");
+    let other: fn(&FakeCluster) -> Reply = |_| Reply::Text(200, "failed to open log file\n".to_owned());
+    let empty: fn(&FakeCluster) -> Reply = |_| Reply::Text(200, String::new());
     let mut rows = vec![
         happens("others' requests", Expect::Reaped, idle(), |world| {
             world.log.push_str(&line(0, "mewtwo-web-80", "/", "curl/8.5"));
@@ -175,7 +175,7 @@ pub(crate) fn helm() -> Vec<Row> {
 /// The program cannot do its work, whatever the slot is.
 pub(crate) fn unfit() -> Vec<Row> {
     // An older verdict must not outlive it.
-    let before = |world: &mut World| {
+    let before = |world: &mut FakeCluster| {
         world.status["verdict"] = json!({"state": "Idle", "reason": "as before", "at": second(ago(60))});
         world.status["nextReapAt"] = json!(second(ago(5)));
     };
@@ -187,7 +187,7 @@ pub(crate) fn unfit() -> Vec<Row> {
 
 /// Killed at each request, and then somebody came back before the next run.
 pub(crate) fn killed() -> Vec<Row> {
-    let comes_back = |world: &mut World| world.log.push_str(&line(0, "mew-web-80", "/", "curl"));
+    let comes_back = |world: &mut FakeCluster| world.log.push_str(&line(0, "mew-web-80", "/", "curl"));
     (1..=40)
         .map(|at| {
             let world = idle().with(|world| world.kill_at = Some(at));

@@ -4,13 +4,13 @@ use hotdesk_http::fake_server::Reply;
 use serde_json::json;
 
 use super::{Expect, Row, ways};
-use crate::world::{Change, World, ago, controller, idle, second};
+use crate::world::{Change, FakeCluster, ago, controller, idle, second};
 
 const BEFORE: &str = "nginx_ingress_controller_requests{namespace=\"mew\",ingress=\"web\",path=\"/\"} 7\n\
                       nginx_ingress_controller_requests{namespace=\"mewtwo\",ingress=\"web\",path=\"/\"} 9\n";
 
 /// The second run, after what happened since the first.
-fn then(name: impl Into<String>, expect: Expect, happened: impl FnOnce(&mut World) + Send + 'static) -> Row {
+fn then(name: impl Into<String>, expect: Expect, happened: impl FnOnce(&mut FakeCluster) + Send + 'static) -> Row {
     let play = move || {
         let world = idle().args(&["--sources", "[{type: ingress-metrics, controller: ingress-nginx}]"]);
         let between: Change = Box::new(move |world| {
@@ -25,7 +25,7 @@ fn then(name: impl Into<String>, expect: Expect, happened: impl FnOnce(&mut Worl
 }
 
 /// What each pod's `/metrics` answers.
-fn answers(world: World, reply: Reply) -> World {
+fn answers(world: FakeCluster, reply: Reply) -> FakeCluster {
     world.fault(move |_, request| request.path().contains("/proxy/").then(|| reply.clone()))
 }
 

@@ -5,7 +5,7 @@ use hotdesk_http::fake_server::Reply;
 use serde_json::{Value, json};
 
 use super::{Expect, Row, row};
-use crate::world::{World, ago, controller, idle, line, second};
+use crate::world::{FakeCluster, ago, controller, idle, line, second};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = dead();
@@ -16,7 +16,7 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 /// A row that is Unknown for this reason.
-fn unknown(name: &'static str, why: &'static str, world: World) -> Row {
+fn unknown(name: &'static str, why: &'static str, world: FakeCluster) -> Row {
     let play = Box::new(move || {
         let ran = world.run();
         assert!(ran.message.contains(why), "{name}: {why:?} is not in {:?}\n{}", ran.message, ran.log);
@@ -68,7 +68,7 @@ fn dead() -> Vec<Row> {
 }
 
 /// The last line of the log, and what the kubelet shows as its last piece.
-fn pieces(last: impl Fn(i64) -> String, piece: impl Fn(&str) -> String) -> World {
+fn pieces(last: impl Fn(i64) -> String, piece: impl Fn(&str) -> String) -> FakeCluster {
     let written = last(1);
     let shown = format!("{} {}", ago(0), piece(written.trim_end()));
     idle().with(|world| world.log += &written).fault(move |_, request| {
@@ -95,7 +95,7 @@ fn long() -> Vec<Row> {
 
 /// TCP sessions, and Ingresses with snippets.
 fn objects() -> Vec<Row> {
-    let session = |world: &mut World| {
+    let session = |world: &mut FakeCluster| {
         let at = ago(30);
         let time = at.strftime("%d/%b/%Y:%H:%M:%S +0000");
         world.log += &format!("{at} [203.0.113.9] [{time}] TCP 200 512 612 0.101\n");
@@ -104,7 +104,7 @@ fn objects() -> Vec<Row> {
         let metadata = json!({"name": "tcp-services", "namespace": "ingress-nginx"});
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"5432": format!("{to}/db:5432")}})
     };
-    let streams = |world: World, to: &str| world.with(|world| world.objects.push(map(to)));
+    let streams = |world: FakeCluster, to: &str| world.with(|world| world.objects.push(map(to)));
     let snippet = |text: &str| {
         let annotations = json!({"nginx.ingress.kubernetes.io/server-snippet": text});
         let ingress = json!({
@@ -132,22 +132,22 @@ fn objects() -> Vec<Row> {
 
 /// A line that names nobody or a route: who served is told by what there is in the slot.
 fn known() -> Vec<Row> {
-    let nobody = |world: &mut World| world.log += &line(30, "-", "/", "curl/8.5");
-    let by = |world: &mut World, upstream: &str| {
+    let nobody = |world: &mut FakeCluster| world.log += &line(30, "-", "/", "curl/8.5");
+    let by = |world: &mut FakeCluster, upstream: &str| {
         world.log += &line(30, upstream, "/", "curl/8.5").replace("10.244.0.7:8080", "10.96.10.7:80");
     };
-    let strange = |world: &mut World| by(world, "infra-shop-80");
-    let others = |world: &mut World| by(world, "mewtwo-web-80");
+    let strange = |world: &mut FakeCluster| by(world, "infra-shop-80");
+    let others = |world: &mut FakeCluster| by(world, "mewtwo-web-80");
     let pod = |status: Value, spec: Value| {
         let metadata = json!({"name": "web-7d9c", "namespace": "mew"});
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status})
     };
     let running = json!({"phase": "Running", "podIP": "10.244.0.7", "podIPs": [{"ip": "10.244.0.7"}]});
     let ended = json!({"phase": "Succeeded", "podIP": "10.244.0.7"});
-    let with = |world: World, object: Value| world.with(|world| world.objects.push(object));
+    let with = |world: FakeCluster, object: Value| world.with(|world| world.objects.push(object));
     let service = json!({"metadata": {"name": "web"}, "spec": {"clusterIP": "10.96.10.7", "ports": [{"port": 80}]}});
-    let served = |world: World| world.with(|world| world.services = vec![service]);
-    let hosted = |world: &mut World| {
+    let served = |world: FakeCluster| world.with(|world| world.services = vec![service]);
+    let hosted = |world: &mut FakeCluster| {
         let entry =
             json!({"status": 404, "path": "/", "proxy_upstream_name": "-", "vhost": "shop.example.com", "host": "x"});
         world.log += &format!("{} {entry}\n", ago(30));
@@ -157,7 +157,7 @@ fn known() -> Vec<Row> {
         let world = idle().with(hosted).args(&["--ingress-class", "nginx"]);
         world.with(|world| world.ingresses.push(json!({"metadata": {"name": "web"}, "spec": spec})))
     };
-    let traefik = |world: &mut World| {
+    let traefik = |world: &mut FakeCluster| {
         let (at, service) = (ago(30), "mew-web-38bcef08ab977d6de43a@kubernetescrd");
         let line = json!({"DownstreamStatus": 200, "RouterName": service, "ServiceName": service, "time": second(at)});
         world.log += &format!("{at} {line}\n");

@@ -7,7 +7,7 @@ use hotdesk_reap::args::Args;
 use serde_json::{Value, json};
 
 use super::{Expect, Row, row, ways};
-use crate::world::{Ran, World, ago, controller, failure, idle, line, second};
+use crate::world::{FakeCluster, RunOutcome, ago, controller, failure, idle, line, second};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = evidence();
@@ -24,8 +24,8 @@ type Asked = Arc<Mutex<Vec<(String, String, Value)>>>;
 fn noting(
     name: &str,
     expect: Expect,
-    world: World,
-    check: impl FnOnce(&Ran, &[(String, String, Value)]) + Send + 'static,
+    world: FakeCluster,
+    check: impl FnOnce(&RunOutcome, &[(String, String, Value)]) + Send + 'static,
 ) -> Row {
     let (name, asked) = (format!("observer: {name}"), Asked::default());
     let (noted, before) = (asked.clone(), world.fault.clone());
@@ -43,13 +43,13 @@ fn noting(
 }
 
 /// The digest of the settings with which a run reads.
-fn settings(world: &World) -> String {
+fn settings(world: &FakeCluster) -> String {
     let args = Args::try_parse_from(["hotdesk-reap"].into_iter().chain(world.args.iter().map(String::as_str))).unwrap();
     args.rules().unwrap().0.observed_with.concat()
 }
 
 /// What the observer saw: when it looked and when the slot was used, in minutes before now.
-fn seen(world: &mut World, looked: i64, used: i64) {
+fn seen(world: &mut FakeCluster, looked: i64, used: i64) {
     let settings = settings(world);
     let last_use = json!({"time": second(ago(used)), "detail": "a request for /cart was served by mew-web-80"});
     world.status["evidence"] =
@@ -77,8 +77,8 @@ fn evidence() -> Vec<Row> {
     let reads = |name: &str, expect, world| {
         noting(name, expect, world, |ran, asked| assert!(logs(asked) > 0, "no log was read: {ran:?}"))
     };
-    let used = |world: World| world.with(|world| world.log += &line(30, "mew-web-80", "/own", "curl"));
-    let blind = |world: World| world.with(|world| world.log = line(30, "mewtwo-web-80", "/", "curl"));
+    let used = |world: FakeCluster| world.with(|world| world.log += &line(30, "mew-web-80", "/own", "curl"));
+    let blind = |world: FakeCluster| world.with(|world| world.log = line(30, "mewtwo-web-80", "/", "curl"));
     vec![
         noting(
             "a use within the window keeps the slot, and no log is read",
@@ -137,7 +137,7 @@ fn meanwhile() -> Vec<Row> {
 }
 
 /// The observing job itself, with a Service of each slot.
-fn observer(log: String) -> World {
+fn observer(log: String) -> FakeCluster {
     let service = |slot: &str| {
         let spec = json!({"ports": [{"port": 80}]});
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": slot}, "spec": spec})
@@ -247,7 +247,7 @@ fn first_it_then_the_reaper() -> Row {
 
 fn unreadable() -> Vec<Row> {
     let used = || line(10, "mew-web-80", "/", "curl");
-    let says = |name: String, world: World, says: &'static [&'static str]| {
+    let says = |name: String, world: FakeCluster, says: &'static [&'static str]| {
         noting(&name, Expect::Unknown, world, move |ran, asked| {
             assert_eq!(written(asked), vec![], "{ran:?}");
             assert!(says.iter().all(|part| ran.message.contains(part)), "{says:?} is not in {ran:?}");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Expect, Row};
 use crate::kubelet::{BEFORE, Kubelet, quiet, ran, runtime};
-use crate::world::{World, ago, failure, idle, line, missing, second};
+use crate::world::{FakeCluster, ago, failure, idle, line, missing, second};
 
 /// What an hour of a call twice a second brings, as it was measured: 1,025 bytes a second.
 const TWICE_A_SECOND: u64 = 1025 * 3600;
@@ -29,7 +29,7 @@ fn kept(minutes: i64) -> Value {
 }
 
 /// An idle slot with one pod, that was last read an hour and a minute ago.
-fn world() -> World {
+fn world() -> FakeCluster {
     idle().with(|world| {
         world.objects.push(pod());
         world.status = json!({"podUsage": kept(61)});
@@ -37,7 +37,7 @@ fn world() -> World {
 }
 
 /// A row whose message says this.
-fn row(name: &str, expect: Expect, says: &'static str, world: World, kubelet: Kubelet) -> Row {
+fn row(name: &str, expect: Expect, says: &'static str, world: FakeCluster, kubelet: Kubelet) -> Row {
     let name = format!("pod-usage: {name}");
     let told = name.clone();
     let play = Box::new(move || {

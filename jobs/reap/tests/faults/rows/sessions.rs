@@ -4,7 +4,7 @@ use hotdesk_http::fake_server::Reply;
 use serde_json::json;
 
 use super::{Expect, Row, ways};
-use crate::world::{Noted, World, ago, idle, noted, second};
+use crate::world::{FakeCluster, Noted, ago, idle, noted, second};
 
 const MAP: &str = "/api/v1/namespaces/hotdesk-jobs/configmaps/hotdesk-sessions";
 const HOUR: i64 = 3600;
@@ -18,7 +18,7 @@ const KEEPERS: [(&str, &str); 4] = [
 ];
 
 /// A row that also says why.
-fn row(name: impl Into<String>, expect: Expect, says: &'static str, world: World) -> Row {
+fn row(name: impl Into<String>, expect: Expect, says: &'static str, world: FakeCluster) -> Row {
     let name = name.into();
     let told = name.clone();
     let play = move || {
@@ -37,13 +37,13 @@ const DOWN: &str = "no webhook was running";
 const DIED: &str = "the webhook a ended abruptly, or cannot write its record";
 
 /// A session of the holder began so many minutes ago.
-fn session(kind: &str, minutes: i64) -> World {
+fn session(kind: &str, minutes: i64) -> FakeCluster {
     let last = json!({"time": second(ago(minutes)), "by": "alice@example.com", "kind": kind});
     idle().with(|world| world.status = json!({"lastSession": last}))
 }
 
 /// The slot has one pod, which was made and became ready so many minutes ago.
-fn pod(world: World, made: i64, ready: i64) -> World {
+fn pod(world: FakeCluster, made: i64, ready: i64) -> FakeCluster {
     let condition = json!({"type": "Ready", "status": "True", "lastTransitionTime": second(ago(ready))});
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "web"}]},
@@ -53,7 +53,7 @@ fn pod(world: World, made: i64, ready: i64) -> World {
     world.with(|world| world.objects.push(pod))
 }
 
-fn records<const N: usize>(records: [(&str, Noted); N]) -> World {
+fn records<const N: usize>(records: [(&str, Noted); N]) -> FakeCluster {
     idle().with(|world| world.noting = records.map(|(entry, record)| (entry.to_owned(), record)).into())
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn rows() -> Vec<Row> {
 
 /// Sessions whose end was not seen, and those that have certainly ended.
 fn open() -> Vec<Row> {
-    let no_pods = |world: World| {
+    let no_pods = |world: FakeCluster| {
         world.fault(|_, request| {
             let pods = request.path() == "/api/v1/namespaces/mew/pods";
             pods.then(|| Reply::Json(200, json!({"metadata": {"continue": "more"}, "items": []})))

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Expect, Row, row, ways};
 use crate::cases;
-use crate::world::{Ran, World, ago, failure, idle, line};
+use crate::world::{FakeCluster, RunOutcome, ago, failure, idle, line};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows: Vec<Row> =
@@ -16,10 +16,10 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 /// A row, and the parts of the sentence by which it must be what it is.
-fn because(name: &str, expect: Expect, parts: Vec<String>, world: World) -> Row {
+fn because(name: &str, expect: Expect, parts: Vec<String>, world: FakeCluster) -> Row {
     let told = name.to_owned();
     let play = Box::new(move || {
-        let ran: Ran = world.run();
+        let ran: RunOutcome = world.run();
         for part in &parts {
             assert!(ran.message.contains(part.as_str()), "{told}: {part:?} is not in {:?}\n{}", ran.message, ran.log);
         }

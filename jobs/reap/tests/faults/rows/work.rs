@@ -4,16 +4,16 @@ use hotdesk_http::fake_server::{Reply, Request};
 use serde_json::{Value, json};
 
 use super::{Expect, Row, row, ways};
-use crate::world::{World, ago, idle, record, second};
+use crate::world::{FakeCluster, ago, idle, record, second};
 
 const JOBS: &str = "/apis/batch/v1/namespaces/mew/jobs";
 
-fn held(mut world: World) -> World {
+fn held(mut world: FakeCluster) -> FakeCluster {
     world.spec = json!({"claim": {"users": ["alice"]}});
     world
 }
 
-fn with(world: World, path: &'static str, items: Value) -> World {
+fn with(world: FakeCluster, path: &'static str, items: Value) -> FakeCluster {
     world.fault(move |_, request: &Request| {
         (request.path() == path).then(|| Reply::Json(200, json!({"metadata": {}, "items": items})))
     })

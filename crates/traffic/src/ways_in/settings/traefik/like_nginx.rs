@@ -1,6 +1,6 @@
 //! Which Ingresses does Traefik take in the place of ingress-nginx, by its provider `kubernetesingressnginx`?
 
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 
 use super::super::selector::selects;
 use super::{Class, Written};
@@ -58,7 +58,7 @@ impl LikeNginx {
                 Some(format!("it takes no Ingress without a class (--{NAME}.watchingresswithoutclass)"))
             }
             Class::Annotation(class) if !class.is_empty() && class != self.class => {
-                let (own, class) = (plain(&self.class), plain(class));
+                let (own, class) = (sanitize_short(&self.class), sanitize_short(class));
                 Some(format!("by the old annotation it takes {own} alone, not {class} (--{NAME}.ingressclass)"))
             }
             _ => None,
@@ -68,10 +68,13 @@ impl LikeNginx {
     /// Why it takes nothing of the slot at all.
     pub(crate) fn watches_elsewhere(&self, found: &WaysIn) -> Option<String> {
         if let Some(only) = self.namespace.as_ref().filter(|only| **only != found.slot) {
-            return Some(format!("it watches {} alone (--{NAME}.watchnamespace)", plain(only)));
+            return Some(format!("it watches {} alone (--{NAME}.watchnamespace)", sanitize_short(only)));
         }
         (!selects(&self.selector, &found.slot, found.labels.as_ref())).then(|| {
-            format!("it watches namespaces with {} alone (--{NAME}.watchnamespaceselector)", plain(&self.selector))
+            format!(
+                "it watches namespaces with {} alone (--{NAME}.watchnamespaceselector)",
+                sanitize_short(&self.selector)
+            )
         })
     }
 

@@ -6,9 +6,9 @@ use futures::io::{BufReader, Cursor};
 use hotdesk_traffic::attribute::Names;
 use hotdesk_traffic::line::Format;
 
-fn watch() -> Watch {
+fn watch() -> ScanWindow {
     let at = |text: &str| format!("2026-11-23T{text}Z").parse().unwrap();
-    Watch {
+    ScanWindow {
         format: Format::Auto,
         names: Names::new("mew", &[], &[]),
         slot: "mew".to_owned(),
@@ -21,8 +21,8 @@ fn watch() -> Watch {
     }
 }
 
-fn read(text: &[u8]) -> (Result<Option<Timestamp>, String>, Tally) {
-    let mut tally = Tally::default();
+fn read(text: &[u8]) -> (Result<Option<Timestamp>, String>, LogScan) {
+    let mut tally = LogScan::default();
     let stream = BufReader::with_capacity(7, Cursor::new(text.to_vec()));
     let first = futures::executor::block_on(read_all(stream, &watch(), &mut tally));
     (first.map(|read| read.first), tally)

@@ -16,9 +16,9 @@ fn globs(patterns: &[&str]) -> GlobSet {
     set.build().unwrap()
 }
 
-fn watch() -> Watch {
+fn watch() -> ScanWindow {
     let service = |name: &str| Service { name: name.to_owned(), ports: vec!["80".to_owned()], ..Service::default() };
-    Watch {
+    ScanWindow {
         format: Format::Auto,
         names: Names::new("mew", &[service("web"), service("two-web")], &["mewtwo".to_owned(), "mew-two".to_owned()]),
         slot: "mew".to_owned(),
@@ -38,8 +38,8 @@ fn line(time: &str, upstream: &str, path: &str, agent: &str) -> String {
     )
 }
 
-fn tally(lines: &[String]) -> Tally {
-    let mut tally = Tally::default();
+fn tally(lines: &[String]) -> LogScan {
+    let mut tally = LogScan::default();
     for line in lines {
         if tally.take(&watch(), line).is_break() {
             break;

@@ -10,7 +10,6 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::PostParams;
 
-use crate::act::{Hands, Left, Marked};
 use crate::collect::releases::Holder;
 use crate::collect::{Collector, Memory};
 use crate::decide::{Evidence, Verdict};
@@ -19,15 +18,16 @@ use crate::helm::record::{Record, RecordError};
 use crate::helm::release::{Driver, Phase, Release};
 use crate::helm::{Helm, HelmError};
 use crate::judged::write_judged;
+use crate::reap::{ClusterOps, Left, Marked};
 use crate::report::uninstalling_patch;
 use crate::stop::{Heed, ended_by};
 use crate::undo::former::no_hooks;
 use crate::undo::history::History;
 use crate::undo::hooks;
-use crate::undo::keeper::{Keeper, Prepared, Reap};
+use crate::undo::saver::{Prepared, Reap, Saver};
 
 /// The hands of one run.
-pub struct RealHands<'a> {
+pub struct KubeOps<'a> {
     /// Looks.
     pub collector: &'a Collector<'a>,
     /// Uninstalls.
@@ -41,7 +41,7 @@ pub struct RealHands<'a> {
     /// What was written down since then, of which the Slot's status does not tell yet.
     pub saved: Vec<SavedRelease>,
     /// Writes down what goes.
-    pub keeper: Keeper<'a>,
+    pub saver: Saver<'a>,
     /// Which reap this is.
     pub reap: Reap,
     /// The release that is being uninstalled.
@@ -67,7 +67,7 @@ pub struct AtWork {
     no_hooks: Option<String>,
 }
 
-impl Hands for RealHands<'_> {
+impl ClusterOps for KubeOps<'_> {
     async fn look(&mut self) -> (Verdict, Evidence) {
         let looked = self.heed.or(self.collector.verdict(&mut self.memory)).await;
         let (verdict, evidence) = looked.unwrap_or_else(|what| (unknown(ended_by(what)), Evidence::default()));
@@ -110,7 +110,7 @@ impl Hands for RealHands<'_> {
         if self.at_work.release != release.name {
             return Err("it was not looked into".to_owned());
         }
-        let there = self.keeper.there(&self.at_work.going, &release.name).await?;
+        let there = self.saver.there(&self.at_work.going, &release.name).await?;
         Ok(Left { all: self.at_work.going.len(), there, hooks: !self.at_work.hooks.is_empty() })
     }
 
@@ -119,7 +119,7 @@ impl Hands for RealHands<'_> {
             Driver::Secret => self.give_back::<Secret>(release, whole).await,
             Driver::ConfigMap => self.give_back::<ConfigMap>(release, whole).await,
         };
-        let ended = self.keeper.end_hooks(&self.at_work.hooks).await;
+        let ended = self.saver.end_hooks(&self.at_work.hooks).await;
         for why in [given_back, ended].into_iter().filter_map(Result::err) {
             tracing::warn!(release = release.name, "{why}");
         }
@@ -138,7 +138,7 @@ fn unknown(reason: String) -> Verdict {
     Verdict { state: VerdictState::Unknown, reason, activity: None, reap_at: None }
 }
 
-impl RealHands<'_> {
+impl KubeOps<'_> {
     fn api<K: Holder>(&self) -> Api<K> {
         Api::namespaced(self.collector.cluster.client.clone(), self.collector.slot)
     }
@@ -149,21 +149,21 @@ impl RealHands<'_> {
         let history = History::read(cluster, slot, release, &holder, true).await?;
         let seen = self.seen.as_ref().ok_or("the Slot was not read")?;
         let no_hooks = no_hooks(seen, &history, (self.collector.now)());
-        let Prepared { prospect, manifest, no_hooks } = self.keeper.prepare(&release.name, &history, no_hooks).await?;
-        if let Some(why) = &prospect.held {
+        let Prepared { impact, manifest, no_hooks } = self.saver.prepare(&release.name, &history, no_hooks).await?;
+        if let Some(why) = &impact.held {
             return Err(why.clone());
         }
         // As it is, before anything is left out.
-        let goes = (&prospect, no_hooks.is_some());
-        let about = self.keeper.save(release, &history, goes, &self.reap, (self.collector.now)()).await?;
+        let goes = (&impact, no_hooks.is_some());
+        let about = self.saver.save(release, &history, goes, &self.reap, (self.collector.now)()).await?;
         self.saved.extend(about.map(|about| about.told()));
         let record = history.newest.record.as_ref().ok_or("its record cannot be read")?;
         let unwritable = |e: RecordError| format!("its record cannot be written: {e}");
         if self.at_work.release != release.name {
-            let goes = prospect.objects.iter().filter(|object| !prospect.kept.contains(object)).cloned().collect();
+            let goes = impact.objects.iter().filter(|object| !impact.kept.contains(object)).cloned().collect();
             self.at_work = AtWork {
                 release: release.name.clone(),
-                going: self.keeper.existing(goes).await?,
+                going: self.saver.existing(goes).await?,
                 hooks: if no_hooks.is_some() {
                     vec![]
                 } else {
@@ -183,8 +183,8 @@ impl RealHands<'_> {
             let what = "documents cannot be left out of its record";
             cluster.answer(what, api.replace(&release.object, &PostParams::default(), &holder)).await?;
         }
-        let stays = prospect.kept.iter().map(ToString::to_string).collect();
-        Ok(Marked { stays, without_hooks: prospect.without_hooks })
+        let stays = impact.kept.iter().map(ToString::to_string).collect();
+        Ok(Marked { stays, without_hooks: impact.without_hooks })
     }
 
     /// Puts the record back as it was, if nothing of the release is gone: helm calls it uninstalled from its first hook on. Else

@@ -4,7 +4,7 @@
 //! installation have the moment of its first deploy in common, and no other installation has it: that tells what is ours
 //! to go on with from what must be left alone.
 
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use hotdesk_slots::undo::ObjectRef;
 use jiff::Timestamp;
 
@@ -102,7 +102,9 @@ pub fn judge(first_deployed: Timestamp, revision: i64, present: &[Present], obje
     if let Some(newest) = newest {
         let says = match &newest.says {
             Ok(says) => says,
-            Err(why) => return Step::Leave(format!("the record {} cannot be read: {why}", plain(&newest.object))),
+            Err(why) => {
+                return Step::Leave(format!("the record {} cannot be read: {why}", sanitize_short(&newest.object)));
+            }
         };
         if says.first_deployed != first_deployed {
             return Step::Leave(format!(

@@ -1,6 +1,6 @@
 //! Pods that are not where they are looked for, and logs that do not tell.
 
-use hotdesk_traffic::sources::Place;
+use hotdesk_traffic::sources::PodSelector;
 use serde_json::{Value, json};
 
 use super::super::finding::Level;
@@ -28,8 +28,8 @@ fn pod(namespace: &str, name: &str, component: &str, container: &str, runs: bool
     .unwrap()
 }
 
-fn place() -> Place {
-    Place {
+fn place() -> PodSelector {
+    PodSelector {
         namespace: "ingress-nginx".to_owned(),
         selector: "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller".to_owned(),
         container: "controller".to_owned(),

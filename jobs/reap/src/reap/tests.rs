@@ -28,10 +28,10 @@ fn verdict(state: VerdictState) -> Verdict {
     Verdict { state, reason: format!("it is {state:?}"), activity: None, reap_at: None }
 }
 
-type Change = fn(&mut World);
+type Change = fn(&mut FakeCluster);
 
 /// A slot in memory, in which something happens before the n-th look.
-struct World {
+struct FakeCluster {
     slot: Slot,
     releases: Vec<Release>,
     state: VerdictState,
@@ -51,9 +51,9 @@ struct World {
     stopped: bool,
 }
 
-fn world(names: &[&str]) -> World {
+fn world(names: &[&str]) -> FakeCluster {
     let releases = names.iter().map(|name| release(name)).collect();
-    World {
+    FakeCluster {
         slot: Slot::default(),
         releases,
         state: VerdictState::Idle,
@@ -70,7 +70,7 @@ fn world(names: &[&str]) -> World {
     }
 }
 
-impl World {
+impl FakeCluster {
     fn before_look(mut self, number: usize, change: Change) -> Self {
         self.happens.push((number, change));
         self
@@ -82,7 +82,7 @@ impl World {
     }
 }
 
-impl Hands for World {
+impl ClusterOps for FakeCluster {
     async fn look(&mut self) -> (Verdict, Evidence) {
         self.looks += 1;
         let due: Vec<_> =
@@ -144,7 +144,7 @@ impl Hands for World {
     }
 }
 
-fn run(world: &mut World, plan: &Plan) -> Outcome {
+fn run(world: &mut FakeCluster, plan: &Plan) -> Outcome {
     futures::executor::block_on(reap(world, plan, 2, Duration::from_secs(5)))
 }
 

@@ -9,12 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::ways_in::Survey;
 use super::{Collector, Memory, slots};
 use crate::decide::Evidence;
-use crate::sources::ingress_logs::Earlier;
+use crate::sources::ingress_logs::ResumePoint;
 use crate::sources::{digest, gcp_logging, ingress_logs, ingress_metrics, loki, prometheus};
 use hotdesk_traffic::attribute::{Known, Names};
 use hotdesk_traffic::line::Format;
-use hotdesk_traffic::log::tally::Watch;
-use hotdesk_traffic::sight::Traffic;
+use hotdesk_traffic::log::scan::ScanWindow;
+use hotdesk_traffic::observation::Traffic;
 use hotdesk_traffic::sources::{Kind, Source};
 use hotdesk_traffic::ways_in::{Rules, WaysIn, unwatched};
 
@@ -26,7 +26,7 @@ use hotdesk_traffic::ways_in::{Rules, WaysIn, unwatched};
 const READER: u8 = 5;
 
 /// What is the same for all sources.
-pub struct Case {
+pub struct Query {
     /// The slot.
     pub slot: String,
     /// The slot's names.
@@ -50,13 +50,13 @@ impl Collector<'_> {
         now: Timestamp,
         memory: &mut Memory,
     ) -> Traffic {
-        let (case, doubts) = match self.case(window, now).await {
+        let (query, doubts) = match self.query(window, now).await {
             Ok(found) => found,
-            Err(why) => return Traffic::blind(why),
+            Err(why) => return Traffic::inconclusive(why),
         };
         let mut traffic = Traffic { doubts, ..Traffic::default() };
         for source in self.in_order() {
-            self.look(source, &case, evidence, &mut traffic, memory).await;
+            self.look(source, &query, evidence, &mut traffic, memory).await;
         }
         // Last, so that what came in while the logs were read is counted as well.
         traffic.usage = self.usage(evidence, window).await;
@@ -84,10 +84,10 @@ impl Collector<'_> {
     ) -> Option<Vec<Counted>> {
         let counting = |source: &&Source| matches!(source.kind, Kind::IngressMetrics(_));
         self.patterns.sources.iter().find(counting)?;
-        let (case, _) = self.case(window, now).await.ok()?;
+        let (query, _) = self.query(window, now).await.ok()?;
         let mut traffic = Traffic::default();
         for source in self.patterns.sources.iter().filter(counting) {
-            self.look(source, &case, evidence, &mut traffic, memory).await;
+            self.look(source, &query, evidence, &mut traffic, memory).await;
         }
         Some(traffic.counted)
     }
@@ -105,7 +105,7 @@ impl Collector<'_> {
     async fn look(
         &self,
         source: &Source,
-        case: &Case,
+        query: &Query,
         evidence: &Evidence,
         traffic: &mut Traffic,
         memory: &mut Memory,
@@ -115,14 +115,14 @@ impl Collector<'_> {
         let look = match &source.kind {
             Kind::IngressMetrics(metrics) => {
                 let before = kept(evidence, &source.name);
-                let question = ingress_metrics::Question { source: &source.name, metrics, case, before };
+                let question = ingress_metrics::Question { source: &source.name, metrics, query, before };
                 let (look, counted) = ingress_metrics::look(self.cluster, &question).await;
                 traffic.counted.extend(counted.or_else(|| before.cloned()));
                 look
             }
             _ if settled => return,
             Kind::IngressLogs(logs) => {
-                let watch = self.watch(case, &logs.format);
+                let watch = self.watch(query, &logs.format);
                 let earlier = self.earlier(source, evidence);
                 let before = earlier.covered.cloned();
                 let known = memory.logs.entry(source.name.clone()).or_default();
@@ -133,21 +133,21 @@ impl Collector<'_> {
                 traffic.covered.extend(covered.or(before));
                 look
             }
-            Kind::Prometheus(prometheus) => prometheus::look(&source.name, prometheus, case, self.now).await,
+            Kind::Prometheus(prometheus) => prometheus::look(&source.name, prometheus, query, self.now).await,
             Kind::Loki(loki) => {
-                let watch = |format: &Format| self.watch(case, format);
-                loki::look(&source.name, loki, case, watch, self.now).await
+                let watch = |format: &Format| self.watch(query, format);
+                loki::look(&source.name, loki, query, watch, self.now).await
             }
             Kind::GcpLogging(gcp) => {
-                gcp_logging::look(&source.name, gcp, &self.watch(case, &gcp.format), case.silence_is_fine, self.now)
+                gcp_logging::look(&source.name, gcp, &self.watch(query, &gcp.format), query.silence_is_fine, self.now)
                     .await
             }
         };
-        traffic.looks.push(look);
+        traffic.observations.push(look);
     }
 
     /// What holds for all sources, and why requests may have come past them.
-    async fn case(&self, window: SignedDuration, now: Timestamp) -> Result<(Case, Vec<String>), String> {
+    async fn query(&self, window: SignedDuration, now: Timestamp) -> Result<(Query, Vec<String>), String> {
         self.cluster.check_clock(self.now).await?;
         let rules = Rules { classes: &self.args.ingress_class, ignore_direct: self.args.ignore_direct_traffic };
         let (cluster, slot, sources) = (self.cluster, self.slot, self.patterns.sources.as_slice());
@@ -160,27 +160,27 @@ impl Collector<'_> {
         let names = Names::of(self.slot, &known);
         let look_back = ago(window.max(self.args.look_back));
         let (since, silence_is_fine) = (ago(window), self.rules.silence_is_fine);
-        Ok((Case { slot: self.slot.to_owned(), names, since, look_back, now, silence_is_fine }, doubts))
+        Ok((Query { slot: self.slot.to_owned(), names, since, look_back, now, silence_is_fine }, doubts))
     }
 
     /// What earlier runs have read of a log, if they would have seen what this one sees.
-    fn earlier<'a>(&self, source: &Source, evidence: &'a Evidence) -> Earlier<'a> {
+    fn earlier<'a>(&self, source: &Source, evidence: &'a Evidence) -> ResumePoint<'a> {
         let read = (READER, &source.kind, &self.args.ignore_user_agent, &self.args.ignore_path, self.args.max_unparsed);
         let settings = digest(&format!("{read:?}"));
         let status = evidence.slot.as_ref().and_then(|slot| slot.as_ref().ok()).and_then(|slot| slot.status.as_ref());
         let mut covered = status.into_iter().flat_map(|status| &status.covered);
         let covered = covered.find(|covered| covered.source == source.name && covered.settings == settings);
-        Earlier { settings, covered }
+        ResumePoint { settings, covered }
     }
 
-    fn watch(&self, case: &Case, format: &Format) -> Watch {
-        Watch {
+    fn watch(&self, query: &Query, format: &Format) -> ScanWindow {
+        ScanWindow {
             format: format.clone(),
-            names: case.names.clone(),
+            names: query.names.clone(),
             slot: self.slot.to_owned(),
-            since: case.since,
-            look_back: case.look_back,
-            now: case.now,
+            since: query.since,
+            look_back: query.look_back,
+            now: query.now,
             ignore_agents: self.patterns.agents.clone(),
             ignore_paths: self.patterns.paths.clone(),
             max_unparsed: self.args.max_unparsed,

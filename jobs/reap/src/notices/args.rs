@@ -5,11 +5,11 @@ use hotdesk_notify::Settings;
 use hotdesk_slots::duration::{non_negative, positive};
 use jiff::SignedDuration;
 
-use super::Manners;
+use super::NoticePolicy;
 
 /// Settings of notices and messages.
 #[derive(Debug, Clone, Args)]
-pub struct Voice {
+pub struct NoticeArgs {
     /// How long before a reap people are told, for example 30m. 0s: not at all. The slot is reaped by the first run after
     /// that which finds it idle still.
     #[arg(long, env = "HOTDESK_NOTICE", default_value = "0s", value_parser = non_negative::<SignedDuration>)]
@@ -29,10 +29,10 @@ pub struct Voice {
     pub kept_for: SignedDuration,
 }
 
-impl Voice {
+impl NoticeArgs {
     /// When people are told.
     #[must_use]
-    pub fn manners(&self) -> Manners {
-        Manners { notice: self.notice, blind_for: self.blind_for, kept_for: self.kept_for }
+    pub fn policy(&self) -> NoticePolicy {
+        NoticePolicy { notice: self.notice, blind_for: self.blind_for, kept_for: self.kept_for }
     }
 }

@@ -75,13 +75,13 @@ mod tests {
     /// What of an answer is new, behind a reading.
     fn new(read: &[String], answer: &[String]) -> Option<Vec<String>> {
         let end = mark(read);
-        let (mut sequel, mut passed, mut new) = (Sequel::behind(&end), Mark::default(), Vec::new());
+        let (mut resume, mut passed, mut new) = (Sequel::behind(&end), Mark::default(), Vec::new());
         for line in answer {
-            new.extend(sequel.is_new().then(|| line.clone()));
+            new.extend(resume.is_new().then(|| line.clone()));
             passed.note(line);
-            sequel.passed(&passed);
+            resume.passed(&passed);
         }
-        sequel.is_certain().then_some(new)
+        resume.is_certain().then_some(new)
     }
 
     fn lines(text: &str) -> Vec<String> {

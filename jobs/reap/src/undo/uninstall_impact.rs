@@ -1,7 +1,7 @@
 //! What would the uninstall of a release take, leave, and lose?
 
-use hotdesk_slots::outlook::{PlannedRelease, bounded};
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::signals::{PlannedRelease, bounded};
+use hotdesk_slots::text::{list, sanitize_short};
 use hotdesk_slots::undo::ObjectRef;
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::helm::release::Release;
 
 /// What an uninstall means for a release.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Prospect {
+pub struct UninstallImpact {
     /// Its objects.
     pub objects: Vec<ObjectRef>,
     /// Those that will stay.
@@ -53,13 +53,13 @@ pub struct Settings<'a> {
 
 /// Judges the uninstall of a release by its objects, which are named as within their slot, and its hooks.
 #[must_use]
-pub fn prospect(
+pub fn impact(
     objects: &[(ObjectRef, Value)],
     hooks: &[Hook],
     settings: Settings<'_>,
     reach: impl Fn(&ObjectRef) -> Reach,
-) -> Prospect {
-    let mut result = Prospect::default();
+) -> UninstallImpact {
+    let mut result = UninstallImpact::default();
     let (mut outside, mut unknown) = (Vec::new(), Vec::new());
     for (found, object) in objects {
         let found = found.clone();
@@ -99,10 +99,10 @@ fn held(out_of_reach: &[ObjectRef], setting: ClusterScoped) -> Option<String> {
 /// A hook of the uninstall runs, and nothing takes back what it did.
 fn undone_by(hook: &Hook) -> Option<String> {
     hook.is_of_an_uninstall()
-        .then(|| format!("what its uninstall hook {}/{} does", plain(&hook.kind), plain(&hook.name)))
+        .then(|| format!("what its uninstall hook {}/{} does", sanitize_short(&hook.kind), sanitize_short(&hook.name)))
 }
 
-impl Prospect {
+impl UninstallImpact {
     /// Of a release that cannot be looked into.
     #[must_use]
     pub fn unreadable(why: String) -> Self {
@@ -150,17 +150,15 @@ mod tests {
         json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec})
     }
 
-    fn of(objects: &[Value], hooks: &[Hook], cluster_scoped: ClusterScoped) -> Prospect {
+    fn of(objects: &[Value], hooks: &[Hook], cluster_scoped: ClusterScoped) -> UninstallImpact {
         let preserve = ["ConfigMap".to_owned()];
         let objects: Vec<(ObjectRef, Value)> =
             objects.iter().map(|object| (reference(object).within("mew"), object.clone())).collect();
-        prospect(&objects, hooks, Settings { preserve: &preserve, cluster_scoped }, |object| {
-            match object.kind.as_str() {
-                "ClusterRole" | "CustomResourceDefinition" => Reach::Outside,
-                "Ingress" => Reach::Others,
-                "Gadget" => Reach::Unknown("the cluster knows no Gadget".to_owned()),
-                _ => Reach::Within(Vec::new()),
-            }
+        impact(&objects, hooks, Settings { preserve: &preserve, cluster_scoped }, |object| match object.kind.as_str() {
+            "ClusterRole" | "CustomResourceDefinition" => Reach::Outside,
+            "Ingress" => Reach::Others,
+            "Gadget" => Reach::Unknown("the cluster knows no Gadget".to_owned()),
+            _ => Reach::Within(Vec::new()),
         })
     }
 
@@ -199,7 +197,7 @@ mod tests {
         ];
         let objects: Vec<(ObjectRef, Value)> = objects.map(|object| (reference(&object), object)).to_vec();
         let settings = Settings { preserve: &[], cluster_scoped: ClusterScoped::KeepRelease };
-        let found = prospect(&objects, &[], settings, |_| Reach::Within(Vec::new()));
+        let found = impact(&objects, &[], settings, |_| Reach::Within(Vec::new()));
         assert_eq!(shown(&found.kept), ["Role/x", "RoleBinding/x", "ServiceAccount/x"]);
         assert_eq!((found.held, found.objects.len()), (None, 4));
     }

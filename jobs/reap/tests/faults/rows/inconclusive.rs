@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Expect, Row, row};
-use crate::world::{World, ago, controller, failure, idle, line, record, second};
+use crate::world::{FakeCluster, ago, controller, failure, idle, line, record, second};
 
 pub(crate) fn logs() -> Vec<Row> {
     let usual = |minutes| line(minutes, "mewtwo-web-80", "/", "curl/8.5");
@@ -156,7 +156,7 @@ fn again(pod: &Value) -> Value {
 }
 
 /// Its requests stand in the log under the old name.
-fn renamed() -> World {
+fn renamed() -> FakeCluster {
     let log = [line(590, "mewtwo-web-80", "/", "curl"), line(30, "mew-web-80", "/", "curl")].concat();
     let api = json!({"metadata": {"name": "api"}, "spec": {"ports": [{"port": 80}]}});
     idle().with(|world| (world.log, world.services) = (log, vec![api]))

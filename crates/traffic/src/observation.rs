@@ -5,18 +5,18 @@
 
 use hotdesk_slots::counted::Counted;
 use hotdesk_slots::covered::Covered;
-use hotdesk_slots::outlook::{Signal, SignalState};
+use hotdesk_slots::signals::{Signal, SignalState};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::log::tally::Hit;
+use crate::log::scan::SeenRequest;
 use crate::pod_usage::Usage;
 
 /// What the traffic sources saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// What each of them saw.
-    pub looks: Vec<Look>,
+    pub observations: Vec<Observation>,
     /// Why requests may have come past all of them.
     pub doubts: Vec<String>,
     /// What the controllers' counters said, to be kept for the next run.
@@ -29,11 +29,11 @@ pub struct Traffic {
 
 /// What one source saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct Observation {
     /// The source, as the operator calls it.
     pub source: String,
     /// The newest request of the slot that was found within the window.
-    pub hit: Option<Hit>,
+    pub hit: Option<SeenRequest>,
     /// Why nothing seen does not mean nobody there.
     pub doubts: Vec<String>,
     /// Requests of anybody within the look-back: what proves that the source can tell.
@@ -48,43 +48,46 @@ pub struct Look {
 
 /// What all of it comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sight {
+pub enum TrafficVerdict {
     /// Somebody used the slot.
-    Somebody(Hit),
+    Used(SeenRequest),
     /// That cannot be said, and why.
-    Blind(String),
+    Inconclusive(String),
     /// Nobody did, and how that is known.
-    Nobody(String),
+    Quiet(String),
 }
 
 impl Traffic {
     /// No source could be asked.
     #[must_use]
-    pub fn blind(why: String) -> Self {
+    pub fn inconclusive(why: String) -> Self {
         Self { doubts: vec![why], ..Self::default() }
     }
 
     /// The newest request that any source found.
     #[must_use]
-    pub fn hit(&self) -> Option<&Hit> {
-        self.looks.iter().filter_map(|look| look.hit.as_ref()).max_by_key(|hit| hit.time)
+    pub fn hit(&self) -> Option<&SeenRequest> {
+        self.observations.iter().filter_map(|observation| observation.hit.as_ref()).max_by_key(|hit| hit.time)
     }
 
     /// Every doubt, each with its source where there are several.
     pub fn all_doubts(&self) -> impl Iterator<Item = String> {
-        let several = self.looks.len() > 1;
-        let of = move |look: &Look, doubt: &String| {
-            if several { format!("{}: {doubt}", look.source) } else { doubt.clone() }
+        let several = self.observations.len() > 1;
+        let of = move |observation: &Observation, doubt: &String| {
+            if several { format!("{}: {doubt}", observation.source) } else { doubt.clone() }
         };
-        let looks = self.looks.iter().flat_map(move |look| look.doubts.iter().map(move |doubt| of(look, doubt)));
-        self.doubts.iter().cloned().chain(looks)
+        let observations = self
+            .observations
+            .iter()
+            .flat_map(move |observation| observation.doubts.iter().map(move |doubt| of(observation, doubt)));
+        self.doubts.iter().cloned().chain(observations)
     }
 }
 
-impl Look {
+impl Observation {
     /// A source that saw nothing at all.
     #[must_use]
-    pub fn blind(source: &str, why: String, now: Timestamp) -> Self {
+    pub fn inconclusive(source: &str, why: String, now: Timestamp) -> Self {
         Self { source: source.to_owned(), doubts: vec![why], from: now, through: now, ..Self::default() }
     }
 
@@ -122,31 +125,39 @@ impl Look {
 
 /// What the sources saw since a moment.
 #[must_use]
-pub fn judge(traffic: &Traffic, since: Timestamp, silence_is_fine: bool) -> Sight {
+pub fn judge(traffic: &Traffic, since: Timestamp, silence_is_fine: bool) -> TrafficVerdict {
     if let Some(hit) = traffic.hit() {
-        return Sight::Somebody(hit.clone());
+        return TrafficVerdict::Used(hit.clone());
     }
     if traffic.doubts.is_empty()
-        && !traffic.looks.is_empty()
-        && traffic.looks.iter().all(|look| look.is_clear(since, silence_is_fine))
+        && !traffic.observations.is_empty()
+        && traffic.observations.iter().all(|observation| observation.is_clear(since, silence_is_fine))
     {
-        let could: Vec<String> =
-            traffic.looks.iter().map(|look| format!("{} could see ({})", look.source, look.seen)).collect();
-        return Sight::Nobody(could.join("; "));
+        let could: Vec<String> = traffic
+            .observations
+            .iter()
+            .map(|observation| format!("{} could see ({})", observation.source, observation.seen))
+            .collect();
+        return TrafficVerdict::Quiet(could.join("; "));
     }
-    Sight::Blind(blindness(traffic, since, silence_is_fine))
+    TrafficVerdict::Inconclusive(why_inconclusive(traffic, since, silence_is_fine))
 }
 
 /// The first doubt of each source, and how many more there are.
-fn blindness(traffic: &Traffic, since: Timestamp, silence_is_fine: bool) -> String {
-    let several = traffic.looks.len() > 1;
-    let of = |look: &Look| {
-        let doubt = look.doubt(since, silence_is_fine)?;
-        Some(if several && !doubt.starts_with(&look.source) { format!("{}: {doubt}", look.source) } else { doubt })
+fn why_inconclusive(traffic: &Traffic, since: Timestamp, silence_is_fine: bool) -> String {
+    let several = traffic.observations.len() > 1;
+    let of = |observation: &Observation| {
+        let doubt = observation.doubt(since, silence_is_fine)?;
+        Some(if several && !doubt.starts_with(&observation.source) {
+            format!("{}: {doubt}", observation.source)
+        } else {
+            doubt
+        })
     };
-    let told: Vec<String> = traffic.doubts.iter().take(1).cloned().chain(traffic.looks.iter().filter_map(of)).collect();
+    let told: Vec<String> =
+        traffic.doubts.iter().take(1).cloned().chain(traffic.observations.iter().filter_map(of)).collect();
     let untold = traffic.doubts.len().saturating_sub(1)
-        + traffic.looks.iter().map(|look| look.doubts.len().saturating_sub(1)).sum::<usize>();
+        + traffic.observations.iter().map(|observation| observation.doubts.len().saturating_sub(1)).sum::<usize>();
     let more = if untold > 0 { format!(" (and {untold} more: see the log)") } else { String::new() };
     match told.as_slice() {
         [] => "no traffic source was asked".to_owned(),
@@ -162,48 +173,60 @@ mod tests {
         format!("2026-11-23T14:{minute:02}:00Z").parse().unwrap()
     }
 
-    fn clear(source: &str) -> Look {
+    fn clear(source: &str) -> Observation {
         let seen = "40 requests of all slots".to_owned();
-        Look { source: source.to_owned(), samples: 40, seen, from: at(0), through: at(59), ..Look::default() }
+        Observation {
+            source: source.to_owned(),
+            samples: 40,
+            seen,
+            from: at(0),
+            through: at(59),
+            ..Observation::default()
+        }
     }
 
-    fn hit(minute: i8) -> Hit {
-        Hit { time: at(minute), upstream: "mew-web-80".to_owned(), path: None }
+    fn hit(minute: i8) -> SeenRequest {
+        SeenRequest { time: at(minute), upstream: "mew-web-80".to_owned(), path: None }
     }
 
     #[track_caller]
-    fn check(looks: &[Look], expected: &Sight) {
-        let traffic = Traffic { looks: looks.to_vec(), ..Traffic::default() };
+    fn check(observations: &[Observation], expected: &TrafficVerdict) {
+        let traffic = Traffic { observations: observations.to_vec(), ..Traffic::default() };
         assert_eq!(judge(&traffic, at(0), false), *expected);
     }
 
-    fn blind(why: &str) -> Sight {
-        Sight::Blind(why.to_owned())
+    fn blind(why: &str) -> TrafficVerdict {
+        TrafficVerdict::Inconclusive(why.to_owned())
     }
 
     #[test]
     fn nobody_is_there_only_if_all_sources_could_see_and_none_saw_anybody() {
         let both = "logs could see (40 requests of all slots); loki could see (40 requests of all slots)";
-        check(&[clear("logs"), clear("loki")], &Sight::Nobody(both.to_owned()));
-        check(&[clear("logs"), Look::blind("loki", "no answer".to_owned(), at(59))], &blind("loki: no answer"));
+        check(&[clear("logs"), clear("loki")], &TrafficVerdict::Quiet(both.to_owned()));
+        check(
+            &[clear("logs"), Observation::inconclusive("loki", "no answer".to_owned(), at(59))],
+            &blind("loki: no answer"),
+        );
         check(&[], &blind("no traffic source was asked"));
-        let past = Traffic { looks: vec![clear("logs")], doubts: vec!["a node port".to_owned()], ..Traffic::default() };
+        let past =
+            Traffic { observations: vec![clear("logs")], doubts: vec!["a node port".to_owned()], ..Traffic::default() };
         assert_eq!(judge(&past, at(0), false), blind("a node port"));
     }
 
     #[test]
     fn one_source_that_saw_somebody_is_enough() {
-        let seeing = |minute| Look { hit: Some(hit(minute)), ..clear("loki") };
-        let in_doubt = Look::blind("logs", "no answer".to_owned(), at(59));
-        check(&[in_doubt.clone(), seeing(20), seeing(30)], &Sight::Somebody(hit(30)));
-        let past = Traffic { looks: vec![seeing(20)], doubts: vec!["a node port".to_owned()], ..Traffic::default() };
-        assert_eq!(judge(&past, at(0), false), Sight::Somebody(hit(20)));
+        let seeing = |minute| Observation { hit: Some(hit(minute)), ..clear("loki") };
+        let in_doubt = Observation::inconclusive("logs", "no answer".to_owned(), at(59));
+        check(&[in_doubt.clone(), seeing(20), seeing(30)], &TrafficVerdict::Used(hit(30)));
+        let past =
+            Traffic { observations: vec![seeing(20)], doubts: vec!["a node port".to_owned()], ..Traffic::default() };
+        assert_eq!(judge(&past, at(0), false), TrafficVerdict::Used(hit(20)));
     }
 
     #[test]
     fn each_blind_source_says_why() {
-        let two = Look { doubts: vec!["a".to_owned(), "b".to_owned()], ..clear("logs") };
-        let late = Look { from: at(1), ..clear("loki") };
+        let two = Observation { doubts: vec!["a".to_owned(), "b".to_owned()], ..clear("logs") };
+        let late = Observation { from: at(1), ..clear("loki") };
         check(
             &[two, late, clear("gcp")],
             &blind("logs: a; loki was read for less than the window (and 1 more: see the log)"),
@@ -212,19 +235,21 @@ mod tests {
 
     #[test]
     fn silence_proves_nothing_unless_it_is_fine() {
-        let silent = Traffic { looks: vec![Look { samples: 0, ..clear("logs") }], ..Traffic::default() };
-        assert!(matches!(judge(&silent, at(0), false), Sight::Blind(why) if why.contains("--silence-is-fine")));
-        assert!(matches!(judge(&silent, at(0), true), Sight::Nobody(_)));
+        let silent = Traffic { observations: vec![Observation { samples: 0, ..clear("logs") }], ..Traffic::default() };
+        assert!(
+            matches!(judge(&silent, at(0), false), TrafficVerdict::Inconclusive(why) if why.contains("--silence-is-fine"))
+        );
+        assert!(matches!(judge(&silent, at(0), true), TrafficVerdict::Quiet(_)));
     }
 
     #[test]
     fn a_status_tells_of_each_source_what_it_saw() {
-        let signal = |look: &Look| look.signal(at(0), false);
+        let signal = |observation: &Observation| observation.signal(at(0), false);
         let quiet = signal(&clear("logs"));
         assert_eq!((quiet.state, quiet.detail.as_str()), (SignalState::Quiet, "40 requests of all slots"));
-        let used = signal(&Look { hit: Some(hit(20)), doubts: vec!["x".to_owned()], ..clear("logs") });
+        let used = signal(&Observation { hit: Some(hit(20)), doubts: vec!["x".to_owned()], ..clear("logs") });
         assert_eq!((used.state, used.last_seen), (SignalState::InUse, Some(Time(at(20)))));
-        let blind = signal(&Look::blind("loki", "no answer".to_owned(), at(59)));
+        let blind = signal(&Observation::inconclusive("loki", "no answer".to_owned(), at(59)));
         assert_eq!(
             (blind.name.as_str(), blind.state, blind.detail.as_str()),
             ("loki", SignalState::Blind, "no answer")

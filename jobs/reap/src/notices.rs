@@ -16,7 +16,7 @@ const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the operator has set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manners {
+pub struct NoticePolicy {
     /// How long before a reap people are told; zero: not at all.
     pub notice: SignedDuration,
     /// How long a slot must be in doubt before people are told.
@@ -40,7 +40,7 @@ pub struct Found {
 
 /// What is to be done about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Voice {
+pub struct DueNotices {
     /// What people are told now.
     pub tell: Vec<NotificationKind>,
     /// What they have been told then.
@@ -51,31 +51,31 @@ pub struct Voice {
 
 /// What people are told after a check, and whether a reap waits.
 #[must_use]
-pub fn speak(before: &Told, found: Found, manners: Manners, now: Timestamp) -> Voice {
-    let mut voice = Voice { tell: Vec::new(), told: Told::default(), wait: None };
+pub fn due(before: &Told, found: Found, policy: NoticePolicy, now: Timestamp) -> DueNotices {
+    let mut notices = DueNotices { tell: Vec::new(), told: Told::default(), wait: None };
     match found.state {
-        VerdictState::Idle if found.on_request || manners.notice.is_zero() => {}
+        VerdictState::Idle if found.on_request || policy.notice.is_zero() => {}
         VerdictState::Idle => {
             let given = before.notice.clone().unwrap_or_else(|| {
-                voice.tell.push(NotificationKind::Notice);
+                notices.tell.push(NotificationKind::Notice);
                 Notice { at: Time(now), reap_at: Time(found.notice_ends) }
             });
-            voice.wait = (given.reap_at.0 > now).then_some(given.reap_at.0);
-            voice.told.notice = Some(given);
+            notices.wait = (given.reap_at.0 > now).then_some(given.reap_at.0);
+            notices.told.notice = Some(given);
         }
         VerdictState::Unknown => {
-            let (blind, tell) = lasting(before.blind.as_ref(), manners.blind_for, now);
-            voice.tell.extend(tell.then_some(NotificationKind::Blind));
-            voice.told.blind = Some(blind);
+            let (blind, tell) = lasting(before.blind.as_ref(), policy.blind_for, now);
+            notices.tell.extend(tell.then_some(NotificationKind::Blind));
+            notices.told.blind = Some(blind);
         }
         VerdictState::Kept if found.kept => {
-            let (kept, tell) = lasting(before.kept.as_ref(), manners.kept_for, now);
-            voice.tell.extend(tell.then_some(NotificationKind::Kept));
-            voice.told.kept = Some(kept);
+            let (kept, tell) = lasting(before.kept.as_ref(), policy.kept_for, now);
+            notices.tell.extend(tell.then_some(NotificationKind::Kept));
+            notices.told.kept = Some(kept);
         }
         VerdictState::Kept | VerdictState::Active => {}
     }
-    voice
+    notices
 }
 
 /// What happened, as it is told to people.
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use VerdictState::{Active, Idle, Kept, Unknown};
 
-    const MANNERS: Manners = Manners {
+    const MANNERS: NoticePolicy = NoticePolicy {
         notice: SignedDuration::from_mins(30),
         blind_for: SignedDuration::from_hours(2),
         kept_for: SignedDuration::from_hours(72),
@@ -149,15 +149,15 @@ mod tests {
 
     /// Plays checks one after the other: minute, verdict, kept on request; what is told, and whether a reap may begin.
     #[track_caller]
-    fn play(manners: Manners, checks: &[(i64, VerdictState, &[NotificationKind], bool)]) {
+    fn play(policy: NoticePolicy, checks: &[(i64, VerdictState, &[NotificationKind], bool)]) {
         let mut told = Told::default();
         for (minute, state, tell, may_reap) in checks {
-            let notice_ends = at(*minute) + manners.notice;
+            let notice_ends = at(*minute) + policy.notice;
             let found = Found { state: *state, on_request: false, kept: *state == Kept, notice_ends };
-            let voice = speak(&told, found, manners, at(*minute));
-            assert_eq!(voice.tell, *tell, "at minute {minute}");
-            assert_eq!(voice.wait.is_none() && *state == Idle, *may_reap, "at minute {minute}: {:?}", voice.wait);
-            told = voice.told;
+            let notices = due(&told, found, policy, at(*minute));
+            assert_eq!(notices.tell, *tell, "at minute {minute}");
+            assert_eq!(notices.wait.is_none() && *state == Idle, *may_reap, "at minute {minute}: {:?}", notices.wait);
+            told = notices.told;
         }
     }
 
@@ -180,10 +180,10 @@ mod tests {
 
     #[test]
     fn without_notice_a_reap_does_not_wait() {
-        play(Manners { notice: SignedDuration::ZERO, ..MANNERS }, &[(0, Idle, &[], true)]);
+        play(NoticePolicy { notice: SignedDuration::ZERO, ..MANNERS }, &[(0, Idle, &[], true)]);
         let given_back = Found { state: Idle, on_request: true, kept: false, notice_ends: at(0) };
-        let voice = speak(&Told::default(), given_back, MANNERS, at(0));
-        assert_eq!((voice.wait, voice.tell), (None, vec![]));
+        let notices = due(&Told::default(), given_back, MANNERS, at(0));
+        assert_eq!((notices.wait, notices.tell), (None, vec![]));
     }
 
     #[test]
@@ -209,6 +209,6 @@ mod tests {
         let kept: &[NotificationKind] = &[NotificationKind::Kept];
         play(MANNERS, &[(0, Kept, &[], false), (72 * 60, Kept, kept, false), (73 * 60, Kept, &[], false)]);
         let nothing_left = Found { state: Kept, on_request: false, kept: false, notice_ends: at(0) };
-        assert_eq!(speak(&Told::default(), nothing_left, MANNERS, at(0)).told, Told::default());
+        assert_eq!(due(&Told::default(), nothing_left, MANNERS, at(0)).told, Told::default());
     }
 }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use hotdesk_slots::outlook::bounded;
+use hotdesk_slots::signals::bounded;
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{human_time, list, plain, sentence};
+use hotdesk_slots::text::{human_time, list, sanitize_short, sentence};
 use hotdesk_slots::undo::{ObjectRef, told_with};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
-use super::judge::{Step, judge};
 use super::restore::Restorer;
+use super::restore_decision::{Step, judge};
 use super::store::{Entry, Saved, Store};
 use crate::api::Cluster;
 use crate::args::Args;
@@ -90,8 +90,8 @@ fn done_before(slot: &Slot, saved: &[Entry], releases: &[String], now: Timestamp
     if !wanted.iter().all(|name| last.releases.contains(name)) || wanted.iter().any(is_saved) {
         return None;
     }
-    let by = last.restored_by.as_deref().map(|by| format!(" by {}", plain(by))).unwrap_or_default();
-    let names: Vec<String> = wanted.iter().map(|name| plain(name)).collect();
+    let by = last.restored_by.as_deref().map(|by| format!(" by {}", sanitize_short(by))).unwrap_or_default();
+    let names: Vec<String> = wanted.iter().map(|name| sanitize_short(name)).collect();
     Some(format!(
         "{} came back {}{by} already: nothing is left to bring back.",
         list(&names),
@@ -137,14 +137,15 @@ fn chosen(entries: &[Entry], releases: &[String], under: Under<'_>, slot: &str) 
         let last = known.iter().filter_map(|name| newest(name)).filter(|entry| runs.contains(&entry.about.run));
         return Ok(last.cloned().collect());
     }
-    let missing: Vec<String> = releases.iter().filter(|name| newest(name).is_none()).map(|name| plain(name)).collect();
+    let missing: Vec<String> =
+        releases.iter().filter(|name| newest(name).is_none()).map(|name| sanitize_short(name)).collect();
     if missing.is_empty() {
         let mut wanted: Vec<&String> = releases.iter().collect();
         wanted.sort();
         wanted.dedup();
         return Ok(wanted.into_iter().filter_map(|name| newest(name)).cloned().collect());
     }
-    let known: Vec<String> = known.into_iter().map(plain).collect();
+    let known: Vec<String> = known.into_iter().map(sanitize_short).collect();
     Err(format!("{} is not saved in {slot}, or no longer; saved are: {}", list(&missing), list(&known)))
 }
 
@@ -318,7 +319,7 @@ fn left_alone(untouched: &[ObjectRef]) -> String {
 
 impl Outcome {
     fn conclusion(&self, slot: &str, dry_run: bool) -> Conclusion {
-        let plain_names = |names: &[String]| list(&names.iter().map(|name| plain(name)).collect::<Vec<_>>());
+        let plain_names = |names: &[String]| list(&names.iter().map(|name| sanitize_short(name)).collect::<Vec<_>>());
         let mut parts = Vec::new();
         if !self.back.is_empty() {
             let what = if dry_run { "Would come back" } else { "Back" };
@@ -328,8 +329,8 @@ impl Outcome {
             let lost: Vec<String> = bounded(self.lost.clone()).iter().map(|what| sentence(what)).collect();
             parts.push(format!("Not as before: {}.", lost.join("; ")));
         }
-        parts.extend(self.there.iter().map(|(name, why)| format!("{}: {why}.", plain(name))));
-        parts.extend(self.not.iter().map(|(name, why)| format!("{} is not back: {why}.", plain(name))));
+        parts.extend(self.there.iter().map(|(name, why)| format!("{}: {why}.", sanitize_short(name))));
+        parts.extend(self.not.iter().map(|(name, why)| format!("{} is not back: {why}.", sanitize_short(name))));
         if !self.not.is_empty() && !dry_run {
             parts.push("What is not back stays saved: run it again when the reason is gone.".to_owned());
         }

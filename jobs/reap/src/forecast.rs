@@ -1,9 +1,9 @@
 //! What is told ahead of time: what each signal of use saw, and what a reap would do?
 
-use hotdesk_slots::outlook::{MAX_RELEASES, MAX_SIGNALS, PlannedRelease, ReapPlan, Signal, SignalState, bounded};
 use hotdesk_slots::release;
+use hotdesk_slots::signals::{MAX_RELEASES, MAX_SIGNALS, PlannedRelease, ReapPlan, Signal, SignalState, bounded};
 use hotdesk_slots::slot::{Slot, VerdictState};
-use hotdesk_slots::text::{human_time, list, plain};
+use hotdesk_slots::text::{human_time, list, sanitize_short};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::decide::{Activity, Evidence, Rules, Verdict};
 use crate::helm::release::{Phase, Release};
 use crate::sessions;
-use crate::undo::prospect::Prospect;
+use crate::undo::uninstall_impact::UninstallImpact;
 use crate::work;
 use hotdesk_traffic::pod_usage::Usage;
 
@@ -33,14 +33,16 @@ pub fn signals(evidence: &Evidence, rules: &Rules, now: Timestamp) -> Vec<Signal
     all.push(seen("claim", slot.claimed_at(), ""));
     all.push(deploy(evidence, slot, &seen));
     let write = status.last_write.as_ref();
-    let what = write.map(|write| format!("{} {} {}", plain(&write.by), plain(&write.kind), plain(&write.on)));
+    let what = write.map(|write| {
+        format!("{} {} {}", sanitize_short(&write.by), sanitize_short(&write.kind), sanitize_short(&write.on))
+    });
     all.push(seen("write", write.map(|write| write.time.0), what.as_deref().unwrap_or_default()));
     all.push(session(evidence, slot, rules, since, now));
     all.extend(jobs(evidence, slot, rules, now));
     // Where only counters were sampled for a later run, no source was asked.
-    match evidence.traffic.as_ref().filter(|traffic| !(traffic.looks.is_empty() && traffic.doubts.is_empty())) {
+    match evidence.traffic.as_ref().filter(|traffic| !(traffic.observations.is_empty() && traffic.doubts.is_empty())) {
         Some(traffic) => {
-            all.extend(traffic.looks.iter().map(|look| look.signal(since, rules.silence_is_fine)));
+            all.extend(traffic.observations.iter().map(|look| look.signal(since, rules.silence_is_fine)));
             all.extend(traffic.usage.as_ref().map(Usage::signal));
             let past = traffic.doubts.iter().take(1).map(|doubt| blind("traffic", doubt));
             all.extend(past);
@@ -65,14 +67,18 @@ fn deploy(evidence: &Evidence, slot: &Slot, seen: &impl Fn(&str, Option<Timestam
         None => return blind("deploy", "the releases were not read"),
     };
     if let Some((release, why)) = releases.iter().find_map(|release| Some((release, release.state.as_ref().err()?))) {
-        return blind("deploy", &format!("the record {} cannot be read: {why}", plain(&release.object)));
+        return blind("deploy", &format!("the record {} cannot be read: {why}", sanitize_short(&release.object)));
     }
     let newest = releases.iter().filter_map(|release| Some((release.state.as_ref().ok()?.last_deployed, release)));
     match newest.max_by_key(|(at, _)| *at) {
         Some((at, release)) => {
-            let by = release.deployed_by.as_deref().map(|by| format!(" by {}", plain(by))).unwrap_or_default();
+            let by = release.deployed_by.as_deref().map(|by| format!(" by {}", sanitize_short(by))).unwrap_or_default();
             let pending = pending(slot, releases).unwrap_or_default();
-            seen("deploy", Some(at), &format!("{} (revision {}){by}{pending}", plain(&release.name), release.revision))
+            seen(
+                "deploy",
+                Some(at),
+                &format!("{} (revision {}){by}{pending}", sanitize_short(&release.name), release.revision),
+            )
         }
         None => seen("deploy", None, "there is no release"),
     }
@@ -83,7 +89,7 @@ fn pending(slot: &Slot, releases: &[Release]) -> Option<String> {
     let pending = |release: &&Release| matches!(release.under_way(), Some((Phase::Pending, _)));
     let release = releases.iter().find(pending)?;
     let commands = release::go_on(&release.name, release.revision, slot.metadata.namespace.as_deref()?);
-    Some(format!("; {} is pending: if no helm is at work on it, go on with: {commands}", plain(&release.name)))
+    Some(format!("; {} is pending: if no helm is at work on it, go on with: {commands}", sanitize_short(&release.name)))
 }
 
 /// A session that may still be open, or was noted within the window; else whether one would have been noted.
@@ -150,8 +156,8 @@ pub fn is_current(before: Option<&ReapPlan>, targets: &[Release], now: Timestamp
 
 /// What a reap would do, as the status tells it.
 #[must_use]
-pub fn plan(targets: &[Release], prospects: &[Prospect], all: &[Release], now: Timestamp) -> ReapPlan {
-    let planned = targets.iter().zip(prospects).map(|(release, prospect)| prospect.planned(release));
+pub fn plan(targets: &[Release], impacts: &[UninstallImpact], all: &[Release], now: Timestamp) -> ReapPlan {
+    let planned = targets.iter().zip(impacts).map(|(release, impact)| impact.planned(release));
     let stays = |release: &&Release| release.is_live() && !targets.iter().any(|target| target.object == release.object);
     ReapPlan {
         at: Time(now),
@@ -165,10 +171,10 @@ pub fn plan(targets: &[Release], prospects: &[Prospect], all: &[Release], now: T
 pub fn told(plan: &ReapPlan) -> String {
     let going: Vec<&PlannedRelease> = plan.releases.iter().filter(|release| release.held.is_none()).collect();
     let of = |objects: fn(&PlannedRelease) -> &Vec<String>| -> Vec<String> {
-        going.iter().flat_map(|release| objects(release)).map(|text| plain(text)).collect()
+        going.iter().flat_map(|release| objects(release)).map(|text| sanitize_short(text)).collect()
     };
     let (stays, lost) = (of(|release| &release.stays), of(|release| &release.lost));
-    let names: Vec<String> = going.iter().map(|release| plain(&release.name)).collect();
+    let names: Vec<String> = going.iter().map(|release| sanitize_short(&release.name)).collect();
     let mut told = format!("Would uninstall: {}. What would stay: {}.", list(&names), list(&stays));
     if !lost.is_empty() {
         told += &format!(" What could not be brought back: {}.", list(&lost));
@@ -177,7 +183,7 @@ pub fn told(plan: &ReapPlan) -> String {
         told += &format!(" {line}.");
     }
     for (name, why) in plan.releases.iter().filter_map(|release| Some((&release.name, release.held.as_ref()?))) {
-        told += &format!(" {} would stay: {why}.", plain(name));
+        told += &format!(" {} would stay: {why}.", sanitize_short(name));
     }
     told
 }
@@ -198,7 +204,7 @@ pub fn hookless(plan: &ReapPlan, releases: &[String]) -> Vec<String> {
     let of = plan.releases.iter().filter(|release| release.held.is_none() && releases.contains(&release.name));
     let told = |release: &PlannedRelease| {
         let why = release.without_hooks.as_ref()?;
-        Some(format!("{} goes without its hooks: {}", plain(&release.name), plain(why)))
+        Some(format!("{} goes without its hooks: {}", sanitize_short(&release.name), sanitize_short(why)))
     };
     of.filter_map(told).collect()
 }
@@ -216,15 +222,15 @@ pub fn tell(patch: &mut Value, signals: &[Signal], plan: Option<&ReapPlan>, reap
 
 /// The releases that stay as a whole, and why.
 #[must_use]
-pub fn held(targets: &[Release], prospects: &[Prospect]) -> Vec<(String, String)> {
-    let pairs = targets.iter().zip(prospects);
-    pairs.filter_map(|(release, prospect)| Some((release.name.clone(), prospect.held.clone()?))).collect()
+pub fn held(targets: &[Release], impacts: &[UninstallImpact]) -> Vec<(String, String)> {
+    let pairs = targets.iter().zip(impacts);
+    pairs.filter_map(|(release, impact)| Some((release.name.clone(), impact.held.clone()?))).collect()
 }
 
 /// The verdict of a slot that nobody uses and in which no release may go.
 #[must_use]
 pub fn kept_by(held: &[(String, String)], in_doubt: bool) -> Verdict {
-    let each: Vec<String> = held.iter().map(|(name, why)| format!("{} ({why})", plain(name))).collect();
+    let each: Vec<String> = held.iter().map(|(name, why)| format!("{} ({why})", sanitize_short(name))).collect();
     let reason = format!("nothing to reap, though nobody uses it: what is there stays: {}", list(&each));
     // What could not be found out makes the run fail, so that somebody sees it.
     let state = if in_doubt { VerdictState::Unknown } else { VerdictState::Kept };

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use globset::GlobSet;
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::attribute::{Names, Pointer, Whose, is_of_the_controller};
@@ -21,7 +21,7 @@ const AT_ONCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What is looked for, and where.
 #[derive(Debug, Clone)]
-pub struct Watch {
+pub struct ScanWindow {
     /// The format of the log.
     pub format: Format,
     /// The slot's names.
@@ -44,7 +44,7 @@ pub struct Watch {
 
 /// A request that somebody made of the slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hit {
+pub struct SeenRequest {
     /// When it was logged, by the node's clock.
     pub time: Timestamp,
     /// Which upstream served it.
@@ -53,7 +53,7 @@ pub struct Hit {
     pub path: Option<String>,
 }
 
-impl Hit {
+impl SeenRequest {
     /// What an entry says of a request.
     pub(super) fn of(time: Timestamp, entry: &Entry<'_>) -> Self {
         Self { time, upstream: server(entry), path: entry.path.as_deref().map(quoted) }
@@ -78,9 +78,9 @@ pub struct HeldBack {
 
 /// What was read so far. Everything kept is bounded, however long the logs are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct LogScan {
     /// The first request of the slot within the window; no more is read after it.
-    pub hit: Option<Hit>,
+    pub hit: Option<SeenRequest>,
     /// How long after the watch's `now` the present log was opened: a line that was written since is not from the future.
     pub opened_after: Duration,
     /// Entries within the look-back that name somebody who exists.
@@ -115,9 +115,9 @@ pub struct Tally {
     pub broken: Option<String>,
 }
 
-impl Tally {
+impl LogScan {
     /// Takes one line of the stream, as `TIMESTAMP text`, and returns its time. Breaks at a hit.
-    pub fn take(&mut self, watch: &Watch, line: &str) -> ControlFlow<(), Option<Timestamp>> {
+    pub fn take(&mut self, watch: &ScanWindow, line: &str) -> ControlFlow<(), Option<Timestamp>> {
         let (stamp, text) = line.split_once(' ').unwrap_or((line, ""));
         let Some(time) = times::rfc3339(stamp) else {
             // The kubelet reports some of its errors inside a stream that it began as a success.
@@ -133,7 +133,7 @@ impl Tally {
         if self.hit.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(Some(time)) }
     }
 
-    fn is_future(&self, watch: &Watch, time: Timestamp) -> bool {
+    fn is_future(&self, watch: &ScanWindow, time: Timestamp) -> bool {
         let latest = watch.now.saturating_add(self.opened_after).and_then(|at| at.saturating_add(CLOCK_TOLERANCE));
         time > latest.unwrap_or(Timestamp::MAX)
     }
@@ -148,7 +148,7 @@ impl Tally {
     }
 
     /// Takes a line that was too long to be kept, by its beginning and its end.
-    pub fn take_overlong(&mut self, watch: &Watch, head: &str, tail: &str) -> ControlFlow<(), Option<Timestamp>> {
+    pub fn take_overlong(&mut self, watch: &ScanWindow, head: &str, tail: &str) -> ControlFlow<(), Option<Timestamp>> {
         let time = head.split_once(' ').and_then(|(stamp, _)| times::rfc3339(stamp));
         let Some(at) = time.filter(|time| *time >= watch.since) else { return ControlFlow::Continue(time) };
         match overlong(head, tail) {
@@ -162,7 +162,7 @@ impl Tally {
         if self.hit.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(time) }
     }
 
-    fn judge(&mut self, watch: &Watch, time: Timestamp, text: &str) {
+    fn judge(&mut self, watch: &ScanWindow, time: Timestamp, text: &str) {
         let in_window = time >= watch.since;
         match read(text, &watch.format) {
             Line::Noise if in_window && own::is_only_a_message(text) => {
@@ -178,7 +178,7 @@ impl Tally {
         }
     }
 
-    fn take_entry(&mut self, watch: &Watch, time: Timestamp, entry: &Entry<'_>, text: &str) {
+    fn take_entry(&mut self, watch: &ScanWindow, time: Timestamp, entry: &Entry<'_>, text: &str) {
         let (whose, exists) = watch.names.judge(entry);
         if exists {
             self.samples += 1;
@@ -186,7 +186,7 @@ impl Tally {
         } else if !entry.stream && !entry.upstream.as_deref().is_some_and(is_of_the_controller) {
             self.nameless += 1;
             if self.stranger.is_none() {
-                self.stranger = entry.upstream.as_deref().or(entry.namespace.as_deref()).map(plain);
+                self.stranger = entry.upstream.as_deref().or(entry.namespace.as_deref()).map(sanitize_short);
             }
         }
         self.by_route |= entry.by_route && entry.backend.is_none();
@@ -201,7 +201,7 @@ impl Tally {
     }
 
     /// A line that cannot be read is judged by its kind.
-    fn unreadable(&mut self, watch: &Watch, text: &str) {
+    fn unreadable(&mut self, watch: &ScanWindow, text: &str) {
         if let Some(pointer) = watch.names.points_at_us(text) {
             self.suspect.get_or_insert_with(|| (pointer, quoted(text)));
         }
@@ -215,23 +215,25 @@ impl Tally {
         }
     }
 
-    fn attribute(&mut self, watch: &Watch, time: Timestamp, entry: &Entry<'_>, whose: Whose) {
+    fn attribute(&mut self, watch: &ScanWindow, time: Timestamp, entry: &Entry<'_>, whose: Whose) {
         if whose == Whose::Theirs || watch.ignores(entry) {
             return;
         }
         match whose {
             Whose::Ours => {
-                self.hit.get_or_insert_with(|| Hit::of(time, entry));
+                self.hit.get_or_insert_with(|| SeenRequest::of(time, entry));
             }
             Whose::Answered => {
-                self.doubtful.entry(whose).or_insert_with(|| plain(entry.served.as_deref().unwrap_or("?")));
+                self.doubtful.entry(whose).or_insert_with(|| sanitize_short(entry.served.as_deref().unwrap_or("?")));
             }
             Whose::LedIn => {
                 let route = entry.route.as_deref().or(entry.upstream.as_deref());
-                self.doubtful.entry(whose).or_insert_with(|| plain(route.unwrap_or("?")));
+                self.doubtful.entry(whose).or_insert_with(|| sanitize_short(route.unwrap_or("?")));
             }
             Whose::Hosted => {
-                self.doubtful.entry(whose).or_insert_with(|| plain(watch.names.host_of_ours(entry).unwrap_or("?")));
+                self.doubtful
+                    .entry(whose)
+                    .or_insert_with(|| sanitize_short(watch.names.host_of_ours(entry).unwrap_or("?")));
             }
             _ => {
                 self.doubtful.entry(whose).or_insert_with(|| server(entry));
@@ -241,7 +243,7 @@ impl Tally {
 
     /// Every reason why nothing seen does not mean nobody there.
     #[must_use]
-    pub fn doubts(&self, watch: &Watch) -> Vec<String> {
+    pub fn doubts(&self, watch: &ScanWindow) -> Vec<String> {
         let slot = &watch.slot;
         let broken = self.broken.as_ref().map(|line| format!("a log stream broke off with \"{line}\""));
         let future =
@@ -276,12 +278,12 @@ impl Tally {
     }
 
     /// A log that tells a request by its route names the requests of routes elsewhere as those namespaces'.
-    fn granted(&self, watch: &Watch) -> Option<String> {
+    fn granted(&self, watch: &ScanWindow) -> Option<String> {
         let namespace = watch.names.granted().first().filter(|_| self.by_route)?;
         Some(format!(
             "a ReferenceGrant lets routes of {} lead into the slot, and their requests are logged as that namespace's: put \
              the routes into the slot",
-            plain(namespace)
+            sanitize_short(namespace)
         ))
     }
 
@@ -308,7 +310,7 @@ impl Tally {
     }
 
     /// What was held back once counts only where nothing newer shows that it no longer is.
-    fn buffered(&self, watch: &Watch) -> Option<String> {
+    fn buffered(&self, watch: &ScanWindow) -> Option<String> {
         let HeldBack { logged, written } =
             self.held_back.filter(|held| held.written >= watch.since || self.entries == 0)?;
         let [logged, written] = [logged, written].map(|time| time.strftime("%H:%M:%S UTC"));
@@ -319,7 +321,7 @@ impl Tally {
     }
 
     /// Text and JSON that is certainly no request is bounded each for itself.
-    fn too_many_unparsed(&self, watch: &Watch) -> Option<String> {
+    fn too_many_unparsed(&self, watch: &ScanWindow) -> Option<String> {
         let (kind, unparsed) = [("text", self.unparsed), ("JSON", self.unknown_json)]
             .into_iter()
             .find(|(_, unparsed)| over(*unparsed, self.entries, watch.max_unparsed))?;
@@ -345,7 +347,7 @@ pub(super) fn overlong<'a>(head: &str, tail: &'a str) -> Option<Entry<'a>> {
 /// What an entry says of who served it.
 fn server(entry: &Entry<'_>) -> String {
     let named = [&entry.upstream, &entry.namespace, &entry.route, &entry.served, &entry.host];
-    plain(named.into_iter().find_map(|name| name.as_deref()).unwrap_or("?"))
+    sanitize_short(named.into_iter().find_map(|name| name.as_deref()).unwrap_or("?"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share of lines needs no more than a float holds")]
@@ -353,7 +355,7 @@ fn over(unparsed: u64, entries: u64, share: f64) -> bool {
     unparsed as f64 > share * (entries + unparsed) as f64
 }
 
-impl Watch {
+impl ScanWindow {
     /// Whose a request is that names nobody who exists, by what else its JSON says.
     fn by_what_stands_beside(&self, text: &str) -> Whose {
         let dialect = match &self.format {
@@ -381,7 +383,7 @@ fn quoted(text: &str) -> String {
         shown += "?…";
         shown += piece.get(end..).unwrap_or_default();
     }
-    plain(&shown)
+    sanitize_short(&shown)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What would go with each release, and is it written down before it does?
 
 use hotdesk_slots::slot::Slot;
-use hotdesk_slots::text::{list, plain};
+use hotdesk_slots::text::{list, sanitize_short};
 use hotdesk_slots::undo::{About, EarlierRevision, ObjectRef, Replicas};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -14,9 +14,9 @@ use super::history::{History, Revision};
 use super::hooks;
 use super::objects::{Objects, Owner, owner};
 use super::owned;
-use super::prospect::{Prospect, Reach, Settings, prospect};
 use super::saved::secret_name;
 use super::store::Store;
+use super::uninstall_impact::{Reach, Settings, UninstallImpact, impact};
 use crate::api::Cluster;
 use crate::args::Args;
 use crate::collect::releases::Holder;
@@ -28,7 +28,7 @@ use crate::helm::release::{Driver, Release};
 const MAX_RECORD: usize = 1_048_576 - 8 * 1024;
 
 /// Looks after the releases of one slot.
-pub struct Keeper<'a> {
+pub struct Saver<'a> {
     cluster: &'a Cluster,
     args: &'a Args,
     slot: &'a str,
@@ -54,14 +54,14 @@ pub struct Reap {
 #[derive(Debug)]
 pub struct Prepared {
     /// What goes and what stays.
-    pub prospect: Prospect,
+    pub impact: UninstallImpact,
     /// The manifest for helm; none where the release's own will do.
     pub manifest: Option<String>,
     /// Why helm must not run its hooks, if so.
     pub no_hooks: Option<String>,
 }
 
-impl<'a> Keeper<'a> {
+impl<'a> Saver<'a> {
     /// Nothing is asked yet.
     #[must_use]
     pub fn new(cluster: &'a Cluster, args: &'a Args, slot: &'a str) -> Self {
@@ -69,7 +69,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// What an uninstall of each of these would mean. A release that cannot be read stays.
-    pub async fn prospects(&mut self, slot: &Slot, releases: &[Release], now: Timestamp) -> Vec<Prospect> {
+    pub async fn impacts(&mut self, slot: &Slot, releases: &[Release], now: Timestamp) -> Vec<UninstallImpact> {
         let mut all = Vec::new();
         for release in releases {
             let read = match release.driver {
@@ -79,11 +79,11 @@ impl<'a> Keeper<'a> {
             let found = match read {
                 Ok(history) => {
                     let no_hooks = no_hooks(slot, &history, now);
-                    self.prepare(&release.name, &history, no_hooks).await.map(|prepared| prepared.prospect)
+                    self.prepare(&release.name, &history, no_hooks).await.map(|prepared| prepared.impact)
                 }
                 Err(why) => Err(why),
             };
-            all.push(found.unwrap_or_else(Prospect::unreadable));
+            all.push(found.unwrap_or_else(UninstallImpact::unreadable));
         }
         all
     }
@@ -108,7 +108,9 @@ impl<'a> Keeper<'a> {
         let manifests = manifests(&live)?;
         let found = match self.union(&manifests) {
             Ok(found) => found,
-            Err(why) => return Ok(Prepared { prospect: Prospect::kept(why.to_string()), manifest: None, no_hooks }),
+            Err(why) => {
+                return Ok(Prepared { impact: UninstallImpact::kept(why.to_string()), manifest: None, no_hooks });
+            }
         };
         let hooks = live.first().map(|(_, newest)| newest.hooks()).transpose();
         let mut hooks = hooks.map_err(|e| format!("its record cannot be read: {e}"))?.unwrap_or_default();
@@ -121,19 +123,18 @@ impl<'a> Keeper<'a> {
         let reach = self.objects.reach(&references, release).await;
         let settings = Settings { preserve: &self.args.preserve, cluster_scoped: self.args.undo.cluster_scoped };
         let unasked = || Reach::Unknown("an object of it was not asked for".to_owned());
-        let mut prospect =
-            prospect(&found, &hooks, settings, |object| reach.get(object).cloned().unwrap_or_else(unasked));
-        let going: Vec<ObjectRef> = references.into_iter().filter(|object| !prospect.kept.contains(object)).collect();
-        prospect.lost.extend(owned::lost(&mut self.objects, &going, &prospect.lost).await?);
+        let mut impact = impact(&found, &hooks, settings, |object| reach.get(object).cloned().unwrap_or_else(unasked));
+        let going: Vec<ObjectRef> = references.into_iter().filter(|object| !impact.kept.contains(object)).collect();
+        impact.lost.extend(owned::lost(&mut self.objects, &going, &impact.lost).await?);
         let hooks = hooks::problem(&mut self.objects, self.slot, &hooks).await?;
-        let prospect = Prospect { without_hooks, ..prospect.or_held(hooks) };
-        Ok(match for_helm(&manifests, &prospect.kept, self.slot) {
+        let impact = UninstallImpact { without_hooks, ..impact.or_held(hooks) };
+        Ok(match for_helm(&manifests, &impact.kept, self.slot) {
             Ok(manifest) => {
                 let manifest = manifests.first().filter(|own| **own != manifest).map(|_| manifest);
                 let large = too_large(&live, manifest.as_deref())?;
-                Prepared { prospect: prospect.or_held(large), manifest, no_hooks }
+                Prepared { impact: impact.or_held(large), manifest, no_hooks }
             }
-            Err(why) => Prepared { prospect: prospect.or_held(Some(why.to_string())), manifest: None, no_hooks },
+            Err(why) => Prepared { impact: impact.or_held(Some(why.to_string())), manifest: None, no_hooks },
         })
     }
 
@@ -160,7 +161,7 @@ impl<'a> Keeper<'a> {
         &mut self,
         release: &Release,
         history: &History,
-        (prospect, without_hooks): (&Prospect, bool),
+        (impact, without_hooks): (&UninstallImpact, bool),
         reap: &Reap,
         now: Timestamp,
     ) -> Result<Option<About>, String> {
@@ -195,9 +196,9 @@ impl<'a> Keeper<'a> {
             earlier.push(EarlierRevision { revision: revision.revision, secret });
         }
         let about = About {
-            kept: prospect.kept.clone(),
-            replicas: self.replicas(history, prospect).await?,
-            lost: prospect.lost.clone(),
+            kept: impact.kept.clone(),
+            replicas: self.replicas(history, impact).await?,
+            lost: impact.lost.clone(),
             earlier,
             ..about(&history.newest)
         };
@@ -255,11 +256,11 @@ impl<'a> Keeper<'a> {
     }
 
     /// How many replicas everything has that goes and has any: somebody, or an autoscaler, may have set them without the manifest.
-    async fn replicas(&mut self, history: &History, prospect: &Prospect) -> Result<Vec<Replicas>, String> {
+    async fn replicas(&mut self, history: &History, impact: &UninstallImpact) -> Result<Vec<Replicas>, String> {
         let mut all = Vec::new();
         let written = self.union(&manifests(&history.live()?)?).map_err(|e| e.to_string())?;
         for (object, _) in written {
-            if prospect.kept.contains(&object) {
+            if impact.kept.contains(&object) {
                 continue;
             }
             let live = self.objects.get(&object).await?;
@@ -272,7 +273,7 @@ impl<'a> Keeper<'a> {
 
 /// Why an object outlives its release.
 fn why_there(found: &DynamicObject, release: &str, slot: &str) -> String {
-    let finalizers: Vec<String> = found.finalizers().iter().map(|finalizer| plain(finalizer)).collect();
+    let finalizers: Vec<String> = found.finalizers().iter().map(|finalizer| sanitize_short(finalizer)).collect();
     match owner(found, release, slot) {
         _ if found.metadata.deletion_timestamp.is_some() && !finalizers.is_empty() => {
             format!("it is being deleted, and waits for its finalizer {}", list(&finalizers))

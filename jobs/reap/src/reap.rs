@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use hotdesk_slots::slot::{Slot, VerdictState};
-use hotdesk_slots::text::plain;
+use hotdesk_slots::text::sanitize_short;
 
 use crate::decide::{Evidence, Verdict};
 use crate::helm::HelmError;
@@ -122,7 +122,7 @@ pub struct Left {
 
 /// What a reap does to the world; a test has its own.
 #[expect(async_fn_in_trait, reason = "the futures are awaited where they are made, on one task")]
-pub trait Hands {
+pub trait ClusterOps {
     /// Looks at everything again.
     async fn look(&mut self) -> (Verdict, Evidence);
     /// Marks what is to be preserved in the release's record.
@@ -187,21 +187,21 @@ fn deployed_meanwhile(plan: &Plan, releases: &[Release]) -> Option<String> {
     let known =
         |release: &Release| plan.releases.iter().any(|old| is_same(old, release) && old.revision == release.revision);
     let new = releases.iter().find(|release| !known(release))?;
-    Some(format!("release {} has been deployed since (revision {})", plain(&new.name), new.revision))
+    Some(format!("release {} has been deployed since (revision {})", sanitize_short(&new.name), new.revision))
 }
 
 /// Uninstalls the releases of a plan.
-pub async fn reap(hands: &mut impl Hands, plan: &Plan, retries: usize, pause: Duration) -> Outcome {
+pub async fn reap(ops: &mut impl ClusterOps, plan: &Plan, retries: usize, pause: Duration) -> Outcome {
     let mut outcome = Outcome::default();
     for (index, target) in plan.targets.iter().enumerate() {
         if index > 0 {
-            hands.wait(pause).await;
+            ops.wait(pause).await;
         }
-        if let Some(why) = hands.asked_to_stop() {
+        if let Some(why) = ops.asked_to_stop() {
             outcome.stopped = Some((why, VerdictState::Unknown));
             break;
         }
-        one(hands, plan, target, retries, &mut outcome).await;
+        one(ops, plan, target, retries, &mut outcome).await;
         if outcome.stopped.is_some() {
             break;
         }
@@ -209,42 +209,42 @@ pub async fn reap(hands: &mut impl Hands, plan: &Plan, retries: usize, pause: Du
     outcome
 }
 
-async fn one(hands: &mut impl Hands, plan: &Plan, target: &Release, retries: usize, outcome: &mut Outcome) {
+async fn one(ops: &mut impl ClusterOps, plan: &Plan, target: &Release, retries: usize, outcome: &mut Outcome) {
     let waits = ExponentialBuilder::new().with_min_delay(FIRST_RETRY).with_factor(3.0).with_jitter();
     let mut waits = waits.with_max_times(retries).build();
     let lags = ExponentialBuilder::new().with_min_delay(FIRST_POLICY_WAIT).with_max_delay(LONGEST_POLICY_WAIT);
     let mut lags = lags.with_max_times(POLICY_WAITS).build();
     let (mut progress, mut said) = (Progress::Untouched, String::new());
     loop {
-        let (verdict, evidence) = hands.look().await;
+        let (verdict, evidence) = ops.look().await;
         let found = match next_step(plan, target, progress, &verdict, &evidence) {
             Step::Uninstall(found) => found,
-            Step::Gone if progress == Progress::Begun => return outcome.gone(hands, target, Some(said)).await,
+            Step::Gone if progress == Progress::Begun => return outcome.gone(ops, target, Some(said)).await,
             Step::Gone => return outcome.skip(target, "somebody else has uninstalled it"),
             Step::Skip(why) => return outcome.skip(target, &why),
-            Step::Stop(why, state) => return outcome.stop(hands, target, progress, why, state).await,
+            Step::Stop(why, state) => return outcome.stop(ops, target, progress, why, state).await,
         };
-        said = match attempt(hands, &found, &mut progress, outcome).await {
-            Ok(()) => return outcome.gone(hands, target, None).await,
+        said = match attempt(ops, &found, &mut progress, outcome).await {
+            Ok(()) => return outcome.gone(ops, target, None).await,
             Err(why) => why,
         };
-        if hands.asked_to_stop().is_some() {
-            return outcome.give_up(hands, target, progress, said).await;
+        if ops.asked_to_stop().is_some() {
+            return outcome.give_up(ops, target, progress, said).await;
         }
         // Everything is looked at again also after the shortest wait: somebody may come back while the policy lags.
         let lag = if is_policy_behind(&said) { lags.next() } else { None };
-        let again = progress != Progress::Begun || !is_a_hooks_fault(hands, target).await;
+        let again = progress != Progress::Begun || !is_a_hooks_fault(ops, target).await;
         let Some(wait) = lag.or_else(|| waits.next().filter(|_| again)) else {
-            return outcome.give_up(hands, target, progress, said).await;
+            return outcome.give_up(ops, target, progress, said).await;
         };
         tracing::warn!(release = target.name, "{said}; looking again in {} s", wait.as_secs_f32().ceil());
-        hands.wait(wait).await;
+        ops.wait(wait).await;
     }
 }
 
 /// True if helm came no further than a hook: what that does takes as long at once, and fails again. The other releases wait.
-async fn is_a_hooks_fault(hands: &mut impl Hands, release: &Release) -> bool {
-    hands.left(release).await.is_ok_and(|left| left.hooks && left.there.len() == left.all)
+async fn is_a_hooks_fault(ops: &mut impl ClusterOps, release: &Release) -> bool {
+    ops.left(release).await.is_ok_and(|left| left.hooks && left.there.len() == left.all)
 }
 
 /// True if the API server's policy denied a write because it has not seen yet which releases the Slot's status says are being
@@ -255,18 +255,18 @@ fn is_policy_behind(why: &str) -> bool {
 
 /// One attempt: mark, uninstall, and see that the release is gone.
 async fn attempt(
-    hands: &mut impl Hands,
+    ops: &mut impl ClusterOps,
     release: &Release,
     progress: &mut Progress,
     outcome: &mut Outcome,
 ) -> Result<(), String> {
-    let preserved = hands.preserve(release).await?;
+    let preserved = ops.preserve(release).await?;
     outcome.note_preserved(preserved.stays);
     let unheard = !outcome.without_hooks.iter().any(|(name, _)| *name == release.name);
     let why = preserved.without_hooks.filter(|_| unheard);
     outcome.without_hooks.extend(why.map(|why| (release.name.clone(), why)));
     *progress = (*progress).max(Progress::Marked);
-    match hands.uninstall(release).await {
+    match ops.uninstall(release).await {
         Err(HelmError::NotRun(why)) => return Err(why),
         Err(HelmError::Failed(why)) => {
             *progress = Progress::Begun;
@@ -274,7 +274,7 @@ async fn attempt(
         }
         Ok(()) => *progress = Progress::Begun,
     }
-    match hands.remains(release).await {
+    match ops.remains(release).await {
         Ok(false) => Ok(()),
         Ok(true) => Err("helm said that it is uninstalled, and its record is still there".to_owned()),
         Err(why) => Err(why),
@@ -295,10 +295,10 @@ impl Outcome {
     }
 
     /// Its record is gone: helm says so also where objects are there.
-    async fn gone(&mut self, hands: &mut impl Hands, release: &Release, said: Option<String>) {
+    async fn gone(&mut self, ops: &mut impl ClusterOps, release: &Release, said: Option<String>) {
         let name = release.name.clone();
         let because = |said: Option<String>| said.map(|said| format!(" ({said})")).unwrap_or_default();
-        match hands.left(release).await {
+        match ops.left(release).await {
             Ok(left) if left.there.is_empty() => {
                 self.gone.push(name.clone());
                 self.troubled.extend(said.map(|said| (name, said)));
@@ -310,10 +310,10 @@ impl Outcome {
         }
     }
 
-    async fn give_up(&mut self, hands: &mut impl Hands, release: &Release, progress: Progress, said: String) {
-        match hands.remains(release).await {
-            Ok(false) if progress == Progress::Begun => self.gone(hands, release, Some(said)).await,
-            _ => self.fail(hands, release, progress, &said).await,
+    async fn give_up(&mut self, ops: &mut impl ClusterOps, release: &Release, progress: Progress, said: String) {
+        match ops.remains(release).await {
+            Ok(false) if progress == Progress::Begun => self.gone(ops, release, Some(said)).await,
+            _ => self.fail(ops, release, progress, &said).await,
         }
     }
 
@@ -323,25 +323,25 @@ impl Outcome {
 
     async fn stop(
         &mut self,
-        hands: &mut impl Hands,
+        ops: &mut impl ClusterOps,
         release: &Release,
         progress: Progress,
         why: String,
         state: VerdictState,
     ) {
         if progress == Progress::Begun {
-            self.fail(hands, release, progress, &why).await;
+            self.fail(ops, release, progress, &why).await;
         } else if progress == Progress::Marked {
-            hands.put_back(release, true).await;
+            ops.put_back(release, true).await;
         }
         self.stopped = Some((why, state));
     }
 
-    async fn fail(&mut self, hands: &mut impl Hands, release: &Release, progress: Progress, why: &str) {
+    async fn fail(&mut self, ops: &mut impl ClusterOps, release: &Release, progress: Progress, why: &str) {
         let begun = progress == Progress::Begun;
         let (mut whole, mut why) = (!begun, why.to_owned());
         if begun {
-            match hands.left(release).await {
+            match ops.left(release).await {
                 Ok(left) if left.there.len() == left.all => whole = true,
                 Ok(left) => {
                     why = format!(
@@ -354,9 +354,9 @@ impl Outcome {
             }
         }
         if progress != Progress::Untouched {
-            hands.put_back(release, whole).await;
+            ops.put_back(release, whole).await;
         }
-        let (name, revision, cut_short) = (release.name.clone(), release.revision, hands.asked_to_stop().is_some());
+        let (name, revision, cut_short) = (release.name.clone(), release.revision, ops.asked_to_stop().is_some());
         self.failed.push(Failed { name, revision, begun, whole, cut_short, why });
     }
 

@@ -6,7 +6,7 @@ use crate::sessions::{Noting, Sessions};
 use crate::work::{RunningJob, Work};
 use globset::GlobSet;
 use hotdesk_slots::window::Windows;
-use hotdesk_traffic::sight::{Look, Traffic};
+use hotdesk_traffic::observation::{Observation, Traffic};
 use serde_json::json;
 
 fn now() -> Timestamp {
@@ -62,15 +62,15 @@ fn check(evidence: &Evidence, expected: &[(&str, SignalState, &str)]) {
 #[test]
 fn every_signal_says_what_it_saw() {
     use SignalState::{Blind, InUse, Quiet};
-    let clear = Look {
+    let clear = Observation {
         source: "ingress-logs".to_owned(),
         samples: 9,
         seen: "9 requests of all slots".to_owned(),
         from: ago(99),
-        ..Look::default()
+        ..Observation::default()
     };
     let traffic = Traffic {
-        looks: vec![clear, Look::blind("loki", "no answer".to_owned(), now())],
+        observations: vec![clear, Observation::inconclusive("loki", "no answer".to_owned(), now())],
         doubts: vec!["a node port".to_owned()],
         ..Traffic::default()
     };
@@ -170,39 +170,39 @@ fn what_could_not_be_read_is_blind() {
     assert_eq!(signals(&nothing, &rules(), now()), []);
 }
 
-fn planned() -> (Vec<Release>, Vec<Prospect>) {
+fn planned() -> (Vec<Release>, Vec<UninstallImpact>) {
     let object = |kind: &str| hotdesk_slots::undo::ObjectRef {
         kind: kind.to_owned(),
         name: "x".to_owned(),
         ..Default::default()
     };
-    let web = Prospect {
+    let web = UninstallImpact {
         kept: vec![object("ConfigMap")],
         lost: vec!["the data of PersistentVolumeClaim/y".to_owned()],
-        ..Prospect::default()
+        ..UninstallImpact::default()
     };
-    let api = Prospect { held: Some("it holds ClusterRole/x".to_owned()), ..Prospect::default() };
+    let api = UninstallImpact { held: Some("it holds ClusterRole/x".to_owned()), ..UninstallImpact::default() };
     (vec![release("web", ago(80)), release("api", ago(80))], vec![web, api])
 }
 
 #[test]
 fn the_plan_names_what_goes_what_stays_and_what_is_lost() {
-    let (targets, prospects) = planned();
+    let (targets, impacts) = planned();
     let all = [targets.clone(), vec![release("roles", ago(80))]].concat();
-    let plan = plan(&targets, &prospects, &all, now());
+    let plan = plan(&targets, &impacts, &all, now());
     assert_eq!(plan.kept, ["roles"]);
     assert_eq!(
         told(&plan),
         "Would uninstall: web. What would stay: ConfigMap/x. What could not be brought back: \
          the data of PersistentVolumeClaim/y. api would stay: it holds ClusterRole/x."
     );
-    assert_eq!(held(&targets, &prospects), [("api".to_owned(), "it holds ClusterRole/x".to_owned())]);
+    assert_eq!(held(&targets, &impacts), [("api".to_owned(), "it holds ClusterRole/x".to_owned())]);
 }
 
 #[test]
 fn people_are_told_what_is_lost_of_what_goes() {
-    let (targets, prospects) = planned();
-    let plan = plan(&targets, &prospects, &targets, now());
+    let (targets, impacts) = planned();
+    let plan = plan(&targets, &impacts, &targets, now());
     let lost = |releases: &[&str]| super::lost(&plan, &releases.iter().map(ToString::to_string).collect::<Vec<_>>());
     assert_eq!(lost(&["web"]), ["the data of PersistentVolumeClaim/y"]);
     assert_eq!(lost(&["web", "other"]), ["the data of PersistentVolumeClaim/y (of web)"]);
@@ -211,11 +211,11 @@ fn people_are_told_what_is_lost_of_what_goes() {
 
 #[test]
 fn what_goes_without_its_hooks_is_told_with_why() {
-    let (targets, mut prospects) = planned();
-    for prospect in &mut prospects {
-        prospect.without_hooks = Some("it was deployed before bob claimed the slot".to_owned());
+    let (targets, mut impacts) = planned();
+    for impact in &mut impacts {
+        impact.without_hooks = Some("it was deployed before bob claimed the slot".to_owned());
     }
-    let plan = plan(&targets, &prospects, &targets, now());
+    let plan = plan(&targets, &impacts, &targets, now());
     let says = "web goes without its hooks: it was deployed before bob claimed the slot";
     assert_eq!(hookless(&plan, &["web".to_owned(), "api".to_owned()]), [says], "api stays");
     assert!(hookless(&plan, &["api".to_owned()]).is_empty());
@@ -233,8 +233,8 @@ fn a_slot_whose_releases_all_stay_is_kept_and_in_doubt_if_one_cannot_be_looked_i
 
 #[test]
 fn a_plan_stands_while_the_releases_and_the_day_are_the_same() {
-    let (targets, prospects) = planned();
-    let made = |at| plan(&targets, &prospects, &targets, at);
+    let (targets, impacts) = planned();
+    let made = |at| plan(&targets, &impacts, &targets, at);
     assert!(is_current(Some(&made(ago(10))), &targets, now()));
     assert!(!is_current(Some(&made(ago(6 * 60))), &targets, now()));
     assert!(!is_current(Some(&made(ago(10))), &targets[..1], now()));
