@@ -50,25 +50,40 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
             held_by(),
             trust_it(&slot)
         ),
+        Reason::ForStranger | Reason::DeployerUnclaimed | Reason::DeployerNotListed => deployer(reason, facts, context),
+        Reason::NotSynced | Reason::NoSlot | Reason::UnreadableSlot | Reason::NoNamespace => unjudged(reason, &slot),
+    }
+}
+
+/// The denial of somebody who deploys for others.
+fn deployer(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> String {
+    let (slot, who) = (sanitize_short(facts.namespace), shown_name(&facts.requester.username));
+    match reason {
         Reason::ForStranger => format!(
             "{who} deploys for {} (label {}), who does not hold slot \"{slot}\": it is held by {}. Deploy for a \
              claimant, written as in the label {} of the slot's objects, or claim another slot.",
             quoted(facts.deployed_for.unwrap_or_default()),
             keys::FOR,
-            held_by(),
+            holder(context),
             keys::OWNER,
         ),
         Reason::DeployerUnclaimed => format!(
             "nobody holds slot \"{slot}\", and {who} deploys only where somebody does. {}",
             claim_it(&slot, context)
         ),
-        Reason::DeployerNotListed => format!(
+        _ => format!(
             "{who} deploys for others, and is listed neither for slot \"{slot}\" nor for {}, who holds it. Name a claimant in \
              the label {} of the object, if this deployer authenticates people; or have an administrator list the slot in \
              trustedDeployers of charts/hotdesk.",
-            held_by(),
+            holder(context),
             keys::FOR,
         ),
+    }
+}
+
+/// The denial of what cannot be judged, whoever asks.
+fn unjudged(reason: Reason, slot: &str) -> String {
+    match reason {
         Reason::NotSynced => format!(
             "hotdesk cannot see the Slots at the moment, so nothing can change in slot \"{slot}\". Try again in a minute; if \
              it stays so, the log of the hotdesk webhook says why."
@@ -81,11 +96,9 @@ pub fn denial(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> Strin
         Reason::UnreadableSlot => format!(
             "the Slot of \"{slot}\" cannot be read, so nobody holds it. An administrator can fix it: kubectl edit slot slot -n {slot}"
         ),
-        Reason::NoNamespace => {
-            "hotdesk was asked about an object without a namespace, and judges slots only. An administrator \
+        _ => "hotdesk was asked about an object without a namespace, and judges slots only. An administrator \
              restricts the rules of the hotdesk webhooks to scope Namespaced."
-                .to_owned()
-        }
+            .to_owned(),
     }
 }
 

@@ -135,17 +135,8 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
     });
     let mut tell =
         |field: &str, value: Value| status.as_object_mut().map(|status| status.insert(field.to_owned(), value));
-    if let Some(observed) = evidence.traffic.as_ref().and_then(observed) {
-        tell("observed", json!(observed));
-    }
-    if let Some(counted) = evidence.traffic.as_ref().map(|traffic| &traffic.counted).filter(|kept| !kept.is_empty()) {
-        tell("counted", json!(counted));
-    }
-    if let Some(covered) = evidence.traffic.as_ref().map(|traffic| &traffic.covered).filter(|kept| !kept.is_empty()) {
-        tell("covered", json!(covered));
-    }
-    if let Some(usage) = evidence.traffic.as_ref().and_then(|traffic| traffic.usage.as_ref()?.kept.as_ref()) {
-        tell("podUsage", json!(usage));
+    for (field, value) in evidence.traffic.iter().flat_map(to_remember) {
+        tell(field, value);
     }
     let newer = |new: &&Activity| before.last_activity.as_ref().is_none_or(|old| old.time.0 < new.time);
     if let Some(Activity { time, signal, detail }) = verdict.activity.as_ref().filter(newer) {
@@ -166,13 +157,7 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
     match outcome {
         Some(outcome) => {
             tell("reaping", half_gone(outcome, before.reaping.as_ref(), now));
-            let leftovers = outcome.leftovers.iter().map(|(name, _)| name);
-            let releases: Vec<String> = outcome.gone.iter().chain(leftovers).cloned().collect();
-            if !releases.is_empty() {
-                // What was noted of a revive is of the reap before.
-                let last = json!({"time": Time(now), "releases": releases, "restoredAt": null, "restoredBy": null});
-                tell("lastReap", last);
-            }
+            last_reap(outcome, now).map(|last| tell("lastReap", last));
         }
         None if before.reaping.is_some() => {
             tell("reaping", still_reaping(before.reaping.as_ref(), evidence));
@@ -180,6 +165,29 @@ pub fn status_patch(verdict: &Verdict, evidence: &Evidence, outcome: Option<&Out
         None => {}
     }
     json!({"status": status})
+}
+
+/// What later runs need of what the traffic sources said.
+fn to_remember(traffic: &Traffic) -> impl Iterator<Item = (&'static str, Value)> {
+    let counted = Some(&traffic.counted).filter(|kept| !kept.is_empty());
+    let covered = Some(&traffic.covered).filter(|kept| !kept.is_empty());
+    let usage = traffic.usage.as_ref().and_then(|usage| usage.kept.as_ref());
+    [
+        observed(traffic).map(|observed| ("observed", json!(observed))),
+        counted.map(|counted| ("counted", json!(counted))),
+        covered.map(|covered| ("covered", json!(covered))),
+        usage.map(|usage| ("podUsage", json!(usage))),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// What was cleared. What was noted of a revive is of the reap before.
+fn last_reap(outcome: &Outcome, now: Timestamp) -> Option<Value> {
+    let leftovers = outcome.leftovers.iter().map(|(name, _)| name);
+    let releases: Vec<String> = outcome.gone.iter().chain(leftovers).cloned().collect();
+    let last = json!({"time": Time(now), "releases": releases, "restoredAt": null, "restoredBy": null});
+    (!releases.is_empty()).then_some(last)
 }
 
 /// The status while a reap is under way, so that the next run can finish what a killed one began, and so that nobody
