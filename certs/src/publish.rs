@@ -47,13 +47,7 @@ impl Configurations {
             match read.map_err(|e| ApiError::of(&format!("read {} {name}", kind.as_str()), &e))? {
                 Some(configuration) => found.push(configuration),
                 None if self.optional => info!("{} {name} does not exist yet: nothing to publish there", kind.as_str()),
-                None => {
-                    return Err(ApiError::Failed(format!(
-                        "{} {name} does not exist: install the chart, or, before its first install, \
-                         pass --configurations-optional",
-                        kind.as_str()
-                    )));
-                }
+                None => return Err(missing(*kind, name)),
             }
         }
         Ok(found)
@@ -78,6 +72,13 @@ impl Configurations {
         };
         result.map_err(|e| ApiError::of(&format!("publish the {what} in {update}"), &e))
     }
+}
+
+fn missing(kind: Kind, name: &str) -> ApiError {
+    ApiError::Failed(format!(
+        "{} {name} does not exist: install the chart, or, before its first install, pass --configurations-optional",
+        kind.as_str()
+    ))
 }
 
 fn mutating(found: MutatingWebhookConfiguration) -> Configuration {

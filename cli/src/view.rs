@@ -42,7 +42,7 @@ pub(crate) struct SlotView {
     pub(crate) host: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mode: Option<Mode>,
-    pub(crate) last_activity: Option<Answered>,
+    pub(crate) last_activity: Option<Activity>,
     pub(crate) last_deploy: Option<Deployed>,
     pub(crate) verdict: Option<Verdict>,
     pub(crate) reap_at: Option<Timestamp>,
@@ -69,7 +69,7 @@ pub(crate) enum Phase {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Answered {
+pub(crate) struct Activity {
     pub(crate) time: Timestamp,
     pub(crate) signal: String,
     pub(crate) detail: String,
@@ -214,11 +214,7 @@ impl SlotView {
             slot: sanitize(&slot.namespace().unwrap_or_default()),
             phase: Phase::of(phase),
             mine: identity.map(|identity| phase.held().is_some_and(|claim| identity.holds(claim))),
-            users: claim_view
-                .iter()
-                .flat_map(|claim_view| &claim_view.users)
-                .map(|name| sanitize(name.as_str()))
-                .collect(),
+            users: claim_view.iter().flat_map(|view| &view.users).map(|name| sanitize(name.as_str())).collect(),
             groups: all(&claim.groups),
             purpose: claim.purpose.as_deref().map(sanitize).filter(|purpose| !purpose.is_empty()),
             source: claim.source,
@@ -229,7 +225,7 @@ impl SlotView {
             clear_after: time(slot.spec.clear_after.clone()),
             host: slot.spec.host.as_deref().map(sanitize),
             mode: slot.spec.mode,
-            last_activity: status.last_activity.map(|seen| Answered {
+            last_activity: status.last_activity.map(|seen| Activity {
                 time: seen.time.0,
                 signal: sanitize(&seen.signal),
                 detail: sanitize(&seen.detail),

@@ -156,9 +156,8 @@ fn refusal(slot: &ReadSlot, open: &Open<'_>, around: &Around<'_>, now: Timestamp
         Kind::Purge => Some("nothing is purged"),
     };
     if let Some(without) = without.filter(|_| !around.revives) {
-        return Some(format!(
-            "{without} in {name}: an administrator sets reaper.revive.enabled for it in charts/slots"
-        ));
+        let next = "an administrator sets reaper.revive.enabled for it in charts/slots";
+        return Some(format!("{without} in {name}: {next}"));
     }
     // Kubernetes would expand `$(NAME)` in an argument, and so show a setting of the reaper.
     let wrong = named(open.kind, open.request?).iter().find(|release| !is_release_name(release))?;

@@ -63,10 +63,8 @@ fn variants(bench: &Bench, plane: &ControlPlane, file: &Path) -> anyhow::Result<
     for (cores, list) in CORES {
         for (name, workers) in WORKERS {
             let mut command = Command::new("taskset");
-            command
-                .args(["--cpu-list", list])
-                .arg(bench.release("hotdesk-webhook")?)
-                .arg(format!("--workers={workers}"));
+            let program = bench.release("hotdesk-webhook")?;
+            command.args(["--cpu-list", list]).arg(program).arg(format!("--workers={workers}"));
             let ports = Ports { reviews: port, health: port + 1 };
             let webhook =
                 plane.start_hotdesk_by(bench, command, ports).with_context(|| format!("{name} on {cores}"))?;

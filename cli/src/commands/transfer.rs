@@ -32,12 +32,9 @@ fn judge(slot: &Slot, identity: &Identity, args: &Hand, program: &str, now: Time
     let claim_view = slot.spec.claim.as_ref().map(ClaimView::parse_lossy);
     let view = SlotView::of(slot, Some(identity), now);
     let Some(claim) = ClaimState::of(claim_view.as_ref(), now).held() else {
-        return Err(Failure::Refused(format!(
-            "{slot} is free, so there is nothing to hand over. {user} claims it with: \
-             {program} claim {slot} --purpose …",
-            slot = view.slot,
-            user = args.user
-        )));
+        let (slot, user) = (view.slot, &args.user);
+        let next = format!("{user} claims it with: {program} claim {slot} --purpose …");
+        return Err(Failure::Refused(format!("{slot} is free, so there is nothing to hand over. {next}")));
     };
     if !args.force && !identity.holds(claim) {
         return Err(not_yours(&view, identity, &format!("{program} hand {} {} --force", view.slot, args.user)));

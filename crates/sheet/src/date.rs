@@ -115,12 +115,10 @@ impl Fault {
         };
         let zone = zone.iana_name().unwrap_or("local time");
         let quoted = hotdesk_slots::text::quoted(text);
-        match self {
-            Self::Unknown => {
-                format!("cannot read {quoted} as a date: write 2026-12-01, or 2026-12-01 18:00 ({zone})")
-            }
-            _ => format!("{quoted} is not a date{because}. Write 2026-12-01, or 2026-12-01 18:00 ({zone})"),
+        if self == Self::Unknown {
+            return format!("cannot read {quoted} as a date: write 2026-12-01, or 2026-12-01 18:00 ({zone})");
         }
+        format!("{quoted} is not a date{because}. Write 2026-12-01, or 2026-12-01 18:00 ({zone})")
     }
 }
 

@@ -13,20 +13,18 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 /// Plans a file against slots that are all held by a claim of the sheet, and returns the slots whose rows have problems.
+fn held_by_the_sheet(name: &str) -> Slot {
+    let mut slot = Slot::new("slot", SlotSpec::default());
+    slot.metadata.namespace = Some(name.to_owned());
+    slot.spec.claim = serde_json::from_value(json!({"users": ["former@example.com"], "source": "sheet"})).unwrap();
+    slot
+}
+
 fn planned(file: &str) -> (Plan, BTreeSet<String>) {
     let path = format!("{}/../../crates/sheet/tests/sheets/{file}", env!("CARGO_MANIFEST_DIR"));
     let table = csv::parse(&std::fs::read(path).unwrap()).unwrap();
     let names: BTreeSet<String> = table.lines.iter().skip(1).map(|line| line.cell(0).to_owned()).collect();
-    let slots: Vec<Slot> = names
-        .iter()
-        .map(|name| {
-            let mut slot = Slot::new("slot", SlotSpec::default());
-            slot.metadata.namespace = Some(name.clone());
-            slot.spec.claim =
-                serde_json::from_value(json!({"users": ["former@example.com"], "source": "sheet"})).unwrap();
-            slot
-        })
-        .collect();
+    let slots: Vec<Slot> = names.iter().map(|name| held_by_the_sheet(name)).collect();
     let now: Timestamp = "2026-11-30T12:00:00Z".parse().unwrap();
     let rules = Rules { limit: None, zone: TimeZone::UTC, names: NameRules::default() };
     let judged = judge(&table, &holdings(&slots, now), &People::default(), &rules, now).unwrap();

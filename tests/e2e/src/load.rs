@@ -141,8 +141,8 @@ impl Flood {
             let (client, answered, request) = (client.clone(), Arc::clone(&answered), request.clone());
             runtime.spawn(async move {
                 loop {
-                    let answer = client.request::<Value>(request.clone()).await;
-                    let answer = answer.map(drop).map_err(|error| error.to_string());
+                    let answer = client.request::<Value>(request.clone()).await.map(drop);
+                    let answer = answer.map_err(|error| error.to_string());
                     answered.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
                 }
             });

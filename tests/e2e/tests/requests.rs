@@ -218,11 +218,11 @@ fn a_request_goes_on_when_its_controller_is_restarted() {
 fn a_lapse_is_in_the_status_within_seconds_to_the_letter() {
     let _held = installation::shared();
     let slot = held();
-    let phase = |phase: &str| {
+    let is_held = || {
         let status = slot.object()["status"].clone();
-        if status["phase"] == phase { Ok(()) } else { Err(status.to_string()) }
+        if status["phase"] == "Held" && status["lapsedUntil"].is_null() { Ok(()) } else { Err(status.to_string()) }
     };
-    until("the claim to be noted", SOON, || phase("Held"));
+    until("the claim to be noted", SOON, is_held);
     let until_ = in_a_while(4);
     slot.patch(&json!({"spec": {"claim": {"until": until_}}}));
     until("the lapse to be noted", SOON, || {
@@ -231,10 +231,7 @@ fn a_lapse_is_in_the_status_within_seconds_to_the_letter() {
         if noted { Ok(()) } else { Err(status.to_string()) }
     });
     slot.patch(&json!({"spec": {"claim": {"until": null}}}));
-    until("the claim to be in force again", SOON, || {
-        let status = slot.object()["status"].clone();
-        if status["phase"] == "Held" && status["lapsedUntil"].is_null() { Ok(()) } else { Err(status.to_string()) }
-    });
+    until("the claim to be in force again", SOON, is_held);
 }
 
 #[allow(clippy::disallowed_methods)] // a test's own edge

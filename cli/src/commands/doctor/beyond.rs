@@ -170,6 +170,9 @@ const RIGHTS: [Right; 11] = [
 ];
 
 /// Who has which of them.
+const NOBODY_ELSE: &str = "only break-glass and the cluster's own accounts can pass the gate by, or take it away, by a binding for \
+                           the whole cluster or in kube-system";
+
 pub(super) fn judge(grants: &Answered<Grants>) -> Vec<Finding> {
     let grants = match grants {
         Ok(grants) => grants,
@@ -185,9 +188,7 @@ pub(super) fn judge(grants: &Answered<Grants>) -> Vec<Finding> {
         }
     }
     if findings.is_empty() {
-        let message = "only break-glass and the cluster's own accounts can pass the gate by, or take it away, by a binding for the \
-                    whole cluster or in kube-system";
-        findings.push(Finding::ok(Id::RightsBeyond, SUBJECT, message));
+        findings.push(Finding::ok(Id::RightsBeyond, SUBJECT, NOBODY_ELSE));
     }
     findings
 }

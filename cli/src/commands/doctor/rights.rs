@@ -211,20 +211,20 @@ impl Need {
 
 /// Who may not what.
 pub(super) fn judge(asked: &[Asked]) -> Vec<Finding> {
-    let mut abouts: Vec<(&str, Id)> = Vec::new();
+    let mut subjects: Vec<(&str, Id)> = Vec::new();
     for one in asked {
-        if !abouts.contains(&(&one.need.subject, one.need.id)) {
-            abouts.push((&one.need.subject, one.need.id));
+        if !subjects.contains(&(&one.need.subject, one.need.id)) {
+            subjects.push((&one.need.subject, one.need.id));
         }
     }
-    let mut findings: Vec<Finding> = abouts.iter().filter_map(|(subject, id)| missing(subject, *id, asked)).collect();
+    let mut findings: Vec<Finding> = subjects.iter().filter_map(|(subject, id)| missing(subject, *id, asked)).collect();
     if let Some(why) = asked.iter().find_map(|one| one.allowed.as_ref().err()) {
         findings.push(Finding::unknown(Id::Rights, "the rights", why).with_fix(
             "run this with the right to create subjectaccessreviews.authorization.k8s.io, such as by the role system:auth-delegator",
         ));
     } else if !findings.iter().any(|finding| finding.id == Id::Rights) && !asked.is_empty() {
-        let programs =
-            abouts.iter().filter(|(_, id)| *id == Id::Rights).map(|(subject, _)| *subject).collect::<Vec<_>>();
+        let programs = subjects.iter().filter(|(_, id)| *id == Id::Rights).map(|(subject, _)| *subject);
+        let programs: Vec<&str> = programs.collect();
         if !programs.is_empty() {
             findings.push(Finding::ok(Id::Rights, "the rights", format!("{} may do what they do", list(&programs))));
         }

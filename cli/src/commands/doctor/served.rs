@@ -25,11 +25,8 @@ pub(super) fn judge(pods: &Answered<Vec<Served>>, secret: &Answered<Vec<u8>>, no
         Ok(pods) => pods,
         Err(why) => return vec![Finding::unknown(Id::WebhookPods, SUBJECT, why)],
     };
-    let expected = secret
-        .as_ref()
-        .ok()
-        .and_then(|pem| certificates::read(pem).ok())
-        .and_then(|chain| chain.first().map(certificates::Certificate::until));
+    let chain = secret.as_ref().ok().and_then(|pem| certificates::read(pem).ok());
+    let expected = chain.and_then(|chain| chain.first().map(certificates::Certificate::until));
     let mut findings: Vec<Finding> = pods.iter().filter_map(|pod| one(pod, expected, now)).collect();
     // They are alike: what keeps one from being seen keeps all.
     findings.dedup_by(|next, first| next.level == Level::Unknown && first.level == Level::Unknown);

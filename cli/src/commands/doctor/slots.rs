@@ -78,14 +78,11 @@ pub(super) fn judge(snapshot: &Snapshot, program: &str, now: Timestamp) -> Vec<F
 fn known<'a>(snapshot: &'a Snapshot, slots: &'a [Slot], name: &'a str) -> Known<'a> {
     let in_it = |namespace: Option<String>| namespace.as_deref() == Some(name);
     let outdated = |job: &CronJob| job.name_any() == "hotdesk-reaper" && in_it(job.namespace());
+    let namespaces = snapshot.namespaces.as_ref().ok();
     Known {
         name,
         slot: slots.iter().find(|slot| slot_name(slot) == name),
-        namespace: snapshot
-            .namespaces
-            .as_ref()
-            .ok()
-            .map(|all| all.iter().find(|namespace| namespace.name_any() == name)),
+        namespace: namespaces.map(|all| all.iter().find(|namespace| namespace.name_any() == name)),
         cron_job: snapshot.cron_jobs.as_ref().ok().map(|all| all.iter().find(|job| reaps(job, name))),
         outdated: snapshot.cron_jobs.iter().flatten().any(outdated),
         reaper: snapshot.then.reapers.iter().find(|reaper| reaper.slot == name),

@@ -10,6 +10,13 @@ use crate::helm::record::Hook;
 /// What a hook of an uninstall may be: a policy keeps the reaper to these, whatever its Role says.
 const ALLOWED: [(&str, &str); 2] = [("", "Pod"), ("batch", "Job")];
 
+fn lacks(hook: &Hook, object: &ObjectRef, verb: &str) -> String {
+    format!(
+        "its {} hook {object} needs the right to {verb} it, which the reaper lacks: set reaper.hooks=true, or uninstall it with helm",
+        when(hook)
+    )
+}
+
 /// Why the reaper cannot run one of these hooks.
 ///
 /// # Errors
@@ -24,11 +31,7 @@ pub async fn problem(known: &mut Objects<'_>, slot: &str, hooks: &[Hook]) -> Res
             let Some(kind) = known.kind(&object).await? else { continue };
             for verb in ["create", "delete"] {
                 if !known.may(&object, &kind, verb).await? {
-                    return Ok(Some(format!(
-                        "its {} hook {object} needs the right to {verb} it, which the reaper lacks: set reaper.hooks=true, or \
-                         uninstall it with helm",
-                        when(hook)
-                    )));
+                    return Ok(Some(lacks(hook, &object, verb)));
                 }
             }
         }

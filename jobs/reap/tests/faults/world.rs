@@ -391,10 +391,7 @@ async fn program(
     });
     let code = tokio::select! {
         ended = child.wait() => ended.unwrap().code(),
-        Ok(_) = kill.wait_for(|kill| *kill) => {
-            child.kill().await.unwrap();
-            None
-        }
+        Ok(_) = kill.wait_for(|kill| *kill) => child.kill().await.map(|()| None).unwrap(),
         () = tokio::time::sleep(PATIENCE) => panic!("it ran for longer than {} s", PATIENCE.as_secs()),
     };
     let read = |name: &str| std::fs::read_to_string(path(name)).unwrap_or_default();

@@ -21,102 +21,73 @@ fn held_since(world: FakeCluster, minutes: Option<i64>) -> FakeCluster {
 
 const BEFORE: &str = "it was deployed before bob@example.com claimed the slot";
 
+const SERVICE: &str = "kind: Service\napiVersion: v1\nmetadata: {name: web}\n";
+
+fn of_alice() -> Value {
+    release(1, "deployed", SERVICE, &hook("Job"))
+}
+
+/// helm reads it, for its labels, and takes it for the newest: it says that it is revision 9.
+fn stray(name: &str, minutes: i64) -> Value {
+    let mut record = release(9, "deployed", "", &hook("Job"));
+    record["metadata"]["name"] = json!(name);
+    record["metadata"]["creationTimestamp"] = json!(second(ago(minutes)));
+    record
+}
+
+fn slot_of(records: Vec<Value>) -> FakeCluster {
+    slot_with(records, &[WEB]).0
+}
+
+#[track_caller]
+fn runs_hooks_unless(case: &str, world: FakeCluster, why: Option<&str>) {
+    let ran = world.run();
+    let [helm] = ran.uninstalls.as_slice() else { panic!("{case}: {ran:?}") };
+    assert_eq!(helm.contains("--no-hooks"), why.is_some(), "{case}: {helm}");
+    match why {
+        Some(why) => assert!(ran.log.contains(&format!("uninstalling without hooks: {why}")), "{case}: {}", ran.log),
+        None => assert!(!ran.log.contains("hooks:"), "{case}: {}", ran.log),
+    }
+}
+
 #[test]
 fn h01_the_hooks_of_a_former_holder_do_not_run_and_it_is_said() {
-    let of_alice = || release(1, "deployed", "kind: Service\napiVersion: v1\nmetadata: {name: web}\n", &hook("Job"));
+    let since = |minutes| held_since(slot_of(vec![of_alice()]), minutes);
+    runs_hooks_unless("from before the claim", since(Some(200)), Some(BEFORE));
+    runs_hooks_unless("of the claim", since(Some(400)), None);
     let unknown = "it is not known when bob@example.com claimed the slot";
-    let bare = |mut record: Value| {
-        record["metadata"]["creationTimestamp"] = Value::Null;
-        record
-    };
-    let owned = |mut record: Value| {
-        let owner = json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": "x", "uid": "x"});
-        record["metadata"]["ownerReferences"] = json!([owner]);
-        record
-    };
-    // helm reads it, for its labels, and takes it for the newest: it says that it is revision 9.
-    let stray = |name: &str, minutes: i64| {
-        let mut record = release(9, "deployed", "", &hook("Job"));
-        record["metadata"]["name"] = json!(name);
-        record["metadata"]["creationTimestamp"] = json!(second(ago(minutes)));
-        record
-    };
-    let second_revision =
-        || release(2, "deployed", "kind: Service\napiVersion: v1\nmetadata: {name: web}\n", &hook("Job"));
-    let stray_says = |name: &str| {
+    runs_hooks_unless("nobody knows since when it is held", since(None), Some(unknown));
+    let free = slot_of(vec![of_alice()]).with(|world| world.spec = json!({}));
+    runs_hooks_unless("nobody holds it", free, None);
+    let secret = release(1, "deployed", SERVICE, &hook("Secret"));
+    let beyond = held_since(slot_of(vec![secret]), Some(200));
+    runs_hooks_unless("hooks that the reaper could not run", beyond, Some(BEFORE));
+}
+
+#[test]
+fn h01_a_record_of_unknown_making_counts_as_a_former_holders() {
+    let mut bare = of_alice();
+    bare["metadata"]["creationTimestamp"] = Value::Null;
+    let why = Some("it is not known when its record was made");
+    runs_hooks_unless("nobody knows when it was made", held_since(slot_of(vec![bare]), Some(400)), why);
+    let mut owned = of_alice();
+    let owner = json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": "x", "uid": "x"});
+    owned["metadata"]["ownerReferences"] = json!([owner]);
+    let why = Some("a controller made its record, and not helm");
+    runs_hooks_unless("of what was left", held_since(slot_of(vec![owned]), Some(400)), why);
+}
+
+#[test]
+fn h01_a_stray_record_counts_as_helm_reads_it() {
+    let says = |name: &str| {
         format!("{name}, which helm reads as a record of it, was made before bob@example.com claimed the slot")
     };
-    let free = |world: FakeCluster| world.with(|world| world.spec = json!({}));
-    let cases: [(&str, FakeCluster, Option<String>); 10] = [
-        (
-            "from before the claim",
-            held_since(slot_with(vec![of_alice()], &[WEB]).0, Some(200)),
-            Some(BEFORE.to_owned()),
-        ),
-        ("of the claim", held_since(slot_with(vec![of_alice()], &[WEB]).0, Some(400)), None),
-        (
-            "nobody knows since when it is held",
-            held_since(slot_with(vec![of_alice()], &[WEB]).0, None),
-            Some(unknown.to_owned()),
-        ),
-        (
-            "nobody knows when it was made",
-            held_since(slot_with(vec![bare(of_alice())], &[WEB]).0, Some(400)),
-            Some("it is not known when its record was made".to_owned()),
-        ),
-        ("nobody holds it", free(slot_with(vec![of_alice()], &[WEB]).0), None),
-        (
-            "another name",
-            held_since(slot_with(vec![of_alice(), stray("odd", 500)], &[WEB]).0, Some(400)),
-            Some(stray_says("odd")),
-        ),
-        (
-            "an older name that says that it is newer",
-            held_since(
-                slot_with(vec![stray("sh.helm.release.v1.web.v1", 500), second_revision()], &[WEB]).0,
-                Some(400),
-            ),
-            Some(stray_says("sh.helm.release.v1.web.v1")),
-        ),
-        (
-            "another name, of the claim",
-            held_since(slot_with(vec![of_alice(), stray("odd", 300)], &[WEB]).0, Some(400)),
-            None,
-        ),
-        (
-            "a controller made it again, of what was left",
-            held_since(slot_with(vec![owned(of_alice())], &[WEB]).0, Some(400)),
-            Some("a controller made its record, and not helm".to_owned()),
-        ),
-        (
-            "hooks that the reaper could not run",
-            held_since(
-                slot_with(
-                    vec![release(
-                        1,
-                        "deployed",
-                        "kind: Service\napiVersion: v1\nmetadata: {name: web}\n",
-                        &hook("Secret"),
-                    )],
-                    &[WEB],
-                )
-                .0,
-                Some(200),
-            ),
-            Some(BEFORE.to_owned()),
-        ),
-    ];
-    for (case, world, why) in cases {
-        let ran = world.run();
-        let [helm] = ran.uninstalls.as_slice() else { panic!("{case}: {ran:?}") };
-        assert_eq!(helm.contains("--no-hooks"), why.is_some(), "{case}: {helm}");
-        match why {
-            Some(why) => {
-                assert!(ran.log.contains(&format!("uninstalling without hooks: {why}")), "{case}: {}", ran.log);
-            }
-            None => assert!(!ran.log.contains("hooks:"), "{case}: {}", ran.log),
-        }
-    }
+    let held = |records| held_since(slot_of(records), Some(400));
+    runs_hooks_unless("another name", held(vec![of_alice(), stray("odd", 500)]), Some(&says("odd")));
+    runs_hooks_unless("another name, of the claim", held(vec![of_alice(), stray("odd", 300)]), None);
+    let (old, second_revision) = ("sh.helm.release.v1.web.v1", release(2, "deployed", SERVICE, &hook("Job")));
+    let newer = held(vec![stray(old, 500), second_revision]);
+    runs_hooks_unless("an older name that says that it is newer", newer, Some(&says(old)));
 }
 
 #[test]

@@ -145,14 +145,10 @@ fn a61_a_name_is_at_most_a_hundred_characters_and_a_claim_sixteen_names() {
 
 #[test]
 fn a62_a_group_that_takes_in_everybody_is_refused() {
-    for group in [
-        "system:authenticated",
-        "system:unauthenticated",
-        "system:serviceaccounts",
-        "system:serviceaccounts:mew",
-        "system:masters",
-        "System:Authenticated",
-    ] {
+    let system = ["authenticated", "unauthenticated", "serviceaccounts", "serviceaccounts:mew", "masters"];
+    for group in
+        system.map(|group| format!("system:{group}")).iter().map(String::as_str).chain(["System:Authenticated"])
+    {
         let problem = NameRules::default().group(group).unwrap_err().to_string();
         assert!(problem.contains("is one of Kubernetes' own groups"), "{problem}");
     }
