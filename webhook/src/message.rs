@@ -81,7 +81,7 @@ fn deployer(reason: Reason, facts: &Facts<'_>, context: &Context<'_>) -> String 
     }
 }
 
-/// The denial of what cannot be judged, whoever asks.
+/// The denial of what cannot be judged, by any person.
 fn unjudged(reason: Reason, slot: &str) -> String {
     match reason {
         Reason::NotSynced => format!(

@@ -90,7 +90,7 @@ fn ask(method: &str, path: &str, content: &str, body: Option<&Value>) -> Result<
         for _ in 0..3 {
             match shared.client.request_text(request()).await {
                 Err(kube::Error::Service(_) | kube::Error::HyperError(_)) => {
-                    tokio::time::sleep(Duration::from_millis(200)).await
+                    tokio::time::sleep(Duration::from_millis(200)).await;
                 }
                 answered => return answered,
             }
@@ -183,6 +183,7 @@ fn kind_of_object(object: &Value) -> (ApiResource, ApiCapabilities) {
 }
 
 /// Deletes an object, and what belongs to it; without waiting, and whether there is one or not.
+#[expect(clippy::print_stderr, reason = "a test that has ended cannot fail any more")]
 pub fn delete(namespace: &str, kind_name: &str, name: &str) {
     let path = format!("{}/{name}?propagationPolicy=Background", path(&kind(kind_name), namespace));
     match ask("DELETE", &path, JSON, None) {

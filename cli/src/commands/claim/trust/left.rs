@@ -75,7 +75,7 @@ impl Left {
     fn add(&mut self, kind: &ApiResource, listed: Result<Vec<String>, Error>) {
         match listed {
             Ok(names) => {
-                self.found.extend(names.iter().map(|name| format!("{}/{}", shown(kind), sanitize_short(name))))
+                self.found.extend(names.iter().map(|name| format!("{}/{}", shown(kind), sanitize_short(name))));
             }
             Err(error) => self.miss(format!("{}{}", sanitize_short(&kind.plural), of_group(&kind.group)), &error),
         }

@@ -107,7 +107,7 @@ fn hotdesks_own_accounts_and_the_clusters_own_are_left_out_and_others_are_not() 
         let finding = found("ClusterRole", one("*", "*", "*"), subjects);
         match message {
             Some(message) => {
-                assert!(finding.level == Level::Warning && finding.message.contains(message), "{finding:?}")
+                assert!(finding.level == Level::Warning && finding.message.contains(message), "{finding:?}");
             }
             None => assert_eq!(finding.level, Level::Ok, "{name}: {finding:?}"),
         }
