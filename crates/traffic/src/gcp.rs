@@ -94,10 +94,9 @@ pub fn read(body: &[u8]) -> Result<Reply, &'static str> {
 }
 
 impl Entry {
-    /// As the container's log would show it.
-    #[must_use]
-    pub fn line(&self) -> String {
-        format!("{} {}", self.time, self.text.trim_end_matches('\n'))
+    /// As the container's log would show it: an agent may have joined several lines.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.text.lines().filter(|line| !line.is_empty()).map(|line| format!("{} {line}", self.time))
     }
 
     /// Why its time is not believed.
@@ -302,14 +301,15 @@ mod tests {
     fn a_page_is_read_and_an_empty_one_with_a_token_is_not_the_end() {
         let page = read(br#"{"entries":[
             {"timestamp":"2026-11-23T14:00:00.5Z","receiveTimestamp":"2026-11-23T14:00:01Z","jsonPayload":{"proxyUpstreamName":"mew-web-80"}},
-            {"timestamp":"2026-11-23T14:00:00Z","textPayload":"a line\n"},
+            {"timestamp":"2026-11-23T14:00:00Z","textPayload":"a line\n\nanother\n"},
             {"timestamp":"2026-11-23T14:00:00Z","jsonPayload":{"proxyUpstreamName":"-"},"httpRequest":{"requestUrl":"https://a.test/"}},
             {"timestamp":"2026-11-23T14:00:00Z","httpRequest":{"status":200}},
             {"timestamp":"2026-11-23T14:00:00Z"}]}"#)
         .unwrap();
-        let lines: Vec<String> = page.entries.iter().map(Entry::line).collect();
+        let lines: Vec<String> = page.entries.iter().flat_map(Entry::lines).collect();
         assert_eq!(lines[0], r#"2026-11-23T14:00:00.5Z {"proxyUpstreamName":"mew-web-80"}"#);
         assert_eq!((lines[1].as_str(), page.next), ("2026-11-23T14:00:00Z a line", None));
+        assert_eq!(lines[2], "2026-11-23T14:00:00Z another");
         let request = r#"{"httpRequest":{"requestUrl":"https://a.test/"},"proxyUpstreamName":"-"}"#;
         assert_eq!(
             (page.entries[2].text.as_str(), page.entries[3].text.as_str()),

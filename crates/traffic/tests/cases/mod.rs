@@ -352,7 +352,7 @@ fn of_entries<'l>(watch: &Watch, lines: impl Iterator<Item = &'l String>) -> Tal
     let page = json!({"entries": lines.map(entry).collect::<Vec<_>>()}).to_string();
     let entries = gcp::read(page.as_bytes()).unwrap().entries;
     let mut tally = Tally::default();
-    let _hit = entries.iter().any(|entry| tally.take(watch, &entry.line()).is_break());
+    let _hit = entries.iter().flat_map(gcp::Entry::lines).any(|line| tally.take(watch, &line).is_break());
     tally
 }
 
