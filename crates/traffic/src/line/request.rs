@@ -5,7 +5,7 @@
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
 
 /// The keys that only a request has, in JSON at any depth.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 24] = [
     "status",
     "path",
     "method",
@@ -27,7 +27,13 @@ const KEYS: [&str; 21] = [
     "user-agent",
     "remote_ip",
     "httpRequest",
+    "http.method",
+    "http_status",
+    "RequestMethod",
 ];
+
+/// The keys of which a program's message has one.
+const OF_A_MESSAGE: [&str; 8] = ["level", "severity", "lvl", "msg", "message", "error", "err", "caller"];
 
 /// True for text that was certainly a request.
 pub(super) fn is_one(text: &str) -> bool {
@@ -44,8 +50,14 @@ pub(super) fn is_in_a_message(text: &str) -> bool {
     has_a_line(text) || has_pairs(text)
 }
 
+/// True for JSON that is no message of a program, or quotes a request: whoever writes neither a level nor a text writes entries.
+pub(super) fn is_in_json(json: &str) -> bool {
+    let is_a_message = OF_A_MESSAGE.iter().any(|key| values_at(json, key).next().is_some());
+    !is_a_message || has_a_key(json) || is_in_a_message(json)
+}
+
 /// True for JSON with a key that only a request has.
-pub(super) fn has_a_key(json: &str) -> bool {
+fn has_a_key(json: &str) -> bool {
     KEYS.iter().any(|key| values_at(json, key).next().is_some())
 }
 
@@ -83,10 +95,9 @@ fn has_pairs(text: &str) -> bool {
     })
 }
 
-/// `[29/Nov/2026:15:04:05`, as access logs write a time and nothing else does.
+/// `[29/Nov/2026:15:04:05`, or Envoy's `[2026-11-29T15:04:05`, as access logs write a time and nothing else does.
 fn has_the_time_of_one(text: &str) -> bool {
-    let shape = b"00/aaa/0000:";
-    let is_time = |rest: &str| {
+    let is_of = |shape: &[u8], rest: &str| {
         let same = |(expected, found): (&u8, u8)| match expected {
             b'0' => found.is_ascii_digit(),
             b'a' => found.is_ascii_alphabetic(),
@@ -94,6 +105,7 @@ fn has_the_time_of_one(text: &str) -> bool {
         };
         rest.len() >= shape.len() && shape.iter().zip(rest.bytes()).all(same)
     };
+    let is_time = |rest: &str| is_of(b"00/aaa/0000:", rest) || is_of(b"0000-00-00T00:00:", rest);
     text.match_indices('[').any(|(at, _)| text.get(at + 1..).is_some_and(is_time))
 }
 
@@ -113,6 +125,7 @@ mod tests {
             "unix: - - [29/Nov/2026:15:04",
             "INFO http.log.access {\"request\":{}}",
             "[{\"statusCode\":200}]",
+            "[2026-11-29T15:04:05.678Z] \"- - -\" 0 -",
         ] {
             assert!(is_one(text), "{text}");
         }

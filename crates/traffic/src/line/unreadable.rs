@@ -76,7 +76,7 @@ fn of_json<'a>(line: &'a str, format: &Format) -> Unreadable<'a> {
     if serde_json::from_str::<serde::de::IgnoredAny>(line).is_err() {
         return Unreadable::Request { kind: "a line of JSON that is broken", said };
     }
-    if request::has_a_key(line) || request::is_in_a_message(line) {
+    if request::is_in_json(line) {
         return Unreadable::Request { kind: "a line of JSON without a field that says who served", said };
     }
     Unreadable::Json
@@ -139,6 +139,7 @@ mod tests {
             (r#"{"httpRequest":{"status":200}}"#, "a line of JSON without a field that says who served: "),
             (r#"{"status":200,"up":"x"}"#, "a line of JSON without a field that says who served: "),
             (r#"{"level":"info","msg":"served","a":1}"#, "Json"),
+            (r#"{"code":200,"bytes":612}"#, "a line of JSON without a field that says who served: "),
             (
                 "203.0.113.9 - - [x] \"GET / HTTP/1.1\" 200 6 \"-\" \"curl\" \"pikachu\"",
                 "an access line of another format:  ",
