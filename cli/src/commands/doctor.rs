@@ -12,6 +12,7 @@ mod installation;
 mod look;
 mod metrics;
 mod observation;
+mod observer;
 mod offered;
 mod own_namespaces;
 mod probe;
@@ -92,6 +93,7 @@ fn judge(snapshot: &Snapshot, program: &str, now: Timestamp) -> Vec<Finding> {
     let ingresses = snapshot.ingresses.as_deref().unwrap_or_default();
     findings.extend(ways_in::judge(&then.ways_in, &then.reapers, &then.controllers, ingresses));
     findings.extend(ways_in::second_witness(&then.ways_in, &then.reapers, &then.controllers, ingresses));
+    findings.extend(observer::judge(snapshot.cron_jobs.as_deref().unwrap_or_default()));
     findings.extend(start::judge(&then.starts));
     findings.extend(secrets::judge(&then.secrets));
     findings.extend(saved::judge(&then.saved));

@@ -53,7 +53,27 @@ struct Raw {
     receive_timestamp: Option<Timestamp>,
     json_payload: Option<Value>,
     text_payload: Option<String>,
+    /// What Google's agent takes out of the payload: a request in Google's own form.
+    http_request: Option<Value>,
 }
+
+impl Raw {
+    /// What the program wrote, as far as it can be told.
+    fn text(self) -> String {
+        let payload = match (self.json_payload, self.http_request) {
+            (Some(Value::Object(mut fields)), Some(request)) => {
+                fields.entry(HTTP_REQUEST).or_insert(request);
+                Some(Value::Object(fields))
+            }
+            (None, Some(request)) if self.text_payload.is_none() => Some(json!({HTTP_REQUEST: request})),
+            (payload, _) => payload,
+        };
+        payload.map(|json| json.to_string()).or(self.text_payload).unwrap_or_default()
+    }
+}
+
+/// The key under which a program writes it.
+const HTTP_REQUEST: &str = "httpRequest";
 
 /// Reads a page.
 ///
@@ -68,20 +88,15 @@ pub fn read(body: &[u8]) -> Result<Reply, &'static str> {
     }
     let page: Page =
         serde_json::from_value(page).map_err(|_| "Google Cloud Logging sent a page that cannot be read")?;
-    let entry = |raw: Raw| Entry {
-        time: raw.timestamp,
-        received: raw.receive_timestamp,
-        text: raw.json_payload.map(|json| json.to_string()).or(raw.text_payload).unwrap_or_default(),
-    };
+    let entry = |raw: Raw| Entry { time: raw.timestamp, received: raw.receive_timestamp, text: raw.text() };
     let next = Some(page.next_page_token).filter(|token| !token.is_empty());
     Ok(Reply { entries: page.entries.into_iter().map(entry).collect(), next })
 }
 
 impl Entry {
-    /// As the container's log would show it.
-    #[must_use]
-    pub fn line(&self) -> String {
-        format!("{} {}", self.time, self.text.trim_end_matches('\n'))
+    /// As the container's log would show it: an agent may have joined several lines.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.text.lines().filter(|line| !line.is_empty()).map(|line| format!("{} {line}", self.time))
     }
 
     /// Why its time is not believed.
@@ -141,7 +156,25 @@ pub enum Ask {
 pub const OF_A_MESSAGE: [&str; 2] = ["msg", "message"];
 
 /// What only requests have, whatever else is there.
-pub const OF_A_REQUEST: [&str; 6] = ["status", "method", "path", "remote_addr", "response_code", "DownstreamStatus"];
+pub const OF_A_REQUEST: [&str; 14] = [
+    "status",
+    "method",
+    "path",
+    "remote_addr",
+    "response_code",
+    "DownstreamStatus",
+    "request",
+    "req",
+    "http",
+    "uri",
+    "verb",
+    "statusCode",
+    "status_code",
+    "userAgent",
+];
+
+/// A message that quotes a request.
+const QUOTES: &str = r#"(^|[^a-zA-Z0-9])(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE) +["\\]*(/|https?://)"#;
 
 /// All of them: what is none of these is neither the slot's nor a doubt.
 #[must_use]
@@ -151,6 +184,7 @@ pub fn asks(format: &Format, names: &Names) -> Vec<Ask> {
     let named = [slot].into_iter().chain(names.pointers()).chain(names.leading_in().map(str::to_owned));
     let mut all: Vec<Ask> = named.map(Ask::Anywhere).collect();
     all.push(Ask::Unsaid(saying(format).into_iter().map(str::to_owned).collect()));
+    all.extend(OF_A_MESSAGE.map(|field| Ask::Field(field, QUOTES)));
     if matches!(format, Format::Auto | Format::Nginx | Format::NginxJson) {
         all.push(Ask::Text("upstream-default-backend.* : "));
         all.push(Ask::Field("upstream_addr", " : "));
@@ -268,12 +302,20 @@ mod tests {
     fn a_page_is_read_and_an_empty_one_with_a_token_is_not_the_end() {
         let page = read(br#"{"entries":[
             {"timestamp":"2026-11-23T14:00:00.5Z","receiveTimestamp":"2026-11-23T14:00:01Z","jsonPayload":{"proxyUpstreamName":"mew-web-80"}},
-            {"timestamp":"2026-11-23T14:00:00Z","textPayload":"a line\n"},
+            {"timestamp":"2026-11-23T14:00:00Z","textPayload":"a line\n\nanother\n"},
+            {"timestamp":"2026-11-23T14:00:00Z","jsonPayload":{"proxyUpstreamName":"-"},"httpRequest":{"requestUrl":"https://a.test/"}},
+            {"timestamp":"2026-11-23T14:00:00Z","httpRequest":{"status":200}},
             {"timestamp":"2026-11-23T14:00:00Z"}]}"#)
         .unwrap();
-        let lines: Vec<String> = page.entries.iter().map(Entry::line).collect();
+        let lines: Vec<String> = page.entries.iter().flat_map(Entry::lines).collect();
         assert_eq!(lines[0], r#"2026-11-23T14:00:00.5Z {"proxyUpstreamName":"mew-web-80"}"#);
         assert_eq!((lines[1].as_str(), page.next), ("2026-11-23T14:00:00Z a line", None));
+        assert_eq!(lines[2], "2026-11-23T14:00:00Z another");
+        let request = r#"{"httpRequest":{"requestUrl":"https://a.test/"},"proxyUpstreamName":"-"}"#;
+        assert_eq!(
+            (page.entries[2].text.as_str(), page.entries[3].text.as_str()),
+            (request, r#"{"httpRequest":{"status":200}}"#)
+        );
         assert_eq!(read(br#"{"nextPageToken":"x"}"#).unwrap(), Reply { entries: vec![], next: Some("x".to_owned()) });
         assert_eq!(read(b"{}").unwrap(), Reply { entries: vec![], next: None });
     }

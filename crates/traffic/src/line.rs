@@ -12,6 +12,7 @@ pub mod json;
 pub mod keys;
 pub mod nginx;
 pub mod own;
+mod request;
 pub mod times;
 pub mod unreadable;
 

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hotdesk_slots::duration::positive;
 use hotdesk_slots::keys;
-use hotdesk_traffic::sources::settings::TrafficSettings;
+use hotdesk_traffic::sources::settings::{TrafficSettings, variable};
 use hotdesk_traffic::sources::{Kind, PodSelector};
+use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::ResourceExt;
@@ -70,6 +72,8 @@ pub(super) struct Observer {
     pub(super) namespace: String,
     pub(super) account: String,
     pub(super) settings: TrafficSettings,
+    /// What it refuses to start with.
+    pub(super) problems: Vec<String>,
 }
 
 impl Observer {
@@ -78,7 +82,26 @@ impl Observer {
         cron_job.labels().get("app.kubernetes.io/component").filter(|component| *component == "observer")?;
         let template = &cron_job.spec.as_ref()?.job_template.spec.as_ref()?.template;
         let account = template.spec.as_ref()?.service_account_name.clone()?;
-        Some(Self { namespace: cron_job.namespace()?, account, settings: settings(template) })
+        let settings = settings(template);
+        let problems = Self::problems(&settings, &environment(template));
+        Some(Self { namespace: cron_job.namespace()?, account, settings, problems })
+    }
+
+    fn problems(settings: &TrafficSettings, env: &BTreeMap<String, String>) -> Vec<String> {
+        let length = |name: &&str| {
+            let why = positive::<SignedDuration>(env.get(*name)?).err()?;
+            Some(format!("{name}: {why}"))
+        };
+        let others = settings.sources.iter().filter(|source| !matches!(source.kind, Kind::IngressLogs(_)));
+        let others = others.map(|source| {
+            format!(
+                "{}: {} is no source of the type ingress-logs, and it reads no other",
+                variable::SOURCES,
+                source.name
+            )
+        });
+        let read = settings.problems.iter().map(ToString::to_string);
+        read.chain(others).chain([variable::REACH, variable::EVIDENCE_STEP].iter().filter_map(length)).collect()
     }
 }
 

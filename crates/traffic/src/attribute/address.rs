@@ -53,7 +53,7 @@ pub(crate) fn served(text: &str) -> impl Iterator<Item = &str> {
 fn host(text: &str) -> &str {
     // Behind a slash it is a part of the path.
     let text = text.split_once("://").filter(|(scheme, _)| !scheme.contains('/')).map_or(text, |(_, rest)| rest);
-    let text = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let text = text.strip_prefix("//").unwrap_or(text).split(['/', '?', '#']).next().unwrap_or_default();
     let text = text.rsplit('@').next().unwrap_or_default();
     if let Some((inner, _)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return inner;
@@ -101,6 +101,7 @@ mod tests {
             ("http://web.mew.svc.cluster.local:80", vec!["web.mew.svc.cluster.local"]),
             ("2001:db8::17", vec!["2001:db8::17"]),
             ("https://bob@mew.dev.example.com.:443?x=a.example.com#y", vec!["mew.dev.example.com"]),
+            ("//mew.dev.example.com/x", vec!["mew.dev.example.com"]),
             ("/https://mew.dev.example.com/", vec![""]),
             ("_ mew.dev.example.com", vec!["_", "mew.dev.example.com"]),
             ("-", vec![]),

@@ -91,8 +91,13 @@ impl Names {
     fn holds_an_address(&self, text: &str) -> bool {
         let pieces = text.split(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':')));
         pieces.filter(|piece| piece.len() >= 3 && piece.contains(['.', ':'])).any(|piece| {
+            // A colon or a dot beside it may be the sentence's: `node:10.0.0.7:80: refused`.
+            let piece = piece.trim_end_matches('.');
+            let piece = piece.strip_suffix(':').filter(|piece| !piece.ends_with(':')).unwrap_or(piece);
             let without_port = piece.rsplit_once(':').map_or(piece, |(host, _)| host);
-            [piece, without_port].iter().filter_map(|piece| address::ip(piece)).any(|ip| self.addresses.contains(&ip))
+            let of_ipv4 = piece.split(':').filter(|part| part.contains('.')).map(|part| part.trim_matches('.'));
+            let all = [piece, without_port].into_iter().chain(of_ipv4);
+            all.filter_map(address::ip).any(|ip| self.addresses.contains(&ip))
         })
     }
 }
@@ -189,6 +194,12 @@ mod tests {
             ("http://10.244.0.7:8080/", Some(Pointer::Address)),
             ("10.244.0.70:80", None),
             ("110.244.0.7:80", None),
+            ("upstream:10.244.0.7:8080", Some(Pointer::Address)),
+            ("backend:10.244.0.7", Some(Pointer::Address)),
+            ("dial tcp 10.244.0.7:8080: i/o timeout", Some(Pointer::Address)),
+            ("it was 10.244.0.7.", Some(Pointer::Address)),
+            ("it was 2001:db8::7: gone", Some(Pointer::Address)),
+            ("node:10.244.0.70 1.10.244.0.7 2001:db8::70", None),
             ("[2001:db8::7]:80", Some(Pointer::Address)),
             ("a.MEW.dev.example.com.", Some(Pointer::Host)),
             ("www.shop.example.com SHOP.example.com.", Some(Pointer::Host)),

@@ -74,6 +74,8 @@ fn spelled(name: &str) -> Option<(&str, &str, &str)> {
         }
         // HAProxy: `mew_svc_web_80`.
         ("_", Some(rest)) if second == "svc" => rest.split_once('_').map(|(service, port)| (first, service, port)),
+        // Kong's host of a Service: `web.mew.80.svc`.
+        (".", Some(rest)) if rest.ends_with(".svc") => Some((second, first, "")),
         // Contour: `mew/web/80/da39a3ee5e`; HAProxy and APISIX: `mew_web_80`; Kong: `mew.web.80`.
         ("/" | "_" | ".", Some(rest)) if is_port(rest, separator) => Some((first, second, rest)),
         ("/" | "_" | ".", Some(_)) => Some((first, second, name.get(first.len()..)?)),
@@ -196,6 +198,7 @@ mod tests {
             ("mew_web_80", "80"),
             ("mew_svc_web_http", "http"),
             ("mew.web.80", "80"),
+            ("web.mew.80.svc", ""),
             ("be_http:mew:web", ""),
             ("be_edge_http:mew:web", ""),
         ] {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::named;
+use super::{named, times};
 
 /// What is read of a line, and under which keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(crate) enum Field {
     Time,
     /// What only Traefik's own log has.
     Provider,
+    /// The same where it names a provider: a router, or a middleware.
+    OwnName,
     /// What beside a caller only the logs of Go's libraries have.
     Logger,
     Caller,
@@ -100,18 +102,16 @@ pub(crate) fn field(key: &str) -> Option<Field> {
         "RouterName" => Field::Router,
         "entryPointName" => Field::EntryPoint,
         "providerName" => Field::Provider,
+        "routerName" | "middlewareName" => Field::OwnName,
         "caller" => Field::Caller,
         "logger" | "v" | "controller" => Field::Logger,
-        "ts"
-        | "severity"
+        "severity"
         | "err"
         | "stacktrace"
         | "errorVerbose"
         | "component"
         | "version"
-        | "middlewareName"
         | "middlewareType"
-        | "routerName"
         | "tlsStoreName"
         | "staticConfiguration" => Field::Plain,
         "requestUrl" | "requestURL" | "request_url" | "RequestAddr" => Field::AskedUrl,
@@ -119,7 +119,8 @@ pub(crate) fn field(key: &str) -> Option<Field> {
         "DownstreamStatus" => Field::TraefikRequest,
         "msg" | "message" | "error" => Field::Message,
         "level" => Field::Level,
-        "time" | "timestamp" | "@timestamp" | "time_iso8601" | "time_local" | "timeLocal" | "msec" => Field::Time,
+        "time" | "Time" | "timestamp" | "@timestamp" | "time_iso8601" | "time_local" | "timeLocal" | "msec" | "ts"
+        | "date" | "datetime" | "log_time" | "event_time" => Field::Time,
         "request" | "method" | "remote_addr" | "remoteAddr" | "request_method" | "requestMethod" | "request_uri"
         | "request_id" | "requestId" | "ClientAddr" | "ClientHost" | "RequestMethod" => Field::Sent,
         "status" | "Duration" | "OriginStatus" | "RequestCount" | "StartUTC" | "response_code" | "response_flags"
@@ -168,7 +169,7 @@ impl Field {
             Self::Plain | Self::Logger | Self::Caller | Self::Standard => Reading::Presence,
             _ if self.comes_several_times() => Reading::Lenient,
             Self::Time => Reading::Moment,
-            Self::Protocol | Self::EntryPoint => Reading::Lenient,
+            Self::Protocol | Self::EntryPoint | Self::OwnName => Reading::Lenient,
             _ => Reading::Strict,
         }
     }
@@ -197,6 +198,8 @@ impl<'a> Found<'a> {
                     *before = Cow::Borrowed("");
                 }
             }
+            // Of several times one that can be read counts.
+            Some(before) if field == Field::Time && times::in_json(before).is_some() => {}
             Some(_) => *place = Some(value),
         }
         true

@@ -18,7 +18,7 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 
 use super::fields::{Field, Found, Reading, add, field};
 use super::keys::Keys;
-use super::{Entry, Line, envoy, times};
+use super::{Entry, Line, envoy, request, times};
 pub use beside::{Beside, beside};
 
 /// Whose log a line may be.
@@ -66,13 +66,18 @@ fn judge<'a>(found: &mut Found<'a>, dialect: Dialect<'_>) -> Line<'a> {
     }
 }
 
-/// True for a line that only a controller writes of itself: Traefik names its provider, and what Go's libraries write has
-/// a caller. Such a line may name Services and namespaces, and is not a request.
+/// True for a line that only a controller writes of itself: Traefik names its provider, or a router or a middleware with
+/// that, and what Go's libraries write has a caller. Such a line may name Services and namespaces, and is not a request.
 fn is_own(found: &Found<'_>) -> bool {
     let has = |field| found.has(field);
-    let by_library = has(Field::Caller) && has(Field::Logger) && !found.stranger;
-    let says = has(Field::Message) && (has(Field::Level) || has(Field::Plain));
-    says && (has(Field::Provider) || by_library) && !found.is_a_request()
+    let by_library = has(Field::Caller) && has(Field::Logger) && !found.stranger && !quotes_a_request(found);
+    let by_traefik = has(Field::Provider) || found.get(Field::OwnName).is_some_and(|name| name.contains('@'));
+    let says = has(Field::Message) && (has(Field::Level) || has(Field::Plain) || has(Field::Time));
+    says && (by_traefik || by_library) && !found.is_a_request()
+}
+
+fn quotes_a_request(found: &Found<'_>) -> bool {
+    found.get(Field::Message).is_some_and(|text| request::is_in_a_message(text))
 }
 
 /// True for a message of a controller that has nothing else in it. An access log may have a level and a message as well,
@@ -84,6 +89,7 @@ fn is_message(found: &Found<'_>) -> bool {
         && found.get(Field::Message).is_some_and(|text| !text.is_empty())
         && !found.stranger
         && !found.is_a_request()
+        && !quotes_a_request(found)
         && !of_an_entry.into_iter().any(has)
 }
 

@@ -17,21 +17,20 @@ use super::{Entry, Line, named, times};
 /// Reads one line.
 #[must_use]
 pub fn read(line: &str) -> Line<'_> {
-    entry(line).map_or(Line::Unparsed, Line::Access)
+    entry(line).or_else(|| session(line)).map_or(Line::Unparsed, Line::Access)
 }
 
 fn entry(line: &str) -> Option<Entry<'_>> {
-    if line.starts_with('[') {
-        return session(line);
-    }
     let (before, rest) = line.split_once('"')?;
     let (request, rest) = rest.split_once('"')?;
     let (numbers, rest) = rest.split_once('"')?;
-    let (_referer, rest) = rest.split_once('"')?;
+    let (referer, rest) = rest.split_once('"')?;
     let rest = rest.strip_prefix(" \"")?;
     let (agent, rest) = rest.split_once('"')?;
     let (asked, time) = head(before)?;
-    let sound = are_numbers(numbers.strip_prefix(' ')?.strip_suffix(' ')?);
+    // nginx writes a backslash as `\x5C`, unless it escapes as for JSON: then the quotes are the sender's.
+    let escaped = [before, request, referer, agent].iter().any(|text| text.ends_with('\\'));
+    let sound = are_numbers(numbers.strip_prefix(' ')?.strip_suffix(' ')?) && !escaped;
     let entry = upstreams(rest.strip_prefix(' ')?)?;
     sound.then(|| Entry {
         path: path(request).map(Cow::from),
@@ -47,18 +46,20 @@ fn entry(line: &str) -> Option<Entry<'_>> {
 /// to be kept, behind the last one.
 #[must_use]
 pub fn tail(line: &str) -> Option<Entry<'_>> {
-    upstreams(line.rsplit_once("\" ")?.1)
+    let (sent, behind) = line.rsplit_once("\" ")?;
+    if sent.ends_with('\\') { None } else { upstreams(behind) }
 }
 
 /// A TCP or UDP session, in the format of ingress-nginx: `[$remote_addr] [$time_local] $protocol $status $bytes_sent
 /// $bytes_received $session_time`. It names nobody.
 fn session(line: &str) -> Option<Entry<'_>> {
-    let (address, rest) = line.strip_prefix('[')?.split_once("] [")?;
-    let (time, rest) = rest.split_once("] ")?;
+    let end = ["] TCP ", "] UDP "].iter().find_map(|mark| line.find(mark))?;
+    let (before, rest) = (line.get(..end)?, line.get(end + "] ".len()..)?);
+    let (address, time) = before.rsplit_once(" [")?;
     let mut fields = rest.split(' ');
-    let protocol = fields.next().is_some_and(|protocol| matches!(protocol, "TCP" | "UDP"));
+    let _protocol = fields.next()?;
     let numbers = fields.clone().take(4).filter(|field| is_number(field)).count() == 4;
-    let sound = protocol && numbers && !address.contains(' ');
+    let sound = numbers && !address.is_empty() && !address.contains(' ');
     let extra = fields.nth(3).and_then(|last| rest.split_once(last)).map(|(_, extra)| extra.trim());
     let logged = times::nginx(time)?;
     sound.then(|| Entry {
@@ -151,8 +152,9 @@ pub(super) fn is_banner(line: &str) -> bool {
     let rule = line.len() > 20 && line.bytes().all(|b| b == b'-');
     let fact = ["Release:", "Build:", "Repository:", "nginx version:"];
     let indented = line.strip_prefix("  ").is_some_and(|rest| fact.iter().any(|f| rest.starts_with(f)));
-    // What a test of its configuration says.
-    let test = line.starts_with("nginx: ") || line.starts_with("Error: exit status ");
+    // What a test of its configuration says. A log that came by syslog begins like it.
+    let tests = ["nginx: [", "nginx: the configuration file ", "nginx: configuration file ", "Error: exit status "];
+    let test = tests.iter().any(|begin| line.starts_with(begin));
     rule || line == "NGINX Ingress controller" || indented || test
 }
 

@@ -34,6 +34,10 @@ fn is_frame(line: &str) -> bool {
 /// Traefik's own log where it is not JSON: `time="2026-11-23T15:04:05Z" level=error msg="…" providerName=kubernetes`, and
 /// `2026-11-23T15:04:05Z ERR … providerName=kubernetes` since its version 3, which colours it unless `log.noColor` is set.
 pub(super) fn is_traefiks(line: &str) -> bool {
+    is_in_its_form(line) && !super::request::is_in_a_message(line)
+}
+
+fn is_in_its_form(line: &str) -> bool {
     const LEVELS: [&str; 7] = ["TRC", "DBG", "INF", "WRN", "ERR", "FTL", "PNC"];
     if let Some((_time, rest)) = line.strip_prefix("time=\"").and_then(|rest| rest.split_once("\" ")) {
         let level = rest.strip_prefix("level=").and_then(|rest| rest.split_once(" msg="));
@@ -59,7 +63,9 @@ fn uncoloured(word: &str) -> &str {
 /// True for a line of its own in which something could still be told of a request: a message alone says what it likes.
 #[must_use]
 pub fn is_only_a_message(line: &str) -> bool {
-    let of_a_provider = line.contains("providerName") || line.contains("\"caller\":");
+    let of_a_router = || line.contains("routerName") || line.contains("middlewareName");
+    let of_a_provider = line.contains("providerName") || line.contains("@kubernetes") && of_a_router();
+    let of_a_provider = of_a_provider || line.contains("\"caller\":");
     (line.starts_with('{') || is_traefiks(line)) && !of_a_provider
 }
 

@@ -1,7 +1,7 @@
 //! When was a line written?
 
 use jiff::Timestamp;
-use jiff::fmt::strtime;
+use jiff::fmt::{rfc2822, strtime};
 
 mod quick;
 
@@ -17,10 +17,19 @@ pub fn nginx(text: &str) -> Option<Timestamp> {
     strtime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok()?.to_timestamp().ok()
 }
 
-/// Any way in which controllers write a time into JSON: as above, or as seconds since 1970 (nginx' `$msec`), or smaller units.
+/// Any way in which controllers write a time into JSON: as above, as seconds since 1970 (nginx' `$msec`) or smaller units, or in
+/// words.
 #[must_use]
 pub fn in_json(text: &str) -> Option<Timestamp> {
-    rfc3339(text).or_else(|| nginx(text)).or_else(|| epoch(text))
+    rfc3339(text).or_else(|| nginx(text)).or_else(|| epoch(text)).or_else(|| spelled(text))
+}
+
+/// `2026-11-23 15:04:05 +0000`, and `Mon, 23 Nov 2026 15:04:05 GMT`.
+fn spelled(text: &str) -> Option<Timestamp> {
+    let zoned = || strtime::parse("%Y-%m-%d %H:%M:%S%.f %z", text).ok()?.to_timestamp().ok();
+    // What is shorter is mostly a duration.
+    (text.len() > "2026-11-23 15:04:05".len()).then_some(())?;
+    zoned().or_else(|| rfc2822::parse(text).ok().map(|time| time.timestamp()))
 }
 
 /// The number of its digits says in which unit a number of this century is; a smaller one is a duration.
@@ -56,7 +65,9 @@ mod tests {
         assert_eq!(in_json("1795964645123"), time("2026-11-29T15:04:05.123Z"));
         assert_eq!(in_json("1795964645123456"), time("2026-11-29T15:04:05.123456Z"));
         assert_eq!(in_json("1795964645123456789"), time("2026-11-29T15:04:05.123456789Z"));
-        assert_eq!(in_json("29/Nov/2026:15:04:05 +0000"), in_json("1795964645"));
+        for text in ["29/Nov/2026:15:04:05 +0000", "2026-11-29 15:04:05 +0000", "Sun, 29 Nov 2026 15:04:05 GMT"] {
+            assert_eq!(in_json(text), in_json("1795964645"), "{text}");
+        }
         for text in ["0.004", "12", "", "-1795964645", "1e9", "17959646451"] {
             assert_eq!(in_json(text), None, "{text}");
         }

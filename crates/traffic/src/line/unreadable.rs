@@ -4,7 +4,8 @@
 
 use std::net::IpAddr;
 
-use super::Format;
+use super::request::values_at;
+use super::{Format, request};
 
 /// A line that cannot be read as an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,33 +36,34 @@ const SAYING: [&str; 8] = [
     "backend",
 ];
 
-/// The keys that only a request has.
-const OF_A_REQUEST: [&str; 9] = [
-    "status",
-    "path",
-    "method",
-    "request",
-    "remote_addr",
-    "http_user_agent",
-    "user_agent",
-    "response_code",
-    "request_uri",
-];
-
 /// What kind of line it is.
 #[must_use]
 pub fn kind<'a>(line: &'a str, format: &Format) -> Unreadable<'a> {
     if line.starts_with('{') {
         return of_json(line, format);
     }
-    if line.contains(" HTTP/1.") || line.contains(" HTTP/2") || line.contains(" HTTP/3") || begins_as_an_entry(line) {
-        // What stands before the sixth quote is the sender's.
-        let said = line.splitn(7, '"').nth(6);
-        let kind = if said.is_none() { "an access line that breaks off" } else { "an access line of another format" };
-        let said = said.unwrap_or_default();
-        return Unreadable::Request { kind, said };
+    if !request::is_one(line) && !begins_as_an_entry(line) {
+        return Unreadable::Text;
     }
-    Unreadable::Text
+    let behind = line.splitn(7, '"').nth(6);
+    let breaks_off = behind.is_none() && (line.contains('"') || begins_as_an_entry(line));
+    let kind = if breaks_off { "an access line that breaks off" } else { "an access line of another format" };
+    Unreadable::Request { kind, said: behind.map_or("", |behind| said(line, behind)) }
+}
+
+/// What stands behind the first six quotes of a line and is not the sender's: up to the next quote, for what is quoted mostly
+/// is, and Traefik's name of the route, which stands between a number and what ends in milliseconds.
+fn said<'a>(line: &str, behind: &'a str) -> &'a str {
+    let before = line.split('"').next().unwrap_or_default();
+    // Only in the form of nginx the first six quotes are certainly the controller's.
+    if !(before.contains(" - ") && before.ends_with("] ")) || line.contains("\\\"") {
+        return "";
+    }
+    let mut pieces = behind.split('"');
+    let plain = pieces.next().unwrap_or_default();
+    let number = plain.trim();
+    let is_traefiks = behind.ends_with("ms") && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    if is_traefiks { pieces.next().unwrap_or_default() } else { plain }
 }
 
 fn of_json<'a>(line: &'a str, format: &Format) -> Unreadable<'a> {
@@ -74,7 +76,7 @@ fn of_json<'a>(line: &'a str, format: &Format) -> Unreadable<'a> {
     if serde_json::from_str::<serde::de::IgnoredAny>(line).is_err() {
         return Unreadable::Request { kind: "a line of JSON that is broken", said };
     }
-    if OF_A_REQUEST.iter().any(|key| values_at(line, key).next().is_some()) {
+    if request::is_in_json(line) {
         return Unreadable::Request { kind: "a line of JSON without a field that says who served", said };
     }
     Unreadable::Json
@@ -85,15 +87,6 @@ fn of_json<'a>(line: &'a str, format: &Format) -> Unreadable<'a> {
 fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     let (_, value) = values_at(line, key).find(|(at, _)| is_outermost(line, *at))?;
     value.strip_prefix('"')?.split('"').next()
-}
-
-/// Where a key stands, and what follows it.
-fn values_at<'a>(line: &'a str, key: &str) -> impl Iterator<Item = (usize, &'a str)> {
-    line.match_indices(key).filter_map(move |(at, _)| {
-        let quoted = line.get(..at)?.ends_with(['"']) && !line.get(..at)?.ends_with("\\\"");
-        let rest = line.get(at + key.len()..)?.strip_prefix('"')?.trim_start().strip_prefix(':')?;
-        quoted.then(|| (at, rest.trim_start()))
-    })
 }
 
 /// True if a place lies in the outermost object, and in none inside of it.
@@ -132,7 +125,7 @@ mod tests {
             ("203.0.113.9 - - [x] \"GET /pikachu HTTP/1.1\" 200 6 \"-\" \"Mozil", "an access line that breaks off: "),
             (
                 "203.0.113.9 - - [x] \"GET / HTTP/1.1\" 200 6 \"-\" \"curl\" 1 \"pikachu-web@kubernetes\" 0ms",
-                "an access line of another format:  1 \"pikachu-web@kubernetes\" 0ms",
+                "an access line of another format: pikachu-web@kubernetes",
             ),
             ("[2026-11-23T15:04:05.678Z] \"GET / HTTP/1.1\" 200 - 0", "an access line that breaks off: "),
             (r#"{"status":200,"path":"/x","http_us"#, "a line of JSON that is broken: "),
@@ -146,7 +139,22 @@ mod tests {
             (r#"{"httpRequest":{"status":200}}"#, "a line of JSON without a field that says who served: "),
             (r#"{"status":200,"up":"x"}"#, "a line of JSON without a field that says who served: "),
             (r#"{"level":"info","msg":"served","a":1}"#, "Json"),
-            ("2026/11/23 15:04:05 GET /mew 200", "Text"),
+            (r#"{"code":200,"bytes":612}"#, "a line of JSON without a field that says who served: "),
+            (
+                "203.0.113.9 - - [x] \"GET / HTTP/1.1\" 200 6 \"-\" \"curl\" \"pikachu\"",
+                "an access line of another format:  ",
+            ),
+            (
+                "203.0.113.9 - - [x] \"GET / HTTP/1.1\" 200 6 \"-\" \"a\\\"\" [pikachu-web-80]",
+                "an access line of another format: ",
+            ),
+            (
+                "[2026-11-23T15:04:05.678Z] \"GET / HTTP/1.1\" 200 - via_upstream - \"-\" 0 6 4 3 \"203.0.113.9\" \"pikachu\" \"5f",
+                "an access line of another format: ",
+            ),
+            ("2026/11/23 15:04:05 GET /mew 200", "an access line of another format: "),
+            (r#"{"log":"\"GET / HTTP/1.1\" 200"}"#, "a line of JSON without a field that says who served: "),
+            ("I am a log line of somebody else", "Text"),
         ] {
             assert_eq!(kind(line), expected, "{line}");
         }

@@ -12,9 +12,13 @@ pub const DEFAULT: &str = "kube-probe/*,GoogleHC/*,ELB-HealthChecker/*,Amazon-Ro
     *UptimeRobot/*,Uptime-Kuma/*,Better Stack Better Uptime Bot*,Better Uptime Bot*,Pingdom.com_bot_version_*,\
     DatadogSynthetics*,Datadog/Synthetics*,StatusCake*,Site24x7*,Checkly/*,\
     DigitalOcean Uptime Probe*,HetrixTools Uptime Monitoring Bot*,Elastic-Heartbeat/*,Gatus/*,\
+    NewRelicPinger/*,updown.io daemon *,Freshping/*,Monit/*,Zabbix,Zabbix *,Datadog Agent/*,synthetic-monitoring-agent/*,\
     Mozilla/5.0 (compatible; CensysInspect/*,Mozilla/5.0 (compatible; InternetMeasurement/*,\
-    Mozilla/5.0 zgrab/*,Mozilla/5.0 (compatible; Nmap Scripting Engine*,\
-    Expanse? a Palo Alto Networks company*,Hello from Palo Alto Networks*,cert-manager/*,cert-manager-challenges/*,\
+    Mozilla/5.0 zgrab/*,Mozilla/5.0 (compatible; Nmap Scripting Engine*,masscan/*,\
+    Nuclei - Open-source project*,Mozilla/5.0 (l9scan/*,l9explore/*,l9tcpid/*,Mozilla/5.0 (compatible; ModatScanner/*,\
+    Mozilla/5.0 (compatible; Odin; *,\
+    Expanse? a Palo Alto Networks company*,Hello from Palo Alto Networks*,\
+    *(compatible; Googlebot/*,*; compatible; Googlebot/*,*compatible; bingbot/*,cert-manager/*,cert-manager-challenges/*,\
     Mozilla/5.0 (compatible; Let's Encrypt validation server*";
 
 /// The same, compiled; a glob that is none is left out.
@@ -43,6 +47,8 @@ mod tests {
             "my-cert-manager/1.0",
             "okhttp/4.12.0",
             "Envoy/HCX",
+            "Monitor/1.0",
+            "Mozilla/5.0 (X11; Linux x86_64) not-a-Googlebot/2.1",
             "-",
         ] {
             assert!(!globs().is_match(agent), "{agent}");
@@ -64,6 +70,11 @@ mod tests {
             "DatadogSynthetics",
             "Mozilla/5.0 (compatible; CensysInspect/1.1; +https://about.censys.io/)",
             "Mozilla/5.0 zgrab/0.x",
+            "masscan/1.3 (https://github.com/robertdavidgraham/masscan)",
+            "NewRelicPinger/1.0 (1234)",
+            "updown.io daemon 2.11",
+            "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+            "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm) Chrome/120",
             "cert-manager/v1.6.1 (clean)",
             "cert-manager-challenges/v1.16.1 (linux/amd64)",
             "Mozilla/5.0 (compatible; Let's Encrypt validation server; +https://www.letsencrypt.org)",

@@ -27,7 +27,7 @@ fn pointing(names: &Names) -> String {
     let words = [slot].into_iter().chain(names.leading_in()).map(word);
     let pointers = names.pointers().map(|text| format!("(?i:{})", escaped(&text)));
     let mut all: Vec<String> = words.chain(pointers).collect();
-    all.push(ERROR_PAGE.to_owned());
+    all.extend([ERROR_PAGE, BROKEN].map(str::to_owned));
     if names.may_have_streams() {
         all.push(SESSION.to_owned());
     }
@@ -36,6 +36,9 @@ fn pointing(names: &Names) -> String {
 
 /// An error page that the default backend gave after another Service had answered.
 const ERROR_PAGE: &str = "upstream-default-backend.* : |[0-9] : .*upstream-default-backend";
+
+/// JSON in which nginx had no number to write: it cannot be read, whatever keys it has.
+const BROKEN: &str = r#"^\{.*" *: *-?[,}]"#;
 
 /// A TCP or UDP session, in text and in JSON.
 const SESSION: &str = r#"\] (TCP|UDP) [0-9]|"protocol" *: *"(TCP|UDP)""#;

@@ -44,6 +44,10 @@ pub mod variable {
     pub const IGNORE_UNNOTED_SESSIONS: &str = "HOTDESK_IGNORE_UNNOTED_SESSIONS";
     /// Where releases are saved.
     pub const SAVED_NAMESPACE: &str = "HOTDESK_SAVED_NAMESPACE";
+    /// How much of the end of each log the observing job reads.
+    pub const REACH: &str = "HOTDESK_REACH";
+    /// By how much a use must be newer for the observing job to write it.
+    pub const EVIDENCE_STEP: &str = "HOTDESK_EVIDENCE_STEP";
 }
 
 /// What a reaper is set to, as far as others have to know it.

@@ -25,8 +25,13 @@ const EXPOSED: [(&str, Is, &str); 11] = [
     ("omni-kube-service-exposer.sidero.dev/port", is_set, "Omni's kube-service-exposer"),
 ];
 
-/// By which Multus gives a pod further networks, such as that of the nodes.
-const NETWORKS: &str = "k8s.v1.cni.cncf.io/networks";
+/// By which a pod is in further networks, such as that of the nodes: by Multus, as GKE has it, and by Calico's addresses that float.
+const NETWORKS: [&str; 4] = [
+    "k8s.v1.cni.cncf.io/networks",
+    "v1.multus-cni.io/default-network",
+    "networking.gke.io/interfaces",
+    "cni.projectcalico.org/floatingIPs",
+];
 
 fn is_set(value: &str) -> bool {
     !value.trim().is_empty()
@@ -76,11 +81,10 @@ fn of_pod(pod: &Pod) -> Option<String> {
     if spec.host_network == Some(true) {
         return Some("is in the network of its node, where anybody can reach what it listens on".to_owned());
     }
-    let networks = pod.metadata.annotations.iter().flatten().find(|(key, _)| *key == NETWORKS);
-    if networks.is_some_and(|(_, networks)| !["", "[]"].contains(&networks.trim())) {
-        return Some(format!(
-            "is in another network as well ({NETWORKS}), where requests reach it past every controller"
-        ));
+    let names =
+        |(key, value): &(&String, &String)| NETWORKS.contains(&key.as_str()) && !["", "[]"].contains(&value.trim());
+    if let Some((key, _)) = pod.metadata.annotations.iter().flatten().find(names) {
+        return Some(format!("is in another network as well ({key}), where requests reach it past every controller"));
     }
     let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
     let ports: Vec<String> = containers

@@ -314,6 +314,10 @@ fn silences(key: &str, value: &str, ingress: &Ingress) -> Option<(String, From)>
             why("turns its access log off", From::Logs)
         }
         "router.observability.metrics" if is_off(value) => why("turns its metrics off", From::Counters),
+        // The server that redirects is the controller's own.
+        "from-to-www-redirect" if is_on(value) => {
+            why("redirects from www or to it (from-to-www-redirect), which names no Service", From::All)
+        }
         "ssl-passthrough" if is_on(value) => why("passes TLS on as it is", From::All),
         "stream-snippet" if !value.trim().is_empty() => why("opens ports of its own by a snippet", From::All),
         "custom-http-errors" if !value.trim().is_empty() && pages(ingress).is_none() => why(

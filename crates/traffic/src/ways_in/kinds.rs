@@ -83,7 +83,7 @@ const OTHER_CLUSTERS: ServedBy = ServedBy::Product("the gateways of other cluste
 const CLOUDFLARE: ServedBy = ServedBy::Product("Cloudflare's tunnel");
 
 /// All of them.
-pub const ALL: [RouteKind; 75] = [
+pub const ALL: [RouteKind; 76] = [
     row(NETWORKING, "Ingress", "ingresses", ServedBy::Class, Reach::Own),
     row(GATEWAY_API, "HTTPRoute", "httproutes", ServedBy::Gateway, Reach::Granted),
     row(GATEWAY_API, "GRPCRoute", "grpcroutes", ServedBy::Gateway, Reach::Granted),
@@ -102,6 +102,7 @@ pub const ALL: [RouteKind; 75] = [
     row("traefik.containo.us", "Middleware", "middlewares", TRAEFIK, Reach::Part),
     row("networking.istio.io", "VirtualService", "virtualservices", ISTIO, Reach::Any),
     row("networking.istio.io", "ServiceEntry", "serviceentries", ISTIO, Reach::Part),
+    row("networking.istio.io", "WorkloadEntry", "workloadentries", ISTIO, Reach::Part),
     row("networking.istio.io", "EnvoyFilter", "envoyfilters", ISTIO, Reach::Part),
     row("projectcontour.io", "HTTPProxy", "httpproxies", CONTOUR, Reach::Own),
     row("contour.heptio.com", "IngressRoute", "ingressroutes", CONTOUR, Reach::Own),

@@ -191,19 +191,20 @@ impl Case {
     fn learn(&self, object: &str, known: &mut Known) {
         let own = format!("{}/", self.slot);
         let words: Vec<&str> = object.split([' ', ',', ':']).filter(|word| !word.is_empty()).collect();
+        // One of IPv6 has colons in it.
+        let address = || object.split(' ').nth(2).unwrap().parse().unwrap();
         let of_slot = words[1].strip_prefix(&own);
         let leads_in = object.split("-> ").nth(1).is_some_and(|target| target.contains(&own));
         match words[0] {
-            "Pod" if of_slot.is_some() => known.pods.push(words[2].parse().unwrap()),
+            "Pod" if of_slot.is_some() => known.pods.push(address()),
             "Slot" if words[1] == self.slot => known.host = Some(words[3].to_owned()),
             "Slot" => {
                 let slot = known.slots.iter_mut().find(|slot| slot.namespace == words[1]);
                 slot.unwrap().host = Some(words[3].to_owned());
             }
             "Service" if of_slot.is_some() => {
-                let address = words[2].parse().unwrap();
                 let service = known.services.iter_mut().find(|service| Some(service.name.as_str()) == of_slot);
-                service.unwrap().addresses.push(address);
+                service.unwrap().addresses.push(address());
             }
             "ReferenceGrant" if of_slot.is_some() => known.granted.push(words[4].to_owned()),
             "ConfigMap" if object.contains("-services ") => {
@@ -351,7 +352,7 @@ fn of_entries<'l>(watch: &ScanWindow, lines: impl Iterator<Item = &'l String>) -
     let page = json!({"entries": lines.map(entry).collect::<Vec<_>>()}).to_string();
     let entries = gcp::read(page.as_bytes()).unwrap().entries;
     let mut tally = LogScan::default();
-    let _hit = entries.iter().any(|entry| tally.take(watch, &entry.line()).is_break());
+    let _hit = entries.iter().flat_map(gcp::Entry::lines).any(|line| tally.take(watch, &line).is_break());
     tally
 }
 

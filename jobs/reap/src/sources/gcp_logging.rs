@@ -68,7 +68,7 @@ impl Asked<'_> {
         let (mut newest, mut late) = (None, None);
         self.pages(&filter, PAGE, |entry| {
             late = late.take().or_else(|| entry.late());
-            tally.take(watch, &entry.line()).is_break()
+            entry.lines().any(|line| tally.take(watch, &line).is_break())
         })
         .await?;
         let mut seen = LogScan::default();
@@ -78,7 +78,7 @@ impl Asked<'_> {
             self.pages(&filter, 100, |entry| {
                 newest = newest.max(Some(entry.time));
                 late = late.take().or_else(|| entry.late());
-                let _no_hits_here = seen.take(&anybody, &entry.line());
+                let _no_hits_here = entry.lines().any(|line| seen.take(&anybody, &line).is_break());
                 seen.samples > 0
             })
             .await?;

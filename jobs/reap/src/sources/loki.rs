@@ -189,8 +189,15 @@ fn read(body: &[u8]) -> Result<Page, String> {
             sanitize_short(&data.result_type)
         ));
     }
-    let lines = data.result.iter().flat_map(|stream| &stream.values).map(|value| line(value));
-    Ok(Page::newest_first(lines.collect::<Result<_, &str>>()?))
+    let values = data.result.iter().flat_map(|stream| &stream.values).map(|value| line(value));
+    let joined = values.collect::<Result<Vec<_>, &str>>()?;
+    // An agent may have joined several lines. Each entry gives one at least, for a page is full by their number.
+    let lines = |(time, text): &(Timestamp, String)| {
+        let time = *time;
+        text.trim_end_matches('\n').split('\n').map(|line| (time, line.to_owned())).collect::<Vec<_>>()
+    };
+    let apart = joined.iter().flat_map(lines);
+    Ok(Page::newest_first(apart.collect()))
 }
 
 fn line(value: &[serde_json::Value]) -> Result<(Timestamp, String), &'static str> {
@@ -212,6 +219,15 @@ mod tests {
         let page = read(body).unwrap();
         assert_eq!(page.lines.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>(), ["new", "old"]);
         assert_eq!(page.lines[1].0.as_nanosecond(), 1_795_446_245_000_000_001);
+    }
+
+    #[test]
+    fn lines_that_were_joined_are_read_apart() {
+        let values = serde_json::json!([["1795446245000000001", "a\nb\n"], ["1795446244000000000", ""]]);
+        let streams = serde_json::json!({"resultType": "streams", "result": [{"values": values}]});
+        let body = serde_json::json!({"status": "success", "data": streams}).to_string();
+        let page = read(body.as_bytes()).unwrap();
+        assert_eq!(page.lines.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>(), ["a", "b", ""]);
     }
 
     #[test]
