@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::{GATEWAY_API, ISTIO, Reader, Route};
 use crate::neighbours::host::{Host, ending_of};
 use crate::neighbours::is_reserved_priority;
-use crate::neighbours::raw::{at, each, elements, text};
+use crate::neighbours::raw::{at, each, each_text, text};
 use crate::neighbours::traefik::without_escapes;
 
 /// A field of a Service, which controllers copy from their own kinds.
@@ -38,7 +38,7 @@ impl Reader<'_> {
                     each(authority, &mut |_, host| self.name(text(host).as_deref().unwrap_or_default()));
                 });
                 at(spec, "tls[].match[].sniHosts[]", &mut |host| {
-                    self.host(&text(host).unwrap_or_default(), &"sniHosts")
+                    self.host(&text(host).unwrap_or_default(), &"sniHosts");
                 });
             }
             (GATEWAY_API, "HTTPRoute" | "GRPCRoute") => {
@@ -89,18 +89,14 @@ impl Reader<'_> {
 
     /// The external addresses of Services in a kind that is not known.
     pub(super) fn addresses(&mut self, field: &str, value: &RawValue) {
-        let mut note = |list| elements(list, &mut |address| self.address(&text(address).unwrap_or_default()));
         if field == ADDRESSES.trim_matches('"') {
-            note(value);
+            each_text(value.get(), &mut |address| self.address(address));
         }
         let mut rest = value.get();
         while let Some((_, behind)) = rest.split_once(ADDRESSES) {
             rest = behind;
             let list = behind.trim_ascii_start().strip_prefix(':').unwrap_or_default();
-            let list = serde_json::Deserializer::from_str(list).into_iter::<&RawValue>().next();
-            if let Some(Ok(list)) = list {
-                note(list);
-            }
+            each_text(list, &mut |address| self.address(address));
         }
     }
 

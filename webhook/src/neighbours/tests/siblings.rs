@@ -6,8 +6,11 @@ const GATEWAY_API: &str = "gateway.networking.k8s.io";
 const ISTIO: &str = "networking.istio.io";
 const MEWS: Option<(&str, &str)> = Some(("neighbour-host", "mew.dev.example.com belongs to slot \"mew\""));
 
+/// A kind, and an object of it that asks for a host.
+type Asking = ((&'static str, &'static str), fn(&str) -> Value);
+
 /// Kinds with a field that takes what ends in a text: APISIX, Envoy and Istio read a star that way.
-const OF_ENDINGS: &[((&str, &str), fn(&str) -> Value)] = &[
+const OF_ENDINGS: &[Asking] = &[
     ((ISTIO, "VirtualService"), |host| json!({"spec": {"hosts": ["a.test", host]}})),
     ((ISTIO, "Gateway"), |host| json!({"spec": {"servers": [{"hosts": [format!("team/{host}")]}]}})),
     (("apisix.apache.org", "ApisixRoute"), |host| json!({"spec": {"http": [{"match": {"hosts": [host]}}]}})),
