@@ -115,7 +115,8 @@ impl Reader<'_> {
             self.priority(written);
             return true;
         }
-        if written.len() > PRIORITY_CLASS.len() && written.contains(PRIORITY_CLASS) {
+        // With a letter before it, and a sign and a name behind it: a key by itself is none.
+        if written.len() >= PRIORITY_CLASS.len() + 3 {
             // A patch, or a whole template, in JSON or YAML.
             let plain = without_escapes(written);
             for part in plain.split(PRIORITY_CLASS).skip(1) {

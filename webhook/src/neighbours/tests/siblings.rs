@@ -95,6 +95,7 @@ fn a102_a_priority_class_by_any_name_of_its_field_counts() {
         (("argoproj.io", "Workflow"), json!({"podSpecPatch": "priorityClassName:   system-node-critical\n"})),
         (("x.io", "Y"), json!({"text": "a: b\npriorityClassName: 'system-node-critical'"})),
         (("x.io", "Y"), json!({"patch": "{\"priorityClassName\": \"\\u0073ystem-node-critical\"}"})),
+        (("x.io", "Y"), json!({"patch": "{\"priority\\u0043lassName\": \"system-node-critical\"}"})),
         // Groups of pods have a class, too.
         (("scheduling.k8s.io", "PodGroup"), json!({"priorityClassName": "system-node-critical"})),
     ] {
