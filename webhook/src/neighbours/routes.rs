@@ -280,10 +280,11 @@ impl Reader<'_> {
     }
 
     fn anything(&mut self, field: &str, value: &RawValue) {
-        self.addresses(field, value);
         let is_text = value.get().starts_with('"');
+        let mut names_addresses = field == siblings::ADDRESSES;
         texts(value.get(), &mut |key, text| {
             let key = if is_text { Some(field) } else { key };
+            names_addresses |= text == siblings::ADDRESSES;
             if !self.priorities(key, text) {
                 self.words(text);
                 if let Some(key) = key.filter(|key| key.contains('/')) {
@@ -291,6 +292,9 @@ impl Reader<'_> {
                 }
             }
         });
+        if names_addresses {
+            self.addresses(field, value);
+        }
     }
 
     /// A text that stands where a host is asked for.

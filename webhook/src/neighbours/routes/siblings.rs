@@ -9,7 +9,7 @@ use crate::neighbours::raw::{at, each, each_text, text};
 use crate::neighbours::traefik::without_escapes;
 
 /// A field of a Service, which controllers copy from their own kinds.
-const ADDRESSES: &str = "\"externalIPs\"";
+pub(super) const ADDRESSES: &str = "externalIPs";
 
 /// How every name ends of a field that holds a priority class; the first letter may be a capital.
 const PRIORITY_CLASS: &str = "riorityClassName";
@@ -89,13 +89,15 @@ impl Reader<'_> {
 
     /// The external addresses of Services in a kind that is not known.
     pub(super) fn addresses(&mut self, field: &str, value: &RawValue) {
-        if field == ADDRESSES.trim_matches('"') {
+        if field == ADDRESSES {
             each_text(value.get(), &mut |address| self.address(address));
         }
         let mut rest = value.get();
         while let Some((_, behind)) = rest.split_once(ADDRESSES) {
             rest = behind;
-            let list = behind.trim_ascii_start().strip_prefix(':').unwrap_or_default();
+            let behind_key =
+                behind.strip_prefix('"').map(str::trim_ascii_start).and_then(|rest| rest.strip_prefix(':'));
+            let list = behind_key.unwrap_or_default();
             each_text(list, &mut |address| self.address(address));
         }
     }
