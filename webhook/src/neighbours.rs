@@ -36,8 +36,9 @@ pub mod traefik;
 /// How the names of the priority classes begin that are the cluster's own.
 const SYSTEM_PRIORITY: &str = "system-";
 
-/// Kubernetes' own groups. Of their kinds, Ingresses and Services alone take hosts: a host name in a ConfigMap is a text.
-const BUILT_IN: [&str; 20] = [
+/// Kubernetes' own groups. Of their kinds, Ingresses and Services alone take hosts: a host name in a ConfigMap is a text. Not
+/// `scheduling.k8s.io`, whose groups of pods have a priority class as unknown kinds may.
+const BUILT_IN: [&str; 19] = [
     "",
     "apps",
     "batch",
@@ -56,7 +57,6 @@ const BUILT_IN: [&str; 20] = [
     "networking.k8s.io",
     "node.k8s.io",
     "resource.k8s.io",
-    "scheduling.k8s.io",
     "storage.k8s.io",
 ];
 
@@ -224,9 +224,12 @@ fn look(
 }
 
 /// Notes what is newly taken.
-fn note(Taken { priorities, foreign, open, others }: Taken, guards: &Guards, found: &mut Found) {
+fn note(Taken { priorities, addresses, foreign, open, others }: Taken, guards: &Guards, found: &mut Found) {
     if let Some(class) = priorities.into_iter().next() {
         found.note(guards, Finding::SystemPriority(class));
+    }
+    if let Some(address) = addresses.into_iter().next() {
+        found.note(guards, Finding::ExternalIp(address));
     }
     if let Some((host, owner)) = foreign.into_iter().next() {
         found.note(guards, Finding::Host(host, owner));

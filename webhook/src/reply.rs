@@ -66,8 +66,11 @@ impl<'a> Reply<'a> {
         self.audit.write(&mut json);
         if let Some(patch) = patch {
             json.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
-            // Base64 needs no escapes.
-            json.extend_from_slice(STANDARD.encode(patch).as_bytes());
+            // Base64 needs no escapes. It is written where it belongs, for it may be long.
+            let start = json.len();
+            json.resize(start + patch.len().div_ceil(3) * 4, b'=');
+            let written = json.get_mut(start..).and_then(|room| STANDARD.encode_slice(patch, room).ok());
+            json.truncate(start + written.unwrap_or_default());
             json.push(b'"');
         }
         json.extend_from_slice(b"}}");

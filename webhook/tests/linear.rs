@@ -18,9 +18,8 @@ use std::time::Duration;
 
 use example::{KINDS, Kind, MANY, cost};
 
-/// Of CPU time. In an optimised program (`tests/fuzz` runs this file so) it is below 50 ms for what fits into the 3 MiB that an API
-/// server takes, and up to 60 for the kinds of which 140,000 do not (docs/reliability.md); some machines are slower. Without
-/// optimisation it was 1.15 s at most.
+/// Of CPU time. In an optimised program (`tests/fuzz` runs this file so) it is below 50 ms (docs/reliability.md); some machines are
+/// slower. Without optimisation it was 1.15 s at most.
 const MOST: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_500 } else { 75 });
 /// Ten times as many things may take so many times as long: memory that is further away is slower.
 const FACTOR: u32 = 16;

@@ -185,8 +185,9 @@ impl Change<'_> {
     fn write(&self, json: &mut Vec<u8>) {
         match self.what {
             What::Remove(key) => {
-                json.extend_from_slice(br#"{"op":"remove","path":"#);
-                push_text(json, &["/metadata/", self.field, "/", Token::new(key).encoded()].concat());
+                push_all(json, [r#"{"op":"remove","path":"/metadata/"#, self.field, "/"]);
+                push_any_key(json, key);
+                json.push(b'"');
             }
             What::Add(key, value) => {
                 push_all(json, [r#"{"op":"add","path":"/metadata/"#, self.field, "/"]);
@@ -221,6 +222,26 @@ fn push_all<const N: usize>(json: &mut Vec<u8>, texts: [&str; N]) {
 fn push_escaped(json: &mut Vec<u8>, key: &str) {
     let (domain, name) = key.split_once('/').unwrap_or(("", key));
     push_all(json, [domain, "~1", name]);
+}
+
+/// Appends anybody's key in the same way. One review may have very many, so nearly none of them is copied on the way.
+fn push_any_key(json: &mut Vec<u8>, key: &str) {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() | matches!(byte, b'.' | b'-' | b'_' | b'/');
+    if key.bytes().all(is_usual) {
+        let (first, rest) = key.split_once('/').unwrap_or((key, ""));
+        json.extend_from_slice(first.as_bytes());
+        if first.len() < key.len() {
+            json.extend_from_slice(b"~1");
+        }
+        match rest.contains('/') {
+            true => json.extend_from_slice(rest.replace('/', "~1").as_bytes()),
+            false => json.extend_from_slice(rest.as_bytes()),
+        }
+    } else {
+        let mut text = Vec::new();
+        push_text(&mut text, Token::new(key).encoded());
+        json.extend_from_slice(text.get(1..text.len() - 1).unwrap_or_default());
+    }
 }
 
 fn note_changes<'a>(

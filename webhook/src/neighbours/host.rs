@@ -67,9 +67,12 @@ impl Host<'_> {
 
     /// The namespace of the Service that this name is in a cluster: `web.mew.svc.cluster.local`, whatever stands behind `svc`.
     pub fn service_namespaces(&self) -> impl Iterator<Item = &str> {
-        let labels = self.name.split('.');
-        let next = labels.clone().skip(1);
-        labels.zip(next).filter(|(_, next)| matches!(*next, "svc" | "pod")).map(|(namespace, _)| namespace)
+        let mut labels = self.name.split('.');
+        let mut last = labels.next().unwrap_or_default();
+        labels.filter_map(move |label| {
+            let namespace = std::mem::replace(&mut last, label);
+            matches!(label, "svc" | "pod").then_some(namespace)
+        })
     }
 
     /// True for all Services of a cluster: `*.svc.cluster.local`.
@@ -77,6 +80,13 @@ impl Host<'_> {
     pub fn is_every_service(&self) -> bool {
         self.is_wildcard && self.name.split('.').next() == Some("svc")
     }
+}
+
+/// What every host ends in that a text such as `*ew.dev.example.com` takes: controllers read such a star as any beginning, also
+/// within a label. In lower case; nothing where there is no such star.
+pub(super) fn ending_of(text: &str) -> Option<Cow<'_, str>> {
+    let ending = bare(text).strip_prefix('*')?.trim_end_matches('.');
+    (!ending.starts_with('.') && is_name(ending)).then(|| in_lower_case(ending))
 }
 
 /// The host of a URL, with its port; also of one without a scheme.
@@ -90,7 +100,8 @@ pub(super) fn host_of(url: &str) -> &str {
 }
 
 fn bare(text: &str) -> &str {
-    without_port(without_namespace(text.trim()))
+    let text = text.trim();
+    if text.bytes().any(|byte| matches!(byte, b'/' | b':')) { without_port(without_namespace(text)) } else { text }
 }
 
 /// Istio writes a namespace before a host, or a sign in its place.
@@ -114,9 +125,22 @@ fn without_port(text: &str) -> &str {
 
 /// True for names as resolvers take them, which is more than the standards allow.
 pub(super) fn is_name(name: &str) -> bool {
-    name.len() <= LONGEST && name.split('.').all(is_label)
+    let mut is_between = true;
+    // In one pass, for a review may have very many.
+    let fits = name.bytes().all(|byte| match byte {
+        b'.' => !std::mem::replace(&mut is_between, true),
+        _ => {
+            is_between = false;
+            is_of_label(byte)
+        }
+    });
+    fits && !is_between && name.len() <= LONGEST
 }
 
 fn is_label(label: &str) -> bool {
-    !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    !label.is_empty() && label.bytes().all(is_of_label)
+}
+
+fn is_of_label(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }

@@ -59,6 +59,24 @@ impl HostIndex {
         taken_in.or_else(of_closest)
     }
 
+    /// Hosts of another slot that end so: `ew.dev.example.com` is an ending of `mew.dev.example.com`, and of all below that.
+    #[must_use]
+    pub fn ending_in(&self, ending: &str, asking: &str) -> Option<Host<'static>> {
+        let (part, domain) = ending.split_once('.').unwrap_or((ending, ""));
+        let mut node = self;
+        for label in domain.rsplit('.').filter(|label| !label.is_empty()) {
+            node = node.below.get(label)?;
+        }
+        let longer = node.below.iter().filter(|(label, _)| label.ends_with(part));
+        let mut hosts = longer.filter_map(|(label, node)| {
+            let is_host = node.slots.iter().any(|slot| **slot != *asking);
+            let is_wildcard = !is_host;
+            let name = [label, domain].join(".").trim_end_matches('.').to_owned().into();
+            (is_host || node.other_below(asking).is_some()).then_some(Host { name, is_wildcard })
+        });
+        hosts.next()
+    }
+
     /// Another slot that has this host, one above it, or one below it.
     #[must_use]
     pub fn related(&self, host: &str, asking: &str) -> Option<&Arc<str>> {

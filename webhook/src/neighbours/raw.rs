@@ -74,6 +74,19 @@ pub fn texts<'a>(json: &'a str, call: &mut dyn FnMut(Option<&str>, &str)) {
     }
 }
 
+/// Calls for each text with which the list begins that stands here, and reads no further: a list may hold others of its kind.
+pub fn each_text(json: &str, call: &mut dyn FnMut(&str)) {
+    let Some(mut rest) = json.trim_ascii_start().strip_prefix('[') else { return };
+    loop {
+        rest = rest.trim_ascii_start();
+        let Some(end) = rest.strip_prefix('"').and_then(|_| end_of_text(rest, 0)) else { return };
+        call(rest.get(..end).and_then(read_text).as_deref().unwrap_or_default());
+        let behind = rest.get(end..).unwrap_or_default().trim_ascii_start();
+        let Some(next) = behind.strip_prefix(',') else { return };
+        rest = next;
+    }
+}
+
 /// The text that stands in quotes here. Without escapes it is what stands between them.
 fn read_text(quoted: &str) -> Option<Cow<'_, str>> {
     match quoted.strip_prefix('"')?.strip_suffix('"')? {

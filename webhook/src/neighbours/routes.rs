@@ -14,6 +14,7 @@ use super::{Finding, Neighbours, Owner};
 
 pub mod annotations;
 mod precedence;
+mod siblings;
 mod words;
 
 /// Where a kind holds the hosts that it asks for, below `spec`.
@@ -87,6 +88,8 @@ pub struct Taken {
     pub open: BTreeSet<String>,
     /// Priority classes of the cluster's own or hotdesk's, where an object of an unknown kind names one.
     pub priorities: BTreeSet<String>,
+    /// Addresses of which a Service's external ones are made, where an object that is not a Service names one.
+    pub addresses: BTreeSet<String>,
     /// What else is not the slot's own matter, by all that makes it another one.
     pub others: BTreeMap<String, Finding>,
 }
@@ -108,7 +111,7 @@ pub fn taken(
         ("spec", Places::Route(route)) => reader.route(route, value),
         ("spec", Places::Traefik) => reader.traefik(value),
         ("apiVersion" | "kind" | "status", _) => {}
-        (_, Places::Anywhere) => reader.anything(value),
+        (_, Places::Anywhere) => reader.anything(field, value),
         _ => {}
     });
     reader.before_others();
@@ -132,7 +135,13 @@ pub fn named<'a>(
     before: Option<&Taken>,
 ) -> Taken {
     let mut reader = Reader::new(neighbours, before);
-    annotations.for_each(|(key, value)| reader.annotation(key, &|| value.to_owned()));
+    for (key, value) in annotations {
+        // Each of them may name hosts and nothing else.
+        if reader.has_enough() {
+            break;
+        }
+        reader.annotation(key, &|| value.to_owned());
+    }
     reader.taken
 }
 
@@ -223,6 +232,7 @@ impl Reader<'_> {
         if route.group == "route.openshift.io" {
             self.openshift(spec);
         }
+        self.besides_hosts(route, spec);
     }
 
     /// The hosts in a rule of a route.
@@ -269,24 +279,29 @@ impl Reader<'_> {
         self.neighbours.owner_of_host(&Host::read(name)?)
     }
 
-    fn anything(&mut self, value: &RawValue) {
+    fn anything(&mut self, field: &str, value: &RawValue) {
+        let is_text = value.get().starts_with('"');
+        let mut names_addresses = field == siblings::ADDRESSES;
         texts(value.get(), &mut |key, text| {
-            let own = self.neighbours.own_priority_classes;
-            if key == Some("priorityClassName") && super::is_reserved_priority(text, own) {
-                self.priority(text);
-            } else {
+            let key = if is_text { Some(field) } else { key };
+            names_addresses |= text == siblings::ADDRESSES;
+            if !self.priorities(key, text) {
                 self.words(text);
                 if let Some(key) = key.filter(|key| key.contains('/')) {
                     self.annotation(key, &|| text.to_owned());
                 }
             }
         });
+        if names_addresses {
+            self.addresses(field, value);
+        }
     }
 
     /// A text that stands where a host is asked for.
     fn host(&mut self, text: &str, field: &dyn Display) {
         match Asked::read(text) {
             Asked::Host(host) => self.asked(host),
+            Asked::Pattern if self.ending(text) => {}
             Asked::Pattern => self.open(&format!("{text} in {field}")),
             Asked::Nothing => {}
         }
@@ -305,6 +320,9 @@ impl Reader<'_> {
 
     /// A text that may be a host.
     fn name(&mut self, text: &str) {
+        if self.has_enough() {
+            return;
+        }
         if let Some(host) = Host::read(text) {
             self.asked(host);
         }
@@ -320,10 +338,15 @@ impl Reader<'_> {
             return;
         }
         if let Some(owner) = self.neighbours.owner_of_host(&host) {
-            let host = host.into_owned();
-            if self.before.is_none_or(|before| !before.foreign.contains_key(&host)) {
-                self.taken.foreign.insert(host, owner);
-            }
+            self.taken_by(host, owner);
+        }
+    }
+
+    /// A host that is another's.
+    fn taken_by(&mut self, host: Host<'_>, owner: Owner) {
+        let host = host.into_owned();
+        if self.before.is_none_or(|before| !before.foreign.contains_key(&host)) {
+            self.taken.foreign.insert(host, owner);
         }
     }
 

@@ -46,7 +46,7 @@ impl Guards {
     #[must_use]
     pub fn ask_for(&self, reads: Reads) -> bool {
         let switches: &[Switch] = match reads {
-            Reads::Hosts => &[self.hosts, self.priority_classes],
+            Reads::Hosts => &[self.hosts, self.priority_classes, self.external_ips],
             Reads::Service => &[self.hosts, self.external_names, self.external_ips],
             Reads::Endpoints => &[self.endpoint_slices],
         };

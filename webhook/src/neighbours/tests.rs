@@ -7,6 +7,7 @@ use super::*;
 mod precedence;
 mod routes;
 mod services;
+mod siblings;
 mod words;
 
 const SLOTS: [&str; 4] = ["pikachu", "mew", "eevee", "hosts-nothing"];

@@ -94,16 +94,15 @@ impl<'r> Reader<'r> {
     fn step(&mut self, sign: char, rest: &'r str) -> Option<&'r str> {
         let behind = rest.get(sign.len_utf8()..)?;
         if sign.is_alphanumeric() || sign == '_' {
-            let is_end = |c: char| !(c.is_alphanumeric() || c == '_');
-            let (word, behind) = rest.split_at(rest.find(is_end).unwrap_or(rest.len()));
-            self.name.extend(word.chars().flat_map(char::to_lowercase));
-            return Some(behind);
+            return Some(self.word(rest));
         }
-        if let Some(comment) = rest.strip_prefix("/*") {
-            return comment.split_once("*/").map(|(_, behind)| behind);
-        }
-        if let Some(comment) = rest.strip_prefix("//") {
-            return Some(comment.find('\n').and_then(|end| comment.get(end..)).unwrap_or_default());
+        if sign == '/' {
+            if let Some(comment) = rest.strip_prefix("/*") {
+                return comment.split_once("*/").map(|(_, behind)| behind);
+            }
+            if let Some(comment) = rest.strip_prefix("//") {
+                return Some(comment.find('\n').and_then(|end| comment.get(end..)).unwrap_or_default());
+            }
         }
         if sign == '`' {
             // Go drops carriage returns here.
@@ -135,6 +134,22 @@ impl<'r> Reader<'r> {
         }
         self.name.clear();
         Some(rest)
+    }
+
+    /// Reads a part of a name, and gives back the rest.
+    fn word<'w>(&mut self, rest: &'w str) -> &'w str {
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let end = rest.bytes().position(|byte| !is_plain(&byte)).unwrap_or(rest.len());
+        if rest.as_bytes().get(end).is_none_or(u8::is_ascii) {
+            // A rule may have very many, nearly all of them of such signs.
+            let (word, behind) = rest.split_at(end);
+            self.name.extend(word.bytes().map(|byte| char::from(byte.to_ascii_lowercase())));
+            return behind;
+        }
+        let is_end = |c: char| !(c.is_alphanumeric() || c == '_');
+        let (word, behind) = rest.split_at(rest.find(is_end).unwrap_or(rest.len()));
+        self.name.extend(word.chars().flat_map(char::to_lowercase));
+        behind
     }
 
     fn begin(&mut self) {
@@ -223,4 +238,22 @@ pub(super) fn escape<'r>(after: &'r str, text: &mut Vec<u8>) -> Option<&'r str> 
         text.push(u8::try_from(number).ok()?);
     }
     after.get(from + digits..)
+}
+
+/// What a text between double quotes says in YAML. Elsewhere a backslash is none of a host's.
+pub(super) fn without_escapes(yaml: &str) -> Cow<'_, str> {
+    let Some((before, mut rest)) = yaml.split_once('\\') else { return yaml.into() };
+    let mut plain = before.as_bytes().to_vec();
+    loop {
+        rest = match rest.strip_prefix(['\n', '\r']) {
+            // The line goes on in the next one.
+            Some(next) => next.trim_start(),
+            None => escape(rest, &mut plain).unwrap_or(rest),
+        };
+        let Some((before, after)) = rest.split_once('\\') else { break };
+        plain.extend_from_slice(before.as_bytes());
+        rest = after;
+    }
+    plain.extend_from_slice(rest.as_bytes());
+    String::from_utf8(plain).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()).into()
 }

@@ -125,7 +125,8 @@ fn aggregated(elsewhere: &[&Offered]) -> Option<Finding> {
 /// rights by nobody.
 fn passes(judge: &Judge, offered: &Offered) -> bool {
     let slots = offered.group == "hotdesk.dev" && offered.resource.split('/').next() == Some("slots");
-    if slots || offered.group == "authorization.k8s.io" {
+    let question = offered.group == "authorization.k8s.io" && offered.resource == "localsubjectaccessreviews";
+    if slots || question {
         return false;
     }
     let covers = |rules: &[Rule], operation: &str| rules.iter().any(|rule| rule.covers(offered, operation));

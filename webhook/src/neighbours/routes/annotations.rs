@@ -1,10 +1,8 @@
 //! Which hosts do the annotations of an object name?
 
-use std::borrow::Cow;
-
 use super::Reader;
 use crate::neighbours::raw::texts;
-use crate::neighbours::traefik::{self, escape};
+use crate::neighbours::traefik;
 
 /// The annotations whose values are further names, by what stands behind the slash: the prefix of a controller is a setting.
 const HOST_ANNOTATIONS: [&str; 11] = [
@@ -102,7 +100,7 @@ impl Reader<'_> {
     /// Each word that is a host name counts, as in a kind that is not known. It is not read as YAML: two readers seldom agree on
     /// what that says, and no host has a blank or a quote in it.
     fn emissary(&mut self, yaml: &str) {
-        for document in without_escapes(yaml).split("\n---") {
+        for document in traefik::without_escapes(yaml).split("\n---") {
             let (mut is_mapping, mut names_hosts) = (false, false);
             for word in words(document) {
                 is_mapping |= word.ends_with("Mapping");
@@ -130,22 +128,4 @@ impl Reader<'_> {
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_between = |c: char| c.is_whitespace() || matches!(c, ',' | '"' | '\'' | '[' | ']' | '{' | '}');
     text.split(is_between).filter(|word| !word.is_empty())
-}
-
-/// What a text between double quotes says in YAML. Elsewhere a backslash is none of a host's.
-fn without_escapes(yaml: &str) -> Cow<'_, str> {
-    let Some((before, mut rest)) = yaml.split_once('\\') else { return yaml.into() };
-    let mut plain = before.as_bytes().to_vec();
-    loop {
-        rest = match rest.strip_prefix(['\n', '\r']) {
-            // The line goes on in the next one.
-            Some(next) => next.trim_start(),
-            None => escape(rest, &mut plain).unwrap_or(rest),
-        };
-        let Some((before, after)) = rest.split_once('\\') else { break };
-        plain.extend_from_slice(before.as_bytes());
-        rest = after;
-    }
-    plain.extend_from_slice(rest.as_bytes());
-    String::from_utf8(plain).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()).into()
 }

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{Reader, SHOWN};
-use crate::neighbours::raw::{at, each, text, texts};
+use crate::neighbours::raw::{at, each, elements, text, texts};
 use crate::neighbours::{Finding, traefik};
 
 /// The kinds of Traefik's that hold for every namespace where an object has this name.
@@ -23,9 +23,13 @@ impl Reader<'_> {
                 self.traefik_rule(&rule, priority);
             }
         });
-        for path in ["tls.domains[].main", "tls.domains[].sans[]"] {
-            at(spec, path, &mut |host| self.name(text(host).as_deref().unwrap_or_default()));
-        }
+        at(spec, "tls.domains[]", &mut |domain| {
+            each(domain, &mut |field, hosts| {
+                if matches!(field, "main" | "sans") {
+                    elements(hosts, &mut |host| self.name(text(host).as_deref().unwrap_or_default()));
+                }
+            });
+        });
     }
 
     fn traefik_rule(&mut self, rule: &str, priority: &str) {

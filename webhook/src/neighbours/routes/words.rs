@@ -28,6 +28,7 @@ impl Reader<'_> {
         }
         match Host::read(text) {
             Some(host) => self.asked(host),
+            None if self.ending(text) => {}
             None => self.each_word(text.split(is_between)),
         }
     }
@@ -39,6 +40,8 @@ impl Reader<'_> {
             }
             if let Some(host) = Host::read(word) {
                 self.slots_host(host);
+            } else if word.starts_with('*') {
+                self.ending(word);
             }
         }
     }
