@@ -50,7 +50,7 @@ pub(super) fn is_in_a_message(text: &str) -> bool {
     has_a_line(text) || has_pairs(text)
 }
 
-/// True for JSON that is no message of a program, or quotes a request: whoever writes neither a level nor a text writes entries.
+/// True for JSON that is no message of a program, or quotes a request: a program that writes neither a level nor a text writes entries.
 pub(super) fn is_in_json(json: &str) -> bool {
     let is_a_message = OF_A_MESSAGE.iter().any(|key| values_at(json, key).next().is_some());
     !is_a_message || has_a_key(json) || is_in_a_message(json)
