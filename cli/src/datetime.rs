@@ -90,7 +90,8 @@ fn weekday(text: &str) -> Option<Weekday> {
 }
 
 fn zoned(date: Date, time: Time, zone: &TimeZone) -> Option<Timestamp> {
-    DateTime::from_parts(date, time).to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
+    // Of an hour that a clock shows twice, the later one: nothing ends before the time that was typed.
+    zone.to_ambiguous_zoned(DateTime::from_parts(date, time)).later().ok().map(|zoned| zoned.timestamp())
 }
 
 #[cfg(test)]

@@ -51,7 +51,8 @@ fn read(text: &str, zone: &TimeZone) -> Result<Timestamp, Fault> {
         return day::checked_year(moment.to_zoned(zone.clone()).year()).map(|_| moment);
     }
     let (date, time) = date_and_time(text)?;
-    let zoned = DateTime::from_parts(date, time).to_zoned(zone.clone()).map_err(|_| Fault::Unknown)?;
+    // Of an hour that a clock shows twice, the later one is meant: nobody's claim ends before the time that they wrote.
+    let zoned = zone.to_ambiguous_zoned(DateTime::from_parts(date, time)).later().map_err(|_| Fault::Unknown)?;
     Ok(zoned.timestamp())
 }
 
@@ -162,6 +163,12 @@ mod tests {
             check(text, "2026-12-01T17:00:00Z");
         }
         check("2026-07-01 18:00", "2026-07-01T16:00:00Z");
+    }
+
+    #[test]
+    fn of_an_hour_that_comes_twice_or_never_the_later_end_is_meant() {
+        check("2026-10-25 02:30", "2026-10-25T01:30:00Z");
+        check("2026-03-29 02:30", "2026-03-29T01:30:00Z");
     }
 
     #[test]
