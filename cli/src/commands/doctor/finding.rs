@@ -70,7 +70,7 @@ pub(super) enum Section {
     /// What `charts/hotdesk` installs.
     Installation,
     /// Whether the reapers can see who uses a slot.
-    Sight,
+    Traffic,
     /// Each slot.
     Slots,
 }
@@ -92,7 +92,7 @@ impl Id {
         if self <= Self::Rights {
             Section::Installation
         } else if self <= Self::Metrics {
-            Section::Sight
+            Section::Traffic
         } else {
             Section::Slots
         }

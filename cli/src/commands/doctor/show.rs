@@ -18,7 +18,7 @@ pub(super) fn show(findings: &[Finding], wide: bool) -> String {
     let lines = lines(findings, wide);
     let width = lines.iter().map(|line| line.subject().chars().count()).max().unwrap_or(0);
     let mut text = String::new();
-    for section in [Section::Installation, Section::Sight, Section::Slots] {
+    for section in [Section::Installation, Section::Traffic, Section::Slots] {
         let of_it: Vec<&Line<'_>> = lines.iter().filter(|line| line.finding.section == section).collect();
         if of_it.is_empty() {
             continue;
@@ -37,7 +37,7 @@ pub(super) fn show(findings: &[Finding], wide: bool) -> String {
 fn heading(section: Section) -> &'static str {
     match section {
         Section::Installation => "The installation",
-        Section::Sight => "Where the reapers observe traffic",
+        Section::Traffic => "Where the reapers observe traffic",
         Section::Slots => "The slots",
     }
 }
