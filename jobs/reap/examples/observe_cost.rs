@@ -139,10 +139,10 @@ impl FakeCluster {
         let (mut log, mut lines, begin) = (String::new(), Vec::new(), ago(MINUTES));
         let expected = bytes / line(begin, &slots[0]).len();
         let every = if args.requests == 0 { 1 } else { (expected / (used * args.requests)).max(1) };
-        let step = SignedDuration::from_mins(MINUTES).as_millis() / i128::try_from(expected).unwrap();
+        let step = SignedDuration::from_mins(MINUTES).as_micros() / i128::try_from(expected).unwrap();
         for number in 0..expected {
             let at =
-                begin + SignedDuration::from_millis(i64::try_from(step * i128::try_from(number).unwrap()).unwrap());
+                begin + SignedDuration::from_micros(i64::try_from(step * i128::try_from(number).unwrap()).unwrap());
             // One slot after the other, so that each has its requests at even distances.
             let (slot, of_a_slot) = (number / every % used, number % every == 0);
             lines.push((at, log.len()));
