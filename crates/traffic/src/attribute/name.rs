@@ -74,8 +74,11 @@ fn spelled(name: &str) -> Option<(&str, &str, &str)> {
         }
         // HAProxy: `mew_svc_web_80`.
         ("_", Some(rest)) if second == "svc" => rest.split_once('_').map(|(service, port)| (first, service, port)),
-        // Kong's host of a Service: `web.mew.80.svc`.
-        (".", Some(rest)) if rest.ends_with(".svc") => Some((second, first, "")),
+        // Kong's host of a Service: `web.mew.80.svc`. What has no number there may be a pod's: `web-0.web.mew.svc`.
+        (".", Some(rest)) if rest.ends_with(".svc") => {
+            let is_kongs = rest.strip_suffix(".svc").is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+            is_kongs.then_some((second, first, ""))
+        }
         // Contour: `mew/web/80/da39a3ee5e`; HAProxy and APISIX: `mew_web_80`; Kong: `mew.web.80`.
         ("/" | "_" | ".", Some(rest)) if is_port(rest, separator) => Some((first, second, rest)),
         ("/" | "_" | ".", Some(_)) => Some((first, second, name.get(first.len()..)?)),
