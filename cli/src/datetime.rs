@@ -122,6 +122,11 @@ mod tests {
     }
 
     #[test]
+    fn of_an_hour_that_comes_twice_the_later_one_is_meant() {
+        check("2027-10-31 02:30", "2027-10-31T01:30:00Z");
+    }
+
+    #[test]
     fn a_length_of_time_ends_at_a_whole_second() {
         let now: Zoned = "2026-11-23T16:00:00.4567+01:00[Europe/Berlin]".parse().unwrap();
         assert_eq!(parse("4h", &now).unwrap().to_string(), "2026-11-23T19:00:00Z");

@@ -257,6 +257,12 @@ pub enum Auth {
 }
 
 impl Source {
+    /// What the job reads of it that reads once for all slots: logs of the controllers' pods, and nothing else.
+    #[must_use]
+    pub fn observed(&self) -> Option<&IngressLogs> {
+        if let Kind::IngressLogs(logs) = &self.kind { Some(logs) } else { None }
+    }
+
     /// True if it reads lines that an Ingress may keep out of the access log.
     #[must_use]
     pub fn reads_logs(&self) -> bool {

@@ -18,7 +18,7 @@ use hotdesk_slots::evidence::{MAX_DETAIL, SeenUse, SourceEvidence};
 use hotdesk_slots::text::list;
 use hotdesk_traffic::attribute::{Directory, Neighbours};
 use hotdesk_traffic::log::sightings::{Lookout, Sightings};
-use hotdesk_traffic::sources::{IngressLogs, Kind, Source};
+use hotdesk_traffic::sources::{IngressLogs, Source};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
@@ -54,9 +54,9 @@ pub async fn observe(args: &Args, how: &Observe, patterns: &Patterns, now: fn() 
 fn readable(sources: &[Source]) -> Result<Vec<(&str, &IngressLogs)>, String> {
     let (mut logs, mut others) = (Vec::new(), Vec::new());
     for source in sources {
-        match &source.kind {
-            Kind::IngressLogs(found) => logs.push((source.name.as_str(), found)),
-            _ => others.push(source.name.as_str()),
+        match source.observed() {
+            Some(found) => logs.push((source.name.as_str(), found)),
+            None => others.push(source.name.as_str()),
         }
     }
     if others.is_empty() {

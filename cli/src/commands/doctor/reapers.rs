@@ -92,7 +92,7 @@ impl Observer {
             let why = positive::<SignedDuration>(env.get(*name)?).err()?;
             Some(format!("{name}: {why}"))
         };
-        let others = settings.sources.iter().filter(|source| !matches!(source.kind, Kind::IngressLogs(_)));
+        let others = settings.sources.iter().filter(|source| source.observed().is_none());
         let others = others.map(|source| {
             format!(
                 "{}: {} is no source of the type ingress-logs, and it reads no other",

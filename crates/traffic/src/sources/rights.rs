@@ -57,9 +57,9 @@ impl Source {
         vec![PODS, ("get", "", "configmaps"), ("list", "apps", "replicasets"), reads]
     }
 
-    /// What the job needs there that reads for all slots: logs, and nothing else.
+    /// What the job needs there that reads for all slots.
     #[must_use]
     pub fn rights_to_observe(&self) -> Vec<Right> {
-        if matches!(self.kind, Kind::IngressLogs(_)) { vec![PODS, LOG] } else { Vec::new() }
+        if self.observed().is_some() { vec![PODS, LOG] } else { Vec::new() }
     }
 }

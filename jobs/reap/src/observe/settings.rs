@@ -2,7 +2,7 @@
 
 use crate::args::Args;
 use crate::sources::digest;
-use hotdesk_traffic::sources::{IngressLogs, Kind, Source};
+use hotdesk_traffic::sources::{IngressLogs, Source};
 
 /// What an observer of an older version has seen does not count where this one would see something else.
 const OBSERVER: u8 = 1;
@@ -17,11 +17,7 @@ pub fn of(logs: &IngressLogs, args: &Args) -> String {
 /// The digests of all sources that an observer can read.
 #[must_use]
 pub fn of_all(sources: &[Source], args: &Args) -> Vec<String> {
-    let digest = |source: &Source| match &source.kind {
-        Kind::IngressLogs(logs) => Some(of(logs, args)),
-        _ => None,
-    };
-    sources.iter().filter_map(digest).collect()
+    sources.iter().filter_map(Source::observed).map(|logs| of(logs, args)).collect()
 }
 
 /// In whatever order they were written.
